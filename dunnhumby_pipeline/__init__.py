@@ -1,0 +1,1 @@
+"""Household transactions and campaign history in; segments, effects and a targeting list out."""

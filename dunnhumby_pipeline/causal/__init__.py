@@ -1,0 +1,1 @@
+"""What a campaign changes: trials, propensity and overlap, average and conditional effects."""

@@ -1,0 +1,36 @@
+"""Means and their standard errors when a household contributes several trials."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[np.float64]
+
+
+def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
+    """Standard error of a mean whose influence function has mean 0 over n trials.
+
+    sqrt(sum over households of (sum of influence)^2) / n, times sqrt(G / (G - 1)) for G households
+    (Liang & Zeger 1986, with the usual small-sample factor). NaN with a single household.
+    """
+    totals = pd.Series(influence).groupby(households).sum().to_numpy()
+    n_households = len(totals)
+    if n_households < 2:
+        return float("nan")
+    factor = n_households / (n_households - 1)
+    return float(np.sqrt(factor * (totals**2).sum()) / len(influence))
+
+
+def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64]) -> tuple[float, float]:
+    """Weighted mean of `values` and its household-clustered standard error, weights taken as given."""
+    mean = float(np.average(values, weights=weights))
+    influence = weights * (values - mean) / weights.mean()
+    return mean, clustered_se(influence, households)
+
+
+def normal_quantile(confidence: float) -> float:
+    """Half-width of a two-sided normal interval in standard errors: 1.96 at 0.95."""
+    return float(stats.norm.ppf(0.5 + confidence / 2))

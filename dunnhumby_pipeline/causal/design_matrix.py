@@ -1,0 +1,68 @@
+"""Covariates of trials or households as a numeric matrix, fitted once and applied to others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
+
+Array = NDArray[np.float64]
+
+# Not observed because the household came too rarely: at least as long as the longest seen.
+CENSORED = ("days_between_purchases_avg",)
+WAVE = "campaign"
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """A fitted transformation from covariates to p columns; `names` (p,) label the columns."""
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    longest: dict[str, float]
+    transformer: ColumnTransformer
+    names: tuple[str, ...]
+
+    def apply(self, frame: pd.DataFrame) -> Array:
+        """(n, p) matrix of the rows of `frame`. A level that was not fitted is all zeros."""
+        return np.asarray(self.transformer.transform(_prepared(frame, self)), dtype=float)
+
+
+def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatrix:
+    """Learn medians for missing values, with an indicator each, and the levels of text columns and wave.
+
+    Raises ValueError naming covariates that are missing or have no value.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import OneHotEncoder
+
+    missing = [name for name in [*covariates, WAVE] if name not in trials.columns]
+    empty = [name for name in covariates if name in trials.columns and trials[name].isna().all()]
+    if missing or empty:
+        raise ValueError(f"covariates missing from the trials: {missing}; without any value: {empty}")
+    numeric = tuple(name for name in covariates if pd.api.types.is_numeric_dtype(trials[name]))
+    categorical = (*(name for name in covariates if name not in numeric), WAVE)
+    transformer = ColumnTransformer(
+        [
+            ("numeric", SimpleImputer(strategy="median", add_indicator=True), list(numeric)),
+            ("level", OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(categorical)),
+        ],
+        verbose_feature_names_out=False,
+    )
+    longest = {name: float(trials[name].max()) for name in CENSORED if name in numeric}
+    unfitted = DesignMatrix(numeric, categorical, longest, transformer, ())
+    transformer.fit(_prepared(trials, unfitted))
+    names = tuple(str(name) for name in transformer.get_feature_names_out())
+    return DesignMatrix(numeric, categorical, longest, transformer, names)
+
+
+def _prepared(frame: pd.DataFrame, design: DesignMatrix) -> pd.DataFrame:
+    frame = frame[[*design.numeric, *design.categorical]].fillna(design.longest)
+    return frame.astype({name: str for name in design.categorical})

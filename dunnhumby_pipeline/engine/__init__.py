@@ -1,0 +1,1 @@
+"""From an Ibis expression to SQL text, and from SQL text to a frame. DuckDB runs it."""

@@ -1,0 +1,40 @@
+"""Windows of days, weeks of days, and exact sums of money."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+WINDOW_KEY = ("window", "household_key")
+
+
+def windows_table() -> ir.Table:
+    """The unbound table of windows: `window` (id), `first_day` (first day in), `index_day` (first day out)."""
+    return ibis.table({"window": "int64", "first_day": "int32", "index_day": "int32"}, name="windows")
+
+
+def one_window(first_day: int, last_day: int) -> pd.DataFrame:
+    """The single window, numbered 0, over the days `first_day` to `last_day`, both included."""
+    frame = pd.DataFrame({"window": [0], "first_day": [first_day], "index_day": [last_day + 1]})
+    return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
+
+
+def within(rows: ir.Table, windows: ir.Table) -> ir.Table:
+    """`rows` (with a column `day`) joined to every window they fall in."""
+    return rows.join(windows, [rows.day >= windows.first_day, rows.day < windows.index_day])
+
+
+def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
+    """WEEK_NO of a day, the column form of `journey.schema.week_of_day`."""
+    return ((day.cast("float64") + 8) / 7).floor().cast("int32")
+
+
+def in_cents(money: ir.FloatingValue) -> ir.FloatingValue:
+    """Whole cents, as float64: sums of them are exact below $90 trillion, in any order, on any engine."""
+    return (money * 100).round(0).cast("float64")
+
+
+def ratio(numerator: ir.NumericValue, denominator: ir.NumericValue) -> ir.FloatingValue:
+    """numerator / denominator as float64; null when the denominator is 0."""
+    return numerator.cast("float64") / denominator.cast("float64").nullif(0)

@@ -1,0 +1,153 @@
+"""How numbers and names are written, in pictures and in text alike. No matplotlib here."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+PRIMARY_OUTCOME = "purchase_amount"
+
+Verdict = Literal["above zero", "below zero", "not proven", "unknown"]
+
+_POLICIES = {
+    "treat_none": "Target nobody",
+    "treat_all": "Target everybody",
+    "cate_above_breakeven": "Effect above breakeven",
+}
+_MODELS = {
+    "constant": "Constant (same effect for all)",
+    "t_learner": "T-learner",
+    "r_learner": "R-learner",
+    "causal_forest": "Causal forest",
+}
+_ESTIMATORS = {"naive": "Naive difference", "aipw": "AIPW", "overlap_weighted": "Overlap weighted"}
+_OUTCOMES = {
+    "purchase_amount": ("Spend", "$"),
+    "purchase_count": ("Purchases", "purchases"),
+    "redeemed": ("Redeemed", "% points"),
+}
+
+
+def is_number(value: Any) -> bool:
+    """True unless the value is None or not finite."""
+    return value is not None and math.isfinite(float(value))
+
+
+def _written(value: float, decimals: int, unit: str = "") -> str:
+    rounded = round(float(value), decimals)
+    sign = MINUS if rounded < 0 else ""
+    return f"{sign}{unit}{abs(rounded):,.{max(decimals, 0)}f}"
+
+
+def _decimals(scale: float, digits: int) -> int:
+    return digits - 1 - math.floor(math.log10(abs(scale))) if scale else 0
+
+
+def number(value: float | None, digits: int = 3, unit: str = "") -> str:
+    """`value` to `digits` significant digits with thousands separators: 4657.2 is "4,660"."""
+    if value is None or not is_number(value):
+        return NOTHING
+    return _written(value, _decimals(value, digits), unit)
+
+
+def dollars(value: float | None, digits: int = 3) -> str:
+    """`number` as an amount, a minus standing before the $: "$4,660"."""
+    return number(value, digits, "$")
+
+
+def price(value: float | None) -> str:
+    """An amount to the cent: "$42.43"."""
+    return _written(value, 2, "$") if value is not None and is_number(value) else NOTHING
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return _written(value, 0) if value is not None and is_number(value) else NOTHING
+
+
+def percent(share: float | None, decimals: int = 0) -> str:
+    """A share of one as a percentage: .313 is "31%"."""
+    return f"{_written(100 * share, decimals)}%" if share is not None and is_number(share) else NOTHING
+
+
+def interval(estimate: float, lower: float, upper: float, unit: str = "") -> str:
+    """An estimate with its interval, as precise as the interval is wide: "$66 (35 to 97)".
+
+    Two significant digits of the half-width are shown; more when a bound would otherwise read as zero,
+    or the larger bound would keep fewer than three of its digits before the point.
+    An estimate that is certain, or whose interval is unknown, stands alone.
+    """
+    if not is_number(estimate):
+        return NOTHING
+    if not (is_number(lower) and is_number(upper)) or lower == upper:
+        return number(estimate, 3, unit)
+    decimals = _interval_decimals(lower, upper)
+    low, high = _written(lower, decimals), _written(upper, decimals)
+    return f"{_written(estimate, decimals, unit)} ({low} to {high})"
+
+
+def beside_interval(value: float, lower: float, upper: float, unit: str = "") -> str:
+    """`value` with the decimals of the interval it stands beside."""
+    if not is_number(value):
+        return NOTHING
+    if not (is_number(lower) and is_number(upper)) or lower == upper:
+        return number(value, 3, unit)
+    return _written(value, _interval_decimals(lower, upper), unit)
+
+
+def _interval_decimals(lower: float, upper: float) -> int:
+    # Rounding to tens or hundreds must leave three digits of the larger bound, or 66 would read as 70.
+    coarsest = min(0, _decimals(max(abs(lower), abs(upper)), 3))
+    decimals = max(_decimals((upper - lower) / 2, 2), coarsest)
+    for _ in range(3):
+        if all(bound == 0 or round(float(bound), decimals) != 0 for bound in (lower, upper)):
+            break
+        decimals += 1
+    return decimals
+
+
+def verdict(lower: float | None, upper: float | None) -> Verdict:
+    """What an interval says about zero."""
+    if lower is None or upper is None or not (is_number(lower) and is_number(upper)):
+        return "unknown"
+    if lower > 0:
+        return "above zero"
+    return "below zero" if upper < 0 else "not proven"
+
+
+def spoken(name: str) -> str:
+    """A column name as words: underscores to spaces, first letter capital."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def policy(name: str) -> str:
+    """A policy's name in words: "top_10%" is "Top 10% by effect"."""
+    if name.startswith("top_"):
+        return f"Top {name.removeprefix('top_')} by effect"
+    return _POLICIES.get(name, spoken(name))
+
+
+def model(name: str) -> str:
+    """A CATE model's name in words."""
+    return _MODELS.get(name, spoken(name))
+
+
+def estimator(name: str, estimand: str, population: str) -> str:
+    """An estimator's name with its estimand and, when it is not all trials, its population."""
+    label = f"{_ESTIMATORS.get(name, spoken(name))} ({estimand})"
+    return label if population == "all" else f"{label}, {population} only"
+
+
+def outcome(name: str) -> tuple[str, str]:
+    """An outcome's name in words, and the unit of its effects per household."""
+    return _OUTCOMES.get(name, (spoken(name), "units"))
+
+
+def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:
+    """An effect on an outcome with its interval, in the unit that `outcome` gives."""
+    if name == "redeemed":
+        return interval(100 * estimate, 100 * lower, 100 * upper)
+    return interval(estimate, lower, upper, "$" if name == PRIMARY_OUTCOME else "")

@@ -1,0 +1,201 @@
+"""The study's answer in plain words: whom to target, how sure, what it is worth.
+
+An interval that includes zero is called "not proven", whatever its estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.figures.frames import ALL_WAVES
+from dunnhumby_pipeline.report.tables import StudyTables
+
+NOT_BUILT = "not built"
+DECISIONS = ("target", "test", "leave")
+NOBODY = "treat_none"
+
+State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One headline with its state, and the points under it as (question, answer)."""
+
+    state: State
+    headline: str
+    points: tuple[tuple[str, str], ...]
+
+
+def plain_answer(tables: StudyTables) -> Answer:
+    """What a study says to someone who has to decide; questions it cannot answer say "not built"."""
+    chosen = chosen_policy(tables.policy_value)
+    state = _state(chosen)
+    points = (
+        ("Whom to target?", _whom(chosen, tables.targeting_list)),
+        ("How sure are we?", _how_sure(chosen)),
+        ("What is it worth?", _worth(chosen, tables.targeting_list)),
+        ("Does the campaign work?", _campaign_works(tables.average_effects)),
+        ("Do households differ?", _households_differ(tables.cate_models)),
+    )
+    return Answer(state, _headline(state, chosen, tables.targeting_list), points)
+
+
+def chosen_policy(policy_value: pd.DataFrame | None) -> pd.Series | None:
+    """The row of the policy in use, or None."""
+    if policy_value is None:
+        return None
+    rows = policy_value.loc[policy_value["chosen"].astype(bool)]
+    return rows.iloc[0] if len(rows) else None
+
+
+def decision_counts(targeting_list: pd.DataFrame) -> dict[str, int]:
+    """Households by decision: target, test and leave, then any other."""
+    counts = targeting_list["decision"].value_counts()
+    names = [*DECISIONS, *sorted(set(counts.index) - set(DECISIONS))]
+    return {name: int(counts.get(name, 0)) for name in names}
+
+
+def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
+    """The effects on spend over all waves that a reader should know: ATE (AIPW) and ATO (overlap weighted).
+
+    Of several populations, all trials come first.
+    """
+    spend = average_effects.loc[
+        (average_effects["outcome"] == words.PRIMARY_OUTCOME)
+        & (average_effects["wave"].astype(str) == ALL_WAVES)
+    ].sort_values("population", key=lambda population: population != "all", kind="stable")
+    found = {}
+    for estimand, estimator in (("ATE", "aipw"), ("ATO", "overlap_weighted")):
+        rows = spend.loc[(spend["estimator"] == estimator) & (spend["estimand"] == estimand)]
+        if len(rows):
+            found[estimand] = rows.iloc[0]
+    return found
+
+
+def value_text(row: pd.Series) -> str:
+    """A policy's honest value with its interval, $ per household."""
+    return words.interval(row["value"], row["ci_lower"], row["ci_upper"], "$")
+
+
+def effect_text(row: pd.Series) -> str:
+    """An effect on spend with its interval, $ per household."""
+    return words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$")
+
+
+def _state(chosen: pd.Series | None) -> State:
+    if chosen is None:
+        return "no answer"
+    if chosen["policy"] == NOBODY:
+        return "nobody"
+    states: dict[words.Verdict, State] = {
+        "above zero": "pays",
+        "below zero": "loses",
+        "not proven": "not proven",
+        "unknown": "no answer",
+    }
+    return states[words.verdict(chosen["ci_lower"], chosen["ci_upper"])]
+
+
+def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
+    if chosen is None:
+        return "No answer yet: the value of targeting was not built"
+    if state == "nobody":
+        return "Target nobody: no other policy was chosen"
+    name = words.policy(chosen["policy"])
+    value = f"{value_text(chosen)} profit per household"
+    if state == "no answer":
+        return f"No answer yet: the value of “{name}” has no interval"
+    if state == "not proven":
+        return f"Not proven: targeting by “{name}” is worth {value}, which may be a gain or a loss"
+    if state == "loses":
+        return f"Do not target by “{name}”: it loses money, {value}"
+    if targeting_list is None:
+        return f"Targeting by “{name}” pays: {value}"
+    targets = decision_counts(targeting_list)["target"]
+    return f"Target {words.count(targets)} of {words.count(len(targeting_list))} households: {value}"
+
+
+def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
+    if chosen is None:
+        rule = f"Policy values: {NOT_BUILT}."
+    else:
+        share = words.percent(chosen["share_targeted"])
+        rule = f"The policy is “{words.policy(chosen['policy'])}”, which targets {share} of households."
+    if targeting_list is None:
+        return f"{rule} Targeting list: {NOT_BUILT}."
+    counts = ", ".join(f"{words.count(n)} to {name}" for name, n in decision_counts(targeting_list).items())
+    return f"{rule} On the list: {counts}."
+
+
+def _how_sure(chosen: pd.Series | None) -> str:
+    if chosen is None:
+        return f"Policy values: {NOT_BUILT}."
+    if chosen["policy"] == NOBODY:
+        return "Targeting nobody is worth zero by definition."
+    state = words.verdict(chosen["ci_lower"], chosen["ci_upper"])
+    meaning = {
+        "above zero": "The whole interval is above zero: targeting is expected to pay.",
+        "below zero": "The whole interval is below zero: targeting is expected to lose money.",
+        "not proven": "Not proven: the interval includes zero, so these data cannot tell a gain from a loss.",
+        "unknown": "No interval could be computed.",
+    }[state]
+    trials = words.count(chosen["n_trials"])
+    return f"{meaning} Profit per household: {value_text(chosen)}, from {trials} trials."
+
+
+def _worth(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
+    if chosen is None:
+        return f"Policy values: {NOT_BUILT}."
+    claimed = words.beside_interval(chosen["claimed_value"], chosen["ci_lower"], chosen["ci_upper"], "$")
+    honest = f"{value_text(chosen)} per household, where the model itself claimed {claimed}."
+    if words.is_number(chosen["roi"]):
+        honest += f" Return on contact cost: {words.percent(chosen['roi'])}."
+    if targeting_list is None:
+        return honest
+    size = len(targeting_list)
+    total = words.interval(size * chosen["value"], size * chosen["ci_lower"], size * chosen["ci_upper"], "$")
+    over = f"over the {words.count(size)} households on the list, if they respond as in the trials"
+    return f"{total} {over}; {honest}"
+
+
+def _campaign_works(average_effects: pd.DataFrame | None) -> str:
+    effects = main_effects(average_effects) if average_effects is not None else {}
+    row = effects.get("ATO", effects.get("ATE"))
+    if row is None:
+        return f"Average effects: {NOT_BUILT}."
+    meaning = {
+        "above zero": "It raises spend",
+        "below zero": "It lowers spend",
+        "not proven": "Not proven: the interval of its effect on spend includes zero",
+        "unknown": "Its effect on spend has no interval",
+    }[words.verdict(row["ci_lower"], row["ci_upper"])]
+    where = (
+        "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
+    )
+    return f"{meaning}: {effect_text(row)} of sales per targeted household, {where}."
+
+
+def _households_differ(cate_models: pd.DataFrame | None) -> str:
+    if cate_models is None:
+        return f"Effect models: {NOT_BUILT}."
+    whole = cate_models.loc[(cate_models["fold"] == -1) & cate_models["chosen"].astype(bool)]
+    if whole.empty:
+        return "No effect model was chosen."
+    best = whole.iloc[0]
+    if best["model"] == "constant":
+        return "No model predicts effects better than one effect for all: do not read much into the order."
+    gain, se = best["gain_over_constant"], best["gain_se"]
+    name = words.model(best["model"])
+    if not words.is_number(se):
+        return f"{name} is in use; its gain over one effect for all has no standard error."
+    if gain - 2 * se > 0:
+        return (
+            f"Yes: {name} predicts effects better than one effect for all, by more than two standard errors."
+        )
+    return (
+        f"Not proven: {name} is in use, but is less than two standard errors better than one effect for all."
+    )

@@ -1,0 +1,187 @@
+"""The study on one terminal screen: 100 columns, about 45 lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.figures.frames import ALL_WAVES
+from dunnhumby_pipeline.report.answer import (
+    NOT_BUILT,
+    chosen_policy,
+    decision_counts,
+    effect_text,
+    main_effects,
+    plain_answer,
+    value_text,
+)
+from dunnhumby_pipeline.report.tables import CHECK_ORDER, StudyTables, ordered_checks
+
+WIDTH = 100
+SEGMENTS_SHOWN = 12
+_GAP = ("", Text())
+_COLOURS = {"fail": "bold red", "warn": "yellow", "not run": "dim", "pass": "green"}
+_BORDERS = {"pays": "green", "loses": "red", "not proven": "yellow"}
+
+
+def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str, Any]) -> RenderableType:
+    """The answer, the numbers behind it, every check's state and where the files are; "not built" if missing.
+
+    Values and effects are in $ per household.
+    """
+    chosen = chosen_policy(tables.policy_value)
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for name, text in (
+        ("Data", _data(facts)),
+        ("Segments", _segments(tables.segments)),
+        ("Stability", _stability(tables.segment_stability)),
+        _GAP,
+        ("Trials", _trials(tables.first_campaign_cohort)),
+        ("Overlap", _overlap(tables.overlap_diagnostics)),
+        ("Effect on spend", _effects(tables.average_effects)),
+        _GAP,
+        ("Policy", _policy(chosen)),
+        ("Value", _value(chosen)),
+        ("Decisions", _decisions(tables.targeting_list)),
+        _GAP,
+        *_check_rows(checks),
+        _GAP,
+        *((name.capitalize(), Text(path)) for name, path in (facts.get("paths") or {}).items()),
+    ):
+        rows.add_row(name, text)
+    return Group(_headline(tables, facts), rows)
+
+
+def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
+    answer = plain_answer(tables)
+    text = Text(answer.headline, style="bold")
+    if facts.get("stale"):
+        text.append(f"\nStale list: {facts['stale']}", style="red")
+    # Facts are data: as markup, a square bracket in them would be lost.
+    title = Text(f"Campaign {facts['campaign_type']}")
+    return Panel(
+        text, title=title, title_align="left", border_style=_BORDERS.get(answer.state, "none"), width=WIDTH
+    )
+
+
+def _data(facts: Mapping[str, Any]) -> Text:
+    seconds = facts.get("run_seconds")
+    took = f", {words.number(seconds, 2)} s" if words.is_number(seconds) else ""
+    return Text(
+        f"{facts['source']}: {words.count(facts.get('n_households'))} households, "
+        f"{words.count(facts.get('n_lines'))} lines, days {words.count(facts.get('first_day'))} to "
+        f"{words.count(facts.get('last_day'))}, {words.count(facts.get('n_waves'))} waves{took}"
+    )
+
+
+def _segments(segments: pd.DataFrame | None) -> Text:
+    if segments is None:
+        return _not_built()
+    sizes = segments.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
+    shown = [(size, name) for (_, name), size in sizes.head(SEGMENTS_SHOWN).items()]
+    if len(sizes) > SEGMENTS_SHOWN:
+        rest = sizes.iloc[SEGMENTS_SHOWN:]
+        shown.append((rest.sum(), f"in {len(rest)} smaller segments"))
+    lines = [
+        f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {name}" for size, name in shown
+    ]
+    return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+
+def _stability(segment_stability: pd.DataFrame | None) -> Text:
+    if segment_stability is None:
+        return _not_built()
+    means = segment_stability.groupby("start")["ari"].agg(["mean", "size"]).sort_index(ascending=False)
+    return Text(
+        ", ".join(
+            f"{start} ARI {row['mean']:.2f} ({row['size']:.0f} refits)" for start, row in means.iterrows()
+        )
+    )
+
+
+def _trials(cohort: pd.DataFrame | None) -> Text:
+    if cohort is None:
+        return _not_built()
+    treated = int(cohort["treated"].sum())
+    arms = f"{words.count(treated)} treated, {words.count(len(cohort) - treated)} control"
+    households = words.count(cohort["household_key"].nunique())
+    return Text(f"{words.count(len(cohort))}: {arms}, from {households} households")
+
+
+def _overlap(diagnostics: pd.DataFrame | None) -> Text:
+    whole = None if diagnostics is None else diagnostics.loc[diagnostics["wave"].astype(str) == ALL_WAVES]
+    if whole is None or whole.empty:
+        return _not_built()
+    row = whole.iloc[0]
+    return Text(
+        f"{words.percent(row['share_in_overlap'])} of trials, propensity AUC {words.number(row['auc'], 2)}"
+    )
+
+
+def _effects(average_effects: pd.DataFrame | None) -> Text:
+    effects = {} if average_effects is None else main_effects(average_effects)
+    if not effects:
+        return _not_built()
+    return Text(
+        "; ".join(
+            f"{estimand} {effect_text(row)}, {words.verdict(row['ci_lower'], row['ci_upper'])}"
+            for estimand, row in effects.items()
+        )
+    )
+
+
+def _policy(chosen: pd.Series | None) -> Text:
+    if chosen is None:
+        return _not_built()
+    share = words.percent(chosen["share_targeted"])
+    return Text(f"{words.policy(chosen['policy'])}, targets {share} of households")
+
+
+def _value(chosen: pd.Series | None) -> Text:
+    if chosen is None:
+        return _not_built()
+    bounds = (chosen["ci_lower"], chosen["ci_upper"])
+    claimed = words.beside_interval(chosen["claimed_value"], *bounds, "$")
+    return Text(f"{value_text(chosen)} per household, {words.verdict(*bounds)}; claimed {claimed}")
+
+
+def _decisions(targeting_list: pd.DataFrame | None) -> Text:
+    if targeting_list is None:
+        return _not_built()
+    counts = decision_counts(targeting_list)
+    return Text(", ".join(f"{words.count(size)} to {name}" for name, size in counts.items()))
+
+
+def _check_rows(checks: pd.DataFrame) -> list[tuple[str, RenderableType]]:
+    """One row a state: those to read with their messages, the others by name."""
+    ordered = ordered_checks(checks)
+    rows: list[tuple[str, RenderableType]] = []
+    for state in CHECK_ORDER:
+        found = ordered.loc[ordered["status"] == state]
+        if len(found):
+            rows.append((f"{len(found)} {state}", _named(found, state)))
+    return rows or [("Checks", _not_built())]
+
+
+def _named(found: pd.DataFrame, state: str) -> Text:
+    if state in ("fail", "warn"):
+        lines = [
+            f"{row['asset']}.{row['check']}{' (blocks)' if row['blocking'] else ''}: {row['message']}"
+            for _, row in found.iterrows()
+        ]
+        return Text("\n".join(lines), style=_COLOURS[state])
+    by_asset = found.groupby("asset", sort=False)["check"].agg(", ".join)
+    return Text("; ".join(f"{asset} {names}" for asset, names in by_asset.items()), style=_COLOURS[state])
+
+
+def _not_built() -> Text:
+    return Text(NOT_BUILT, style="dim")

@@ -1,0 +1,258 @@
+"""The report's tables as rows of written text: what each frame looks like on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.figures.frames import in_wave_order
+from dunnhumby_pipeline.report.answer import NOBODY, decision_counts, value_text
+from dunnhumby_pipeline.report.tables import ordered_checks
+from dunnhumby_pipeline.settings import Settings
+
+LISTED = 25
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell; `mark` is a state shown as a label, `strong` a row in use."""
+
+    text: str
+    mark: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table on the page; the columns in `numeric` are set flush right."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    numeric: frozenset[int] = frozenset()
+
+
+def _row(*texts: str, strong: bool = False) -> tuple[Cell, ...]:
+    return tuple(Cell(text, strong=strong) for text in texts)
+
+
+def _grid(headers: str, rows: list[tuple[Cell, ...]], numeric: set[int]) -> Grid:
+    return Grid(tuple(headers.split("|")), tuple(rows), frozenset(numeric))
+
+
+def _verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:
+    verdict = words.verdict(lower, upper)
+    marks = {"above zero": "pass", "below zero": "fail", "not proven": "warn", "unknown": ""}
+    return Cell(words.NOTHING if verdict == "unknown" else verdict, marks[verdict], strong)
+
+
+def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
+    """What was studied, as (name, value)."""
+    seconds = facts.get("run_seconds")
+    return [
+        ("Source", str(facts["source"])),
+        ("Campaign type", str(facts["campaign_type"])),
+        ("Households", words.count(facts.get("n_households"))),
+        ("Transaction lines", words.count(facts.get("n_lines"))),
+        ("Days", f"{words.count(facts.get('first_day'))} to {words.count(facts.get('last_day'))}"),
+        ("Waves", words.count(facts.get("n_waves"))),
+        ("Look-back", f"{settings.trial.look_back_days} days before the wave"),
+        ("Follow-up", f"{settings.trial.follow_up_days} days after the wave's end"),
+        ("Intervals", words.percent(settings.confidence)),
+        ("Seed", str(settings.seed)),
+        ("Run time", f"{words.number(seconds, 2)} s" if words.is_number(seconds) else words.NOTHING),
+    ]
+
+
+def check_states(checks: pd.DataFrame) -> Grid:
+    """Every check, what needs reading first."""
+    rows = [
+        (
+            Cell(row["status"], row["status"].replace(" ", "-")),
+            *_row(row["asset"], row["check"], "yes" if row["blocking"] else "no", row["message"]),
+        )
+        for _, row in ordered_checks(checks).iterrows()
+    ]
+    return _grid("State|Table|Check|Blocks|Message", rows, set())
+
+
+def segment_rows(segments: pd.DataFrame, targeting_list: pd.DataFrame | None) -> Grid:
+    """Each segment's size, share, mean stability and, with a list, its households by decision."""
+    groups = segments.groupby(["segment", "segment_name"])["stability"].agg(["size", "mean"])
+    decisions: dict[str, pd.Series] = {}
+    if targeting_list is not None:
+        by_segment = pd.crosstab(targeting_list["segment"], targeting_list["decision"])
+        decisions = {
+            name: by_segment[name] for name in decision_counts(targeting_list) if name in by_segment.columns
+        }
+    rows = []
+    for (slug, name), group in groups.sort_values("size", ascending=False).iterrows():
+        shown = (words.count(group["size"]), words.percent(group["size"] / len(segments)))
+        rows.append(
+            _row(
+                name,
+                slug,
+                *shown,
+                words.percent(group["mean"]),
+                *(words.count(counts.get(slug, 0)) for counts in decisions.values()),
+            )
+        )
+    headers = "|".join(
+        ["Segment|Key|Households|Share|Refits that agree", *(f"To {name}" for name in decisions)]
+    )
+    return _grid(headers, rows, set(range(2, 5 + len(decisions))))
+
+
+def trial_rows(cohort: pd.DataFrame) -> Grid:
+    """Trials, arms and days of each wave."""
+    waves = cohort.groupby("campaign").agg(
+        index_day=("index_day", "first"),
+        end=("outcome_end", "max"),
+        trials=("treated", "size"),
+        treated=("treated", "sum"),
+    )
+    redeemed = cohort.loc[cohort["treated"] == 1].groupby("campaign")["redeemed"].mean()
+    totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
+    share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
+    rows = [_row("all", "", *map(words.count, totals), words.percent(share, 1), strong=True)]
+    for wave, row in in_wave_order(waves.reset_index(), "campaign").set_index("campaign").iterrows():
+        arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
+        days = f"{int(row['index_day'])} to {int(row['end'])}"
+        rows.append(_row(str(wave), days, *map(words.count, arms), words.percent(redeemed.get(wave), 1)))
+    return _grid("Wave|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
+
+
+def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
+    """How alike the arms are, wave by wave."""
+    rows = [
+        _row(
+            str(row["wave"]),
+            words.number(row["auc"], 2),
+            words.percent(row["share_in_overlap"]),
+            words.count(row["ess_treated"]),
+            words.count(row["ess_control"]),
+            strong=str(row["wave"]) == "all",
+        )
+        for _, row in in_wave_order(diagnostics).iterrows()
+    ]
+    headers = "Wave|Propensity AUC|Trials in overlap|Effective treated|Effective control"
+    return _grid(headers, rows, {1, 2, 3, 4})
+
+
+def effect_rows(average_effects: pd.DataFrame) -> Grid:
+    """Every estimate over all waves, then the waves; what an association says about zero is not an effect."""
+    rows = []
+    ordered = in_wave_order(average_effects)
+    for _, row in ordered.iterrows():
+        name, unit = words.outcome(row["outcome"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        association = row["estimator"] == "naive"
+        verdict = Cell("association") if association else _verdict_cell(*bounds)
+        rows.append(
+            (
+                *_row(
+                    name,
+                    str(row["wave"]),
+                    words.estimator(row["estimator"], row["estimand"], row["population"]),
+                    words.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    unit,
+                ),
+                verdict,
+                *_row(words.count(row["n_trials"]), words.count(row["n_households"])),
+            )
+        )
+    headers = "Outcome|Wave|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
+    return _grid(headers, rows, {3, 6, 7})
+
+
+def model_rows(cate_models: pd.DataFrame) -> Grid:
+    """Each effect model's score over all folds, and in how many folds it beats the constant."""
+    folds = cate_models.loc[cate_models["fold"] >= 0]
+    rows = []
+    for _, row in cate_models.loc[cate_models["fold"] == -1].iterrows():
+        own = folds.loc[folds["model"] == row["model"], "gain_over_constant"]
+        constant = row["model"] == "constant"
+        rows.append(
+            _row(
+                words.model(row["model"]) + (" (in use)" if row["chosen"] else ""),
+                words.number(row["r_loss"], 5),
+                words.NOTHING if constant else words.number(row["gain_over_constant"]),
+                words.NOTHING if constant else words.number(row["gain_se"], 2),
+                words.NOTHING if constant else f"{int((own > 0).sum())} of {len(own)}",
+                strong=bool(row["chosen"]),
+            )
+        )
+    headers = "Model|R-loss (lower is better)|Gain over constant|Standard error|Folds better than constant"
+    return _grid(headers, rows, {1, 2, 3, 4})
+
+
+def policy_rows(policy_value: pd.DataFrame) -> Grid:
+    """Each policy's honest value beside the value that its own model claimed."""
+    rows = []
+    for _, row in policy_value.iterrows():
+        strong = bool(row["chosen"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        reference = row["policy"] == NOBODY
+        rows.append(
+            (
+                *_row(
+                    words.policy(row["policy"]) + (" (in use)" if strong else ""),
+                    words.percent(row["share_targeted"]),
+                    value_text(row),
+                    strong=strong,
+                ),
+                Cell("reference") if reference else _verdict_cell(*bounds),
+                *_row(
+                    words.beside_interval(row["claimed_value"], *bounds, "$"),
+                    words.percent(row["roi"]),
+                    words.count(row["n_trials"]),
+                    strong=strong,
+                ),
+            )
+        )
+    headers = "Policy|Share targeted|Honest value (interval)|Against zero|Claimed value|ROI|Trials"
+    return _grid(headers, rows, {1, 2, 4, 5, 6})
+
+
+def economics_rows(economics: pd.DataFrame) -> Grid:
+    """Cost of a contact and the breakeven it implies: fixed and estimated from redeemed coupons."""
+    ordered = in_wave_order(economics).sort_values("used", ascending=False, kind="stable")
+    rows = [
+        _row(
+            words.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
+            str(row["wave"]),
+            words.count(row["n_targeted"]),
+            words.price(row["retailer_cost"]),
+            words.price(row["manufacturer_cost"]),
+            words.price(row["contact_cost"]),
+            words.percent(row["margin"]),
+            words.price(row["breakeven"]),
+            strong=bool(row["used"]),
+        )
+        for _, row in ordered.iterrows()
+    ]
+    headers = "Cost|Wave|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
+    return _grid(headers, rows, {2, 3, 4, 5, 6, 7})
+
+
+def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Grid:
+    """The households with the largest expected profit."""
+    names = {} if segments is None else dict(zip(segments["segment"], segments["segment_name"], strict=True))
+    first = targeting_list.sort_values("expected_profit", ascending=False, kind="stable").head(LISTED)
+    rows = [
+        _row(
+            str(row["household_key"]),
+            row["decision"],
+            words.dollars(row["expected_profit"]),
+            words.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
+            words.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
+            names.get(row["segment"], str(row["segment"])),
+            row["reason"],
+        )
+        for _, row in first.iterrows()
+    ]
+    headers = "Household|Decision|Expected profit|Effect on spend|Propensity|Segment|Reason"
+    return _grid(headers, rows, {0, 2, 3, 4})

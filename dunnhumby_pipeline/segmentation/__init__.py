@@ -1,0 +1,1 @@
+"""Who the customers are: features scaled to a matrix, factored, clustered, named, and tested for stability."""

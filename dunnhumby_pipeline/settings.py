@@ -1,0 +1,198 @@
+"""Every tunable, once: its default, unit, bound and one-line meaning.
+
+Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMICS__MARGIN=0.25`),
+`dunnhumby.toml` in the home folder, the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+HOME_VARIABLE = "DUNNHUMBY_HOME"
+RAW_VARIABLE = "DUNNHUMBY_RAW"
+SETTINGS_FILE = "dunnhumby.toml"
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and a misspelt name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(Section):
+    """The SQL engine."""
+
+    memory_limit: str = Field("2GB", description="memory DuckDB may use before it spills to disk")
+    threads: int = Field(2, ge=1, description="threads DuckDB may use")
+
+
+class SegmentationSettings(Section):
+    """Factors and segments."""
+
+    n_factors: int = Field(5, ge=2, le=12, description="NMF factors")
+    n_segments: int = Field(7, ge=2, le=20, description="K-Means segments")
+    n_bootstraps: int = Field(20, ge=2, description="bootstrap refits behind stability figures")
+    max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
+
+
+class TrialSettings(Section):
+    """The sequential target trial."""
+
+    look_back_days: int = Field(182, ge=28, description="days before the index day that covariates see")
+    min_history_days: int = Field(28, ge=1, description="fewest days of data before a wave's first day")
+    follow_up_days: int = Field(28, ge=0, description="days after the wave's end that outcomes see")
+
+
+class NuisanceSettings(Section):
+    """Cross-fitted propensity and outcome models."""
+
+    n_folds: int = Field(5, ge=2, le=20, description="folds, grouped by household")
+    propensity_bound: float = Field(
+        0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
+    )
+
+
+class OverlapSettings(Section):
+    """The region of propensity in which both arms are found."""
+
+    lower: float = Field(0.1, gt=0, lt=0.5, description="lowest propensity in overlap")
+    upper: float = Field(0.9, gt=0.5, lt=1, description="highest propensity in overlap")
+
+
+class CateSettings(Section):
+    """Models of the conditional effect."""
+
+    n_trees: int = Field(200, ge=4, multiple_of=4, description="trees of the causal forest")
+    min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of the causal forest")
+    max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
+    n_jobs: int = Field(2, ge=1, description="threads that grow the causal forest; the forest is the same")
+    gain_in_se: float = Field(
+        1.0,
+        ge=0,
+        description="standard errors by which a model must beat the constant effect out of fold to be chosen",
+    )
+    n_bootstraps: int = Field(100, ge=20, description="household bootstraps behind intervals of the R-learner")
+    n_outcome_bootstraps: int = Field(
+        30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
+    )
+
+
+class EconomicsSettings(Section):
+    """What an effect is worth."""
+
+    margin: float = Field(0.30, gt=0, le=1, description="profit per $ of sales")
+    contact_cost: float = Field(12.73, ge=0, description="$ per targeted household, when the cost is fixed")
+    cost_source: Literal["fixed", "estimated"] = Field(
+        "fixed", description="'fixed' uses contact_cost; 'estimated' uses the coupon discounts in the data"
+    )
+
+
+class PolicySettings(Section):
+    """Which households a policy targets."""
+
+    chosen: str = Field("cate_above_breakeven", description="the policy the targeting list follows")
+    top_shares: tuple[float, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+    )
+    curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
+
+    @model_validator(mode="after")
+    def _shares_are_shares(self) -> PolicySettings:
+        wrong = [share for share in self.top_shares if not 0 < share < 1]
+        if wrong:
+            raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
+        return self
+
+
+class CheckSettings(Section):
+    """Thresholds of the asset checks. The severity policy is in `orchestration/checks.py`."""
+
+    ari_floor: float = Field(0.50, ge=0, le=1, description="lowest mean warm-started bootstrap ARI (block)")
+    cold_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
+    min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
+    max_weighted_smd: float = Field(
+        0.10, gt=0, description="largest standardised mean difference after overlap weighting (block)"
+    )
+    max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
+    min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+
+
+class Settings(BaseSettings):
+    """All settings of a study."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DUNNHUMBY_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    seed: int = Field(20261122, ge=0, description="every stage derives its own seed from this one")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of every interval")
+    campaign_types: tuple[str, ...] = Field(
+        ("TypeA",), description="campaign types the scheduled study covers"
+    )
+    engine: EngineSettings = EngineSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    trial: TrialSettings = TrialSettings()
+    nuisance: NuisanceSettings = NuisanceSettings()
+    overlap: OverlapSettings = OverlapSettings()
+    cate: CateSettings = CateSettings()
+    economics: EconomicsSettings = EconomicsSettings()
+    policy: PolicySettings = PolicySettings()
+    checks: CheckSettings = CheckSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, Home.resolve().root / SETTINGS_FILE)
+        return sources["init_settings"], sources["env_settings"], file
+
+    def seed_for(self, stage: str) -> int:
+        """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
+        import zlib
+
+        return zlib.crc32(f"{self.seed}:{stage}".encode())
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a study lives on disk: the user's raw files, the tables, the reports and the run history."""
+
+    root: Path
+
+    @classmethod
+    def resolve(cls, root: str | Path | None = None) -> Home:
+        """`root`, else the environment variable DUNNHUMBY_HOME, else `data` in the working directory."""
+        chosen = root if root is not None else os.environ.get(HOME_VARIABLE, "data")
+        return cls(Path(chosen).expanduser().resolve())
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.root / "dagster_home"
+
+    @property
+    def alerts_log(self) -> Path:
+        return self.root / "alerts.log"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from arguments, environment and file; pydantic's ValidationError names what is wrong."""
+    return Settings(**overrides)

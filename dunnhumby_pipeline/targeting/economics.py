@@ -1,0 +1,105 @@
+"""What a contact costs, and the effect at which it pays for itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from dunnhumby_pipeline.engine.duck import connect, quoted
+from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
+
+ALL_WAVES = "all"
+COLUMNS = [
+    "source",
+    "wave",
+    "n_targeted",
+    "retailer_cost",
+    "manufacturer_cost",
+    "contact_cost",
+    "margin",
+    "breakeven",
+    "used",
+]
+
+
+def breakeven(contact_cost: float, margin: float) -> float:
+    """Effect on spend ($) whose margin pays one contact: contact_cost / margin."""
+    return contact_cost / margin
+
+
+def campaign_economics(
+    tables: dict[str, Path], waves: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
+) -> pd.DataFrame:
+    """The fixed cost beside the cost in the data, for each wave and for all of them (columns `COLUMNS`).
+
+    The estimated cost is what coupons of the wave took off the prices, per targeted household ($):
+    discounts on lines that a redeeming household bought on the day of redemption, of products the
+    coupon is good for, during the wave. A line counts once, whatever the number of coupons that fit it.
+    `retailer_cost` is the retailer's own match (coupon_match_disc), which is what a contact costs the
+    retailer; `manufacturer_cost` (coupon_disc) is reimbursed and stands beside it.
+    """
+    with connect(engine) as connection:
+        for name in ("transactions", "coupons", "coupon_redemptions", "campaign_targets"):
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quoted(tables[name])})")
+        connection.register("waves", waves[["campaign", "start_day", "end_day"]])
+        by_wave = connection.execute(_COST_BY_WAVE).fetchdf()
+    rows = [_row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer) for row in by_wave.itertuples()]
+    totals = by_wave[["n_targeted", "retailer", "manufacturer"]].sum()
+    rows.append(_row("estimated", ALL_WAVES, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
+    frame = pd.DataFrame(rows).assign(margin=settings.margin)
+    fixed = {
+        "source": "fixed",
+        "wave": ALL_WAVES,
+        "n_targeted": int(totals["n_targeted"]),
+        "contact_cost": settings.contact_cost,
+        "margin": settings.margin,
+    }
+    frame = pd.concat([pd.DataFrame([fixed]), frame], ignore_index=True)
+    frame["breakeven"] = breakeven(frame["contact_cost"], frame["margin"])
+    frame["used"] = (frame["source"] == settings.cost_source) & (frame["wave"] == ALL_WAVES)
+    return frame[COLUMNS]
+
+
+def _row(source: str, wave: str, n_targeted: int, retailer: float, manufacturer: float) -> dict[str, object]:
+    return {
+        "source": source,
+        "wave": wave,
+        "n_targeted": int(n_targeted),
+        "retailer_cost": retailer / n_targeted,
+        "manufacturer_cost": manufacturer / n_targeted,
+        "contact_cost": retailer / n_targeted,
+    }
+
+
+# Sums run over whole cents, so that they do not depend on the order of the rows.
+_COST_BY_WAVE = """
+WITH redeemed_lines AS (
+    SELECT DISTINCT w.campaign, t.household_key, t.basket_id, t.product_id,
+           t.coupon_match_disc, t.coupon_disc
+    FROM coupon_redemptions r
+    JOIN waves w ON r.campaign = w.campaign AND r.day BETWEEN w.start_day AND w.end_day
+    JOIN coupons c ON c.campaign = r.campaign AND c.coupon_upc = r.coupon_upc
+    JOIN transactions t
+      ON t.household_key = r.household_key AND t.day = r.day AND t.product_id = c.product_id
+    WHERE t.coupon_disc > 0 OR t.coupon_match_disc > 0
+),
+costs AS (
+    SELECT campaign, sum(round(coupon_match_disc * 100)) / 100 AS retailer,
+           sum(round(coupon_disc * 100)) / 100 AS manufacturer
+    FROM redeemed_lines GROUP BY campaign
+)
+SELECT w.campaign, count(t.household_key) AS n_targeted,
+       coalesce(any_value(costs.retailer), 0) AS retailer,
+       coalesce(any_value(costs.manufacturer), 0) AS manufacturer
+FROM waves w
+JOIN campaign_targets t ON t.campaign = w.campaign
+LEFT JOIN costs ON costs.campaign = w.campaign
+GROUP BY w.campaign, w.start_day ORDER BY w.start_day, w.campaign
+"""
+
+
+def used_cost(economics: pd.DataFrame) -> tuple[float, float]:
+    """(contact cost in $, margin) that decisions use."""
+    row = economics.loc[economics["used"]].iloc[0]
+    return float(row["contact_cost"]), float(row["margin"])

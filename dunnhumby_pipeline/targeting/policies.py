@@ -1,0 +1,54 @@
+"""Policies: rules that say, from an estimated effect, which households to target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Selection = NDArray[np.bool_]
+
+ABOVE_BREAKEVEN = "cate_above_breakeven"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`select(cate, rng)` marks the households to target; `rng` breaks ties among equal effects."""
+
+    name: str
+    select: Callable[[Array, np.random.Generator], Selection]
+
+
+def top_share(share: float) -> Callable[[Array, np.random.Generator], Selection]:
+    """Selects the `share` of households with the largest effects; equal effects are drawn at random."""
+
+    def select(cate: Array, rng: np.random.Generator) -> Selection:
+        n_targeted = round(share * len(cate))
+        order = np.lexsort((rng.random(len(cate)), -cate))
+        selected = np.zeros(len(cate), dtype=bool)
+        selected[order[:n_targeted]] = True
+        return selected
+
+    return select
+
+
+def policies(breakeven: float, top_shares: tuple[float, ...]) -> tuple[Policy, ...]:
+    """Treat none, treat all, effect above `breakeven` ($), and the top shares."""
+    return (
+        Policy("treat_none", lambda cate, rng: np.zeros(len(cate), dtype=bool)),
+        Policy("treat_all", lambda cate, rng: np.ones(len(cate), dtype=bool)),
+        Policy(ABOVE_BREAKEVEN, lambda cate, rng: cate > breakeven),
+        *(Policy(f"top_{share:.0%}", top_share(share)) for share in top_shares),
+    )
+
+
+def policy_called(name: str, available: tuple[Policy, ...]) -> Policy:
+    """The policy called `name`; ValueError naming the setting and the choices when there is none."""
+    for policy in available:
+        if policy.name == name:
+            return policy
+    choices = ", ".join(policy.name for policy in available)
+    raise ValueError(f"policy.chosen is {name!r}; expected one of {choices}")
