@@ -7,6 +7,7 @@ Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMI
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -118,8 +119,8 @@ class PolicySettings(Section):
 class CheckSettings(Section):
     """Thresholds of the asset checks. The severity policy is in `orchestration/checks.py`."""
 
-    ari_floor: float = Field(0.50, ge=0, le=1, description="lowest mean warm-started bootstrap ARI (block)")
-    cold_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
+    warm_ari_floor: float = Field(0.60, ge=0, le=1, description="lowest mean warm-started ARI (block)")
+    cold_ari_floor: float = Field(0.50, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
     max_weighted_smd: float = Field(
         0.10, gt=0, description="largest standardised mean difference after overlap weighting (block)"
@@ -131,15 +132,11 @@ class CheckSettings(Section):
 class Settings(BaseSettings):
     """All settings of a study."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="DUNNHUMBY_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix="DUNNHUMBY_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     seed: int = Field(20261122, ge=0, description="every stage derives its own seed from this one")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of every interval")
-    campaign_types: tuple[str, ...] = Field(
-        ("TypeA",), description="campaign types the scheduled study covers"
-    )
+    campaign_types: tuple[str, ...] = Field(("TypeA",), description="campaign types the scheduled study covers")
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     trial: TrialSettings = TrialSettings()
@@ -152,15 +149,18 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = TomlConfigSettingsSource(settings_cls, Home.resolve().root / SETTINGS_FILE)
-        return sources["init_settings"], sources["env_settings"], file
+        return init_settings, env_settings, file
 
     def seed_for(self, stage: str) -> int:
         """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
-        import zlib
-
         return zlib.crc32(f"{self.seed}:{stage}".encode())
 
 

@@ -9,9 +9,7 @@ import pandas as pd
 
 def checks(failed: bool = False) -> pd.DataFrame:
     """States of the checks; one blocking check fails when `failed`, and what follows it is not run."""
-    tables = (
-        "transactions products promotions campaigns campaign_targets coupons coupon_redemptions demographics"
-    )
+    tables = "transactions products promotions campaigns campaign_targets coupons coupon_redemptions demographics"
     later = "not run" if failed else "pass"
     rows = [(table, "schema", "pass", True, "columns and types as declared") for table in tables.split()]
     rows += [(table, "keys", "pass", True, "no duplicate keys") for table in tables.split()[:5]]

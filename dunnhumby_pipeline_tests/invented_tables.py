@@ -161,9 +161,7 @@ def covariate_balance() -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _effect(
-    outcome: str, estimator: str, population: str, wave: str, value: float, se: float
-) -> tuple[Any, ...]:
+def _effect(outcome: str, estimator: str, population: str, wave: str, value: float, se: float) -> tuple[Any, ...]:
     estimand = {"naive": "association", "aipw": "ATE", "overlap_weighted": "ATO"}[estimator]
     sizes = (5800, 2431) if wave == "all" else (1150, 1150)
     bounds = (value - 1.96 * se, value + 1.96 * se)
@@ -244,9 +242,7 @@ def roi_curve() -> pd.DataFrame:
     share = np.linspace(0.05, 1, 20)
     value = 14 * share - 7.1 * share**2
     half = 1.96 * (0.5 + 3.2 * share**1.2)
-    return pd.DataFrame(
-        {"share_targeted": share, "value": value, "ci_lower": value - half, "ci_upper": value + half}
-    )
+    return pd.DataFrame({"share_targeted": share, "value": value, "ci_lower": value - half, "ci_upper": value + half})
 
 
 def targeting_list() -> pd.DataFrame:

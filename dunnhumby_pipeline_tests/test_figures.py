@@ -250,9 +250,7 @@ def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:
         (np.nan, 0.0, 1.0, words.NOTHING),
     ],
 )
-def test_intervals_are_as_precise_as_they_are_wide(
-    estimate: float, lower: float, upper: float, written: str
-) -> None:
+def test_intervals_are_as_precise_as_they_are_wide(estimate: float, lower: float, upper: float, written: str) -> None:
     assert words.interval(estimate, lower, upper, "$").replace(words.MINUS, "-") == written
 
 

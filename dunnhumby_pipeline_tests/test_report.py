@@ -204,9 +204,7 @@ def test_checks_that_need_reading_come_first() -> None:
         ("treat_none", 0.0, 0.0, "nobody", "Target nobody"),
     ],
 )
-def test_the_headline_follows_the_interval(
-    policy: str, lower: float, upper: float, state: str, headline: str
-) -> None:
+def test_the_headline_follows_the_interval(policy: str, lower: float, upper: float, state: str, headline: str) -> None:
     row = invented.policy_value().iloc[[2]].assign(policy=policy, ci_lower=lower, ci_upper=upper)
     answer = plain_answer(invented.study_tables(policy_value=row))
     assert answer.state == state
@@ -221,9 +219,7 @@ def test_the_headline_follows_the_interval(
         ("constant", 0.0, "No model predicts effects better"),
     ],
 )
-def test_differences_between_households_are_claimed_only_when_proven(
-    chosen: str, gain: float, says: str
-) -> None:
+def test_differences_between_households_are_claimed_only_when_proven(chosen: str, gain: float, says: str) -> None:
     models = invented.cate_models()
     models["chosen"] = models["model"] == chosen
     models.loc[models["model"] == chosen, "gain_over_constant"] = gain

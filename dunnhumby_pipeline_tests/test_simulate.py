@@ -35,14 +35,14 @@ TRANSACTION_HEADER = (
 
 
 class Invented:
-    """A written retailer, and a connection in which its raw tables and trials are views."""
+    """A written retailer, its raw tables in a connection, and its truth."""
 
     def __init__(self, folder: Path, plan: RetailerPlan) -> None:
         self.folder = folder
         self.report: SimulationReport = simulate(folder, plan)
         self.sql = duckdb.connect(config={"threads": 1})
         for table in TABLES:
-            # A table, not a view: each file is parsed once however many tests read it.
+            # Codes such as display 0 are text, whatever a reader would guess.
             text = {column.raw: "VARCHAR" for column in table.columns if column.type == "VARCHAR"}
             source = f"read_csv('{folder}/{table.file}.csv', header=true, types={text})"
             self.sql.execute(f"CREATE TABLE {table.name} AS FROM {source}")
@@ -169,9 +169,7 @@ def test_promoted_products_are_discounted_and_bought_more(small: Invented) -> No
     assert ("0", "0") not in codes
 
 
-def test_the_same_plan_gives_the_same_bytes_and_another_seed_does_not(
-    small: Invented, tmp_path: Path
-) -> None:
+def test_the_same_plan_gives_the_same_bytes_and_another_seed_does_not(small: Invented, tmp_path: Path) -> None:
     simulate(tmp_path / "again", SMALL)
     assert digests(tmp_path / "again") == digests(small.folder)
     simulate(tmp_path / "other", SMALL.model_copy(update={"seed": 1}))
@@ -266,11 +264,12 @@ def test_outcome_windows_end_before_the_next_wave_and_the_data(study: Invented) 
 
 def test_propensities_are_calibrated_and_overlap(study: Invented) -> None:
     trials = study.trials.sort_values("propensity")
-    for place in np.array_split(np.arange(len(trials)), 5):
+    rows = np.arange(len(trials))
+    for place in (rows, *np.array_split(rows, 5)):
         part = trials.iloc[place]
         e = part["propensity"].to_numpy()
         standard_error = np.sqrt((e * (1 - e)).sum()) / len(e)
-        assert abs(part["treated"].mean() - e.mean()) < 4 * standard_error
+        assert abs(part["treated"].mean() - e.mean()) < 3 * standard_error
     assert trials["propensity"].between(0.1, 0.9).mean() > 0.75
     rank = trials["propensity"].rank()
     n_treated = trials["treated"].sum()
@@ -303,9 +302,7 @@ def test_a_reweighted_estimate_finds_the_planted_effect_and_a_naive_one_does_not
     score = high - low + t * (y - high) / e - (1 - t) * (y - low) / (1 - e)
     for weight, truth in ((np.ones(len(e)), study.report.truth.ate), (e * (1 - e), study.report.truth.ato)):
         estimate = (weight * score).sum() / weight.sum()
-        influence = (
-            pd.Series(weight * (score - estimate) / weight.sum()).groupby(trials["household_key"]).sum()
-        )
+        influence = pd.Series(weight * (score - estimate) / weight.sum()).groupby(trials["household_key"]).sum()
         standard_error = np.sqrt((influence**2).sum())
         assert standard_error < 15
         assert abs(estimate - truth) < 4 * standard_error

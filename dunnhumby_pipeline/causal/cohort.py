@@ -27,6 +27,7 @@ from dunnhumby_pipeline.features.catalogue import COVARIATES
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.exposure import promotion_exposure
 from dunnhumby_pipeline.features.purchases import purchases
+from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
 
@@ -58,13 +59,21 @@ class Cohort:
     excluded: pd.DataFrame
     n_treated_without_history: int
 
+    def waves_text(self) -> str:
+        """The waves used and left out, a line each, in words."""
+        used = [
+            f"- campaign {row.campaign}: index day {row.index_day}, look-back of {row.lookback_days} days, "
+            f"outcome window to day {row.outcome_end}"
+            for row in self.waves.itertuples()
+        ]
+        left_out = [f"- campaign {row.campaign} left out: {row.reason}" for row in self.excluded.itertuples()]
+        return "\n".join([*used, *left_out])
+
 
 Tables = Mapping[str, Path]
 
 
-def build_cohort(
-    tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings
-) -> Cohort:
+def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings) -> Cohort:
     """All trials of `campaign_type` from the canonical tables.
 
     Raises CohortError when the type has no wave, or none that has enough history and has ended.
@@ -90,6 +99,22 @@ def build_cohort(
     return Cohort(trials[[*TRIAL_KEY, *own, *columns]], trials, waves, excluded, n_lost)
 
 
+def covariates_today(
+    tables: Tables, campaign_type: str, trials: pd.DataFrame, settings: TrialSettings, engine: EngineSettings
+) -> pd.DataFrame:
+    """Covariates of every household that shopped in the look-back that ends with the data.
+
+    The next campaign's wave has not been seen, so these households carry the latest wave (`campaign`) of
+    `trials`. `received_before`: whether the household has been sent a campaign of this type.
+    """
+    first_day, last_day = observed_days(tables["transactions"], engine)
+    latest = int(trials.loc[trials["index_day"].idxmax(), "campaign"])
+    start = max(first_day, last_day + 1 - settings.look_back_days)
+    window = one_window(start, last_day).assign(window=latest)
+    frame = window_covariates(tables, window, engine).rename(columns={"window": "campaign"})
+    return frame.assign(received_before=frame[received_column(campaign_type)] > 0)
+
+
 def covariate_columns(campaign_type: str) -> list[str]:
     """Covariates of a trial, all known before the index day, without wave and look-back segment.
 
@@ -98,13 +123,6 @@ def covariate_columns(campaign_type: str) -> list[str]:
     own = {received_column(campaign_type), running_column(campaign_type)}
     history = [name for name in HISTORY_COLUMNS if name not in own]
     return [*COVARIATES, *history, *DEMOGRAPHICS]
-
-
-def observed_days(transactions: Path, engine: EngineSettings) -> tuple[int, int]:
-    """First and last DAY with a transaction."""
-    with duck.connect(engine) as connection:
-        query = f"SELECT min(day), max(day) FROM read_parquet({duck.quoted(transactions)})"
-        return connection.execute(query).fetchall()[0]
 
 
 def plan_waves(
@@ -133,7 +151,15 @@ def plan_waves(
     reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"
     reason[short] = f"fewer than {settings.min_history_days} days of data lie before its first day"
     usable = ~(short | unfinished)
-    columns = ["campaign", "start_day", "end_day", "index_day", "lookback_start", "outcome_end", "lookback_days"]
+    columns = [
+        "campaign",
+        "start_day",
+        "end_day",
+        "index_day",
+        "lookback_start",
+        "outcome_end",
+        "lookback_days",
+    ]
     excluded = waves.assign(reason=reason).loc[~usable, ["campaign", "start_day", "end_day", "reason"]]
     return waves.loc[usable, columns].reset_index(drop=True), excluded.reset_index(drop=True)
 
@@ -154,15 +180,13 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     frame = frame.merge(over(campaigns_received(), "campaign_targets", "campaigns"), on=key, how="left")
     frame = frame.merge(over(coupons_redeemed(), "coupon_redemptions"), on=key, how="left")
     # No row of history is a count of none, by the definition of the counts.
-    frame = frame.fillna({name: 0.0 for name in HISTORY_COLUMNS})
+    frame = frame.fillna(dict.fromkeys(HISTORY_COLUMNS, 0.0))
     frame = frame.merge(pd.read_parquet(tables["demographics"]), on="household_key", how="left")
-    return frame.fillna({name: UNKNOWN for name in DEMOGRAPHICS})
+    return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
 def _windows(waves: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {"window": waves["campaign"], "first_day": waves[first], "index_day": waves[end] + shift}
-    )
+    frame = pd.DataFrame({"window": waves["campaign"], "first_day": waves[first], "index_day": waves[end] + shift})
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
@@ -192,9 +216,7 @@ def _enter(
     return trials.sort_values(["index_day", "campaign", "household_key"], ignore_index=True)
 
 
-def _with_outcomes(
-    trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, engine: EngineSettings
-) -> pd.DataFrame:
+def _with_outcomes(trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
     """Add purchase_amount ($), purchase_count (baskets) and redeemed (0/1: any coupon of this wave)."""
     windows = _windows(waves, "index_day", "outcome_end", shift=1)
     bought = duck.run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)

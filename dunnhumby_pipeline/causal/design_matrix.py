@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT, covariate_columns
+
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
@@ -32,6 +34,12 @@ class DesignMatrix:
     def apply(self, frame: pd.DataFrame) -> Array:
         """(n, p) matrix of the rows of `frame`. A level that was not fitted is all zeros."""
         return np.asarray(self.transformer.transform(_prepared(frame, self)), dtype=float)
+
+
+def trial_matrix(trials: pd.DataFrame, campaign_type: str) -> tuple[DesignMatrix, Array]:
+    """The design fitted to all covariates of the trials, and its (n, p) matrix."""
+    design = fit_design_matrix(trials, [*covariate_columns(campaign_type), LOOK_BACK_SEGMENT])
+    return design, design.apply(trials)
 
 
 def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatrix:
@@ -65,4 +73,4 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatr
 
 def _prepared(frame: pd.DataFrame, design: DesignMatrix) -> pd.DataFrame:
     frame = frame[[*design.numeric, *design.categorical]].fillna(design.longest)
-    return frame.astype({name: str for name in design.categorical})
+    return frame.astype(dict.fromkeys(design.categorical, str))

@@ -36,7 +36,7 @@ class FittedEffect:
 Learner = Callable[[Array, Residuals, CateSettings, int], FittedEffect]
 
 
-def subset(data: Residuals, rows: NDArray[np.bool_]) -> Residuals:
+def subset(data: Residuals, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Residuals:
     """The residuals of some trials."""
     return Residuals(**{name: value[rows] for name, value in vars(data).items()})
 
@@ -151,9 +151,7 @@ def column_reader(column: int) -> Any:
     return ColumnReader(column)
 
 
-def household_bootstraps(
-    households: NDArray[np.int64], n_replicates: int, seed: int
-) -> Iterator[NDArray[np.int64]]:
+def household_bootstraps(households: NDArray[np.int64], n_replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Row numbers of `n_replicates` bootstrap samples of households, each with all its trials."""
     order = np.argsort(households, kind="stable")
     starts = np.flatnonzero(np.diff(households[order], prepend=households[order][0] - 1))

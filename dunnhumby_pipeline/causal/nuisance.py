@@ -73,9 +73,9 @@ def fit_propensity(x: Array, treated: Array, seed: int) -> Averaged:
 
     with threadpool_limits(1):
         logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, treated)
-        trees = XGBClassifier(
-            n_estimators=_N_TREES, min_child_weight=_MIN_CHILD / 2, random_state=seed, **_TREES
-        ).fit(x, treated)
+        trees = XGBClassifier(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD / 2, random_state=seed, **_TREES).fit(
+            x, treated
+        )
     return Averaged(logistic, trees)
 
 
@@ -90,9 +90,7 @@ def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
     inner = list(GroupKFold(min(_INNER_FOLDS, len(np.unique(households)))).split(x, y, households))
     with threadpool_limits(1):
         lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000)).fit(x, y)
-        trees = XGBRegressor(
-            n_estimators=_N_TREES, min_child_weight=_MIN_CHILD, random_state=seed, **_TREES
-        ).fit(x, y)
+        trees = XGBRegressor(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD, random_state=seed, **_TREES).fit(x, y)
     return Averaged(lasso, trees)
 
 
@@ -124,9 +122,7 @@ def cross_fit(trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: 
                 means[mu_column(arm, outcome)][held_out] = model.mean(x[held_out])
     bound = settings.propensity_bound
     bounded = np.clip(raw, bound, 1 - bound)
-    frame = trials[[*TRIAL_KEY, "treated"]].assign(
-        fold=folds, propensity=bounded, propensity_bounded=raw != bounded
-    )
+    frame = trials[[*TRIAL_KEY, "treated"]].assign(fold=folds, propensity=bounded, propensity_bounded=raw != bounded)
     return frame.assign(**means)
 
 

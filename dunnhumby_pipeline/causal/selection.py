@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.clustered import clustered_se, normal_quantile
-from dunnhumby_pipeline.causal.cohort import TRIAL_KEY
+from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT, TRIAL_KEY
+from dunnhumby_pipeline.causal.design_matrix import DesignMatrix
 from dunnhumby_pipeline.causal.learners import CONSTANT, LEARNERS, FittedEffect, subset
-from dunnhumby_pipeline.causal.nuisance import Residuals
-from dunnhumby_pipeline.settings import CateSettings
+from dunnhumby_pipeline.causal.nuisance import Residuals, fit_propensity
+from dunnhumby_pipeline.settings import CateSettings, Settings
 
 Array = NDArray[np.float64]
 ALL_FOLDS = -1
@@ -76,7 +77,11 @@ def fit_cate(
         cate, se = effects[name][held_out], model.standard_error(x[held_out])
         parts.append(
             trials.loc[held_out, TRIAL_KEY].assign(
-                cate=cate, cate_lower=cate - quantile * se, cate_upper=cate + quantile * se, fold=fold, model=name
+                cate=cate,
+                cate_lower=cate - quantile * se,
+                cate_upper=cate + quantile * se,
+                fold=fold,
+                model=name,
             )
         )
     estimates = pd.concat(parts).sort_index().reset_index(drop=True)
@@ -84,9 +89,22 @@ def fit_cate(
     return CateFit(table, estimates, chosen, LEARNERS[chosen](x, data, settings, seed))
 
 
-def choose(
-    losses: dict[str, Array], rows: NDArray[np.bool_], households: NDArray[np.int64], gain_in_se: float
-) -> str:
+def household_effects(
+    today: pd.DataFrame, design: DesignMatrix, x: Array, data: Residuals, fitted: CateFit, settings: Settings
+) -> pd.DataFrame:
+    """Effect and propensity of households as of the last day, from models fitted to all trials `x`.
+
+    Columns: household_key, cate, cate_lower, cate_upper ($), propensity, received_before, lookback_segment.
+    """
+    new = design.apply(today)
+    cate, se = fitted.final.effect(new), fitted.final.standard_error(new)
+    half = normal_quantile(settings.confidence) * se
+    propensity = fit_propensity(x, data.treated, settings.seed_for("nuisances")).probability(new)
+    kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
+    return kept.assign(cate=cate, cate_lower=cate - half, cate_upper=cate + half, propensity=propensity)
+
+
+def choose(losses: dict[str, Array], rows: NDArray[np.bool_], households: NDArray[np.int64], gain_in_se: float) -> str:
     """The model with the lowest mean loss over `rows` among those that beat the constant by `gain_in_se`
     household-clustered standard errors; the constant when none does."""
     best, lowest = CONSTANT, float(losses[CONSTANT][rows].mean())

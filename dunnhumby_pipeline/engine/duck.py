@@ -6,22 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
 import pandas as pd
 
+from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.settings import EngineSettings
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-Relation = Path | pd.DataFrame
-
-
-def quoted(path: Path) -> str:
-    """`path` as a SQL string literal."""
-    return "'" + str(path).replace("'", "''") + "'"
+Relation: TypeAlias = Path | pd.DataFrame
 
 
 @contextmanager

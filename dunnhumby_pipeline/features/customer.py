@@ -131,10 +131,7 @@ def _contents() -> ir.Table:
         n_branded=ibis.ifelse(d.branded, d.n_lines, 0.0).sum(),
         n_private_label=ibis.ifelse(d.private & ~d.fuel, d.n_lines, 0.0).sum(),
         n_brand_choices=ibis.ifelse(d.branded & ~d.fuel, d.n_lines, 0.0).sum(),
-        **{
-            f"sales_{macro}": ibis.ifelse(d.macro == macro, d.sales, 0.0).sum()
-            for macro in (*MACRO_CATEGORIES, OTHER)
-        },
+        **{f"sales_{macro}": ibis.ifelse(d.macro == macro, d.sales, 0.0).sum() for macro in (*MACRO_CATEGORIES, OTHER)},
     )
 
 

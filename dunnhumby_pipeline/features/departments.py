@@ -45,7 +45,5 @@ def is_fuel(products: ir.Table) -> ir.BooleanValue:
     without a product is not fuel.
     """
     gasoline = products.sub_commodity_desc.startswith("GASOLINE")
-    fuel = products.department.isin(_FUEL_DEPARTMENTS) | (
-        products.department.isin(_MIXED_DEPARTMENTS) & gasoline
-    )
+    fuel = products.department.isin(_FUEL_DEPARTMENTS) | (products.department.isin(_MIXED_DEPARTMENTS) & gasoline)
     return fuel.fill_null(False)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
+
+from dunnhumby_pipeline.engine.duck import connect
+from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.settings import EngineSettings
 
 WINDOW_KEY = ("window", "household_key")
 
@@ -18,6 +24,13 @@ def one_window(first_day: int, last_day: int) -> pd.DataFrame:
     """The single window, numbered 0, over the days `first_day` to `last_day`, both included."""
     frame = pd.DataFrame({"window": [0], "first_day": [first_day], "index_day": [last_day + 1]})
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
+
+
+def observed_days(transactions: Path, engine: EngineSettings) -> tuple[int, int]:
+    """First and last DAY with a transaction."""
+    with connect(engine) as connection:
+        query = f"SELECT min(day), max(day) FROM read_parquet({quoted(transactions)})"
+        return connection.execute(query).fetchall()[0]
 
 
 def within(rows: ir.Table, windows: ir.Table) -> ir.Table:

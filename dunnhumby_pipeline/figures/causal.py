@@ -47,9 +47,7 @@ def _whole_panel(parent: Figure | SubFigure, propensity: pd.DataFrame, region: t
     style.name_axes(axes, "Propensity: chance of being targeted, given the look-back", "Share of the arm (%)")
 
 
-def _wave_panels(
-    parent: SubFigure, propensity: pd.DataFrame, waves: list[object], region: tuple[float, float]
-) -> None:
+def _wave_panels(parent: SubFigure, propensity: pd.DataFrame, waves: list[object], region: tuple[float, float]) -> None:
     columns = min(WAVE_COLUMNS, len(waves))
     grid = parent.add_gridspec(-(-len(waves) // columns), columns)
     tallest = 0.0
@@ -70,14 +68,10 @@ def _wave_panels(
         axes.tick_params(labelsize=style.SMALL - 1, labelleft=position % columns == 0)
     for axes in panels:
         axes.set_ylim(-1.1 * tallest, 1.1 * tallest)
-    parent.supxlabel(
-        "Propensity, wave by wave (treated / control trials)", fontsize=style.TEXT, color=style.INK
-    )
+    parent.supxlabel("Propensity, wave by wave (treated / control trials)", fontsize=style.TEXT, color=style.INK)
 
 
-def _mirrored_histogram(
-    axes: Axes, trials: pd.DataFrame, region: tuple[float, float], bins: np.ndarray
-) -> float:
+def _mirrored_histogram(axes: Axes, trials: pd.DataFrame, region: tuple[float, float], bins: np.ndarray) -> float:
     """Draws both arms; the height of the tallest bar, as a share of its arm."""
     lower, upper = region
     outside = ~trials["propensity"].between(lower, upper)
@@ -139,9 +133,7 @@ def love_plot(covariate_balance: pd.DataFrame, ceiling: float, max_rows: int = 3
     style.legend_above(figure, axes)
     hidden = worst.iloc[max_rows:]
     rest = f"\n{len(hidden)} more covariates, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
-    style.name_axes(
-        axes, f"Absolute standardised mean difference, treated against control{rest}", "Covariate"
-    )
+    style.name_axes(axes, f"Absolute standardised mean difference, treated against control{rest}", "Covariate")
     return figure
 
 
@@ -158,9 +150,7 @@ def effects_forest(average_effects: pd.DataFrame) -> Figure:
     )
     primary = average_effects.loc[average_effects["outcome"] == words.PRIMARY_OUTCOME]
     whole = primary.loc[primary["wave"].astype(str) == ALL_WAVES]
-    each = primary.loc[
-        (primary["wave"].astype(str) != ALL_WAVES) & (primary["estimator"] == "overlap_weighted")
-    ]
+    each = primary.loc[(primary["wave"].astype(str) != ALL_WAVES) & (primary["estimator"] == "overlap_weighted")]
     panels = [("All waves together, by estimator", [_estimator_row(row) for _, row in whole.iterrows()])]
     if len(each):
         rows = [_wave_row(row) for _, row in in_wave_order(each).iterrows()]

@@ -13,9 +13,7 @@ def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataF
     """`frame` itself; ValueError naming the table and each missing column, or saying that it is empty."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise ValueError(
-            f"{table} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns)}"
-        )
+        raise ValueError(f"{table} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns)}")
     if frame.empty:
         raise ValueError(f"{table} has no rows")
     return frame

@@ -110,9 +110,7 @@ def factor_selection_curve(factor_selection: pd.DataFrame, chosen: int | None = 
     return figure
 
 
-def stability_distribution(
-    segment_stability: pd.DataFrame, floors: Mapping[str, float] | None = None
-) -> Figure:
+def stability_distribution(segment_stability: pd.DataFrame, floors: Mapping[str, float] | None = None) -> Figure:
     """Adjusted Rand index of each bootstrap refit against the segments in use, by kind of start.
 
     A point is a refit, the tall mark the mean; `floors` gives the lowest acceptable mean of each start.
@@ -149,7 +147,5 @@ def stability_distribution(
     style.label_rows(axes, [f"{start.capitalize()} start" for start in starts])
     axes.set_xlim(min(0.0, float(segment_stability["ari"].min()) - 0.05), 1.02)
     style.grid(axes, "x")
-    style.name_axes(
-        axes, "Adjusted Rand index against the segments in use (1 = identical)", "Bootstrap refits"
-    )
+    style.name_axes(axes, "Adjusted Rand index against the segments in use (1 = identical)", "Bootstrap refits")
     return figure

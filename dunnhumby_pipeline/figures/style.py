@@ -75,9 +75,7 @@ def row_height(labels: Sequence[str], width: int = LABEL_WIDTH) -> float:
     return 0.2 + 0.16 * max(lines, 1)
 
 
-def label_rows(
-    axes: Axes, labels: Sequence[str], bold: Sequence[bool] = (), width: int = LABEL_WIDTH
-) -> None:
+def label_rows(axes: Axes, labels: Sequence[str], bold: Sequence[bool] = (), width: int = LABEL_WIDTH) -> None:
     """One label a row from the top down, wrapped at `width`; text is never read as mathematics."""
     wrapped = [textwrap.fill(label, width, break_long_words=True) for label in labels]
     axes.set_yticks(range(len(labels)), labels=wrapped)

@@ -29,9 +29,7 @@ def roi_curve(curve: pd.DataFrame, chosen_share: float | None = None) -> Figure:
     axes = style.add_axes(figure)
     style.grid(axes, "y")
     style.zero_line(axes, "y")
-    axes.fill_between(
-        share, bounds[:, 1], bounds[:, 2], color=style.BLUE, alpha=0.16, linewidth=0, label="interval"
-    )
+    axes.fill_between(share, bounds[:, 1], bounds[:, 2], color=style.BLUE, alpha=0.16, linewidth=0, label="interval")
     axes.plot(share, bounds[:, 0], color=style.BLUE, linewidth=2.2, label="largest estimated effects first")
     if np.isclose(share[-1], 1):
         axes.plot([0, 1], [0, bounds[-1, 0]], color=style.MUTED, linestyle="--", label="at random")

@@ -13,10 +13,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from dunnhumby_pipeline.engine.duck import connect, quoted
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import JourneyError, Problem, Source
-from dunnhumby_pipeline.settings import EngineSettings
 
 REJECT_COLUMNS = ("table", "rule", "column", "action", "n", "example_rows")
 N_EXAMPLES = 3
@@ -42,31 +41,29 @@ class CleanJourney:
     rejects: pd.DataFrame
 
 
-def clean(source: Source, staging: Path, settings: EngineSettings) -> CleanJourney:
+def clean(source: Source, staging: Path, connection: duckdb.DuckDBPyConnection) -> CleanJourney:
     """Write the eight canonical tables of `source` as parquet files in `staging`.
 
     Raises JourneyError, before any file is written, when a strict table has a reject or a campaign
     lacks its dates.
     """
-    with connect(settings) as connection:
-        rejects = _inspect(connection, source)
-        staging.mkdir(parents=True, exist_ok=True)
-        paths = {table.name: staging / f"{table.name}.parquet" for table in schema.TABLES}
-        n_rows = {}
-        for table in schema.TABLES:
-            kept = f"COPY ({_kept_rows(table, rejects)}) TO {quoted(paths[table.name])} (FORMAT parquet)"
-            n_rows[table.name] = connection.execute(kept).fetchall()[0][0]
-        extra = _notes(connection, paths, source, n_rows, rejects)
+    rejects = _inspect(connection, source)
+    staging.mkdir(parents=True, exist_ok=True)
+    paths = {table.name: staging / f"{table.name}.parquet" for table in schema.TABLES}
+    n_rows = {}
+    for table in schema.TABLES:
+        kept = f"COPY ({_kept_rows(table, rejects)}) TO {quoted(paths[table.name])} (FORMAT parquet)"
+        n_rows[table.name] = connection.execute(kept).fetchall()[0][0]
+    extra = _notes(connection, paths, n_rows)
     return CleanJourney(paths, n_rows, pd.concat([rejects, extra], ignore_index=True))
 
 
-def validate(source: Source, settings: EngineSettings) -> pd.DataFrame:
+def validate(source: Source, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """The rejects and repairs that cleaning `source` would count, without writing anything.
 
     Raises JourneyError as `clean` does.
     """
-    with connect(settings) as connection:
-        return _inspect(connection, source)
+    return _inspect(connection, source)
 
 
 def _inspect(connection: duckdb.DuckDBPyConnection, source: Source) -> pd.DataFrame:
@@ -129,9 +126,7 @@ def _checked(table: schema.Table, source: Source, *, numbered: bool = False) -> 
     """
     raw = ", ".join(f"{column.name} AS r_{column.name}" for column in table.columns)
     cast = ", ".join(f"{_cast(column, source)} AS {column.name}" for column in table.columns)
-    branches = " ".join(
-        f"WHEN {condition} THEN '{rule}:{name}'" for rule, name, condition in _rules(table, source)
-    )
+    branches = " ".join(f"WHEN {condition} THEN '{rule}:{name}'" for rule, name, condition in _rules(table, source))
     # The header is line 1 of a file, so the first row stands on line 2.
     line = ", row_number() OVER () + 1 AS line" if numbered else ""
     shown = "*" if numbered else ", ".join(table.column_names)
@@ -247,8 +242,7 @@ def _kept_rows(table: schema.Table, rejects: pd.DataFrame) -> str:
     order = "start_day, campaign" if table is schema.CAMPAIGNS else ", ".join(_row_order(table))
     duplicated = ((rejects["table"] == table.name) & (rejects["rule"] == "duplicate_key")).any()
     once = (
-        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} "
-        f"ORDER BY {', '.join(table.column_names)}) = 1 "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(table.key)} ORDER BY {', '.join(table.column_names)}) = 1 "
         if duplicated
         else ""
     )
@@ -270,20 +264,21 @@ def _cleaned(name: str, table: schema.Table) -> str:
     return name
 
 
-def _notes(
-    connection: duckdb.DuckDBPyConnection,
-    paths: dict[str, Path],
-    source: Source,
-    n_rows: dict[str, int],
-    rejects: pd.DataFrame,
-) -> pd.DataFrame:
+def _notes(connection: duckdb.DuckDBPyConnection, paths: dict[str, Path], n_rows: dict[str, int]) -> pd.DataFrame:
     """What was merged or kept with a remark: duplicate promotions, lines whose product is unknown."""
     rows: list[tuple] = []
     merged = connection.execute("SELECT count(*) FROM checked_promotions WHERE broken IS NULL").fetchall()[0][0]
     merged -= n_rows["promotions"]
     if merged:
         rows.append(
-            ("promotions", "duplicate_key", "product_id, store_id, week_no", "merged", merged, "codes joined by max")
+            (
+                "promotions",
+                "duplicate_key",
+                "product_id, store_id, week_no",
+                "merged",
+                merged,
+                "codes joined by max",
+            )
         )
     unknown, example = connection.execute(
         f"SELECT count(*), string_agg(DISTINCT product_id::VARCHAR, ', ' ORDER BY product_id::VARCHAR) "
@@ -292,7 +287,5 @@ def _notes(
         f"ANTI JOIN read_parquet({quoted(paths['products'])}) p USING (product_id))"
     ).fetchall()[0]
     if unknown:
-        rows.append(
-            ("transactions", "unknown_product", "product_id", "kept", unknown, f"PRODUCT_ID {example}")
-        )
+        rows.append(("transactions", "unknown_product", "product_id", "kept", unknown, f"PRODUCT_ID {example}"))
     return pd.DataFrame(rows, columns=list(REJECT_COLUMNS))

@@ -202,9 +202,7 @@ def _invent_products(n_products: int, rng: np.random.Generator) -> pd.DataFrame:
             "brand": np.where(private, "Private", "National"),
             "commodity_desc": [kind.split(" > ")[0] for kind in kinds],
             "sub_commodity_desc": [kind.split(" > ")[1] for kind in kinds],
-            "curr_size_of_product": np.where(
-                rng.random(n_products) < 0.05, "", np.char.add(count.astype(str), unit)
-            ),
+            "curr_size_of_product": np.where(rng.random(n_products) < 0.05, "", np.char.add(count.astype(str), unit)),
             "position": department,
             "cents": np.where(price > 0, np.maximum(25, np.round(100 * price)), 0).astype(np.int64),
             "units": units,
@@ -397,9 +395,7 @@ def merge_lines(basket: Ints, product: Ints, lots: Ints) -> tuple[Ints, Ints, In
     return key[starts] >> 17, key[starts] & 0x1FFFF, total
 
 
-def go_shopping(
-    shop: Retailer, homes: Households, who: Ints, day: Ints, rng: np.random.Generator
-) -> Receipts:
+def go_shopping(shop: Retailer, homes: Households, who: Ints, day: Ints, rng: np.random.Generator) -> Receipts:
     """A basket for every (who, day) given, mostly at the household's home store and near its hour.
 
     The expected sales of a basket are `homes.basket_spend[who, week]`.

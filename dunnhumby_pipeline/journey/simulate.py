@@ -262,9 +262,7 @@ def _redeem(
     return used[used["cents"] >= 10].drop_duplicates(["household", "coupon"]).drop_duplicates("line")
 
 
-def _transactions(
-    shop: Retailer, receipts: Receipts, used: pd.DataFrame, rng: np.random.Generator
-) -> dict[str, Any]:
+def _transactions(shop: Retailer, receipts: Receipts, used: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
     """The lines as canonical columns (household and basket by position), with the raw discount signs."""
     catalogue, product, day = shop.catalogue, receipts.product, receipts.day[receipts.basket]
     sale = receipts.sale_cents(shop)
@@ -438,9 +436,7 @@ def _sums(trials: pd.DataFrame, n_waves: int) -> Floats:
     return np.column_stack([np.bincount(trials["campaign"] - 1, p, n_waves) for p in parts])
 
 
-def simulate(
-    folder: Path, plan: RetailerPlan, progress: Callable[[int, int], None] | None = None
-) -> SimulationReport:
+def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], None] | None = None) -> SimulationReport:
     """Invent the retailer of `plan` and write its eight raw files, and `truth/`, into `folder`.
 
     Households are invented, written and forgotten a thousand at a time, so memory does not grow with them;

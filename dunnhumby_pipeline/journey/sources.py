@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.journey.literals import quoted
 
 # How the sample's columns and ids map to the raw form.
 _SAMPLE_FIRST_DATE = "2017-01-01"
@@ -67,9 +68,7 @@ def raw_folder(folder: Path) -> Source:
     Raises JourneyError naming every missing file, empty file and missing column.
     """
     if not folder.is_dir():
-        raise JourneyError(
-            [Problem(str(folder), "a folder with the eight CSV files", "no folder", "Check the path.")]
-        )
+        raise JourneyError([Problem(str(folder), "a folder with the eight CSV files", "no folder", "Check the path.")])
     problems: list[Problem] = []
     relations, files = {}, {}
     for table in schema.TABLES:
@@ -93,8 +92,7 @@ def raw_folder(folder: Path) -> Source:
 
 
 def _read_csv(path: Path) -> str:
-    literal = "'" + str(path).replace("'", "''") + "'"
-    return f"read_csv({literal}, header=true, all_varchar=true, delim=',', quote='\"', escape='\"')"
+    return f"read_csv({quoted(path)}, header=true, all_varchar=true, delim=',', quote='\"', escape='\"')"
 
 
 def _match_header(path: Path, table: schema.Table) -> tuple[dict[str, str], list[Problem]]:
@@ -160,7 +158,7 @@ def embedded_sample() -> Source:
 
 def _sample_relations(data: Path) -> dict[str, str]:
     def parquet(name: str) -> str:
-        return "read_parquet('" + str(data / f"{name}.parquet").replace("'", "''") + "')"
+        return f"read_parquet({quoted(data / f'{name}.parquet')})"
 
     def day(moment: str) -> str:
         return f"(date_diff('day', DATE '{_SAMPLE_FIRST_DATE}', ({moment})::DATE) + {_SAMPLE_FIRST_DAY})"

@@ -65,8 +65,7 @@ def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
     Of several populations, all trials come first.
     """
     spend = average_effects.loc[
-        (average_effects["outcome"] == words.PRIMARY_OUTCOME)
-        & (average_effects["wave"].astype(str) == ALL_WAVES)
+        (average_effects["outcome"] == words.PRIMARY_OUTCOME) & (average_effects["wave"].astype(str) == ALL_WAVES)
     ].sort_values("population", key=lambda population: population != "all", kind="stable")
     found = {}
     for estimand, estimator in (("ATE", "aipw"), ("ATO", "overlap_weighted")):
@@ -173,9 +172,7 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
         "not proven": "Not proven: the interval of its effect on spend includes zero",
         "unknown": "Its effect on spend has no interval",
     }[words.verdict(row["ci_lower"], row["ci_upper"])]
-    where = (
-        "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
-    )
+    where = "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
     return f"{meaning}: {effect_text(row)} of sales per targeted household, {where}."
 
 
@@ -193,9 +190,5 @@ def _households_differ(cate_models: pd.DataFrame | None) -> str:
     if not words.is_number(se):
         return f"{name} is in use; its gain over one effect for all has no standard error."
     if gain - 2 * se > 0:
-        return (
-            f"Yes: {name} predicts effects better than one effect for all, by more than two standard errors."
-        )
-    return (
-        f"Not proven: {name} is in use, but is less than two standard errors better than one effect for all."
-    )
+        return f"Yes: {name} predicts effects better than one effect for all, by more than two standard errors."
+    return f"Not proven: {name} is in use, but is less than two standard errors better than one effect for all."

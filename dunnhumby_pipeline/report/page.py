@@ -17,9 +17,7 @@ from dunnhumby_pipeline.settings import Settings
 TEMPLATE = "template.html.j2"
 
 
-def render_report(
-    tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str, Any], settings: Settings
-) -> str:
+def render_report(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str, Any], settings: Settings) -> str:
     """The whole report as one HTML page with its styles and pictures inside.
 
     It opens with the answer in plain words. A part whose table is missing says "not built"; amounts are in $,

@@ -52,16 +52,14 @@ def _segmentation(tables: StudyTables, settings: Settings) -> dict[str, tuple[Fi
         )
         drawn["sizes"] = (segmentation.segment_sizes(tables.segments), alt)
     if tables.factor_loadings is not None:
-        alt = "Heatmap of factor loadings. Strongest feature of each factor: " + _strongest(
-            tables.factor_loadings
-        )
+        alt = "Heatmap of factor loadings. Strongest feature of each factor: " + _strongest(tables.factor_loadings)
         drawn["loadings"] = (segmentation.factor_loadings_heatmap(tables.factor_loadings), alt)
     if tables.factor_selection is not None:
         chosen = settings.segmentation.n_factors
         alt = f"Variance explained by number of factors; {chosen} factors are in use."
         drawn["selection"] = (segmentation.factor_selection_curve(tables.factor_selection, chosen), alt)
     if tables.segment_stability is not None:
-        floors = {"warm": settings.checks.ari_floor, "cold": settings.checks.cold_ari_floor}
+        floors = {"warm": settings.checks.warm_ari_floor, "cold": settings.checks.cold_ari_floor}
         means = tables.segment_stability.groupby("start")["ari"].mean()
         alt = "Adjusted Rand index of bootstrap refits, mean: " + "; ".join(
             f"{start} start {mean:.2f}" for start, mean in means.items()

@@ -68,9 +68,7 @@ def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
         text.append(f"\nStale list: {facts['stale']}", style="red")
     # Facts are data: as markup, a square bracket in them would be lost.
     title = Text(f"Campaign {facts['campaign_type']}")
-    return Panel(
-        text, title=title, title_align="left", border_style=_BORDERS.get(answer.state, "none"), width=WIDTH
-    )
+    return Panel(text, title=title, title_align="left", border_style=_BORDERS.get(answer.state, "none"), width=WIDTH)
 
 
 def _data(facts: Mapping[str, Any]) -> Text:
@@ -91,9 +89,7 @@ def _segments(segments: pd.DataFrame | None) -> Text:
     if len(sizes) > SEGMENTS_SHOWN:
         rest = sizes.iloc[SEGMENTS_SHOWN:]
         shown.append((rest.sum(), f"in {len(rest)} smaller segments"))
-    lines = [
-        f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {name}" for size, name in shown
-    ]
+    lines = [f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {name}" for size, name in shown]
     return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
@@ -102,9 +98,7 @@ def _stability(segment_stability: pd.DataFrame | None) -> Text:
         return _not_built()
     means = segment_stability.groupby("start")["ari"].agg(["mean", "size"]).sort_index(ascending=False)
     return Text(
-        ", ".join(
-            f"{start} ARI {row['mean']:.2f} ({row['size']:.0f} refits)" for start, row in means.iterrows()
-        )
+        ", ".join(f"{start} ARI {row['mean']:.2f} ({row['size']:.0f} refits)" for start, row in means.iterrows())
     )
 
 
@@ -122,9 +116,7 @@ def _overlap(diagnostics: pd.DataFrame | None) -> Text:
     if whole is None or whole.empty:
         return _not_built()
     row = whole.iloc[0]
-    return Text(
-        f"{words.percent(row['share_in_overlap'])} of trials, propensity AUC {words.number(row['auc'], 2)}"
-    )
+    return Text(f"{words.percent(row['share_in_overlap'])} of trials, propensity AUC {words.number(row['auc'], 2)}")
 
 
 def _effects(average_effects: pd.DataFrame | None) -> Text:

@@ -112,8 +112,6 @@ def ordered_checks(checks: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"checks lacks the column(s) {', '.join(missing)}")
     unknown = sorted(set(checks["status"]) - set(CHECK_ORDER))
     if unknown:
-        raise ValueError(
-            f"checks has the unknown status {', '.join(unknown)}; known are {', '.join(CHECK_ORDER)}"
-        )
+        raise ValueError(f"checks has the unknown status {', '.join(unknown)}; known are {', '.join(CHECK_ORDER)}")
     rank = checks["status"].map(CHECK_ORDER.index)
     return checks.iloc[rank.argsort(kind="stable")]

@@ -85,9 +85,7 @@ def segment_rows(segments: pd.DataFrame, targeting_list: pd.DataFrame | None) ->
     decisions: dict[str, pd.Series] = {}
     if targeting_list is not None:
         by_segment = pd.crosstab(targeting_list["segment"], targeting_list["decision"])
-        decisions = {
-            name: by_segment[name] for name in decision_counts(targeting_list) if name in by_segment.columns
-        }
+        decisions = {name: by_segment[name] for name in decision_counts(targeting_list) if name in by_segment.columns}
     rows = []
     for (slug, name), group in groups.sort_values("size", ascending=False).iterrows():
         shown = (words.count(group["size"]), words.percent(group["size"] / len(segments)))
@@ -100,9 +98,7 @@ def segment_rows(segments: pd.DataFrame, targeting_list: pd.DataFrame | None) ->
                 *(words.count(counts.get(slug, 0)) for counts in decisions.values()),
             )
         )
-    headers = "|".join(
-        ["Segment|Key|Households|Share|Refits that agree", *(f"To {name}" for name in decisions)]
-    )
+    headers = "|".join(["Segment|Key|Households|Share|Refits that agree", *(f"To {name}" for name in decisions)])
     return _grid(headers, rows, set(range(2, 5 + len(decisions))))
 
 

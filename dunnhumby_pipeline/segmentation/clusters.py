@@ -85,20 +85,8 @@ def fit_segmentation(
     scaling = fit_scaling(features, names)
     matrix = scaling.apply(features)
     factors = fit_factors(matrix, names, settings.n_factors, seed, start.factors if start else None)
-    clusters = fit_clusters(
-        factors.scores(matrix), settings.n_segments, seed, start.clusters if start else None
-    )
+    clusters = fit_clusters(factors.scores(matrix), settings.n_segments, seed, start.clusters if start else None)
     return Segmentation(scaling, factors, clusters)
-
-
-def look_back_labels(features: pd.DataFrame, factors: Factors, clusters: Clusters) -> Labels:
-    """Segments of households from another window's features, with the reference factors and centroids.
-
-    Percentiles are taken among the households of that window, so that totals over a shorter window do
-    not make every household look small.
-    """
-    matrix = fit_scaling(features, factors.features).apply(features)
-    return clusters.labels(factors.scores(matrix))
 
 
 def clusters_table(clusters: Clusters, slugs: tuple[str, ...], factor_names: tuple[str, ...]) -> pd.DataFrame:

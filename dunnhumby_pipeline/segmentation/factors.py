@@ -111,8 +111,8 @@ def loadings_table(factors: Factors) -> pd.DataFrame:
     return long.sort_values(["factor", "feature"], ignore_index=True)
 
 
-def factors_from_table(table: pd.DataFrame, features: tuple[str, ...]) -> Factors:
-    """The factors that `loadings_table` wrote."""
+def factors_from_table(table: pd.DataFrame) -> Factors:
+    """The factors that `loadings_table` wrote, features in alphabetical order."""
     wide = table.pivot(index="factor", columns="feature", values="loading")
-    wide = wide.loc[sorted(wide.index, key=lambda name: int(name.split("_")[1])), list(features)]
-    return Factors(features, wide.to_numpy(dtype=float))
+    wide = wide.loc[sorted(wide.index, key=lambda name: int(name.split("_")[1]))]
+    return Factors(tuple(wide.columns), wide.to_numpy(dtype=float))

@@ -46,9 +46,7 @@ def segment_names(features: pd.DataFrame, labels: Labels) -> dict[int, str]:
         }
         taken = set(names.values())
         counts = pd.Series(candidates).value_counts()
-        names |= {
-            label: name for label, name in candidates.items() if counts[name] == 1 and name not in taken
-        }
+        names |= {label: name for label, name in candidates.items() if counts[name] == 1 and name not in taken}
         if len(names) == len(ranked):
             break
     return names

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from dunnhumby_pipeline.engine.duck import connect, quoted
+from dunnhumby_pipeline.engine.duck import connect
+from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
 ALL_WAVES = "all"
@@ -44,7 +45,10 @@ def campaign_economics(
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quoted(tables[name])})")
         connection.register("waves", waves[["campaign", "start_day", "end_day"]])
         by_wave = connection.execute(_COST_BY_WAVE).fetchdf()
-    rows = [_row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer) for row in by_wave.itertuples()]
+    rows = [
+        _row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer)
+        for row in by_wave.itertuples()
+    ]
     totals = by_wave[["n_targeted", "retailer", "manufacturer"]].sum()
     rows.append(_row("estimated", ALL_WAVES, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
     frame = pd.DataFrame(rows).assign(margin=settings.margin)

@@ -52,7 +52,7 @@ def targeting_list(scored: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     selected = np.zeros(len(scored), dtype=bool)
     rng = np.random.default_rng(terms.seed)
     selected[known.to_numpy()] = terms.policy.select(scored.loc[known, "cate"].to_numpy(), rng)
-    first = ~scored["received_before"].to_numpy(dtype=bool)
+    first = ~(scored["received_before"] == True).to_numpy()  # noqa: E712 - null where nothing is known
     supported = in_overlap.to_numpy() & first
     decision = np.select([selected & supported, selected], [TARGET, TEST], LEAVE)
     frame = scored.assign(
@@ -76,7 +76,9 @@ def _reasons(frame: pd.DataFrame, terms: Terms) -> pd.Series:
     why_test = np.where(
         frame["received_before"],
         "; has received this type before, and only first campaigns are estimated: test it",
-        "; too few comparable households in one arm (propensity " + frame["propensity"].map("{:.2f}".format) + "): test it",
+        "; too few comparable households in one arm (propensity "
+        + frame["propensity"].map("{:.2f}".format)
+        + "): test it",
     )
     effect = "effect $" + cate + " (" + lower + " to " + upper + ")"
     reason = effect + f" against breakeven ${terms.breakeven:.2f}, " + sure

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.clustered import normal_quantile, weighted_mean_se
+from dunnhumby_pipeline.causal.nuisance import Residuals
+from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.targeting.policies import Policy, Selection, top_share
 
 Array = NDArray[np.float64]
@@ -51,6 +53,27 @@ class Evidence:
     def claimed_value(self, selected: Selection) -> float:
         """What the model itself promises, $ per household."""
         return float((selected * (self.margin * self.cate - self.contact_cost)).mean())
+
+
+def gather_evidence(
+    data: Residuals,
+    cate: Array,
+    in_overlap: Selection,
+    contact_cost: float,
+    margin: float,
+    settings: Settings,
+) -> Evidence:
+    """The evidence of the trials in overlap; outside it, scores divide by propensities near 0."""
+    return Evidence(
+        scores=data.scores[in_overlap],
+        cate=cate[in_overlap],
+        folds=data.folds[in_overlap],
+        households=data.households[in_overlap],
+        contact_cost=contact_cost,
+        margin=margin,
+        confidence=settings.confidence,
+        seed=settings.seed_for("policy"),
+    )
 
 
 def policy_values(evidence: Evidence, available: tuple[Policy, ...], chosen: str) -> pd.DataFrame:

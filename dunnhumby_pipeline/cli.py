@@ -1,0 +1,255 @@
+"""The `dunnhumby` command: run the study, validate raw files, invent a retailer, write the report again."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.settings import HOME_VARIABLE, RAW_VARIABLE, Home
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from dunnhumby_pipeline.orchestration.resources import Study
+
+BLOCKED, UNUSABLE = 1, 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
+)
+console = Console()
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help=f"Folder of the tables (HOME/warehouse) and the run history. Default: ${HOME_VARIABLE}, else ./data.",
+        show_default=False,
+    ),
+]
+RawOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--raw",
+        help=f"Folder with the eight raw CSV files. Default: ${RAW_VARIABLE}, else HOME/raw when it holds files, "
+        "else the embedded sample.",
+        show_default=False,
+    ),
+]
+TypeOption = Annotated[
+    str, typer.Option("--campaign-type", help=f"Campaign type to study: {', '.join(CAMPAIGN_TYPES)}.")
+]
+
+
+@app.command()
+def run(
+    raw: RawOption = None,
+    home: HomeOption = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            help="Materialise only these assets, in dagster's selection syntax, e.g. 'key:policy_value+'.",
+            show_default=False,
+        ),
+    ] = None,
+    campaign_type: TypeOption = "TypeA",
+) -> None:
+    """Run the study from raw files to the targeting list and report, and show a summary.
+
+    Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
+    """
+    _known_type(campaign_type)
+    began = time.monotonic()
+    study, defs = _load(home, raw)
+    from dunnhumby_pipeline.orchestration.runner import open_history, run_study
+
+    console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
+    with open_history(study.home) as instance:
+        with Stages() as stages:
+            try:
+                outcome = run_study(defs, instance, campaign_type, select, stages.on_event)
+            except ValueError as error:
+                _refuse(str(error))
+        for message in outcome.errors:
+            console.print(f"[red]failed[/red]  {message}", highlight=False)
+        only = None if outcome.success or select else outcome.built
+        _summarise(study, instance, campaign_type, time.monotonic() - began, only)
+    if not outcome.success:
+        raise typer.Exit(BLOCKED)
+
+
+@app.command()
+def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
+    """Write the HTML report again from the tables on disk, and show the summary."""
+    _known_type(campaign_type)
+    study, _ = _load(home, None)
+    from dunnhumby_pipeline.orchestration.reporting import write_report
+    from dunnhumby_pipeline.orchestration.runner import open_history
+
+    if not study.table("customer_features").is_file():
+        _refuse(f"there are no tables in {study.home.warehouse}; run `dunnhumby run` first")
+    with open_history(study.home) as instance:
+        write_report(study, instance, campaign_type)
+        _summarise(study, instance, campaign_type, None, None)
+
+
+@app.command()
+def validate(folder: Annotated[Path, typer.Argument(help="Folder with the eight raw CSV files.")]) -> None:
+    """Check raw files without running or writing anything: what would be rejected or repaired, and why.
+
+    Exit code 2 when the files cannot be used.
+    """
+    from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.journey.cleaning import validate as inspect
+    from dunnhumby_pipeline.journey.sources import JourneyError, raw_folder
+    from dunnhumby_pipeline.settings import load_settings
+
+    try:
+        with connect(load_settings().engine) as connection:
+            rejects = inspect(raw_folder(folder), connection)
+    except JourneyError as error:
+        console.print(f"[red]{folder} cannot be used[/red], {len(error.problems)} problem(s):")
+        for problem in error.problems:
+            console.print(f"  - {problem}", highlight=False, markup=False)
+        raise typer.Exit(UNUSABLE) from error
+    if rejects.empty:
+        console.print(f"[green]{folder} can be used[/green]; nothing is rejected or repaired.")
+        return
+    console.print(f"[green]{folder} can be used[/green]. What cleaning will do:")
+    table = Table("table", "rule", "column", "action", "rows", "examples")
+    for row in rejects.itertuples():
+        table.add_row(row.table, row.rule, row.column, row.action, f"{row.n:,}", row.example_rows)
+    console.print(table)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Empty or new folder for the files.")],
+    households: Annotated[int, typer.Option(help="Households to invent; millions are streamed.")] = 2500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 20261122,
+    effect: Annotated[float, typer.Option(help="Mean effect of a first TypeA campaign, $ per household.")] = 60.0,
+    effect_sd: Annotated[float, typer.Option(help="Standard deviation of that effect among households, $.")] = 40.0,
+) -> None:
+    """Invent a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
+    from pydantic import ValidationError
+    from rich.progress import Progress
+
+    from dunnhumby_pipeline.journey.retailer import RetailerPlan
+    from dunnhumby_pipeline.journey.simulate import simulate as invent
+
+    try:
+        plan = RetailerPlan(n_households=households, seed=seed, effect_mean=effect, effect_sd=effect_sd)
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("households", total=households)
+            made = invent(folder, plan, lambda done, total: progress.update(task, completed=done, total=total))
+    except (ValidationError, FileExistsError) as error:
+        _refuse(str(error))
+    table = Table("file", "rows")
+    for name, n_rows in made.rows.items():
+        table.add_row(name, f"{n_rows:,}")
+    console.print(table)
+    truth = made.truth
+    console.print(
+        f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
+        f"{truth.n_trials:,} trials, {truth.n_treated:,} treated. Truth in {folder / 'truth'}; "
+        f"next: dunnhumby run --raw {folder} --home {folder}-study"
+    )
+
+
+class Stages:
+    """Shows the stage that runs, and a line with its time when it has ended."""
+
+    def __init__(self) -> None:
+        self.status = console.status("starting")
+        self.began: dict[str, float] = {}
+
+    def __enter__(self) -> Stages:
+        self.status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.status.stop()
+
+    def on_event(self, event: dg.DagsterEvent) -> None:
+        name = event.step_key or ""
+        if event.is_step_start:
+            self.began[name] = time.monotonic()
+            self.status.update(f"[bold]{name}[/bold]")
+        elif event.is_step_success or event.is_step_failure:
+            mark = "[green]done[/green]  " if event.is_step_success else "[red]failed[/red]"
+            seconds = time.monotonic() - self.began.get(name, time.monotonic())
+            console.print(f"{mark} {seconds:6.1f} s  {name}", highlight=False)
+        elif event.is_step_skipped:
+            console.print(f"[yellow]skipped[/yellow]           {name}", highlight=False)
+
+
+def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
+    """The study and its definitions; options win over the environment, which they also set for dagster."""
+    from pydantic import ValidationError
+
+    if home is not None:
+        os.environ[HOME_VARIABLE] = str(home.expanduser().resolve())
+    if raw is not None:
+        os.environ[RAW_VARIABLE] = str(raw.expanduser().resolve())
+    try:
+        from dunnhumby_pipeline.definitions import build_defs
+        from dunnhumby_pipeline.orchestration.resources import Study
+        from dunnhumby_pipeline.settings import load_settings
+
+        settings = load_settings()
+    except ValidationError as error:
+        _refuse(f"the settings cannot be used: {error}")
+    named = os.environ.get(RAW_VARIABLE)
+    study = Study(settings, Home.resolve(home), Path(named) if named else None)
+    return study, build_defs(home=study.home, raw=study.raw, settings=settings)
+
+
+def _describe_source(study: Study) -> str:
+    """The input in words; exits when there is none that can be used."""
+    from dunnhumby_pipeline.journey.sources import JourneyError
+
+    try:
+        return study.source().description
+    except JourneyError as error:
+        for problem in error.problems:
+            console.print(f"[red]cannot start[/red]  {problem}", highlight=False)
+        raise typer.Exit(UNUSABLE) from error
+
+
+def _summarise(
+    study: Study,
+    instance: dg.DagsterInstance,
+    campaign_type: str,
+    seconds: float | None,
+    only: frozenset[str] | None,
+) -> None:
+    from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
+    from dunnhumby_pipeline.report.summary import render_summary
+
+    tables = study_tables(study, campaign_type, only)
+    checks = all_check_states(instance, campaign_type)
+    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)))
+
+
+def _known_type(campaign_type: str) -> None:
+    if campaign_type not in CAMPAIGN_TYPES:
+        _refuse(f"--campaign-type is {campaign_type!r}; expected one of {', '.join(CAMPAIGN_TYPES)}")
+
+
+def _refuse(message: str) -> NoReturn:
+    console.print(f"[red]cannot start[/red]  {message}", highlight=False)
+    raise typer.Exit(UNUSABLE)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,37 @@
+"""The campaign report: one HTML page a campaign type."""
+
+import dagster as dg
+
+from dunnhumby_pipeline.orchestration.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.resources import Study
+
+GROUP = "report"
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    deps=[
+        "segments",
+        "segment_stability",
+        "factor_loadings",
+        "factor_selection",
+        "first_campaign_cohort",
+        "propensity",
+        "overlap_diagnostics",
+        "covariate_balance",
+        "average_effects",
+        "cate_models",
+        "cate_estimates",
+        "campaign_economics",
+        "policy_value",
+        "roi_curve",
+        "targeting_list",
+    ],
+)
+def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> dg.MaterializeResult:
+    """Who the customers are, whom to target, how sure we are and what it is worth, on one page."""
+    from dunnhumby_pipeline.orchestration.reporting import write_report
+
+    target = write_report(study, context.instance, context.partition_key)
+    return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(str(target))})

@@ -1,0 +1,89 @@
+"""What the effects are worth and whom to target. One partition a campaign type."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.orchestration.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.resources import Study
+
+GROUP = "targeting"
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"],
+)
+def campaign_economics(
+    campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> pd.DataFrame:
+    """Contact cost and breakeven effect: as set, and as the coupons of the data imply."""
+    from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
+
+    waves = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
+    return estimate(study.journey_tables(), waves, study.settings.economics, study.settings.engine)
+
+
+@dg.multi_asset(
+    name="value_policies",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    outs={
+        "policy_value": dg.AssetOut(description="Honest and claimed value of every policy, $ per household."),
+        "roi_curve": dg.AssetOut(description="Value as the share of households targeted grows."),
+    },
+)
+def value_policies(
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    propensity: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
+    from dunnhumby_pipeline.causal.cohort import PRIMARY_OUTCOME
+    from dunnhumby_pipeline.causal.nuisance import residuals
+    from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
+    from dunnhumby_pipeline.targeting.policies import policies, policy_called
+    from dunnhumby_pipeline.targeting.value import gather_evidence, policy_values, roi_curve
+
+    settings = study.settings
+    cost, margin = used_cost(campaign_economics)
+    available = policies(breakeven(cost, margin), settings.policy.top_shares)
+    chosen = policy_called(settings.policy.chosen, available)
+    data = residuals(first_campaign_cohort, nuisances, PRIMARY_OUTCOME)
+    inside = propensity["in_overlap"].to_numpy()
+    evidence = gather_evidence(data, cate_estimates["cate"].to_numpy(), inside, cost, margin, settings)
+    values = policy_values(evidence, available, chosen.name)
+    yield dg.Output(values, "policy_value", metadata={"chosen": chosen.name})
+    yield dg.Output(roi_curve(evidence, settings.policy.curve_steps), "roi_curve")
+
+
+@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=["policy_value"])
+def targeting_list(
+    context: dg.AssetExecutionContext,
+    segments: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> dg.Output[pd.DataFrame]:
+    """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
+    from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
+    from dunnhumby_pipeline.targeting.policies import policies, policy_called
+    from dunnhumby_pipeline.targeting.recommendations import Terms
+    from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
+
+    require_open_gates(context.instance, context.partition_key)
+    settings = study.settings
+    cost, margin = used_cost(campaign_economics)
+    threshold = breakeven(cost, margin)
+    policy = policy_called(settings.policy.chosen, policies(threshold, settings.policy.top_shares))
+    scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
+    terms = Terms(policy, cost, margin, threshold, settings.overlap, settings.seed_for("targeting_list"))
+    frame = decide(scored, terms)
+    counts = {f"n_{name}": int(n) for name, n in frame["decision"].value_counts().items()}
+    return dg.Output(frame, metadata=counts)

@@ -1,0 +1,112 @@
+"""What report and summary are made of: the tables on disk, the states of the checks, the facts of the study."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow.parquet as pq
+
+from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.gates import check_states
+from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.storage import stale_mark
+from dunnhumby_pipeline.report.tables import StudyTables
+
+REPORT = "campaign_report"
+
+
+def study_tables(study: Study, campaign_type: str, only: Collection[str] | None = None) -> StudyTables:
+    """The tables of a study that lie on disk; with `only`, those of them that are named in it."""
+    found: dict[str, pd.DataFrame] = {}
+    for name in (table.name for table in fields(StudyTables)):
+        candidates = [study.table(name, campaign_type), study.table(name)]
+        path = next((path for path in candidates if path.is_file()), None)
+        if path is not None and (only is None or name in only):
+            found[name] = pd.read_parquet(path)
+    return StudyTables(**found)
+
+
+def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.DataFrame:
+    """The latest state of every check: asset, check, status, blocking, message."""
+    return check_states(instance, [check.key for check in CHECKS], campaign_type)
+
+
+def study_facts(study: Study, campaign_type: str, run_seconds: float | None = None) -> dict[str, Any]:
+    """What the report and the summary say beside the tables."""
+    source = study.source()
+    mark = stale_mark(study.table(LIST, campaign_type))
+    days = _observed(study)
+    return {
+        "source": source.description,
+        "campaign_type": campaign_type,
+        **days,
+        "n_waves": _n_waves(study, campaign_type),
+        "paths": {
+            "tables": str(study.home.warehouse),
+            "targeting list": str(study.table(LIST, campaign_type)),
+            "report": str(report_path(study, campaign_type)),
+        },
+        "limits": [*source.limits, *LIMITS],
+        "run_seconds": run_seconds,
+        "stale": mark.read_text(encoding="utf-8").strip() if mark.is_file() else None,
+    }
+
+
+def report_path(study: Study, campaign_type: str) -> Path:
+    """Where the HTML report of a campaign type lies."""
+    return study.table(REPORT, campaign_type).with_suffix(".html")
+
+
+def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> Path:
+    """Render the report from the tables on disk and put it in place, whole or not at all."""
+    from dunnhumby_pipeline.report.page import render_report
+
+    checks = all_check_states(instance, campaign_type)
+    facts = study_facts(study, campaign_type)
+    page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
+    target = report_path(study, campaign_type)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside.write_text(page, encoding="utf-8")
+    os.replace(beside, target)
+    return target
+
+
+def _observed(study: Study) -> dict[str, Any]:
+    from dunnhumby_pipeline.features.windows import observed_days
+
+    transactions = study.table("transactions")
+    if not transactions.is_file():
+        return {"n_households": None, "n_lines": None, "first_day": None, "last_day": None}
+    first_day, last_day = observed_days(transactions, study.settings.engine)
+    households = pq.read_table(transactions, columns=["household_key"])["household_key"]
+    return {
+        "n_households": len(households.unique()),
+        "n_lines": len(households),
+        "first_day": first_day,
+        "last_day": last_day,
+    }
+
+
+def _n_waves(study: Study, campaign_type: str) -> int | None:
+    cohort = study.table("first_campaign_cohort", campaign_type)
+    if campaign_type not in schema.CAMPAIGN_TYPES or not cohort.is_file():
+        return None
+    return int(pd.read_parquet(cohort, columns=["campaign"])["campaign"].nunique())
+
+
+LIMITS = (
+    "Effects are of a household's first campaign of the type. What a repeat does is not estimated; households "
+    "that have received one are never more than 'test'.",
+    "The campaigns were not randomised. Effects are adjusted for what the look-back shows; what it does not "
+    "show can still bias them.",
+    "Effects speak of households in the overlap region, where both arms occur.",
+    "Look-back segments use factor loadings and centroids fitted to the whole history.",
+    "Intervals are pointwise, at the confidence set; they do not cover the choice among policies.",
+)

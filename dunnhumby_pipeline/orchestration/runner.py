@@ -1,0 +1,94 @@
+"""Run the study in this process, on the same history that the UI shows, with progress a stage at a time."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from dunnhumby_pipeline.orchestration.jobs import STUDY_JOB
+from dunnhumby_pipeline.settings import Home
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_DAGSTER_SETTINGS = "telemetry:\n  enabled: false\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `built`: names of the tables it materialised. `errors`: why steps failed, in words."""
+
+    success: bool
+    built: frozenset[str]
+    errors: tuple[str, ...]
+
+
+def open_history(home: Home) -> dg.DagsterInstance:
+    """The persistent run history of `home`, made when it does not exist yet."""
+    home.dagster_home.mkdir(parents=True, exist_ok=True)
+    settings: Path = home.dagster_home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(_DAGSTER_SETTINGS, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home.dagster_home)
+    return dg.DagsterInstance.get()
+
+
+def run_study(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    campaign_type: str,
+    select: str | None,
+    on_event: Callable[[dg.DagsterEvent], None],
+) -> Outcome:
+    """Materialise the study, or the assets that `select` names (dagster's selection syntax), and their checks.
+
+    `on_event` is called with each event as it happens. Raises ValueError when `select` names no asset.
+    """
+    job = defs.resolve_job_def(STUDY_JOB)
+    selection = _selected(defs, select) if select else None
+    run_id = str(uuid.uuid4())
+
+    def pass_on(entry: dg.EventLogEntry) -> None:
+        if entry.dagster_event is not None:
+            on_event(entry.dagster_event)
+
+    instance.add_event_listener(run_id, pass_on)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        result = job.execute_in_process(
+            run_config=_QUIET,
+            instance=instance,
+            partition_key=campaign_type,
+            raise_on_error=False,
+            asset_selection=selection,
+            run_id=run_id,
+        )
+    built = frozenset(
+        event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key
+    )
+    return Outcome(result.success, built, _errors(result))
+
+
+def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
+    graph = defs.resolve_asset_graph()
+    keys = dg.AssetSelection.from_string(select).resolve(graph)
+    if not keys:
+        names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
+        raise ValueError(f"--select {select!r} names no asset; there are {names}")
+    return sorted(keys)
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    messages = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            described = failure.user_failure_data.description if failure.user_failure_data else None
+            error = failure.error
+            cause = error.cause if error is not None and error.cause is not None else error
+            messages.append(f"{event.step_key}: {described or (cause.message.strip() if cause else '')}")
+    return tuple(messages)

@@ -1,0 +1,240 @@
+"""What each check looks at, as pure functions of tables: passed or not, why, and the figures behind it.
+
+Here: the judgement. Not here: severity and wiring (`checks`), thresholds (`settings`). The first line of
+a docstring is what the UI says of the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dunnhumby_pipeline.engine.duck import connect
+from dunnhumby_pipeline.features.catalogue import FEATURES, TENURE
+from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
+
+# Null by definition for households seen too rarely, or without branded lines or sales.
+MAY_BE_NULL = {
+    "days_between_purchases_avg",
+    "days_between_purchases_std",
+    "monetary_std",
+    "coupon_savings_ratio",
+    "discount_rate",
+    "discount_usage_pct",
+    "private_label_ratio",
+} | {feature.name for feature in FEATURES if feature.group == "category"}
+SHARES = [feature.name for feature in FEATURES if feature.group == "category"]
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`message` says what was found and, when not passed, what to do; `figures` are plotted over runs."""
+
+    passed: bool
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def schema_and_keys(declared: schema.Table, path: Path, engine: EngineSettings) -> Verdict:
+    """The table has rows, its declared columns and types, no null in a required column, each key once."""
+    with connect(engine) as connection:
+        source = f"read_parquet({quoted(path)})"
+        found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        expected = {column.name: column.type for column in declared.columns}
+        if found != expected:
+            return Verdict(False, f"columns are {found}; expected {expected}. Materialise load_journey again.")
+        nulls = ", ".join(
+            f"count(*) FILTER ({column.name} IS NULL)" for column in declared.columns if not column.nullable
+        )
+        n_rows, *n_nulls = connection.execute(f"SELECT count(*), {nulls} FROM {source}").fetchall()[0]
+        key = ", ".join(declared.key)
+        n_keys = connection.execute(f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {source})").fetchall()[0][0]
+    figures = {"n_rows": n_rows, "n_nulls": sum(n_nulls), "n_repeated_keys": n_rows - n_keys}
+    if n_rows == 0:
+        return Verdict(False, f"{declared.name} has no rows; look at the raw file {declared.file}.", figures)
+    if sum(n_nulls) or n_keys < n_rows:
+        found_text = f"{sum(n_nulls)} nulls in required columns and {n_rows - n_keys} repeated keys ({key})"
+        return Verdict(False, f"{found_text}; look at the rejects table.", figures)
+    return Verdict(True, f"{n_rows:,} rows, keys unique", figures)
+
+
+def features_complete(features: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Every catalogued feature is there, one row a household, nulls only where defined, shares sum to 1."""
+    names = [feature.name for feature in (*FEATURES, *TENURE)]
+    missing = [name for name in names if name not in features.columns]
+    if missing:
+        return Verdict(False, f"features are missing: {', '.join(missing)}")
+    nulls = features[names].isna().sum()
+    unexpected = nulls[(nulls > 0) & ~nulls.index.isin(MAY_BE_NULL)]
+    repeated = int(features["household_key"].duplicated().sum())
+    off = int((features[SHARES].sum(axis=1, min_count=1) - 1).abs().gt(_ROUNDING).sum())
+    figures = {
+        "n_households": len(features),
+        "n_unexpected_nulls": int(unexpected.sum()),
+        "n_shares_off": off,
+    }
+    if len(features) == 0 or len(unexpected) or repeated or off:
+        found = f"{len(features)} households, nulls in {dict(unexpected)}, {repeated} repeated households, "
+        return Verdict(False, f"{found}{off} households whose category shares do not sum to 1", figures)
+    return Verdict(True, f"{len(names)} features of {len(features):,} households", figures)
+
+
+def warm_stability(stability: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Refits on resampled households that start from these segments find them again."""
+    return _mean_ari(stability, "warm", settings.warm_ari_floor)
+
+
+def cold_stability(stability: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Refits on resampled households that start from scratch find the same segments."""
+    return _mean_ari(stability, "cold", settings.cold_ari_floor)
+
+
+def _mean_ari(stability: pd.DataFrame, start: str, floor: float) -> Verdict:
+    mean = float(stability.loc[stability["start"] == start, "ari"].mean())
+    advice = "" if mean >= floor else "; other households would give other segments: try fewer segments or factors"
+    return Verdict(
+        mean >= floor, f"mean {start} ARI {mean:.3f}, floor {floor:.2f}{advice}", {f"mean_ari_{start}": mean}
+    )
+
+
+def no_look_ahead(trials: pd.DataFrame, transactions: Path, engine: EngineSettings) -> Verdict:
+    """What a trial knows is what its look-back holds, recomputed from the lines in plain SQL.
+
+    For every trial the last purchase day, baskets and spend of `[lookback_start, index_day)` are computed
+    again; the covariates must say the same, and the last feature day must lie before the index day.
+    """
+    columns = [
+        "household_key",
+        "campaign",
+        "index_day",
+        "lookback_start",
+        "recency",
+        "frequency",
+        "monetary_sales",
+    ]
+    with connect(engine) as connection:
+        connection.register("trials", trials[columns])
+        recomputed = connection.execute(
+            f"""SELECT r.household_key, r.campaign, max(l.day) AS last_day, count(DISTINCT l.basket_id) AS baskets,
+                       sum(l.sales_value) AS sales
+                FROM trials r JOIN read_parquet({quoted(transactions)}) l
+                  ON l.household_key = r.household_key AND l.day >= r.lookback_start AND l.day < r.index_day
+                GROUP BY ALL"""
+        ).fetchdf()
+    merged = trials[columns].merge(recomputed, on=["household_key", "campaign"], how="left")
+    last_feature_day = merged["index_day"] - 1 - merged["recency"]
+    ahead = int((last_feature_day >= merged["index_day"]).sum())
+    differs = (
+        (last_feature_day != merged["last_day"])
+        | (merged["frequency"] != merged["baskets"])
+        | ~np.isclose(merged["monetary_sales"], merged["sales"].fillna(-1.0), atol=0.01)
+    )
+    figures = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
+    if ahead or differs.any():
+        found = f"{ahead} trials with a feature day on or after the index day, {int(differs.sum())} that differ"
+        return Verdict(False, f"{found} from their look-back recomputed from the lines", figures)
+    margin = int((merged["index_day"] - last_feature_day).min())
+    return Verdict(True, f"{len(merged):,} trials agree; last feature day at least {margin} day before", figures)
+
+
+def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms have enough trials in the overlap region."""
+    inside = propensity.loc[propensity["in_overlap"]]
+    treated = int((inside["treated"] == 1).sum())
+    control = len(inside) - treated
+    least = settings.min_trials_per_arm
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least} of each are needed: widen overlap or pool more waves"
+    figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
+    return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
+
+
+def overlap_share(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The share of trials in overlap is not too small for the effect to be about the customers one has."""
+    share = float(_whole(diagnostics)["share_in_overlap"])
+    passed = share >= settings.min_overlap_share
+    advice = "" if passed else "; effects speak of this part of the customers only"
+    text = f"{share:.0%} of trials in overlap, at least {settings.min_overlap_share:.0%} expected{advice}"
+    return Verdict(passed, text, {"share_in_overlap": share})
+
+
+def propensity_auc(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The covariates do not give the treatment away."""
+    auc = float(_whole(diagnostics)["auc"])
+    passed = auc <= settings.max_propensity_auc
+    advice = "" if passed else "; targeting followed the covariates closely: weigh how little overlap is left"
+    text = f"propensity AUC {auc:.3f}, at most {settings.max_propensity_auc:.2f} expected{advice}"
+    return Verdict(passed, text, {"auc": auc})
+
+
+def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """No covariate differs between the arms by more than the ceiling after overlap weighting."""
+    weighted = balance.loc[balance["weighting"] == "overlap"]
+    worst = weighted.loc[weighted["smd"].abs().idxmax()]
+    largest = abs(float(worst["smd"]))
+    passed = largest <= settings.max_weighted_smd
+    advice = "" if passed else "; the propensity model misses it: add it in another form or narrow overlap"
+    text = f"largest |SMD| after overlap weighting {largest:.3f} ({worst['covariate']}), "
+    return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
+
+
+def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """AIPW and overlap-weighted estimates on spend do not lie, each beyond doubt, on opposite sides of zero."""
+    adjusted = effects.loc[
+        (effects["outcome"] == "purchase_amount") & (effects["wave"] == "all") & (effects["estimator"] != "naive")
+    ]
+    above, below = bool((adjusted["ci_lower"] > 0).any()), bool((adjusted["ci_upper"] < 0).any())
+    text = ", ".join(
+        f"{row.estimator} ({row.population}) {row.estimate:.1f} ({row.ci_lower:.1f} to {row.ci_upper:.1f})"
+        for row in adjusted.itertuples()
+    )
+    advice = "; they contradict each other: see the balance and overlap figures" if above and below else ""
+    return Verdict(not (above and below), f"$ per household: {text}{advice}")
+
+
+def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Some model of the effect beats the constant out of fold."""
+    whole = models.loc[models["fold"] == -1].set_index("model")
+    chosen = str(whole.index[whole["chosen"]][0])
+    row = whole.loc[chosen]
+    if chosen == "constant":
+        return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
+    text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
+    return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
+
+
+def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The interval of the chosen policy's value lies above zero."""
+    row = values.loc[values["chosen"]].iloc[0]
+    passed = bool(row["ci_lower"] > 0)
+    text = f"{row['policy']}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
+    advice = "" if passed else "; a value above zero is not proven: test before you roll out"
+    return Verdict(passed, f"{text}, claimed {row['claimed_value']:.2f}{advice}", {"value": float(row["value"])})
+
+
+def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The list has households, each with a known decision and a reason; targets lie in overlap."""
+    n = len(targeting_list)
+    unknown = int((~targeting_list["decision"].isin(["target", "leave", "test"])).sum())
+    silent = int((targeting_list["reason"].fillna("") == "").sum())
+    unflagged = int(targeting_list["in_overlap"].isna().sum())
+    targets = targeting_list["decision"] == "target"
+    unbacked = int((targets & ~targeting_list["in_overlap"].fillna(False).astype(bool)).sum())
+    figures = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
+    if n == 0:
+        return Verdict(False, "the targeting list is empty: no household was scored", figures)
+    if unknown or silent or unflagged or unbacked:
+        found = f"{unknown} unknown decisions, {silent} without a reason, {unflagged} without an overlap flag, "
+        return Verdict(False, f"{found}{unbacked} targets outside overlap", figures)
+    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", figures)
+
+
+def _whole(diagnostics: pd.DataFrame) -> pd.Series:
+    return diagnostics.loc[diagnostics["wave"] == "all"].iloc[0]
