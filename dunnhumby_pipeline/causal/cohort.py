@@ -90,10 +90,11 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
         )
     look_backs = _windows(waves, "lookback_start", "index_day")
     covariates = window_covariates(tables, look_backs, engine)
-    trials = _enter(covariates, waves, campaigns, pd.read_parquet(tables["campaign_targets"]), campaign_type)
+    of_type = campaigns.loc[campaigns["description"] == campaign_type]
+    first = _first_targets(pd.read_parquet(tables["campaign_targets"]), of_type)
+    trials = _enter(covariates, waves, first)
     trials = _with_outcomes(trials, tables, waves, engine)
-    of_type = pd.read_parquet(tables["campaign_targets"]).merge(waves[["campaign"]], on="campaign")
-    n_lost = len(_first_targets(of_type, campaigns)) - int(trials["treated"].sum())
+    n_lost = int(first["campaign"].isin(waves["campaign"]).sum()) - int(trials["treated"].sum())
     columns = covariate_columns(campaign_type)
     own = ["treated", "index_day", "lookback_start", "outcome_end", *OUTCOMES]
     return Cohort(trials[[*TRIAL_KEY, *own, *columns]], trials, waves, excluded, n_lost)
@@ -190,23 +191,15 @@ def _windows(waves: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.Da
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
-def _first_targets(targets: pd.DataFrame, campaigns: pd.DataFrame) -> pd.DataFrame:
-    """The first wave that listed each household: household_key, campaign, start_day. Lowest id when two
-    waves of the type start on the same day."""
-    dated = targets[TRIAL_KEY].merge(campaigns[["campaign", "start_day"]], on="campaign")
+def _first_targets(targets: pd.DataFrame, of_type: pd.DataFrame) -> pd.DataFrame:
+    """The first of the waves `of_type`, used or left out, that listed each household: household_key, campaign,
+    start_day. Lowest id when two waves of the type start on the same day."""
+    dated = targets[TRIAL_KEY].merge(of_type[["campaign", "start_day"]], on="campaign")
     return dated.sort_values(["start_day", "campaign"], kind="stable").drop_duplicates("household_key")
 
 
-def _enter(
-    covariates: pd.DataFrame,
-    waves: pd.DataFrame,
-    campaigns: pd.DataFrame,
-    targets: pd.DataFrame,
-    campaign_type: str,
-) -> pd.DataFrame:
-    """The trials among the households that shopped in each look-back."""
-    of_type = campaigns.loc[campaigns["description"] == campaign_type]
-    first = _first_targets(targets.merge(of_type[["campaign"]], on="campaign"), of_type)
+def _enter(covariates: pd.DataFrame, waves: pd.DataFrame, first: pd.DataFrame) -> pd.DataFrame:
+    """The trials among the households that shopped in each look-back; `first` as from `_first_targets`."""
     first = first.rename(columns={"campaign": "first_campaign", "start_day": "first_start"})
     trials = covariates.rename(columns={"window": "campaign"}).merge(waves, on="campaign")
     trials = trials.merge(first, on="household_key", how="left")

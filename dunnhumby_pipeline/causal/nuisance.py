@@ -44,7 +44,8 @@ class Averaged:
 def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np.int64]:
     """Fold (n,) of each trial: a household's trials share a fold; arms and waves are spread evenly.
 
-    Raises ValueError when an arm has fewer households than there are folds.
+    Raises ValueError when an arm has fewer households than there are folds, or when a fold would
+    lack an arm or leave fewer than two of its households to fit on.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -59,8 +60,16 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
     strata = trials["campaign"].astype(str) + "/" + trials["treated"].astype(str)
     folds = np.empty(len(trials), dtype=np.int64)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(splitter.split(trials, strata, trials["household_key"])):
+    for fold, (train, held_out) in enumerate(splitter.split(trials, strata, trials["household_key"])):
         folds[held_out] = fold
+        for arm, name in ((1, "treated"), (0, "control")):
+            inside = trials["household_key"].where(trials["treated"] == arm)
+            n_held_out, n_fitted = inside.iloc[held_out].nunique(), inside.iloc[train].nunique()
+            if n_held_out < 1 or n_fitted < 2:
+                raise ValueError(
+                    f"fold {fold} holds {n_held_out} {name} households and leaves {n_fitted} to fit on; "
+                    "choose another nuisance.n_folds, or a campaign type with more trials"
+                )
     return folds
 
 

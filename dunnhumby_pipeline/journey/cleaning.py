@@ -7,6 +7,7 @@ leaves earlier tables untouched.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +71,34 @@ def _inspect(connection: duckdb.DuckDBPyConnection, source: Source) -> pd.DataFr
     """Create the views `checked_<table>`; count what breaks a rule; raise on what cannot be used."""
     sign = "-" if source.discounts_negative else ""
     connection.execute(f"CREATE MACRO discount(x) AS CASE WHEN {sign}x > 0 THEN {sign}x ELSE 0.0 END")
+    counted: list[tuple] = []
+    unreadable: list[Problem] = []
     for table in schema.TABLES:
         # Promotions are many and read twice at most; the other tables are worth keeping at hand.
         kind = "VIEW" if table is schema.PROMOTIONS else "TEMP TABLE"
-        connection.execute(f"CREATE {kind} checked_{table.name} AS {_checked(table, source)}")
-    counted = [row for table in schema.TABLES for row in _count(connection, table, source)]
+        try:
+            connection.execute(f"CREATE {kind} checked_{table.name} AS {_checked(table, source)}")
+            counted += _count(connection, table, source)
+        except duckdb.InvalidInputException as error:
+            unreadable.append(_malformed_row(source.files[table.name], str(error)))
     rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
-    problems = _strict_problems(rejects, source) + _dangling_campaigns(connection, source)
+    problems = _strict_problems(rejects, source)
+    # Which campaigns lack dates is known only when every table could be read.
+    problems += unreadable or _dangling_campaigns(connection, source)
     if problems:
         raise JourneyError(problems)
     return rejects
+
+
+def _malformed_row(file: str, message: str) -> Problem:
+    """The first row of a CSV file that is not a row: too short, too long, a quote left open, not UTF-8."""
+    told = re.search(r"CSV Error on Line: (?P<line>\d+)\n(?:Original Line: .*\n+)?(?P<what>.*)", message)
+    return Problem(
+        f"{file}, line {told['line']}" if told else file,
+        "as many values as the header has, in UTF-8",
+        (told["what"] if told else message.partition("\n")[0]).rstrip("."),
+        "Mend this line or export the file again.",
+    )
 
 
 def _cast(column: schema.Column, source: Source) -> str:
@@ -109,7 +128,7 @@ def _rules(table: schema.Table, source: Source) -> list[tuple[str, str, str]]:
         bounds += [f"{name} > {column.maximum}"] if column.maximum is not None else []
         if bounds:
             rules.append(("out_of_range", name, " OR ".join(bounds)))
-        if column.values and not column.nullable:
+        if column.values:
             known = ", ".join(f"'{value}'" for value in column.values)
             rules.append(("unknown_value", name, f"{name} NOT IN ({known})"))
     if table is schema.TRANSACTIONS:

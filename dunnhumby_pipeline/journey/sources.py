@@ -73,11 +73,11 @@ def raw_folder(folder: Path) -> Source:
     relations, files = {}, {}
     for table in schema.TABLES:
         path = folder / f"{table.file}.csv"
-        found, wrong = _match_header(path, table)
+        positions, n_columns, wrong = _match_header(path, table)
         problems += wrong
         if not wrong:
-            selected = ", ".join(f'"{found[column.name]}" AS {column.name}' for column in table.columns)
-            relations[table.name] = f"SELECT {selected} FROM {_read_csv(path)}"
+            selected = ", ".join(f"c{positions[column.name]} AS {column.name}" for column in table.columns)
+            relations[table.name] = f"SELECT {selected} FROM {_read_csv(path, n_columns)}"
             files[table.name] = path.name
     if problems:
         raise JourneyError(problems)
@@ -91,35 +91,44 @@ def raw_folder(folder: Path) -> Source:
     )
 
 
-def _read_csv(path: Path) -> str:
-    return f"read_csv({quoted(path)}, header=true, all_varchar=true, delim=',', quote='\"', escape='\"')"
+def _read_csv(path: Path, n_columns: int) -> str:
+    """SQL that reads the file as text, its columns named c0, c1, ... by position.
+
+    The form is said, not guessed from the first rows, so that a malformed row is named by its line.
+    """
+    columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(n_columns))
+    return (
+        f"read_csv({quoted(path)}, auto_detect=false, header=true, columns={{{columns}}}, "
+        "delim=',', quote='\"', escape='\"')"
+    )
 
 
-def _match_header(path: Path, table: schema.Table) -> tuple[dict[str, str], list[Problem]]:
-    """Canonical name -> header as written in the file; and what is wrong with the file."""
+def _match_header(path: Path, table: schema.Table) -> tuple[dict[str, int], int, list[Problem]]:
+    """Canonical name -> position in the file; the file's number of columns; and what is wrong with it."""
     if not path.is_file():
-        return {}, [Problem(path.name, "this file", "no such file", f"Put it in {path.parent}.")]
-    with path.open(newline="", encoding="utf-8-sig") as lines:
+        return {}, 0, [Problem(path.name, "this file", "no such file", f"Put it in {path.parent}.")]
+    # Reading the rows reports bytes that are not UTF-8, with their line.
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
         reader = csv.reader(lines)
         header = next(reader, [])
-        has_rows = next(reader, None) is not None
+        has_rows = any(reader)
     if not header or not has_rows:
         found = "an empty file" if not header else "a header and no rows"
-        return {}, [Problem(path.name, "a header and at least one row", found, "Export the file again.")]
-    by_name = {name.strip().casefold(): name for name in header}
+        return {}, 0, [Problem(path.name, "a header and at least one row", found, "Export the file again.")]
+    names = [name.strip().casefold() for name in header]
     problems = [
         Problem(
             f"{path.name}, column {column.raw}",
-            "this column in the header",
+            "this column once in the header",
             f"{', '.join(header)}",
             "Add or rename the column.",
         )
         for column in table.columns
-        if column.raw.casefold() not in by_name
+        if names.count(column.raw.casefold()) != 1
     ]
     if problems:
-        return {}, problems
-    return {column.name: by_name[column.raw.casefold()] for column in table.columns}, []
+        return {}, 0, problems
+    return {column.name: names.index(column.raw.casefold()) for column in table.columns}, len(header), []
 
 
 def embedded_sample() -> Source:

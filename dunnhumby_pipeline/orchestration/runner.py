@@ -75,7 +75,8 @@ def run_study(
 
 def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
-    keys = dg.AssetSelection.from_string(select).resolve(graph)
+    # Tables that are made together are made again together.
+    keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
     if not keys:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
         raise ValueError(f"--select {select!r} names no asset; there are {names}")

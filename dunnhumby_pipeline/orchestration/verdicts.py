@@ -137,6 +137,8 @@ def no_look_ahead(trials: pd.DataFrame, transactions: Path, engine: EngineSettin
         | ~np.isclose(merged["monetary_sales"], merged["sales"].fillna(-1.0), atol=0.01)
     )
     figures = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
+    if merged.empty:
+        return Verdict(False, "there are no trials: no household that shopped in a look-back is eligible", figures)
     if ahead or differs.any():
         found = f"{ahead} trials with a feature day on or after the index day, {int(differs.sum())} that differ"
         return Verdict(False, f"{found} from their look-back recomputed from the lines", figures)
@@ -177,6 +179,9 @@ def propensity_auc(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdic
 def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """No covariate differs between the arms by more than the ceiling after overlap weighting."""
     weighted = balance.loc[balance["weighting"] == "overlap"]
+    unknown = weighted.loc[weighted["smd"].isna(), "covariate"]
+    if weighted.empty or len(unknown):
+        return Verdict(False, f"no SMD after overlap weighting for {', '.join(unknown) or 'any covariate'}")
     worst = weighted.loc[weighted["smd"].abs().idxmax()]
     largest = abs(float(worst["smd"]))
     passed = largest <= settings.max_weighted_smd
@@ -190,6 +195,8 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     adjusted = effects.loc[
         (effects["outcome"] == "purchase_amount") & (effects["wave"] == "all") & (effects["estimator"] != "naive")
     ]
+    if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
+        return Verdict(False, "an adjusted estimate on spend or its interval is missing: see the arms in overlap")
     above, below = bool((adjusted["ci_lower"] > 0).any()), bool((adjusted["ci_upper"] < 0).any())
     text = ", ".join(
         f"{row.estimator} ({row.population}) {row.estimate:.1f} ({row.ci_lower:.1f} to {row.ci_upper:.1f})"

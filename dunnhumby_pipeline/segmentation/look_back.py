@@ -22,7 +22,8 @@ def look_back_segments(
     clusters, slugs = clusters_from_table(segment_centroids)
     segments = pd.Series("", index=features.index, dtype=object)
     for _, rows in features.groupby(window):
-        matrix = fit_scaling(rows, factors.features).apply(rows)
+        # A short look-back can hold no coupon at all; the segments were fitted where there are some.
+        matrix = fit_scaling(rows, factors.features, constant_ok=True).apply(rows)
         labels = clusters.labels(factors.scores(matrix))
         segments[rows.index] = [slugs[label] for label in labels]
     return segments

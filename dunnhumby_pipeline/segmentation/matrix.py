@@ -46,10 +46,11 @@ class FeatureScaling:
         return self.percentiles.transform(_filled(_values(frame, self.features), self.fill))
 
 
-def fit_scaling(frame: pd.DataFrame, features: tuple[str, ...]) -> FeatureScaling:
+def fit_scaling(frame: pd.DataFrame, features: tuple[str, ...], *, constant_ok: bool = False) -> FeatureScaling:
     """Learn what missing values become and the percentiles of each feature.
 
-    Raises MatrixError when a feature is missing, has no value at all, or is constant.
+    Raises MatrixError when a feature is missing, has no value at all, or is constant. With `constant_ok` a
+    constant feature is 0 for every household, as it is for those at a feature's minimum.
     """
     from sklearn.preprocessing import QuantileTransformer
 
@@ -61,7 +62,7 @@ def fit_scaling(frame: pd.DataFrame, features: tuple[str, ...]) -> FeatureScalin
     fill = np.where(longest, np.nanmax(values, axis=0), np.nanmedian(values, axis=0))
     values = _filled(values, fill)
     constant = [name for name, flat in zip(features, np.ptp(values, axis=0) == 0, strict=True) if flat]
-    if constant:
+    if constant and not constant_ok:
         raise MatrixError(
             f"features with one value only: {', '.join(constant)}; they tell no household from another, "
             "leave them out of the matrix"

@@ -36,7 +36,8 @@ def campaign_economics(
 
     The estimated cost is what coupons of the wave took off the prices, per targeted household ($):
     discounts on lines that a redeeming household bought on the day of redemption, of products the
-    coupon is good for, during the wave. A line counts once, whatever the number of coupons that fit it.
+    coupon is good for, during the wave. A line counts once, whatever the number of coupons that fit it, and
+    for the earlier wave when coupons of two fit.
     `retailer_cost` is the retailer's own match (coupon_match_disc), which is what a contact costs the
     retailer; `manufacturer_cost` (coupon_disc) is reimbursed and stands beside it.
     """
@@ -79,14 +80,15 @@ def _row(source: str, wave: str, n_targeted: int, retailer: float, manufacturer:
 # Sums run over whole cents, so that they do not depend on the order of the rows.
 _COST_BY_WAVE = """
 WITH redeemed_lines AS (
-    SELECT DISTINCT w.campaign, t.household_key, t.basket_id, t.product_id,
-           t.coupon_match_disc, t.coupon_disc
+    SELECT DISTINCT ON (t.household_key, t.basket_id, t.product_id)
+           w.campaign, t.coupon_match_disc, t.coupon_disc
     FROM coupon_redemptions r
     JOIN waves w ON r.campaign = w.campaign AND r.day BETWEEN w.start_day AND w.end_day
     JOIN coupons c ON c.campaign = r.campaign AND c.coupon_upc = r.coupon_upc
     JOIN transactions t
       ON t.household_key = r.household_key AND t.day = r.day AND t.product_id = c.product_id
     WHERE t.coupon_disc > 0 OR t.coupon_match_disc > 0
+    ORDER BY t.household_key, t.basket_id, t.product_id, w.start_day, w.campaign
 ),
 costs AS (
     SELECT campaign, sum(round(coupon_match_disc * 100)) / 100 AS retailer,

@@ -73,13 +73,10 @@ def propensity(
 ) -> dg.Output[pd.DataFrame]:
     """Propensity, overlap flag and weights of every trial."""
     from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.overlap import BalanceError, propensity_table
+    from dunnhumby_pipeline.causal.overlap import propensity_table
 
     _, x = trial_matrix(first_campaign_cohort, context.partition_key)
-    try:
-        frame = propensity_table(nuisances, x, study.settings.overlap)
-    except BalanceError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+    frame = propensity_table(nuisances, x, study.settings.overlap)
     return dg.Output(frame, metadata={"share_in_overlap": float(frame["in_overlap"].mean())})
 
 

@@ -1,0 +1,49 @@
+# Two commands: `make run` does the study, `make test` passes the tests. `make help` lists the others.
+VENV ?= .venv
+PYTHON ?= python3
+STUDY_HOME ?= $(CURDIR)/data
+RAW ?=
+CAMPAIGN_TYPE ?= TypeA
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test ui lint lock clean
+
+help:  ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+install: $(READY)  ## make the virtual environment from the lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d; try: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	@echo "Installing into $(VENV) (a few minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+run: $(READY)  ## run the whole study: make run [RAW=folder] [STUDY_HOME=folder] [CAMPAIGN_TYPE=TypeA]
+	$(BIN)/dunnhumby run --home $(STUDY_HOME) --campaign-type $(CAMPAIGN_TYPE) $(if $(RAW),--raw $(RAW))
+
+test: $(READY)  ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+ui: $(READY)  ## open the Dagster UI on the same tables and history
+	mkdir -p $(STUDY_HOME)/dagster_home
+	DAGSTER_HOME=$(STUDY_HOME)/dagster_home DUNNHUMBY_HOME=$(STUDY_HOME) $(if $(RAW),DUNNHUMBY_RAW=$(RAW)) \
+		$(BIN)/dagster dev -w workspace.yaml
+
+lint: $(READY)  ## format and lint, check types and definitions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy dunnhumby_pipeline
+	$(BIN)/dg check defs
+
+lock: $(READY)  ## resolve the dependencies of pyproject.toml anew (needs uv)
+	uv pip compile pyproject.toml --extra sample --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)

@@ -1,0 +1,303 @@
+"""Storage, gates, checks and alerts in real runs of the real definitions on an invented retailer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from dunnhumby_pipeline.journey.retailer import RetailerPlan
+from dunnhumby_pipeline.journey.simulate import simulate
+from dunnhumby_pipeline.orchestration import verdicts
+from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.reporting import all_check_states
+from dunnhumby_pipeline.orchestration.resources import LogFileNotifier
+from dunnhumby_pipeline.orchestration.storage import (
+    ParquetStore,
+    mark_stale,
+    stale_mark,
+    table_metadata,
+    table_path,
+    write_atomically,
+)
+from dunnhumby_pipeline.orchestration.verdicts import Verdict
+from dunnhumby_pipeline.settings import Home, Settings
+from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """A study of 400 invented households that has run to its end once."""
+    root = tmp_path_factory.mktemp("orchestration")
+    simulate(root / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
+    laboratory = Laboratory(Home(root / "home"), root / "raw")
+    outcome, _ = laboratory.run()
+    assert outcome.errors == ()
+    return laboratory
+
+
+@pytest.fixture
+def laboratory(finished: Laboratory, tmp_path: Path) -> Laboratory:
+    """A copy of the finished study, to be spoilt at will."""
+    shutil.copytree(finished.home.root, tmp_path / "home")
+    return Laboratory(Home(tmp_path / "home"), finished.raw)
+
+
+def was_stopped(events: list[dg.DagsterEvent], step: str) -> bool:
+    """Whether the step was planned and never started."""
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    return step in steps(events, planned) and step not in steps(events, dg.DagsterEventType.STEP_START)
+
+
+def steps(events: list[dg.DagsterEvent], kind: dg.DagsterEventType) -> set[str]:
+    return {event.step_key or "" for event in events if event.event_type == kind}
+
+
+# --- a run that goes well ---------------------------------------------------------------------------
+
+
+def test_every_check_has_run_and_no_gate_is_closed(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])["status"]
+        require_open_gates(instance, "TypeA")
+    assert set(states) <= {"pass", "warn"}
+    assert states["first_campaign_cohort", "no_look_ahead"] == "pass"
+
+
+def test_partitions_do_not_share_their_checks(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        states = all_check_states(instance, "TypeB").set_index(["asset", "check"])["status"]
+        with pytest.raises(dg.Failure, match=r"propensity.arms_in_overlap: not run, never evaluated"):
+            require_open_gates(instance, "TypeB")
+    assert states["transactions", "schema_and_keys"] == "pass"
+    assert states["propensity", "arms_in_overlap"] == "not run"
+
+
+def test_each_partition_has_its_own_folder(finished: Laboratory) -> None:
+    warehouse = finished.home.warehouse
+    assert (warehouse / "transactions.parquet").is_file()
+    assert (warehouse / "TypeA" / "propensity.parquet").is_file()
+    assert (warehouse / "TypeA" / "campaign_report.html").is_file()
+    assert not (warehouse / "propensity.parquet").exists()
+    assert [path.name for path in warehouse.iterdir() if path.name.startswith(".")] == []
+
+
+def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("segments"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = event.asset_materialization.metadata
+    assert shown["dagster/row_count"].value == 400
+    assert [c.name for c in shown["dagster/column_schema"].value.columns] == [
+        "household_key",
+        "segment",
+        "segment_name",
+        "stability",
+    ]
+    assert len(shown["preview"].records) == 5
+    assert shown["dagster/uri"].value.startswith("file://")
+
+
+# --- blocked runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("select", "check", "stopped", "settings"),
+    [
+        (
+            "key:segment_stability or key:first_campaign_cohort",
+            "segment_stability_warm_stability",
+            "first_campaign_cohort",
+            quick_settings(warm_ari_floor=1.0),
+        ),
+        (
+            "key:propensity or key:covariate_balance",
+            "propensity_arms_in_overlap",
+            "covariate_balance",
+            quick_settings(min_trials_per_arm=100_000),
+        ),
+        (
+            "key:covariate_balance or key:average_effects",
+            "covariate_balance_balance_after_weighting",
+            "average_effects",
+            quick_settings(max_weighted_smd=1e-9),
+        ),
+    ],
+)
+def test_a_failed_gate_stops_what_lies_downstream(
+    laboratory: Laboratory, select: str, check: str, stopped: str, settings: Settings
+) -> None:
+    outcome, events = laboratory.run(select, settings)
+    assert not outcome.success
+    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, stopped)
+
+
+@pytest.mark.parametrize(
+    ("select", "check", "stopped"),
+    [
+        ("key:coupons or key:campaign_economics", "coupons_schema_and_keys", "campaign_economics"),
+        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort_no_look_ahead", "nuisances"),
+    ],
+)
+def test_a_gate_without_threshold_stops_too(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, select: str, check: str, stopped: str
+) -> None:
+    def fail(*args: object) -> Verdict:
+        return Verdict(False, "spoilt on purpose")
+
+    monkeypatch.setattr(verdicts, "no_look_ahead", fail)
+    monkeypatch.setattr(verdicts, "schema_and_keys", fail)
+    _, events = laboratory.run(select)
+    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, stopped)
+
+
+def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "MAY_BE_NULL", set())
+    monkeypatch.setattr(verdicts, "SHARES", ["share_grocery"])
+    _, events = laboratory.run("key:customer_features or key:segments")
+    assert "customer_features_features_complete" in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, "fit_segments")
+
+
+def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
+    settings = quick_settings(min_overlap_share=1.0, max_propensity_auc=0.51)
+    outcome, _ = laboratory.run("key:overlap_diagnostics or key:average_effects", settings)
+    assert outcome.success
+    assert "average_effects" in outcome.built
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("overlap_diagnostics", "overlap_share"), "status"] == "warn"
+    assert "effects speak of this part of the customers only" in str(
+        states.loc[("overlap_diagnostics", "overlap_share"), "message"]
+    )
+
+
+def test_a_later_run_refuses_the_list_and_the_last_one_stays_marked_stale(laboratory: Laboratory) -> None:
+    listed = laboratory.table("targeting_list")
+    before = listed.read_bytes()
+    blocked, _ = laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
+    assert not blocked.success
+    refused, _ = laboratory.run("key:targeting_list")
+    assert not refused.success
+    assert "segment_stability.warm_stability: fail" in refused.errors[0]
+    assert listed.read_bytes() == before
+    assert "mean warm ARI" in stale_mark(listed).read_text()
+
+    mended, _ = laboratory.run("key:segment_stability or key:targeting_list")
+    assert mended.errors == ()
+    assert not stale_mark(listed).exists()
+
+
+def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(laboratory.raw or "", raw)
+    (raw / "product.csv").unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
+    outcome, _ = Laboratory(laboratory.home, raw).run("key:transactions")
+    assert not outcome.success
+    assert outcome.errors[0].startswith("load_journey: product.csv: expected this file, found no such file.")
+    after = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
+    assert after == before
+
+
+def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
+    with pytest.raises(ValueError, match=r"names no asset; there are average_effects, campaign_economics"):
+        laboratory.run("key:nothing_like_it")
+
+
+# --- storage ----------------------------------------------------------------------------------------
+
+
+def test_a_write_that_fails_leaves_the_old_table_and_no_debris(tmp_path: Path) -> None:
+    target = tmp_path / "table.parquet"
+    write_atomically(pd.DataFrame({"a": [1]}), target)
+    with pytest.raises(Exception, match="Conversion failed|cannot mix|Could not convert|Expected"):
+        write_atomically(pd.DataFrame({"a": [object(), 1]}), target)
+    assert pd.read_parquet(target)["a"].tolist() == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_a_staged_file_is_moved_and_a_missing_input_is_named(tmp_path: Path) -> None:
+    staged = tmp_path / "staged.parquet"
+    pd.DataFrame({"a": [1, 2]}).to_parquet(staged)
+    store = ParquetStore(tmp_path / "warehouse")
+    store.handle_output(dg.build_output_context(asset_key="moved"), staged)
+    assert not staged.exists()
+    assert table_metadata(table_path(tmp_path / "warehouse", "moved"))["dagster/row_count"] == 2
+    with pytest.raises(dg.Failure, match=r"absent.parquet does not exist: materialise absent first"):
+        store.load_input(dg.build_input_context(asset_key="absent"))
+    with pytest.raises(TypeError, match="gave a list; expected a pandas DataFrame"):
+        store.handle_output(dg.build_output_context(asset_key="moved"), [1])  # type: ignore[arg-type]
+
+
+def test_only_a_table_that_exists_becomes_stale(tmp_path: Path) -> None:
+    table = tmp_path / "targeting_list.parquet"
+    mark_stale(table, "why")
+    assert not stale_mark(table).exists()
+    table.touch()
+    mark_stale(table, "why")
+    assert stale_mark(table).read_text() == "why\n"
+
+
+# --- alerts -----------------------------------------------------------------------------------------
+
+
+def test_alerts_report_each_change_once(laboratory: Laboratory) -> None:
+    notifier = LogFileNotifier(laboratory.home.alerts_log)
+
+    def look(cursor: str | None) -> str:
+        with laboratory.history() as instance:
+            context = dg.build_sensor_context(
+                instance=instance,
+                cursor=cursor,
+                resources={"notifier": notifier},
+                repository_def=laboratory.defs().get_repository_def(),
+            )
+            seen = alert_on_check_change.evaluate_tick(context).cursor
+        assert seen is not None
+        return seen
+
+    def lines() -> list[str]:
+        return notifier.path.read_text().splitlines() if notifier.path.exists() else []
+
+    cursor = look(None)
+    first = lines()
+    assert any("first_campaign_cohort.no_look_ahead[TypeA]: not run -> pass" in line for line in first)
+    assert len(first) == len(json.loads(cursor))
+    assert look(cursor) == cursor
+    assert lines() == first
+
+    laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
+    cursor = look(cursor)
+    changed = lines()[len(first) :]
+    assert len(changed) == 1
+    assert "segment_stability.warm_stability: pass -> fail. mean warm ARI" in changed[0]
+
+
+def test_a_failed_run_is_reported(tmp_path: Path) -> None:
+    notifier = LogFileNotifier(tmp_path / "alerts.log")
+
+    @dg.op
+    def crash() -> None:
+        raise RuntimeError("a check that crashes")
+
+    @dg.job
+    def doomed() -> None:
+        crash()
+
+    with dg.instance_for_test() as instance:
+        result = doomed.execute_in_process(instance=instance, raise_on_error=False)
+        context = dg.build_run_status_sensor_context(
+            "alert_on_run_failure", result.get_run_failure_event(), instance, result.dagster_run
+        ).for_run_failure()
+        alert_on_run_failure(context, notifier=notifier)
+    written = notifier.path.read_text()
+    assert f"run {result.dagster_run.run_id} of doomed failed." in written
