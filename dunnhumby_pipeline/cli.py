@@ -194,24 +194,21 @@ class Stages:
 
 
 def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
-    """The study and its definitions; options win over the environment, which they also set for dagster."""
+    """The study and its definitions; options win over the environment."""
     from pydantic import ValidationError
 
-    if home is not None:
-        os.environ[HOME_VARIABLE] = str(home.expanduser().resolve())
-    if raw is not None:
-        os.environ[RAW_VARIABLE] = str(raw.expanduser().resolve())
-    try:
-        from dunnhumby_pipeline.definitions import build_defs
-        from dunnhumby_pipeline.orchestration.resources import Study
-        from dunnhumby_pipeline.settings import load_settings
+    from dunnhumby_pipeline.definitions import build_defs
+    from dunnhumby_pipeline.orchestration.resources import Study
+    from dunnhumby_pipeline.settings import load_settings
 
-        settings = load_settings()
+    found = Home.resolve(home)
+    try:
+        settings = load_settings(found)
     except ValidationError as error:
         _refuse(f"the settings cannot be used: {error}")
-    named = os.environ.get(RAW_VARIABLE)
-    study = Study(settings, Home.resolve(home), Path(named) if named else None)
-    return study, build_defs(home=study.home, raw=study.raw, settings=settings)
+    named = raw or os.environ.get(RAW_VARIABLE)
+    study = Study(settings, found, Path(named).expanduser().resolve() if named else None)
+    return study, build_defs(home=found, raw=study.raw, settings=settings)
 
 
 def _describe_source(study: Study) -> str:

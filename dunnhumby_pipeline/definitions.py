@@ -26,9 +26,10 @@ def build_defs(
     when it holds files, else the embedded sample), and the settings' own variables and file.
     """
     named = os.environ.get(RAW_VARIABLE)
+    home = home or Home.resolve()
     study = Study(
-        settings=settings or load_settings(),
-        home=home or Home.resolve(),
+        settings=settings or load_settings(home),
+        home=home,
         raw=raw or (Path(named) if named else None),
     )
     return dg.Definitions(

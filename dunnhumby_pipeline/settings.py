@@ -122,8 +122,9 @@ class CheckSettings(Section):
     warm_ari_floor: float = Field(0.60, ge=0, le=1, description="lowest mean warm-started ARI (block)")
     cold_ari_floor: float = Field(0.50, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
+    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer mends the difference.
     max_weighted_smd: float = Field(
-        0.10, gt=0, description="largest standardised mean difference after overlap weighting (block)"
+        0.25, gt=0, description="largest standardised mean difference after overlap weighting (block)"
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
     min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
@@ -156,8 +157,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, Home.resolve().root / SETTINGS_FILE)
-        return init_settings, env_settings, file
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def seed_for(self, stage: str) -> int:
         """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
@@ -193,6 +193,13 @@ class Home:
         return self.root / "alerts.log"
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Settings from arguments, environment and file; pydantic's ValidationError names what is wrong."""
-    return Settings(**overrides)
+def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
+    """Settings from arguments, environment and the file in `home` (by default the resolved home).
+
+    Raises pydantic's ValidationError, which names the setting, what was expected and what was found.
+    """
+
+    class HomeSettings(Settings):
+        model_config = SettingsConfigDict(toml_file=(home or Home.resolve()).root / SETTINGS_FILE)
+
+    return HomeSettings(**overrides)

@@ -83,6 +83,7 @@ COLA, BREAD, APPLE, CAKE, SOAP, WINE, KIOSK_GAS, MISC_GAS, STAMPS, NEVER_LISTED 
     99,
 )
 LAST_DAY = 100
+EVERY_NTH_STORE = 8
 
 
 def line(
@@ -277,14 +278,17 @@ def clean_source(source: Source, staging: Path) -> CleanJourney:
 
 
 def sample_slice(households: Sequence[int], promotion_weeks: Sequence[int]) -> Source:
-    """The embedded sample with the lines, targets, redemptions and demographics of some households only."""
+    """The embedded sample with what some households did and are, and promotions of some weeks.
+
+    Promotions are those of one store in EVERY_NTH_STORE, to keep the slice small.
+    """
     chosen = f"household_key IN ({', '.join(map(str, households))})"
     by_table = {
         "transactions": chosen,
         "campaign_targets": chosen,
         "coupon_redemptions": chosen,
         "demographics": chosen,
-        "promotions": f"week_no IN ({', '.join(map(str, promotion_weeks))})",
+        "promotions": f"week_no IN ({', '.join(map(str, promotion_weeks))}) AND store_id % {EVERY_NTH_STORE} = 0",
     }
     source = embedded_sample()
     relations = {

@@ -69,7 +69,7 @@ class Known:
 
 def invent_trials(
     n_households: int,
-    seed: int,
+    seed: int | list[int],
     effect: Callable[[Array], Array],
     n_waves: int = 1,
     noise: float = 1.0,

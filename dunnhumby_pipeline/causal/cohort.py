@@ -146,7 +146,7 @@ def plan_waves(
         outcome_end=end.where(next_start.isna() | (end < next_start), next_start - 1).astype("int64"),
     )
     waves["lookback_days"] = waves["index_day"] - waves["lookback_start"]
-    short = waves["lookback_days"] < settings.min_history_days
+    short = waves["start_day"] - first_day < settings.min_history_days
     unfinished = waves["end_day"] > last_day
     reason = pd.Series("", index=waves.index, dtype=object)
     reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"

@@ -5,7 +5,8 @@ error rule of Breiman et al. 1984): most models of effects are worse than a cons
 several noisy losses is often below it by chance.
 
 Trials of a fold get the model that did best on the other folds, so that the estimates later valued on
-a fold were not chosen by its losses (it did help to train the models compared there). New households get the model that did best on all folds.
+a fold were not chosen by its losses (it did help to train the models compared there). New households
+get the model that did best on all folds.
 """
 
 from __future__ import annotations

@@ -70,14 +70,14 @@ def validate(source: Source, connection: duckdb.DuckDBPyConnection) -> pd.DataFr
 def _inspect(connection: duckdb.DuckDBPyConnection, source: Source) -> pd.DataFrame:
     """Create the views `checked_<table>`; count what breaks a rule; raise on what cannot be used."""
     sign = "-" if source.discounts_negative else ""
-    connection.execute(f"CREATE MACRO discount(x) AS CASE WHEN {sign}x > 0 THEN {sign}x ELSE 0.0 END")
+    connection.execute(f"CREATE OR REPLACE MACRO discount(x) AS CASE WHEN {sign}x > 0 THEN {sign}x ELSE 0.0 END")
     counted: list[tuple] = []
     unreadable: list[Problem] = []
     for table in schema.TABLES:
         # Promotions are many and read twice at most; the other tables are worth keeping at hand.
         kind = "VIEW" if table is schema.PROMOTIONS else "TEMP TABLE"
         try:
-            connection.execute(f"CREATE {kind} checked_{table.name} AS {_checked(table, source)}")
+            connection.execute(f"CREATE OR REPLACE {kind} checked_{table.name} AS {_checked(table, source)}")
             counted += _count(connection, table, source)
         except duckdb.InvalidInputException as error:
             unreadable.append(_malformed_row(source.files[table.name], str(error)))
@@ -91,12 +91,23 @@ def _inspect(connection: duckdb.DuckDBPyConnection, source: Source) -> pd.DataFr
 
 
 def _malformed_row(file: str, message: str) -> Problem:
-    """The first row of a CSV file that is not a row: too short, too long, a quote left open, not UTF-8."""
-    told = re.search(r"CSV Error on Line: (?P<line>\d+)\n(?:Original Line: .*\n+)?(?P<what>.*)", message)
+    """The first row of a CSV file that is not a row, out of DuckDB's message about it."""
+    line = re.search(r"CSV Error on Line: (\d+)", message)
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if counts:
+        # Counting stops at the first value too many.
+        few = int(counts[2]) < int(counts[1])
+        found = f"{counts[2]} of {counts[1]} values" if few else f"more than {counts[1]} values"
+    elif "unterminated quote" in message:
+        found = "a quote that is not closed"
+    elif "not utf-8" in message:
+        found = "bytes that are not UTF-8"
+    else:
+        found = message.partition("\n")[0]
     return Problem(
-        f"{file}, line {told['line']}" if told else file,
+        f"{file}, line {line[1]}" if line else file,
         "as many values as the header has, in UTF-8",
-        (told["what"] if told else message.partition("\n")[0]).rstrip("."),
+        found,
         "Mend this line or export the file again.",
     )
 
@@ -193,9 +204,10 @@ def _duplicates(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> l
     key = ", ".join(table.key)
     shown = ", ".join(f"'{table.column(name).raw} ' || {name}" for name in table.key)
     extra, example = connection.execute(
-        f"SELECT coalesce(sum(n - 1), 0)::BIGINT, string_agg(shown || ' stands ' || n || ' times', '; ' ORDER BY {key}) "
-        f"FILTER (WHERE place <= {N_EXAMPLES}) FROM ("
-        f"SELECT {key}, count(*) AS n, concat_ws(', ', {shown}) AS shown, row_number() OVER (ORDER BY {key}) AS place "
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT, "
+        f"string_agg(shown || ' stands ' || n || ' times', '; ' ORDER BY {key}) FILTER (WHERE place <= {N_EXAMPLES}) "
+        f"FROM (SELECT {key}, count(*) AS n, concat_ws(', ', {shown}) AS shown, "
+        f"row_number() OVER (ORDER BY {key}) AS place "
         f"FROM checked_{table.name} WHERE broken IS NULL GROUP BY {key} HAVING count(*) > 1)"
     ).fetchall()[0]
     return [(table.name, "duplicate_key", ", ".join(table.key), "rejected", extra, example)] if extra else []
@@ -301,7 +313,8 @@ def _notes(connection: duckdb.DuckDBPyConnection, paths: dict[str, Path], n_rows
         )
     unknown, example = connection.execute(
         f"SELECT count(*), string_agg(DISTINCT product_id::VARCHAR, ', ' ORDER BY product_id::VARCHAR) "
-        f"FILTER (WHERE place <= {N_EXAMPLES}) FROM (SELECT product_id, dense_rank() OVER (ORDER BY product_id) AS place "
+        f"FILTER (WHERE place <= {N_EXAMPLES}) "
+        "FROM (SELECT product_id, dense_rank() OVER (ORDER BY product_id) AS place "
         f"FROM read_parquet({quoted(paths['transactions'])}) t "
         f"ANTI JOIN read_parquet({quoted(paths['products'])}) p USING (product_id))"
     ).fetchall()[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 import warnings
 from collections.abc import Callable
@@ -33,8 +32,7 @@ def open_history(home: Home) -> dg.DagsterInstance:
     settings: Path = home.dagster_home / "dagster.yaml"
     if not settings.exists():
         settings.write_text(_DAGSTER_SETTINGS, encoding="utf-8")
-    os.environ["DAGSTER_HOME"] = str(home.dagster_home)
-    return dg.DagsterInstance.get()
+    return dg.DagsterInstance.from_config(str(home.dagster_home))
 
 
 def run_study(

@@ -1,0 +1,226 @@
+"""The whole path as its user runs it: an invented retailer whose effects are known, and the real sample."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import Result
+from scipy.stats import spearmanr
+from typer.testing import CliRunner
+
+from dunnhumby_pipeline.cli import app
+from dunnhumby_pipeline.features.catalogue import FEATURES
+
+QUICK = {
+    "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
+    "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "5",
+    "DUNNHUMBY_CATE__N_TREES": "40",
+    "DUNNHUMBY_CATE__N_BOOTSTRAPS": "20",
+    "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
+}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that the command ran: what it printed, and its tables."""
+
+    result: Result
+    home: Path
+
+    def table(self, name: str) -> pd.DataFrame:
+        path = self.home / "warehouse" / "TypeA" / f"{name}.parquet"
+        return pd.read_parquet(path if path.exists() else self.home / "warehouse" / f"{name}.parquet")
+
+
+def run(home: Path, *arguments: str) -> Finished:
+    result = CliRunner(env={**QUICK, "COLUMNS": "100"}).invoke(app, ["run", "--home", str(home), *arguments])
+    return Finished(result, home)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment() -> Iterator[None]:
+    """The command sets variables for dagster; they do not outlive these tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+# --- an invented retailer ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("invented") / "raw"
+    arguments = ["simulate", str(folder), "--households", "1500", "--effect", "80", "--effect-sd", "80"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def invented(raw: Path) -> Finished:
+    return run(raw.parent / "home", "--raw", str(raw))
+
+
+def test_the_command_ends_well_and_says_what_it_found(invented: Finished) -> None:
+    assert invented.result.exit_code == 0, invented.result.output
+    for word in ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report"):
+        assert word in invented.result.output
+
+
+@pytest.mark.parametrize(("estimator", "truth"), [("aipw", "ate"), ("overlap_weighted", "ato")])
+def test_the_planted_effect_lies_in_its_interval(invented: Finished, raw: Path, estimator: str, truth: str) -> None:
+    planted = json.loads((raw / "truth" / "plan.json").read_text())["truth"]
+    effects = invented.table("average_effects")
+    row = effects.query(
+        "outcome == 'purchase_amount' and wave == 'all' and population == 'all' and estimator == @estimator"
+    ).iloc[0]
+    assert row["ci_lower"] < planted[truth] < row["ci_upper"]
+    naive = effects.query("outcome == 'purchase_amount' and wave == 'all' and estimator == 'naive'").iloc[0]
+    assert naive["ci_lower"] > planted[truth], "the naive difference must be wrong here, or nothing is tested"
+
+
+def test_the_trials_and_their_treatment_are_the_planted_ones(invented: Finished, raw: Path) -> None:
+    key = ["household_key", "campaign"]
+    truth = pd.read_parquet(raw / "truth" / "trials.parquet").sort_values(key, ignore_index=True)
+    trials = invented.table("first_campaign_cohort").sort_values(key, ignore_index=True)
+    pd.testing.assert_frame_equal(trials[[*key, "treated"]], truth[[*key, "treated"]], check_dtype=False)
+
+
+def test_households_are_ranked_better_than_chance(invented: Finished, raw: Path) -> None:
+    truth = pd.read_parquet(raw / "truth" / "trials.parquet")
+    ranked = invented.table("cate_estimates").merge(truth, on=["household_key", "campaign"])
+    lifts, correlations = [], []
+    for _, fold in ranked.groupby("fold"):
+        top = fold["cate"].rank(ascending=False, method="first") <= 0.3 * len(fold)
+        lifts.append(fold.loc[top, "effect"].mean() - fold["effect"].mean())
+        correlations.append(spearmanr(fold["cate"], fold["effect"]).statistic if fold["cate"].nunique() > 1 else 0.0)
+    assert sum(lifts) / len(lifts) > 20
+    assert sum(correlations) / len(correlations) > 0.2
+
+
+def test_true_propensities_are_recovered(invented: Finished, raw: Path) -> None:
+    truth = pd.read_parquet(raw / "truth" / "trials.parquet").rename(columns={"propensity": "planted"})
+    merged = invented.table("propensity").merge(truth, on=["household_key", "campaign"])
+    assert spearmanr(merged["propensity"], merged["planted"]).statistic > 0.6
+    assert (merged["propensity"] - merged["planted"]).abs().mean() < 0.1
+
+
+def test_the_list_covers_every_household_once_with_a_reason(invented: Finished) -> None:
+    listed = invented.table("targeting_list")
+    assert sorted(listed["household_key"]) == sorted(invented.table("customer_features")["household_key"])
+    assert set(listed["decision"]) <= {"target", "leave", "test"}
+    assert (listed["reason"].str.len() > 0).all()
+    assert listed.loc[listed["decision"] == "target", "in_overlap"].all()
+
+
+def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp_path: Path) -> None:
+    os.environ["DUNNHUMBY_ENGINE__THREADS"] = "1"
+    again = run(tmp_path / "home", "--raw", str(raw), "--select", "key:targeting_list or +key:propensity")
+    del os.environ["DUNNHUMBY_ENGINE__THREADS"]
+    for name in ("transactions", "customer_features", "segments", "first_campaign_cohort", "propensity"):
+        pd.testing.assert_frame_equal(again.table(name), invented.table(name), check_exact=True)
+
+
+# --- the real sample --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run(tmp_path_factory.mktemp("sample") / "home")
+
+
+def test_the_sample_study_ends_well(sample: Finished) -> None:
+    assert sample.result.exit_code == 0, sample.result.output
+    assert "embedded sample" in sample.result.output
+    assert "2,469 households" in sample.result.output
+
+
+def test_the_sample_has_the_lines_and_promotions_it_should(sample: Finished) -> None:
+    rejects = sample.table("rejects").set_index(["table", "rule"])["n"]
+    assert len(sample.table("transactions")) == 1_460_438
+    assert rejects["transactions", "no_quantity"] == 1_469_307 - 1_460_438
+    assert rejects["promotions", "duplicate_key"] == 12_785
+
+
+def test_the_sample_features_are_complete(sample: Finished) -> None:
+    features = sample.table("customer_features")
+    assert len(features) == 2_469
+    assert [feature.name for feature in FEATURES] == list(features.columns[1:34])
+    assert len(FEATURES) == 33
+
+
+def test_the_sample_waves_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
+    trials = sample.table("first_campaign_cohort")
+    assert sorted(trials["index_day"].unique()) == [323, 412, 504, 587]
+    treated = trials.groupby("index_day")["treated"].sum()
+    assert treated[323] <= 361
+    assert treated.sum() == trials.loc[trials["treated"] == 1, "household_key"].nunique()
+    assert (trials["lookback_start"] >= 285).all()
+
+
+def test_the_sample_report_stands_on_its_own(sample: Finished) -> None:
+    page = (sample.home / "warehouse" / "TypeA" / "campaign_report.html").read_text()
+    assert 'src="http' not in page
+    assert page.count("data:image") >= 8
+    for text in ("one year for education and prototyping", "Effects are of a household", "breakeven"):
+        assert text in page
+
+
+# --- the command's other ways to end ----------------------------------------------------------------
+
+
+def test_validate_accepts_good_files_and_names_what_is_wrong_with_bad_ones(raw: Path, tmp_path: Path) -> None:
+    good = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(raw)])
+    assert good.exit_code == 0
+    assert "can be used" in good.output
+    assert "no_quantity" in good.output
+    bad = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(tmp_path)])
+    assert bad.exit_code == 2
+    assert "8 problem(s)" in bad.output
+    assert "transaction_data.csv: expected this file, found no such file." in bad.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--raw", "nowhere"], "expected a folder with the eight CSV files, found no folder"),
+        (["--campaign-type", "TypeZ"], "--campaign-type is 'TypeZ'; expected one of TypeA, TypeB, TypeC"),
+        (["--select", "key:nothing"], "names no asset; there are average_effects"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[str], message: str) -> None:
+    refused = run(tmp_path, *arguments)
+    assert refused.result.exit_code == 2
+    assert message in " ".join(refused.result.output.split())
+
+
+def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    (tmp_path / "dunnhumby.toml").write_text("[economics]\nmargin = 3.0\n")
+    refused = run(tmp_path)
+    assert refused.result.exit_code == 2
+    assert "economics.margin" in refused.result.output
+
+
+def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
+    os.environ["DUNNHUMBY_CHECKS__WARM_ARI_FLOOR"] = "1.0"
+    blocked = run(tmp_path / "home", "--raw", str(raw), "--select", "+key:first_campaign_cohort")
+    del os.environ["DUNNHUMBY_CHECKS__WARM_ARI_FLOOR"]
+    assert blocked.result.exit_code == 1
+    assert "warm_stability" in blocked.result.output
+    assert "not built" in blocked.result.output
+
+
+@pytest.mark.parametrize("command", ["run", "report", "validate", "simulate"])
+def test_help_teaches(command: str) -> None:
+    shown = CliRunner(env={"COLUMNS": "120"}).invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+    assert len(shown.output.splitlines()) > 8

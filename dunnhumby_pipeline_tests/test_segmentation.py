@@ -1,0 +1,384 @@
+"""Segmentation: planted factors and clusters come back, and say so when they are not there."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from sklearn.metrics import adjusted_rand_score
+
+from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.segmentation.clusters import (
+    Clusters,
+    clusters_from_table,
+    clusters_table,
+    fit_clusters,
+    fit_segmentation,
+)
+from dunnhumby_pipeline.segmentation.factors import (
+    RIDGE,
+    Factors,
+    explained,
+    factors_from_table,
+    fit_factors,
+    loadings_table,
+    scan_factors,
+)
+from dunnhumby_pipeline.segmentation.identity import TRAITS, segment_names, slug
+from dunnhumby_pipeline.segmentation.look_back import look_back_segments
+from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
+from dunnhumby_pipeline.segmentation.stability import bootstrap_stability, match_labels
+from dunnhumby_pipeline.segmentation.study import segment_households
+from dunnhumby_pipeline.settings import SegmentationSettings
+from dunnhumby_pipeline_tests.known_truth import planted_households
+
+# Data without noise are fitted ever more closely: the solver never finds that it has converged.
+pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+
+QUICK = settings(max_examples=40, deadline=None)
+THREE = SegmentationSettings(n_factors=3, n_segments=3, n_bootstraps=3, max_factors=4)
+NAN = float("nan")
+
+
+# The matrix
+
+
+def test_a_missing_interval_takes_the_longest_and_other_gaps_the_median() -> None:
+    names = ("days_between_purchases_avg", "days_between_purchases_std", "monetary_std")
+    frame = pd.DataFrame([[2.0, 1.0, 4.0], [9.0, 7.0, NAN], [NAN, NAN, 10.0], [4.0, 0.0, 5.0]], columns=names)
+    scaling = fit_scaling(frame, names)
+    assert scaling.fill.tolist() == [9.0, 7.0, 5.0]
+    matrix = scaling.apply(frame)
+    assert matrix[2, :2].tolist() == [1.0, 1.0]
+    assert matrix[1, 2] == matrix[3, 2]
+
+
+@pytest.mark.parametrize(
+    ("column", "complaint"),
+    [([3.0, 3.0, 3.0], "one value only: odd"), ([NAN] * 3, "without any value: odd"), ([NAN, 3.0, NAN], "only: odd")],
+)
+def test_an_unusable_feature_is_named(column: list[float], complaint: str) -> None:
+    frame = pd.DataFrame({"fine": [1.0, 2.0, 3.0], "odd": column})
+    with pytest.raises(MatrixError, match=complaint):
+        fit_scaling(frame, ("fine", "odd"))
+
+
+def test_a_feature_that_is_not_there_is_named_when_fitted_and_when_applied() -> None:
+    frame = pd.DataFrame({"fine": [1.0, 2.0], "gone": [2.0, 1.0]})
+    scaling = fit_scaling(frame, ("fine", "gone"))
+    for attempt in (lambda thin: fit_scaling(thin, ("fine", "gone")), scaling.apply):
+        with pytest.raises(MatrixError, match="features are missing: gone; found fine"):
+            attempt(frame[["fine"]])
+
+
+def test_new_households_are_placed_among_the_fitted_ones() -> None:
+    fitted = pd.DataFrame({"spend": np.arange(101.0)})
+    new = pd.DataFrame({"spend": [-5.0, 25.0, 90.5, 1e9, NAN]})
+    placed = fit_scaling(fitted, ("spend",)).apply(new)[:, 0]
+    # A missing value takes the fitted households' median, not the new ones'.
+    np.testing.assert_allclose(placed, [0.0, 0.25, 0.905, 1.0, 0.5])
+
+
+amounts = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
+
+
+@QUICK
+@given(st.lists(amounts, min_size=2, max_size=40).filter(lambda v: min(v) < max(v)), st.lists(amounts, min_size=2))
+def test_a_larger_value_never_gets_a_smaller_percentile(fitted: list[float], new: list[float]) -> None:
+    scaling = fit_scaling(pd.DataFrame({"spend": fitted}), ("spend",))
+    percentiles = scaling.apply(pd.DataFrame({"spend": sorted([*new, *fitted])}))[:, 0]
+    assert percentiles.min() >= 0
+    assert percentiles.max() <= 1
+    assert np.diff(percentiles).min() >= -1e-12
+
+
+# Factors
+
+LOADINGS = np.array(
+    [
+        [1.0, 0.8, 0.6, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.2, 0.7, 1.0, 0.9, 0.0, 0.0, 0.1],
+        [0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 0.8],
+    ]
+)
+COLUMNS = tuple(f"feature_{letter}" for letter in "ihgfedcba")
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[NDArray, NDArray]:
+    """(matrix, scores): the second factor weighs most, the first least; most households lack some factor."""
+    rng = np.random.default_rng(1)
+    scores = rng.uniform(0.2, 1.0, (200, 3)) * (rng.random((200, 3)) < 0.6) * np.array([0.4, 0.9, 0.6])
+    return scores @ LOADINGS, scores
+
+
+def test_planted_factors_come_back_heaviest_first(planted: tuple[NDArray, NDArray]) -> None:
+    matrix, scores = planted
+    factors = fit_factors(matrix, COLUMNS, 3, seed=5)
+    np.testing.assert_allclose(factors.loadings, LOADINGS[[1, 2, 0]], atol=0.06)
+    np.testing.assert_array_equal(factors.loadings.max(axis=1), 1.0)
+    found = factors.scores(matrix)
+    assert (np.diff(found.sum(axis=0)) < 0).all()
+    np.testing.assert_allclose(found, scores[:, [1, 2, 0]], atol=0.06)
+
+
+def test_scores_are_ridge_least_squares_without_negatives(planted: tuple[NDArray, NDArray]) -> None:
+    rng = np.random.default_rng(2)
+    matrix = np.clip(planted[0] + 0.1 * rng.random(planted[0].shape), 0, 1)
+    factors = Factors(COLUMNS, LOADINGS)
+    ridge = np.sqrt(RIDGE * len(COLUMNS)) * np.eye(3)
+    system = np.vstack([LOADINGS.T, ridge])
+    expected = [nnls(system, np.concatenate([row, np.zeros(3)]))[0] for row in matrix]
+    np.testing.assert_allclose(factors.scores(matrix), expected, atol=5e-3)
+    # Scored alone or among others, a household gets the same scores.
+    np.testing.assert_allclose(factors.scores(matrix[:1]), expected[:1], atol=5e-3)
+
+
+def test_a_warm_start_keeps_the_order_of_the_factors(planted: tuple[NDArray, NDArray]) -> None:
+    start = Factors(COLUMNS, LOADINGS[[0, 2, 1]])
+    warm = fit_factors(planted[0], COLUMNS, 3, seed=5, start=start)
+    np.testing.assert_allclose(warm.loadings, start.loadings, atol=0.06)
+
+
+def test_too_many_factors_name_the_setting() -> None:
+    with pytest.raises(ValueError, match=r"segmentation\.n_factors is 5, but the matrix has 4 households and 9"):
+        fit_factors(np.random.default_rng(0).random((4, 9)), COLUMNS, 5, seed=1)
+
+
+def test_explained_shares_are_what_their_formulas_say(planted: tuple[NDArray, NDArray]) -> None:
+    matrix = np.clip(planted[0] + 0.2 * np.random.default_rng(3).random(planted[0].shape), 0, 1)
+    factors = fit_factors(matrix, COLUMNS, 2, seed=5)
+    rebuilt = factors.scores(matrix) @ factors.loadings
+    lost = total = about_mean = 0.0
+    for row, column in np.ndindex(matrix.shape):
+        lost += (matrix[row, column] - rebuilt[row, column]) ** 2
+        total += matrix[row, column] ** 2
+        about_mean += (matrix[row, column] - matrix[:, column].mean()) ** 2
+    assert explained(matrix, factors) == pytest.approx((1 - lost / total, 1 - lost / about_mean, lost**0.5))
+    assert lost / total < lost / about_mean
+
+
+def test_the_scan_sees_that_three_factors_are_enough(planted: tuple[NDArray, NDArray]) -> None:
+    scan = scan_factors(planted[0], COLUMNS, 4, seed=5)
+    assert scan.columns.tolist() == ["n_factors", "pooled_r2", "centred_r2", "reconstruction_error"]
+    assert scan["n_factors"].tolist() == [2, 3, 4]
+    two, three, four = scan["centred_r2"]
+    assert two < 0.9 < 0.98 < three
+    assert four - three < 0.02
+    assert scan_factors(planted[0][:3], COLUMNS, 9, seed=5)["n_factors"].tolist() == [2, 3]
+
+
+def test_loadings_survive_the_table(planted: tuple[NDArray, NDArray]) -> None:
+    rng = np.random.default_rng(4)
+    # Eleven factors: factor_10 must not be sorted before factor_2.
+    factors = Factors(COLUMNS, rng.random((11, 9)))
+    table = loadings_table(factors)
+    assert table.columns.tolist() == ["factor", "feature", "loading"]
+    read = factors_from_table(table.sample(frac=1, random_state=1))
+    assert read.features == tuple(sorted(COLUMNS))
+    assert read.names == factors.names
+    order = [COLUMNS.index(name) for name in read.features]
+    np.testing.assert_array_equal(read.loadings, factors.loadings[:, order])
+
+
+# Clusters
+
+CENTRES = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+TYPES = np.repeat([0, 1, 2], [12, 70, 30])
+
+
+@pytest.fixture(scope="module")
+def blobs() -> NDArray:
+    return CENTRES[TYPES] + 0.08 * np.random.default_rng(6).normal(size=(len(TYPES), 2))
+
+
+def test_planted_clusters_are_found_largest_first(blobs: NDArray) -> None:
+    clusters = fit_clusters(blobs, 3, seed=1)
+    np.testing.assert_allclose(clusters.centroids, CENTRES[[1, 2, 0]], atol=0.06)
+    np.testing.assert_array_equal(clusters.labels(blobs), np.array([2, 0, 1])[TYPES])
+    np.testing.assert_allclose(clusters.centroids[0], blobs[TYPES == 1].mean(axis=0), atol=1e-9)
+
+
+def test_a_warm_start_keeps_the_labels_whatever_the_sizes(blobs: NDArray) -> None:
+    warm = fit_clusters(blobs, 3, seed=1, start=Clusters(CENTRES + 0.1))
+    np.testing.assert_array_equal(warm.labels(blobs), TYPES)
+
+
+def test_too_few_different_households_name_the_setting() -> None:
+    scores = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0)
+    with pytest.raises(ValueError, match=r"segmentation\.n_segments is 3, but only 2 households differ"):
+        fit_clusters(scores, 3, seed=1)
+
+
+def test_clusters_survive_the_table() -> None:
+    table = clusters_table(Clusters(CENTRES), ("one", "two", "three"), ("factor_1", "factor_2"))
+    assert table.columns.tolist() == ["segment", "factor_1", "factor_2"]
+    clusters, slugs = clusters_from_table(table)
+    assert slugs == ("one", "two", "three")
+    np.testing.assert_array_equal(clusters.centroids, CENTRES)
+
+
+# Segments as of an index day
+
+TOTALS = ["frequency", "monetary_sales", "n_products"]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
+    """(features, loadings, centroids, segment of each household) of three planted types."""
+    features, _ = planted_households((60, 45, 30), seed=7)
+    segmentation = fit_segmentation(features, FACTORED, THREE, seed=1)
+    slugs = ("first", "second", "third")
+    table = clusters_table(segmentation.clusters, slugs, segmentation.factors.names)
+    expected = [slugs[label] for label in segmentation.labels(features)]
+    return features, loadings_table(segmentation.factors), table, expected
+
+
+def test_the_fitted_households_get_their_own_segments_back(fitted: tuple) -> None:
+    features, loadings, centroids, expected = fitted
+    window = features.assign(window=8).sample(frac=1, random_state=3)
+    found = look_back_segments(window, "window", loadings, centroids)
+    assert found.sort_index().tolist() == expected
+    assert set(expected) == {"first", "second", "third"}
+
+
+def test_a_longer_window_does_not_change_who_is_alike() -> None:
+    # Households that differ in everything at once: segments hang on every feature.
+    rng = np.random.default_rng(8)
+    features = pd.DataFrame(rng.random((120, len(FACTORED))), columns=list(FACTORED))
+    segmentation = fit_segmentation(features, FACTORED, THREE, seed=1)
+    loadings = loadings_table(segmentation.factors)
+    centroids = clusters_table(segmentation.clusters, ("first", "second", "third"), segmentation.factors.names)
+    longer = features.assign(**{name: features[name] * 3 for name in TOTALS})
+    both = pd.concat([features.assign(window=8), longer.assign(window=30)], ignore_index=True)
+    found = look_back_segments(both, "window", loadings, centroids).to_numpy().reshape(2, -1)
+    np.testing.assert_array_equal(found[0], found[1])
+    # Taken together, the windows would not be comparable, and the comparison above would tell.
+    pooled = look_back_segments(both.assign(window=8), "window", loadings, centroids).to_numpy().reshape(2, -1)
+    assert (pooled[0] != pooled[1]).mean() > 0.05
+
+
+def test_a_segment_rests_on_the_rows_of_its_window_alone(fitted: tuple) -> None:
+    features, loadings, centroids, expected = fitted
+    later = features.iloc[::-1].reset_index(drop=True).assign(household_key=features["household_key"])
+    both = pd.concat([features.assign(window=8), later.assign(window=30)], ignore_index=True)
+    found = look_back_segments(both, "window", loadings, centroids)
+    assert found[both["window"] == 8].tolist() == expected
+    assert found[both["window"] == 30].tolist() == expected[::-1]
+
+
+def test_a_feature_that_tells_nobody_apart_in_a_window_puts_all_at_its_minimum(fitted: tuple) -> None:
+    features, loadings, centroids, _ = fitted
+    scaling = fit_scaling(features.assign(share_alcohol=0.3), FACTORED, constant_ok=True)
+    placed = scaling.apply(features.assign(share_alcohol=0.3))
+    assert set(placed[:, FACTORED.index("share_alcohol")]) == {0.0}
+    found = look_back_segments(features.assign(window=8, share_alcohol=0.3), "window", loadings, centroids)
+    assert found.isin(["first", "second", "third"]).all()
+    with pytest.raises(MatrixError, match="without any value: monetary_std"):
+        look_back_segments(features.assign(window=8, monetary_std=NAN), "window", loadings, centroids)
+
+
+# Stability
+
+
+def test_planted_types_survive_refits_and_noise_does_not() -> None:
+    features, _ = planted_households((60, 45, 30), seed=7)
+    reference = fit_segmentation(features, FACTORED, THREE, seed=1)
+    stable = bootstrap_stability(features, reference, THREE, seed=1)
+    assert stable.replicates.columns.tolist() == ["start", "replicate", "ari"]
+    assert stable.replicates["start"].value_counts().to_dict() == {"cold": 3, "warm": 3}
+    assert stable.replicates["ari"].min() > 0.97
+    assert stable.agreement.min() == pytest.approx(1.0)
+
+    rng = np.random.default_rng(8)
+    noise = pd.DataFrame(rng.random((135, len(FACTORED))), columns=list(FACTORED))
+    unstable = bootstrap_stability(noise, fit_segmentation(noise, FACTORED, THREE, seed=1), THREE, seed=1)
+    cold = unstable.replicates.loc[unstable.replicates["start"] == "cold", "ari"]
+    assert cold.mean() < 0.5
+    assert unstable.agreement.mean() < 0.9
+    again = bootstrap_stability(noise, fit_segmentation(noise, FACTORED, THREE, seed=1), THREE, seed=1)
+    pd.testing.assert_frame_equal(again.replicates, unstable.replicates)
+    np.testing.assert_array_equal(again.agreement, unstable.agreement)
+
+
+labels_of = st.lists(st.integers(0, 3), min_size=20, max_size=20).map(np.array)
+
+
+@QUICK
+@given(labels_of, labels_of)
+def test_matching_renames_labels_so_that_agreement_is_greatest(expected: NDArray, labels: NDArray) -> None:
+    matched = match_labels(expected, labels, 4)
+    renaming = {(old, new) for old, new in zip(labels.tolist(), matched.tolist(), strict=True)}
+    assert len(renaming) == len({old for old, _ in renaming}) == len({new for _, new in renaming})
+    best = max(int((np.array(order)[labels] == expected).sum()) for order in permutations(range(4)))
+    assert int((matched == expected).sum()) == best
+
+
+# Names
+
+
+def _traits(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.gamma(2.0, size=(n, len(TRAITS))), columns=list(TRAITS))
+    return frame.assign(monetary_sales=rng.gamma(2.0, 100.0, n))
+
+
+@QUICK
+@given(st.integers(0, 10_000), st.integers(2, 8))
+def test_names_are_unique_and_do_not_know_the_cluster_numbers(seed: int, n_segments: int) -> None:
+    features = _traits(80, seed)
+    labels = np.arange(80) % n_segments
+    names = segment_names(features, labels)
+    assert len(set(names.values())) == len(names) == n_segments
+    assert len({slug(name) for name in names.values()}) == n_segments
+    order = np.random.default_rng(seed).permutation(n_segments)
+    renumbered = segment_names(features, order[labels])
+    assert renumbered == {order[label]: name for label, name in names.items()}
+
+
+def test_a_name_says_value_and_what_sets_the_segment_apart() -> None:
+    features = pd.DataFrame(1.0, index=range(40), columns=[*TRAITS, "monetary_sales"])
+    features += 0.01 * np.random.default_rng(1).random(features.shape)
+    labels = np.repeat([0, 1, 2, 3], 10)
+    features.loc[labels == 0, ["monetary_sales", "monetary_avg_basket_sales"]] = [9.0, 5.0]
+    features.loc[labels == 1, "share_fresh"] = 4.0
+    features.loc[labels == 2, ["share_fresh", "recency"]] = [4.0, 3.0]
+    features.loc[labels == 3, ["monetary_sales", "coupon_savings_ratio"]] = [3.0, 6.0]
+    names = segment_names(features, labels)
+    assert names[0] == "High value big basket"
+    assert names[3] == "Mid value coupon"
+    # Both are fresh and of low value at first sight: the second trait tells them apart.
+    assert names[2].startswith("Low value lapsing")
+    assert names[1] == "Low value fresh"
+    assert slug(names[0]) == "high_value_big_basket"
+    assert slug("Low value private label + fresh") == "low_value_private_label_fresh"
+
+
+# The whole study
+
+
+def test_the_study_writes_the_tables_it_promises() -> None:
+    features, types = planted_households((40, 30, 20), seed=9)
+    study = segment_households(features, THREE, seed=1)
+    assert study.nmf_factors.columns.tolist() == ["household_key", "factor_1", "factor_2", "factor_3"]
+    assert study.factor_loadings.columns.tolist() == ["factor", "feature", "loading"]
+    assert study.segments.columns.tolist() == ["household_key", "segment", "segment_name", "stability"]
+    assert study.segment_centroids.columns.tolist() == ["segment", "factor_1", "factor_2", "factor_3"]
+    assert study.segment_stability.columns.tolist() == ["start", "replicate", "ari"]
+    assert study.segments["household_key"].tolist() == features["household_key"].tolist()
+    assert adjusted_rand_score(types, study.segments["segment"]) == 1.0
+    assert study.segments["segment"].value_counts().to_dict() == dict(
+        zip(study.segment_centroids["segment"], [40, 30, 20], strict=True)
+    )
+    assert (study.segments["segment_name"].map(slug) == study.segments["segment"]).all()
+    assert study.smallest_share == pytest.approx(20 / 90)
+    assert set(study.mean_ari) == {"mean_ari_cold", "mean_ari_warm"}
+    assert study.mean_ari["mean_ari_cold"] > 0.97
+    assert study.factor_selection["n_factors"].tolist() == [2, 3, 4]
+    assert study.centred_r2 == study.factor_selection["centred_r2"].iloc[1]
