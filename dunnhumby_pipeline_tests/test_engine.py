@@ -61,11 +61,8 @@ def test_the_text_is_one_query_over_the_tables_it_names(expression: Callable[[],
 
 @each_expression
 def test_the_text_mentions_no_python_object(expression: Callable[[], ir.Table]) -> None:
-    text = to_sql(expression())
-    assert not re.search(
-        r"<|object at|0x[0-9a-f]{6,}|ibis|Deferred|function|lambda|numpy|None",
-        text.replace("<=", "").replace("<>", "").replace(" < ", ""),
-    )
+    traces = r"object at|0x[0-9a-f]+|<class|<function|lambda|deferred|unbound|ibis|numpy|pandas"
+    assert re.findall(traces, to_sql(expression()), flags=re.IGNORECASE) == []
 
 
 @each_expression
@@ -124,9 +121,9 @@ def test_runs_do_not_see_each_others_tables(tiny: dict[str, Path]) -> None:
     assert len(campaigns) == 5
 
 
-def test_integers_with_nulls_come_back_as_numbers(tiny: dict[str, Path]) -> None:
+def test_integers_with_nulls_stay_integers(tiny: dict[str, Path]) -> None:
     makers = run(unbound("products"), {"products": tiny["products"]}, ONE_THREAD)["manufacturer"]
-    assert makers.dtype == "float64"
+    assert makers.dtype == "Int64"
     assert makers.isna().sum() == 1
 
 
@@ -184,7 +181,7 @@ def test_one_and_two_threads_give_the_same_frame(
     )
     given = {**tables, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
     one, two = (run(expression(), given, settings) for settings in (ONE_THREAD, TWO_THREADS))
-    assert len(one) > (0 if journey == "tiny" else 100)
+    assert len(one) > (0 if journey == "tiny" else 50)
     assert not one.duplicated(["window", "household_key"]).any()
     assert one[["window", "household_key"]].equals(
         one[["window", "household_key"]].sort_values(["window", "household_key"])

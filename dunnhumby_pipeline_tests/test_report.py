@@ -202,10 +202,13 @@ def test_checks_that_need_reading_come_first() -> None:
         ("top_10%", 0.0, 1.0, "not proven", "Not proven"),
         ("top_10%", np.nan, np.nan, "no answer", "No answer yet"),
         ("treat_none", 0.0, 0.0, "nobody", "Target nobody"),
+        ("cate_above_breakeven", 0.0, 0.0, "nobody", "Target nobody: “Effect above breakeven” selects no household"),
     ],
 )
 def test_the_headline_follows_the_interval(policy: str, lower: float, upper: float, state: str, headline: str) -> None:
     row = invented.policy_value().iloc[[2]].assign(policy=policy, ci_lower=lower, ci_upper=upper)
+    if state == "nobody":
+        row = row.assign(share_targeted=0.0)
     answer = plain_answer(invented.study_tables(policy_value=row))
     assert answer.state == state
     assert answer.headline.startswith(headline)
@@ -271,3 +274,15 @@ def test_words_do_not_load_matplotlib() -> None:
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "words"),
+    [(-3.0, -1.0, "would lose money"), (1.0, 3.0, "would pay"), (-1.0, 1.0, "is not proven to pay")],
+)
+def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper: float, words: str) -> None:
+    rows = invented.policy_value()
+    nobody = rows.iloc[[2]].assign(policy="cate_above_breakeven", share_targeted=0.0, chosen=True)
+    everybody = rows.iloc[[2]].assign(policy="treat_all", ci_lower=lower, ci_upper=upper, chosen=False)
+    answer = plain_answer(invented.study_tables(policy_value=pd.concat([nobody, everybody])))
+    assert f"targeting everybody {words}" in answer.headline

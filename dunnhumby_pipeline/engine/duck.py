@@ -41,7 +41,7 @@ def run(expression: ir.Table, relations: Mapping[str, Relation], settings: Engin
     """Evaluate `expression` with each of its unbound tables read from `relations`.
 
     `relations` maps a table's name to a parquet file or a frame. Integer columns with nulls come
-    back as float64. Raises duckdb.CatalogException when a table of the expression is not given.
+    back as pandas' nullable integers. Raises duckdb.CatalogException when a table of the expression is not given.
     """
     from dunnhumby_pipeline.engine.compile import to_sql
 

@@ -220,6 +220,9 @@ def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
 def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The interval of the chosen policy's value lies above zero."""
     row = values.loc[values["chosen"]].iloc[0]
+    if row["share_targeted"] == 0:
+        text = f"{row['policy']} selects nobody: no household's effect was found to pay for its contact"
+        return Verdict(False, text, {"value": 0.0})
     passed = bool(row["ci_lower"] > 0)
     text = f"{row['policy']}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
     advice = "" if passed else "; a value above zero is not proven: test before you roll out"

@@ -16,7 +16,7 @@ from dunnhumby_pipeline.report.tables import StudyTables
 
 NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
-NOBODY = "treat_none"
+EVERYBODY = "treat_all"
 
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
 
@@ -36,12 +36,15 @@ def plain_answer(tables: StudyTables) -> Answer:
     state = _state(chosen)
     points = (
         ("Whom to target?", _whom(chosen, tables.targeting_list)),
-        ("How sure are we?", _how_sure(chosen)),
+        ("How sure are we?", _how_sure(chosen, tables.policy_value)),
         ("What is it worth?", _worth(chosen, tables.targeting_list)),
         ("Does the campaign work?", _campaign_works(tables.average_effects)),
         ("Do households differ?", _households_differ(tables.cate_models)),
     )
-    return Answer(state, _headline(state, chosen, tables.targeting_list), points)
+    headline = _headline(state, chosen, tables.targeting_list)
+    if state == "nobody" and tables.policy_value is not None:
+        headline += _everyone_instead(tables.policy_value)
+    return Answer(state, headline, points)
 
 
 def chosen_policy(policy_value: pd.DataFrame | None) -> pd.Series | None:
@@ -88,7 +91,7 @@ def effect_text(row: pd.Series) -> str:
 def _state(chosen: pd.Series | None) -> State:
     if chosen is None:
         return "no answer"
-    if chosen["policy"] == NOBODY:
+    if chosen["share_targeted"] == 0:
         return "nobody"
     states: dict[words.Verdict, State] = {
         "above zero": "pays",
@@ -103,7 +106,7 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
     if chosen is None:
         return "No answer yet: the value of targeting was not built"
     if state == "nobody":
-        return "Target nobody: no other policy was chosen"
+        return f"Target nobody: “{words.policy(chosen['policy'])}” selects no household"
     name = words.policy(chosen["policy"])
     value = f"{value_text(chosen)} profit per household"
     if state == "no answer":
@@ -118,6 +121,17 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
     return f"Target {words.count(targets)} of {words.count(len(targeting_list))} households: {value}"
 
 
+def _everyone_instead(policy_value: pd.DataFrame) -> str:
+    """What the opposite of targeting nobody is worth, as far as it was valued."""
+    rows = policy_value.loc[policy_value["policy"] == EVERYBODY]
+    if rows.empty:
+        return ""
+    everyone = rows.iloc[0]
+    verdict = words.verdict(everyone["ci_lower"], everyone["ci_upper"])
+    meaning = {"below zero": "would lose money", "above zero": "would pay"}.get(verdict, "is not proven to pay")
+    return f"; targeting everybody {meaning}, {value_text(everyone)} profit per household"
+
+
 def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
     if chosen is None:
         rule = f"Policy values: {NOT_BUILT}."
@@ -130,11 +144,11 @@ def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
     return f"{rule} On the list: {counts}."
 
 
-def _how_sure(chosen: pd.Series | None) -> str:
-    if chosen is None:
+def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None) -> str:
+    if chosen is None or policy_value is None:
         return f"Policy values: {NOT_BUILT}."
-    if chosen["policy"] == NOBODY:
-        return "Targeting nobody is worth zero by definition."
+    if chosen["share_targeted"] == 0:
+        return f"Targeting nobody is worth zero by definition{_everyone_instead(policy_value)}."
     state = words.verdict(chosen["ci_lower"], chosen["ci_upper"])
     meaning = {
         "above zero": "The whole interval is above zero: targeting is expected to pay.",

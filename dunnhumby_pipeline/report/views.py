@@ -10,7 +10,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.figures.frames import in_wave_order
-from dunnhumby_pipeline.report.answer import NOBODY, decision_counts, value_text
+from dunnhumby_pipeline.report.answer import decision_counts, value_text
 from dunnhumby_pipeline.report.tables import ordered_checks
 from dunnhumby_pipeline.settings import Settings
 
@@ -191,7 +191,7 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
     for _, row in policy_value.iterrows():
         strong = bool(row["chosen"])
         bounds = (row["ci_lower"], row["ci_upper"])
-        reference = row["policy"] == NOBODY
+        reference = row["share_targeted"] == 0
         rows.append(
             (
                 *_row(
