@@ -61,7 +61,7 @@ def test_the_text_is_one_query_over_the_tables_it_names(expression: Callable[[],
 
 @each_expression
 def test_the_text_mentions_no_python_object(expression: Callable[[], ir.Table]) -> None:
-    traces = r"object at|0x[0-9a-f]+|<class|<function|lambda|deferred|unbound|ibis|numpy|pandas"
+    traces = r"object at|0x[0-9a-f]+|<class|<function|lambda|deferred|unboundtable|ibis|numpy|pandas"
     assert re.findall(traces, to_sql(expression()), flags=re.IGNORECASE) == []
 
 

@@ -254,6 +254,6 @@ def test_intervals_are_as_precise_as_they_are_wide(estimate: float, lower: float
     assert words.interval(estimate, lower, upper, "$").replace(words.MINUS, "-") == written
 
 
-def test_waves_are_ordered_by_number_after_all_of_them() -> None:
+def test_waves_stand_as_the_table_lists_them_after_all_of_them() -> None:
     waves = pd.DataFrame({"wave": ["30", "8", "all", "13"]})
-    assert list(frames.in_wave_order(waves)["wave"]) == ["all", "8", "13", "30"]
+    assert list(frames.in_wave_order(waves)["wave"]) == ["all", "30", "8", "13"]

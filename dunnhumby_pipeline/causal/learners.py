@@ -87,14 +87,14 @@ def fit_r_learner(x: Array, data: Residuals, settings: CateSettings, seed: int) 
     standard, target, weight = scaler.transform(x), ry / rt, rt**2
     inner = list(GroupKFold(_INNER_FOLDS).split(x, target, data.households))
     with threadpool_limits(1):
-        chosen = LassoCV(alphas=30, cv=inner, max_iter=5000).fit(standard, target, sample_weight=weight)
+        chosen = LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3).fit(standard, target, sample_weight=weight)
 
     def standard_error(new: Array) -> Array:
         standard_new = scaler.transform(new)
         effects = []
         with threadpool_limits(1):
             for rows in household_bootstraps(data.households, settings.n_bootstraps, seed):
-                model = Lasso(chosen.alpha_, max_iter=5000)
+                model = Lasso(chosen.alpha_, max_iter=5000, tol=1e-3)
                 model.fit(standard[rows], target[rows], sample_weight=weight[rows])
                 effects.append(model.predict(standard_new))
         return np.std(effects, axis=0, ddof=1)

@@ -98,7 +98,7 @@ def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
 
     inner = list(GroupKFold(min(_INNER_FOLDS, len(np.unique(households)))).split(x, y, households))
     with threadpool_limits(1):
-        lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000)).fit(x, y)
+        lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
         trees = XGBRegressor(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD, random_state=seed, **_TREES).fit(x, y)
     return Averaged(lasso, trees)
 

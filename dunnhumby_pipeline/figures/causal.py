@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from dunnhumby_pipeline.figures import style, words
 from dunnhumby_pipeline.figures.forest import ForestRow, draw_forest
-from dunnhumby_pipeline.figures.frames import ALL_WAVES, in_wave_order, require, wave_rank
+from dunnhumby_pipeline.figures.frames import ALL_WAVES, in_wave_order, require
 
 BINS = np.linspace(0, 1, 41)
 WAVE_BINS = np.linspace(0, 1, 21)
@@ -28,7 +28,7 @@ def propensity_overlap(propensity: pd.DataFrame, region: tuple[float, float] = (
     Propensities outside `region` are shaded: there, one arm is too rare to compare.
     """
     require(propensity, "propensity", ["campaign", "treated", "propensity"])
-    waves = sorted(propensity["campaign"].unique(), key=wave_rank)
+    waves = list(propensity["campaign"].unique())
     small_rows = -(-len(waves) // WAVE_COLUMNS) if len(waves) > 1 else 0
     figure = style.new_figure(3.6 + 1.75 * small_rows)
     if not small_rows:

@@ -19,15 +19,10 @@ def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataF
     return frame
 
 
-def wave_rank(wave: object) -> tuple[int, int, str]:
-    """Sort key of a wave: all waves together first, then by campaign number, then by text."""
-    text = str(wave)
-    if text == ALL_WAVES:
-        return (0, 0, "")
-    return (1, int(text), "") if text.isdigit() else (2, 0, text)
-
-
 def in_wave_order(frame: pd.DataFrame, column: str = "wave") -> pd.DataFrame:
-    """Rows of `frame` in the order of `wave_rank`; rows of one wave keep their order."""
-    ranks = [wave_rank(wave) for wave in frame[column]]
-    return frame.iloc[sorted(range(len(frame)), key=ranks.__getitem__)]
+    """All waves together first, then the waves as the table lists them: by their first day.
+
+    Campaign ids are not chronological, so they are no order.
+    """
+    together = frame[column].astype(str) == ALL_WAVES
+    return pd.concat([frame.loc[together], frame.loc[~together]])

@@ -104,7 +104,7 @@ def segment_rows(segments: pd.DataFrame, targeting_list: pd.DataFrame | None) ->
 
 def trial_rows(cohort: pd.DataFrame) -> Grid:
     """Trials, arms and days of each wave."""
-    waves = cohort.groupby("campaign").agg(
+    waves = cohort.groupby("campaign", sort=False).agg(
         index_day=("index_day", "first"),
         end=("outcome_end", "max"),
         trials=("treated", "size"),
@@ -114,7 +114,7 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
     share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
     rows = [_row("all", "", *map(words.count, totals), words.percent(share, 1), strong=True)]
-    for wave, row in in_wave_order(waves.reset_index(), "campaign").set_index("campaign").iterrows():
+    for wave, row in waves.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
         days = f"{int(row['index_day'])} to {int(row['end'])}"
         rows.append(_row(str(wave), days, *map(words.count, arms), words.percent(redeemed.get(wave), 1)))
