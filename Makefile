@@ -31,9 +31,7 @@ test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 ui: $(READY)  ## open the Dagster UI on the same tables and history
-	mkdir -p $(STUDY_HOME)/dagster_home
-	DAGSTER_HOME=$(STUDY_HOME)/dagster_home DUNNHUMBY_HOME=$(STUDY_HOME) $(if $(RAW),DUNNHUMBY_RAW=$(RAW)) \
-		$(BIN)/dagster dev -w workspace.yaml
+	$(BIN)/dunnhumby ui --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -101,6 +102,25 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
     with open_history(study.home) as instance:
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, None)
+
+
+@app.command()
+def ui(
+    raw: RawOption = None,
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port of the web server on this machine.")] = 3000,
+) -> None:
+    """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
+    study, _ = _load(home, raw)
+    from dunnhumby_pipeline.orchestration.runner import open_history
+
+    open_history(study.home).dispose()
+    os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
+    if study.raw is not None:
+        os.environ[RAW_VARIABLE] = str(study.raw)
+    console.print(f"http://localhost:{port} on {study.home.root}", highlight=False)
+    arguments = ["dagster", "dev", "-m", "dunnhumby_pipeline.definitions", "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])
 
 
 @app.command()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -296,3 +299,11 @@ def sample_slice(households: Sequence[int], promotion_weeks: Sequence[int]) -> S
         for table, relation in source.relations.items()
     }
     return replace(source, relations=relations)
+
+
+@cache
+def sample_tables() -> dict[str, Path]:
+    """Canonical tables of 200 households of the sample, cleaned once for all test modules."""
+    folder = TemporaryDirectory(prefix="sample_")
+    atexit.register(folder.cleanup)
+    return clean_source(sample_slice(range(1, 2500, 12)[:200], (49, 50, 51, 89)), Path(folder.name)).tables

@@ -179,6 +179,18 @@ def test_a_household_is_treated_once_at_most(cohort: Cohort) -> None:
     assert (last_seen[first_treated.index] == first_treated).all()
 
 
+def test_a_household_sent_another_wave_of_the_same_day_is_no_control(tmp_path: Path) -> None:
+    folder = write_tables(
+        tmp_path,
+        transactions=lines(*((household, day, 1.0) for household in (1, 2, 3) for day in (1, 95, 320))),
+        campaigns=_campaigns((8, 100, 110), (5, 100, 120)),
+        campaign_targets=pd.DataFrame([(1, 8), (2, 5), (2, 8)], columns=["household_key", "campaign"]),
+    )
+    found = build_cohort(folder, "TypeA", TRIAL, ENGINE).trials[["campaign", "household_key", "treated"]]
+    # Household 2 was sent both: it is treated once, by the lower id.
+    assert found.to_numpy().tolist() == [[5, 2, 1], [5, 3, 0], [8, 1, 1], [8, 3, 0]]
+
+
 def test_both_arms_share_index_day_look_back_and_outcome_window(cohort: Cohort) -> None:
     shared = cohort.trials.groupby("campaign")[["index_day", "lookback_start", "outcome_end"]]
     assert (shared.nunique() == 1).all(axis=None)
@@ -265,8 +277,9 @@ def test_covariates_of_today_see_the_last_look_back(tables: dict[str, Path], coh
     # The latest wave by its day, which is not the one with the highest id.
     assert set(today["campaign"]) == {5}
     assert set(covariate_columns("TypeA")) <= set(today.columns)
-    narrow = covariates_today(tables, "TypeA", cohort.trials, TRIAL, ENGINE)
-    assert narrow["household_key"].tolist() == [6]
+    a_day_less = TRIAL.model_copy(update={"look_back_days": 200})
+    narrow = covariates_today(tables, "TypeA", cohort.trials, a_day_less, ENGINE)
+    assert narrow["household_key"].tolist() == [2, 3, 6]
 
 
 # The design matrix

@@ -218,7 +218,7 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert "not built" in blocked.result.output
 
 
-@pytest.mark.parametrize("command", ["run", "report", "validate", "simulate"])
+@pytest.mark.parametrize("command", ["run", "report", "ui", "validate", "simulate"])
 def test_help_teaches(command: str) -> None:
     shown = CliRunner(env={"COLUMNS": "120"}).invoke(app, [command, "--help"])
     assert shown.exit_code == 0

