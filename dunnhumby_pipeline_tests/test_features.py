@@ -190,9 +190,9 @@ def slow_lines(tables: Frames) -> dict[int, list[Line]]:
     households: dict[int, list[Line]] = {}
     for row in tables["transactions"].itertuples():
         department, brand, sub_commodity = products.get(row.product_id, (None, None, None))
-        money = (row.sales_value, row.retail_disc, row.coupon_disc)
+        what = (row.day, row.basket_id, row.product_id, row.quantity, row.sales_value, row.retail_disc, row.coupon_disc)
         kind = (department, brand, slow_is_fuel(department, sub_commodity), macro_of(department))
-        line = Line(row.day, row.basket_id, row.product_id, row.quantity, *money, *kind)
+        line = Line(*what, *kind)
         households.setdefault(row.household_key, []).append(line)
     return households
 
