@@ -17,6 +17,7 @@ import pandas as pd
 from benchmarks.measure import measure
 from dunnhumby_pipeline.causal.cohort import build_cohort
 from dunnhumby_pipeline.engine import duck
+from dunnhumby_pipeline.engine.compile import to_sql
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.exposure import promotion_exposure
 from dunnhumby_pipeline.features.windows import observed_days, one_window
@@ -48,6 +49,8 @@ def main(home: Home) -> None:
     def cohort() -> None:
         build_cohort(tables, "TypeA", settings.trial, engine)
 
+    # Each run forks from this process: what is compiled here once is not compiled in every run.
+    to_sql(customer_features())
     show("33 features, all history", all_history)
     show(f"features and exposure of {len(windows)} waves", all_waves)
     show("whole cohort with outcomes", cohort)

@@ -127,6 +127,9 @@ def fit_causal_forest(x: Array, data: Residuals, settings: CateSettings, seed: i
     )
     with threadpool_limits(1):
         forest.fit(data.y, data.treated, X=x, W=nuisances)
+    for grown in forest.model_cate.estimators_:
+        # Threads add the trees' predictions in the order in which they finish, which changes the last digits.
+        grown.n_jobs = 1
     return FittedEffect(
         lambda new: forest.effect(new).ravel(),
         lambda new: forest.effect_inference(new).stderr.ravel(),

@@ -141,6 +141,8 @@ def _policy(chosen: pd.Series | None) -> Text:
 def _value(chosen: pd.Series | None) -> Text:
     if chosen is None:
         return _not_built()
+    if chosen["share_targeted"] == 0:
+        return Text("$0: nobody is targeted")
     bounds = (chosen["ci_lower"], chosen["ci_upper"])
     claimed = words.beside_interval(chosen["claimed_value"], *bounds, "$")
     return Text(f"{value_text(chosen)} per household, {words.verdict(*bounds)}; claimed {claimed}")
