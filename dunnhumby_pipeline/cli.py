@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
-from dunnhumby_pipeline.settings import HOME_VARIABLE, RAW_VARIABLE, Home
+from dunnhumby_pipeline.settings import (
+    HOME_VARIABLE,
+    RAW_VARIABLE,
+    Home,
+    Settings,
+    SettingsError,
+    load_settings,
+    resolve_raw,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -72,18 +81,23 @@ def run(
     _known_type(campaign_type)
     began = time.monotonic()
     study, defs = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.runner import open_history, run_study
+    from dunnhumby_pipeline.orchestration.checks import LIST
+    from dunnhumby_pipeline.orchestration.runner import SelectionError, open_history, run_study
+    from dunnhumby_pipeline.orchestration.storage import mark_stale
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
         with Stages() as stages:
             try:
                 outcome = run_study(defs, instance, campaign_type, select, stages.on_event)
-            except ValueError as error:
+            except SelectionError as error:
                 _refuse(str(error))
         for message in outcome.errors:
-            console.print(f"[red]failed[/red]  {message}", highlight=False)
-        only = None if outcome.success or select else outcome.built
+            _say("failed", message)
+        if LIST in outcome.planned and LIST not in outcome.built:
+            mark_stale(study.table(LIST, campaign_type), f"not rebuilt: {'; '.join(outcome.errors)}")
+        # What a run that failed did not build belongs to an earlier study.
+        only = None if outcome.success else outcome.built
         _summarise(study, instance, campaign_type, time.monotonic() - began, only)
     if not outcome.success:
         raise typer.Exit(BLOCKED)
@@ -97,8 +111,8 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
     from dunnhumby_pipeline.orchestration.reporting import write_report
     from dunnhumby_pipeline.orchestration.runner import open_history
 
-    if not study.table("customer_features").is_file():
-        _refuse(f"there are no tables in {study.home.warehouse}; run `dunnhumby run` first")
+    if not study.table("first_campaign_cohort", campaign_type).is_file():
+        _refuse(f"there are no tables of {campaign_type} in {study.home.warehouse}; run `dunnhumby run` first")
     with open_history(study.home) as instance:
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, None)
@@ -132,13 +146,12 @@ def validate(folder: Annotated[Path, typer.Argument(help="Folder with the eight 
     from dunnhumby_pipeline.engine.duck import connect
     from dunnhumby_pipeline.journey.cleaning import validate as inspect
     from dunnhumby_pipeline.journey.sources import JourneyError, raw_folder
-    from dunnhumby_pipeline.settings import load_settings
 
     try:
-        with connect(load_settings().engine) as connection:
+        with connect(_settings(Home.resolve()).engine) as connection:
             rejects = inspect(raw_folder(folder), connection)
     except JourneyError as error:
-        console.print(f"[red]{folder} cannot be used[/red], {len(error.problems)} problem(s):")
+        _say("cannot be used", f"{folder}, {len(error.problems)} problem(s):")
         for problem in error.problems:
             console.print(f"  - {problem}", highlight=False, markup=False)
         raise typer.Exit(UNUSABLE) from error
@@ -215,20 +228,21 @@ class Stages:
 
 def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
     """The study and its definitions; options win over the environment."""
-    from pydantic import ValidationError
-
     from dunnhumby_pipeline.definitions import build_defs
     from dunnhumby_pipeline.orchestration.resources import Study
-    from dunnhumby_pipeline.settings import load_settings
 
     found = Home.resolve(home)
-    try:
-        settings = load_settings(found)
-    except ValidationError as error:
-        _refuse(f"the settings cannot be used: {error}")
-    named = raw or os.environ.get(RAW_VARIABLE)
-    study = Study(settings, found, Path(named).expanduser().resolve() if named else None)
+    study = Study(_settings(found), found, resolve_raw(raw))
+    settings = study.settings
     return study, build_defs(home=found, raw=study.raw, settings=settings)
+
+
+def _settings(home: Home) -> Settings:
+    """The settings of a home; exits when they cannot be used."""
+    try:
+        return load_settings(home)
+    except SettingsError as error:
+        _refuse(str(error))
 
 
 def _describe_source(study: Study) -> str:
@@ -239,7 +253,7 @@ def _describe_source(study: Study) -> str:
         return study.source().description
     except JourneyError as error:
         for problem in error.problems:
-            console.print(f"[red]cannot start[/red]  {problem}", highlight=False)
+            _say("cannot start", str(problem))
         raise typer.Exit(UNUSABLE) from error
 
 
@@ -263,8 +277,13 @@ def _known_type(campaign_type: str) -> None:
         _refuse(f"--campaign-type is {campaign_type!r}; expected one of {', '.join(CAMPAIGN_TYPES)}")
 
 
+def _say(what: str, message: str) -> None:
+    """A line of bad news. The message is data: as markup, a square bracket in it would be lost."""
+    console.print(Text.assemble((what, "red"), "  ", message))
+
+
 def _refuse(message: str) -> NoReturn:
-    console.print(f"[red]cannot start[/red]  {message}", highlight=False)
+    _say("cannot start", message)
     raise typer.Exit(UNUSABLE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +13,7 @@ from dunnhumby_pipeline.orchestration.jobs import study_job
 from dunnhumby_pipeline.orchestration.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
 from dunnhumby_pipeline.orchestration.storage import ParquetStore
-from dunnhumby_pipeline.settings import RAW_VARIABLE, Home, Settings, load_settings
+from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 
 
 def build_defs(
@@ -25,12 +24,11 @@ def build_defs(
     What is not given comes from the environment: DUNNHUMBY_HOME (else `data`), DUNNHUMBY_RAW (else HOME/raw
     when it holds files, else the embedded sample), and the settings' own variables and file.
     """
-    named = os.environ.get(RAW_VARIABLE)
     home = home or Home.resolve()
     study = Study(
         settings=settings or load_settings(home),
         home=home,
-        raw=raw or (Path(named) if named else None),
+        raw=resolve_raw(raw),
     )
     return dg.Definitions(
         assets=dg.load_assets_from_modules([journey, segmentation, causal, targeting, report]),
@@ -48,4 +46,7 @@ def build_defs(
     )
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `workspace.yaml` loads; built when it is asked for, so that importing this module reads no settings."""
+    return build_defs()

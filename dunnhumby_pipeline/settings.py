@@ -10,9 +10,10 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +24,10 @@ from pydantic_settings import (
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used. The message names it, what was expected, what was found, and where."""
 
 
 class Section(BaseModel):
@@ -99,21 +104,38 @@ class EconomicsSettings(Section):
     )
 
 
+TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN = "treat_none", "treat_all", "cate_above_breakeven"
+
+
+def top_policy(share: float) -> str:
+    """Name of the policy that targets the `share` with the largest effects: 'top_20%'."""
+    return f"top_{share:.0%}"
+
+
 class PolicySettings(Section):
     """Which households a policy targets."""
 
-    chosen: str = Field("cate_above_breakeven", description="the policy the targeting list follows")
+    chosen: str = Field(ABOVE_BREAKEVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
         (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
     )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")
-    def _shares_are_shares(self) -> PolicySettings:
+    def _names_are_known_and_distinct(self) -> PolicySettings:
         wrong = [share for share in self.top_shares if not 0 < share < 1]
         if wrong:
             raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
+        if self.chosen not in self.names:
+            raise ValueError(f"policy.chosen is {self.chosen!r}; expected one of {', '.join(self.names)}")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The policies there are, by name."""
+        return (TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN, *(top_policy(share) for share in self.top_shares))
 
 
 class CheckSettings(Section):
@@ -137,7 +159,9 @@ class Settings(BaseSettings):
 
     seed: int = Field(20261122, ge=0, description="every stage derives its own seed from this one")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of every interval")
-    campaign_types: tuple[str, ...] = Field(("TypeA",), description="campaign types the scheduled study covers")
+    campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
+        ("TypeA",), description="campaign types the scheduled study covers"
+    )
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     trial: TrialSettings = TrialSettings()
@@ -196,10 +220,41 @@ class Home:
 def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
     """Settings from arguments, environment and the file in `home` (by default the resolved home).
 
-    Raises pydantic's ValidationError, which names the setting, what was expected and what was found.
+    Raises SettingsError, which names the setting or file, what was expected and what was found.
     """
+    unknown = _unknown_variables()
+    if unknown:
+        raise SettingsError(
+            f"environment variables {', '.join(unknown)} name no setting; expected DUNNHUMBY_ followed by one of "
+            f"{', '.join(name.upper() for name in Settings.model_fields)}, {HOME_VARIABLE} or {RAW_VARIABLE}"
+        )
+    file = (home or Home.resolve()).root / SETTINGS_FILE
 
     class HomeSettings(Settings):
-        model_config = SettingsConfigDict(toml_file=(home or Home.resolve()).root / SETTINGS_FILE)
+        model_config = SettingsConfigDict(toml_file=file)
 
-    return HomeSettings(**overrides)
+    try:
+        return HomeSettings(**overrides)
+    except TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
+            for problem in error.errors()
+        )
+        raise SettingsError(f"a setting cannot be used: {found} (in the environment, or in {file})") from error
+
+
+def _unknown_variables() -> list[str]:
+    """Environment variables with our prefix that set nothing: misspelt, and so silently without effect."""
+    prefix = "DUNNHUMBY_"
+    known = {HOME_VARIABLE, RAW_VARIABLE}
+    names = {name.upper() for name in Settings.model_fields}
+    ours = [name for name in os.environ if name.upper().startswith(prefix) and name not in known]
+    return sorted(name for name in ours if name.upper().removeprefix(prefix).split("__")[0] not in names)
+
+
+def resolve_raw(raw: str | Path | None = None) -> Path | None:
+    """`raw`, else the environment variable DUNNHUMBY_RAW, as an absolute path; None when neither is given."""
+    chosen = raw if raw is not None else os.environ.get(RAW_VARIABLE)
+    return Path(chosen).expanduser().resolve() if chosen else None

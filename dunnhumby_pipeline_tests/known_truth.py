@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.cohort import OUTCOMES, PRIMARY_OUTCOME, TRIAL_KEY
+from dunnhumby_pipeline.causal.names import OUTCOMES, PRIMARY_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.causal.nuisance import Residuals, mu_column, residuals
 from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.journey import schema

@@ -11,6 +11,7 @@ import statsmodels.api as sm  # type: ignore[import-untyped]
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from dunnhumby_pipeline.causal.average_effects import aipw, average_effects, naive, overlap_weighted
 from dunnhumby_pipeline.causal.clustered import clustered_se, normal_quantile, weighted_mean_se
@@ -370,3 +371,38 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     assert row["n_trials"] == inside.sum() == 2 * row["n_households"]
     data = residuals(trials, nuisances, "purchase_amount")
     assert (row["estimate"], row["se"]) == pytest.approx(aipw(data, inside.to_numpy()))
+
+
+def test_a_covariate_that_tells_the_arms_apart_is_not_balanced() -> None:
+    treated = np.repeat([1, 0], 50)
+    table = pd.DataFrame({"treated": treated, "w_overlap": 1.0, "w_balance": 1.0})
+    x = np.column_stack([treated, 1 - treated, np.ones(100)]).astype(float)
+    smd = covariate_balance(x, ("only_treated", "only_control", "everybody"), table)
+    by_name = smd.groupby("covariate")["smd"].unique()
+    assert by_name["only_treated"].tolist() == [np.inf]
+    assert by_name["only_control"].tolist() == [-np.inf]
+    assert by_name["everybody"].tolist() == [0.0]
+
+
+def test_the_overlap_weighted_effect_forgives_a_wrong_propensity_where_effects_vary() -> None:
+    """Effects that grow with e, outcome models right, propensity shrunk: the interval still covers the ATO."""
+    rng = np.random.default_rng(5)
+    covered = []
+    for _ in range(100):
+        x = rng.normal(size=1500)
+        e, effect = expit(x), 50 + 60 * x
+        treated = rng.binomial(1, e).astype(float)
+        y = 100 + treated * effect + rng.normal(0, 100, 1500)
+        data = Residuals(
+            y=y,
+            treated=treated,
+            propensity=expit(0.8 * x),
+            mu0=np.full(1500, 100.0),
+            mu1=100 + effect,
+            households=np.arange(1500),
+            folds=np.zeros(1500, dtype=np.int64),
+        )
+        estimate, se = overlap_weighted(data, np.ones(1500, dtype=bool))
+        truth = np.average(50 + 60 * x, weights=e * (1 - e))
+        covered.append(abs(estimate - truth) < 1.96 * se)
+    assert np.mean(covered) > 0.9

@@ -122,11 +122,16 @@ def test_the_list_covers_every_household_once_with_a_reason(invented: Finished) 
 
 
 def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp_path: Path) -> None:
-    os.environ["DUNNHUMBY_ENGINE__THREADS"] = "1"
-    again = run(tmp_path / "home", "--raw", str(raw), "--select", "key:targeting_list or +key:propensity")
-    del os.environ["DUNNHUMBY_ENGINE__THREADS"]
-    for name in ("transactions", "customer_features", "segments", "first_campaign_cohort", "propensity"):
-        pd.testing.assert_frame_equal(again.table(name), invented.table(name), check_exact=True)
+    os.environ |= {"DUNNHUMBY_ENGINE__THREADS": "1", "DUNNHUMBY_CATE__N_JOBS": "1"}
+    again = run(tmp_path / "home", "--raw", str(raw))
+    del os.environ["DUNNHUMBY_ENGINE__THREADS"], os.environ["DUNNHUMBY_CATE__N_JOBS"]
+    assert again.result.exit_code == 0, again.result.output
+    names = sorted(path.relative_to(again.home) for path in again.home.rglob("*.parquet"))
+    assert len(names) == 29
+    for name in names:
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(again.home / name), pd.read_parquet(invented.home / name), check_exact=True
+        )
 
 
 # --- the real sample --------------------------------------------------------------------------------
@@ -194,6 +199,7 @@ def test_validate_accepts_good_files_and_names_what_is_wrong_with_bad_ones(raw: 
         (["--raw", "nowhere"], "expected a folder with the eight CSV files, found no folder"),
         (["--campaign-type", "TypeZ"], "--campaign-type is 'TypeZ'; expected one of TypeA, TypeB, TypeC"),
         (["--select", "key:nothing"], "names no asset; there are average_effects"),
+        (["--select", "two words"], "--select 'two words' cannot be read"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -202,11 +208,43 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[
     assert message in " ".join(refused.result.output.split())
 
 
-def test_settings_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    (tmp_path / "dunnhumby.toml").write_text("[economics]\nmargin = 3.0\n")
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("[economics]\nmargin = 3.0\n", "economics.margin: Input should be less than or equal to 1, found 3.0"),
+        ("[economics\n", "dunnhumby.toml is not TOML: Expected ']' at the end of a table declaration"),
+        ("[policy]\nchosen = 'best'\n", "policy.chosen is 'best'; expected one of treat_none, treat_all,"),
+        (
+            "campaign_types = ['TypeD']\n",
+            "campaign_types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(tmp_path: Path, file: str, message: str) -> None:
+    (tmp_path / "dunnhumby.toml").write_text(file)
     refused = run(tmp_path)
     assert refused.result.exit_code == 2
-    assert "economics.margin" in refused.result.output
+    assert message in " ".join(refused.result.output.split())
+
+
+def test_a_misspelt_variable_is_named(tmp_path: Path) -> None:
+    os.environ["DUNNHUMBY_ECONOMIC__MARGIN"] = "0.9"
+    refused = run(tmp_path)
+    del os.environ["DUNNHUMBY_ECONOMIC__MARGIN"]
+    assert refused.result.exit_code == 2
+    assert "DUNNHUMBY_ECONOMIC__MARGIN name no setting" in " ".join(refused.result.output.split())
+
+
+def test_a_report_needs_tables(tmp_path: Path) -> None:
+    refused = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["report", "--home", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert "there are no tables of TypeA" in refused.output
+
+
+def test_the_report_says_where_its_tables_came_from(invented: Finished, raw: Path) -> None:
+    again = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["report", "--home", str(invented.home)])
+    assert again.exit_code == 0, again.output
+    assert f"raw files in {raw}" in again.output
 
 
 def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
@@ -216,6 +254,7 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert blocked.result.exit_code == 1
     assert "warm_stability" in blocked.result.output
     assert "not built" in blocked.result.output
+    assert "Segments" in blocked.result.output
 
 
 @pytest.mark.parametrize("command", ["run", "report", "ui", "validate", "simulate"])

@@ -18,7 +18,8 @@ import pytest
 from dunnhumby_pipeline.engine.duck import connect, run
 from dunnhumby_pipeline.features.windows import week_of
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.cleaning import REJECT_COLUMNS, CleanJourney, clean, validate
+from dunnhumby_pipeline.journey.cleaning import CleanJourney, clean, validate
+from dunnhumby_pipeline.journey.inspection import REJECT_COLUMNS
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import JourneyError, choose, raw_folder
 from dunnhumby_pipeline_tests.journeys import (
@@ -55,8 +56,8 @@ TINY_REJECTS = [
     reject("transactions", "no_quantity", "quantity", "rejected", 2, "row 22: QUANTITY = '0'; row 28: QUANTITY = '-1'"),
     reject("transactions", "positive_discount", "retail_disc", "repaired", 1, "largest 1e-15, set to 0"),
     reject("transactions", "positive_discount", "coupon_disc", "repaired", 1, "largest 0.01, set to 0"),
+    reject("transactions", "unknown_product", "product_id", "kept", 1, f"PRODUCT_ID {NEVER_LISTED} (row 11)"),
     reject("promotions", "duplicate_key", "product_id, store_id, week_no", "merged", 1, "codes joined by max"),
-    reject("transactions", "unknown_product", "product_id", "kept", 1, f"PRODUCT_ID {NEVER_LISTED}"),
 ]
 
 
@@ -146,7 +147,7 @@ def test_validate_counts_what_clean_rejects_and_writes_nothing(tmp_path: Path) -
     before = sorted(tmp_path.rglob("*"))
     with connect(ONE_THREAD) as connection:
         rejects = validate(raw_folder(folder), connection)
-    assert rows_of(rejects) == TINY_REJECTS[:3]
+    assert rows_of(rejects) == TINY_REJECTS
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -154,7 +155,7 @@ def test_one_connection_cleans_one_journey_after_another(tmp_path: Path) -> None
     one = raw_folder(write_raw(tmp_path / "one"))
     two = raw_folder(write_raw(tmp_path / "two", transactions=RAW["transactions"][:5]))
     with connect(ONE_THREAD) as connection:
-        assert rows_of(validate(one, connection)) == TINY_REJECTS[:3]
+        assert rows_of(validate(one, connection)) == TINY_REJECTS
         assert clean(one, tmp_path / "staged one", connection).n_rows["transactions"] == len(RAW["transactions"]) - 2
         assert clean(two, tmp_path / "staged two", connection).n_rows["transactions"] == 5
 
@@ -346,7 +347,7 @@ def _with_row(table: str, row: int, **values: object) -> dict[str, Any]:
                 "household_key, basket_id, product_id",
                 "rejected",
                 1,
-                "household_key 1, BASKET_ID 103, PRODUCT_ID 11 stands 2 times",
+                "household_key 1, BASKET_ID 103, PRODUCT_ID 11 stands 2 times (rows 6, 29)",
             ),
         ),
         (
@@ -357,7 +358,7 @@ def _with_row(table: str, row: int, **values: object) -> dict[str, Any]:
                 "product_id",
                 "rejected",
                 3,
-                "PRODUCT_ID 11 stands 3 times; PRODUCT_ID 13 stands 2 times",
+                "PRODUCT_ID 11 stands 3 times (rows 2, 11, 12); PRODUCT_ID 13 stands 2 times (rows 4, 13)",
             ),
         ),
         (
@@ -414,8 +415,11 @@ def test_a_line_of_an_unknown_product_is_kept_and_counted(tmp_path: Path) -> Non
     folder = write_raw(tmp_path / "raw", products=[row for row in RAW["products"] if row[0] != COLA])
     journey = load(folder, tmp_path / "staged")
     n = 1 + sum(row[3] == COLA and row[4] > 0 for row in RAW["transactions"])
-    expected = reject("transactions", "unknown_product", "product_id", "kept", n, f"PRODUCT_ID {COLA}, {NEVER_LISTED}")
-    assert rows_of(journey.rejects)[-1] == expected
+    lines = [
+        line for line, row in enumerate(RAW["transactions"], start=2) if row[3] in (COLA, NEVER_LISTED) and row[4] > 0
+    ]
+    shown = f"PRODUCT_ID {COLA}, {NEVER_LISTED} (rows {', '.join(map(str, lines[:6]))})"
+    assert rows_of(journey.rejects)[-2] == reject("transactions", "unknown_product", "product_id", "kept", n, shown)
     assert journey.n_rows["transactions"] == len(canonical()["transactions"])
 
 
@@ -454,7 +458,10 @@ def _strict(where: str, expected: str, n: int, rule: str) -> str:
         (
             {"campaigns": [*RAW["campaigns"], ("TypeA", 8, 61, 76)]},
             _strict(
-                "campaign_desc.csv, column campaign, CAMPAIGN 8 stands 2 times", "each key once", 1, "duplicate_key"
+                "campaign_desc.csv, column campaign, CAMPAIGN 8 stands 2 times (rows 2, 7)",
+                "each key once",
+                1,
+                "duplicate_key",
             ),
         ),
         (
@@ -464,7 +471,7 @@ def _strict(where: str, expected: str, n: int, rule: str) -> str:
         (
             {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 8)]},
             _strict(
-                "campaign_table.csv, column household_key, campaign, household_key 2, CAMPAIGN 8 stands 2 times",
+                "campaign_table.csv, column household_key, campaign, household_key 2, CAMPAIGN 8 stands 2 times (rows 4, 9)",
                 "each key once",
                 1,
                 "duplicate_key",
@@ -472,13 +479,13 @@ def _strict(where: str, expected: str, n: int, rule: str) -> str:
         ),
         (
             {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 99), ("TypeA", 4, 99)]},
-            "campaign_table.csv, column CAMPAIGN, 2 row(s): expected a campaign with a first and a last day, "
+            "campaign_table.csv, column CAMPAIGN, 2 row(s), first rows 9, 10: expected a campaign with a first and a last day, "
             "found campaign 99, which campaign_desc.csv does not list. "
             "Add its START_DAY and END_DAY to campaign_desc.csv.",
         ),
         (
             {"coupons": [*RAW["coupons"], (1, COLA, 98)]},
-            "coupon.csv, column CAMPAIGN, 1 row(s): expected a campaign with a first and a last day, "
+            "coupon.csv, column CAMPAIGN, 1 row(s), first row 6: expected a campaign with a first and a last day, "
             "found campaign 98, which campaign_desc.csv does not list. "
             "Add its START_DAY and END_DAY to campaign_desc.csv.",
         ),
@@ -513,7 +520,7 @@ def test_several_problems_are_told_at_once(tmp_path: Path) -> None:
                 f"{dates} end_day, row 4: END_DAY = '70'", "an END_DAY on or after START_DAY", 1, "ends_before_start"
             ),
             _strict(f"{listed} household_key, row 9: household_key = 'two'", "a number", 1, "not_a_number"),
-            f"{listed} CAMPAIGN, 1 row(s): expected a campaign with a first and a last day, "
+            f"{listed} CAMPAIGN, 1 row(s), first row 10: expected a campaign with a first and a last day, "
             "found campaign 40, which campaign_desc.csv does not list. "
             "Add its START_DAY and END_DAY to campaign_desc.csv.",
         ]
@@ -755,3 +762,26 @@ def test_lines_without_quantity_are_counted_alike_in_both_forms(both: BothForms)
     assert counted(both.from_sample.rejects) == counted(both.from_raw.rejects)
     n = int((both.lines["QUANTITY"] <= 0).sum())
     assert ("transactions", "no_quantity", "quantity", "rejected", n) in counted(both.from_raw.rejects)
+
+
+# ------------------------------------------------------------------ whole tables
+
+
+def test_a_table_of_which_no_row_is_sound_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    rows = [[*row[:5], str(row[5]).replace(".", ","), *row[6:]] for row in RAW["transactions"]]
+    folder = write_raw(tmp_path / "raw", transactions=rows)
+    messages = problems_of(folder, tmp_path / "staged")
+    assert len(messages) == 1
+    assert messages[0].startswith("transaction_data.csv: expected at least one sound row, found")
+    assert "rows break 'not_a_number', row 2: SALES_VALUE = " in messages[0]
+    assert not (tmp_path / "staged").exists()
+
+
+def test_a_campaign_of_two_types_is_refused(tmp_path: Path) -> None:
+    rows = [["TypeC", *row[1:]] if row[2] == 8 else row for row in RAW["campaign_targets"]]
+    messages = problems_of(write_raw(tmp_path / "raw", campaign_targets=rows), tmp_path / "staged")
+    n = sum(row[2] == 8 for row in rows)
+    assert messages == [
+        f"campaign_table.csv, column DESCRIPTION, {n} row(s): expected the type of campaign 8 in campaign_desc.csv, "
+        "TypeA, found TypeC. Make the two files agree: the type decides in which study a household counts as treated."
+    ]

@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.retailer import RetailerPlan
 from dunnhumby_pipeline.journey.simulate import simulate
 from dunnhumby_pipeline.orchestration import verdicts
@@ -167,6 +168,28 @@ def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypat
     assert was_stopped(events, "fit_segments")
 
 
+def test_a_list_without_backing_does_not_replace_the_last_good_one(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = laboratory.table("targeting_list")
+    before = listed.read_bytes()
+    monkeypatch.setattr(verdicts, "list_backed", lambda *args: Verdict(False, "3 targets outside overlap"))
+    outcome, events = laboratory.run("key:targeting_list or key:campaign_report")
+    assert outcome.errors == ("targeting_list: the targeting list is not rebuilt: 3 targets outside overlap",)
+    assert was_stopped(events, "campaign_report")
+    assert listed.read_bytes() == before
+    assert stale_mark(listed).read_text() == "not rebuilt: 3 targets outside overlap\n"
+
+
+def test_a_spoilt_table_closes_its_gate(laboratory: Laboratory) -> None:
+    coupons = laboratory.home.warehouse / "coupons.parquet"
+    frame = pd.read_parquet(coupons)
+    write_atomically(pd.concat([frame, frame.head(2)]), coupons)
+    found = verdicts.schema_and_keys(schema.COUPONS, coupons, quick_settings().engine)
+    assert not found.passed
+    assert "0 nulls in required columns and 2 repeated keys" in found.message
+
+
 def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
     settings = quick_settings(min_overlap_share=1.0, max_propensity_auc=0.51)
     outcome, _ = laboratory.run("key:overlap_diagnostics or key:average_effects", settings)
@@ -219,7 +242,7 @@ def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
 def test_a_write_that_fails_leaves_the_old_table_and_no_debris(tmp_path: Path) -> None:
     target = tmp_path / "table.parquet"
     write_atomically(pd.DataFrame({"a": [1]}), target)
-    with pytest.raises(Exception, match="Conversion failed|cannot mix|Could not convert|Expected"):
+    with pytest.raises(Exception, match=r"Conversion failed|cannot mix|Could not convert|Expected"):
         write_atomically(pd.DataFrame({"a": [object(), 1]}), target)
     assert pd.read_parquet(target)["a"].tolist() == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]

@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.clustered import clustered_se, normal_quantile, weighted_mean_se
-from dunnhumby_pipeline.causal.cohort import OUTCOMES
+from dunnhumby_pipeline.causal.names import ALL_WAVES, OUTCOMES
 from dunnhumby_pipeline.causal.nuisance import Residuals, residuals
-from dunnhumby_pipeline.causal.overlap import ALL_WAVES
 
 Mask = NDArray[np.bool_]
 
@@ -32,12 +31,16 @@ def aipw(data: Residuals, rows: Mask) -> tuple[float, float]:
 
 
 def overlap_weighted(data: Residuals, rows: Mask) -> tuple[float, float]:
-    """AIPW scores weighted by e (1 - e): the average effect where both arms occur (ATO).
+    """sum(rt ry) / sum(rt^2): the average effect weighted by e (1 - e), where both arms occur (ATO).
 
-    Augmented overlap-weighted estimator (Li, Morgan & Zaslavsky 2018; Mao, Li & Greene 2019).
+    Robinson (1988); its estimand is that of overlap weights (Crump et al. 2006; Li, Morgan & Zaslavsky 2018).
+    Errors of propensity and outcome models enter as a product only. Weighting AIPW scores by an estimated
+    e (1 - e) does not have that property: its interval covers too seldom when effects vary with e.
     """
-    tilt = (data.propensity * (1 - data.propensity))[rows]
-    return weighted_mean_se(data.scores[rows], tilt, data.households[rows])
+    ry, rt = data.outcome_residual[rows], data.treatment_residual[rows]
+    weight = float((rt**2).mean())
+    effect = float((rt * ry).mean()) / weight
+    return effect, clustered_se(rt * (ry - effect * rt) / weight, data.households[rows])
 
 
 def average_effects(

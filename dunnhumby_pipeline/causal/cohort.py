@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.features.campaign_history import (
     HISTORY_COLUMNS,
@@ -34,9 +35,6 @@ from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-TRIAL_KEY = ["household_key", "campaign"]
-OUTCOMES = ("purchase_amount", "purchase_count", "redeemed")
-PRIMARY_OUTCOME = "purchase_amount"
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
 LOOK_BACK_SEGMENT = "lookback_segment"
@@ -48,13 +46,14 @@ class CohortError(Exception):
 
 @dataclass(frozen=True)
 class Cohort:
-    """`trials`: one row a trial, without the look-back segment. `features`: all look-back features of the
-    same trials, in the same order. `waves`: one row a wave used. `excluded`: one row a wave left out, with
-    the reason. `n_treated_without_history`: treated households that had not shopped in the look-back.
+    """`trials`: one row a trial, without the look-back segment. `look_backs`: all look-back features of every
+    household that shopped in a wave's look-back, trial or not (column `campaign`: the wave). `waves`: one row
+    a wave used. `excluded`: one row a wave left out, with the reason. `n_treated_without_history`: treated
+    households that had not shopped in the look-back.
     """
 
     trials: pd.DataFrame
-    features: pd.DataFrame
+    look_backs: pd.DataFrame
     waves: pd.DataFrame
     excluded: pd.DataFrame
     n_treated_without_history: int
@@ -97,7 +96,8 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     n_lost = int(first["campaign"].isin(waves["campaign"]).sum()) - int(trials["treated"].sum())
     columns = covariate_columns(campaign_type)
     own = ["treated", "index_day", "lookback_start", "outcome_end", *OUTCOMES]
-    return Cohort(trials[[*TRIAL_KEY, *own, *columns]], trials, waves, excluded, n_lost)
+    shoppers = covariates.rename(columns={"window": "campaign"})
+    return Cohort(trials[[*TRIAL_KEY, *own, *columns]], shoppers, waves, excluded, n_lost)
 
 
 def covariates_today(

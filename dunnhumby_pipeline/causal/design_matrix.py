@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT, covariate_columns
+from dunnhumby_pipeline.features.catalogue import CENSORED
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
 Array = NDArray[np.float64]
 
-# Not observed because the household came too rarely: at least as long as the longest seen.
-CENSORED = ("days_between_purchases_avg",)
 WAVE = "campaign"
 
 

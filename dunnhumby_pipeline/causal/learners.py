@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dunnhumby_pipeline.causal.clustered import clustered_se
+from dunnhumby_pipeline.causal.average_effects import overlap_weighted
+from dunnhumby_pipeline.causal.names import CONSTANT
 from dunnhumby_pipeline.causal.nuisance import Residuals, fit_outcome
 from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
-CONSTANT = "constant"
 _INNER_FOLDS = 5
 
 
@@ -42,11 +42,8 @@ def subset(data: Residuals, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Resi
 
 
 def fit_constant(x: Array, data: Residuals, settings: CateSettings, seed: int) -> FittedEffect:
-    """One effect for all: sum(rt ry) / sum(rt^2), with a household-clustered standard error (Robinson 1988)."""
-    ry, rt = data.outcome_residual, data.treatment_residual
-    weight = float((rt**2).mean())
-    effect = float((rt * ry).mean()) / weight
-    se = clustered_se(rt * (ry - effect * rt) / weight, data.households)
+    """One effect for all: the overlap-weighted average effect, which minimises the R-loss among constants."""
+    effect, se = overlap_weighted(data, np.ones(len(data.y), dtype=bool))
     return FittedEffect(lambda new: np.full(len(new), effect), lambda new: np.full(len(new), se))
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dunnhumby_pipeline.causal.cohort import OUTCOMES, TRIAL_KEY
+from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]

@@ -7,11 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dunnhumby_pipeline.causal.cohort import TRIAL_KEY
+from dunnhumby_pipeline.causal.names import ALL_WAVES, TRIAL_KEY
 from dunnhumby_pipeline.settings import OverlapSettings
 
 Array = NDArray[np.float64]
-ALL_WAVES = "all"
 WEIGHTINGS = {"none": None, "overlap": "w_overlap", "entropy": "w_balance"}
 BALANCE_RIDGE = 1e-3
 
@@ -61,11 +60,10 @@ def propensity_table(nuisances: pd.DataFrame, x: Array, settings: OverlapSetting
     w_overlap = overlap_weights(treated, propensity)
     tilt = (propensity * (1 - propensity))[inside]
     balance = np.zeros(len(nuisances))
-    target = np.average(x[inside], axis=0, weights=tilt) if inside.any() else x.mean(axis=0)
     for arm in (0.0, 1.0):
         rows = inside & (treated == arm)
         if rows.any():
-            balance[rows] = entropy_weights(x[rows], target)
+            balance[rows] = entropy_weights(x[rows], np.average(x[inside], axis=0, weights=tilt))
     return nuisances[[*TRIAL_KEY, "treated", "propensity"]].assign(
         in_overlap=inside,
         w_overlap=w_overlap,
@@ -115,7 +113,8 @@ def covariate_balance(x: Array, names: tuple[str, ...], propensity: pd.DataFrame
     """Standardised mean difference of each covariate before and after weighting: covariate, weighting, smd.
 
     smd = (weighted mean of the treated - of the controls) / unweighted pooled standard deviation
-    (Austin 2009), so that weighting changes the numerator only; 0 where a covariate does not vary.
+    (Austin 2009), so that weighting changes the numerator only. Where a covariate is constant within each
+    arm it is 0 when the arms agree and infinite when they do not.
     """
     treated = propensity["treated"].to_numpy() == 1
     pooled = np.sqrt((x[treated].var(axis=0) + x[~treated].var(axis=0)) / 2)
@@ -125,6 +124,8 @@ def covariate_balance(x: Array, names: tuple[str, ...], propensity: pd.DataFrame
         difference = np.average(x[treated], axis=0, weights=weights[treated]) - np.average(
             x[~treated], axis=0, weights=weights[~treated]
         )
-        smd = np.divide(difference, pooled, out=np.zeros_like(difference), where=pooled > 0)
+        # Constant within each arm: alike, or told apart perfectly.
+        undivided = np.where(np.isclose(difference, 0), 0.0, np.copysign(np.inf, difference))
+        smd = np.divide(difference, pooled, out=undivided, where=pooled > 0)
         frames.append(pd.DataFrame({"covariate": names, "weighting": weighting, "smd": smd}))
     return pd.concat(frames, ignore_index=True)

@@ -18,14 +18,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.clustered import clustered_se, normal_quantile
-from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT, TRIAL_KEY
+from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.design_matrix import DesignMatrix
-from dunnhumby_pipeline.causal.learners import CONSTANT, LEARNERS, FittedEffect, subset
+from dunnhumby_pipeline.causal.learners import LEARNERS, FittedEffect, subset
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, CONSTANT, TRIAL_KEY
 from dunnhumby_pipeline.causal.nuisance import Residuals, fit_propensity
 from dunnhumby_pipeline.settings import CateSettings, Settings
 
 Array = NDArray[np.float64]
-ALL_FOLDS = -1
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ NEED_GROUPS = ("behaviour", "category")
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature. `factored`: enters the NMF matrix; `covariate`: adjusts the causal models."""
+    """One feature. `factored`: enters the NMF matrix; `covariate`: adjusts the causal models.
+
+    `censored`: null for a household that came too rarely to show it. The interval between purchases of one
+    that came once is at least as long as the longest seen, so a model that needs a value takes that; 0 would
+    make it look like the most frequent shopper.
+    """
 
     name: str
     group: Group
@@ -20,10 +25,11 @@ class Feature:
     formula: str
     factored: bool = False
     covariate: bool = False
+    censored: bool = False
 
 
 def _f(name: str, group: Group, unit: str, formula: str, models: str = "") -> Feature:
-    return Feature(name, group, unit, formula, "factors" in models, "effects" in models)
+    return Feature(name, group, unit, formula, "factors" in models, "effects" in models, "censored" in models)
 
 
 BOTH = "factors effects"
@@ -38,13 +44,14 @@ FEATURES: tuple[Feature, ...] = (
         "recency",
         "days",
         "mean gap between consecutive purchase days; null with fewer than two",
-        BOTH,
+        f"{BOTH} censored",
     ),
     _f(
         "days_between_purchases_std",
         "recency",
         "days",
         "population standard deviation of those gaps; null with fewer than two days",
+        "censored",
     ),
     _f("frequency", "frequency", "baskets", "distinct baskets", BOTH),
     _f("frequency_per_week", "frequency", "1/week", "frequency / tenure_weeks", BOTH),
@@ -127,5 +134,6 @@ EXPOSURE: tuple[Feature, ...] = (
     ),
 )
 
+CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)
 COVARIATES = tuple(feature.name for feature in (*FEATURES, *TENURE, *EXPOSURE) if feature.covariate)

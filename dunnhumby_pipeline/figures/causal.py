@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from dunnhumby_pipeline.causal.names import ALL_WAVES
 from dunnhumby_pipeline.figures import style, words
 from dunnhumby_pipeline.figures.forest import ForestRow, draw_forest
-from dunnhumby_pipeline.figures.frames import ALL_WAVES, in_wave_order, require
+from dunnhumby_pipeline.figures.frames import in_wave_order, require
 
 BINS = np.linspace(0, 1, 41)
 WAVE_BINS = np.linspace(0, 1, 21)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-ALL_WAVES = "all"
+from dunnhumby_pipeline.causal.names import ALL_WAVES
 
 
 def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataFrame:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+from dunnhumby_pipeline.causal.names import PRIMARY_OUTCOME
+from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
+
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
-PRIMARY_OUTCOME = "purchase_amount"
 
 Verdict = Literal["above zero", "below zero", "not proven", "unknown"]
 
 _POLICIES = {
-    "treat_none": "Target nobody",
-    "treat_all": "Target everybody",
-    "cate_above_breakeven": "Effect above breakeven",
+    TREAT_NONE: "Target nobody",
+    TREAT_ALL: "Target everybody",
+    ABOVE_BREAKEVEN: "Effect above breakeven",
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",

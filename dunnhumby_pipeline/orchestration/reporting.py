@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +16,7 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.gates import check_states
 from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import stale_mark
+from dunnhumby_pipeline.orchestration.storage import stale_mark, write_text_atomically
 from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"
@@ -40,20 +40,24 @@ def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.Dat
 
 def study_facts(study: Study, campaign_type: str, run_seconds: float | None = None) -> dict[str, Any]:
     """What the report and the summary say beside the tables."""
-    source = study.source()
+    origin = (
+        json.loads(study.origin.read_text(encoding="utf-8"))
+        if study.origin.is_file()
+        else {"description": "no tables loaded yet", "limits": []}
+    )
     mark = stale_mark(study.table(LIST, campaign_type))
     days = _observed(study)
     return {
-        "source": source.description,
+        "source": origin["description"],
         "campaign_type": campaign_type,
         **days,
         "n_waves": _n_waves(study, campaign_type),
         "paths": {
             "tables": str(study.home.warehouse),
-            "targeting list": str(study.table(LIST, campaign_type)),
-            "report": str(report_path(study, campaign_type)),
+            "targeting list": _place(study.table(LIST, campaign_type)),
+            "report": _place(report_path(study, campaign_type)),
         },
-        "limits": [*source.limits, *LIMITS],
+        "limits": [*origin["limits"], *LIMITS],
         "run_seconds": run_seconds,
         "stale": mark.read_text(encoding="utf-8").strip() if mark.is_file() else None,
     }
@@ -72,10 +76,12 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     facts = study_facts(study, campaign_type)
     page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
     target = report_path(study, campaign_type)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    beside.write_text(page, encoding="utf-8")
-    os.replace(beside, target)
+    write_text_atomically(page, target)
     return target
+
+
+def _place(path: Path) -> str:
+    return str(path) if path.is_file() else f"{path} (not built)"
 
 
 def _observed(study: Study) -> dict[str, Any]:
@@ -106,7 +112,9 @@ LIMITS = (
     "that have received one are never more than 'test'.",
     "The campaigns were not randomised. Effects are adjusted for what the look-back shows; what it does not "
     "show can still bias them.",
-    "Effects speak of households in the overlap region, where both arms occur.",
+    "Overlap-weighted effects and values of policies speak of households in the overlap region, where both arms "
+    "occur. An effect over all trials leans on the outcome models where one arm is rare.",
     "Look-back segments use factor loadings and centroids fitted to the whole history.",
-    "Intervals are pointwise, at the confidence set; they do not cover the choice among policies.",
+    "Intervals are pointwise, at the confidence set; they do not cover the choice among policies. Those of single "
+    "households hold the propensity and outcome models fixed, and are narrower than the truth for that.",
 )

@@ -33,6 +33,11 @@ class Study:
         """Where the table `name` lies, in the partition of a campaign type if it has one."""
         return table_path(self.home.warehouse, name, campaign_type)
 
+    @property
+    def origin(self) -> Path:
+        """The file that says what the canonical tables were made from (JSON: description, limits)."""
+        return self.home.warehouse / "origin.json"
+
     def journey_tables(self) -> dict[str, Path]:
         """The files of the eight canonical tables by name."""
         return {table.name: self.table(table.name) for table in schema.TABLES}

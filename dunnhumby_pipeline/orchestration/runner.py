@@ -9,19 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 
 from dunnhumby_pipeline.orchestration.jobs import STUDY_JOB
 from dunnhumby_pipeline.settings import Home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_DAGSTER_SETTINGS = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_DAGSTER_SETTINGS = (
+    "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+    # Runs share the tables of journey and segments, so one at a time.
+    "concurrency:\n  runs:\n    max_concurrent_runs: 1\n"
+)
+
+
+class SelectionError(ValueError):
+    """A selection cannot be read, or names no asset. The message lists the assets there are."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `built`: names of the tables it materialised. `errors`: why steps failed, in words."""
+    """How a run ended. `planned`, `built`: names of the tables it meant to make and did make. `errors`: why
+    steps failed, in words.
+    """
 
     success: bool
+    planned: frozenset[str]
     built: frozenset[str]
     errors: tuple[str, ...]
 
@@ -44,7 +56,7 @@ def run_study(
 ) -> Outcome:
     """Materialise the study, or the assets that `select` names (dagster's selection syntax), and their checks.
 
-    `on_event` is called with each event as it happens. Raises ValueError when `select` names no asset.
+    `on_event` is called with each event as it happens. Raises SelectionError when `select` names no asset.
     """
     job = defs.resolve_job_def(STUDY_JOB)
     selection = _selected(defs, select) if select else None
@@ -68,16 +80,24 @@ def run_study(
     built = frozenset(
         event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key
     )
-    return Outcome(result.success, built, _errors(result))
+    planned = frozenset(
+        event.asset_key.path[-1]
+        for event in result.all_events
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key
+    )
+    return Outcome(result.success, planned, built, _errors(result))
 
 
 def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
-    # Tables that are made together are made again together.
-    keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
+    try:
+        # Tables that are made together are made again together.
+        keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
+    except DagsterInvalidAssetSelectionError as error:
+        raise SelectionError(f"--select {select!r} cannot be read: {error}") from error
     if not keys:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
-        raise ValueError(f"--select {select!r} names no asset; there are {names}")
+        raise SelectionError(f"--select {select!r} names no asset; there are {names}")
     return sorted(keys)
 
 

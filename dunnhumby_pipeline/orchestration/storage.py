@@ -70,6 +70,17 @@ def write_atomically(frame: pd.DataFrame, target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
+def write_text_atomically(text: str, target: Path) -> None:
+    """Write beside the target, then rename over it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def table_metadata(path: Path) -> dict[str, Any]:
     """Row count, schema, first rows and place of a parquet table, as the UI shows them."""
     file = pq.ParquetFile(path)

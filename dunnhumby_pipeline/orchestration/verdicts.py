@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT, PRIMARY_OUTCOME
 from dunnhumby_pipeline.engine.duck import connect
 from dunnhumby_pipeline.features.catalogue import FEATURES, TENURE
 from dunnhumby_pipeline.journey import schema
@@ -193,7 +194,7 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
 def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """AIPW and overlap-weighted estimates on spend do not lie, each beyond doubt, on opposite sides of zero."""
     adjusted = effects.loc[
-        (effects["outcome"] == "purchase_amount") & (effects["wave"] == "all") & (effects["estimator"] != "naive")
+        (effects["outcome"] == PRIMARY_OUTCOME) & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != "naive")
     ]
     if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
         return Verdict(False, "an adjusted estimate on spend or its interval is missing: see the arms in overlap")
@@ -208,10 +209,10 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
 
 def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Some model of the effect beats the constant out of fold."""
-    whole = models.loc[models["fold"] == -1].set_index("model")
+    whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
     chosen = str(whole.index[whole["chosen"]][0])
     row = whole.loc[chosen]
-    if chosen == "constant":
+    if chosen == CONSTANT:
         return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
     text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
     return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
@@ -247,4 +248,4 @@ def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdic
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:
-    return diagnostics.loc[diagnostics["wave"] == "all"].iloc[0]
+    return diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]

@@ -10,13 +10,13 @@ from typing import Literal
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT
 from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.frames import ALL_WAVES
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import TREAT_ALL
 
 NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
-EVERYBODY = "treat_all"
 
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
 
@@ -37,7 +37,7 @@ def plain_answer(tables: StudyTables) -> Answer:
     points = (
         ("Whom to target?", _whom(chosen, tables.targeting_list)),
         ("How sure are we?", _how_sure(chosen, tables.policy_value)),
-        ("What is it worth?", _worth(chosen, tables.targeting_list)),
+        ("What is it worth?", _worth(chosen)),
         ("Does the campaign work?", _campaign_works(tables.average_effects)),
         ("Do households differ?", _households_differ(tables.cate_models)),
     )
@@ -108,7 +108,7 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
     if state == "nobody":
         return f"Target nobody: “{words.policy(chosen['policy'])}” selects no household"
     name = words.policy(chosen["policy"])
-    value = f"{value_text(chosen)} profit per household"
+    value = f"{value_text(chosen)} profit per household in overlap"
     if state == "no answer":
         return f"No answer yet: the value of “{name}” has no interval"
     if state == "not proven":
@@ -123,13 +123,13 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
 
 def _everyone_instead(policy_value: pd.DataFrame) -> str:
     """What the opposite of targeting nobody is worth, as far as it was valued."""
-    rows = policy_value.loc[policy_value["policy"] == EVERYBODY]
+    rows = policy_value.loc[policy_value["policy"] == TREAT_ALL]
     if rows.empty:
         return ""
     everyone = rows.iloc[0]
     verdict = words.verdict(everyone["ci_lower"], everyone["ci_upper"])
     meaning = {"below zero": "would lose money", "above zero": "would pay"}.get(verdict, "is not proven to pay")
-    return f"; targeting everybody {meaning}, {value_text(everyone)} profit per household"
+    return f"; targeting everybody {meaning}, {value_text(everyone)} profit per household in overlap"
 
 
 def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
@@ -137,7 +137,7 @@ def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
         rule = f"Policy values: {NOT_BUILT}."
     else:
         share = words.percent(chosen["share_targeted"])
-        rule = f"The policy is “{words.policy(chosen['policy'])}”, which targets {share} of households."
+        rule = f"The policy is “{words.policy(chosen['policy'])}”, which selects {share} of the trials in overlap."
     if targeting_list is None:
         return f"{rule} Targeting list: {NOT_BUILT}."
     counts = ", ".join(f"{words.count(n)} to {name}" for name, n in decision_counts(targeting_list).items())
@@ -160,19 +160,14 @@ def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None) -> st
     return f"{meaning} Profit per household: {value_text(chosen)}, from {trials} trials."
 
 
-def _worth(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
+def _worth(chosen: pd.Series | None) -> str:
     if chosen is None:
         return f"Policy values: {NOT_BUILT}."
     claimed = words.beside_interval(chosen["claimed_value"], chosen["ci_lower"], chosen["ci_upper"], "$")
-    honest = f"{value_text(chosen)} per household, where the model itself claimed {claimed}."
+    honest = f"{value_text(chosen)} per household in overlap, where the model itself claimed {claimed}."
     if words.is_number(chosen["roi"]):
         honest += f" Return on contact cost: {words.percent(chosen['roi'])}."
-    if targeting_list is None:
-        return honest
-    size = len(targeting_list)
-    total = words.interval(size * chosen["value"], size * chosen["ci_lower"], size * chosen["ci_upper"], "$")
-    over = f"over the {words.count(size)} households on the list, if they respond as in the trials"
-    return f"{total} {over}; {honest}"
+    return honest
 
 
 def _campaign_works(average_effects: pd.DataFrame | None) -> str:
@@ -193,16 +188,14 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
 def _households_differ(cate_models: pd.DataFrame | None) -> str:
     if cate_models is None:
         return f"Effect models: {NOT_BUILT}."
-    whole = cate_models.loc[(cate_models["fold"] == -1) & cate_models["chosen"].astype(bool)]
+    whole = cate_models.loc[(cate_models["fold"] == ALL_FOLDS) & cate_models["chosen"].astype(bool)]
     if whole.empty:
         return "No effect model was chosen."
     best = whole.iloc[0]
-    if best["model"] == "constant":
+    if best["model"] == CONSTANT:
         return "No model predicts effects better than one effect for all: do not read much into the order."
     gain, se = best["gain_over_constant"], best["gain_se"]
     name = words.model(best["model"])
     if not words.is_number(se):
         return f"{name} is in use; its gain over one effect for all has no standard error."
-    if gain - 2 * se > 0:
-        return f"Yes: {name} predicts effects better than one effect for all, by more than two standard errors."
-    return f"Not proven: {name} is in use, but is less than two standard errors better than one effect for all."
+    return f"{name} predicts effects better than one effect for all, by {words.number(gain / se, 2)} standard errors."

@@ -11,8 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dunnhumby_pipeline.causal.names import ALL_WAVES
 from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.frames import ALL_WAVES
 from dunnhumby_pipeline.report.answer import (
     NOT_BUILT,
     chosen_policy,
@@ -135,7 +135,7 @@ def _policy(chosen: pd.Series | None) -> Text:
     if chosen is None:
         return _not_built()
     share = words.percent(chosen["share_targeted"])
-    return Text(f"{words.policy(chosen['policy'])}, targets {share} of households")
+    return Text(f"{words.policy(chosen['policy'])}, selects {share} of the trials in overlap")
 
 
 def _value(chosen: pd.Series | None) -> Text:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.figures.frames import in_wave_order
 from dunnhumby_pipeline.report.answer import decision_counts, value_text
@@ -51,7 +52,6 @@ def _verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:
 
 def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
     """What was studied, as (name, value)."""
-    seconds = facts.get("run_seconds")
     return [
         ("Source", str(facts["source"])),
         ("Campaign type", str(facts["campaign_type"])),
@@ -63,7 +63,6 @@ def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, 
         ("Follow-up", f"{settings.trial.follow_up_days} days after the wave's end"),
         ("Intervals", words.percent(settings.confidence)),
         ("Seed", str(settings.seed)),
-        ("Run time", f"{words.number(seconds, 2)} s" if words.is_number(seconds) else words.NOTHING),
     ]
 
 
@@ -113,7 +112,7 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     redeemed = cohort.loc[cohort["treated"] == 1].groupby("campaign")["redeemed"].mean()
     totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
     share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
-    rows = [_row("all", "", *map(words.count, totals), words.percent(share, 1), strong=True)]
+    rows = [_row(ALL_WAVES, "", *map(words.count, totals), words.percent(share, 1), strong=True)]
     for wave, row in waves.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
         days = f"{int(row['index_day'])} to {int(row['end'])}"
@@ -130,7 +129,7 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
             words.percent(row["share_in_overlap"]),
             words.count(row["ess_treated"]),
             words.count(row["ess_control"]),
-            strong=str(row["wave"]) == "all",
+            strong=str(row["wave"]) == ALL_WAVES,
         )
         for _, row in in_wave_order(diagnostics).iterrows()
     ]
@@ -168,9 +167,9 @@ def model_rows(cate_models: pd.DataFrame) -> Grid:
     """Each effect model's score over all folds, and in how many folds it beats the constant."""
     folds = cate_models.loc[cate_models["fold"] >= 0]
     rows = []
-    for _, row in cate_models.loc[cate_models["fold"] == -1].iterrows():
+    for _, row in cate_models.loc[cate_models["fold"] == ALL_FOLDS].iterrows():
         own = folds.loc[folds["model"] == row["model"], "gain_over_constant"]
-        constant = row["model"] == "constant"
+        constant = row["model"] == CONSTANT
         rows.append(
             _row(
                 words.model(row["model"]) + (" (in use)" if row["chosen"] else ""),

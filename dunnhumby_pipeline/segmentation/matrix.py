@@ -15,14 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.features.catalogue import CENSORED
+
 if TYPE_CHECKING:
     from sklearn.preprocessing import QuantileTransformer
 
 Array = NDArray[np.float64]
 
-# A household seen once has no interval between purchases. It is known to be at least as long as those
-# that were seen, so it takes the longest of them; 0 would make it look like the most frequent shopper.
-IMPUTED_LONGEST = ("days_between_purchases_avg", "days_between_purchases_std")
 N_QUANTILES = 1000
 
 
@@ -58,7 +57,7 @@ def fit_scaling(frame: pd.DataFrame, features: tuple[str, ...], *, constant_ok: 
     empty = [name for name, column in zip(features, values.T, strict=True) if np.isnan(column).all()]
     if empty:
         raise MatrixError(f"features without any value: {', '.join(empty)}; leave them out of the matrix")
-    longest = np.array([name in IMPUTED_LONGEST for name in features])
+    longest = np.array([name in CENSORED for name in features])
     fill = np.where(longest, np.nanmax(values, axis=0), np.nanmedian(values, axis=0))
     values = _filled(values, fill)
     constant = [name for name, flat in zip(features, np.ptp(values, axis=0) == 0, strict=True) if flat]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import ALL_WAVES
 from dunnhumby_pipeline.engine.duck import connect
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
-ALL_WAVES = "all"
 COLUMNS = [
     "source",
     "wave",

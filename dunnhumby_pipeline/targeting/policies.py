@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE, top_policy
+
 Array = NDArray[np.float64]
 Selection = NDArray[np.bool_]
-
-ABOVE_BREAKEVEN = "cate_above_breakeven"
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def top_share(share: float) -> Callable[[Array, np.random.Generator], Selection]
 def policies(breakeven: float, top_shares: tuple[float, ...]) -> tuple[Policy, ...]:
     """Treat none, treat all, effect above `breakeven` ($), and the top shares."""
     return (
-        Policy("treat_none", lambda cate, rng: np.zeros(len(cate), dtype=bool)),
-        Policy("treat_all", lambda cate, rng: np.ones(len(cate), dtype=bool)),
+        Policy(TREAT_NONE, lambda cate, rng: np.zeros(len(cate), dtype=bool)),
+        Policy(TREAT_ALL, lambda cate, rng: np.ones(len(cate), dtype=bool)),
         Policy(ABOVE_BREAKEVEN, lambda cate, rng: cate > breakeven),
-        *(Policy(f"top_{share:.0%}", top_share(share)) for share in top_shares),
+        *(Policy(top_policy(share), top_share(share)) for share in top_shares),
     )
 
 

@@ -37,8 +37,11 @@ def first_campaign_cohort(
         cohort = build_cohort(tables, context.partition_key, study.settings.trial, study.settings.engine)
     except CohortError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    segments = look_back_segments(cohort.features, "campaign", factor_loadings, segment_centroids)
-    trials = cohort.trials.assign(lookback_segment=segments.to_numpy())
+    # Among all households of each look-back, as on the last day: those already targeted count too.
+    shoppers = cohort.look_backs
+    segments = look_back_segments(shoppers, "campaign", factor_loadings, segment_centroids)
+    placed = shoppers[["household_key", "campaign"]].assign(lookback_segment=segments)
+    trials = cohort.trials.merge(placed, on=["household_key", "campaign"], how="left", validate="one_to_one")
     return dg.Output(
         trials,
         metadata={
@@ -135,8 +138,9 @@ def fit_cate(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on spend: candidates, choice by out-of-fold R-loss, estimates for trials and households."""
-    from dunnhumby_pipeline.causal.cohort import PRIMARY_OUTCOME, covariates_today
+    from dunnhumby_pipeline.causal.cohort import covariates_today
     from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.names import PRIMARY_OUTCOME
     from dunnhumby_pipeline.causal.nuisance import residuals
     from dunnhumby_pipeline.causal.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.selection import household_effects

@@ -1,5 +1,6 @@
-"""The eight canonical tables and their rejects, loaded in one step so that all or none are replaced."""
+"""The eight canonical tables and their rejects, loaded in one step: all are ready before the first is replaced."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.storage import write_text_atomically
 
 GROUP = "journey"
 
@@ -50,3 +52,6 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
             }
             yield dg.Output(path, output_name=name, metadata=facts)
         yield dg.Output(journey.rejects, output_name="rejects", metadata={"source": source.name})
+        # Said of the tables that lie there, whatever the input is by the time somebody asks.
+        origin = {"description": source.description, "limits": source.limits}
+        write_text_atomically(json.dumps(origin), study.origin)

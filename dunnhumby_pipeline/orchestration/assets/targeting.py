@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.orchestration import verdicts
 from dunnhumby_pipeline.orchestration.gates import require_open_gates
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.storage import mark_stale
 
 GROUP = "targeting"
 
@@ -45,7 +47,7 @@ def value_policies(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
-    from dunnhumby_pipeline.causal.cohort import PRIMARY_OUTCOME
+    from dunnhumby_pipeline.causal.names import PRIMARY_OUTCOME
     from dunnhumby_pipeline.causal.nuisance import residuals
     from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
     from dunnhumby_pipeline.targeting.policies import policies, policy_called
@@ -85,5 +87,10 @@ def targeting_list(
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     terms = Terms(policy, cost, margin, threshold, settings.overlap, settings.seed_for("targeting_list"))
     frame = decide(scored, terms)
+    backing = verdicts.list_backed(frame, settings.checks)
+    if not backing.passed:
+        # Judged before it is written, so that a bad list does not take the place of the last good one.
+        mark_stale(study.table("targeting_list", context.partition_key), f"not rebuilt: {backing.message}")
+        raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
     counts = {f"n_{name}": int(n) for name, n in frame["decision"].value_counts().items()}
     return dg.Output(frame, metadata=counts)
