@@ -471,7 +471,8 @@ def _strict(where: str, expected: str, n: int, rule: str) -> str:
         (
             {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 8)]},
             _strict(
-                "campaign_table.csv, column household_key, campaign, household_key 2, CAMPAIGN 8 stands 2 times (rows 4, 9)",
+                "campaign_table.csv, column household_key, campaign, "
+                "household_key 2, CAMPAIGN 8 stands 2 times (rows 4, 9)",
                 "each key once",
                 1,
                 "duplicate_key",
@@ -479,7 +480,8 @@ def _strict(where: str, expected: str, n: int, rule: str) -> str:
         ),
         (
             {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 99), ("TypeA", 4, 99)]},
-            "campaign_table.csv, column CAMPAIGN, 2 row(s), first rows 9, 10: expected a campaign with a first and a last day, "
+            "campaign_table.csv, column CAMPAIGN, 2 row(s), first rows 9, 10: "
+            "expected a campaign with a first and a last day, "
             "found campaign 99, which campaign_desc.csv does not list. "
             "Add its START_DAY and END_DAY to campaign_desc.csv.",
         ),

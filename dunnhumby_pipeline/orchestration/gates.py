@@ -12,12 +12,12 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from dunnhumby_pipeline.orchestration.checks import BLOCK, CHECKS, LIST
+from dunnhumby_pipeline.report.tables import CHECK_COLUMNS
 
 BLOCKING = frozenset(check.key for check in CHECKS if check.severity is BLOCK)
 # The list cannot wait for its own check.
 GATES = tuple(check.key for check in CHECKS if check.key in BLOCKING and check.key.asset_key.path[-1] != LIST)
 PASS, WARN, FAIL, NOT_RUN = "pass", "warn", "fail", "not run"
-CHECK_COLUMNS = ["asset", "check", "status", "blocking", "message"]
 
 
 def require_open_gates(instance: dg.DagsterInstance, campaign_type: str) -> None:
@@ -44,7 +44,7 @@ def check_states(instance: dg.DagsterInstance, keys: list[dg.AssetCheckKey], cam
     for key in keys:
         status, message = state_of(records.get(key))
         rows.append((key.asset_key.to_user_string(), key.name, status, key in BLOCKING, message))
-    return pd.DataFrame(rows, columns=CHECK_COLUMNS)
+    return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 
 
 def latest_evaluations(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
+from dunnhumby_pipeline.targeting import economics, recommendations
+
 # The columns that the report reads; a table may have more.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "segments": ("household_key", "segment", "segment_name", "stability"),
@@ -30,17 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "cate_models": ("model", "fold", "r_loss", "gain_over_constant", "gain_se", "chosen"),
     "cate_estimates": ("household_key", "campaign", "cate"),
-    "campaign_economics": (
-        "source",
-        "wave",
-        "n_targeted",
-        "retailer_cost",
-        "manufacturer_cost",
-        "contact_cost",
-        "margin",
-        "breakeven",
-        "used",
-    ),
+    "campaign_economics": tuple(economics.COLUMNS),
     "policy_value": (
         "policy",
         "share_targeted",
@@ -53,18 +45,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "chosen",
     ),
     "roi_curve": ("share_targeted", "value", "ci_lower", "ci_upper"),
-    "targeting_list": (
-        "household_key",
-        "decision",
-        "cate",
-        "cate_lower",
-        "cate_upper",
-        "expected_profit",
-        "propensity",
-        "in_overlap",
-        "segment",
-        "reason",
-    ),
+    "targeting_list": tuple(recommendations.COLUMNS),
 }
 CHECK_COLUMNS = ("asset", "check", "status", "blocking", "message")
 CHECK_ORDER = ("fail", "warn", "not run", "pass")
