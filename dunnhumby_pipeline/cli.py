@@ -96,9 +96,9 @@ def run(
             _say("failed", message)
         if LIST in outcome.planned and LIST not in outcome.built:
             mark_stale(study.table(LIST, campaign_type), f"not rebuilt: {'; '.join(outcome.errors)}")
-        # What a run that failed did not build belongs to an earlier study.
-        only = None if outcome.success else outcome.built
-        _summarise(study, instance, campaign_type, time.monotonic() - began, only)
+        # What this run meant to make and did not belongs to an earlier study.
+        missing = outcome.planned - outcome.built
+        _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
         raise typer.Exit(BLOCKED)
 
@@ -115,7 +115,7 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
         _refuse(f"there are no tables of {campaign_type} in {study.home.warehouse}; run `dunnhumby run` first")
     with open_history(study.home) as instance:
         write_report(study, instance, campaign_type)
-        _summarise(study, instance, campaign_type, None, None)
+        _summarise(study, instance, campaign_type, None, frozenset())
 
 
 @app.command()
@@ -262,12 +262,12 @@ def _summarise(
     instance: dg.DagsterInstance,
     campaign_type: str,
     seconds: float | None,
-    only: frozenset[str] | None,
+    missing: frozenset[str],
 ) -> None:
     from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
     from dunnhumby_pipeline.report.summary import render_summary
 
-    tables = study_tables(study, campaign_type, only)
+    tables = study_tables(study, campaign_type, missing)
     checks = all_check_states(instance, campaign_type)
     console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)))
 

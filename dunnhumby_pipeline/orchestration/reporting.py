@@ -22,13 +22,13 @@ from dunnhumby_pipeline.report.tables import StudyTables
 REPORT = "campaign_report"
 
 
-def study_tables(study: Study, campaign_type: str, only: Collection[str] | None = None) -> StudyTables:
-    """The tables of a study that lie on disk; with `only`, those of them that are named in it."""
+def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:
+    """The tables of a study that lie on disk, but those named in `without`."""
     found: dict[str, pd.DataFrame] = {}
     for name in (table.name for table in fields(StudyTables)):
         candidates = [study.table(name, campaign_type), study.table(name)]
         path = next((path for path in candidates if path.is_file()), None)
-        if path is not None and (only is None or name in only):
+        if path is not None and name not in without:
             found[name] = pd.read_parquet(path)
     return StudyTables(**found)
 

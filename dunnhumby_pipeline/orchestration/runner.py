@@ -108,6 +108,8 @@ def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
             failure = event.step_failure_data
             described = failure.user_failure_data.description if failure.user_failure_data else None
             error = failure.error
+            if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+                described = "a blocking check failed; what lies downstream was not run"
             cause = error.cause if error is not None and error.cause is not None else error
             messages.append(f"{event.step_key}: {described or (cause.message.strip() if cause else '')}")
     return tuple(messages)
