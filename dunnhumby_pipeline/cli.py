@@ -83,7 +83,7 @@ def run(
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks import LIST
     from dunnhumby_pipeline.orchestration.runner import SelectionError, open_history, run_study
-    from dunnhumby_pipeline.orchestration.storage import mark_stale
+    from dunnhumby_pipeline.orchestration.storage import mark_stale, stale_mark
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
@@ -94,8 +94,10 @@ def run(
                 _refuse(str(error))
         for message in outcome.errors:
             _say("failed", message)
-        if LIST in outcome.planned and LIST not in outcome.built:
-            mark_stale(study.table(LIST, campaign_type), f"not rebuilt: {'; '.join(outcome.errors)}")
+        listed = study.table(LIST, campaign_type)
+        # A gate that failed has said why already, in better words.
+        if LIST in outcome.planned - outcome.built and not stale_mark(listed).exists():
+            mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
         # What this run meant to make and did not belongs to an earlier study.
         missing = outcome.planned - outcome.built
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)

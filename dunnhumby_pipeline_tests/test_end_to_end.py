@@ -180,6 +180,7 @@ def test_the_sample_report_stands_on_its_own(sample: Finished) -> None:
     page = (sample.home / "warehouse" / "TypeA" / "campaign_report.html").read_text()
     assert 'src="http' not in page
     assert page.count("data:image") >= 8
+    assert "(not built)" not in page
     for text in ("one year for education and prototyping", "Effects are of a household", "breakeven"):
         assert text in page
 

@@ -21,7 +21,6 @@ from dunnhumby_pipeline.figures.words import MINUS
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
 VERMILION = "#D55E00"
-GREEN = "#009E73"
 INK = "#1f2933"
 MUTED = "#66717d"
 RULE = "#9aa5b1"

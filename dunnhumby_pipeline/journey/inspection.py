@@ -1,6 +1,6 @@
 """What is wrong with a source: rules broken, keys repeated, references missing; counted, or refused.
 
-Reads every table once into `checked_<table>` on the connection it is given, which `cleaning` writes from.
+Makes `checked_<table>` of every table on the connection it is given, which `cleaning` writes from.
 A row that breaks a rule is counted with example rows. In a *strict* table it stops the load.
 """
 

@@ -12,7 +12,6 @@ import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 
-from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.gates import check_states
 from dunnhumby_pipeline.orchestration.resources import Study
@@ -46,11 +45,10 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         else {"description": "no tables loaded yet", "limits": []}
     )
     mark = stale_mark(study.table(LIST, campaign_type))
-    days = _observed(study)
     return {
         "source": origin["description"],
         "campaign_type": campaign_type,
-        **days,
+        **_observed(study),
         "n_waves": _n_waves(study, campaign_type),
         "paths": {
             "tables": str(study.home.warehouse),
@@ -74,8 +72,10 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
 
     checks = all_check_states(instance, campaign_type)
     facts = study_facts(study, campaign_type)
-    page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
     target = report_path(study, campaign_type)
+    # A page that is read has been built, though it is not while its facts are gathered.
+    facts["paths"]["report"] = str(target)
+    page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
     write_text_atomically(page, target)
     return target
 
@@ -102,7 +102,7 @@ def _observed(study: Study) -> dict[str, Any]:
 
 def _n_waves(study: Study, campaign_type: str) -> int | None:
     cohort = study.table("first_campaign_cohort", campaign_type)
-    if campaign_type not in schema.CAMPAIGN_TYPES or not cohort.is_file():
+    if not cohort.is_file():
         return None
     return int(pd.read_parquet(cohort, columns=["campaign"])["campaign"].nunique())
 

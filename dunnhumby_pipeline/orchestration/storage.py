@@ -7,6 +7,8 @@ Not here: what a table means or whether it is right (`checks`).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,8 @@ class ParquetStore(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Path) -> None:
         partition = context.asset_partition_key if context.has_asset_partitions else None
         target = table_path(self.warehouse, context.asset_key.path[-1], partition)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(obj, Path):
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(obj, target)
         elif isinstance(obj, pd.DataFrame):
             write_atomically(obj, target)
@@ -60,25 +62,31 @@ def table_path(warehouse: Path, name: str, partition: str | None = None) -> Path
     return (warehouse / partition if partition else warehouse) / f"{name}.parquet"
 
 
-def write_atomically(frame: pd.DataFrame, target: Path) -> None:
-    """Write beside the target, then rename over it: a reader sees the old table or the new one."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        frame.to_parquet(beside, index=False)
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write to, which takes its place once it is whole.
 
-
-def write_text_atomically(text: str, target: Path) -> None:
-    """Write beside the target, then rename over it."""
+    A reader sees the old file or the new one. When writing fails the old one stays and nothing is left over.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        yield beside
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_atomically(frame: pd.DataFrame, target: Path) -> None:
+    """Write a table so that a reader sees the old one or the new one."""
+    with replacing(target) as beside:
+        frame.to_parquet(beside, index=False)
+
+
+def write_text_atomically(text: str, target: Path) -> None:
+    """Write a text file so that a reader sees the old one or the new one."""
+    with replacing(target) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def table_metadata(path: Path) -> dict[str, Any]:
