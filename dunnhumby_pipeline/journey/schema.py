@@ -1,6 +1,6 @@
-"""What the eight tables are: names, types, ranges, keys and references, declared once.
+"""What the eight tables are: names, aliases, types, ranges, rules, keys and references, declared once.
 
-Reading, casting, validation, asset checks and the simulator all work from `TABLES`.
+Reading, casting, validation, asset checks, the data dictionary and the simulator all work from `TABLES`.
 Nothing here touches a file.
 """
 
@@ -16,7 +16,10 @@ CAMPAIGN_TYPES = ("TypeA", "TypeB", "TypeC")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its canonical name, its header in the raw files, and what its values may be."""
+    """One column: its canonical name, its header in the raw files, and what its values may be.
+
+    `aliases` are headers of other releases. `unknown` are answers that mean no answer: read as missing.
+    """
 
     name: str
     raw: str
@@ -27,26 +30,49 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What no row may be: SQL `broken_when` over the table's columns; `expected` says the opposite in words."""
+
+    name: str
+    column: str
+    broken_when: str
+    expected: str
 
 
 @dataclass(frozen=True)
 class Reference:
-    """`columns` of this table must exist as `columns` of table `table`."""
+    """`columns` of this table exist as `columns` of table `table`.
+
+    A missing one stops the load when `required`; otherwise the row is kept, counted and shown, and
+    `without` says what becomes of it.
+    """
 
     columns: tuple[str, ...]
     table: str
+    required: bool = False
+    without: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: `file` is the stem of its raw file; `key` names the columns that identify a row."""
+    """One table: `file` is the stem of its raw file; `key` names the columns that identify a row.
+
+    `order` is the order of the rows on disk.
+    """
 
     name: str
     file: str
     meaning: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    order: tuple[str, ...]
     references: tuple[Reference, ...] = ()
+    rules: tuple[Rule, ...] = ()
     # A row that cannot be read stops the load: dropping it would change who counts as treated.
     strict: bool = False
 
@@ -70,6 +96,10 @@ def _text(name: str, raw: str, meaning: str) -> Column:
     return Column(name, raw, "VARCHAR", meaning, nullable=True)
 
 
+def _answer(name: str, raw: str, meaning: str, *aliases: str) -> Column:
+    return Column(name, raw, "VARCHAR", meaning, nullable=True, aliases=aliases, unknown=("U", "Unknown"))
+
+
 HOUSEHOLD = _id("household_key", "household_key", "household")
 PRODUCT = _id("product_id", "PRODUCT_ID", "product")
 STORE = _id("store_id", "STORE_ID", "store")
@@ -89,7 +119,10 @@ TRANSACTIONS = Table(
         DAY,
         WEEK,
         PRODUCT,
-        Column("quantity", "QUANTITY", "BIGINT", "units bought; fuel is counted in tiny units", "units"),
+        # Fuel comes to 89,638 units at most.
+        Column(
+            "quantity", "QUANTITY", "BIGINT", "units bought; fuel is counted in tiny units", "units", maximum=1_000_000
+        ),
         Column("sales_value", "SALES_VALUE", "DOUBLE", "what the retailer receives", "$", minimum=0),
         STORE,
         Column("retail_disc", "RETAIL_DISC", "DOUBLE", "loyalty-card discount; 0 or more once cleaned", "$"),
@@ -104,7 +137,13 @@ TRANSACTIONS = Table(
         ),
     ),
     key=("household_key", "basket_id", "product_id"),
-    references=(Reference(("product_id",), "products"),),
+    order=("household_key", "day", "basket_id", "product_id"),
+    references=(Reference(("product_id",), "products", without="spend of category 'other'"),),
+    rules=(
+        Rule("no_quantity", "quantity", "quantity <= 0", "a quantity above 0"),
+        Rule("not_a_time", "trans_time", "trans_time % 100 > 59", "minutes from 0 to 59"),
+        Rule("week_disagrees", "week_no", "week_no <> (day + 8) // 7", "the week of its DAY, (DAY + 8) // 7"),
+    ),
 )
 
 PRODUCTS = Table(
@@ -121,6 +160,7 @@ PRODUCTS = Table(
         _text("curr_size_of_product", "CURR_SIZE_OF_PRODUCT", "package size"),
     ),
     key=("product_id",),
+    order=("product_id",),
 )
 
 PROMOTIONS = Table(
@@ -131,10 +171,11 @@ PROMOTIONS = Table(
         PRODUCT,
         STORE,
         WEEK,
-        Column("display", "display", "VARCHAR", "display location; '0' is none"),
-        Column("mailer", "mailer", "VARCHAR", "mailer location; '0' is none"),
+        Column("display", "display", "VARCHAR", "display location; '0' is none", values=tuple("0123456789A")),
+        Column("mailer", "mailer", "VARCHAR", "mailer location; '0' is none", values=tuple("0ACDFHJLPXZ")),
     ),
     key=("product_id", "store_id", "week_no"),
+    order=("week_no", "store_id", "product_id"),
 )
 
 CAMPAIGNS = Table(
@@ -149,6 +190,8 @@ CAMPAIGNS = Table(
         Column("end_day", "END_DAY", "INTEGER", "last day", "day"),
     ),
     key=("campaign",),
+    order=("start_day", "campaign"),
+    rules=(Rule("ends_before_start", "end_day", "end_day < start_day", "an END_DAY on or after START_DAY"),),
     strict=True,
 )
 
@@ -158,7 +201,11 @@ CAMPAIGN_TARGETS = Table(
     "one household that received one campaign",
     (CAMPAIGN_TYPE, HOUSEHOLD, CAMPAIGN),
     key=("household_key", "campaign"),
-    references=(Reference(("campaign",), "campaigns"),),
+    order=("household_key", "campaign"),
+    references=(
+        Reference(("campaign",), "campaigns", required=True),
+        Reference(("household_key",), "transactions", without="never a trial: nothing is known of it"),
+    ),
     strict=True,
 )
 
@@ -168,7 +215,11 @@ COUPONS = Table(
     "one product that one coupon of one campaign is good for",
     (COUPON, PRODUCT, CAMPAIGN),
     key=("coupon_upc", "product_id", "campaign"),
-    references=(Reference(("campaign",), "campaigns"),),
+    order=("coupon_upc", "product_id", "campaign"),
+    references=(
+        Reference(("campaign",), "campaigns", required=True),
+        Reference(("product_id",), "products", without="a coupon for a product that is not known"),
+    ),
 )
 
 COUPON_REDEMPTIONS = Table(
@@ -177,7 +228,12 @@ COUPON_REDEMPTIONS = Table(
     "one coupon redeemed by one household",
     (HOUSEHOLD, DAY, COUPON, CAMPAIGN),
     key=("household_key", "day", "coupon_upc", "campaign"),
-    references=(Reference(("campaign",), "campaigns"),),
+    order=("household_key", "day", "coupon_upc", "campaign"),
+    references=(
+        Reference(("campaign",), "campaigns", required=True),
+        Reference(("coupon_upc", "campaign"), "coupons", without="a redemption of its campaign all the same"),
+        Reference(("household_key", "campaign"), "campaign_targets", without="a redemption all the same"),
+    ),
 )
 
 DEMOGRAPHICS = Table(
@@ -185,16 +241,18 @@ DEMOGRAPHICS = Table(
     "hh_demographic",
     "one household that is known; missing answers are null",
     (
-        _text("age_desc", "AGE_DESC", "age group"),
-        _text("marital_status_code", "MARITAL_STATUS_CODE", "marital status"),
-        _text("income_desc", "INCOME_DESC", "income band"),
-        _text("homeowner_desc", "HOMEOWNER_DESC", "owns or rents"),
-        _text("hh_comp_desc", "HH_COMP_DESC", "household composition"),
-        _text("household_size_desc", "HOUSEHOLD_SIZE_DESC", "household size"),
-        _text("kid_category_desc", "KID_CATEGORY_DESC", "number of children"),
+        _answer("age_desc", "AGE_DESC", "age group", "classification_1"),
+        _answer("marital_status_code", "MARITAL_STATUS_CODE", "marital status", "classification_2"),
+        _answer("income_desc", "INCOME_DESC", "income band", "classification_3"),
+        _answer("homeowner_desc", "HOMEOWNER_DESC", "owns or rents"),
+        _answer("hh_comp_desc", "HH_COMP_DESC", "household composition", "classification_5"),
+        _answer("household_size_desc", "HOUSEHOLD_SIZE_DESC", "household size", "classification_4"),
+        _answer("kid_category_desc", "KID_CATEGORY_DESC", "number of children"),
         HOUSEHOLD,
     ),
     key=("household_key",),
+    order=("household_key",),
+    references=(Reference(("household_key",), "transactions", without="described, but never analysed"),),
 )
 
 TABLES: tuple[Table, ...] = (

@@ -1,0 +1,217 @@
+"""A folder of raw files, in any flavour: which file holds which table, and which header is which column.
+
+Headers are found by their letters and digits in any case, in any order; files end in .csv, .csv.gz or
+.parquet; line ends and a byte-order mark do not matter.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.journey.sources import Input, JourneyError, Problem, Source
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+# Above it a number read as DOUBLE is no longer the number in the file.
+_EXACT = 2**53
+
+
+def raw_folder(folder: Path) -> Source:
+    """The source of a folder with the eight raw files.
+
+    Raises JourneyError naming every missing, doubled, unreadable or empty file and every missing column.
+    """
+    present = _present(folder)
+    problems: list[Problem] = []
+    inputs: dict[str, Input] = {}
+    for table in schema.TABLES:
+        try:
+            inputs[table.name] = _input(_only_file(folder, present, table), table)
+        except JourneyError as error:
+            problems += error.problems
+    if problems:
+        raise JourneyError(problems)
+    return Source(
+        name=str(folder), description=f"raw files in {folder}", inputs=inputs, discounts_negative=True
+    )
+
+
+def holds_raw_files(folder: Path) -> bool:
+    """Whether any file in `folder` ends as a raw file does."""
+    return any(path.name.casefold().endswith(ENDINGS) for path in folder.iterdir())
+
+
+def _present(folder: Path) -> list[str]:
+    """The names in the folder, in order."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        found = "no such folder"
+    except NotADirectoryError:
+        found = "a file"
+    except OSError as error:
+        found = f"a folder that cannot be read ({error.strerror})"
+    raise JourneyError(
+        [Problem(str(folder), "a folder with the eight raw files", found, "Check the path and who may read it.")]
+    )
+
+
+def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
+    wanted = [f"{table.file}{ending}" for ending in ENDINGS]
+    found = [name for name in present if name.casefold() in wanted]
+    if len(found) == 1:
+        return folder / found[0]
+    if found:
+        raise JourneyError(
+            [
+                Problem(
+                    str(folder),
+                    f"one file for the table {table.name}",
+                    " and ".join(found),
+                    "Take all but one of them away: which is the right one cannot be known.",
+                )
+            ]
+        )
+    raise JourneyError(
+        [
+            Problem(
+                wanted[0],
+                "this file (or .csv.gz, or .parquet)",
+                f"{len(present)} other files" if present else "an empty folder",
+                f"Put it in {folder}.",
+            )
+        ]
+    )
+
+
+def _input(path: Path, table: schema.Table) -> Input:
+    if path.name.casefold().endswith(".parquet"):
+        return _parquet_input(path, table)
+    header = _csv_header(path)
+    positions = _matched(path.name, header, table)
+    names = {column.name: f"c{positions[column.name]}" for column in table.columns}
+    selected = ", ".join(f"{source} AS {name}" for name, source in names.items())
+    quick = ", ".join(f"{_guarded(names[column.name], column)} AS {column.name}" for column in table.columns)
+    quick_types = {names[column.name]: _quick_type(column) for column in table.columns}
+    return Input(
+        path=path,
+        file=path.name,
+        headers={name: header[position].strip() for name, position in positions.items()},
+        first_row=2,
+        select=f"SELECT {selected} FROM {_read_csv(path, len(header), {})}",
+        quick=f"SELECT {quick} FROM {_read_csv(path, len(header), quick_types)}",
+    )
+
+
+def _parquet_input(path: Path, table: schema.Table) -> Input:
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(path, error) from error
+    header = file.schema_arrow.names
+    if file.metadata.num_rows == 0:
+        raise _empty(path, "no rows")
+    positions = _matched(path.name, header, table)
+    headers = {name: header[position] for name, position in positions.items()}
+    selected = ", ".join(f'"{original}" AS {name}' for name, original in headers.items())
+    return Input(path, path.name, headers, 1, f"SELECT {selected} FROM read_parquet({quoted(path)})")
+
+
+def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
+    """SQL that reads the file, its columns named c0, c1, ... by position; as text but for `types`.
+
+    The form is said, not guessed from the first rows, so that a malformed row is named by its line.
+    """
+    names = [f"c{position}" for position in range(n_columns)]
+    columns = ", ".join(f"{quoted(name)}: {quoted(types.get(name, 'VARCHAR'))}" for name in names)
+    return (
+        f"read_csv({quoted(path)}, auto_detect=false, header=true, columns={{{columns}}}, "
+        "delim=',', quote='\"', escape='\"')"
+    )
+
+
+def _quick_type(column: schema.Column) -> str:
+    if column.values:
+        return f"ENUM({', '.join(quoted(value) for value in column.values)})"
+    # Read as an integer, 1.5 would become 2 without a word.
+    return "VARCHAR" if column.type == "VARCHAR" else "DOUBLE"
+
+
+def _guarded(name: str, column: schema.Column) -> str:
+    """SQL of a value read as `_quick_type`, in the declared type; an error when that would change it."""
+    if column.type == "VARCHAR":
+        return name if column.values else f"nullif(trim({name}), '')"
+    sound = f"isfinite({name})"
+    if column.type != "DOUBLE":
+        sound = f"{name} = floor({name}) AND abs({name}) < {_EXACT}"
+    return f"CASE WHEN {sound} THEN {name}::{column.type} ELSE error('to be read as text') END"
+
+
+def _csv_header(path: Path) -> list[str]:
+    """The names in the header of a CSV file that has at least one row."""
+    try:
+        # Reading the rows reports bytes that are not UTF-8, with their line.
+        with _text(path) as lines:
+            reader = csv.reader(lines)
+            header = next(reader, [])
+            has_rows = any(any(row) for row in reader)
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise _unreadable(path, error) from error
+    if not header or not has_rows:
+        raise _empty(path, "an empty file" if not header else "a header and no rows")
+    return header
+
+
+def _text(path: Path) -> TextIO:
+    if path.name.casefold().endswith(".gz"):
+        return io.TextIOWrapper(gzip.open(path, "rb"), newline="", encoding="utf-8-sig", errors="replace")
+    return path.open(newline="", encoding="utf-8-sig", errors="replace")
+
+
+def _unreadable(path: Path, error: Exception) -> JourneyError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return JourneyError([Problem(path.name, "a file that can be read", reason, "Export or download the file again.")])
+
+
+def _empty(path: Path, found: str) -> JourneyError:
+    return JourneyError([Problem(path.name, "a header and at least one row", found, "Export the file again.")])
+
+
+def _plain(header: str) -> str:
+    """A header's letters and digits: BASKET_ID, basket_id and BasketId are one name."""
+    return "".join(letter for letter in header.casefold() if letter.isalnum())
+
+
+def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int]:
+    """Canonical name -> position of its header."""
+    for delimiter, name in _OTHER_DELIMITERS.items():
+        if len(header) == 1 and delimiter in header[0]:
+            raise JourneyError(
+                [Problem(file, "values separated by commas", f"{name} in the header", "Export it with commas.")]
+            )
+    plain = [_plain(name) for name in header]
+    positions: dict[str, int] = {}
+    problems: list[Problem] = []
+    for column in table.columns:
+        wanted = {_plain(name) for name in (column.raw, *column.aliases)}
+        found = [position for position, name in enumerate(plain) if name in wanted]
+        if len(found) == 1:
+            positions[column.name] = found[0]
+            continue
+        also = f" (or {', '.join(column.aliases)})" if column.aliases else ""
+        mend = "Take all but one of them away." if found else "Add or rename the column."
+        where = f"{file}, column {column.raw}{also}"
+        problems.append(Problem(where, "this column once in the header", ", ".join(header), mend))
+    if problems:
+        raise JourneyError(problems)
+    return positions
