@@ -40,7 +40,7 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/dg check defs
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew (needs uv)
-	uv pip compile pyproject.toml --extra sample --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
 
 clean:  ## remove the virtual environment

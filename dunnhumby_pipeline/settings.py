@@ -7,13 +7,15 @@ Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMI
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -37,10 +39,44 @@ class Section(BaseModel):
 
 
 class EngineSettings(Section):
-    """The SQL engine."""
+    """The SQL engine that computes features."""
 
+    kind: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="'duckdb' computes features on this machine, 'spark' on a cluster through Spark Connect"
+    )
+    remote: str | None = Field(
+        None, description="address of the Spark Connect server, such as sc://host:15002; needed when kind is 'spark'"
+    )
+    connect_seconds: float = Field(30, gt=0, description="seconds to wait for the Spark Connect server to answer")
     memory_limit: str = Field("2GB", description="memory DuckDB may use before it spills to disk")
     threads: int = Field(2, ge=1, description="threads DuckDB may use")
+    temp_directory: Path | None = Field(
+        None, description="existing folder in which DuckDB spills; by default the system's folder for temporary files"
+    )
+    rows_at_once: int = Field(
+        20_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
+    )
+
+    @model_validator(mode="after")
+    def _spark_has_an_address(self) -> EngineSettings:
+        if self.remote is not None and not re.fullmatch(r"sc://[^/:;]+(:\d+)?(/.*)?", self.remote):
+            raise ValueError(
+                f"engine.remote is {self.remote!r}; expected the address of a Spark Connect server, "
+                "such as sc://host:15002"
+            )
+        if self.kind == "spark" and self.remote is None:
+            raise ValueError(
+                "engine.kind is 'spark' and engine.remote is not set; expected the address of a Spark Connect "
+                "server, such as sc://host:15002 (DUNNHUMBY_ENGINE__REMOTE)"
+            )
+        return self
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _memory_is_a_size(cls, memory: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", memory, flags=re.IGNORECASE):
+            raise ValueError(f"engine.memory_limit is {memory!r}; expected a size with its unit, such as 2GB or 500MiB")
+        return memory
 
 
 class SegmentationSettings(Section):
@@ -150,6 +186,31 @@ class CheckSettings(Section):
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
     min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+    max_rows_lost: float = Field(
+        0.05, ge=0, le=1, description="largest share of a table's rows that may be gone since the run before (warn)"
+    )
+    max_rows_gained: float = Field(
+        2.0, ge=1, description="largest number of times its rows of the run before that a table may have (warn)"
+    )
+    day_one: date | None = Field(
+        None, description="calendar date of day 1, such as 2016-03-22; without it nobody can say how old the data are"
+    )
+    max_age_days: int = Field(14, ge=0, description="most days since the last day of the lines, given day_one (warn)")
+    max_promotion_lag_weeks: int = Field(
+        2, ge=0, description="most weeks by which promotions may end before the lines (warn)"
+    )
+    max_week_deviation: float = Field(
+        0.35, gt=0, description="largest difference of a week's lines from the weeks around it, as a share (warn)"
+    )
+    max_orphan_share: float = Field(
+        0.01, ge=0, le=1, description="largest share of rows that name something no table has (warn)"
+    )
+    max_rejected_share: float = Field(
+        0.02, ge=0, le=1, description="largest share of a raw table's rows that are rejected (warn)"
+    )
+    max_psi: float = Field(
+        0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"
+    )
 
 
 class Settings(BaseSettings):

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
+from ibis.config import Config
 
 from dunnhumby_pipeline.journey import schema
 
-Dialect = Literal["duckdb"]
+Dialect = Literal["duckdb", "spark"]
 
 _IBIS_TYPES = {"BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "VARCHAR": "string"}
+# Not "databricks", whose division is `try_divide`: not every Spark Connect server has it.
+_IBIS_DIALECTS: dict[Dialect, str] = {"duckdb": "duckdb", "spark": "pyspark"}
+
+
+class _SparkOptions(Config):
+    treat_nan_as_null: bool = False
 
 
 def unbound(name: str) -> ir.Table:
@@ -23,4 +31,12 @@ def unbound(name: str) -> ir.Table:
 
 def to_sql(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
     """The SQL text of `expression`."""
-    return str(ibis.to_sql(expression, dialect=dialect))
+    if dialect == "spark" and ibis.options.pyspark is None:
+        # Ibis reads this option when it compiles, and sets it only where its own Spark backend can be imported.
+        ibis.options.pyspark = _SparkOptions()
+    return str(ibis.to_sql(expression, dialect=_IBIS_DIALECTS[dialect]))
+
+
+def unbound_tables(expression: ir.Table) -> dict[str, ibis.Schema]:
+    """Names and schemas of the unbound tables that `expression` reads."""
+    return {table.name: table.schema for table in expression.op().find(ops.UnboundTable)}

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.settings import EngineSettings
+from dunnhumby_pipeline.settings import EngineSettings, SettingsError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-Relation: TypeAlias = Path | pd.DataFrame
+LINES = "transactions"
 
 
 @contextmanager
 def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory connection bounded by `settings`; what does not fit spills to a folder that is removed."""
-    with TemporaryDirectory(prefix="duckdb_spill_") as spill:
+    """An in-memory connection bounded by `settings`; what does not fit spills to a folder that is removed.
+
+    Raises SettingsError when `engine.temp_directory` is not a folder.
+    """
+    parent = settings.temp_directory
+    if parent is not None and not parent.is_dir():
+        raise SettingsError(f"engine.temp_directory: expected an existing folder, found {str(parent)!r}; make it first")
+    with TemporaryDirectory(prefix="duckdb_spill_", dir=parent) as spill:
         connection = duckdb.connect(
             config={
                 "memory_limit": settings.memory_limit,
                 "threads": settings.threads,
                 "temp_directory": spill,
+                # A table is one that was given, never a variable that happens to have its name.
+                "python_enable_replacements": False,
             }
         )
         try:
@@ -37,18 +48,68 @@ def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.close()
 
 
-def run(expression: ir.Table, relations: Mapping[str, Relation], settings: EngineSettings) -> pd.DataFrame:
-    """Evaluate `expression` with each of its unbound tables read from `relations`.
+def run(expression: ir.Table, relations: Relations, settings: EngineSettings) -> pd.DataFrame:
+    """Evaluate `expression` on DuckDB with each of its unbound tables read from `relations`.
 
-    `relations` maps a table's name to a parquet file or a frame. Integer columns with nulls come
-    back as pandas' nullable integers. Raises duckdb.CatalogException when a table of the expression is not given.
+    `relations` maps a table's name to a parquet file or a frame. Columns and types are those of the expression
+    (see `frames.to_frame`). When there are more than `settings.rows_at_once` transactions, and no row depends
+    on two households, households are worked on range by range: the same frame from less memory. A file sorted
+    by household_key is then read once; any other is read again for each range.
+    Raises duckdb.CatalogException when a table of the expression is not given.
     """
     from dunnhumby_pipeline.engine.compile import to_sql
 
     with connect(settings) as connection:
         for name, relation in relations.items():
-            if isinstance(relation, Path):
-                connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({quoted(relation)})')
-            else:
-                connection.register(name, relation)
-        return connection.execute(to_sql(expression)).fetchdf()
+            connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {_source(connection, name, relation)}')
+        query = to_sql(expression)
+        conditions = _conditions(connection, expression, relations, settings.rows_at_once)
+        if len(conditions) < 2:
+            return to_frame(connection.sql(query).to_arrow_table(), expression.schema())
+        return _by_household(connection, expression, query, relations, conditions)
+
+
+def _source(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> str:
+    """SQL that names `relation`, registered with the connection when it is a frame."""
+    if isinstance(relation, Path):
+        return f"read_parquet({quoted(relation)})"
+    connection.register(f"given_{name}", relation)
+    return f'"given_{name}"'
+
+
+def _conditions(
+    connection: duckdb.DuckDBPyConnection, expression: ir.Table, relations: Relations, rows_at_once: int
+) -> list[str]:
+    """A condition on households for each range to work on; none when all of them are worked on at once."""
+    from dunnhumby_pipeline.engine.compile import unbound_tables
+    from dunnhumby_pipeline.engine.households import balanced_ranges, is_per_household, order_columns
+
+    if LINES not in relations or LINES not in unbound_tables(expression):
+        return []
+    n_lines = connection.execute(f"SELECT count(*) FROM {LINES}").fetchall()[0][0]
+    if n_lines <= rows_at_once or order_columns(expression) is None or not is_per_household(expression):
+        return []
+    return [households.condition() for households in balanced_ranges(connection, LINES, rows_at_once)]
+
+
+def _by_household(
+    connection: duckdb.DuckDBPyConnection,
+    expression: ir.Table,
+    query: str,
+    relations: Relations,
+    conditions: list[str],
+) -> pd.DataFrame:
+    """The frame of `query`, worked out for one range of households after another."""
+    from dunnhumby_pipeline.engine.compile import unbound_tables
+    from dunnhumby_pipeline.engine.households import KEY, order_columns
+
+    keyed = [name for name, columns in unbound_tables(expression).items() if KEY in columns]
+    parts = []
+    for condition in conditions:
+        for name in keyed:
+            source = _source(connection, name, relations[name])
+            connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {source} WHERE {condition}')
+        parts.append(connection.sql(query).to_arrow_table())
+    whole = pa.concat_tables(parts)
+    keys = [(name, "ascending") for name in order_columns(expression) or ()]
+    return to_frame(whole, expression.schema(), pc.sort_indices(whole, sort_keys=keys))
