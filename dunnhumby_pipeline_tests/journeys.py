@@ -16,10 +16,14 @@ import pandas as pd
 from dunnhumby_pipeline.engine.duck import connect
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.cleaning import CleanJourney, clean
-from dunnhumby_pipeline.journey.sources import Source, embedded_sample, raw_folder
-from dunnhumby_pipeline.settings import EngineSettings
+from dunnhumby_pipeline.journey.raw_folder import raw_folder
+from dunnhumby_pipeline.journey.sample import embedded_sample
+from dunnhumby_pipeline.journey.sources import Source
+from dunnhumby_pipeline.settings import EngineSettings, JourneySettings
 
 ONE_THREAD = EngineSettings(threads=1)
+# One bad row of a tiny file is a large share of it.
+ANY_REJECTS = JourneySettings(max_reject_share=1)
 Rows = Sequence[Sequence[Any]]
 
 HEADERS: dict[str, tuple[str, ...]] = {
@@ -270,14 +274,14 @@ def write_tables(folder: Path, **overrides: pd.DataFrame) -> dict[str, Path]:
     return paths
 
 
-def load(folder: Path, staging: Path) -> CleanJourney:
+def load(folder: Path, staging: Path, settings: JourneySettings = ANY_REJECTS) -> CleanJourney:
     """The raw files in `folder`, cleaned into `staging`."""
-    return clean_source(raw_folder(folder), staging)
+    return clean_source(raw_folder(folder), staging, settings)
 
 
-def clean_source(source: Source, staging: Path) -> CleanJourney:
+def clean_source(source: Source, staging: Path, settings: JourneySettings = ANY_REJECTS) -> CleanJourney:
     with connect(ONE_THREAD) as connection:
-        return clean(source, staging, connection)
+        return clean(source, staging, connection, settings)
 
 
 def sample_slice(households: Sequence[int], promotion_weeks: Sequence[int]) -> Source:
@@ -294,11 +298,13 @@ def sample_slice(households: Sequence[int], promotion_weeks: Sequence[int]) -> S
         "promotions": f"week_no IN ({', '.join(map(str, promotion_weeks))}) AND store_id % {EVERY_NTH_STORE} = 0",
     }
     source = embedded_sample()
-    relations = {
-        table: f"SELECT * FROM ({relation}) WHERE {by_table[table]}" if table in by_table else relation
-        for table, relation in source.relations.items()
+    inputs = {
+        table: replace(given, select=f"SELECT * FROM ({given.select}) WHERE {by_table[table]}")
+        if table in by_table
+        else given
+        for table, given in source.inputs.items()
     }
-    return replace(source, relations=relations)
+    return replace(source, inputs=inputs)
 
 
 @cache

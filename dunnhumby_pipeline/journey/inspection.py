@@ -1,296 +1,274 @@
-"""What is wrong with a source: rules broken, keys repeated, references missing; counted, or refused.
+"""What is wrong with a source: rules broken, keys repeated, references missing; counted, shown, or refused.
 
-Makes `checked_<table>` of every table on the connection it is given, which `cleaning` writes from.
-A row that breaks a rule is counted with example rows. In a *strict* table it stops the load.
+Makes `sound_<table>` of every table on the connection it is given: the rows that `cleaning` writes. A row that
+breaks a rule is left out, counted and kept with its raw form. In a *strict* table it is a problem, as is more
+than a set share of rejects in any table.
 """
 
 from __future__ import annotations
 
-import re
+import json
+from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.sources import JourneyError, Problem, Source
+from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.journey.promotions import merge_promotions
+from dunnhumby_pipeline.journey.references import contradicting_types, missing_references
+from dunnhumby_pipeline.journey.sources import Problem, Source
+from dunnhumby_pipeline.journey.staging import BLANK_ROW, json_row, row_rules, stage
+from dunnhumby_pipeline.settings import JourneySettings
 
-REJECT_COLUMNS = ("table", "rule", "column", "action", "n", "example_rows")
+REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
+REJECTED_ROW_COLUMNS = ("table", "row", "rule", "column", "raw_row")
 N_EXAMPLES = 3
 DISCOUNTS = ("retail_disc", "coupon_disc", "coupon_match_disc")
-_WHAT_A_RULE_EXPECTS = {
-    "missing": "a value",
-    "not_a_number": "a number",
-    "out_of_range": "a value in range",
-    "unknown_value": "one of the known values",
-    "duplicate_key": "each key once",
-    "no_dates": "a campaign with a first and a last day",
-    "ends_before_start": "an END_DAY on or after START_DAY",
-}
+DUPLICATE = "duplicate_key"
 
 
-def inspect(source: Source, connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Create `checked_<table>` for every table; the rejects and remarks (columns `REJECT_COLUMNS`).
+@dataclass(frozen=True)
+class TableReport:
+    """One table: its raw file, rows in it, rows kept, and the days or weeks that these span, in words."""
 
-    action: rejected, repaired, kept (with a remark). Raises JourneyError, with every problem found, when a
-    row cannot be read as one, a table keeps no row at all, a strict table has a reject, or campaigns lack
-    dates or differ in type between tables.
+    name: str
+    file: str
+    n_rows: int
+    n_kept: int
+    span: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`rejects` (columns REJECT_COLUMNS): what is left out, repaired, merged, skipped or kept with a remark, counted.
+
+    `rejected_rows` (REJECTED_ROW_COLUMNS): every row left out, as it stands in its file (JSON by header).
+    `problems`: why the source cannot be used; empty when it can.
     """
-    counted: list[tuple] = []
-    unreadable: list[Problem] = []
-    for table in schema.TABLES:
-        # Promotions are too many to hold; the other tables are worth keeping at hand.
-        kind = "VIEW" if table is schema.PROMOTIONS else "TEMP TABLE"
-        try:
-            connection.execute(f"CREATE OR REPLACE {kind} checked_{table.name} AS {_checked(table, source)}")
-            counted += _count(connection, table, source)
-        except duckdb.InvalidInputException as error:
-            unreadable.append(_malformed_row(source.files[table.name], str(error)))
-    rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
-    problems = _strict_problems(rejects, source)
-    # What lies between tables is known only when every table could be read.
-    problems += unreadable or [
-        *_empty_tables(connection, rejects, source),
-        *_dangling_campaigns(connection, source),
-        *_contradicting_types(connection, source),
+
+    tables: tuple[TableReport, ...]
+    rejects: pd.DataFrame
+    rejected_rows: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: JourneySettings) -> Inspection:
+    """Make `sound_<table>` for every table, and say what was found.
+
+    Problems are: a row that cannot be read as one, a table that keeps no row, a reject in a strict table, more
+    rejects or wrong signs than `settings.max_reject_share` in any table, a required reference that is missing,
+    and campaigns whose type differs between tables. What lies between tables is looked at only when every table
+    could be read.
+    """
+    # A connection that has inspected a source before holds its promotions as a table.
+    connection.execute("DROP TABLE IF EXISTS sound_promotions")
+    problems = [
+        problem
+        for table in schema.TABLES
+        if (problem := stage(connection, table, source.inputs[table.name])) is not None
     ]
     if problems:
-        raise JourneyError(problems)
-    unknown = pd.DataFrame(_unknown_products(connection, source), columns=list(REJECT_COLUMNS))
-    return pd.concat([rejects, unknown], ignore_index=True)
+        empty = pd.DataFrame(columns=list(REJECT_COLUMNS)), pd.DataFrame(columns=list(REJECTED_ROW_COLUMNS))
+        return Inspection((), *empty, tuple(problems))
+    counted, left_out, reports = [], [], []
+    for table in schema.TABLES:
+        given = source.inputs[table.name]
+        (n_rows,) = connection.execute(f"SELECT count(*) FROM checked_{table.name}").fetchall()[0]
+        rejected = _rejected_rows(connection, table)
+        if table is schema.PROMOTIONS:
+            n_merged = merge_promotions(connection)
+            rows = [(DUPLICATE, ", ".join(table.key), "each key once", "merged", n_merged, "codes joined by max")]
+            own = rows if n_merged else []
+        else:
+            repeated = _repeated_rows(connection, table, source)
+            rejected = pd.concat([rejected, repeated], ignore_index=True) if len(repeated) else rejected
+            own = _duplicates(table, repeated) if len(repeated) else []
+        own = [*_broken_rules(table, rejected, given.headers), *own]
+        own += _wrong_signs(connection, source) if table is schema.TRANSACTIONS else []
+        own += _unknown_answers(connection, table)
+        (n_kept,) = connection.execute(f"SELECT count(*) FROM sound_{table.name}").fetchall()[0]
+        n_real = n_rows - sum(row[4] for row in own if row[0] == BLANK_ROW)
+        counted += [
+            (table.name, rule, column, expected, action, n, n / max(n_real, 1), examples)
+            for rule, column, expected, action, n, examples in own
+        ]
+        left_out.append(rejected)
+        reports.append(TableReport(table.name, given.file, n_rows, n_kept, _span(connection, table)))
+    rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
+    remarks, dangling = missing_references(connection, source, N_EXAMPLES)
+    problems = [
+        *_strict_problems(rejects, source),
+        *_too_many(rejects, source, settings),
+        *_empty_tables(reports, rejects),
+        *dangling,
+        *contradicting_types(connection, source),
+    ]
+    shares = {report.name: max(report.n_kept, 1) for report in reports}
+    kept = [
+        (name, rule, column, expected, "kept", n, n / shares[name], examples)
+        for name, rule, column, expected, n, examples in remarks
+    ]
+    rejects = pd.concat([rejects, pd.DataFrame(kept, columns=list(REJECT_COLUMNS))], ignore_index=True)
+    rejected_rows = pd.concat(left_out, ignore_index=True)[list(REJECTED_ROW_COLUMNS)]
+    return Inspection(tuple(reports), rejects, rejected_rows, tuple(problems))
 
 
-def _malformed_row(file: str, message: str) -> Problem:
-    """The first row of a CSV file that is not a row, out of DuckDB's message about it."""
-    line = re.search(r"CSV Error on Line: (\d+)", message)
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if counts:
-        # Counting stops at the first value too many.
-        few = int(counts[2]) < int(counts[1])
-        found = f"{counts[2]} of {counts[1]} values" if few else f"more than {counts[1]} values"
-    elif "unterminated quote" in message:
-        found = "a quote that is not closed"
-    elif "not utf-8" in message:
-        found = "bytes that are not UTF-8"
-    else:
-        found = message.partition("\n")[0]
-    return Problem(
-        f"{file}, line {line[1]}" if line else file,
-        "as many values as the header has, in UTF-8",
-        found,
-        "Mend this line or export the file again.",
+def _rejected_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> pd.DataFrame:
+    """The rows that break a rule, in file order; columns REJECTED_ROW_COLUMNS. Makes `sound_<table>` without them."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} WHERE broken IS NULL"
     )
+    return connection.execute(
+        f"SELECT '{table.name}' AS \"table\", line AS row, split_part(broken, ':', 1) AS rule, "
+        f"split_part(broken, ':', 2) AS \"column\", raw_row FROM checked_{table.name} "
+        "WHERE broken IS NOT NULL ORDER BY line"
+    ).fetchdf()
 
 
-def _cast(column: schema.Column, source: Source) -> str:
-    """SQL that reads one raw value, null when it cannot be read as declared."""
-    if source.typed:
-        return f"TRY_CAST({column.name} AS {column.type})"
-    if column.type == "VARCHAR":
-        return f"nullif(trim({column.name}), '')"
-    number = f"TRY_CAST({column.name} AS DOUBLE)"
-    if column.type == "DOUBLE":
-        return f"CASE WHEN isfinite({number}) THEN {number} END"
-    # A cast to an integer rounds, and 1.5 units is a mistake to show, not to round.
-    return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({column.name} AS {column.type}) END"
+def _repeated_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> pd.DataFrame:
+    """Sound rows whose key stands before them; the first in order of all columns is kept.
 
-
-def _rules(table: schema.Table, source: Source) -> list[tuple[str, str, str]]:
-    """(rule, column, SQL condition over raw `r_<column>` and cast `<column>`) that reject a row."""
-    rules = []
-    for column in table.columns:
-        name = column.name
-        blank = f"r_{name} IS NULL" + ("" if source.typed else f" OR trim(r_{name}) = ''")
-        if not column.nullable:
-            rules.append(("missing", name, blank))
-        if column.type != "VARCHAR":
-            rules.append(("not_a_number", name, f"{name} IS NULL AND NOT ({blank})"))
-        bounds = [f"{name} < {column.minimum}"] if column.minimum is not None else []
-        bounds += [f"{name} > {column.maximum}"] if column.maximum is not None else []
-        if bounds:
-            rules.append(("out_of_range", name, " OR ".join(bounds)))
-        if column.values:
-            known = ", ".join(f"'{value}'" for value in column.values)
-            rules.append(("unknown_value", name, f"{name} NOT IN ({known})"))
-    if table is schema.TRANSACTIONS:
-        rules.append(("no_quantity", "quantity", "quantity <= 0"))
-    if table is schema.CAMPAIGNS:
-        rules.append(("ends_before_start", "end_day", "end_day < start_day"))
-    return rules
-
-
-def _checked(table: schema.Table, source: Source, *, numbered: bool = False) -> str:
-    """SELECT of the cast columns and `broken`, the first rule a row breaks (null when it keeps them all).
-
-    `numbered` adds the raw columns as r_<name> and `line`, the row's line in its file.
+    Columns REJECTED_ROW_COLUMNS and `key` (in words). Takes them out of `sound_<table>`.
     """
-    raw = ", ".join(f"{column.name} AS r_{column.name}" for column in table.columns)
-    cast = ", ".join(f"{_cast(column, source)} AS {column.name}" for column in table.columns)
-    branches = " ".join(f"WHEN {condition} THEN '{rule}:{name}'" for rule, name, condition in _rules(table, source))
-    # The header is line 1 of a file, so the first row stands on line 2.
-    line = ", row_number() OVER () + 1 AS line" if numbered else ""
-    shown = "*" if numbered else ", ".join(table.column_names)
-    return (
-        f"SELECT {shown}, CASE {branches} END AS broken "
-        f"FROM (SELECT {raw}, {cast}{line} FROM ({source.relations[table.name]}))"
+    key = ", ".join(table.key)
+    twice = f"SELECT {key} FROM sound_{table.name} GROUP BY {key} HAVING count(*) > 1"
+    if not connection.execute(f"{twice} LIMIT 1").fetchall():
+        return pd.DataFrame()
+    headers = source.inputs[table.name].headers
+    named = ", ' ', ".join(f"'{headers[name]} ', {name}" for name in table.key)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE repeated_{table.name} AS "
+        f"SELECT line, concat({named}) AS key, {json_row(table, source.inputs[table.name])} AS raw_row "
+        f"FROM sound_{table.name} SEMI JOIN ({twice}) USING ({key}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {', '.join(table.column_names)}, line) > 1"
     )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} "
+        f"WHERE broken IS NULL AND line NOT IN (SELECT line FROM repeated_{table.name})"
+    )
+    return connection.execute(
+        f"SELECT '{table.name}' AS \"table\", line AS row, '{DUPLICATE}' AS rule, '{key}' AS \"column\", raw_row, key "
+        f"FROM repeated_{table.name} ORDER BY line"
+    ).fetchdf()
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> list[tuple]:
-    found = connection.execute(
-        f"SELECT broken, count(*) FROM checked_{table.name} WHERE broken IS NOT NULL GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    rows: list[tuple] = []
-    if found:
-        examples = _examples(connection, table, source)
-        for broken, n in found:
-            rule, column = broken.split(":")
-            rows.append((table.name, rule, column, "rejected", n, examples[broken]))
-    if table is not schema.PROMOTIONS:
-        rows += _duplicates(connection, table, source)
-    if table is schema.TRANSACTIONS:
-        rows += _wrong_signs(connection, source)
+def _broken_rules(table: schema.Table, rejected: pd.DataFrame, headers: dict[str, str]) -> list[tuple]:
+    expected = {(rule.name, rule.column): rule.expected for rule in row_rules(table, dict.fromkeys(headers, "false"))}
+    rows = []
+    for (rule, column), broken in rejected.groupby(["rule", "column"], sort=True):
+        if rule == DUPLICATE:
+            continue
+        action = "skipped" if rule == BLANK_ROW else "rejected"
+        rows.append((rule, column, expected[rule, column], action, len(broken), _examples(broken, headers[column])))
     return rows
 
 
-def _examples(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> dict[str, str]:
-    shown = ", ".join(f"CAST(r_{column.name} AS VARCHAR)" for column in table.columns)
-    rows = connection.execute(
-        f"SELECT broken, line, {shown} FROM ({_checked(table, source, numbered=True)}) "
-        f"WHERE broken IS NOT NULL "
-        f"QUALIFY row_number() OVER (PARTITION BY broken ORDER BY line) <= {N_EXAMPLES} ORDER BY line"
-    ).fetchall()
-    examples: dict[str, list[str]] = {}
-    for broken, line, *values in rows:
-        name = broken.split(":")[1]
-        index = table.column_names.index(name)
-        shown_value = "blank" if values[index] in (None, "") else repr(values[index])
-        examples.setdefault(broken, []).append(f"row {line}: {table.columns[index].raw} = {shown_value}")
-    return {broken: "; ".join(lines) for broken, lines in examples.items()}
+def _examples(broken: pd.DataFrame, header: str) -> str:
+    first = broken.head(N_EXAMPLES)
+    values = first["raw_row"].map(lambda raw: json.loads(raw)[header])
+    shown = values.map(lambda value: "blank" if value is None or not value.strip() else repr(value))
+    return "; ".join(f"row {row}: {header} = {value}" for row, value in zip(first["row"], shown, strict=True))
 
 
-def _lines(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source, condition: str) -> str:
-    """The first lines of the file whose sound rows meet `condition`, as 'rows 5, 9'."""
-    found = connection.execute(
-        f"SELECT line FROM ({_checked(table, source, numbered=True)}) WHERE broken IS NULL AND {condition} "
-        f"ORDER BY line LIMIT {2 * N_EXAMPLES}"
-    ).fetchall()
-    return "rows " + ", ".join(str(line) for (line,) in found) if len(found) > 1 else f"row {found[0][0]}"
-
-
-def _duplicates(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> list[tuple]:
-    """Rows beyond the first with the same key; the first in order of all columns is kept."""
-    key = ", ".join(table.key)
-    repeated = f"SELECT {key}, count(*) AS n FROM checked_{table.name} WHERE broken IS NULL GROUP BY {key} HAVING n > 1"
-    extra = connection.execute(f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM ({repeated})").fetchall()[0][0]
-    if not extra:
-        return []
-    first = connection.execute(f"{repeated} ORDER BY {key} LIMIT {N_EXAMPLES}").fetchall()
-    examples = []
-    for *values, n in first:
-        named = list(zip(table.key, values, strict=True))
-        shown = ", ".join(f"{table.column(name).raw} {value}" for name, value in named)
-        # The key's columns are numbers in every table.
-        lines = _lines(connection, table, source, " AND ".join(f"{name} = {value}" for name, value in named))
-        examples.append(f"{shown} stands {n} times ({lines})")
-    return [(table.name, "duplicate_key", key, "rejected", extra, "; ".join(examples))]
+def _duplicates(table: schema.Table, repeated: pd.DataFrame) -> list[tuple]:
+    # Where the key is the whole row, a repeated row says nothing that the first does not.
+    action = "merged" if set(table.key) == set(table.column_names) else "rejected"
+    first = repeated.head(N_EXAMPLES)
+    examples = "; ".join(f"row {row}: {key} again" for row, key in zip(first["row"], first["key"], strict=True))
+    return [(DUPLICATE, ", ".join(table.key), "each key once", action, len(repeated), examples)]
 
 
 def _wrong_signs(connection: duckdb.DuckDBPyConnection, source: Source) -> list[tuple]:
     """Discounts of the sign that the source does not use: noise, set to 0 and counted."""
-    rule, beyond, worst = (
-        ("positive_discount", "> 0", "max") if source.discounts_negative else ("negative_discount", "< 0", "min")
+    rule, beyond, worst, expected = (
+        ("positive_discount", "> 0", "max", "at most 0")
+        if source.discounts_negative
+        else ("negative_discount", "< 0", "min", "at least 0")
     )
     rows = []
     for name in DISCOUNTS:
         n, extreme = connection.execute(
-            f"SELECT count(*), {worst}({name}) FROM checked_transactions WHERE broken IS NULL AND {name} {beyond}"
+            f"SELECT count(*), {worst}({name}) FROM sound_transactions WHERE {name} {beyond}"
         ).fetchall()[0]
         if n:
-            rows.append(("transactions", rule, name, "repaired", n, f"largest {extreme:.3g}, set to 0"))
+            rows.append((rule, name, expected, "repaired", n, f"largest {extreme:.3g}, set to 0"))
     return rows
 
 
-def _unknown_products(connection: duckdb.DuckDBPyConnection, source: Source) -> list[tuple]:
-    """Sound lines whose product has no row: kept, as spend of category 'other'."""
-    unknown = "NOT EXISTS (SELECT 1 FROM checked_products p WHERE p.broken IS NULL AND p.product_id = t.product_id)"
-    n, example = connection.execute(
-        f"SELECT count(*), list_sort(list(DISTINCT t.product_id))[:{N_EXAMPLES}] FROM checked_transactions t "
-        f"WHERE t.broken IS NULL AND {unknown}"
-    ).fetchall()[0]
-    if not n:
-        return []
-    products = ", ".join(str(product) for product in example)
-    lines = _lines(connection, schema.TRANSACTIONS, source, f"product_id IN ({products})")
-    return [("transactions", "unknown_product", "product_id", "kept", n, f"PRODUCT_ID {products} ({lines})")]
+def _unknown_answers(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> list[tuple]:
+    """Answers such as 'Unknown', which are read as missing."""
+    rows = []
+    for column in table.columns:
+        if not column.unknown:
+            continue
+        condition = f"{column.name} IN ({', '.join(quoted(answer) for answer in column.unknown)})"
+        (n,) = connection.execute(f"SELECT count(*) FROM sound_{table.name} WHERE {condition}").fetchall()[0]
+        if n:
+            meant = " or ".join(repr(answer) for answer in column.unknown)
+            rows.append(("unknown_answer", column.name, "an answer", "repaired", n, f"{meant} is read as missing"))
+    return rows
 
 
-def _empty_tables(connection: duckdb.DuckDBPyConnection, rejects: pd.DataFrame, source: Source) -> list[Problem]:
-    """Tables of which no row can be kept: most often a delimiter or a decimal sign that is not ours."""
-    problems = []
-    for table in schema.TABLES:
-        kept = connection.execute(f"SELECT 1 FROM checked_{table.name} WHERE broken IS NULL LIMIT 1").fetchall()
-        if not kept:
-            # A strict table's rejects are problems already.
-            reasons = rejects.loc[rejects["table"] == table.name]
-            found = "; ".join(f"{row.n} rows break '{row.rule}', {row.example_rows}" for row in reasons.itertuples())
-            problems.append(
-                Problem(source.files[table.name], "at least one sound row", found or "no row", "Export the file again.")
-            )
-    return problems
+def _span(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> str:
+    """The days or weeks that a table's sound rows span, in words; empty for a table without time."""
+    for unit, first, last in (
+        ("days", "start_day", "end_day"),
+        ("days", "day", "day"),
+        ("weeks", "week_no", "week_no"),
+    ):
+        if {first, last} <= set(table.column_names):
+            low, high = connection.execute(f"SELECT min({first}), max({last}) FROM sound_{table.name}").fetchall()[0]
+            return f"{unit} {low} to {high}" if low is not None else ""
+    return ""
 
 
 def _strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
     strict = {table.name for table in schema.TABLES if table.strict}
     return [
         Problem(
-            f"{source.files[row.table]}, column {row.column}, {row.example_rows}",
-            _WHAT_A_RULE_EXPECTS[row.rule],
+            f"{source.inputs[row.table].file}, column {row.column}, {row.example_rows}",
+            row.expected,
             f"{row.n} row(s) that break the rule '{row.rule}'",
             "Mend these rows: leaving one out would change which households count as treated.",
         )
         for row in rejects.itertuples()
-        if row.table in strict
+        if row.table in strict and row.action == "rejected"
     ]
 
 
-def _dangling_campaigns(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Problem]:
-    """Campaigns that a table names and that have no dates."""
+def _too_many(rejects: pd.DataFrame, source: Source, settings: JourneySettings) -> list[Problem]:
+    """Tables of which more is left out, or has discounts of the wrong sign, than the settings allow."""
     problems = []
-    for table in schema.TABLES:
-        if not any(reference.table == "campaigns" for reference in table.references):
-            continue
-        found = connection.execute(
-            f"SELECT campaign, count(*) FROM checked_{table.name} t "
-            "WHERE broken IS NULL AND NOT EXISTS (SELECT 1 FROM checked_campaigns c WHERE c.campaign = t.campaign) "
-            "GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-        problems += [
-            Problem(
-                f"{source.files[table.name]}, column CAMPAIGN, {n} row(s), first "
-                f"{_lines(connection, table, source, f'campaign = {campaign}')}",
-                _WHAT_A_RULE_EXPECTS["no_dates"],
-                f"campaign {campaign}, which {source.files['campaigns']} does not list",
-                f"Add its START_DAY and END_DAY to {source.files['campaigns']}.",
+    limit = settings.max_reject_share
+    strict = {table.name for table in schema.TABLES if table.strict}
+    wrong_sign = rejects["rule"].isin(["positive_discount", "negative_discount"])
+    left_out = (rejects["action"] == "rejected") & ~rejects["table"].isin(strict)
+    for concerned, what, mend in (
+        (left_out, "rejected", "Mend the file"),
+        (wrong_sign, "with a discount of the wrong sign", "Change the sign of the discounts"),
+    ):
+        for name, rows in rejects.loc[concerned].groupby("table", sort=False):
+            share = rows["share"].sum()
+            if share <= limit:
+                continue
+            reasons = "; ".join(f"{row.n:,} '{row.rule}', {row.example_rows}" for row in rows.itertuples())
+            problems.append(
+                Problem(
+                    source.inputs[str(name)].file,
+                    f"at most {limit:.3g} of the rows {what} (journey.max_reject_share)",
+                    f"{share:.3g}: {reasons}",
+                    f"{mend}, or raise the setting if these rows may go.",
+                )
             )
-            for campaign, n in found
-        ]
     return problems
 
 
-def _contradicting_types(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Problem]:
-    """Campaigns of one type among the targets and of another among the dates."""
-    found = connection.execute(
-        "SELECT t.campaign, t.description, c.description, count(*) FROM checked_campaign_targets t "
-        "JOIN checked_campaigns c USING (campaign) "
-        "WHERE t.broken IS NULL AND c.broken IS NULL AND t.description <> c.description GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    targets, dates = source.files["campaign_targets"], source.files["campaigns"]
+def _empty_tables(reports: list[TableReport], rejects: pd.DataFrame) -> list[Problem]:
+    """Tables of which no row is kept, for another reason than that too many are rejected."""
+    named = set(rejects.loc[rejects["action"] == "rejected", "table"])
     return [
-        Problem(
-            f"{targets}, column DESCRIPTION, {n} row(s)",
-            f"the type of campaign {campaign} in {dates}, {dated}",
-            listed,
-            "Make the two files agree: the type decides in which study a household counts as treated.",
-        )
-        for campaign, listed, dated, n in found
+        Problem(report.file, "at least one sound row", f"{report.n_rows} blank rows", "Export the file again.")
+        for report in reports
+        if report.n_kept == 0 and report.name not in named
     ]

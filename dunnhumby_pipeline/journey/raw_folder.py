@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import Input, JourneyError, Problem, Source
+from dunnhumby_pipeline.journey.staging import enumeration
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -41,9 +42,7 @@ def raw_folder(folder: Path) -> Source:
             problems += error.problems
     if problems:
         raise JourneyError(problems)
-    return Source(
-        name=str(folder), description=f"raw files in {folder}", inputs=inputs, discounts_negative=True
-    )
+    return Source(name=str(folder), description=f"raw files in {folder}", inputs=inputs, discounts_negative=True)
 
 
 def holds_raw_files(folder: Path) -> bool:
@@ -142,7 +141,7 @@ def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
 
 def _quick_type(column: schema.Column) -> str:
     if column.values:
-        return f"ENUM({', '.join(quoted(value) for value in column.values)})"
+        return enumeration(column)
     # Read as an integer, 1.5 would become 2 without a word.
     return "VARCHAR" if column.type == "VARCHAR" else "DOUBLE"
 

@@ -82,8 +82,7 @@ def _selects(data: Path) -> dict[str, str]:
 
     # The sample renumbers the campaigns: 24, 25, 26, 27 there are 27, 28, 29, 30 in the raw form.
     campaign = (
-        f"CASE WHEN campaign_id >= {_CAMPAIGN_SHIFT_FROM} "
-        f"THEN campaign_id + {_CAMPAIGN_SHIFT} ELSE campaign_id END"
+        f"CASE WHEN campaign_id >= {_CAMPAIGN_SHIFT_FROM} THEN campaign_id + {_CAMPAIGN_SHIFT} ELSE campaign_id END"
     )
     # Timestamps are UTC, stored without a zone; DAY and TRANS_TIME are the shop's own clock.
     # Converted once an hour of the year, not once a line: zone arithmetic is slow.
