@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from dunnhumby_pipeline.engine.compile import unbound
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_cents, windows_table, within
+from dunnhumby_pipeline.features.baskets import baskets
+from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, within
 
 
 def purchases() -> ir.Table:
@@ -14,11 +14,7 @@ def purchases() -> ir.Table:
     Over the unbound tables `transactions` and `windows`. Households without a line in a window have
     no row: their amount and count are 0 by definition, for the caller to say.
     """
-    lines = unbound("transactions")
-    baskets = lines.group_by("household_key", "basket_id").agg(
-        day=lines.day.min(), sales=in_cents(lines.sales_value).sum()
-    )
-    in_window = within(baskets, windows_table())
+    in_window = within(baskets(), windows_table())
     return (
         in_window.group_by(WINDOW_KEY)
         .agg(purchase_amount=in_window.sales.sum() / 100, purchase_count=in_window.count())

@@ -38,6 +38,21 @@ def within(rows: ir.Table, windows: ir.Table) -> ir.Table:
     return rows.join(windows, [rows.day >= windows.first_day, rows.day < windows.index_day])
 
 
+def in_any_window(rows: ir.Table, windows: ir.Table) -> ir.Table:
+    """`rows` (with a column `day`) from the first day of the first window to the last day of the last."""
+    span = windows.agg(span_start=windows.first_day.min(), span_end=windows.index_day.max())
+    inside = rows.join(span, [rows.day >= span.span_start, rows.day < span.span_end])
+    return inside.select(*rows.columns)
+
+
+def tenure_start(rows: ir.Table) -> ir.IntegerValue:
+    """First day on which a household could be observed: its first purchase in the data, or the window's first day.
+
+    `rows` has the columns first_seen and first_day.
+    """
+    return ibis.greatest(rows.first_seen, rows.first_day)
+
+
 def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
     """WEEK_NO of a day, the column form of `journey.schema.week_of_day`."""
     return ((day.cast("float64") + 8) / 7).floor().cast("int32")
@@ -45,7 +60,7 @@ def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
 
 def in_cents(money: ir.FloatingValue) -> ir.FloatingValue:
     """Whole cents, as float64: sums of them are exact below $90 trillion, in any order, on any engine."""
-    return (money * 100).round(0).cast("float64")
+    return (money * 100).round().cast("float64")
 
 
 def ratio(numerator: ir.NumericValue, denominator: ir.NumericValue) -> ir.FloatingValue:
