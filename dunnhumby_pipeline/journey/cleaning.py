@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.inspection import DISCOUNTS, Inspection, inspect
+from dunnhumby_pipeline.journey.inspection import Inspection, inspect
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import JourneyError, Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings
@@ -51,15 +51,15 @@ def clean(
 
 def _canonical(table: schema.Table) -> str:
     """SELECT of the clean rows of a table in its canonical order."""
-    columns = ", ".join(_cleaned(column, table) for column in table.columns)
+    columns = ", ".join(_cleaned(column) for column in table.columns)
     # Promotions are sorted already.
     order = "" if table is schema.PROMOTIONS else f" ORDER BY {', '.join(table.order)}"
     return f"SELECT {columns} FROM sound_{table.name}{order}"
 
 
-def _cleaned(column: schema.Column, table: schema.Table) -> str:
+def _cleaned(column: schema.Column) -> str:
     name = column.name
-    if table is schema.TRANSACTIONS and name in DISCOUNTS:
+    if column.discount:
         return f"discount({name}) AS {name}"
     if column.unknown:
         unknown = ", ".join(quoted(answer) for answer in column.unknown)

@@ -24,7 +24,6 @@ from dunnhumby_pipeline.settings import JourneySettings
 REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
 REJECTED_ROW_COLUMNS = ("table", "row", "rule", "column", "raw_row")
 N_EXAMPLES = 3
-DISCOUNTS = ("retail_disc", "coupon_disc", "coupon_match_disc")
 DUPLICATE = "duplicate_key"
 
 
@@ -85,7 +84,7 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             rejected = pd.concat([rejected, repeated], ignore_index=True) if len(repeated) else rejected
             own = _duplicates(table, repeated) if len(repeated) else []
         own = [*_broken_rules(table, rejected, given.headers), *own]
-        own += _wrong_signs(connection, source) if table is schema.TRANSACTIONS else []
+        own += _wrong_signs(connection, table, source)
         own += _unknown_answers(connection, table)
         (n_kept,) = connection.execute(f"SELECT count(*) FROM sound_{table.name}").fetchall()[0]
         n_real = n_rows - sum(row[4] for row in own if row[0] == BLANK_ROW)
@@ -179,7 +178,7 @@ def _duplicates(table: schema.Table, repeated: pd.DataFrame) -> list[tuple]:
     return [(DUPLICATE, ", ".join(table.key), "each key once", action, len(repeated), examples)]
 
 
-def _wrong_signs(connection: duckdb.DuckDBPyConnection, source: Source) -> list[tuple]:
+def _wrong_signs(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> list[tuple]:
     """Discounts of the sign that the source does not use: noise, set to 0 and counted."""
     rule, beyond, worst, expected = (
         ("positive_discount", "> 0", "max", "at most 0")
@@ -187,9 +186,9 @@ def _wrong_signs(connection: duckdb.DuckDBPyConnection, source: Source) -> list[
         else ("negative_discount", "< 0", "min", "at least 0")
     )
     rows = []
-    for name in DISCOUNTS:
+    for name in table.discounts:
         n, extreme = connection.execute(
-            f"SELECT count(*), {worst}({name}) FROM sound_transactions WHERE {name} {beyond}"
+            f"SELECT count(*), {worst}({name}) FROM sound_{table.name} WHERE {name} {beyond}"
         ).fetchall()[0]
         if n:
             rows.append((rule, name, expected, "repaired", n, f"largest {extreme:.3g}, set to 0"))

@@ -19,6 +19,7 @@ class Column:
     """One column: its canonical name, its header in the raw files, and what its values may be.
 
     `aliases` are headers of other releases. `unknown` are answers that mean no answer: read as missing.
+    `discount`: a sum taken off the price, whose sign in the raw files is the source's to say.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     values: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    discount: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class Table:
         raise KeyError(f"{self.name} has no column {name}")
 
     @property
+    def discounts(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.discount)
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
@@ -125,15 +131,20 @@ TRANSACTIONS = Table(
         ),
         Column("sales_value", "SALES_VALUE", "DOUBLE", "what the retailer receives", "$", minimum=0),
         STORE,
-        Column("retail_disc", "RETAIL_DISC", "DOUBLE", "loyalty-card discount; 0 or more once cleaned", "$"),
+        Column(
+            "retail_disc", "RETAIL_DISC", "DOUBLE", "loyalty-card discount; 0 or more once cleaned", "$", discount=True
+        ),
         Column("trans_time", "TRANS_TIME", "INTEGER", "local time as HHMM", "HHMM", minimum=0, maximum=2359),
-        Column("coupon_disc", "COUPON_DISC", "DOUBLE", "manufacturer's coupon; 0 or more once cleaned", "$"),
+        Column(
+            "coupon_disc", "COUPON_DISC", "DOUBLE", "manufacturer's coupon; 0 or more once cleaned", "$", discount=True
+        ),
         Column(
             "coupon_match_disc",
             "COUPON_MATCH_DISC",
             "DOUBLE",
             "the retailer's match of a manufacturer's coupon; 0 or more once cleaned",
             "$",
+            discount=True,
         ),
     ),
     key=("household_key", "basket_id", "product_id"),

@@ -16,8 +16,8 @@ from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import Input, Problem
 
 BLANK_ROW = "blank_row"
-_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-_INTEGERS += tuple(f"U{name}" for name in _INTEGERS)
+_SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_INTEGERS = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 

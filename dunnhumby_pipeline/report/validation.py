@@ -1,0 +1,49 @@
+"""The verdict on raw files as a terminal shows it."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dunnhumby_pipeline.journey.validation import Validation
+
+
+def render_validation(found: Validation) -> Group:
+    """Files with their rows and days, what was found, and the verdict with every problem."""
+    parts: list[RenderableType] = []
+    if found.tables:
+        parts.append(_files(found))
+    if len(found.findings):
+        parts.append(_findings(found))
+    parts.append(_verdict(found))
+    return Group(*parts)
+
+
+def _files(found: Validation) -> Table:
+    table = Table("table", "file", "rows", "kept", "span", "rules", "broken", title=Text(found.folder))
+    for name in ("rows", "kept", "rules", "broken"):
+        next(column for column in table.columns if column.header == name).justify = "right"
+    for report in found.tables:
+        broken = (found.findings["table"] == report.name).sum()
+        shown = (f"{report.n_rows:,}", f"{report.n_kept:,}", report.span, str(found.n_rules[report.name]), str(broken))
+        table.add_row(report.name, Text(report.file), *shown)
+    return table
+
+
+def _findings(found: Validation) -> Table:
+    table = Table("table", "rule", "column", "expected", "action", "rows", "share", "examples", title="What was found")
+    for row in found.findings.itertuples():
+        # What a file holds is data: as markup, a square bracket in it would be lost.
+        cells = (row.table, row.rule, row.column, row.expected, row.action)
+        table.add_row(*map(Text, cells), f"{row.n:,}", f"{row.share:.2%}", Text(row.example_rows))
+    return table
+
+
+def _verdict(found: Validation) -> Text:
+    if found.usable:
+        n_left_out = len(found.rejected_rows)
+        rest = f"{n_left_out:,} rows are left out." if n_left_out else "No row is left out."
+        return Text.assemble(("can be used", "green"), f"  {rest}")
+    lines = "\n".join(f"  - {problem}" for problem in found.problems)
+    return Text.assemble(("cannot be used", "red"), f"  {found.folder}, {len(found.problems)} problem(s):\n{lines}")
