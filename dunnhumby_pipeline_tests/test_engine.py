@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import duckdb
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
 import pytest
 
-from dunnhumby_pipeline.engine.compile import to_sql, unbound
+from dunnhumby_pipeline.engine.compile import to_sql, unbound, unbound_tables
 from dunnhumby_pipeline.engine.duck import connect, run
-from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
 from dunnhumby_pipeline.features.customer import customer_features
-from dunnhumby_pipeline.features.exposure import promotion_exposure
-from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings
+from dunnhumby_pipeline_tests.expressions import feature_expressions
 from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, sample_tables, write_tables
 
 TWO_THREADS = EngineSettings(threads=2)
-EXPRESSIONS: dict[Callable[[], ir.Table], set[str]] = {
-    customer_features: {"transactions", "products", "windows"},
-    promotion_exposure: {"transactions", "promotions", "windows"},
-    purchases: {"transactions", "windows"},
-    campaigns_received: {"campaign_targets", "campaigns", "windows"},
-    coupons_redeemed: {"coupon_redemptions", "windows"},
-}
-each_expression = pytest.mark.parametrize("expression", EXPRESSIONS, ids=lambda expression: expression.__name__)
+each_expression = pytest.mark.parametrize("name", feature_expressions())
 
 
 @cache
-def text_of(expression: Callable[[], ir.Table]) -> str:
-    return to_sql(expression())
+def text_of(name: str) -> str:
+    return to_sql(feature_expressions()[name])
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +44,25 @@ def sample() -> dict[str, Path]:
 
 
 @each_expression
-def test_the_text_is_one_query_over_the_tables_it_names(expression: Callable[[], ir.Table]) -> None:
-    text = text_of(expression)
+def test_the_text_is_one_query_over_the_tables_it_names(name: str) -> None:
+    text = text_of(name)
     assert type(text) is str
     (statement,) = duckdb.extract_statements(text)
     assert statement.type == duckdb.StatementType.SELECT
     with duckdb.connect() as connection:
-        assert connection.get_table_names(text) == EXPRESSIONS[expression]
+        assert connection.get_table_names(text) == set(unbound_tables(feature_expressions()[name]))
 
 
 @each_expression
-def test_the_text_mentions_no_python_object(expression: Callable[[], ir.Table]) -> None:
+def test_the_text_mentions_no_python_object(name: str) -> None:
     traces = r"object at|0x[0-9a-f]+|<class|<function|lambda|deferred|unboundtable|ibis|numpy|pandas"
-    assert re.findall(traces, text_of(expression), flags=re.IGNORECASE) == []
+    assert re.findall(traces, text_of(name), flags=re.IGNORECASE) == []
 
 
 @each_expression
-def test_the_text_is_the_same_each_time(expression: Callable[[], ir.Table]) -> None:
-    assert to_sql(expression()) == text_of(expression)
+def test_the_text_is_the_same_each_time(name: str) -> None:
+    built_anew = feature_expressions.__wrapped__()[name]
+    assert to_sql(built_anew) == text_of(name)
 
 
 @pytest.mark.parametrize("table", schema.TABLES, ids=lambda table: table.name)
@@ -111,11 +101,11 @@ def test_a_files_name_may_hold_quotes_and_spaces(tmp_path: Path) -> None:
 
 
 @each_expression
-def test_a_missing_table_is_named(expression: Callable[[], ir.Table], tiny: dict[str, Path]) -> None:
-    asked, given = expression(), {**tiny, "windows": one_window(1, LAST_DAY)}
-    missing = sorted(EXPRESSIONS[expression])[0]
+def test_a_missing_table_is_named(name: str, tiny: dict[str, Path]) -> None:
+    asked, given = feature_expressions()[name], {**tiny, "windows": one_window(1, LAST_DAY)}
+    missing = sorted(unbound_tables(asked))[0]
     with pytest.raises(duckdb.CatalogException, match=f"Table with name {missing} does not exist"):
-        run(asked, {name: table for name, table in given.items() if name != missing}, ONE_THREAD)
+        run(asked, {other: table for other, table in given.items() if other != missing}, ONE_THREAD)
 
 
 def test_runs_do_not_see_each_others_tables(tiny: dict[str, Path]) -> None:
@@ -176,16 +166,14 @@ def test_a_closed_connection_stays_closed() -> None:
 
 @each_expression
 @pytest.mark.parametrize("journey", ["tiny", "sample"])
-def test_one_and_two_threads_give_the_same_frame(
-    expression: Callable[[], ir.Table], journey: str, request: pytest.FixtureRequest
-) -> None:
+def test_one_and_two_threads_give_the_same_frame(name: str, journey: str, request: pytest.FixtureRequest) -> None:
     tables = request.getfixturevalue(journey)
     last = LAST_DAY if journey == "tiny" else 649
     windows = pd.DataFrame(
         {"window": [3, 1, 2], "first_day": [1, last - 90, last - 40], "index_day": [last, last, last - 7]}
     )
     given = {**tables, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
-    one, two = (run(expression(), given, settings) for settings in (ONE_THREAD, TWO_THREADS))
+    one, two = (run(feature_expressions()[name], given, settings) for settings in (ONE_THREAD, TWO_THREADS))
     assert len(one) > (0 if journey == "tiny" else 50)
     assert not one.duplicated(["window", "household_key"]).any()
     assert one[["window", "household_key"]].equals(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
-from dunnhumby_pipeline.engine import duck
+from dunnhumby_pipeline.engine.frames import Relation
+from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.campaign_history import (
     HISTORY_COLUMNS,
     campaigns_received,
@@ -172,8 +173,8 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     """
 
     def over(expression: ir.Table, *names: str) -> pd.DataFrame:
-        relations: dict[str, duck.Relation] = {name: tables[name] for name in names}
-        return duck.run(expression, {**relations, "windows": windows}, engine)
+        relations: dict[str, Relation] = {name: tables[name] for name in names}
+        return run(expression, {**relations, "windows": windows}, engine)
 
     key = ["window", "household_key"]
     frame = over(customer_features(), "transactions", "products")
@@ -212,7 +213,7 @@ def _enter(covariates: pd.DataFrame, waves: pd.DataFrame, first: pd.DataFrame) -
 def _with_outcomes(trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
     """Add purchase_amount ($), purchase_count (baskets) and redeemed (0/1: any coupon of this wave)."""
     windows = _windows(waves, "index_day", "outcome_end", shift=1)
-    bought = duck.run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
+    bought = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
     trials = trials.fillna({"purchase_amount": 0.0, "purchase_count": 0.0})

@@ -1,0 +1,3 @@
+from dunnhumby_pipeline_tests.golden import regenerate
+
+regenerate()
