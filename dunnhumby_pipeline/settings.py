@@ -88,6 +88,58 @@ class SegmentationSettings(Section):
     max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
 
 
+class ProfileSettings(Section):
+    """What segments are described by."""
+
+    tier_shares: tuple[float, float] = Field(
+        (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
+    )
+    high_value: float = Field(1.5, gt=1, description="mean spend of a high value segment, as a multiple of all households'")
+    low_value: float = Field(0.6, gt=0, lt=1, description="mean spend of a low value segment lies below this multiple")
+    active_share: float = Field(
+        0.75, gt=0, le=1, description="share of a segment that bought within four weeks, from which on it is active"
+    )
+    lapsed_share: float = Field(
+        0.5, ge=0, lt=1, description="share of a segment that bought within twelve weeks, below which it is lapsed"
+    )
+    new_share: float = Field(
+        0.5, gt=0, le=1, description="mean tenure below this share of the longest makes a segment new"
+    )
+    min_department_share: float = Field(
+        0.005, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
+    )
+
+    @field_validator("tier_shares")
+    @classmethod
+    def _tiers_leave_a_rest(cls, shares: tuple[float, float]) -> tuple[float, float]:
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError(f"profile.tier_shares must be above 0 and leave a low tier (sum below 1), found {list(shares)}")
+        return shares
+
+
+class LifetimeValueSettings(Section):
+    """Customer lifetime value."""
+
+    forecast: Literal["stacked", "model"] = Field(
+        "stacked",
+        description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
+    )
+    min_households: int = Field(100, ge=10, description="fewest households from which the models are estimated")
+    n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
+
+
+class MigrationSettings(Section):
+    """Segments over rolling look-backs."""
+
+    step_days: int = Field(28, ge=7, description="days between the ends of two periods")
+    look_back_days: int = Field(168, ge=28, description="days that each period sees")
+    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
+    warning_fall: float = Field(
+        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
+    )
+    n_bins: int = Field(10, ge=2, le=100, description="bins behind the population stability index of a feature")
+
+
 class TrialSettings(Section):
     """The sequential target trial."""
 
@@ -225,6 +277,9 @@ class Settings(BaseSettings):
     )
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
+    profile: ProfileSettings = ProfileSettings()
+    lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
+    migration: MigrationSettings = MigrationSettings()
     trial: TrialSettings = TrialSettings()
     nuisance: NuisanceSettings = NuisanceSettings()
     overlap: OverlapSettings = OverlapSettings()
