@@ -124,7 +124,7 @@ class LifetimeValueSettings(Section):
         "stacked",
         description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
     )
-    min_households: int = Field(100, ge=10, description="fewest households from which the models are estimated")
+    min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
 
 

@@ -25,8 +25,8 @@ _BOUND = 20.0
 _NEAR_ONE = 1e-6
 
 
-class LifetimeValueError(Exception):
-    """A model cannot be fitted. The message says which, and why."""
+class LifetimeValueError(ValueError):
+    """A model cannot be fitted, or what it is fitted to is no history of trips. The message says which, and why."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,15 @@ class GammaGamma:
 def fit_bg_nbd(repeats: Vector, last: Vector, age: Vector) -> BgNbd:
     """Fit on each household's repeat trips, time of the last one, and time since its first trip (any one unit).
 
-    Raises LifetimeValueError when no household came twice or the fit does not converge.
+    Raises LifetimeValueError when a history cannot be, no household came twice, or the fit does not converge.
     """
+    possible = (repeats >= 0) & (last >= 0) & (last <= age) & ((repeats > 0) == (last > 0))
+    if not possible.all():
+        row = int(np.argmin(possible))
+        raise LifetimeValueError(
+            f"BG/NBD: {int((~possible).sum())} histories cannot be; expected 0 <= last <= age, and last above 0 where "
+            f"there are repeats; the first has repeats {repeats[row]:g}, last {last[row]:g}, age {age[row]:g}"
+        )
     if not (repeats > 0).any():
         raise LifetimeValueError("BG/NBD: no household came twice, so that nothing says how often one comes")
 
