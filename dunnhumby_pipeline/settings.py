@@ -106,7 +106,7 @@ class ProfileSettings(Section):
         0.5, gt=0, le=1, description="mean tenure below this share of the longest makes a segment new"
     )
     min_department_share: float = Field(
-        0.005, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
+        0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
     )
 
     @field_validator("tier_shares")

@@ -1,0 +1,114 @@
+"""What a household comes for: its leading need, from the factors that say what is bought rather than how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dunnhumby_pipeline.features.catalogue import FEATURES, NEED_GROUPS
+
+NEEDS: dict[str, str] = {
+    "discount_rate": "deals",
+    "discount_usage_pct": "deals",
+    "private_label_ratio": "private label",
+    "n_departments": "variety",
+    "n_products": "variety",
+    "avg_items_per_basket": "stock-up",
+    "avg_products_per_basket": "stock-up",
+    "share_grocery": "grocery",
+    "share_fresh": "fresh",
+    "share_bakery": "bakery",
+    "share_health_beauty": "health and beauty",
+    "share_alcohol": "alcohol",
+    "share_other": "other",
+}
+NO_NEED = "none"
+NEED_FEATURES = frozenset(feature.name for feature in FEATURES if feature.group in NEED_GROUPS)
+
+
+def plain_need(need: str) -> str:
+    """`need` without the factor that tells it from another of the same name."""
+    return need.split(" (")[0]
+
+
+class NeedError(ValueError):
+    """No need can be told. The message says what the factors lack."""
+
+
+def factor_needs(factor_loadings: pd.DataFrame) -> pd.DataFrame:
+    """Which factors are needs: a row a factor, in the order of the factors.
+
+    `factor_loadings`: factor, feature, loading. A factor is a need when the feature it loads most is one of what is
+    bought (groups `NEED_GROUPS`), not of when, how often and for how much; of equal loadings the first by name counts.
+    Columns: factor, leading_feature, is_need, need_share (of the squared loadings, those of need features), need (name;
+    null for others). Factors that share a name are told apart by their own: 'fresh (factor_4)'.
+    Raises NeedError when no factor is a need.
+    """
+    ordered = factor_loadings.sort_values(["factor", "loading", "feature"], ascending=[True, False, True], kind="stable")
+    leading = ordered.drop_duplicates("factor").set_index("factor")["feature"]
+    squared = factor_loadings.assign(
+        square=factor_loadings["loading"] ** 2, need=factor_loadings["feature"].isin(NEED_FEATURES)
+    )
+    totals = squared.groupby("factor")["square"].sum()
+    of_needs = squared[squared["need"]].groupby("factor")["square"].sum().reindex(totals.index, fill_value=0.0)
+    table = pd.DataFrame({"leading_feature": leading, "need_share": of_needs / totals.where(totals > 0)})
+    table["is_need"] = table["leading_feature"].isin(NEED_FEATURES)
+    if not table["is_need"].any():
+        raise NeedError(
+            "no factor loads a need feature most, so no household has a leading need; the factors load "
+            f"{', '.join(leading)}; factor more features of the groups {', '.join(NEED_GROUPS)}, or more factors"
+        )
+    names = table["leading_feature"].map(NEEDS).where(table["is_need"])
+    shared = names.duplicated(keep=False) & names.notna()
+    table["need"] = names.where(~shared, names + " (" + table.index.to_series() + ")")
+    place = table.index.str.extract(r"(\d+)$", expand=False).astype(float)
+    table = table.iloc[np.argsort(place, kind="stable")]
+    return table.reset_index()[["factor", "leading_feature", "is_need", "need_share", "need"]]
+
+
+def leading_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
+    """Leading need of each household: the need factor on which it scores most.
+
+    `nmf_factors`: household_key and a column a factor, on a common scale; `needs` as of `factor_needs`.
+    Columns: household_key, need, need_score, need_margin (need_score - the next need's). A household that scores 0 on
+    every need has the need 'none'. Raises NeedError when a factor is no column, or a score is missing.
+    """
+    chosen = needs[needs["is_need"]]
+    missing = [factor for factor in chosen["factor"] if factor not in nmf_factors.columns]
+    if missing:
+        raise NeedError(f"nmf_factors lack {', '.join(missing)}; found {', '.join(nmf_factors.columns)}")
+    scores = nmf_factors[list(chosen["factor"])].to_numpy(dtype=float)
+    if np.isnan(scores).any():
+        raise NeedError(f"nmf_factors: {int(np.isnan(scores).any(axis=1).sum())} households lack a score")
+    best = scores.argmax(axis=1)
+    top = scores.max(axis=1)
+    ordered = np.sort(scores, axis=1)
+    second = ordered[:, -2] if scores.shape[1] > 1 else np.zeros(len(scores))
+    names = chosen["need"].to_numpy(dtype=object)[best]
+    return pd.DataFrame(
+        {
+            "household_key": nmf_factors["household_key"].to_numpy(),
+            "need": np.where(top > 0, names, NO_NEED),
+            "need_score": top,
+            "need_margin": top - second,
+        }
+    ).astype({"need": "str"})
+
+
+def segment_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame, segments: pd.DataFrame) -> Mapping[str, str]:
+    """Leading need of each segment: the need factor whose mean score lies furthest above that of all households.
+
+    Distances are in standard deviations of the factor over all households. (The factor of the largest score would be
+    the one most common among all.)
+    """
+    chosen = needs[needs["is_need"]]
+    joined = nmf_factors.merge(segments[["household_key", "segment"]], on="household_key")
+    scores = joined[list(chosen["factor"])]
+    spread = scores.std()
+    standing = (scores.groupby(joined["segment"].astype(str)).mean() - scores.mean()) / spread.where(spread > 0)
+    names = dict(zip(chosen["factor"], chosen["need"], strict=True))
+    known = standing.dropna(how="all")
+    found = {str(segment): names[factor] for segment, factor in known.idxmax(axis=1).items()}
+    return {str(segment): found.get(str(segment), NO_NEED) for segment in standing.index}
