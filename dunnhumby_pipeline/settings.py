@@ -94,7 +94,9 @@ class ProfileSettings(Section):
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
     )
-    high_value: float = Field(1.5, gt=1, description="mean spend of a high value segment, as a multiple of all households'")
+    high_value: float = Field(
+        1.5, gt=1, description="mean spend of a high value segment, as a multiple of all households'"
+    )
     low_value: float = Field(0.6, gt=0, lt=1, description="mean spend of a low value segment lies below this multiple")
     active_share: float = Field(
         0.75, gt=0, le=1, description="share of a segment that bought within four weeks, from which on it is active"
@@ -113,7 +115,9 @@ class ProfileSettings(Section):
     @classmethod
     def _tiers_leave_a_rest(cls, shares: tuple[float, float]) -> tuple[float, float]:
         if min(shares) <= 0 or sum(shares) >= 1:
-            raise ValueError(f"profile.tier_shares must be above 0 and leave a low tier (sum below 1), found {list(shares)}")
+            raise ValueError(
+                f"profile.tier_shares must be above 0 and leave a low tier (sum below 1), found {list(shares)}"
+            )
         return shares
 
 

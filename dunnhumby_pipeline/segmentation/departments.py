@@ -33,11 +33,7 @@ def department_sales() -> ir.Table:
     departments = products.select("product_id", department=products.department.fill_null(NO_DEPARTMENT))
     named = by_product.left_join(departments, "product_id")
     named = named.mutate(department=named.department.fill_null(NO_DEPARTMENT))
-    return (
-        named.group_by("segment", "department")
-        .agg(sales=named.sales.sum() / 100)
-        .order_by("segment", "department")
-    )
+    return named.group_by("segment", "department").agg(sales=named.sales.sum() / 100).order_by("segment", "department")
 
 
 def segment_department_sales(

@@ -82,7 +82,10 @@ def lifetime_windows(first_day: int, last_day: int) -> pd.DataFrame:
 
 
 def lifetime_study(
-    trips: pd.DataFrame, windows: pd.DataFrame, settings: LifetimeValueSettings, tier_shares: tuple[float, float],
+    trips: pd.DataFrame,
+    windows: pd.DataFrame,
+    settings: LifetimeValueSettings,
+    tier_shares: tuple[float, float],
     confidence: float,
 ) -> LifetimeTables:
     """Lifetime value from `trips`, the `trip_history` of `windows`, which `lifetime_windows` made.
@@ -150,7 +153,10 @@ def _learned(history: History, models: SpendModels, outcome: pd.DataFrame, weeks
 
 
 def _households(
-    history: History, models: SpendModels, weights: StackWeights, settings: LifetimeValueSettings,
+    history: History,
+    models: SpendModels,
+    weights: StackWeights,
+    settings: LifetimeValueSettings,
     tier_shares: tuple[float, float],
 ) -> pd.DataFrame:
     known, last_day = history.whole, history.last_day
@@ -204,7 +210,12 @@ def _parameters(stretch: str, models: SpendModels, weights: StackWeights, histor
 
 
 def _validated(
-    history: History, models: SpendModels, weights: StackWeights, outcome: pd.DataFrame, weeks: float, n_bins: int,
+    history: History,
+    models: SpendModels,
+    weights: StackWeights,
+    outcome: pd.DataFrame,
+    weeks: float,
+    n_bins: int,
     confidence: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Errors and calibration on the `weeks` after `history`, of which `outcome` are the trips."""
@@ -213,7 +224,10 @@ def _validated(
     longer = weeks * DAYS_PER_WEEK / (history.last_day + 1 - history.first_day)
     trips = outcome.set_index("household_key")["trips"].reindex(known["household_key"], fill_value=0)
     spend = {"naive": known["sales"].to_numpy() * longer, "model": parts["model"], "stacked": weights.forecast(parts)}
-    visits = {"naive": known["trips"].to_numpy() * longer, "model": models.expected_trips(known, history.last_day, weeks)}
+    visits = {
+        "naive": known["trips"].to_numpy() * longer,
+        "model": models.expected_trips(known, history.last_day, weeks),
+    }
     cases = (("spend", spend, spend_of(outcome, known)), ("trips", visits, trips.to_numpy(dtype=float)))
     errors, bins = [], []
     for target, forecasts, actual in cases:

@@ -46,7 +46,9 @@ def factor_needs(factor_loadings: pd.DataFrame) -> pd.DataFrame:
     null for others). Factors that share a name are told apart by their own: 'fresh (factor_4)'.
     Raises NeedError when no factor is a need.
     """
-    ordered = factor_loadings.sort_values(["factor", "loading", "feature"], ascending=[True, False, True], kind="stable")
+    ordered = factor_loadings.sort_values(
+        ["factor", "loading", "feature"], ascending=[True, False, True], kind="stable"
+    )
     leading = ordered.drop_duplicates("factor").set_index("factor")["feature"]
     squared = factor_loadings.assign(
         square=factor_loadings["loading"] ** 2, need=factor_loadings["feature"].isin(NEED_FEATURES)
@@ -101,7 +103,7 @@ def segment_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame, segments: pd.D
     """Leading need of each segment: the need factor whose mean score lies furthest above that of all households.
 
     Distances are in standard deviations of the factor over all households. (The factor of the largest score would be
-    the one most common among all.)
+    the one most common among all.) A segment that lies above the mean on no need factor has the need 'none'.
     """
     chosen = needs[needs["is_need"]]
     joined = nmf_factors.merge(segments[["household_key", "segment"]], on="household_key")
@@ -109,6 +111,6 @@ def segment_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame, segments: pd.D
     spread = scores.std()
     standing = (scores.groupby(joined["segment"].astype(str)).mean() - scores.mean()) / spread.where(spread > 0)
     names = dict(zip(chosen["factor"], chosen["need"], strict=True))
-    known = standing.dropna(how="all")
-    found = {str(segment): names[factor] for segment, factor in known.idxmax(axis=1).items()}
+    above = standing[standing.max(axis=1) > 0]
+    found = {str(segment): names[factor] for segment, factor in above.idxmax(axis=1).items()}
     return {str(segment): found.get(str(segment), NO_NEED) for segment in standing.index}

@@ -64,9 +64,7 @@ class Bounds(_Part):
     def hold(self, value: float) -> bool:
         """Whether `value` lies within; a missing one does not."""
         return (
-            value == value
-            and (self.above is None or value > self.above)
-            and (self.below is None or value < self.below)
+            value == value and (self.above is None or value > self.above) and (self.below is None or value < self.below)
         )
 
 
@@ -151,7 +149,9 @@ def load_playbook(file: Path | None = None) -> Playbook:
         text = (file or files(__package__).joinpath("playbook.toml")).read_text(encoding="utf-8")
         return Playbook.model_validate(tomllib.loads(text))
     except OSError as error:
-        raise PlaybookError(f"{where}: cannot be read ({error}); write it, or do without to use the packaged one") from error
+        raise PlaybookError(
+            f"{where}: cannot be read ({error}); write it, or do without to use the packaged one"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlaybookError(f"{where} is not TOML: {error}") from error
     except ValidationError as error:

@@ -59,7 +59,10 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, settings: P
     relative = table["spend_mean"] / joined[SPEND].mean()
     empty = table["n_households"] == 0
     table["value_tier"] = _chosen(
-        [empty, relative >= settings.high_value, relative < settings.low_value], [None, "high", "low"], "mid", table.index
+        [empty, relative >= settings.high_value, relative < settings.low_value],
+        [None, "high", "low"],
+        "mid",
+        table.index,
     )
     table["lifecycle"] = _chosen(
         [
@@ -197,7 +200,9 @@ def demographic_tests(
 
 
 def _chosen(conditions: list[pd.Series], values: list[str | None], otherwise: str, index: pd.Index) -> pd.Series:
-    chosen = np.select(conditions, [np.array(value, dtype=object) for value in values], np.array(otherwise, dtype=object))
+    chosen = np.select(
+        conditions, [np.array(value, dtype=object) for value in values], np.array(otherwise, dtype=object)
+    )
     return pd.Series(chosen, index=index, dtype="str")
 
 
@@ -226,9 +231,7 @@ def _check_segments(segments: pd.DataFrame) -> None:
         raise ProfileError("segments: expected each household once, in a segment; some are there twice or without one")
 
 
-def _demographics_of(
-    demographics: pd.DataFrame, segments: pd.DataFrame, attributes: Sequence[str]
-) -> pd.DataFrame:
+def _demographics_of(demographics: pd.DataFrame, segments: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
     missing = [name for name in ("household_key", *attributes) if name not in demographics.columns]
     if missing:
         raise ProfileError(f"demographics lack {', '.join(missing)}; found {', '.join(demographics.columns)}")
