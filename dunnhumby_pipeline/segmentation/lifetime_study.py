@@ -26,7 +26,7 @@ from dunnhumby_pipeline.segmentation.lifetime_forecast import (
     recency_in_weeks,
     spend_of,
 )
-from dunnhumby_pipeline.segmentation.lifetime_value import LifetimeValueError, Vector, in_range
+from dunnhumby_pipeline.segmentation.lifetime_value import BgNbd, GammaGamma, LifetimeValueError, Vector, in_range
 from dunnhumby_pipeline.segmentation.value_tiers import rfm_scores, value_tiers
 from dunnhumby_pipeline.settings import LifetimeValueSettings
 
@@ -184,13 +184,16 @@ def _households(
 
 def _parameters(stretch: str, models: SpendModels, weights: StackWeights, history: pd.DataFrame) -> pd.DataFrame:
     bg_nbd, gamma_gamma = models.bg_nbd, models.gamma_gamma
-    fitted = {"bg_nbd": (bg_nbd, ("r", "alpha", "a", "b")), "gamma_gamma": (gamma_gamma, ("p", "q", "gamma"))}
+    fits: tuple[tuple[str, BgNbd | GammaGamma, tuple[str, ...]], ...] = (
+        ("bg_nbd", bg_nbd, ("r", "alpha", "a", "b")),
+        ("gamma_gamma", gamma_gamma, ("p", "q", "gamma")),
+    )
     rows: list[tuple[str, str, float, bool | None, str]] = []
-    for model, (fit, names) in fitted.items():
+    for model, fit, names in fits:
         for name in names:
             value = getattr(fit, name)
-            free = value - 1 if name == "q" else value
-            rows.append((model, name, value, in_range({name: free}), _PARAMETERS[name]))
+            # q is searched from 1 upwards.
+            rows.append((model, name, value, in_range({name: value - (name == "q")}), _PARAMETERS[name]))
         rows.append((model, "log_likelihood", fit.log_likelihood, None, "of the fit"))
     spent = history[history["sales"] > 0]
     together = float(stats.spearmanr(spent["trips"], spent["sales"] / spent["trips"]).statistic)

@@ -29,12 +29,13 @@ class MigrationError(ValueError):
 
 @dataclass(frozen=True)
 class MigrationTables:
-    """Columns as in `segment_migration`, `migration_summary`, `segment_drift` and `early_warning`."""
+    """Columns as in the functions of the same names."""
 
     segment_migration: pd.DataFrame
     migration_summary: pd.DataFrame
     segment_drift: pd.DataFrame
     early_warning: pd.DataFrame
+    warning_evidence: pd.DataFrame
 
 
 def migration_windows(first_day: int, last_day: int, settings: MigrationSettings) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def migration_tables(
 ) -> MigrationTables:
     """All tables of migration, from the features of every household in every period.
 
-    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`); `drifting`: features whose drift is told.
+    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`); `drifting`: whose drift is told.
     Raises MigrationError as the functions it calls do, and when a period has no household.
     """
     periods = assign_periods(features, assign)
@@ -105,6 +106,7 @@ def migration_tables(
         migration_summary=migration_summary(flows, windows, value_tiers),
         segment_drift=segment_drift(features, periods, pairs, drifting, settings.n_bins),
         early_warning=early_warning(periods, windows, value_tiers, settings),
+        warning_evidence=warning_evidence(periods, windows, value_tiers, settings),
     )
 
 
@@ -169,14 +171,13 @@ def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: M
         n = int(both["n"].sum())
         staying = int(both.loc[both["from_segment"] == both["to_segment"], "n"].sum())
         same_tier = both["from_segment"].map(value_tiers) == both["to_segment"].map(value_tiers)
-        shared = int(span.at[before, "index_day"] - span.at[after, "first_day"])
         rows.append(
             {
                 "from_period": before,
                 "to_period": after,
                 "from_day": int(span.at[before, "index_day"]) - 1,
                 "to_day": int(span.at[after, "index_day"]) - 1,
-                "shared_days": max(shared, 0),
+                "shared_days": _shared_days(windows, before, after),
                 "n": n,
                 "ari": _adjusted_rand(both.pivot(index="from_segment", columns="to_segment", values="n").to_numpy()),
                 "share_staying": staying / n if n else float("nan"),
@@ -203,7 +204,7 @@ def segment_drift(
     missing = [name for name in drifting if name not in features.columns]
     if missing:
         raise MigrationError(f"features lack {', '.join(missing)}; found {', '.join(features.columns)}")
-    by_period = {window: rows for window, rows in features[["window", *drifting]].groupby("window")}
+    by_period = dict(iter(features[["window", *drifting]].groupby("window")))
     mix = pd.crosstab(periods["window"], periods["segment"])
     rows = []
     for before, after in pairs:
@@ -226,7 +227,7 @@ def early_warning(
     on the border of two segments that spends as before is no warning.
     Columns: household_key, from_period, to_period, from_segment, to_segment, to_tier ('mid', 'low' or 'absent'),
     spend_before, spend_after ($ in the period), change ($), change_share.
-    Spend that was high by chance falls back by itself: compare with households left alone before believing an action.
+    Spend that was low by chance recovers by itself: `warning_evidence` says how much of it did.
     Raises MigrationError when a segment has no tier.
     """
     _check_tiers(set(periods["segment"]), value_tiers)
@@ -250,6 +251,40 @@ def early_warning(
         "spend_after", "change", "change_share",
     ]  # fmt: skip
     return fallen[order].sort_values(["change", "household_key"], ignore_index=True)
+
+
+def warning_evidence(
+    periods: pd.DataFrame, windows: pd.DataFrame, value_tiers: Mapping[str, str], settings: MigrationSettings
+) -> pd.DataFrame:
+    """What became of those whom the early warning would have listed earlier, beside other high value households.
+
+    Two rows for each period after which there is another that shares no day with it: from_period, to_period,
+    after_period, listed, n_households, and mean spend ($ in the period) spend_before, spend_at, spend_after. No row when
+    the data are too short for that.
+    """
+    columns = ["from_period", "to_period", "after_period", "listed", "n_households"]
+    spends = ["spend_before", "spend_at", "spend_after"]
+    wide = periods.pivot(index="household_key", columns="window", values="spend").fillna(0.0)
+    steps = settings.warning_steps
+    tables = []
+    for at, after in period_pairs(windows):
+        if _shared_days(windows, at, after) > 0 or at - steps not in wide.columns:
+            continue
+        past = windows[windows["window"] <= at]
+        listed = early_warning(periods[periods["window"] <= at], past, value_tiers, settings)["household_key"]
+        before = periods[periods["window"] == at - steps]
+        high = before.loc[before["segment"].map(value_tiers) == "high", "household_key"]
+        spend = wide.loc[high, [at - steps, at, after]].set_axis(spends, axis=1)
+        means = spend.groupby(spend.index.isin(listed)).agg("mean").rename_axis("listed").reset_index()
+        sizes = pd.Series(high.isin(listed).to_numpy()).value_counts()
+        means["n_households"] = means["listed"].map(sizes)
+        tables.append(means.assign(from_period=at - steps, to_period=at, after_period=after)[[*columns, *spends]])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, *spends])
+
+
+def _shared_days(windows: pd.DataFrame, before: int, after: int) -> int:
+    span = windows.set_index("window")
+    return max(int(span.at[before, "index_day"]) - int(span.at[after, "first_day"]), 0)
 
 
 def _check_tiers(segments: set[str], value_tiers: Mapping[str, str]) -> None:
