@@ -7,24 +7,25 @@ without any are compared as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.segmentation.drift import psi, share_psi
+from dunnhumby_pipeline.segmentation.early_warning import early_warning, warning_evidence
+from dunnhumby_pipeline.segmentation.periods import (
+    ABSENT,
+    Assignment,
+    MigrationError,
+    assign_periods,
+    check_tiers,
+    period_pairs,
+    shared_days,
+)
 from dunnhumby_pipeline.settings import MigrationSettings
-
-ABSENT = "(no purchase)"
-SPEND = "monetary_sales"
-Assignment = Callable[[pd.DataFrame], pd.Series]
-
-
-class MigrationError(ValueError):
-    """Segments cannot be followed over time. The message says what is missing and how to mend it."""
 
 
 @dataclass(frozen=True)
@@ -36,48 +37,6 @@ class MigrationTables:
     segment_drift: pd.DataFrame
     early_warning: pd.DataFrame
     warning_evidence: pd.DataFrame
-
-
-def migration_windows(first_day: int, last_day: int, settings: MigrationSettings) -> pd.DataFrame:
-    """One window a period, numbered from 0, the earliest: window, first_day, index_day. The last ends on `last_day`.
-
-    Raises MigrationError when the days hold fewer than two periods.
-    """
-    span = last_day - first_day + 1
-    n_periods = (span - settings.look_back_days) // settings.step_days + 1
-    if n_periods < 2:
-        raise MigrationError(
-            f"migration.look_back_days ({settings.look_back_days}) and one step of migration.step_days "
-            f"({settings.step_days}) need {settings.look_back_days + settings.step_days} days, found {span} days, "
-            f"{first_day} to {last_day}; shorten them"
-        )
-    index_day = last_day + 1 - settings.step_days * np.arange(n_periods)[::-1]
-    frame = pd.DataFrame(
-        {"window": range(n_periods), "first_day": index_day - settings.look_back_days, "index_day": index_day}
-    )
-    return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
-
-
-def assign_periods(features: pd.DataFrame, assign: Assignment) -> pd.DataFrame:
-    """Segment and spend of each household in each period it bought in: window, household_key, segment, spend ($).
-
-    `features`: `customer_features` of `migration_windows`; `assign` gives the segment of each of its rows, from the
-    rows of the same window alone. Raises MigrationError when a row gets none.
-    """
-    segments = assign(features)
-    if len(segments) != len(features) or segments.isna().any():
-        raise MigrationError(
-            f"the assignment gave {int(segments.notna().sum())} segments to {len(features)} households and periods; "
-            "it must give one to each"
-        )
-    return pd.DataFrame(
-        {
-            "window": features["window"].to_numpy(),
-            "household_key": features["household_key"].to_numpy(),
-            "segment": segments.to_numpy(dtype=object),
-            "spend": features[SPEND].to_numpy(dtype=float),
-        }
-    ).astype({"segment": "str"})
 
 
 def migration_tables(
@@ -108,18 +67,6 @@ def migration_tables(
         early_warning=early_warning(periods, windows, value_tiers, settings),
         warning_evidence=warning_evidence(periods, windows, value_tiers, settings),
     )
-
-
-def period_pairs(windows: pd.DataFrame) -> list[tuple[int, int]]:
-    """Pairs of periods to compare, earlier first: neighbours, and each with the first that shares no day with it."""
-    ordered = windows.sort_values("window")
-    numbers = ordered["window"].tolist()
-    apart = [
-        (int(one.window), int(ordered.loc[ordered["first_day"] >= one.index_day, "window"].min()))
-        for one in ordered.itertuples()
-        if (ordered["first_day"] >= one.index_day).any()
-    ]
-    return [*pairwise(numbers), *(pair for pair in apart if pair not in set(pairwise(numbers)))]
 
 
 def segment_migration(periods: pd.DataFrame, pairs: list[tuple[int, int]]) -> pd.DataFrame:
@@ -162,7 +109,7 @@ def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: M
     households; share_staying: of them, in the same segment; share_staying_tier: in one of the same value tier; n_left
     and n_joined bought in one of the two alone. Raises MigrationError when a segment has no tier.
     """
-    _check_tiers((set(flows["from_segment"]) | set(flows["to_segment"])) - {ABSENT}, value_tiers)
+    check_tiers((set(flows["from_segment"]) | set(flows["to_segment"])) - {ABSENT}, value_tiers)
     span = windows.set_index("window")
     rows = []
     for (before, after), pair in flows.groupby(["from_period", "to_period"], sort=False):
@@ -177,7 +124,7 @@ def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: M
                 "to_period": after,
                 "from_day": int(span.at[before, "index_day"]) - 1,
                 "to_day": int(span.at[after, "index_day"]) - 1,
-                "shared_days": _shared_days(windows, before, after),
+                "shared_days": shared_days(windows, before, after),
                 "n": n,
                 "ari": _adjusted_rand(both.pivot(index="from_segment", columns="to_segment", values="n").to_numpy()),
                 "share_staying": staying / n if n else float("nan"),
@@ -215,82 +162,6 @@ def segment_drift(
             for name in drifting
         ]
     return pd.DataFrame(rows, columns=["from_period", "to_period", "kind", "name", "psi"])
-
-
-def early_warning(
-    periods: pd.DataFrame, windows: pd.DataFrame, value_tiers: Mapping[str, str], settings: MigrationSettings
-) -> pd.DataFrame:
-    """Households that fall from high value, the largest loss first.
-
-    They were in a segment of high value `warning_steps` periods before the last (or in the first period, when there
-    are fewer), are in another tier or bought nothing in the last, and spend at least `warning_fall` less: a household
-    on the border of two segments that spends as before is no warning.
-    Columns: household_key, from_period, to_period, from_segment, to_segment, to_tier ('mid', 'low' or 'absent'),
-    spend_before, spend_after ($ in the period), change ($), change_share.
-    Spend that was low by chance recovers by itself: `warning_evidence` says how much of it did.
-    Raises MigrationError when a segment has no tier.
-    """
-    _check_tiers(set(periods["segment"]), value_tiers)
-    numbers = sorted(windows["window"])
-    after = numbers[-1]
-    before = numbers[max(len(numbers) - 1 - settings.warning_steps, 0)]
-    columns = ["household_key", "segment", "spend"]
-    old = periods.loc[periods["window"] == before, columns]
-    old = old[old["segment"].map(value_tiers) == "high"]
-    new = periods.loc[periods["window"] == after, columns]
-    both = old.merge(new, on="household_key", how="left", suffixes=("_before", "_after"))
-    both["spend_after"] = both["spend_after"].fillna(0.0)
-    both["to_segment"] = both["segment_after"].fillna(ABSENT)
-    both["to_tier"] = both["segment_after"].map(value_tiers).fillna("absent")
-    both["change"] = both["spend_after"] - both["spend_before"]
-    both["change_share"] = both["change"] / both["spend_before"].where(both["spend_before"] > 0)
-    fallen = both[(both["to_tier"] != "high") & (both["change_share"] <= -settings.warning_fall)]
-    fallen = fallen.assign(from_period=before, to_period=after).rename(columns={"segment_before": "from_segment"})
-    order = [
-        "household_key", "from_period", "to_period", "from_segment", "to_segment", "to_tier", "spend_before",
-        "spend_after", "change", "change_share",
-    ]  # fmt: skip
-    return fallen[order].sort_values(["change", "household_key"], ignore_index=True)
-
-
-def warning_evidence(
-    periods: pd.DataFrame, windows: pd.DataFrame, value_tiers: Mapping[str, str], settings: MigrationSettings
-) -> pd.DataFrame:
-    """What became of those whom the early warning would have listed earlier, beside other high value households.
-
-    Two rows for each period after which there is another that shares no day with it: from_period, to_period,
-    after_period, listed, n_households, and mean spend ($ in the period) spend_before, spend_at, spend_after. No row when
-    the data are too short for that.
-    """
-    columns = ["from_period", "to_period", "after_period", "listed", "n_households"]
-    spends = ["spend_before", "spend_at", "spend_after"]
-    wide = periods.pivot(index="household_key", columns="window", values="spend").fillna(0.0)
-    steps = settings.warning_steps
-    tables = []
-    for at, after in period_pairs(windows):
-        if _shared_days(windows, at, after) > 0 or at - steps not in wide.columns:
-            continue
-        past = windows[windows["window"] <= at]
-        listed = early_warning(periods[periods["window"] <= at], past, value_tiers, settings)["household_key"]
-        before = periods[periods["window"] == at - steps]
-        high = before.loc[before["segment"].map(value_tiers) == "high", "household_key"]
-        spend = wide.loc[high, [at - steps, at, after]].set_axis(spends, axis=1)
-        means = spend.groupby(spend.index.isin(listed)).agg("mean").rename_axis("listed").reset_index()
-        sizes = pd.Series(high.isin(listed).to_numpy()).value_counts()
-        means["n_households"] = means["listed"].map(sizes)
-        tables.append(means.assign(from_period=at - steps, to_period=at, after_period=after)[[*columns, *spends]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, *spends])
-
-
-def _shared_days(windows: pd.DataFrame, before: int, after: int) -> int:
-    span = windows.set_index("window")
-    return max(int(span.at[before, "index_day"]) - int(span.at[after, "first_day"]), 0)
-
-
-def _check_tiers(segments: set[str], value_tiers: Mapping[str, str]) -> None:
-    unknown = sorted(segments - set(value_tiers))
-    if unknown:
-        raise MigrationError(f"no value tier is known of {', '.join(unknown)}; known are {', '.join(value_tiers)}")
 
 
 def _wide(periods: pd.DataFrame, states: list[str]) -> pd.DataFrame:
