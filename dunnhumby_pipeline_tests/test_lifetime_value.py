@@ -140,6 +140,25 @@ def test_a_chance_is_a_chance_and_more_time_brings_more_trips(
     assert -1e-9 <= trips[0] <= trips[1] + 1e-9 <= trips[2] + 2e-9
 
 
+@pytest.mark.parametrize("horizon", [1.0, 13.0, 52.0])
+@pytest.mark.parametrize(("repeats", "last", "age"), [(0.0, 0.0, 5.0), (3.0, 4.0, 5.0), (40.0, 29.0, 30.0)])
+def test_expected_trips_are_an_integral_over_what_a_household_may_be(
+    repeats: float, last: float, age: float, horizon: float
+) -> None:
+    """Equation 10 against its meaning, by quadrature: over rate and chance of leaving, given the history."""
+    r, alpha, a, b = 0.8, 4.0, 0.6, 2.5
+    # Powers of an even grid take the poles at 0 out of the densities of gamma and beta.
+    grid = (np.arange(1500) + 0.5) / 1500
+    rate, p = 8 * grid[:, None] ** (1 / r), grid[None, :] ** (1 / a)
+    prior = np.exp(-alpha * rate) * (1 - p) ** (b - 1)
+    stayed = (1 - p) ** repeats * rate**repeats * np.exp(-rate * age)
+    left = (p * (1 - p) ** (repeats - 1) * rate**repeats * np.exp(-rate * last)) if repeats else 0 * stayed
+    future = (1 - np.exp(-rate * p * horizon)) / p
+    expected = (prior * stayed * future).sum() / (prior * (stayed + left)).sum()
+    found = BgNbd(r, alpha, a, b, 0.0).expected_trips(*(np.array([x]) for x in (repeats, last, age)), horizon)
+    assert found[0] == pytest.approx(expected, rel=2e-3)
+
+
 def test_no_dropout_is_a_poisson_process() -> None:
     """With next to no chance of leaving, trips are (r + x) / (alpha + T) a week: the NBD."""
     model = BgNbd(1.5, 2.0, 1e-9, 50.0, 0.0)
@@ -362,9 +381,7 @@ def test_bad_trips_are_refused(trips: pd.DataFrame) -> None:
 def test_segments_differ_in_value_as_they_were_made_to(tables: LifetimeTables) -> None:
     households = tables.customer_lifetime_value
     best = households["clv"] > households["clv"].median()
-    segments = pd.DataFrame(
-        {"household_key": households["household_key"], "segment": np.where(best, "best", "others")}
-    )
+    segments = pd.DataFrame({"household_key": households["household_key"], "segment": np.where(best, "best", "others")})
     table = segment_lifetime_value(households, segments, 0.95)
     assert table["segment"].tolist() == ["best", "others"]
     assert table["clv_share"].sum() == pytest.approx(1.0)

@@ -110,8 +110,11 @@ def test_tables_of_different_households_are_refused() -> None:
         segment_features(FEATURES, FIVE.drop(columns="segment"), 0.95)
 
 
+cents = st.integers(1, 1_000_000).map(lambda amount: amount / 100)
+
+
 @QUICK
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.01, 1e4)), min_size=3, max_size=40))
+@given(st.lists(st.tuples(st.sampled_from("abc"), cents), min_size=3, max_size=40))
 def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str, float]]) -> None:
     slugs, spend = zip(*rows, strict=True)
     n = len(rows)
@@ -136,7 +139,9 @@ def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str
 def test_features_have_means_intervals_scores_and_effects() -> None:
     rng = np.random.default_rng(1)
     slugs = np.repeat(["a", "b", "c"], [30, 50, 20])
-    frame = households(recency=list(rng.gamma(2.0, 5.0, 100)), share_fresh=[0.3] * 100, discount_rate=list(rng.random(100)))
+    frame = households(
+        recency=list(rng.gamma(2.0, 5.0, 100)), share_fresh=[0.3] * 100, discount_rate=list(rng.random(100))
+    )
     frame["recency"] += (slugs == "b") * 8.0
     frame.loc[:4, "discount_rate"] = NAN
     table = segment_features(frame, segments_of(*slugs), 0.9, clustered_on=["recency", "share_fresh"])
@@ -290,7 +295,7 @@ def test_a_factor_is_a_need_by_what_it_loads_most() -> None:
     assert needs["need_share"].tolist() == pytest.approx([0.2, 0.8, 1 / 1.04])
     twice = loadings(factor_1={"n_products": 1.0}, factor_2={"n_departments": 1.0})
     assert factor_needs(twice)["need"].tolist() == ["variety (factor_1)", "variety (factor_2)"]
-    with pytest.raises(NeedError, match="no factor loads a need feature most.* the factors load frequency"):
+    with pytest.raises(NeedError, match=r"no factor loads a need feature most.* the factors load frequency"):
         factor_needs(loadings(factor_1={"frequency": 1.0}))
 
 
@@ -370,7 +375,9 @@ def described(**z_scores: list[float]) -> pd.DataFrame:
 
 
 def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None:
-    first = rule("seekers", 'value_tier = ["low", "high"], features = { discount_usage_pct = { above = 0.5, below = 2.0 } }')
+    first = rule(
+        "seekers", 'value_tier = ["low", "high"], features = { discount_usage_pct = { above = 0.5, below = 2.0 } }'
+    )
     second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["fresh"]')
     file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
     playbook = load_playbook(file)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, hyp2f1
+from scipy.special import betaln, gammaln
 
 Vector = npt.NDArray[np.float64]
 
@@ -21,8 +21,9 @@ Vector = npt.NDArray[np.float64]
 _BG_NBD_STARTS = ((0.5, 5.0, 0.5, 3.0), (2.0, 2.0, 0.1, 5.0), (1.0, 20.0, 1.0, 1.0))
 _GAMMA_GAMMA_STARTS = ((5.0, 3.0, 15.0), (1.0, 5.0, 50.0))
 _BOUND = 20.0
-# The expectation divides by a - 1.
+# The expectation divides by a - 1, and its hypergeometric function by a + b + repeats - 1.
 _NEAR_ONE = 1e-6
+_LAST_TERM, _MAX_TERMS = 1e-15, 100_000
 
 
 class LifetimeValueError(ValueError):
@@ -47,8 +48,9 @@ class BgNbd:
         """
         a = self.a if abs(self.a - 1) > _NEAR_ONE else 1 + _NEAR_ONE
         b, r = self.b, self.r
+        b = b if abs(a + b - 1) > _NEAR_ONE else b + 2 * _NEAR_ONE
         shrink = (self.alpha + age) / (self.alpha + age + horizon)
-        series = hyp2f1(a + b - 1 - r, a - 1, a + b + repeats - 1, 1 - shrink)
+        series = _hypergeometric(a + b - 1 - r, a - 1, a + b + repeats - 1, 1 - shrink)
         trips = (a + b + repeats - 1) / (a - 1) * (1 - shrink ** (a - 1) * series)
         return trips * self.probability_alive(repeats, last, age)
 
@@ -122,6 +124,25 @@ def fit_gamma_gamma(trips: Vector, mean_spend: Vector) -> GammaGamma:
     starts = tuple((p, q - 1, gamma) for p, q, gamma in _GAMMA_GAMMA_STARTS)
     (p, above_one, gamma), least = _minimised("Gamma-Gamma", negative, starts)
     return GammaGamma(float(p), float(1 + above_one), float(gamma), -least * len(trips))
+
+
+def _hypergeometric(a: float, b: float, c: Vector, z: Vector) -> Vector:
+    """Gauss's 2F1(a, b; c; z), 0 <= z < 1, by its power series (Abramowitz & Stegun 15.1.1).
+
+    scipy's is infinite where c - a - b is whole, z above 0.9 and c large: a household that comes often, far ahead.
+    """
+    total, term, going = np.ones(len(z)), np.ones(len(z)), np.arange(len(z))
+    for n in range(_MAX_TERMS):
+        term = term * (a + n) * (b + n) / ((c[going] + n) * (n + 1)) * z[going]
+        total[going] += term
+        unfinished = np.abs(term) > _LAST_TERM * np.abs(total[going])
+        if not unfinished.any():
+            return total
+        going, term = going[unfinished], term[unfinished]
+    raise LifetimeValueError(
+        f"BG/NBD: the expected trips of {len(going)} households do not converge; alpha is next to 0, so that the fit "
+        "says nothing of how often one comes"
+    )
 
 
 def in_range(parameters: Mapping[str, float]) -> bool:
