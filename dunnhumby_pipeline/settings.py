@@ -80,12 +80,53 @@ class EngineSettings(Section):
 
 
 class SegmentationSettings(Section):
-    """Factors and segments."""
+    """Features, factors and segments."""
 
-    n_factors: int = Field(5, ge=2, le=12, description="NMF factors")
-    n_segments: int = Field(7, ge=2, le=20, description="K-Means segments")
-    n_bootstraps: int = Field(20, ge=2, description="bootstrap refits behind stability figures")
+    feature_groups: tuple[Literal["recency", "frequency", "monetary", "behaviour", "category", "time"], ...] = Field(
+        ("recency", "frequency", "monetary", "behaviour", "category", "time"),
+        min_length=1,
+        description="groups of features that are factored",
+    )
+    twin_correlation: float = Field(
+        0.9, gt=0, le=1, description="correlation within a group from which on the later of two features is left out"
+    )
+    treatment: Literal["percentile", "log"] = Field(
+        "percentile", description="'percentile' or 'log': what heavy tails are tamed with"
+    )
+    n_factors: int | None = Field(
+        None, ge=2, le=15, description="NMF factors; without it, chosen by stability first and then by the elbow"
+    )
+    n_segments: int | None = Field(
+        None, ge=2, le=20, description="segments; without it, the most that come back on other households"
+    )
     max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
+    segment_range: tuple[int, int] = Field((3, 10), description="fewest and most segments among the candidates")
+    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind stability figures")
+    n_factor_refits: int = Field(10, ge=0, description="refits on half of the households behind the factor scan")
+    factor_stability_floor: float = Field(
+        0.95, ge=0, le=1, description="correlation with its refits that the worst factor of a stable number reaches"
+    )
+    stability_target: float = Field(
+        0.8, ge=0, le=1, description="mean cold ARI, less a standard error, up to which segments are added"
+    )
+    min_segments: int = Field(4, ge=2, le=20, description="fewest segments that are worth a campaign of their own")
+    min_share: float = Field(0.04, ge=0, lt=0.5, description="smallest useful segment, as a share of households")
+    mixtures: bool = Field(True, description="also score Gaussian mixtures, as a second opinion")
+    min_jaccard: float = Field(
+        0.5, gt=0, le=1, description="overlap with its match of the run before under which a segment gets a new name"
+    )
+    rows_at_once: int = Field(
+        20_000, ge=100, description="households fitted at most; beyond, that many are drawn, and all are scored"
+    )
+
+    @field_validator("segment_range")
+    @classmethod
+    def _range_is_one(cls, found: tuple[int, int]) -> tuple[int, int]:
+        if not 2 <= found[0] <= found[1] <= 20:
+            raise ValueError(
+                f"segmentation.segment_range must be two numbers from 2 to 20, the smaller first, found {list(found)}"
+            )
+        return found
 
 
 class ProfileSettings(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,31 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.segmentation.factors import Factors, fit_factors
-from dunnhumby_pipeline.segmentation.matrix import FeatureScaling, fit_scaling
-from dunnhumby_pipeline.settings import SegmentationSettings
+from dunnhumby_pipeline.segmentation.matrix import FeatureScaling, Treatment, fit_scaling
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Method = Literal["kmeans", "consensus"]
+
+# One start leaves K-Means in a local optimum: cold ARI .69 with 1, .85 with 5, .85 with 30 (4 factors, 5 segments).
+N_STARTS = 8
+# Households scored at once; the result is the same.
+CHUNK = 100_000
+
+
+class TooFewDistinct(ValueError):
+    """Fewer households differ than there are to be segments. The message says how many do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted: which features, how treated, how many factors and segments, and how these are found."""
+
+    features: tuple[str, ...]
+    n_factors: int
+    n_segments: int
+    method: Method = "kmeans"
+    treatment: Treatment = "percentile"
 
 
 @dataclass(frozen=True)
@@ -25,8 +46,11 @@ class Clusters:
 
     def labels(self, scores: Array) -> Labels:
         """Index of the nearest centroid for each row of factor scores (n, k)."""
-        distances = ((scores[:, None, :] - self.centroids[None, :, :]) ** 2).sum(axis=2)
-        return distances.argmin(axis=1)
+        return self.distances(scores).argmin(axis=1)
+
+    def distances(self, scores: Array) -> Array:
+        """Squared Euclidean distance (n, s) of each row of factor scores (n, k) to each centroid."""
+        return np.stack([((scores - centroid) ** 2).sum(axis=1) for centroid in self.centroids], axis=1)
 
 
 @dataclass(frozen=True)
@@ -38,54 +62,68 @@ class Segmentation:
     clusters: Clusters
 
     def scores(self, features: pd.DataFrame) -> Array:
-        return self.factors.scores(self.scaling.apply(features))
+        """Factor scores (n, k) of one row of features a household."""
+        parts = [
+            self.factors.scores(self.scaling.apply(features.iloc[first : first + CHUNK]))
+            for first in range(0, len(features), CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.factors.loadings)))
 
     def labels(self, features: pd.DataFrame) -> Labels:
+        """Index of the segment (n,) of one row of features a household."""
         return self.clusters.labels(self.scores(features))
 
 
-def fit_clusters(scores: Array, n_segments: int, seed: int, start: Clusters | None = None) -> Clusters:
-    """K-Means on factor scores (n, k); largest cluster first unless warm-started from `start`.
+def fit_clusters(
+    scores: Array, n_segments: int, seed: int, start: Clusters | None = None, method: Method = "kmeans"
+) -> Clusters:
+    """Centroids of factor scores (n, k), by K-Means or as a consensus of it; largest first unless warm-started.
 
-    Raises ValueError when there are fewer distinct rows than segments.
+    `start` warm-starts K-Means and keeps the order; a consensus is refined from it likewise. Raises
+    TooFewDistinct when there are fewer distinct rows than segments.
     """
     from sklearn.cluster import KMeans
 
     n_distinct = len(np.unique(scores, axis=0))
     if n_distinct < n_segments:
-        raise ValueError(
+        raise TooFewDistinct(
             f"segmentation.n_segments is {n_segments}, but only {n_distinct} households differ in their factor "
             "scores; choose fewer segments"
         )
+    if method == "consensus" and start is None:
+        from dunnhumby_pipeline.segmentation.consensus import consensus_centroids
+
+        return Clusters(_largest_first(consensus_centroids(scores, n_segments, seed), scores))
     with threadpool_limits(1):
         model = KMeans(
             n_segments,
             init="k-means++" if start is None else start.centroids,
-            n_init=10 if start is None else 1,
-            random_state=seed,
+            n_init=N_STARTS if start is None else 1,
+            random_state=seed % 2**32,
         ).fit(scores)
     centroids = model.cluster_centers_
-    if start is None:
-        sizes = np.bincount(model.labels_, minlength=n_segments)
-        centroids = centroids[np.argsort(-sizes, kind="stable")]
-    return Clusters(centroids)
+    return Clusters(centroids if start is not None else _largest_first(centroids, scores))
+
+
+def _largest_first(centroids: Array, scores: Array) -> Array:
+    sizes = np.bincount(Clusters(centroids).labels(scores), minlength=len(centroids))
+    return centroids[np.argsort(-sizes, kind="stable")]
 
 
 def fit_segmentation(
-    features: pd.DataFrame,
-    names: tuple[str, ...],
-    settings: SegmentationSettings,
-    seed: int,
-    start: Segmentation | None = None,
+    features: pd.DataFrame, recipe: Recipe, seed: int, start: Segmentation | None = None
 ) -> Segmentation:
     """Fit scaling, factors and clusters to one row of `features` a household.
 
-    `start` warm-starts factors and clusters from an earlier fit; the scaling is always refitted.
+    `start` warm-starts factors and clusters from an earlier fit; the scaling is always refitted. Raises MatrixError
+    for unusable features and ValueError for more factors or segments than the households allow.
     """
-    scaling = fit_scaling(features, names)
+    scaling = fit_scaling(features, recipe.features, treatment=recipe.treatment)
     matrix = scaling.apply(features)
-    factors = fit_factors(matrix, names, settings.n_factors, seed, start.factors if start else None)
-    clusters = fit_clusters(factors.scores(matrix), settings.n_segments, seed, start.clusters if start else None)
+    factors = fit_factors(matrix, recipe.features, recipe.n_factors, seed, start.factors if start else None)
+    clusters = fit_clusters(
+        factors.scores(matrix), recipe.n_segments, seed, start.clusters if start else None, recipe.method
+    )
     return Segmentation(scaling, factors, clusters)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +13,24 @@ from threadpoolctl import threadpool_limits
 Array = NDArray[np.float64]
 MAX_ITERATIONS = 2000
 TOLERANCE = 3e-4
+# Scores are a convex problem: solved closely, they do not depend on who else is scored.
+SCORE_TOLERANCE = 1e-6
 # A little ridge picks one of many equally good factorisations, so that refits agree.
 RIDGE = 1e-4
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Fitted factors: `loadings` H (k, p), each factor's largest loading 1, the heaviest factor first."""
+    """Fitted factors: `loadings` H (k, p), each factor's largest loading 1, the heaviest factor first.
+
+    That scale makes factors comparable: a score of 1 lifts the factor's leading feature by its whole range,
+    from the lowest percentile to the highest, whichever factor it is.
+    """
 
     features: tuple[str, ...]
     loadings: Array
+    n_iterations: int = 0
+    converged: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -30,8 +39,11 @@ class Factors:
     def scores(self, matrix: Array) -> Array:
         """W (n, k): non-negative least squares of the households on fixed loadings."""
         from sklearn.decomposition import non_negative_factorization
+        from sklearn.exceptions import ConvergenceWarning
 
-        with threadpool_limits(1):
+        with threadpool_limits(1), warnings.catch_warnings():
+            # Close to machine precision the stopping rule can be out of reach; the scores are not.
+            warnings.simplefilter("ignore", ConvergenceWarning)
             scores, _, _ = non_negative_factorization(
                 matrix,
                 H=self.loadings,
@@ -39,7 +51,7 @@ class Factors:
                 update_H=False,
                 alpha_W=RIDGE,
                 max_iter=MAX_ITERATIONS,
-                tol=TOLERANCE,
+                tol=SCORE_TOLERANCE,
             )
         return scores
 
@@ -47,17 +59,24 @@ class Factors:
 def fit_factors(
     matrix: Array, features: tuple[str, ...], n_factors: int, seed: int, start: Factors | None = None
 ) -> Factors:
-    """Factor an (n, p) matrix in [0, 1].
+    """Factor an (n, p) matrix in [0, 1] by coordinate descent (Cichocki & Phan 2009).
 
-    `start` warm-starts from earlier factors and keeps their order. Raises ValueError when there are
-    more factors than rows or columns.
+    Cold starts are NNDSVDa (Boutsidis & Gallopoulos 2008), the same whatever the seed. `start` warm-starts from
+    earlier factors and keeps their order. Whether the solver stopped of itself is in `converged`. Raises ValueError
+    when there are more factors than rows or columns, or `start` has other features.
     """
     from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
 
     if n_factors > min(matrix.shape):
         raise ValueError(
             f"segmentation.n_factors is {n_factors}, but the matrix has {matrix.shape[0]} households and "
             f"{matrix.shape[1]} features; choose at most {min(matrix.shape)}"
+        )
+    if start is not None and (start.features != features or len(start.loadings) != n_factors):
+        raise ValueError(
+            f"a warm start needs the same features and number of factors: expected {n_factors} factors of "
+            f"{', '.join(features)}; found {len(start.loadings)} of {', '.join(start.features)}; start cold instead"
         )
     model = NMF(
         n_factors,
@@ -67,7 +86,9 @@ def fit_factors(
         alpha_W=RIDGE,
         random_state=seed,
     )
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Reported as `converged`, for every fit.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         if start is None:
             scores = model.fit_transform(matrix)
         else:
@@ -80,7 +101,7 @@ def fit_factors(
     if start is None:
         order = np.argsort(-scores.sum(axis=0), kind="stable")
         loadings = loadings[order]
-    return Factors(features, loadings)
+    return Factors(features, loadings, int(model.n_iter_), bool(model.n_iter_ < MAX_ITERATIONS))
 
 
 def explained(matrix: Array, factors: Factors) -> tuple[float, float, float]:
@@ -95,19 +116,24 @@ def explained(matrix: Array, factors: Factors) -> tuple[float, float, float]:
     return 1 - lost / float((matrix**2).sum()), 1 - lost / float((centred**2).sum()), lost**0.5
 
 
-def scan_factors(matrix: Array, features: tuple[str, ...], largest: int, seed: int) -> pd.DataFrame:
-    """One row for each number of factors from 2 to `largest`: pooled_r2, centred_r2, reconstruction_error."""
-    rows = []
-    for n_factors in range(2, min(largest, *matrix.shape) + 1):
-        fitted = fit_factors(matrix, features, n_factors, seed)
-        rows.append((n_factors, *explained(matrix, fitted)))
-    return pd.DataFrame(rows, columns=["n_factors", "pooled_r2", "centred_r2", "reconstruction_error"])
+def hoyer_sparsity(loadings: Array) -> Array:
+    """Sparsity of each row of `loadings` (k, p): 0 when all p are equal, 1 when one is not 0; 0 for a row of zeros.
+
+    (sqrt(p) - |h|_1 / |h|_2) / (sqrt(p) - 1), Hoyer 2004, Non-negative matrix factorization with sparseness
+    constraints, JMLR 5.
+    """
+    root = np.sqrt(loadings.shape[1])
+    norms = np.linalg.norm(loadings, axis=1)
+    ratio = np.abs(loadings).sum(axis=1) / np.where(norms > 0, norms, 1.0)
+    return np.where(norms > 0, (root - ratio) / max(root - 1, 1e-12), 0.0)
 
 
-def loadings_table(factors: Factors) -> pd.DataFrame:
-    """One row a factor and feature: factor, feature, loading (0-1)."""
+def loadings_table(factors: Factors, factor_names: tuple[str, ...] | None = None) -> pd.DataFrame:
+    """One row a factor and feature: factor, feature, loading (0-1), factor_name (by default the factor's)."""
     frame = pd.DataFrame(factors.loadings, index=list(factors.names), columns=list(factors.features))
     long = frame.rename_axis("factor").reset_index().melt("factor", var_name="feature", value_name="loading")
+    spoken = dict(zip(factors.names, factor_names or factors.names, strict=True))
+    long["factor_name"] = long["factor"].map(spoken)
     return long.sort_values(["factor", "feature"], ignore_index=True)
 
 

@@ -1,63 +1,117 @@
-"""Names for segments, from what their households do and never from a cluster's number."""
+"""The same segment next month: a refit is matched to the run before, and what has not changed keeps its name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from dunnhumby_pipeline.segmentation.clusters import Labels
+from dunnhumby_pipeline.segmentation.model_store import SegmentModel
+from dunnhumby_pipeline.segmentation.naming import segment_names, slug
+from dunnhumby_pipeline.segmentation.stability import jaccard_matrix
 
-# Spend of a segment's mean household against the mean household of all.
-HIGH_VALUE, LOW_VALUE = 1.5, 0.6
-
-TRAITS: dict[str, str] = {
-    "recency": "lapsing",
-    "purchase_regularity": "regular",
-    "monetary_avg_basket_sales": "big basket",
-    "frequency_per_week": "frequent",
-    "coupon_savings_ratio": "coupon",
-    "discount_usage_pct": "deal seeking",
-    "private_label_ratio": "private label",
-    "n_departments": "wide choice",
-    "share_grocery": "grocery",
-    "share_fresh": "fresh",
-    "share_bakery": "bakery",
-    "share_health_beauty": "health and beauty",
-    "share_alcohol": "alcohol",
-}
+Array = NDArray[np.float64]
+# Overlap says who is who; how near the centroids are decides where it hardly does.
+CENTROID_WEIGHT = 0.25
+COLUMNS = [
+    "segment",
+    "segment_name",
+    "previous_segment",
+    "jaccard",
+    "centroid_distance",
+    "kept",
+    "described_as",
+    "reason",
+]
 
 
-def segment_names(features: pd.DataFrame, labels: Labels) -> dict[int, str]:
-    """A unique name for each label: value tier, then the traits that set the segment apart.
+@dataclass(frozen=True)
+class Identity:
+    """`slugs` and `names` by label. `table`: segment, segment_name, previous_segment, jaccard, centroid_distance, kept,
+    described_as (the name its profile would give it today), reason; a row a segment, and one a segment that is gone."""
 
-    A trait sets a segment apart by how far its mean lies above the mean of all households, in
-    standard deviations. Segments that would share a name take their next trait as well.
+    slugs: tuple[str, ...]
+    names: tuple[str, ...]
+    table: pd.DataFrame
+
+    @property
+    def n_renamed(self) -> int:
+        """Segments of today without a segment of the run before whose name they keep."""
+        return int((~self.table["kept"] & self.table["segment"].notna()).sum())
+
+
+def match_segments(jaccard: Array, distance: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One-to-one pairs (rows, columns) of today's segments (s, t) with those of the run before.
+
+    The Hungarian assignment (Kuhn 1955) of greatest sum of Jaccard overlap + 0.25 x nearness, where nearness is 1 -
+    the distance of the centroids over the largest distance.
     """
-    means = features.loc[:, list(TRAITS)].groupby(labels).mean()
-    overall, spread = features.loc[:, list(TRAITS)].mean(), features.loc[:, list(TRAITS)].std()
-    standing = ((means - overall) / spread.where(spread > 0, 1.0)).fillna(0.0)
-    value = features["monetary_sales"].groupby(labels).mean() / features["monetary_sales"].mean()
-    ranked = {label: list(row.sort_values(ascending=False, kind="stable").index) for label, row in standing.iterrows()}
-    names: dict[int, str] = {}
-    for n_traits in range(1, len(TRAITS) + 1):
-        candidates = {
-            label: " ".join((_tier(value[label]), " + ".join(TRAITS[trait] for trait in traits[:n_traits])))
-            for label, traits in ranked.items()
-            if label not in names
-        }
-        taken = set(names.values())
-        counts = pd.Series(candidates).value_counts()
-        names |= {label: name for label, name in candidates.items() if counts[name] == 1 and name not in taken}
-        if len(names) == len(ranked):
-            break
-    return names
+    largest = float(distance.max())
+    nearness = 1 - distance / largest if largest > 0 else np.ones_like(distance)
+    return linear_sum_assignment(-(jaccard + CENTROID_WEIGHT * nearness))
 
 
-def slug(name: str) -> str:
-    """`name` as an identifier: lower case, words joined by underscores."""
-    return "_".join(word for word in name.lower().replace("+", " ").split())
+def identify(features: pd.DataFrame, labels: Labels, previous: SegmentModel | None, min_jaccard: float) -> Identity:
+    """Names for the `labels` (n,) of today's households: those of the run before where it is the same segment.
+
+    The model of the run before is applied to today's `features`, with percentiles among today's households, so that
+    households that moved do not rename a segment that stayed. Segments are matched one to one (`match_segments`) on
+    the overlap of households and on centroids in the factor space of the run before. A pair with a Jaccard of at
+    least `min_jaccard` keeps slug and name; any other segment takes a new name (`segment_names`), never one that the
+    run before used for something else.
+    """
+    described = segment_names(features, labels)
+    n_segments = len(described)
+    if previous is None:
+        return _all_new(described, "first run")
+    absent = [name for name in previous.features if name not in features.columns or features[name].isna().all()]
+    if absent:
+        return _all_new(
+            segment_names(features, labels, taken=previous.names),
+            f"the model of the run before needs {', '.join(absent)}, which today's table has no value of",
+            previous,
+        )
+    before = previous.among_themselves(features)
+    scores = before.scores(features)
+    earlier = before.clusters.labels(scores)
+    jaccard = jaccard_matrix(labels, earlier, n_segments, len(previous.slugs))
+    today = np.stack([scores[labels == label].mean(axis=0) for label in range(n_segments)])
+    distance = np.linalg.norm(today[:, None, :] - before.clusters.centroids[None, :, :], axis=2)
+    rows, columns = match_segments(jaccard, distance)
+    match = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    kept = {row: column for row, column in match.items() if jaccard[row, column] >= min_jaccard}
+    fresh = segment_names(features, labels, taken=previous.names)
+    names = [previous.names[kept[label]] if label in kept else fresh[label] for label in range(n_segments)]
+    slugs = [previous.slugs[kept[label]] if label in kept else slug(fresh[label]) for label in range(n_segments)]
+    entries: list[tuple[object, ...]] = []
+    for label in range(n_segments):
+        column = match.get(label)
+        overlap = float(jaccard[label, column]) if column is not None else np.nan
+        apart = float(distance[label, column]) if column is not None else np.nan
+        reason = (
+            f"overlap of {overlap:.2f} with its match"
+            if label in kept
+            else "more segments than before"
+            if column is None
+            else f"overlap of {overlap:.2f} with its closest match is under {min_jaccard:g}"
+        )
+        was = previous.slugs[column] if column is not None else None
+        entries.append((slugs[label], names[label], was, overlap, apart, label in kept, described[label], reason))
+    gone = [index for index in range(len(previous.slugs)) if index not in kept.values()]
+    entries += [(None, None, previous.slugs[index], np.nan, np.nan, False, None, "no longer there") for index in gone]
+    return Identity(tuple(slugs), tuple(names), pd.DataFrame(entries, columns=COLUMNS))
 
 
-def _tier(relative_spend: float) -> str:
-    if relative_spend >= HIGH_VALUE:
-        return "High value"
-    return "Low value" if relative_spend < LOW_VALUE else "Mid value"
+def _all_new(names: dict[int, str], reason: str, previous: SegmentModel | None = None) -> Identity:
+    ordered = tuple(names[label] for label in range(len(names)))
+    slugs = tuple(slug(name) for name in ordered)
+    entries: list[tuple[object, ...]] = [
+        (one, name, None, np.nan, np.nan, False, name, reason) for one, name in zip(slugs, ordered, strict=True)
+    ]
+    for was in previous.slugs if previous else ():
+        entries.append((None, None, was, np.nan, np.nan, False, None, reason))
+    return Identity(slugs, ordered, pd.DataFrame(entries, columns=COLUMNS))

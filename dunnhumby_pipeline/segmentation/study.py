@@ -1,29 +1,79 @@
-"""Track 1 from customer features to tables: factors, segments with names, stability."""
+"""Track 1 from customer features to tables: features, factors, segments with names, stability."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
-from dunnhumby_pipeline.segmentation.clusters import clusters_table, fit_segmentation
-from dunnhumby_pipeline.segmentation.factors import loadings_table, scan_factors
-from dunnhumby_pipeline.segmentation.identity import segment_names, slug
-from dunnhumby_pipeline.segmentation.stability import bootstrap_stability
+from dunnhumby_pipeline.segmentation.clusters import (
+    Recipe,
+    Segmentation,
+    clusters_table,
+    fit_clusters,
+    fit_segmentation,
+)
+from dunnhumby_pipeline.segmentation.factor_selection import choose_n_factors, scan_factors
+from dunnhumby_pipeline.segmentation.factors import fit_factors, loadings_table
+from dunnhumby_pipeline.segmentation.feature_choice import FeatureChoice, choose_features, given_features, usable_of
+from dunnhumby_pipeline.segmentation.identity import identify
+from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
+from dunnhumby_pipeline.segmentation.model_store import SegmentModel
+from dunnhumby_pipeline.segmentation.naming import factor_names
+from dunnhumby_pipeline.segmentation.scoreboard import (
+    COLUMNS,
+    choose_segments,
+    consensus_wins,
+    quality,
+    score_candidates,
+    score_consensus,
+    useful_rows,
+)
+from dunnhumby_pipeline.segmentation.stability import Stability, bootstrap_stability, cold_refits, jaccard_table
 from dunnhumby_pipeline.settings import SegmentationSettings
+
+# The setting of the reference study, always shown beside the choice.
+REFERENCE_FACTORS, REFERENCE_SEGMENTS = 5, 7
+FEWEST_HOUSEHOLDS = 30
+# What shapes a model; the others say how closely it is looked at.
+SHAPING = (
+    "feature_groups",
+    "twin_correlation",
+    "treatment",
+    "n_factors",
+    "n_segments",
+    "max_factors",
+    "segment_range",
+    "factor_stability_floor",
+    "stability_target",
+    "min_segments",
+    "min_share",
+)
 
 
 @dataclass(frozen=True)
 class SegmentationTables:
-    """The tables of Track 1; columns as in the assets of the same names."""
+    """The tables of Track 1; columns as in the assets of the same names, and in `segment_households`."""
 
-    nmf_factors: pd.DataFrame
-    factor_loadings: pd.DataFrame
+    feature_choice: pd.DataFrame
     factor_selection: pd.DataFrame
+    factor_loadings: pd.DataFrame
+    nmf_factors: pd.DataFrame
+    segment_scoreboard: pd.DataFrame
     segments: pd.DataFrame
     segment_centroids: pd.DataFrame
     segment_stability: pd.DataFrame
+    segment_jaccard: pd.DataFrame
+    segment_identity: pd.DataFrame
+    reference_loadings: pd.DataFrame
+    reference_factors: pd.DataFrame
+    model: SegmentModel
+    start_reason: str
 
     @property
     def mean_ari(self) -> dict[str, float]:
@@ -39,39 +89,258 @@ class SegmentationTables:
     @property
     def centred_r2(self) -> float:
         """Column-centred R2 of the chosen number of factors."""
-        n_factors = self.nmf_factors.shape[1] - 1
-        chosen = self.factor_selection["n_factors"] == n_factors
-        return float(self.factor_selection.loc[chosen, "centred_r2"].iloc[0])
+        return float(self.factor_selection.loc[self.factor_selection["chosen"], "centred_r2"].iloc[0])
+
+    @property
+    def share_converged(self) -> float:
+        """Share of all factor fits, of the scan and of the bootstraps, in which the solver stopped of itself."""
+        scan = self.factor_selection
+        n_fits = len(scan) + int(scan["n_refits"].sum()) + len(self.segment_stability)
+        n_unconverged = int((~scan["converged"]).sum() + scan["n_unconverged"].sum())
+        return 1 - (n_unconverged + int((~self.segment_stability["converged"]).sum())) / n_fits
 
 
-def segment_households(features: pd.DataFrame, settings: SegmentationSettings, seed: int) -> SegmentationTables:
-    """Fit factors and segments to one row of features a household, name them, and refit them on bootstraps.
+def segment_households(
+    features: pd.DataFrame,
+    settings: SegmentationSettings,
+    seed: int,
+    previous: SegmentModel | None = None,
+    data_version: str = "",
+) -> SegmentationTables:
+    """Fit factors and segments to one row of `features` a household, name them, and refit them on bootstraps.
 
-    Raises MatrixError for unusable features and ValueError for more factors or segments than the
-    households allow.
+    With the model of the `previous` run, and the same settings that shape a model, features, numbers of factors and
+    segments stay those of that run and the fit starts from it; what the rules would choose today stands in the
+    reasons. With other settings the fit is cold, and segments are matched to the previous ones by their households.
+    `data_version` is stored in the model.
+
+    Beyond `rows_at_once` households, that many are drawn by `seed`; everything is fitted to them, all are scored, and
+    `stability` is null for the others.
+
+    Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason);
+    factor_loadings; nmf_factors (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles
+    'chosen', 'reference', 'candidate'); segments (household_key, segment, segment_name, stability); segment_centroids;
+    segment_stability (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
+    reference_factors of the reference study's setting.
+
+    Raises MatrixError for unusable features and ValueError for fewer than 30 households, or more factors or segments
+    than the households allow.
     """
-    fitted = fit_segmentation(features, FACTORED, settings, seed)
-    scores, labels = fitted.scores(features), fitted.labels(features)
-    names = segment_names(features, labels)
-    slugs = tuple(slug(names[label]) for label in sorted(names))
-    stability = bootstrap_stability(features, fitted, settings, seed)
-    factors = pd.DataFrame(scores, columns=list(fitted.factors.names))
-    factors.insert(0, "household_key", features["household_key"].to_numpy())
+    if len(features) < FEWEST_HOUSEHOLDS:
+        raise ValueError(
+            f"customer_features has {len(features)} households; segments need at least {FEWEST_HOUSEHOLDS}: take a "
+            "longer period or more customers"
+        )
+    rows = drawn_rows(len(features), settings.rows_at_once, seed)
+    sample = features.iloc[rows].reset_index(drop=True)
+    start, start_reason = _start(sample, settings, previous)
+    choice = (
+        given_features(sample, start.features, "the features of the run before are kept")
+        if start
+        else choose_features(sample, settings.feature_groups, settings.twin_correlation)
+    )
+    matrix = fit_scaling(sample, choice.features, treatment=settings.treatment).apply(sample)
+    selection, n_factors = _factor_selection(matrix, choice, settings, seed, start)
+    if settings.n_factors is not None or start is None:
+        recipe = Recipe(choice.features, n_factors, 2, treatment=settings.treatment)
+    else:
+        recipe = start.recipe
+    candidates, recipe, reason, refits = _segment_selection(sample, matrix, recipe, settings, seed, start)
+    fitted = fit_segmentation(sample, recipe, seed, start.among_themselves(sample) if start else None)
+    stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed, refits)
+    reference, reference_row = _reference(sample, settings, seed)
+    scoreboard = pd.concat(
+        [_scored(sample, fitted, recipe, stability, "chosen", reason, settings, seed), reference_row, candidates],
+        ignore_index=True,
+    )[COLUMNS]
+
+    scores = fitted.scores(features)
+    labels = fitted.clusters.labels(scores)
+    identity = identify(sample, labels[rows], previous, settings.min_jaccard)
+    spoken = previous.factor_names if start and previous else factor_names(fitted.factors)
+    agreement = np.full(len(features), np.nan)
+    agreement[rows] = stability.agreement
+    key = features["household_key"].to_numpy()
     segments = pd.DataFrame(
         {
-            "household_key": features["household_key"].to_numpy(),
-            "segment": [slugs[label] for label in labels],
-            "segment_name": [names[label] for label in labels],
-            "stability": stability.agreement,
+            "household_key": key,
+            "segment": np.array(identity.slugs, dtype=object)[labels],
+            "segment_name": np.array(identity.names, dtype=object)[labels],
+            "stability": agreement,
         }
     )
-    matrix = fitted.scaling.apply(features)
-    largest = max(settings.max_factors, settings.n_factors)
     return SegmentationTables(
-        nmf_factors=factors,
-        factor_loadings=loadings_table(fitted.factors),
-        factor_selection=scan_factors(matrix, FACTORED, largest, seed),
+        feature_choice=choice.table,
+        factor_selection=selection,
+        factor_loadings=loadings_table(fitted.factors, spoken),
+        nmf_factors=_scores_table(key, scores, fitted),
+        segment_scoreboard=scoreboard,
         segments=segments,
-        segment_centroids=clusters_table(fitted.clusters, slugs, fitted.factors.names),
+        segment_centroids=clusters_table(fitted.clusters, identity.slugs, fitted.factors.names),
         segment_stability=stability.replicates,
+        segment_jaccard=jaccard_table(stability, identity.slugs),
+        segment_identity=identity.table,
+        reference_loadings=loadings_table(reference.factors, factor_names(reference.factors)),
+        reference_factors=_scores_table(key, reference.scores(features), reference),
+        model=SegmentModel(
+            fitted=fitted,
+            method=recipe.method,
+            slugs=identity.slugs,
+            names=identity.names,
+            factor_names=spoken,
+            seed=seed,
+            settings_fingerprint=shaping_fingerprint(settings),
+            data_version=data_version,
+        ),
+        start_reason=start_reason,
     )
+
+
+def drawn_rows(n: int, rows_at_once: int, seed: int) -> NDArray[np.int64]:
+    """All rows, or `rows_at_once` of them drawn without replacement when there are more, in their order."""
+    if n <= rows_at_once:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).permutation(n)[:rows_at_once])
+
+
+def shaping_fingerprint(settings: SegmentationSettings) -> str:
+    """SHA-256, 16 digits, of the settings that shape a model."""
+    shaping = settings.model_dump(mode="json", include=set(SHAPING))
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _start(
+    sample: pd.DataFrame, settings: SegmentationSettings, previous: SegmentModel | None
+) -> tuple[SegmentModel | None, str]:
+    """(the model to start from, or none; why)."""
+    if previous is None:
+        return None, "cold: first run"
+    if previous.settings_fingerprint != shaping_fingerprint(settings):
+        return None, "cold: the settings that shape a model have changed since the run before"
+    unusable = sorted(set(previous.features) - set(usable_of(sample, previous.features)))
+    if unusable:
+        return None, f"cold: features of the run before tell no household from another today: {', '.join(unusable)}"
+    return previous, "warm: from the run before"
+
+
+def _factor_selection(
+    matrix: NDArray[np.float64],
+    choice: FeatureChoice,
+    settings: SegmentationSettings,
+    seed: int,
+    start: SegmentModel | None,
+) -> tuple[pd.DataFrame, int]:
+    largest = max(settings.max_factors, settings.n_factors or 0)
+    scan = scan_factors(matrix, choice.features, largest, settings.n_factor_refits, seed)
+    by_rule, reason = choose_n_factors(scan, settings.factor_stability_floor)
+    n_factors = by_rule
+    if settings.n_factors is not None:
+        n_factors, reason = settings.n_factors, f"set by segmentation.n_factors; the rule would take {by_rule}"
+    elif start is not None:
+        n_factors = start.recipe.n_factors
+        reason = f"kept from the run before; the rule would take {by_rule} today"
+    # Raises when the setting asks for more factors than the matrix has rows or columns.
+    if n_factors not in set(scan["n_factors"]):
+        fit_factors(matrix, choice.features, n_factors, seed)
+    chosen = scan["n_factors"] == n_factors
+    return scan.assign(chosen=chosen, reason=np.where(chosen, reason, "")), n_factors
+
+
+def _segment_selection(
+    sample: pd.DataFrame,
+    matrix: NDArray[np.float64],
+    recipe: Recipe,
+    settings: SegmentationSettings,
+    seed: int,
+    start: SegmentModel | None,
+) -> tuple[pd.DataFrame, Recipe, str, list]:
+    """(candidates as rows of the scoreboard, the chosen recipe, why, cold refits of its factors)."""
+    scores = fit_factors(matrix, recipe.features, recipe.n_factors, seed).scores(matrix)
+    n_distinct = len(np.unique(scores, axis=0))
+    first, last = settings.segment_range
+    sizes = {size for size in range(first, last + 1) if size <= n_distinct}
+    fixed = settings.n_segments or (start.recipe.n_segments if start else None)
+    if fixed is not None or not sizes:
+        # Raises when fewer households differ.
+        fit_clusters(scores, fixed or first, seed)
+        sizes.add(fixed or first)
+    refits = cold_refits(sample, recipe, settings.n_bootstraps, seed)
+    table = score_candidates(scores, refits, recipe, sorted(sizes), seed, mixtures=settings.mixtures)
+    by_rule = choose_segments(table, settings)
+    n_segments = fixed or by_rule.n_segments
+    sized = replace(recipe, n_segments=n_segments, method="kmeans")
+    consensus = score_consensus(scores, refits, sized, seed)
+    table = pd.concat([table, consensus], ignore_index=True)
+    kmeans = table[(table["method"] == "kmeans") & (table["n_segments"] == n_segments)].iloc[0]
+    better = consensus_wins(kmeans, consensus.iloc[0])
+    method = start.recipe.method if start else "consensus" if better else "kmeans"
+    if settings.n_segments is not None:
+        reason = f"set by segmentation.n_segments; the rule would take {by_rule.n_segments}: {by_rule.reason}"
+    elif start is not None:
+        reason = f"kept from the run before; the rule would take {by_rule.n_segments} today: {by_rule.reason}"
+    else:
+        reason = by_rule.reason
+    if method == "consensus":
+        reason += "; the consensus is more stable than K-Means"
+    candidates = table.assign(
+        role="candidate",
+        n_features=len(recipe.features),
+        n_factors=recipe.n_factors,
+        eligible=useful_rows(table, settings) & (table["method"] != "mixture"),
+        reason=np.where(table["method"] == "mixture", "second opinion", ""),
+        warm_ari=np.nan,
+        warm_ari_sd=np.nan,
+        n_warm=0,
+    )
+    return candidates, replace(sized, method=method), reason, refits
+
+
+def _reference(sample: pd.DataFrame, settings: SegmentationSettings, seed: int) -> tuple[Segmentation, pd.DataFrame]:
+    """The setting of the reference study, fitted, and its row of the scoreboard."""
+    names = usable_of(sample, FACTORED)
+    left_out = [name for name in FACTORED if name not in names]
+    reason = "the reference study's setting" + (f", without {', '.join(left_out)}: one value only" if left_out else "")
+    if len(names) < REFERENCE_FACTORS:
+        raise MatrixError(
+            f"the reference setting needs {REFERENCE_FACTORS} of its features, found {len(names)} with more than one "
+            f"value: {', '.join(names) or 'none'}"
+        )
+    recipe = Recipe(names, REFERENCE_FACTORS, REFERENCE_SEGMENTS)
+    fitted = fit_segmentation(sample, recipe, seed)
+    stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed)
+    return fitted, _scored(sample, fitted, recipe, stability, "reference", reason, settings, seed)
+
+
+def _scored(
+    sample: pd.DataFrame,
+    fitted: Segmentation,
+    recipe: Recipe,
+    stability: Stability,
+    role: str,
+    reason: str,
+    settings: SegmentationSettings,
+    seed: int,
+) -> pd.DataFrame:
+    scores = fitted.scores(sample)
+    row: dict[str, object] = {
+        "role": role,
+        "method": recipe.method,
+        "n_features": len(recipe.features),
+        "n_factors": recipe.n_factors,
+        "n_segments": recipe.n_segments,
+        **quality(scores, fitted.clusters.labels(scores), seed),
+        "bic": np.nan,
+        "converged": fitted.factors.converged,
+        "reason": reason,
+    }
+    for name in ("cold", "warm"):
+        aris = stability.replicates.loc[stability.replicates["start"] == name, "ari"]
+        row |= {f"{name}_ari": float(aris.mean()), f"{name}_ari_sd": float(aris.std()), f"n_{name}": len(aris)}
+    frame = pd.DataFrame([row])
+    return frame.assign(eligible=useful_rows(frame, settings))
+
+
+def _scores_table(key: NDArray[np.int64], scores: NDArray[np.float64], fitted: Segmentation) -> pd.DataFrame:
+    frame = pd.DataFrame(scores, columns=list(fitted.factors.names))
+    frame.insert(0, "household_key", key)
+    return frame
