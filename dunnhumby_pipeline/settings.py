@@ -135,19 +135,6 @@ class ProfileSettings(Section):
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
     )
-    high_value: float = Field(
-        1.5, gt=1, description="mean spend of a high value segment, as a multiple of all households'"
-    )
-    low_value: float = Field(0.6, gt=0, lt=1, description="mean spend of a low value segment lies below this multiple")
-    active_share: float = Field(
-        0.75, gt=0, le=1, description="share of a segment that bought within four weeks, from which on it is active"
-    )
-    lapsed_share: float = Field(
-        0.5, ge=0, lt=1, description="share of a segment that bought within twelve weeks, below which it is lapsed"
-    )
-    new_share: float = Field(
-        0.5, gt=0, le=1, description="mean tenure below this share of the longest makes a segment new"
-    )
     min_department_share: float = Field(
         0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
     )

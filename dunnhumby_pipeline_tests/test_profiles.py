@@ -29,11 +29,10 @@ from dunnhumby_pipeline.segmentation.profiles import (
     segment_profiles,
 )
 from dunnhumby_pipeline.segmentation.value_need import ValueNeedError, household_value_need, value_need
-from dunnhumby_pipeline.settings import EngineSettings, ProfileSettings
+from dunnhumby_pipeline.settings import EngineSettings
 
 QUICK = settings(max_examples=40, deadline=None)
 NAN = float("nan")
-SETTINGS = ProfileSettings()
 
 
 def households(**columns: list[float]) -> pd.DataFrame:
@@ -50,7 +49,7 @@ FEATURES = households(
     recency=[0.0, 2.0, 30.0, 90.0, 100.0],
     active_last_4w=[1, 1, 0, 0, 0],
     active_last_12w=[1, 1, 1, 0, 0],
-    tenure=[300.0, 360.0, 200.0, 300.0, 250.0],
+    tenure_weeks=[43.0, 52.0, 29.0, 43.0, 36.0],
 )
 FIVE = segments_of("a", "a", "b", "b", "b")
 
@@ -59,7 +58,7 @@ FIVE = segments_of("a", "a", "b", "b", "b")
 
 
 def test_profiles_by_hand() -> None:
-    profiles = segment_profiles(FEATURES, FIVE, SETTINGS).set_index("segment")
+    profiles = segment_profiles(FEATURES, FIVE).set_index("segment")
     assert profiles.index.tolist() == ["a", "b"]
     assert profiles["segment_name"].tolist() == ["A", "B"]
     assert profiles["n_households"].tolist() == [2, 3]
@@ -74,23 +73,29 @@ def test_profiles_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("four", "twelve", "tenure", "stage"),
-    [(1, 1, 400, "active"), (0, 1, 400, "lapsing"), (0, 0, 400, "lapsed"), (1, 1, 100, "new"), (0, 0, 100, "lapsed")],
+    ("recency", "twelve", "weeks", "stage"),
+    [
+        (5, 1, 50, "active"),
+        (28, 1, 50, "active"),
+        (29, 1, 50, "lapsing"),
+        (200, 0, 50, "lapsed"),
+        (5, 1, 26, "new"),
+        (29, 1, 26, "lapsing"),
+    ],
 )
-def test_stages_of_a_segment(four: int, twelve: int, tenure: float, stage: str) -> None:
-    features = FEATURES.assign(active_last_4w=four, active_last_12w=twelve).astype({"tenure": "float64"})
-    features.loc[:1, "tenure"] = tenure
-    features.loc[2:, "tenure"] = 400.0
-    assert segment_profiles(features, FIVE, SETTINGS).set_index("segment").at["a", "lifecycle"] == stage
+def test_stages_of_a_segment(recency: float, twelve: int, weeks: float, stage: str) -> None:
+    features = FEATURES.assign(active_last_12w=twelve, recency=[recency, recency, 1.0, 2.0, 3.0])
+    features.loc[:1, "tenure_weeks"] = weeks
+    assert segment_profiles(features, FIVE).set_index("segment").at["a", "lifecycle"] == stage
 
 
 def test_an_empty_segment_has_a_row_and_no_means() -> None:
     empty = FIVE.assign(segment=pd.Categorical(FIVE["segment"], categories=["a", "b", "nobody"]))
-    profiles = segment_profiles(FEATURES, empty, SETTINGS).set_index("segment")
+    profiles = segment_profiles(FEATURES, empty).set_index("segment")
     assert profiles.at["nobody", "n_households"] == 0
     assert profiles.at["nobody", "revenue"] == 0
     assert profiles.loc["nobody", ["spend_mean", "value_tier", "lifecycle", "revenue_index"]].isna().all()
-    described = segment_features(FEATURES, empty, 0.95, described=["recency"]).set_index("segment")
+    described = segment_features(FEATURES, empty, ["recency"], 0.95, described=["recency"]).set_index("segment")
     assert described.at["nobody", "n"] == 0
     assert np.isnan(described.at["nobody", "mean"])
     known = pd.DataFrame({"household_key": [1], "age_desc": ["65+"]})
@@ -101,13 +106,13 @@ def test_an_empty_segment_has_a_row_and_no_means() -> None:
 
 def test_tables_of_different_households_are_refused() -> None:
     with pytest.raises(ProfileError, match=r"5 rows of features, 4 of segments, 1 households in one alone"):
-        segment_profiles(FEATURES, FIVE.iloc[1:], SETTINGS)
+        segment_profiles(FEATURES, FIVE.iloc[1:])
     with pytest.raises(ProfileError, match="customer features lack recency; found household_key"):
-        segment_profiles(FEATURES.drop(columns="recency"), FIVE, SETTINGS)
+        segment_profiles(FEATURES.drop(columns="recency"), FIVE)
     with pytest.raises(ProfileError, match="in a segment; some are there twice or without one"):
-        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]), SETTINGS)
+        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]))
     with pytest.raises(ProfileError, match="segments lack segment; found household_key"):
-        segment_features(FEATURES, FIVE.drop(columns="segment"), 0.95)
+        segment_features(FEATURES, FIVE.drop(columns="segment"), [], 0.95)
 
 
 cents = st.integers(1, 1_000_000).map(lambda amount: amount / 100)
@@ -120,12 +125,12 @@ def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str
     n = len(rows)
     features = households(
         monetary_sales=list(spend), recency=[1.0] * n, active_last_4w=[1.0] * n, active_last_12w=[1.0] * n,
-        tenure=[9.0] * n,
+        tenure_weeks=[9.0] * n,
     )  # fmt: skip
-    profiles = segment_profiles(features, segments_of(*slugs), SETTINGS)
+    profiles = segment_profiles(features, segments_of(*slugs))
     assert profiles["share"].sum() == pytest.approx(1.0)
     assert profiles["revenue_share"].sum() == pytest.approx(1.0)
-    described = segment_features(features, segments_of(*slugs), 0.95)
+    described = segment_features(features, segments_of(*slugs), [], 0.95)
     spent = described[described["feature"] == "monetary_sales"]
     if len(set(spend)) > 1:
         assert (spent["z_score"] * spent["n"]).sum() == pytest.approx(0.0, abs=1e-6 * n)
@@ -144,7 +149,7 @@ def test_features_have_means_intervals_scores_and_effects() -> None:
     )
     frame["recency"] += (slugs == "b") * 8.0
     frame.loc[:4, "discount_rate"] = NAN
-    table = segment_features(frame, segments_of(*slugs), 0.9, clustered_on=["recency", "share_fresh"])
+    table = segment_features(frame, segments_of(*slugs), ["recency", "share_fresh"], 0.9)
     rows = table.set_index(["segment", "feature"])
 
     in_a = frame.loc[slugs == "a", "recency"]
@@ -381,7 +386,7 @@ def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None
     second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["fresh"]')
     file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
     playbook = load_playbook(file)
-    profiles = segment_profiles(FEATURES, FIVE, SETTINGS)
+    profiles = segment_profiles(FEATURES, FIVE)
 
     def advice(scores: list[float], **needs: str) -> pd.DataFrame:
         return segment_playbook(profiles, described(discount_usage_pct=scores), needs, playbook).set_index("segment")

@@ -15,14 +15,14 @@ NEEDS: dict[str, str] = {
     "private_label_ratio": "private label",
     "n_departments": "variety",
     "n_products": "variety",
-    "avg_items_per_basket": "stock-up",
-    "avg_products_per_basket": "stock-up",
+    "avg_items_per_basket": "big baskets",
+    "avg_products_per_basket": "big baskets",
     "share_grocery": "grocery",
     "share_fresh": "fresh",
     "share_bakery": "bakery",
     "share_health_beauty": "health and beauty",
     "share_alcohol": "alcohol",
-    "share_other": "other",
+    "share_other": "other departments",
 }
 NO_NEED = "none"
 NEED_FEATURES = frozenset(feature.name for feature in FEATURES if feature.group in NEED_GROUPS)

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dunnhumby_pipeline.features.catalogue import FACTORED, FEATURES
+from dunnhumby_pipeline.features.catalogue import FEATURES
 from dunnhumby_pipeline.segmentation.effect_sizes import group_difference
-from dunnhumby_pipeline.settings import ProfileSettings
+from dunnhumby_pipeline.segmentation.naming import HIGH_VALUE, LAPSING_DAYS, LAPSING_TIMES, LOW_VALUE, NEW_WEEKS
 
 SPEND = "monetary_sales"
-LIFECYCLES = ("active", "new", "lapsing", "lapsed")
+# Of a lapsed segment, fewer than half bought within twelve weeks.
+LAPSED_SHARE = 0.5
 DEMOGRAPHICS = (
     "age_desc",
     "marital_status_code",
@@ -30,19 +31,20 @@ class ProfileError(ValueError):
     """Segments cannot be described. The message says which table lacks what."""
 
 
-def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, settings: ProfileSettings) -> pd.DataFrame:
+def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
     """Size, money and stage of each segment, the largest revenue first.
 
     `features`: a row a household (`customer_features`); `segments`: household_key, segment, segment_name. A segment
     without a household is there when the column `segment` is categorical and has it as a category.
     Columns: segment, segment_name, n_households, share, revenue ($), revenue_share, revenue_index (share of revenue /
-    share of households), spend_mean and spend_median ($), value_tier ('high', 'mid', 'low': spend_mean against that of
-    all, by `settings`), recency_median (days), active_4w and active_12w (shares), tenure_mean (days), lifecycle.
-    lifecycle: 'lapsed' when too few bought within twelve weeks, else 'new' when tenure is short, else 'active' when
-    enough bought within four weeks, else 'lapsing'.
+    share of households), spend_mean and spend_median ($), value_tier ('high', 'mid', 'low'), recency_median (days),
+    active_4w and active_12w (shares), tenure_weeks_median, lifecycle.
+    value_tier is spend_mean against that of all households, and lifecycle the stage, by the rules that name segments
+    (`naming.segment_names`); of those that lapse, the 'lapsed' are those of whom fewer than half bought within twelve
+    weeks.
     Raises ProfileError when the two tables do not have the same households or a column is missing.
     """
-    joined = _joined(features, segments, (SPEND, "recency", "active_last_4w", "active_last_12w", "tenure"))
+    joined = _joined(features, segments, (SPEND, "recency", "active_last_4w", "active_last_12w", "tenure_weeks"))
     table = joined.groupby("segment", observed=False).agg(
         n_households=(SPEND, "size"),
         revenue=(SPEND, "sum"),
@@ -51,7 +53,7 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, settings: P
         recency_median=("recency", "median"),
         active_4w=("active_last_4w", "mean"),
         active_12w=("active_last_12w", "mean"),
-        tenure_mean=("tenure", "mean"),
+        tenure_weeks_median=("tenure_weeks", "median"),
     )
     table["share"] = table["n_households"] / len(joined)
     table["revenue_share"] = table["revenue"] / joined[SPEND].sum()
@@ -59,27 +61,29 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, settings: P
     relative = table["spend_mean"] / joined[SPEND].mean()
     empty = table["n_households"] == 0
     table["value_tier"] = _chosen(
-        [empty, relative >= settings.high_value, relative < settings.low_value],
+        [empty, relative >= HIGH_VALUE, relative < LOW_VALUE],
         [None, "high", "low"],
         "mid",
         table.index,
     )
+    border = max(LAPSING_DAYS, LAPSING_TIMES * float(joined["recency"].median()))
+    lapses = table["recency_median"] > border
     table["lifecycle"] = _chosen(
         [
             empty,
-            table["active_12w"] < settings.lapsed_share,
-            table["tenure_mean"] < settings.new_share * joined["tenure"].max(),
-            table["active_4w"] >= settings.active_share,
+            lapses & (table["active_12w"] < LAPSED_SHARE),
+            lapses,
+            table["tenure_weeks_median"] <= NEW_WEEKS,
         ],
-        [None, "lapsed", "new", "active"],
-        "lapsing",
+        [None, "lapsed", "lapsing", "new"],
+        "active",
         table.index,
     )
     names = segments.drop_duplicates("segment").set_index("segment")["segment_name"]
     table["segment_name"] = table.index.astype(object).map(names)
     order = [
         "segment_name", "n_households", "share", "revenue", "revenue_share", "revenue_index", "spend_mean",
-        "spend_median", "value_tier", "recency_median", "active_4w", "active_12w", "tenure_mean", "lifecycle",
+        "spend_median", "value_tier", "recency_median", "active_4w", "active_12w", "tenure_weeks_median", "lifecycle",
     ]  # fmt: skip
     table = table[order].sort_values("revenue", ascending=False, kind="stable")
     table.index = table.index.astype(str)
@@ -89,14 +93,14 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, settings: P
 def segment_features(
     features: pd.DataFrame,
     segments: pd.DataFrame,
+    clustered_on: Sequence[str],
     confidence: float,
-    clustered_on: Sequence[str] = FACTORED,
     described: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Mean of each feature in each segment, and how well the feature tells segments apart.
 
-    `described` (by default every feature of the catalogue that is a column) are the features to describe;
-    `clustered_on` those that made the segments. Segments differ in them by construction, so the honest evidence is
+    `clustered_on` are the features that made the segments, `described` (by default every feature of the catalogue that
+    is a column) those to describe. Segments differ in them by construction, so the honest evidence is
     in the others (`clustered_on` False), as far as those do not say the same in other words.
     Columns: segment, feature, n (households with a value), mean, ci_lower, ci_upper (t-interval of the mean),
     z_score ((mean - mean of all) / standard deviation of all), overall_mean, overall_sd, eta_squared, f_statistic,
