@@ -157,6 +157,9 @@ class LifetimeValueSettings(Section):
         description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
     )
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
+    max_households: int = Field(
+        50_000, ge=1000, description="households the models are estimated from at most; beyond, every so many-th one"
+    )
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
 
 

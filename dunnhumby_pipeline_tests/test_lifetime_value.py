@@ -367,15 +367,26 @@ def test_the_stack_finds_the_forecast_that_is_right() -> None:
 def test_bad_trips_are_refused(trips: pd.DataFrame) -> None:
     whole = trips[trips["window"] == WHOLE]
     with pytest.raises(LifetimeValueError, match=r"lifetime_value.min_households is 30, but only 3 households"):
-        fit_spend_models(whole.head(3), LAST_DAY, 30)
+        fit_spend_models(whole.head(3), LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="lacks sales; found"):
-        fit_spend_models(whole.drop(columns="sales"), LAST_DAY, 30)
+        fit_spend_models(whole.drop(columns="sales"), LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="one row a household"):
-        fit_spend_models(trips, LAST_DAY, 30)
+        fit_spend_models(trips, LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="found 0 without a trip and 153 without such sales"):
-        fit_spend_models(whole.assign(sales=np.nan), LAST_DAY, 30)
+        fit_spend_models(whole.assign(sales=np.nan), LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="goes beyond day 200"):
-        fit_spend_models(whole, 200, 30)
+        fit_spend_models(whole, 200, LifetimeValueSettings())
+
+
+def test_of_many_households_some_speak_for_all() -> None:
+    rng = np.random.default_rng(5)
+    trips = 2 + rng.poisson(rng.gamma(2.0, 4.0, 2500))
+    many = pd.DataFrame({"household_key": range(2500), "trips": trips, "first_trip": 1, "last_trip": 90})
+    many["sales"] = trips * rng.gamma(5.0, 5.0, 2500)
+    few = fit_spend_models(many, 100, LifetimeValueSettings(max_households=1000))
+    every = fit_spend_models(many, 100, LifetimeValueSettings())
+    assert (few.n_households, few.n_fitted, every.n_fitted) == (2500, 834, 2500)
+    assert few.expected_spend(many, 100, 26.0) == pytest.approx(every.expected_spend(many, 100, 26.0), rel=0.1)
 
 
 def test_segments_differ_in_value_as_they_were_made_to(tables: LifetimeTables) -> None:

@@ -20,6 +20,7 @@ from dunnhumby_pipeline.segmentation.lifetime_value import (
     fit_bg_nbd,
     fit_gamma_gamma,
 )
+from dunnhumby_pipeline.settings import LifetimeValueSettings
 
 DAYS_PER_WEEK = 7
 # Steps of a twentieth: an error curve this flat is not worth a finer one.
@@ -29,11 +30,15 @@ HISTORY_COLUMNS = ("household_key", "trips", "first_trip", "last_trip", "sales")
 
 @dataclass(frozen=True)
 class SpendModels:
-    """Trips and spend a trip, fitted together; `n_without_spend` households stay out of the fit of spend."""
+    """Trips and spend a trip, fitted together to `n_fitted` of `n_households`.
+
+    `n_one_trip` of all households came once; `n_without_spend` of them spent $0 and stay out of the fit of spend.
+    """
 
     bg_nbd: BgNbd
     gamma_gamma: GammaGamma
     n_households: int
+    n_fitted: int
     n_one_trip: int
     n_without_spend: int
 
@@ -101,27 +106,30 @@ def half_way(first_day: int, last_day: int) -> int:
     return (first_day + last_day + 1) // 2
 
 
-def fit_spend_models(history: pd.DataFrame, last_day: int, min_households: int) -> SpendModels:
+def fit_spend_models(history: pd.DataFrame, last_day: int, settings: LifetimeValueSettings) -> SpendModels:
     """Fit BG/NBD and Gamma-Gamma to one row a household: trips, first_trip, last_trip (DAY), sales ($).
 
     A household with one trip enters both fits. One that spent $0 enters the fit of trips alone, as Gamma-Gamma knows
-    no spend of 0. Raises LifetimeValueError when there are fewer than `min_households`, a column or value is missing,
-    or a model has no fit.
+    no spend of 0. Of more than `max_households`, every so many-th is fitted: parameters of 50,000 are as good as known.
+    Raises LifetimeValueError when there are fewer than `min_households`, a column or value is missing, or a model has
+    no fit.
     """
     _check_history(history, last_day)
-    if len(history) < min_households:
+    if len(history) < settings.min_households:
         raise LifetimeValueError(
-            f"lifetime_value.min_households is {min_households}, but only {len(history)} households have a trip up to "
-            f"day {last_day}; give more households, or lower it"
+            f"lifetime_value.min_households is {settings.min_households}, but only {len(history)} households have a "
+            f"trip up to day {last_day}; give more households, or lower it"
         )
-    spent = history[history["sales"] > 0]
+    fitted = history.iloc[:: -(-len(history) // settings.max_households)]
+    spent = fitted[fitted["sales"] > 0]
     trips = spent["trips"].to_numpy(dtype=float)
     return SpendModels(
-        bg_nbd=fit_bg_nbd(*_recency_and_age(history, last_day)),
+        bg_nbd=fit_bg_nbd(*_recency_and_age(fitted, last_day)),
         gamma_gamma=fit_gamma_gamma(trips, spent["sales"].to_numpy(dtype=float) / trips),
         n_households=len(history),
+        n_fitted=len(fitted),
         n_one_trip=int((history["trips"] == 1).sum()),
-        n_without_spend=len(history) - len(spent),
+        n_without_spend=int((history["sales"] <= 0).sum()),
     )
 
 

@@ -109,7 +109,7 @@ def lifetime_study(
     half = _history(trips, span, FIRST_HALF, FIRST_QUARTER, SECOND_QUARTER)
     whole = _history(trips, span, WHOLE, FIRST_HALF, SECOND_HALF)
     models = {
-        stretch: fit_spend_models(history.whole, history.last_day, settings.min_households)
+        stretch: fit_spend_models(history.whole, history.last_day, settings)
         for stretch, history in (("first quarter", quarter), ("first half", half), ("whole", whole))
     }
     past = _learned(quarter, models["first quarter"], _rows(trips, SECOND_QUARTER), _weeks(span, SECOND_QUARTER))
@@ -201,8 +201,15 @@ def _parameters(stretch: str, models: SpendModels, weights: StackWeights, histor
         ("gamma_gamma", "mean_spend", gamma_gamma.mean, None, "mean spend a trip over all households, $"),
         ("gamma_gamma", "trips_and_spend", together, None, "rank correlation that the model takes to be 0"),
         ("both", "n_households", models.n_households, None, "households with a trip"),
-        ("both", "n_one_trip", models.n_one_trip, None, "of them with a single trip"),
-        ("both", "n_without_spend", models.n_without_spend, None, "of them with $0 of sales, left out of Gamma-Gamma"),
+        ("both", "n_fitted", models.n_fitted, None, "of them that the models are estimated from"),
+        ("both", "n_one_trip", models.n_one_trip, None, "households with a single trip"),
+        (
+            "both",
+            "n_without_spend",
+            models.n_without_spend,
+            None,
+            "households with $0 of sales, left out of Gamma-Gamma",
+        ),
         ("stacked", "recent", weights.recent, None, "weight of spend in the later half of the history"),
         ("stacked", "earlier", weights.earlier, None, "weight of spend in the earlier half of the history"),
         ("stacked", "model", weights.model, None, "weight of BG/NBD with Gamma-Gamma"),
