@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.segmentation.drift import psi, share_psi
 from dunnhumby_pipeline.segmentation.early_warning import early_warning, warning_evidence
+from dunnhumby_pipeline.segmentation.look_back import look_back_segments
 from dunnhumby_pipeline.segmentation.migration import (
     migration_summary,
     migration_tables,
@@ -25,6 +27,7 @@ from dunnhumby_pipeline.segmentation.periods import (
     period_pairs,
 )
 from dunnhumby_pipeline.settings import MigrationSettings
+from dunnhumby_pipeline_tests.known_truth import planted_households
 
 QUICK = settings(max_examples=40, deadline=None)
 SETTINGS = MigrationSettings(step_days=28, look_back_days=56, warning_steps=2, n_bins=4)
@@ -266,3 +269,36 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     assert (flows.loc[flows["from_segment"] != flows["to_segment"], "n"] == 0).all()
     with pytest.raises(MigrationError, match=r"nobody bought in the periods \[5\]"):
         migration_tables(features, windows_of(6), by_spend, TIERS, SETTINGS, drifting=("monetary_sales",))
+
+
+def test_the_fitted_segments_find_who_moved() -> None:
+    types = ("gold", "silver", "lead")
+    loadings = pd.DataFrame(
+        [
+            (f"factor_{kind + 1}", feature, float(place % 3 == kind))
+            for kind in range(3)
+            for place, feature in enumerate(FACTORED)
+        ],
+        columns=["factor", "feature", "loading"],
+    )
+    centroids = pd.DataFrame(np.full((3, 3), 0.3) + 0.5 * np.eye(3), columns=["factor_1", "factor_2", "factor_3"])
+    centroids.insert(0, "segment", types)
+    households, planted = planted_households((20, 20, 20), seed=1)
+    households["monetary_sales"] = np.abs(households["monetary_sales"]) * 100
+    later = households.copy()
+    mover, exemplar = 3, 45
+    later.loc[mover, list(FACTORED)] = households.loc[exemplar, list(FACTORED)] * 1.01
+    later.loc[mover, "monetary_sales"] = households.loc[mover, "monetary_sales"] / 3
+    features = pd.concat([households.assign(window=0), later.assign(window=1)], ignore_index=True)
+    tables = migration_tables(
+        features,
+        windows_of(2),
+        lambda rows: look_back_segments(rows, "window", loadings, centroids),
+        TIERS,
+        SETTINGS,
+    )
+    moved = tables.segment_migration[lambda flows: (flows["from_segment"] != flows["to_segment"]) & (flows["n"] > 0)]
+    assert moved[["from_segment", "to_segment", "n"]].to_numpy().tolist() == [["gold", "lead", 1]]
+    assert tables.migration_summary.at[0, "share_staying"] == pytest.approx(59 / 60)
+    assert tables.early_warning["household_key"].tolist() == [households.loc[mover, "household_key"]]
+    assert set(planted) == {0, 1, 2}
