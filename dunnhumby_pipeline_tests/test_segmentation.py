@@ -11,38 +11,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import QuantileTransformer
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.segmentation.clusters import (
     Clusters,
+    Recipe,
     clusters_from_table,
     clusters_table,
     fit_clusters,
     fit_segmentation,
 )
+from dunnhumby_pipeline.segmentation.factor_selection import choose_n_factors, matched_correlations, scan_factors
 from dunnhumby_pipeline.segmentation.factors import (
     RIDGE,
     Factors,
     explained,
     factors_from_table,
     fit_factors,
+    hoyer_sparsity,
     loadings_table,
-    scan_factors,
 )
-from dunnhumby_pipeline.segmentation.identity import TRAITS, segment_names, slug
 from dunnhumby_pipeline.segmentation.look_back import look_back_segments
 from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
-from dunnhumby_pipeline.segmentation.stability import bootstrap_stability, match_labels
-from dunnhumby_pipeline.segmentation.study import segment_households
-from dunnhumby_pipeline.settings import SegmentationSettings
+from dunnhumby_pipeline.segmentation.stability import Stability, bootstrap_stability, jaccard_matrix, jaccard_table, match_labels
 from dunnhumby_pipeline_tests.known_truth import planted_households
 
 # Data without noise are fitted ever more closely: the solver never finds that it has converged.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
 
 QUICK = settings(max_examples=40, deadline=None)
-THREE = SegmentationSettings(n_factors=3, n_segments=3, n_bootstraps=3, max_factors=4)
+THREE = Recipe(FACTORED, 3, 3)
 NAN = float("nan")
 
 
@@ -83,6 +82,24 @@ def test_new_households_are_placed_among_the_fitted_ones() -> None:
     placed = fit_scaling(fitted, ("spend",)).apply(new)[:, 0]
     # A missing value takes the fitted households' median, not the new ones'.
     np.testing.assert_allclose(placed, [0.0, 0.25, 0.905, 1.0, 0.5])
+
+
+def test_percentiles_are_those_of_the_library() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"spend": rng.gamma(1.0, size=1500), "visits": rng.integers(0, 6, 1500).astype(float)})
+    scaling = fit_scaling(frame, ("spend", "visits"))
+    library = QuantileTransformer(n_quantiles=1000, subsample=None).fit(frame.to_numpy())
+    np.testing.assert_allclose(scaling.knots, library.quantiles_, atol=1e-12)
+    np.testing.assert_allclose(scaling.apply(frame), library.transform(frame.to_numpy()), atol=1e-9)
+
+
+def test_logs_run_from_the_first_percentile_to_the_last() -> None:
+    frame = pd.DataFrame({"spend": np.arange(101.0)})
+    scaling = fit_scaling(frame, ("spend",), treatment="log")
+    placed = scaling.apply(pd.DataFrame({"spend": [-1.0, 1.0, 9.0, 99.0, 1e6]}))[:, 0]
+    np.testing.assert_allclose(placed, [0.0, 0.0, np.log(5) / np.log(50), 1.0, 1.0])
+    with pytest.raises(MatrixError, match="below 0 have no log: spend"):
+        fit_scaling(frame - 5, ("spend",), treatment="log")
 
 
 amounts = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
@@ -173,13 +190,59 @@ def test_explained_shares_are_what_their_formulas_say(planted: tuple[NDArray, ND
 
 
 def test_the_scan_sees_that_three_factors_are_enough(planted: tuple[NDArray, NDArray]) -> None:
-    scan = scan_factors(planted[0], COLUMNS, 4, seed=5)
-    assert scan.columns.tolist() == ["n_factors", "pooled_r2", "centred_r2", "reconstruction_error"]
+    scan = scan_factors(planted[0], COLUMNS, 4, 0, seed=5)
     assert scan["n_factors"].tolist() == [2, 3, 4]
     two, three, four = scan["centred_r2"]
     assert two < 0.9 < 0.98 < three
     assert four - three < 0.02
-    assert scan_factors(planted[0][:3], COLUMNS, 9, seed=5)["n_factors"].tolist() == [2, 3]
+    assert scan_factors(planted[0][:3], COLUMNS, 9, 2, seed=5)["n_factors"].tolist() == [2, 3]
+
+
+def test_sparsity_is_0_for_equal_loadings_and_1_for_a_single_one() -> None:
+    loadings = np.array([[1.0, 1, 1, 1], [0, 2, 0, 0], [3, 4, 0, 0], [0, 0, 0, 0]])
+    # (sqrt 4 - 7 / 5) / (sqrt 4 - 1)
+    np.testing.assert_allclose(hoyer_sparsity(loadings), [0.0, 1.0, 0.6, 0.0])
+
+
+def test_planted_factors_come_back_on_half_of_the_households(planted: tuple[NDArray, NDArray]) -> None:
+    noisy = np.clip(planted[0] + 0.05 * np.random.default_rng(3).random(planted[0].shape), 0, 1)
+    scan = scan_factors(noisy, COLUMNS, 5, 4, seed=5).set_index("n_factors")
+    assert scan.loc[3, "stability"] > 0.98
+    assert scan.loc[3, "cophenetic"] > 0.95
+    assert scan.loc[3, "stability"] > scan.loc[[4, 5], "stability"].max()
+    assert choose_n_factors(scan.reset_index(), 0.95)[0] == 3
+    assert scan["n_refits"].tolist() == [4] * 4
+    assert scan["converged"].dtype == bool
+
+
+def test_stability_comes_first_and_then_the_elbow() -> None:
+    scan = pd.DataFrame({"n_factors": [2, 3, 4, 5], "centred_r2": [0.3, 0.6, 0.66, 0.7]})
+    assert choose_n_factors(scan.assign(stability=[0.99] * 4), 0.9)[0] == 3
+    assert choose_n_factors(scan.assign(stability=[0.99, 0.5, 0.95, 0.99]), 0.9)[0] == 4
+    number, reason = choose_n_factors(scan.assign(stability=[0.5, 0.6, 0.7, 0.2]), 0.9)
+    assert (number, "no number of factors reaches" in reason) == (4, True)
+    number, reason = choose_n_factors(scan.assign(stability=NAN), 0.9)
+    assert (number, "too few households" in reason) == (2, True)
+
+
+def test_factors_are_matched_whatever_their_order_and_a_constant_one_matches_nothing() -> None:
+    scores = np.random.default_rng(1).random((50, 3))
+    np.testing.assert_allclose(matched_correlations(scores, 2 * scores[:, [2, 0, 1]] + 1), 1.0)
+    assert matched_correlations(scores, scores * [1, 1, 0]).min() == 0.0
+
+
+def test_an_unfinished_fit_says_so(planted: tuple[NDArray, NDArray], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.factors.MAX_ITERATIONS", 2)
+    unfinished = fit_factors(planted[0], COLUMNS, 3, seed=5)
+    assert (unfinished.converged, unfinished.n_iterations) == (False, 2)
+    scan = scan_factors(planted[0], COLUMNS, 3, 2, seed=5)
+    assert not scan["converged"].any()
+    assert scan["n_unconverged"].tolist() == [2, 2]
+
+
+def test_a_warm_start_of_other_features_is_refused(planted: tuple[NDArray, NDArray]) -> None:
+    with pytest.raises(ValueError, match="a warm start needs the same features"):
+        fit_factors(planted[0], COLUMNS, 3, seed=5, start=Factors(COLUMNS[::-1], LOADINGS))
 
 
 def test_loadings_survive_the_table(planted: tuple[NDArray, NDArray]) -> None:
@@ -187,7 +250,7 @@ def test_loadings_survive_the_table(planted: tuple[NDArray, NDArray]) -> None:
     # Eleven factors: factor_10 must not be sorted before factor_2.
     factors = Factors(COLUMNS, rng.random((11, 9)))
     table = loadings_table(factors)
-    assert table.columns.tolist() == ["factor", "feature", "loading"]
+    assert table.columns.tolist() == ["factor", "feature", "loading", "factor_name"]
     read = factors_from_table(table.sample(frac=1, random_state=1))
     assert read.features == tuple(sorted(COLUMNS))
     assert read.names == factors.names
@@ -241,7 +304,7 @@ TOTALS = ["frequency", "monetary_sales", "n_products"]
 def fitted() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
     """(features, loadings, centroids, segment of each household) of three planted types."""
     features, _ = planted_households((60, 45, 30), seed=7)
-    segmentation = fit_segmentation(features, FACTORED, THREE, seed=1)
+    segmentation = fit_segmentation(features, THREE, seed=1)
     slugs = ("first", "second", "third")
     table = clusters_table(segmentation.clusters, slugs, segmentation.factors.names)
     expected = [slugs[label] for label in segmentation.labels(features)]
@@ -260,7 +323,7 @@ def test_a_longer_window_does_not_change_who_is_alike() -> None:
     # Households that differ in everything at once: segments hang on every feature.
     rng = np.random.default_rng(8)
     features = pd.DataFrame(rng.random((120, len(FACTORED))), columns=list(FACTORED))
-    segmentation = fit_segmentation(features, FACTORED, THREE, seed=1)
+    segmentation = fit_segmentation(features, THREE, seed=1)
     loadings = loadings_table(segmentation.factors)
     centroids = clusters_table(segmentation.clusters, ("first", "second", "third"), segmentation.factors.names)
     longer = features.assign(**{name: features[name] * 3 for name in TOTALS})
@@ -297,20 +360,20 @@ def test_a_feature_that_tells_nobody_apart_in_a_window_puts_all_at_its_minimum(f
 
 def test_planted_types_survive_refits_and_noise_does_not() -> None:
     features, _ = planted_households((60, 45, 30), seed=7)
-    reference = fit_segmentation(features, FACTORED, THREE, seed=1)
-    stable = bootstrap_stability(features, reference, THREE, seed=1)
-    assert stable.replicates.columns.tolist() == ["start", "replicate", "ari"]
+    reference = fit_segmentation(features, THREE, seed=1)
+    stable = bootstrap_stability(features, reference, THREE, 3, seed=1)
+    assert stable.replicates.columns.tolist() == ["start", "replicate", "ari", "converged"]
     assert stable.replicates["start"].value_counts().to_dict() == {"cold": 3, "warm": 3}
     assert stable.replicates["ari"].min() > 0.97
     assert stable.agreement.min() == pytest.approx(1.0)
 
     rng = np.random.default_rng(8)
     noise = pd.DataFrame(rng.random((135, len(FACTORED))), columns=list(FACTORED))
-    unstable = bootstrap_stability(noise, fit_segmentation(noise, FACTORED, THREE, seed=1), THREE, seed=1)
+    unstable = bootstrap_stability(noise, fit_segmentation(noise, THREE, seed=1), THREE, 3, seed=1)
     cold = unstable.replicates.loc[unstable.replicates["start"] == "cold", "ari"]
     assert cold.mean() < 0.5
     assert unstable.agreement.mean() < 0.9
-    again = bootstrap_stability(noise, fit_segmentation(noise, FACTORED, THREE, seed=1), THREE, seed=1)
+    again = bootstrap_stability(noise, fit_segmentation(noise, THREE, seed=1), THREE, 3, seed=1)
     pd.testing.assert_frame_equal(again.replicates, unstable.replicates)
     np.testing.assert_array_equal(again.agreement, unstable.agreement)
 
@@ -328,65 +391,22 @@ def test_matching_renames_labels_so_that_agreement_is_greatest(expected: NDArray
     assert int((matched == expected).sum()) == best
 
 
-# Names
-
-
-def _traits(n: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(rng.gamma(2.0, size=(n, len(TRAITS))), columns=list(TRAITS))
-    return frame.assign(monetary_sales=rng.gamma(2.0, 100.0, n))
+def test_jaccard_by_hand() -> None:
+    left, right = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 1])
+    expected = [[2 / 3, 1 / 6, 0], [0, 2 / 4, 0], [0, 1 / 4, 0]]
+    np.testing.assert_allclose(jaccard_matrix(left, right, 3, 3), np.array(expected))
 
 
 @QUICK
-@given(st.integers(0, 10_000), st.integers(2, 8))
-def test_names_are_unique_and_do_not_know_the_cluster_numbers(seed: int, n_segments: int) -> None:
-    features = _traits(80, seed)
-    labels = np.arange(80) % n_segments
-    names = segment_names(features, labels)
-    assert len(set(names.values())) == len(names) == n_segments
-    assert len({slug(name) for name in names.values()}) == n_segments
-    order = np.random.default_rng(seed).permutation(n_segments)
-    renumbered = segment_names(features, order[labels])
-    assert renumbered == {order[label]: name for label, name in names.items()}
+@given(labels_of)
+def test_a_segment_overlaps_wholly_with_itself_alone(labels: NDArray) -> None:
+    jaccard = jaccard_matrix(labels, labels, 4, 4)
+    np.testing.assert_array_equal(np.diag(jaccard), np.isin(range(4), labels))
+    assert jaccard.sum() == len(set(labels.tolist()))
 
 
-def test_a_name_says_value_and_what_sets_the_segment_apart() -> None:
-    features = pd.DataFrame(1.0, index=range(40), columns=[*TRAITS, "monetary_sales"])
-    features += 0.01 * np.random.default_rng(1).random(features.shape)
-    labels = np.repeat([0, 1, 2, 3], 10)
-    features.loc[labels == 0, ["monetary_sales", "monetary_avg_basket_sales"]] = [9.0, 5.0]
-    features.loc[labels == 1, "share_fresh"] = 4.0
-    features.loc[labels == 2, ["share_fresh", "recency"]] = [4.0, 3.0]
-    features.loc[labels == 3, ["monetary_sales", "coupon_savings_ratio"]] = [3.0, 6.0]
-    names = segment_names(features, labels)
-    assert names[0] == "High value big basket"
-    assert names[3] == "Mid value coupon"
-    # Both are fresh and of low value at first sight: the second trait tells them apart.
-    assert names[2].startswith("Low value lapsing")
-    assert names[1] == "Low value fresh"
-    assert slug(names[0]) == "high_value_big_basket"
-    assert slug("Low value private label + fresh") == "low_value_private_label_fresh"
-
-
-# The whole study
-
-
-def test_the_study_writes_the_tables_it_promises() -> None:
-    features, types = planted_households((40, 30, 20), seed=9)
-    study = segment_households(features, THREE, seed=1)
-    assert study.nmf_factors.columns.tolist() == ["household_key", "factor_1", "factor_2", "factor_3"]
-    assert study.factor_loadings.columns.tolist() == ["factor", "feature", "loading"]
-    assert study.segments.columns.tolist() == ["household_key", "segment", "segment_name", "stability"]
-    assert study.segment_centroids.columns.tolist() == ["segment", "factor_1", "factor_2", "factor_3"]
-    assert study.segment_stability.columns.tolist() == ["start", "replicate", "ari"]
-    assert study.segments["household_key"].tolist() == features["household_key"].tolist()
-    assert adjusted_rand_score(types, study.segments["segment"]) == 1.0
-    assert study.segments["segment"].value_counts().to_dict() == dict(
-        zip(study.segment_centroids["segment"], [40, 30, 20], strict=True)
-    )
-    assert (study.segments["segment_name"].map(slug) == study.segments["segment"]).all()
-    assert study.smallest_share == pytest.approx(20 / 90)
-    assert set(study.mean_ari) == {"mean_ari_cold", "mean_ari_warm"}
-    assert study.mean_ari["mean_ari_cold"] > 0.97
-    assert study.factor_selection["n_factors"].tolist() == [2, 3, 4]
-    assert study.centred_r2 == study.factor_selection["centred_r2"].iloc[1]
+def test_segments_that_come_back_are_told_from_those_that_dissolve() -> None:
+    stability = Stability(pd.DataFrame(), np.array([]), np.array([[1.0, 0.4], [0.8, 0.8]]))
+    table = jaccard_table(stability, ("firm", "loose")).set_index("segment")
+    assert table.loc["firm"].tolist() == pytest.approx([0.9, 0.8, 0.0, 1.0])
+    assert table.loc["loose"].tolist() == pytest.approx([0.6, 0.4, 0.5, 0.5])

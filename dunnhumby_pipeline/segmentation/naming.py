@@ -110,9 +110,10 @@ def segment_names(features: pd.DataFrame, labels: Labels, taken: Iterable[str] =
         used |= set(names.values())
         if len(names) == len(ranked):
             return names
-    # Segments alike in every trait that has a word: the larger is told from the smaller by a number.
+    # Segments alike in every trait that has a word are told apart by a number, the larger and richer first.
     sizes = np.bincount(labels)
-    for label in sorted((label for label in ranked if label not in names), key=lambda label: -sizes[label]):
+    alike = [label for label in ranked if label not in names]
+    for label in sorted(alike, key=lambda label: (-sizes[label], -float(value[label]))):
         base, number = proposed[label], 2
         while f"{base} {number}" in used:
             number += 1

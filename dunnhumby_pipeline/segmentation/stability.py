@@ -20,11 +20,14 @@ DISSOLVED, RECOVERED = 0.5, 0.75
 
 @dataclass(frozen=True)
 class Refit:
-    """A bootstrap refit of scaling and factors: scores of its own `sample` (n, k) and of `everyone` (n, k)."""
+    """A bootstrap refit of scaling and factors: scores of its own `sample` (n, k) and of `everyone` (n, k), and the
+    matrices (n, p) that they are scores of."""
 
     replicate: int
     sample: Array
     everyone: Array
+    sample_matrix: Array
+    everyone_matrix: Array
     converged: bool
 
 
@@ -60,8 +63,9 @@ def cold_refits(features: pd.DataFrame, recipe: Recipe, n_bootstraps: int, seed:
             continue
         matrix = scaling.apply(resampled)
         factors = fit_factors(matrix, recipe.features, recipe.n_factors, seed + replicate)
-        everyone = factors.scores(scaling.apply(features))
-        refits.append(Refit(replicate, factors.scores(matrix), everyone, factors.converged))
+        placed = scaling.apply(features)
+        scores = factors.scores(matrix), factors.scores(placed)
+        refits.append(Refit(replicate, *scores, matrix, placed, factors.converged))
     return refits
 
 
@@ -109,25 +113,19 @@ def bootstrap_stability(
             f"none of {n_bootstraps} resamples of {len(features)} households has {recipe.n_segments} that differ in "
             "every feature's scale and their scores; choose fewer segments, or leave out features that hardly vary"
         )
-    draws = resamples(len(features), n_bootstraps, seed)
     for refit in refits:
         if len(np.unique(refit.sample, axis=0)) < recipe.n_segments:
             continue
-        labels, converged = _warm_labels(features, features.iloc[draws[refit.replicate]], reference, recipe, seed)
+        labels, converged = _warm_labels(refit, reference, recipe, seed)
         rows.append(("warm", refit.replicate, adjusted_rand_score(expected, labels), converged))
     replicates = pd.DataFrame(rows, columns=["start", "replicate", "ari", "converged"])
     return Stability(replicates, np.mean(agreement, axis=0), np.stack(jaccards))
 
 
-def _warm_labels(
-    features: pd.DataFrame, resampled: pd.DataFrame, reference: Segmentation, recipe: Recipe, seed: int
-) -> tuple[Labels, bool]:
-    scaling = fit_scaling(resampled, recipe.features, treatment=recipe.treatment)
-    matrix = scaling.apply(resampled)
-    factors = fit_factors(matrix, recipe.features, recipe.n_factors, seed, reference.factors)
-    scores = factors.scores(matrix)
-    clusters = fit_clusters(scores, recipe.n_segments, seed, reference.clusters)
-    return clusters.labels(factors.scores(scaling.apply(features))), factors.converged
+def _warm_labels(refit: Refit, reference: Segmentation, recipe: Recipe, seed: int) -> tuple[Labels, bool]:
+    factors = fit_factors(refit.sample_matrix, recipe.features, recipe.n_factors, seed, reference.factors)
+    clusters = fit_clusters(factors.scores(refit.sample_matrix), recipe.n_segments, seed, reference.clusters)
+    return clusters.labels(factors.scores(refit.everyone_matrix)), factors.converged
 
 
 def match_labels(expected: Labels, labels: Labels, n_segments: int) -> Labels:
