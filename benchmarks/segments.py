@@ -1,8 +1,8 @@
 """How stable the segments are, how long they take, and what a fit to a part of a million households loses.
 
-    python -m benchmarks.segments study [HOME]      the scoreboard on the customer features of a study
-    python -m benchmarks.segments speed [HOME]      factor scan and 50 cold bootstraps
-    python -m benchmarks.segments million [HOME]    NMF and K-Means on a million households drawn from them
+python -m benchmarks.segments study [HOME]      the scoreboard on the customer features of a study
+python -m benchmarks.segments speed [HOME]      factor scan and 50 cold bootstraps
+python -m benchmarks.segments million [HOME]    NMF and K-Means on a million households drawn from them
 """
 
 from __future__ import annotations
@@ -43,13 +43,10 @@ def timed(what: str, work: Callable[[], Result]) -> Result:
 def study(features: pd.DataFrame, home: Home) -> None:
     """The whole of Track 1's segments: scoreboard, stability by segment, names."""
     settings = load_settings(home)
-    found = timed(
-        "study", lambda: segment_households(features, settings.segmentation, settings.seed_for("segments"))
-    )
+    found = timed("study", lambda: segment_households(features, settings.segmentation, settings.seed_for("segments")))
     for table in ("factor_selection", "segment_scoreboard", "segment_jaccard", "segment_identity"):
         print(f"\n{table}\n{getattr(found, table).round(3).to_string(index=False)}")
-    settings = settings.segmentation
-    again = timed("refit from it", lambda: segment_households(features, settings, 1, found.model))
+    again = timed("refit from it", lambda: segment_households(features, settings.segmentation, 1, found.model))
     print(again.segment_identity.round(3).to_string(index=False))
 
 
@@ -60,7 +57,9 @@ def speed(features: pd.DataFrame, home: Home) -> None:
     matrix = fit_scaling(features, names).apply(features)
     timed("factor scan", lambda: scan_factors(matrix, names, settings.max_factors, settings.n_factor_refits, 1))
     recipe = Recipe(names, FACTORS, SEGMENTS)
-    timed("50 cold bootstraps", lambda: [refitted_labels(one, recipe, 1) for one in cold_refits(features, recipe, 50, 1)])
+    timed(
+        "50 cold bootstraps", lambda: [refitted_labels(one, recipe, 1) for one in cold_refits(features, recipe, 50, 1)]
+    )
 
 
 def million(features: pd.DataFrame, home: Home) -> None:

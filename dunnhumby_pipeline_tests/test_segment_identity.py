@@ -83,7 +83,8 @@ def test_a_name_says_value_need_and_lifecycle() -> None:
 def test_segments_of_one_description_take_their_next_need_and_at_last_a_number() -> None:
     features, labels = named()
     features = features.assign(tenure_weeks=80)
-    features.loc[labels == 4, ["share_fresh", "discount_usage_pct", "share_alcohol"]] = [4.0, 1.0, 2.0]
+    features.loc[labels == 4, ["share_fresh", "discount_usage_pct"]] = [4.0, 1.0]
+    features.loc[40:44, "share_alcohol"] = 2.0
     names = segment_names(features, labels)
     assert names[1] == "Low value fresh, active"
     assert names[4] == "Low value fresh + alcohol, active"
@@ -133,7 +134,7 @@ def test_the_match_is_the_best_of_all(jaccard: NDArray, distance: NDArray) -> No
 
 def test_centroids_decide_where_households_do_not() -> None:
     jaccard = np.full((2, 2), 0.3)
-    rows, columns = match_segments(jaccard, np.array([[0.9, 0.1], [0.1, 0.9]]))
+    _, columns = match_segments(jaccard, np.array([[0.9, 0.1], [0.1, 0.9]]))
     assert columns.tolist() == [1, 0]
 
 
@@ -257,7 +258,9 @@ def rewritten(stored: Path, change: dict[str, object], **other: NDArray) -> Path
 
 def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> None:
     whole = stored.read_bytes()
-    with pytest.raises(ModelFileError, match="is of other features: only there share_alcohol, only expected share_gold"):
+    with pytest.raises(
+        ModelFileError, match="is of other features: only there share_alcohol, only expected share_gold"
+    ):
         load_model(stored, (*(name for name in FACTORED if name != "share_alcohol"), "share_gold"))
     with pytest.raises(ModelFileError, match="has format version 99, expected 1"):
         load_model(rewritten(stored, {"format_version": 99}))
@@ -303,7 +306,9 @@ def test_the_model_and_its_tables_give_windows_the_same_segments(
     households: tuple[pd.DataFrame, NDArray], first: SegmentationTables
 ) -> None:
     features, types = households
-    later = features.iloc[::-1].assign(household_key=features["household_key"].to_numpy(), frequency=lambda f: f["frequency"] * 9)
+    later = features.iloc[::-1].assign(
+        household_key=features["household_key"].to_numpy(), frequency=lambda f: f["frequency"] * 9
+    )
     both = pd.concat([features.assign(window=1), later.assign(window=2)], ignore_index=True)
     found = window_segments(both, "window", first.model)
     by_tables = look_back_segments(both, "window", first.factor_loadings, first.segment_centroids)

@@ -34,7 +34,13 @@ from dunnhumby_pipeline.segmentation.factors import (
 )
 from dunnhumby_pipeline.segmentation.look_back import look_back_segments
 from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
-from dunnhumby_pipeline.segmentation.stability import Stability, bootstrap_stability, jaccard_matrix, jaccard_table, match_labels
+from dunnhumby_pipeline.segmentation.stability import (
+    Stability,
+    bootstrap_stability,
+    jaccard_matrix,
+    jaccard_table,
+    match_labels,
+)
 from dunnhumby_pipeline_tests.known_truth import planted_households
 
 # Data without noise are fitted ever more closely: the solver never finds that it has converged.

@@ -45,9 +45,7 @@ def choose_features(frame: pd.DataFrame, groups: Sequence[str], twin_correlation
         raise MatrixError(f"features are missing: {', '.join(absent)}; found {', '.join(frame.columns)}")
     ordered = sorted(FEATURES, key=lambda feature: feature.name not in FACTORED)
     reasons = {feature.name: _unusable(frame, feature.name, feature.unit) for feature in ordered}
-    usable = [
-        feature for feature in ordered if reasons[feature.name] is None and feature.group in groups
-    ]
+    usable = [feature for feature in ordered if reasons[feature.name] is None and feature.group in groups]
     names = tuple(feature.name for feature in usable)
     correlation = pd.DataFrame(dtype=float)
     if names:

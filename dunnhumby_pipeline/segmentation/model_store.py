@@ -7,12 +7,13 @@ import os
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.segmentation.clusters import Clusters, Labels, Recipe, Segmentation
+from dunnhumby_pipeline.segmentation.clusters import Clusters, Labels, Method, Recipe, Segmentation
 from dunnhumby_pipeline.segmentation.factors import Factors
 from dunnhumby_pipeline.segmentation.matrix import FeatureScaling, fit_scaling
 
@@ -36,7 +37,7 @@ class SegmentModel:
     """
 
     fitted: Segmentation
-    method: str
+    method: Method
     slugs: tuple[str, ...]
     names: tuple[str, ...]
     factor_names: tuple[str, ...]
@@ -52,8 +53,7 @@ class SegmentModel:
     def recipe(self) -> Recipe:
         """What a refit of the same kind fits."""
         shape = self.fitted.clusters.centroids.shape
-        method = "consensus" if self.method == "consensus" else "kmeans"
-        return Recipe(self.features, shape[1], shape[0], method, self.fitted.scaling.treatment)
+        return Recipe(self.features, shape[1], shape[0], self.method, self.fitted.scaling.treatment)
 
     def scores(self, features: pd.DataFrame) -> Array:
         """Factor scores (n, k) of new households, placed among the households of the fit.
@@ -77,9 +77,7 @@ class SegmentModel:
         household is new or larger for it. A feature that is constant there is 0 for all. Raises MatrixError when a
         feature is missing or has no value.
         """
-        scaling = fit_scaling(
-            features, self.features, treatment=self.fitted.scaling.treatment, constant_ok=True
-        )
+        scaling = fit_scaling(features, self.features, treatment=self.fitted.scaling.treatment, constant_ok=True)
         return replace(self.fitted, scaling=scaling)
 
 
@@ -147,6 +145,8 @@ def load_model(path: Path, features: tuple[str, ...] | None = None) -> SegmentMo
         model = _assembled(arrays, described)
     except KeyError as error:
         raise ModelFileError(f"{path} lacks {error} in its description; fit the segments again") from error
+    if model.method not in get_args(Method):
+        raise ModelFileError(f"{path} was fitted by {model.method!r}, expected one of {', '.join(get_args(Method))}")
     _check_shapes(path, model)
     if features is not None and set(features) != set(model.features):
         raise ModelFileError(
