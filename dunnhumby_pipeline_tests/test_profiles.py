@@ -19,7 +19,14 @@ from dunnhumby_pipeline.segmentation.departments import (
     top_departments,
 )
 from dunnhumby_pipeline.segmentation.effect_sizes import group_difference
-from dunnhumby_pipeline.segmentation.needs import NeedError, factor_needs, leading_needs, segment_needs
+from dunnhumby_pipeline.segmentation.needs import (
+    BASKET_MIX,
+    NeedError,
+    factor_needs,
+    household_needs,
+    leading_needs,
+    segment_needs,
+)
 from dunnhumby_pipeline.segmentation.playbook import PlaybookError, load_playbook, offer_for, segment_playbook
 from dunnhumby_pipeline.segmentation.profiles import (
     ProfileError,
@@ -29,9 +36,9 @@ from dunnhumby_pipeline.segmentation.profiles import (
     segment_profiles,
 )
 from dunnhumby_pipeline.segmentation.value_need import ValueNeedError, household_value_need, value_need
-from dunnhumby_pipeline.settings import EngineSettings
+from dunnhumby_pipeline.settings import EngineSettings, ProfileSettings
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=15, deadline=None)
 NAN = float("nan")
 
 
@@ -315,6 +322,32 @@ def test_leading_needs_by_hand() -> None:
         leading_needs(scores.drop(columns="factor_10"), needs)
     with pytest.raises(NeedError, match="1 households lack a score"):
         leading_needs(scores.assign(factor_2=[0.4, NAN, 0.0]), needs)
+
+
+def test_too_few_needs_among_the_factors_are_factored_by_themselves() -> None:
+    rng = np.random.default_rng(3)
+    leads = ("share_grocery", "share_fresh", "share_health_beauty")
+    kinds = np.repeat(leads, 40)
+    features = households(**{name: list(0.05 + 0.1 * rng.random(120)) for name in BASKET_MIX})
+    for lead in leads:
+        features.loc[kinds == lead, lead] += 0.6
+    # Nobody buys any, and whether they do tells nobody apart.
+    features["share_bakery"] = 0.0
+    scores = households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
+    alone = household_needs(features, scores, LOADINGS, ProfileSettings(n_needs=3), seed=1)
+    assert alone.source == "needs alone"
+    assert alone.reason == "2 of the segments' factors are needs, profile.min_need_factors is 3"
+    named = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
+    assert set(alone.needs["need"]) == set(named.values())
+    assert (alone.households["need"] == pd.Series(kinds).map(named)).mean() > 0.9
+    assert "share_bakery" not in set(alone.loadings["feature"])
+    shared = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
+    assert shared.source == "segments"
+    assert set(shared.households["need"]) == {"fresh"}
+    with pytest.raises(NeedError, match=r"profile.n_needs is 4, but 3 households differ in 5 features.*lower it"):
+        household_needs(features.iloc[[0, 50, 100]], scores, LOADINGS, ProfileSettings(n_needs=4), seed=1)
+    with pytest.raises(NeedError, match="customer features lack share_fresh; found household_key"):
+        household_needs(features.drop(columns="share_fresh"), scores, LOADINGS, ProfileSettings(), seed=1)
 
 
 def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:

@@ -72,4 +72,7 @@ def warning_evidence(
         sizes = pd.Series(high.isin(listed).to_numpy()).value_counts()
         means["n_households"] = means["listed"].map(sizes)
         tables.append(means.assign(from_period=at - steps, to_period=at, after_period=after)[[*columns, *spends]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, *spends])
+    if tables:
+        return pd.concat(tables, ignore_index=True)
+    kinds = dict.fromkeys(columns, "int64") | {"listed": "bool"} | dict.fromkeys(spends, "float64")
+    return pd.DataFrame(columns=[*columns, *spends]).astype(kinds)
