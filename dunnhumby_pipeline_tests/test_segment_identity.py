@@ -84,9 +84,9 @@ def test_segments_of_one_description_take_their_next_need_and_at_last_a_number()
     features, labels = named()
     features = features.assign(tenure_weeks=80)
     features.loc[labels == 4, ["share_fresh", "discount_usage_pct"]] = [4.0, 1.0]
-    features.loc[40:44, "share_alcohol"] = 2.0
+    features.loc[40, "share_alcohol"] = 2.0
     names = segment_names(features, labels)
-    assert names[1] == "Low value fresh, active"
+    assert names[1] == "Low value fresh + top-up, active"
     assert names[4] == "Low value fresh + alcohol, active"
     twins = pd.DataFrame(1.0, index=range(30), columns=list(REQUIRED))
     alike = segment_names(twins, np.repeat([0, 1], [10, 20]), taken=["Mid value all-round, active"])
