@@ -151,7 +151,7 @@ def load_model(path: Path, features: tuple[str, ...] | None = None) -> SegmentMo
     if features is not None and set(features) != set(model.features):
         raise ModelFileError(
             f"{path} is of other features: only there {_listed(set(model.features) - set(features))}, only expected "
-            f"{_listed(set(features) - set(model.features))}; fit the segments again, or set segmentation.feature_groups"
+            f"{_listed(set(features) - set(model.features))}; fit again, or set segmentation.feature_groups"
         )
     return model
 
