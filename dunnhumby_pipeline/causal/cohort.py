@@ -16,25 +16,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
-from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.engine.run import run
-from dunnhumby_pipeline.features.campaign_history import (
-    HISTORY_COLUMNS,
-    campaigns_received,
-    coupons_redeemed,
+from dunnhumby_pipeline.features.catalogue import (
+    COVARIATES,
+    HISTORY_COVARIATES,
+    active_column,
     received_column,
-    running_column,
+    redeemed_column,
 )
-from dunnhumby_pipeline.features.catalogue import COVARIATES
-from dunnhumby_pipeline.features.customer import customer_features
-from dunnhumby_pipeline.features.exposure import promotion_exposure
+from dunnhumby_pipeline.features.profile import household_features
 from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    pass
 
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
@@ -122,8 +119,8 @@ def covariate_columns(campaign_type: str) -> list[str]:
 
     Campaigns of the trial's own type are no covariate: by eligibility none was received before.
     """
-    own = {received_column(campaign_type), running_column(campaign_type)}
-    history = [name for name in HISTORY_COLUMNS if name not in own]
+    own = {column(campaign_type) for column in (received_column, active_column, redeemed_column)}
+    history = [name for name in HISTORY_COVARIATES if name not in own]
     return [*COVARIATES, *history, *DEMOGRAPHICS]
 
 
@@ -167,22 +164,11 @@ def plan_waves(
 
 
 def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """One row a window and household that shopped in it: all features, exposure, campaign history, demographics.
+    """One row a window and household that shopped in it: `household_features` with demographics.
 
     `windows`: window, first_day, index_day. No query sees a line on or after its window's index day.
     """
-
-    def over(expression: ir.Table, *names: str) -> pd.DataFrame:
-        relations: dict[str, Relation] = {name: tables[name] for name in names}
-        return run(expression, {**relations, "windows": windows}, engine)
-
-    key = ["window", "household_key"]
-    frame = over(customer_features(), "transactions", "products")
-    frame = frame.merge(over(promotion_exposure(), "transactions", "promotions"), on=key, how="left")
-    frame = frame.merge(over(campaigns_received(), "campaign_targets", "campaigns"), on=key, how="left")
-    frame = frame.merge(over(coupons_redeemed(), "coupon_redemptions"), on=key, how="left")
-    # No row of history is a count of none, by the definition of the counts.
-    frame = frame.fillna(dict.fromkeys(HISTORY_COLUMNS, 0.0))
+    frame = household_features(tables, windows, engine)
     frame = frame.merge(pd.read_parquet(tables["demographics"]), on="household_key", how="left")
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 

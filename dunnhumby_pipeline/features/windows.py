@@ -58,6 +58,11 @@ def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
     return ((day.cast("float64") + 8) / 7).floor().cast("int32")
 
 
+def weekday_of(day: ir.IntegerValue) -> ir.IntegerValue:
+    """Weekday of a day, from 0 for Monday to 6 for Sunday: weeks of the study run from Monday to Sunday."""
+    return (day + 8) % 7
+
+
 def in_cents(money: ir.FloatingValue) -> ir.FloatingValue:
     """Whole cents, as float64: sums of them are exact below $90 trillion, in any order, on any engine."""
     return (money * 100).round().cast("float64")
