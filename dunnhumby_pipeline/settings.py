@@ -54,7 +54,7 @@ class EngineSettings(Section):
         None, description="existing folder in which DuckDB spills; by default the system's folder for temporary files"
     )
     rows_at_once: int = Field(
-        20_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
+        3_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
     )
 
     @model_validator(mode="after")

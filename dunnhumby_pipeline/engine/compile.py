@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import ibis
@@ -31,10 +32,16 @@ def unbound(name: str) -> ir.Table:
 
 def to_sql(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
     """The SQL text of `expression`."""
+    return _text(expression.op(), dialect)
+
+
+# Compiling takes as long as a query on a small journey, and a study asks the same features several times.
+@lru_cache(maxsize=64)
+def _text(relation: ops.Relation, dialect: Dialect) -> str:
     if dialect == "spark" and ibis.options.pyspark is None:
         # Ibis reads this option when it compiles, and sets it only where its own Spark backend can be imported.
         ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(expression, dialect=_IBIS_DIALECTS[dialect]))
+    return str(ibis.to_sql(relation.to_expr(), dialect=_IBIS_DIALECTS[dialect]))
 
 
 def unbound_tables(expression: ir.Table) -> dict[str, ibis.Schema]:
