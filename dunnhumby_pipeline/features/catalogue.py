@@ -151,7 +151,7 @@ FEATURES: tuple[Feature, ...] = (
         "0-1",
         "Private lines / lines with a known brand, fuel excluded",
         BOTH,
-        "no such line",
+        "no line with a known brand other than fuel",
     ),
     _f("n_departments", "behaviour", "count", "distinct departments, fuel excluded", BOTH),
     _f("n_products", "behaviour", "count", "distinct products", BOTH),
@@ -241,7 +241,7 @@ HABITS: tuple[Feature, ...] = (
     _f("evening_share", "rhythm", "0-1", "baskets whose first line is at 17:00 or later / baskets"),
     _f("weekday_concentration", "rhythm", "1/7-1", "baskets on the weekday with most of them / baskets"),
     _f("coupon_basket_share", "coupon use", "0-1", "baskets with coupon_disc or coupon_match_disc > 0 / baskets"),
-    _f("coupon_per_basket", "coupon use", "$", "sum of coupon_disc + coupon_match_disc / baskets"),
+    _f("coupon_per_basket", "coupon use", "$", "sum of (coupon_disc + coupon_match_disc) / baskets"),
 )
 
 DIVERSITY: tuple[Feature, ...] = (
