@@ -79,6 +79,14 @@ class EngineSettings(Section):
         return memory
 
 
+class JourneySettings(Section):
+    """Reading and cleaning the raw files."""
+
+    max_reject_share: float = Field(
+        0.01, ge=0, le=1, description="share of a file's rows that may be left out; beyond it nothing is loaded"
+    )
+
+
 class SegmentationSettings(Section):
     """Factors and segments."""
 
@@ -205,8 +213,8 @@ class CheckSettings(Section):
     max_orphan_share: float = Field(
         0.01, ge=0, le=1, description="largest share of rows that name something no table has (warn)"
     )
-    max_rejected_share: float = Field(
-        0.02, ge=0, le=1, description="largest share of a raw table's rows that are rejected (warn)"
+    many_rejects: float = Field(
+        0.0075, ge=0, le=1, description="share of a file's rows left out that is worth a look (warn)"
     )
     max_psi: float = Field(
         0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"
@@ -223,6 +231,7 @@ class Settings(BaseSettings):
     campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
         ("TypeA",), description="campaign types the scheduled study covers"
     )
+    journey: JourneySettings = JourneySettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     trial: TrialSettings = TrialSettings()

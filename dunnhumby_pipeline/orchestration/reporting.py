@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.gates import check_states
+from dunnhumby_pipeline.orchestration.origin import Origin
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.storage import stale_mark, write_text_atomically
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -39,14 +39,10 @@ def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.Dat
 
 def study_facts(study: Study, campaign_type: str, run_seconds: float | None = None) -> dict[str, Any]:
     """What the report and the summary say beside the tables."""
-    origin = (
-        json.loads(study.origin.read_text(encoding="utf-8"))
-        if study.origin.is_file()
-        else {"description": "no tables loaded yet", "limits": []}
-    )
+    origin = Origin.read(study.origin) or Origin("no tables loaded yet")
     mark = stale_mark(study.table(LIST, campaign_type))
     return {
-        "source": origin["description"],
+        "source": origin.description,
         "campaign_type": campaign_type,
         **_observed(study),
         "n_waves": _n_waves(study, campaign_type),
@@ -55,7 +51,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
             "targeting list": _place(study.table(LIST, campaign_type)),
             "report": _place(report_path(study, campaign_type)),
         },
-        "limits": [*origin["limits"], *LIMITS],
+        "limits": [*origin.limits, *LIMITS],
         "run_seconds": run_seconds,
         "stale": mark.read_text(encoding="utf-8").strip() if mark.is_file() else None,
     }

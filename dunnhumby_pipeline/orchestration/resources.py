@@ -35,7 +35,7 @@ class Study:
 
     @property
     def origin(self) -> Path:
-        """The file that says what the canonical tables were made from (JSON: description, limits)."""
+        """The file that says what the canonical tables were made from (`origin.Origin`)."""
         return self.home.warehouse / "origin.json"
 
     def journey_tables(self) -> dict[str, Path]:

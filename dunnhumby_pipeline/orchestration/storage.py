@@ -16,12 +16,18 @@ import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 
+from dunnhumby_pipeline.orchestration.columns import described
+from dunnhumby_pipeline.orchestration.series import figures_of
+
 PREVIEW_ROWS = 5
+ROW_COUNT = "dagster/row_count"
 _STALE_SUFFIX = ".STALE.txt"
 
 
 class ParquetStore(dg.IOManager):
     """Writes a frame, or moves a staged parquet file, to the asset's path; reads by the input's annotation.
+
+    The path of the table itself says that the table is kept.
 
     An input annotated `Path` gets the file's path, any other a pandas frame.
     """
@@ -32,18 +38,22 @@ class ParquetStore(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | Path) -> None:
         partition = context.asset_partition_key if context.has_asset_partitions else None
         target = table_path(self.warehouse, context.asset_key.path[-1], partition)
+        figures: dict[str, float] = {}
         if isinstance(obj, Path):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(obj, target)
+            # A table that is kept because nothing changed stays as it is, its time of change included.
+            if obj != target:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(obj, target)
         elif isinstance(obj, pd.DataFrame):
             write_atomically(obj, target)
+            figures = figures_of(target.stem, obj)
         else:
             raise TypeError(
                 f"asset {context.asset_key.to_user_string()} gave a {type(obj).__name__}; expected a pandas "
                 "DataFrame or the Path of a staged parquet file"
             )
         stale_mark(target).unlink(missing_ok=True)
-        context.add_output_metadata(table_metadata(target))
+        context.add_output_metadata({**table_metadata(target), **figures})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | Path:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -90,14 +100,17 @@ def write_text_atomically(text: str, target: Path) -> None:
 
 
 def table_metadata(path: Path) -> dict[str, Any]:
-    """Row count, schema, first rows and place of a parquet table, as the UI shows them."""
+    """Row count, schema with meanings, first rows and place of a parquet table, as the UI shows them."""
     file = pq.ParquetFile(path)
-    columns = [dg.TableColumn(field.name, str(field.type)) for field in file.schema_arrow]
+    columns = [
+        dg.TableColumn(field.name, str(field.type), description=described(path.stem, field.name))
+        for field in file.schema_arrow
+    ]
     head = next(file.iter_batches(PREVIEW_ROWS), None)
     rows = [] if head is None else head.to_pandas().astype(str).to_dict("records")
     text = [dg.TableColumn(column.name, "string") for column in columns]
     return {
-        "dagster/row_count": file.metadata.num_rows,
+        ROW_COUNT: file.metadata.num_rows,
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/uri": path.as_uri(),
         "preview": dg.MetadataValue.table(

@@ -1,13 +1,7 @@
-"""What each check looks at, as pure functions of tables: passed or not, why, and the figures behind it.
-
-Here: the judgement. Not here: severity and wiring (`checks`), thresholds (`settings`). The first line of
-a docstring is what the UI says of the check.
-"""
+"""Judgements of trials, overlap, balance and effects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,94 +9,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT, PRIMARY_OUTCOME
 from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.features.catalogue import FEATURES, TENURE
-from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.orchestration.verdicts import Verdict
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
-
-# Null by definition for households seen too rarely, or without branded lines or sales.
-MAY_BE_NULL = {
-    "days_between_purchases_avg",
-    "days_between_purchases_std",
-    "monetary_std",
-    "coupon_savings_ratio",
-    "discount_rate",
-    "discount_usage_pct",
-    "private_label_ratio",
-} | {feature.name for feature in FEATURES if feature.group == "category"}
-SHARES = [feature.name for feature in FEATURES if feature.group == "category"]
-_ROUNDING = 1e-6
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`message` says what was found and, when not passed, what to do; `figures` are plotted over runs."""
-
-    passed: bool
-    message: str
-    figures: Mapping[str, float] = field(default_factory=dict)
-
-
-def schema_and_keys(declared: schema.Table, path: Path, engine: EngineSettings) -> Verdict:
-    """The table has rows, its declared columns and types, no null in a required column, each key once."""
-    with connect(engine) as connection:
-        source = f"read_parquet({quoted(path)})"
-        found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        expected = {column.name: column.type for column in declared.columns}
-        if found != expected:
-            return Verdict(False, f"columns are {found}; expected {expected}. Materialise load_journey again.")
-        nulls = ", ".join(
-            f"count(*) FILTER ({column.name} IS NULL)" for column in declared.columns if not column.nullable
-        )
-        n_rows, *n_nulls = connection.execute(f"SELECT count(*), {nulls} FROM {source}").fetchall()[0]
-        key = ", ".join(declared.key)
-        n_keys = connection.execute(f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM {source})").fetchall()[0][0]
-    figures = {"n_rows": n_rows, "n_nulls": sum(n_nulls), "n_repeated_keys": n_rows - n_keys}
-    if n_rows == 0:
-        return Verdict(False, f"{declared.name} has no rows; look at the raw file {declared.file}.", figures)
-    if sum(n_nulls) or n_keys < n_rows:
-        found_text = f"{sum(n_nulls)} nulls in required columns and {n_rows - n_keys} repeated keys ({key})"
-        return Verdict(False, f"{found_text}; look at the rejects table.", figures)
-    return Verdict(True, f"{n_rows:,} rows, keys unique", figures)
-
-
-def features_complete(features: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every catalogued feature is there, one row a household, nulls only where defined, shares sum to 1."""
-    names = [feature.name for feature in (*FEATURES, *TENURE)]
-    missing = [name for name in names if name not in features.columns]
-    if missing:
-        return Verdict(False, f"features are missing: {', '.join(missing)}")
-    nulls = features[names].isna().sum()
-    unexpected = nulls[(nulls > 0) & ~nulls.index.isin(MAY_BE_NULL)]
-    repeated = int(features["household_key"].duplicated().sum())
-    off = int((features[SHARES].sum(axis=1, min_count=1) - 1).abs().gt(_ROUNDING).sum())
-    figures = {
-        "n_households": len(features),
-        "n_unexpected_nulls": int(unexpected.sum()),
-        "n_shares_off": off,
-    }
-    if len(features) == 0 or len(unexpected) or repeated or off:
-        found = f"{len(features)} households, nulls in {dict(unexpected)}, {repeated} repeated households, "
-        return Verdict(False, f"{found}{off} households whose category shares do not sum to 1", figures)
-    return Verdict(True, f"{len(names)} features of {len(features):,} households", figures)
-
-
-def warm_stability(stability: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Refits on resampled households that start from these segments find them again."""
-    return _mean_ari(stability, "warm", settings.warm_ari_floor)
-
-
-def cold_stability(stability: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Refits on resampled households that start from scratch find the same segments."""
-    return _mean_ari(stability, "cold", settings.cold_ari_floor)
-
-
-def _mean_ari(stability: pd.DataFrame, start: str, floor: float) -> Verdict:
-    mean = float(stability.loc[stability["start"] == start, "ari"].mean())
-    advice = "" if mean >= floor else "; other households would give other segments: try fewer segments or factors"
-    return Verdict(
-        mean >= floor, f"mean {start} ARI {mean:.3f}, floor {floor:.2f}{advice}", {f"mean_ari_{start}": mean}
-    )
 
 
 def no_look_ahead(trials: pd.DataFrame, transactions: Path, engine: EngineSettings) -> Verdict:
@@ -216,35 +125,6 @@ def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
         return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
     text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
     return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
-
-
-def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The interval of the chosen policy's value lies above zero."""
-    row = values.loc[values["chosen"]].iloc[0]
-    if row["share_targeted"] == 0:
-        text = f"{row['policy']} selects nobody: no household's effect was found to pay for its contact"
-        return Verdict(False, text, {"value": 0.0})
-    passed = bool(row["ci_lower"] > 0)
-    text = f"{row['policy']}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
-    advice = "" if passed else "; a value above zero is not proven: test before you roll out"
-    return Verdict(passed, f"{text}, claimed {row['claimed_value']:.2f}{advice}", {"value": float(row["value"])})
-
-
-def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The list has households, each with a known decision and a reason; targets lie in overlap."""
-    n = len(targeting_list)
-    unknown = int((~targeting_list["decision"].isin(["target", "leave", "test"])).sum())
-    silent = int((targeting_list["reason"].fillna("") == "").sum())
-    unflagged = int(targeting_list["in_overlap"].isna().sum())
-    targets = targeting_list["decision"] == "target"
-    unbacked = int((targets & ~targeting_list["in_overlap"].fillna(False).astype(bool)).sum())
-    figures = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
-    if n == 0:
-        return Verdict(False, "the targeting list is empty: no household was scored", figures)
-    if unknown or silent or unflagged or unbacked:
-        found = f"{unknown} unknown decisions, {silent} without a reason, {unflagged} without an overlap flag, "
-        return Verdict(False, f"{found}{unbacked} targets outside overlap", figures)
-    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", figures)
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:
