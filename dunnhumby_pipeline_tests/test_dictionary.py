@@ -1,66 +1,52 @@
-"""docs/features.md is what the catalogue says."""
+"""The data dictionary: every table and column is in it, and the document is up to date."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE, NEED_GROUPS, VALUE_GROUPS
-from dunnhumby_pipeline.features.dictionary import features_markdown, main
+from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.columns import derived, described, features
+from dunnhumby_pipeline.orchestration.dictionary import dictionary_markdown, main
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "features.md"
-COMMAND = "python -m dunnhumby_pipeline.features.dictionary"
-
-
-def rows() -> dict[str, list[str]]:
-    cells = [line.split(" | ") for line in features_markdown().splitlines() if line.startswith("| `")]
-    return {row[0].strip("| `"): [cell.removesuffix(" |").strip() for cell in row[1:]] for row in cells}
+DOCUMENT = Path(__file__).parent.parent / "docs" / "data_dictionary.md"
 
 
-def test_every_feature_has_one_row_with_all_that_is_known_of_it() -> None:
-    found = rows()
-    assert sorted(found) == sorted(feature.name for feature in CATALOGUE)
-    assert features_markdown().count("| `") == len(CATALOGUE)
-    for feature in CATALOGUE:
-        unit, formula, null_when, track, used = found[feature.name]
-        assert (unit, formula, null_when) == (feature.unit, feature.formula, feature.null_when)
-        assert track == feature.track
-        assert ("factors" in used) == feature.factored
-        assert ("effects" in used) == feature.covariate
+def test_the_document_is_up_to_date() -> None:
+    assert main(["--check", str(DOCUMENT)]) == 0
 
 
-def test_a_feature_is_of_one_track_at_most_and_only_campaigns_of_none() -> None:
-    assert not set(VALUE_GROUPS) & set(NEED_GROUPS)
-    assert {feature.group for feature in CATALOGUE if not feature.track} == {"campaigns"}
-
-
-def test_each_group_has_one_heading() -> None:
-    headings = [line for line in features_markdown().splitlines() if line.startswith("## ")]
-    assert len(headings) == len(set(headings)) == len({feature.group for feature in CATALOGUE})
-
-
-def test_the_document_is_fresh() -> None:
-    assert main(["--check", str(DOCUMENT)]) == 0, f"run: {COMMAND} docs/features.md"
-
-
-def test_a_stale_document_is_named_with_the_command_that_mends_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "features.md"
+def test_a_stale_document_is_said_to_be_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "dictionary.md"
     assert main(["--check", str(path)]) == 1
-    assert not path.exists()
-    path.write_text("old", encoding="utf-8")
-    assert main(["--check", str(path)]) == 1
-    assert path.read_text(encoding="utf-8") == "old"
-    assert capsys.readouterr().out.splitlines() == [f"{path} is stale; run: {COMMAND} {path}"] * 2
     assert main([str(path)]) == 0
     assert main(["--check", str(path)]) == 0
+    path.write_text(path.read_text() + "\nedited by hand\n")
+    assert main(["--check", str(path)]) == 1
+    assert f"is stale; run: python -m dunnhumby_pipeline.orchestration.dictionary {path}" in capsys.readouterr().out
 
 
-def test_the_catalogue_and_its_document_need_no_query_engine() -> None:
-    code = "import sys, dunnhumby_pipeline.features.dictionary; print(sorted({'ibis', 'duckdb'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "[]"
+def test_the_document_names_every_column_and_table() -> None:
+    text = dictionary_markdown()
+    for table in schema.TABLES:
+        assert f"### {table.name}\n" in text
+        assert all(f"| `{name}` |" in text for name in table.column_names)
+    assert all(f"| `{name}` |" in text for name in (*derived(), "policy_value", "feature_drift", "campaign_report"))
+
+
+def test_one_word_for_one_thing() -> None:
+    canonical = {name for table in schema.TABLES for name in table.column_names}
+    assert set(derived()).isdisjoint(canonical)
+    assert set(derived()).isdisjoint(features())
+    assert set(features()) == {feature.name for feature in CATALOGUE}
+
+
+def test_a_column_is_described_with_its_unit() -> None:
+    assert described("transactions", "sales_value") == "what the retailer receives ($)"
+    assert described("customer_features", "recency") == "last day of the window - last purchase day (days)"
+    assert described("first_campaign_cohort", "age_desc") == "age group"
+    assert described("policy_value", "value") == "incremental profit per household, cross-fitted ($)"
+    assert described("transactions", "recency") is None
+    assert described("policy_value", "nothing") is None
