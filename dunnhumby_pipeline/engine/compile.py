@@ -8,19 +8,12 @@ from typing import Literal
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
-from ibis.config import Config
 
 from dunnhumby_pipeline.journey import schema
 
 Dialect = Literal["duckdb", "spark"]
 
 _IBIS_TYPES = {"BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "VARCHAR": "string"}
-# Not "databricks", whose division is `try_divide`: not every Spark Connect server has it.
-_IBIS_DIALECTS: dict[Dialect, str] = {"duckdb": "duckdb", "spark": "pyspark"}
-
-
-class _SparkOptions(Config):
-    treat_nan_as_null: bool = False
 
 
 def unbound(name: str) -> ir.Table:
@@ -38,10 +31,11 @@ def to_sql(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
 # Compiling takes as long as a query on a small journey, and a study asks the same features several times.
 @lru_cache(maxsize=64)
 def _text(relation: ops.Relation, dialect: Dialect) -> str:
-    if dialect == "spark" and ibis.options.pyspark is None:
-        # Ibis reads this option when it compiles, and sets it only where its own Spark backend can be imported.
-        ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(relation.to_expr(), dialect=_IBIS_DIALECTS[dialect]))
+    if dialect == "spark":
+        from dunnhumby_pipeline.engine.spark_sql import to_spark_sql
+
+        return to_spark_sql(relation)
+    return str(ibis.to_sql(relation.to_expr(), dialect=dialect))
 
 
 def unbound_tables(expression: ir.Table) -> dict[str, ibis.Schema]:

@@ -8,8 +8,8 @@ FROM (
     `t13`.`window`,
     `t13`.`household_key`,
     SUM(`t13`.`n_lines`) AS `n_lines`,
-    SUM(COALESCE(`t13`.`n_display`, 0.0)) AS `n_display`,
-    SUM(COALESCE(`t13`.`n_mailer`, 0.0)) AS `n_mailer`
+    SUM(COALESCE(`t13`.`n_display`, CAST(0.0 AS DOUBLE))) AS `n_display`,
+    SUM(COALESCE(`t13`.`n_mailer`, CAST(0.0 AS DOUBLE))) AS `n_mailer`
   FROM (
     SELECT
       `t8`.`household_key`,

@@ -95,51 +95,67 @@ FROM (
       MIN(`t8`.`first_seen`) AS `first_seen`,
       SUM(`t8`.`n_baskets`) AS `n_baskets`,
       SUM(`t8`.`sales`) AS `sales`,
+      SUM(
+        IF(`t8`.`day` >= (
+          `t8`.`index_day` - 56
+        ), `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `recent_baskets`,
       SUM(IF(`t8`.`day` >= (
         `t8`.`index_day` - 56
-      ), `t8`.`n_baskets`, 0.0)) AS `recent_baskets`,
-      SUM(IF(`t8`.`day` >= (
-        `t8`.`index_day` - 56
-      ), `t8`.`sales`, 0.0)) AS `recent_sales`,
+      ), `t8`.`sales`, CAST(0.0 AS DOUBLE))) AS `recent_sales`,
       SUM(`t8`.`n_morning`) AS `n_morning`,
       SUM(`t8`.`n_evening`) AS `n_evening`,
       SUM(`t8`.`n_with_coupon`) AS `n_with_coupon`,
       SUM(`t8`.`coupon_disc` + `t8`.`coupon_match_disc`) AS `coupons`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 0, `t8`.`n_baskets`, 0.0)) AS `n_weekday_0`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 1, `t8`.`n_baskets`, 0.0)) AS `n_weekday_1`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 2, `t8`.`n_baskets`, 0.0)) AS `n_weekday_2`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 3, `t8`.`n_baskets`, 0.0)) AS `n_weekday_3`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 4, `t8`.`n_baskets`, 0.0)) AS `n_weekday_4`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 5, `t8`.`n_baskets`, 0.0)) AS `n_weekday_5`,
-      SUM(IF((
-        (
-          `t8`.`day` + 8
-        ) % 7
-      ) = 6, `t8`.`n_baskets`, 0.0)) AS `n_weekday_6`
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 0, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_0`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 1, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_1`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 2, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_2`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 3, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_3`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 4, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_4`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 5, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_5`,
+      SUM(
+        IF((
+          (
+            `t8`.`day` + 8
+          ) % 7
+        ) = 6, `t8`.`n_baskets`, CAST(0.0 AS DOUBLE))
+      ) AS `n_weekday_6`
     FROM (
       SELECT
         `t7`.`household_key`,
