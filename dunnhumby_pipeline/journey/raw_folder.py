@@ -161,6 +161,8 @@ def _guarded(name: str, column: schema.Column) -> str:
     sound = f"isfinite({name})"
     if column.type != "DOUBLE":
         sound = f"{name} = floor({name}) AND abs({name}) < {_EXACT}"
+    if column.nullable:
+        sound = f"{name} IS NULL OR {sound}"
     return f"CASE WHEN {sound} THEN {name}::{column.type} ELSE error('to be read as text') END"
 
 
