@@ -30,6 +30,7 @@ from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.runner import run_study
 from dunnhumby_pipeline.orchestration.staleness import stale_assets
+from dunnhumby_pipeline.orchestration.storage import mark_stale
 from dunnhumby_pipeline.orchestration.versions import READS
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
@@ -179,6 +180,18 @@ def test_a_changed_file_that_few_read_leaves_the_rest(laboratory: Laboratory) ->
     assert stale(laboratory) == {*TABLES, *TARGETING}
 
 
+def test_a_table_that_is_kept_makes_nothing_stale(laboratory: Laboratory) -> None:
+    file = (laboratory.raw or Path()) / "coupon.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([lines[0], *lines[2:]]))
+    outcome, _ = laboratory.run("key:coupons+")
+    assert outcome.errors == ()
+    # Loaded before anybody looked at the new file: the load is asked for again, and will keep the tables.
+    assert stale(laboratory) == set(TABLES)
+    laboratory.run("key:coupons")
+    assert stale(laboratory) == set()
+
+
 def test_a_changed_setting_makes_its_readers_stale_and_what_rests_on_them(laboratory: Laboratory) -> None:
     dearer = quick_settings().model_copy(
         update={"economics": quick_settings().economics.model_copy(update={"margin": 0.2})}
@@ -199,6 +212,11 @@ def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) ->
     found = stale(laboratory)
     assert {"propensity", "covariate_balance", "targeting_list"} <= found
     assert found.isdisjoint({*TABLES, "segments", "first_campaign_cohort", "nuisances"})
+
+
+def test_a_list_marked_as_stale_is_made_anew(laboratory: Laboratory) -> None:
+    mark_stale(laboratory.table("targeting_list"), "not rebuilt: a gate was closed")
+    assert stale(laboratory) == {"targeting_list", "campaign_report"}
 
 
 def test_a_missing_table_is_stale(laboratory: Laboratory) -> None:

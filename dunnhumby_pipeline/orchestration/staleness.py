@@ -13,10 +13,12 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from dunnhumby_pipeline.orchestration.checks import LIST
 from dunnhumby_pipeline.orchestration.gates import BLOCKING, PASS, check_states
-from dunnhumby_pipeline.orchestration.origin import TABLES, Origin, raw_observations
+from dunnhumby_pipeline.orchestration.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
 from dunnhumby_pipeline.orchestration.reporting import REPORT, report_path
 from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.storage import stale_mark
 
 
 def stale_assets(
@@ -28,13 +30,22 @@ def stale_assets(
     together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
-    changed = _unsynced(graph, instance, campaign_type)
-    changed |= _not_on_disk(study, graph, campaign_type)
-    changed |= _behind_closed_gates(instance, campaign_type)
-    everything = dg.AssetSelection.assets(*changed).downstream() if changed else None
-    if everything is None:
+    changed = _unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, campaign_type)
+    closed = _behind_closed_gates(instance, campaign_type)
+    if not changed | closed:
         return []
-    return sorted(everything.required_multi_asset_neighbors().resolve(graph))
+    # A canonical table that will be kept as it is does not make what rests on it stale.
+    anew = (changed - _kept(study, graph)) | closed
+    wanted = dg.AssetSelection.assets(*anew).downstream().resolve(graph) if anew else set()
+    return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
+
+
+def _kept(study: Study, graph: BaseAssetGraph) -> set[dg.AssetKey]:
+    """The canonical tables, when a load would leave them as they are."""
+    origin = Origin.read(study.origin)
+    versions = table_versions(study.source(), graph.get(dg.AssetKey(REJECTS)).code_version or "")
+    kept = origin is not None and origin.still_holds(versions, {name: study.table(name) for name in TABLES})
+    return {dg.AssetKey(name) for name in TABLES} if kept else set()
 
 
 def observe(study: Study, instance: dg.DagsterInstance) -> None:
@@ -62,8 +73,8 @@ def _partition(graph: BaseAssetGraph, key: dg.AssetKey, campaign_type: str) -> s
 
 
 def _not_on_disk(study: Study, graph: BaseAssetGraph, campaign_type: str) -> set[dg.AssetKey]:
-    """Tables that are missing, and the canonical ones when any of them is not as it was written."""
-    missing = set()
+    """Tables that are missing, a list marked as stale, and the canonical tables when one is not as it was written."""
+    missing = {dg.AssetKey(LIST)} if stale_mark(study.table(LIST, campaign_type)).is_file() else set()
     for key in graph.materializable_asset_keys:
         name = key.path[-1]
         path = study.table(name, _partition(graph, key, campaign_type))
