@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib")
 CONTRACT = {
     "raw": {f"raw_{table.name}" for table in schema.TABLES},
-    "journey": {*(table.name for table in schema.TABLES), "rejects"},
+    "journey": {*(table.name for table in schema.TABLES), "rejects", "rejected_rows"},
     "segmentation": {
         "customer_features",
         "feature_drift",

@@ -22,7 +22,8 @@ from dunnhumby_pipeline.orchestration.storage import write_text_atomically
 from dunnhumby_pipeline.orchestration.versions import digest
 
 REJECTS = "rejects"
-TABLES = (*(table.name for table in schema.TABLES), REJECTS)
+REJECTED_ROWS = "rejected_rows"
+TABLES = (*(table.name for table in schema.TABLES), REJECTS, REJECTED_ROWS)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def table_versions(source: Source, code: str) -> dict[str, str]:
 
 def files_behind(name: str) -> list[str]:
     """The tables whose raw files a canonical table's content depends on."""
-    if name == REJECTS:
+    if name in (REJECTS, REJECTED_ROWS):
         return [table.name for table in schema.TABLES]
     return sorted({name, *(reference.table for reference in schema.table(name).references if reference.required)})
 

@@ -35,6 +35,7 @@ _JOURNEY: Mapping[str, Mapping[str, str]] = {
         "n_rejected": "coalesce(sum(n) FILTER (action = 'rejected'), 0)",
         "n_repaired": "coalesce(sum(n) FILTER (action = 'repaired'), 0)",
     },
+    "rejected_rows": {"n_rows": "count(*)"},
 }
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.orchestration.origin import REJECTS, TABLES, Origin, files_behind, raw_key, table_versions
+from dunnhumby_pipeline.orchestration.origin import (
+    REJECTED_ROWS,
+    REJECTS,
+    TABLES,
+    Origin,
+    files_behind,
+    raw_key,
+    table_versions,
+)
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.series import journey_figures
 
@@ -16,7 +24,11 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.journey.sources import Source
 
 GROUP = "journey"
-REJECTS_MEANING = "Rows that broke a rule and values that were repaired, counted, with examples."
+MEANINGS = {
+    **{table.name: f"One row: {table.meaning}." for table in schema.TABLES},
+    REJECTS: "Rows that broke a rule and values that were repaired, counted, with examples.",
+    REJECTED_ROWS: "Every row left out, as it stands in its raw file.",
+}
 
 
 @dg.multi_asset(
@@ -25,13 +37,7 @@ REJECTS_MEANING = "Rows that broke a rule and values that were repaired, counted
     "whose files and code are those they were made from are kept.",
     group_name=GROUP,
     deps=[raw_key(table.name) for table in schema.TABLES],
-    outs={
-        name: dg.AssetOut(
-            dagster_type=Path,
-            description=REJECTS_MEANING if name == REJECTS else f"One row: {schema.table(name).meaning}.",
-        )
-        for name in TABLES
-    },
+    outs={name: dg.AssetOut(dagster_type=Path, description=MEANINGS[name]) for name in TABLES},
     internal_asset_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )
 def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
@@ -61,9 +67,11 @@ def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Ite
     with TemporaryDirectory(prefix=".staging_", dir=study.home.warehouse) as staging:
         with connect(study.settings.engine) as connection:
             journey = clean(source, Path(staging), connection, study.settings.journey)
-        rejects = Path(staging) / f"{REJECTS}.parquet"
-        journey.inspection.rejects.to_parquet(rejects, index=False)
-        yield from _outputs({**journey.tables, REJECTS: rejects}, source, versions, study, unchanged=False)
+        paths = dict(journey.tables)
+        for name, found in ((REJECTS, journey.inspection.rejects), (REJECTED_ROWS, journey.inspection.rejected_rows)):
+            paths[name] = Path(staging) / f"{name}.parquet"
+            found.to_parquet(paths[name], index=False)
+        yield from _outputs(paths, source, versions, study, unchanged=False)
 
 
 def _outputs(
