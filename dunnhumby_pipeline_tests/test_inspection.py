@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from dunnhumby_pipeline.journey import inspection as inspection_module
 from dunnhumby_pipeline.settings import JourneySettings
 from dunnhumby_pipeline_tests.findings import (
     TINY,
@@ -22,12 +23,9 @@ from dunnhumby_pipeline_tests.findings import (
     refusal,
 )
 from dunnhumby_pipeline_tests.journeys import (
-    APPLE,
     BREAD,
-    CAKE,
     COLA,
     HEADERS,
-    NEVER_LISTED,
     RAW,
     changed,
     line,
@@ -37,7 +35,6 @@ from dunnhumby_pipeline_tests.journeys import (
 
 STRICT = "Mend these rows: leaving one out would change which households count as treated."
 WHOLE = "a whole number, at most 9,223,372,036,854,775,807"
-TREATED = "never a trial: nothing is known of it"
 
 
 # Header, value, rule broken, what was expected. These are numbers, and the quick reading takes them.
@@ -318,6 +315,19 @@ def test_examples_stop_at_three_and_count_and_rows_do_not(tmp_path: Path) -> Non
     assert share == 5 / len(rows)
 
 
+def test_of_very_many_rows_left_out_the_first_are_kept_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection_module, "MOST_ROWS", 4)
+    rows = [(*row[:5], "free", *row[6:]) if place < 9 else row for place, row in enumerate(RAW["transactions"])]
+    products = [*RAW["products"], *[RAW["products"][0]] * 6]
+    inspection = examined(write_raw(tmp_path / "raw", transactions=rows, products=products))
+    counted = {(finding.table, finding.rule): finding.n for finding in findings(inspection)}
+    assert counted["transactions", "not_a_number"] == 9
+    assert counted["products", "duplicate_key"] == 6
+    assert inspection.rejected_rows["row"].tolist() == [2, 3, 4, 5, 11, 12, 13, 14]
+
+
 def test_answers_that_mean_none_are_counted_and_read_as_missing(tmp_path: Path) -> None:
     people = [("Unknown", "U", "U", "Renter", "Unknown", "U", "Unknown", 1), RAW["demographics"][1]]
     inspection = examined(write_raw(tmp_path / "raw", demographics=people))
@@ -331,109 +341,6 @@ def test_answers_that_mean_none_are_counted_and_read_as_missing(tmp_path: Path) 
         "household_size_desc": 1,
         "kid_category_desc": 1,
     }
-
-
-# ---------------------------------------------------------- rows that point at nothing and are kept
-
-REMARKS = [
-    (
-        {"products": [row for row in RAW["products"] if row[0] not in (APPLE, CAKE)]},
-        [
-            Finding(
-                "transactions",
-                "not_in_products",
-                "product_id",
-                "a row in product.csv",
-                "kept",
-                5,
-                f"PRODUCT_ID {APPLE} (rows 5, 19); PRODUCT_ID {CAKE} (rows 7, 15); "
-                f"PRODUCT_ID {NEVER_LISTED} (row 11): spend of category 'other'",
-            ),
-            Finding(
-                "coupons",
-                "not_in_products",
-                "product_id",
-                "a row in product.csv",
-                "kept",
-                1,
-                f"PRODUCT_ID {CAKE} (row 3): a coupon for a product that is not known",
-            ),
-        ],
-    ),
-    (
-        {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 77, 8), ("TypeB", 77, 27)]},
-        [
-            Finding(
-                "campaign_targets",
-                "not_in_transactions",
-                "household_key",
-                "a row in transaction_data.csv",
-                "kept",
-                2,
-                f"household_key 77 (rows 9, 10): {TREATED}",
-            )
-        ],
-    ),
-    (
-        {"coupon_redemptions": [*RAW["coupon_redemptions"], (1, 70, 123, 8)]},
-        [
-            Finding(
-                "coupon_redemptions",
-                "not_in_coupons",
-                "coupon_upc, campaign",
-                "a row in coupon.csv",
-                "kept",
-                1,
-                "COUPON_UPC 123, CAMPAIGN 8 (row 5): a redemption of its campaign all the same",
-            )
-        ],
-    ),
-    (
-        {"coupon_redemptions": [*RAW["coupon_redemptions"], (5, 70, 51700010076, 8)]},
-        [
-            Finding(
-                "coupon_redemptions",
-                "not_in_campaign_targets",
-                "household_key, campaign",
-                "a row in campaign_table.csv",
-                "kept",
-                1,
-                "household_key 5, CAMPAIGN 8 (row 5): a redemption all the same",
-            )
-        ],
-    ),
-    (
-        {"demographics": [*RAW["demographics"], *[("", "", "", "", "", "", "", key) for key in (81, 82, 83, 84)]]},
-        [
-            Finding(
-                "demographics",
-                "not_in_transactions",
-                "household_key",
-                "a row in transaction_data.csv",
-                "kept",
-                4,
-                "household_key 81 (row 4); household_key 82 (row 5); household_key 83 (row 6): "
-                "described, but never analysed",
-            )
-        ],
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    REMARKS,
-    ids=["products", "targets", "redemptions without coupon", "redemptions not targeted", "demographics"],
-)
-def test_a_row_that_points_at_nothing_is_kept_and_told(
-    tmp_path: Path, overrides: dict[str, Any], expected: list[Finding]
-) -> None:
-    inspection = examined(write_raw(tmp_path / "raw", **overrides))
-    assert new_findings(inspection) == expected
-    assert inspection.problems == ()
-    ((table, rows),) = overrides.items()
-    (report,) = [report for report in inspection.tables if report.name == table]
-    assert (report.n_rows, report.n_kept) == (len(rows), len(rows))
 
 
 def test_each_table_is_reported_with_its_rows_and_its_time(tmp_path: Path) -> None:

@@ -181,12 +181,14 @@ def test_values_of_the_anonymised_release_are_kept_as_they_are(tmp_path: Path) -
 
 def test_a_header_with_quotes_in_a_parquet_file(tmp_path: Path) -> None:
     folder = write_raw(tmp_path / "raw", coupons=None)
-    quoted = pa.table({'"COUPON_UPC"': [1], "PRODUCT'ID": [11], "CAMP.AIGN": [8]})
+    quoted = pa.table({'"COUPON_UPC"': [1, 1], "PRODUCT'ID": [11, 11], "CAMP.AIGN": [8, 8]})
     pq.write_table(quoted, folder / "coupon.parquet")
     journey = load(folder, tmp_path / "staged")
     expected = canonical()["coupons"].head(1).copy()
     expected.loc[0] = [1, 11, 8]
     assert_canonical(journey, coupons=expected)
+    (merged,) = [finding for finding in new_findings(journey.inspection) if finding.action == "merged"]
+    assert merged.example_rows == 'row 2: "COUPON_UPC" 1 PRODUCT\'ID 11 CAMP.AIGN 8 again'
 
 
 # ------------------------------------------------------------------------------------------- folders

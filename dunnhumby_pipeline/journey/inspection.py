@@ -30,6 +30,8 @@ from dunnhumby_pipeline.settings import JourneySettings
 REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
 REJECTED_ROW_COLUMNS = ("table", "row", "rule", "column", "raw_row")
 N_EXAMPLES = 3
+# Of tens of millions of rows all may break a rule; this many are 1 % of the largest file, and still fit in memory.
+MOST_ROWS = 500_000
 DUPLICATE = "duplicate_key"
 
 
@@ -37,7 +39,8 @@ DUPLICATE = "duplicate_key"
 class Inspection:
     """`rejects` (columns REJECT_COLUMNS): what is left out, repaired, merged, skipped or kept with a remark, counted.
 
-    `rejected_rows` (REJECTED_ROW_COLUMNS): every row left out, its values as text (JSON by header).
+    `rejected_rows` (REJECTED_ROW_COLUMNS): every row left out, its values as text (JSON by header); of a table
+    that breaks one rule or repeats a key more than MOST_ROWS times, the first of them.
     `problems`: why the source cannot be used; empty when it can.
     `tables` are those whose file could be read.
     """
@@ -69,16 +72,16 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             unread.append(problem)
             continue
         (n_rows,) = connection.execute(f"SELECT count(*) FROM checked_{table.name}").fetchall()[0]
-        rejected = _rejected_rows(connection, table)
+        left_out.append(_rejected_rows(connection, table))
+        own = _broken_rules(connection, table, given.headers)
         if table is schema.PROMOTIONS:
             n_merged = merge_promotions(connection)
             rows = [(DUPLICATE, ", ".join(table.key), "each key once", "merged", n_merged, "codes joined by max")]
-            own = rows if n_merged else []
+            own += rows if n_merged else []
         else:
-            repeated = _repeated_rows(connection, table, source)
-            rejected = pd.concat([rejected, repeated], ignore_index=True) if len(repeated) else rejected
-            own = _duplicates(table, repeated) if len(repeated) else []
-        own = [*_broken_rules(table, rejected, given.headers), *own]
+            n_repeated, repeated = _repeated_rows(connection, table, source)
+            own += _duplicates(table, n_repeated, repeated) if n_repeated else []
+            left_out += [repeated] if n_repeated else []
         own += _wrong_signs(connection, table, source)
         own += _unknown_answers(connection, table)
         (n_kept,) = connection.execute(f"SELECT count(*) FROM sound_{table.name}").fetchall()[0]
@@ -87,7 +90,6 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             (table.name, rule, column, expected, action, n, n / max(n_real, 1), examples)
             for rule, column, expected, action, n, examples in own
         ]
-        left_out.append(rejected)
         reports.append(TableReport(table.name, given.file, n_rows, n_kept, _span(connection, table)))
     rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
     rejected_rows = pd.concat(left_out or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
@@ -112,28 +114,34 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
 
 
 def _rejected_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> pd.DataFrame:
-    """The rows that break a rule, in file order; columns REJECTED_ROW_COLUMNS. Makes `sound_<table>` without them."""
+    """The first rows that break a rule, in file order; columns REJECTED_ROW_COLUMNS.
+
+    Makes `sound_<table>` without any that does.
+    """
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} WHERE broken IS NULL"
     )
     return connection.execute(
         f"SELECT '{table.name}' AS \"table\", line AS row, split_part(broken, ':', 1) AS rule, "
         f"split_part(broken, ':', 2) AS \"column\", raw_row FROM checked_{table.name} "
-        "WHERE broken IS NOT NULL ORDER BY line"
+        f"WHERE broken IS NOT NULL ORDER BY line LIMIT {MOST_ROWS}"
     ).fetchdf()
 
 
-def _repeated_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> pd.DataFrame:
+def _repeated_rows(
+    connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source
+) -> tuple[int, pd.DataFrame]:
     """Sound rows whose key stands before them; the first in order of all columns is kept.
 
-    Columns REJECTED_ROW_COLUMNS and `key` (in words). Takes them out of `sound_<table>`.
+    How many, and the first of them: columns REJECTED_ROW_COLUMNS and `key` (in words). Takes them out of
+    `sound_<table>`.
     """
     key = ", ".join(table.key)
     twice = f"SELECT {key} FROM sound_{table.name} GROUP BY {key} HAVING count(*) > 1"
     if not connection.execute(f"{twice} LIMIT 1").fetchall():
-        return pd.DataFrame()
+        return 0, pd.DataFrame()
     headers = source.inputs[table.name].headers
-    named = ", ' ', ".join(f"'{headers[name]} ', {name}" for name in table.key)
+    named = ", ' ', ".join(f"{quoted(headers[name] + ' ')}, {name}" for name in table.key)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE repeated_{table.name} AS "
         f"SELECT line, concat({named}) AS key, {json_row(table, source.inputs[table.name])} AS raw_row "
@@ -144,41 +152,45 @@ def _repeated_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, s
         f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} "
         f"WHERE broken IS NULL AND line NOT IN (SELECT line FROM repeated_{table.name})"
     )
-    return connection.execute(
+    (n_repeated,) = connection.execute(f"SELECT count(*) FROM repeated_{table.name}").fetchall()[0]
+    repeated = connection.execute(
         f"SELECT '{table.name}' AS \"table\", line AS row, '{DUPLICATE}' AS rule, '{key}' AS \"column\", raw_row, key "
-        f"FROM repeated_{table.name} ORDER BY line"
+        f"FROM repeated_{table.name} ORDER BY line LIMIT {MOST_ROWS}"
     ).fetchdf()
+    return n_repeated, repeated
 
 
-def _broken_rules(table: schema.Table, rejected: pd.DataFrame, headers: dict[str, str]) -> list[tuple]:
+def _broken_rules(connection: duckdb.DuckDBPyConnection, table: schema.Table, headers: dict[str, str]) -> list[tuple]:
     rules = {(rule.name, rule.column): rule for rule in row_rules(table, dict.fromkeys(headers, "false"))}
+    found = connection.execute(
+        f"SELECT split_part(broken, ':', 1) AS rule, split_part(broken, ':', 2) AS \"column\", count(*), "
+        f"min_by(raw_row, line, {N_EXAMPLES}), min(line, {N_EXAMPLES}) "
+        f"FROM checked_{table.name} WHERE broken IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
     rows = []
-    for (rule, column), broken in rejected.groupby(["rule", "column"], sort=True):
-        if rule == DUPLICATE:
-            continue
+    for rule, column, n, raw_rows, lines in found:
         action = "skipped" if rule == BLANK_ROW else "rejected"
         shown = [headers[name] for name in (column, *rules[rule, column].beside)]
-        rows.append((rule, column, rules[rule, column].expected, action, len(broken), _examples(broken, shown)))
+        examples = "; ".join(f"row {row}: {_values(raw, shown)}" for row, raw in zip(lines, raw_rows, strict=True))
+        rows.append((rule, column, rules[rule, column].expected, action, n, examples))
     return rows
 
 
-def _examples(broken: pd.DataFrame, headers: list[str]) -> str:
-    first = broken.head(N_EXAMPLES)
-    values = (json.loads(raw) for raw in first["raw_row"])
-    shown = (", ".join(f"{header} = {_shown(given[header])}" for header in headers) for given in values)
-    return "; ".join(f"row {row}: {example}" for row, example in zip(first["row"], shown, strict=True))
+def _values(raw_row: str, headers: list[str]) -> str:
+    given = json.loads(raw_row)
+    return ", ".join(f"{header} = {_shown(given[header])}" for header in headers)
 
 
 def _shown(value: str | None) -> str:
     return "blank" if value is None or not value.strip() else repr(value)
 
 
-def _duplicates(table: schema.Table, repeated: pd.DataFrame) -> list[tuple]:
+def _duplicates(table: schema.Table, n: int, repeated: pd.DataFrame) -> list[tuple]:
     # Where the key is the whole row, a repeated row says nothing that the first does not.
     action = "merged" if set(table.key) == set(table.column_names) else "rejected"
     first = repeated.head(N_EXAMPLES)
     examples = "; ".join(f"row {row}: {key} again" for row, key in zip(first["row"], first["key"], strict=True))
-    return [(DUPLICATE, ", ".join(table.key), "each key once", action, len(repeated), examples)]
+    return [(DUPLICATE, ", ".join(table.key), "each key once", action, n, examples)]
 
 
 def _wrong_signs(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> list[tuple]:
