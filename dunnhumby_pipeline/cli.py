@@ -132,7 +132,7 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
     from dunnhumby_pipeline.orchestration.runner import open_history
 
     if not study.table("first_campaign_cohort", campaign_type).is_file():
-        _refuse(f"there are no tables of {campaign_type} in {study.home.warehouse}; run `dunnhumby run` first")
+        _refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
     with open_history(study.home) as instance:
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())

@@ -38,7 +38,7 @@ def build_defs(
         resources={
             "study": study,
             "notifier": LogFileNotifier(study.home.alerts_log),
-            "io_manager": ParquetStore(study.home.warehouse),
+            "io_manager": ParquetStore(study.warehouse),
         },
         # Every process would import the learners anew; at this size one process is three times faster.
         executor=dg.in_process_executor,

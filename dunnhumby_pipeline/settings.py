@@ -11,6 +11,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
@@ -26,6 +27,17 @@ from pydantic_settings import (
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
+# Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
+STORES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "memory": "fsspec",
+}
 
 
 class SettingsError(ValueError):
@@ -231,6 +243,11 @@ class Settings(BaseSettings):
     campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
         ("TypeA",), description="campaign types the scheduled study covers"
     )
+    warehouse: str | None = Field(
+        None,
+        min_length=1,
+        description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
+    )
     journey: JourneySettings = JourneySettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
@@ -253,6 +270,30 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @field_validator("warehouse")
+    @classmethod
+    def _store_is_known(cls, place: str | None) -> str | None:
+        if place is None or "://" not in place:
+            return place
+        protocol, rest = place.split("://", 1)
+        if protocol == "file":
+            return place
+        if protocol not in STORES:
+            raise ValueError(
+                f"warehouse is {place!r}; expected a folder, or the URL of a store that replaces a file in one step: "
+                f"{', '.join(f'{known}://' for known in STORES)}"
+            )
+        if find_spec(STORES[protocol]) is None:
+            raise ValueError(
+                f"warehouse is {place!r}, and {STORES[protocol]}, which reads and writes {protocol}://, is not "
+                f"installed; pip install {STORES[protocol]}, or name a folder"
+            )
+        if not rest.strip("/"):
+            raise ValueError(
+                f"warehouse is {place!r}; expected a bucket and a folder, such as {protocol}://bucket/study"
+            )
+        return place
+
     def seed_for(self, stage: str) -> int:
         """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
         return zlib.crc32(f"{self.seed}:{stage}".encode())
@@ -260,7 +301,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class Home:
-    """Where a study lives on disk: the user's raw files, the tables, the reports and the run history."""
+    """Where a study lives on disk: the user's raw files, the run history, tables and reports unless set elsewhere."""
 
     root: Path
 

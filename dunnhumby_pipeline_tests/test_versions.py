@@ -78,6 +78,7 @@ def test_every_asset_has_a_version() -> None:
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
         ({"campaign_types": ("TypeB",)}, set()),
+        ({"warehouse": "memory://elsewhere"}, set()),
         (
             {"journey": {"max_reject_share": 0.2}},
             {
@@ -98,7 +99,7 @@ def test_every_step_is_listed_and_every_setting_is_read() -> None:
     }
     assert steps - {"observe_raw"} == set(READS)
     read = {name for step, names in READS.items() if step != "campaign_report" for name in names}
-    assert set(Settings.model_fields) - read == {"campaign_types", "engine"}
+    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "warehouse"}
 
 
 def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(monkeypatch: pytest.MonkeyPatch) -> None:

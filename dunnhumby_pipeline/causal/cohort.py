@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
 from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.catalogue import (
     COVARIATES,
     HISTORY_COVARIATES,
@@ -67,7 +67,7 @@ class Cohort:
         return "\n".join([*used, *left_out])
 
 
-Tables = Mapping[str, Path]
+Tables = Mapping[str, TablePath]
 
 
 def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings) -> Cohort:
@@ -75,7 +75,7 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
 
     Raises CohortError when the type has no wave, or none that has enough history and has ended.
     """
-    campaigns = pd.read_parquet(tables["campaigns"])
+    campaigns = read_table(tables["campaigns"])
     first_day, last_day = observed_days(tables["transactions"], engine)
     waves, excluded = plan_waves(campaigns, campaign_type, first_day, last_day, settings)
     if waves.empty:
@@ -88,7 +88,7 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     look_backs = _windows(waves, "lookback_start", "index_day")
     covariates = window_covariates(tables, look_backs, engine)
     of_type = campaigns.loc[campaigns["description"] == campaign_type]
-    first = _first_targets(pd.read_parquet(tables["campaign_targets"]), of_type)
+    first = _first_targets(read_table(tables["campaign_targets"]), of_type)
     trials = _enter(covariates, waves, first)
     trials = _with_outcomes(trials, tables, waves, engine)
     n_lost = int(first["campaign"].isin(waves["campaign"]).sum()) - int(trials["treated"].sum())
@@ -169,7 +169,7 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     `windows`: window, first_day, index_day. No query sees a line on or after its window's index day.
     """
     frame = household_features(tables, windows, engine)
-    frame = frame.merge(pd.read_parquet(tables["demographics"]), on="household_key", how="left")
+    frame = frame.merge(read_table(tables["demographics"]), on="household_key", how="left")
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
@@ -203,7 +203,7 @@ def _with_outcomes(trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, en
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
     trials = trials.fillna({"purchase_amount": 0.0, "purchase_count": 0.0})
-    redemptions = pd.read_parquet(tables["coupon_redemptions"]).merge(waves, on="campaign")
+    redemptions = read_table(tables["coupon_redemptions"]).merge(waves, on="campaign")
     inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
     redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
     trials = trials.merge(redeemers, on=TRIAL_KEY, how="left")

@@ -21,13 +21,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow.parquet as pq
 
+from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
@@ -50,7 +49,7 @@ class Sight:
     history: dg.DagsterInstance
     campaign_type: str | None
 
-    def path(self, table: str) -> Path:
+    def path(self, table: str) -> TablePath:
         """Where a table lies: in the partition, or beside all partitions."""
         return self.study.table(table, self.campaign_type)
 
@@ -126,7 +125,7 @@ def _table_check(asset: str, judge: Judge, severity: dg.AssetCheckSeverity, *, p
     """A check that judges one table by the thresholds in the settings, named and described as its judge."""
 
     def look(sight: Sight) -> Verdict:
-        return judge(pd.read_parquet(sight.path(asset)), sight.study.settings.checks)
+        return judge(read_table(sight.path(asset)), sight.study.settings.checks)
 
     return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=partitioned)
 
@@ -173,8 +172,9 @@ def _reference_check(table: schema.Table, reference: schema.Reference) -> StudyC
     return _check(table.name, name, described, severity, look, partitioned=False, reads=[reference.table])
 
 
-def _n_rows(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
+def _n_rows(path: TablePath) -> int:
+    with open_table(path) as table:
+        return int(table.metadata.num_rows)
 
 
 def _see_weeks(sight: Sight) -> Verdict:
@@ -195,7 +195,7 @@ def _see_volume(sight: Sight) -> Verdict:
 
 
 def _see_look_ahead(sight: Sight) -> Verdict:
-    trials = pd.read_parquet(sight.path("first_campaign_cohort"))
+    trials = read_table(sight.path("first_campaign_cohort"))
     # The lines are those of all campaign types.
     return causal.no_look_ahead(trials, sight.study.table("transactions"), sight.study.settings.engine)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.fingerprint import fingerprint
 from dunnhumby_pipeline.journey.sources import Source
@@ -23,6 +24,8 @@ from dunnhumby_pipeline.orchestration.versions import digest
 
 REJECTS = "rejects"
 REJECTED_ROWS = "rejected_rows"
+# The entity tag, as each store's client calls it; objects in memory have their time of writing instead.
+_OBJECT_VERSION = ("size", "ETag", "etag", "created")
 TABLES = (*(table.name for table in schema.TABLES), REJECTS, REJECTED_ROWS)
 
 
@@ -36,26 +39,26 @@ class Origin:
     files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: Path) -> Origin | None:
+    def read(cls, path: TablePath) -> Origin | None:
         """What is recorded at `path`, None when no tables were loaded yet."""
         if not path.is_file():
             return None
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     @classmethod
-    def of(cls, source: Source, versions: Mapping[str, str], tables: Mapping[str, Path]) -> Origin:
+    def of(cls, source: Source, versions: Mapping[str, str], tables: Mapping[str, TablePath]) -> Origin:
         """The origin of tables that have just been made from `source`, or kept because it is unchanged."""
         files = {name: fingerprint_once(path) for name, path in tables.items()}
         return cls(source.description, source.limits, versions, files)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: TablePath) -> None:
         write_text_atomically(json.dumps(asdict(self), indent=1), path)
 
-    def still_holds(self, versions: Mapping[str, str], tables: Mapping[str, Path]) -> bool:
+    def still_holds(self, versions: Mapping[str, str], tables: Mapping[str, TablePath]) -> bool:
         """Whether every table was made as `versions` ask and lies there as it was written."""
         return dict(self.versions) == dict(versions) and self.is_whole(tables)
 
-    def is_whole(self, tables: Mapping[str, Path]) -> bool:
+    def is_whole(self, tables: Mapping[str, TablePath]) -> bool:
         """Whether every table lies there as it was written."""
         return set(self.files) == set(tables) and all(
             path.is_file() and fingerprint_once(path) == self.files[name] for name, path in tables.items()
@@ -104,8 +107,15 @@ def files_behind(name: str) -> list[str]:
     return sorted({name, *(reference.table for reference in schema.table(name).references if reference.required)})
 
 
-def fingerprint_once(path: Path) -> str:
-    """The hash of a file's content, read again only when its size or its time of change differs."""
+def fingerprint_once(path: TablePath) -> str:
+    """The hash of a file's content, read again only when its size or its time of change differs.
+
+    Of an object in a store the hash of what the store says of it, which no two objects written share: nothing is
+    downloaded. FileNotFoundError when there is none.
+    """
+    if not isinstance(path, Path):
+        said = path.fs.info(path.path)
+        return digest([str(said.get(name)) for name in _OBJECT_VERSION])
     found = path.stat()
     return _fingerprint(path, found.st_size, found.st_mtime_ns)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, PRIMARY_OUTCOME
-from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EngineSettings
 
 Figures = dict[str, float]
@@ -39,13 +38,13 @@ _JOURNEY: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def journey_figures(paths: Mapping[str, Path], engine: EngineSettings) -> dict[str, Figures]:
+def journey_figures(paths: Mapping[str, TablePath], engine: EngineSettings) -> dict[str, Figures]:
     """The figures of the canonical tables at `paths`, by table. Days and weeks are those of the study, sales in $."""
     figures = {}
     with connect(engine) as connection:
         for name, path in paths.items():
             wanted = _JOURNEY[name]
-            found = connection.execute(f"SELECT {', '.join(wanted.values())} FROM read_parquet({quoted(path)})")
+            found = connection.execute(f"SELECT {', '.join(wanted.values())} FROM {table_at(connection, path)}")
             figures[name] = _numbers(dict(zip(wanted, found.fetchall()[0], strict=True)))
     return figures
 

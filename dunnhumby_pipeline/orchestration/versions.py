@@ -43,7 +43,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "campaign_economics": ("economics",),
     "value_policies": ("seed", "confidence", "policy"),
     "targeting_list": ("seed", "overlap", "policy", "checks"),
-    "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine"})),
+    "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
 }
 # Settings that change the time a step takes and not its tables.
 WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}}

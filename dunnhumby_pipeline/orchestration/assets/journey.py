@@ -1,12 +1,11 @@
 """The eight canonical tables and their rejects, loaded in one step: all are ready before the first is replaced."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.origin import (
     REJECTED_ROWS,
@@ -37,7 +36,7 @@ MEANINGS = {
     "whose files and code are those they were made from are kept.",
     group_name=GROUP,
     deps=[raw_key(table.name) for table in schema.TABLES],
-    outs={name: dg.AssetOut(dagster_type=Path, description=MEANINGS[name]) for name in TABLES},
+    outs={name: dg.AssetOut(description=MEANINGS[name]) for name in TABLES},
     internal_asset_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )
 def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
@@ -63,19 +62,18 @@ def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Ite
     from dunnhumby_pipeline.engine.duck import connect
     from dunnhumby_pipeline.journey.cleaning import clean
 
-    study.home.warehouse.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".staging_", dir=study.home.warehouse) as staging:
+    with study.staging() as staging:
         with connect(study.settings.engine) as connection:
-            journey = clean(source, Path(staging), connection, study.settings.journey)
-        paths = dict(journey.tables)
+            journey = clean(source, staging, connection, study.settings.journey)
+        paths: dict[str, TablePath] = dict(journey.tables)
         for name, found in ((REJECTS, journey.inspection.rejects), (REJECTED_ROWS, journey.inspection.rejected_rows)):
-            paths[name] = Path(staging) / f"{name}.parquet"
+            paths[name] = staging / f"{name}.parquet"
             found.to_parquet(paths[name], index=False)
         yield from _outputs(paths, source, versions, study, unchanged=False)
 
 
 def _outputs(
-    paths: Mapping[str, Path], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
+    paths: Mapping[str, TablePath], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
 ) -> Iterator[dg.Output]:
     figures = journey_figures(paths, study.settings.engine)
     for name in TABLES:

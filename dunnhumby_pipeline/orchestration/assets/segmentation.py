@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.engine.tables import read_table
 from dunnhumby_pipeline.features.catalogue import PROFILE_TABLES
 from dunnhumby_pipeline.orchestration.resources import Study
 
@@ -32,7 +33,7 @@ def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     first_day, last_day = observed_days(tables["transactions"], engine)
     frame = household_features(tables, one_window(first_day, last_day), engine).drop(columns="window")
     last = study.table("customer_features")
-    drift = feature_drift(pd.read_parquet(last) if last.is_file() else None, frame)
+    drift = feature_drift(read_table(last) if last.is_file() else None, frame)
     yield dg.Output(frame, "customer_features", metadata={"first_day": first_day, "last_day": last_day})
     yield dg.Output(drift, "feature_drift")
 

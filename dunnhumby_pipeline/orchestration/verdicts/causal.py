@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT, PRIMARY_OUTCOME
-from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.verdicts import Verdict
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
 
 
-def no_look_ahead(trials: pd.DataFrame, transactions: Path, engine: EngineSettings) -> Verdict:
+def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
     """What a trial knows is what its look-back holds, recomputed from the lines in plain SQL.
 
     For every trial the last purchase day, baskets and spend of `[lookback_start, index_day)` are computed
@@ -34,7 +32,7 @@ def no_look_ahead(trials: pd.DataFrame, transactions: Path, engine: EngineSettin
         recomputed = connection.execute(
             f"""SELECT r.household_key, r.campaign, max(l.day) AS last_day, count(DISTINCT l.basket_id) AS baskets,
                        sum(l.sales_value) AS sales
-                FROM trials r JOIN read_parquet({quoted(transactions)}) l
+                FROM trials r JOIN {table_at(connection, transactions)} l
                   ON l.household_key = r.household_key AND l.day >= r.lookback_start AND l.day < r.index_day
                 GROUP BY ALL"""
         ).fetchdf()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from dunnhumby_pipeline.engine.duck import connect
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.verdicts import Verdict
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
 
@@ -21,10 +20,10 @@ NEIGHBOURS = 4
 _NAMED = 5
 
 
-def schema_and_keys(declared: schema.Table, path: Path, engine: EngineSettings) -> Verdict:
+def schema_and_keys(declared: schema.Table, path: TablePath, engine: EngineSettings) -> Verdict:
     """The table has rows, its declared columns and types, no null in a required column, each key once."""
     with connect(engine) as connection:
-        source = f"read_parquet({quoted(path)})"
+        source = table_at(connection, path)
         found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         expected = {column.name: column.type for column in declared.columns}
         if found != expected:
@@ -75,15 +74,15 @@ def reference_name(reference: schema.Reference) -> str:
 
 
 def references_hold(
-    reference: schema.Reference, path: Path, referenced: Path, max_share: float, engine: EngineSettings
+    reference: schema.Reference, path: TablePath, referenced: TablePath, max_share: float, engine: EngineSettings
 ) -> Verdict:
     """At most `max_share` of the rows at `path` name something that is not in the table they refer to."""
     columns = ", ".join(reference.columns)
     with connect(engine) as connection:
-        n_rows = connection.execute(f"SELECT count(*) FROM read_parquet({quoted(path)})").fetchall()[0][0]
+        n_rows = connection.execute(f"SELECT count(*) FROM {table_at(connection, path)}").fetchall()[0][0]
         orphans = connection.execute(
-            f"SELECT {columns}, count(*) AS n FROM read_parquet({quoted(path)}) ANTI JOIN "
-            f"(SELECT DISTINCT {columns} FROM read_parquet({quoted(referenced)})) USING ({columns}) "
+            f"SELECT {columns}, count(*) AS n FROM {table_at(connection, path)} ANTI JOIN "
+            f"(SELECT DISTINCT {columns} FROM {table_at(connection, referenced)}) USING ({columns}) "
             f"GROUP BY {columns} ORDER BY n DESC, {columns}"
         ).fetchall()
     n_orphans = sum(row[-1] for row in orphans)
@@ -96,11 +95,11 @@ def references_hold(
     return Verdict(passed, f"{text}, at most {max_share:.2%} expected{advice}", figures)
 
 
-def weeks_agree(transactions: Path, engine: EngineSettings) -> Verdict:
+def weeks_agree(transactions: TablePath, engine: EngineSettings) -> Verdict:
     """Every line's week_no is the week that its day lies in."""
     with connect(engine) as connection:
         pairs = connection.execute(
-            f"SELECT day, week_no, count(*) FROM read_parquet({quoted(transactions)}) GROUP BY ALL ORDER BY ALL"
+            f"SELECT day, week_no, count(*) FROM {table_at(connection, transactions)} GROUP BY ALL ORDER BY ALL"
         ).fetchall()
     wrong = [(day, week, n) for day, week, n in pairs if schema.week_of_day(day) != week]
     n_wrong = sum(n for *_, n in wrong)
@@ -135,12 +134,12 @@ class Reach:
     last_promotion_week: int
 
 
-def reach(transactions: Path, promotions: Path, engine: EngineSettings) -> Reach:
+def reach(transactions: TablePath, promotions: TablePath, engine: EngineSettings) -> Reach:
     """How far the lines and the promotions on disk reach."""
     with connect(engine) as connection:
         last_day, last_week = connection.execute(
-            f"SELECT (SELECT max(day) FROM read_parquet({quoted(transactions)})), "
-            f"(SELECT max(week_no) FROM read_parquet({quoted(promotions)}))"
+            f"SELECT (SELECT max(day) FROM {table_at(connection, transactions)}), "
+            f"(SELECT max(week_no) FROM {table_at(connection, promotions)})"
         ).fetchall()[0]
     return Reach(last_day, last_week)
 
@@ -198,11 +197,11 @@ def week_deviations(lines: pd.Series) -> pd.Series:
     return pd.Series(found, dtype=float)
 
 
-def complete_weeks(transactions: Path, engine: EngineSettings) -> pd.Series:
+def complete_weeks(transactions: TablePath, engine: EngineSettings) -> pd.Series:
     """Number of lines by week_no, of the weeks whose seven days all lie between the first and the last day."""
     with connect(engine) as connection:
         days = connection.execute(
-            f"SELECT day, count(*) AS n FROM read_parquet({quoted(transactions)}) GROUP BY day ORDER BY day"
+            f"SELECT day, count(*) AS n FROM {table_at(connection, transactions)} GROUP BY day ORDER BY day"
         ).fetchdf()
     first, last = int(days["day"].min()), int(days["day"].max())
     weeks = pd.Series([schema.week_of_day(day) for day in range(first, last + 1)]).value_counts()
