@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui lint lock clean
+.PHONY: help install run test ui docs lint lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -33,11 +33,17 @@ test: $(READY)  ## run the tests
 ui: $(READY)  ## open the Dagster UI on the same tables and history
 	$(BIN)/dunnhumby ui --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))
 
+docs: $(READY)  ## write the documents that are made from code
+	$(BIN)/python -m dunnhumby_pipeline.features.dictionary docs/features.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.dictionary docs/data_dictionary.md
+
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy dunnhumby_pipeline
 	$(BIN)/dg check defs
+	$(BIN)/python -m dunnhumby_pipeline.features.dictionary --check docs/features.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.dictionary --check docs/data_dictionary.md
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \

@@ -1,67 +1,129 @@
-"""Time of the 33 features and of all wave features with exposure, from parquet, on the tables of a study.
+"""Time and memory of the features, from parquet, as the lines grow.
 
-    python -m benchmarks.features [HOME]
+    python -m benchmarks.features [HOME] [--copies 1 10 100] [--scratch FOLDER] [--runs 3]
 
-HOME is a study's home with tables (default: data). Prints the median of five runs, each in a process of
-its own, with its peak memory.
+HOME is a study's home with tables (default: data). Its households are copied as often as asked into FOLDER
+(12 MB a copy of the sample; the system's folder for temporary files by default, kept for the next time).
+Prints for each number of copies the median of the runs, each in a process of its own: wall and processor
+seconds, peak resident memory, and either kind of seconds as a multiple of a bare scan, with the same threads,
+of the columns that each expression reads.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
+import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
 import pandas as pd
+import pyarrow.parquet as pq
 
-from benchmarks.measure import measure
-from dunnhumby_pipeline.causal.cohort import build_cohort
+from benchmarks.copies import copied
+from benchmarks.measure import Measured, measure
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.engine.compile import to_sql
+from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.exposure import promotion_exposure
+from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
+from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.settings import Home, load_settings
+from dunnhumby_pipeline.settings import EngineSettings, Home, load_settings
 
-RUNS = 5
+Tables = dict[str, Path]
+Asked = dict[str, tuple[ir.Table, pd.DataFrame]]
 
 
-def main(home: Home) -> None:
-    settings = load_settings(home)
-    study = Study(settings, home)
-    tables = study.journey_tables()
-    engine = settings.engine
-    waves = pd.read_parquet(study.table("first_campaign_cohort", "TypeA"))
-    windows = waves.groupby("campaign", as_index=False).agg(
-        first_day=("lookback_start", "min"), index_day=("index_day", "min")
-    )
-    windows = windows.rename(columns={"campaign": "window"}).astype({"first_day": "int32", "index_day": "int32"})
+def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
+    engine = load_settings(home).engine
+    tables = Study(load_settings(home), home).journey_tables()
     everything = one_window(*observed_days(tables["transactions"], engine))
-
-    def all_history() -> None:
-        duck.run(customer_features(), {**tables, "windows": everything}, engine)
-
-    def all_waves() -> None:
-        duck.run(customer_features(), {**tables, "windows": windows}, engine)
-        duck.run(promotion_exposure(), {**tables, "windows": windows}, engine)
-
-    def cohort() -> None:
-        build_cohort(tables, "TypeA", settings.trial, engine)
-
+    before, after = wave_windows(pd.read_parquet(tables["campaigns"]), everything)
+    history = {"customer_features": (customer_features(), everything)}
+    waves = {
+        "customer_features": (customer_features(), before),
+        "promotion_exposure": (promotion_exposure(), before),
+        "campaigns_received": (campaigns_received(), before),
+        "coupons_redeemed": (coupons_redeemed(), before),
+        "purchases": (purchases(), after),
+    }
     # Each run forks from this process: what is compiled here once is not compiled in every run.
-    to_sql(customer_features())
-    show("33 features, all history", all_history)
-    show(f"features and exposure of {len(windows)} waves", all_waves)
-    show("whole cohort with outcomes", cohort)
+    for expression, _ in waves.values():
+        to_sql(expression)
+    print(f"copies       lines  {'what':24}  seconds   cpu s  peak MB  x scan   (cpu)")
+    for n_copies in copies:
+        # In a process of its own, so that the memory it takes is not counted with the work.
+        measure(partial(copied, tables, n_copies, scratch))
+        many = copied(tables, n_copies, scratch)
+        n_lines = pq.read_metadata(many["transactions"]).num_rows
+        for what, asked in (("features, all history", history), (f"{len(before)} waves, all of a trial", waves)):
+            scan = median([measure(partial(bare_scan, asked, many, engine)) for _ in range(n_runs)])
+            work = median([measure(partial(evaluate, asked, many, engine)) for _ in range(n_runs)])
+            times = f"{work.seconds:8.2f} {work.cpu_seconds:8.2f} {work.peak_mb:8.0f}"
+            ratios = f"{work.seconds / scan.seconds:7.1f} {work.cpu_seconds / scan.cpu_seconds:7.1f}"
+            print(f"{n_copies:6} {n_lines:11,}  {what:24} {times} {ratios}", flush=True)
 
 
-def show(name: str, work: Callable[[], object]) -> None:
-    runs = [measure(work) for _ in range(RUNS)]
-    seconds = statistics.median(run.seconds for run in runs)
-    peak = max(run.peak_mb for run in runs)
-    print(f"{name:40} {seconds:6.2f} s  {peak:7.0f} MB")
+def wave_windows(campaigns: pd.DataFrame, observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Windows before (182 days) and after (to 28 days past the end) each TypeA wave that begins in the data."""
+    first, end = int(observed["first_day"].iloc[0]), int(observed["index_day"].iloc[0])
+    waves = campaigns.loc[(campaigns["description"] == "TypeA") & (campaigns["start_day"] >= first + 28)]
+    start, window = waves["start_day"], waves["campaign"]
+    before = {"window": window, "first_day": (start - 182).clip(lower=first), "index_day": start}
+    after = {"window": window, "first_day": start, "index_day": (waves["end_day"] + 29).clip(upper=end)}
+    kinds = {"window": "int64", "first_day": "int32", "index_day": "int32"}
+    return pd.DataFrame(before).astype(kinds), pd.DataFrame(after).astype(kinds)
+
+
+def evaluate(asked: Asked, tables: Tables, engine: EngineSettings) -> None:
+    for expression, windows in asked.values():
+        duck.run(expression, {**tables, "windows": windows}, engine)
+
+
+def bare_scan(asked: Asked, tables: Tables, engine: EngineSettings) -> None:
+    """Read, and add up, the columns that each of the expressions reads."""
+    with duck.connect(engine) as connection:
+        for expression, _ in asked.values():
+            for name, columns in columns_read(expression).items():
+                sums = ", ".join(f"sum({'strlen' if kind.is_string() else ''}({c}))" for c, kind in columns.items())
+                connection.execute(f"SELECT {sums} FROM read_parquet({quoted(tables[name])})").fetchall()
+
+
+def columns_read(expression: ir.Table) -> dict[str, dict[str, dt.DataType]]:
+    """Names and types of the columns that an expression reads, by table of the journey."""
+    read: dict[str, dict[str, dt.DataType]] = {}
+    for field in expression.op().find(ops.Field):
+        table = field.rel.parent if isinstance(field.rel, ops.JoinReference) else field.rel
+        if isinstance(table, ops.UnboundTable) and table.name != "windows":
+            read.setdefault(table.name, {})[field.name] = field.dtype
+    return read
+
+
+def median(runs: Sequence[Measured]) -> Measured:
+    """Medians of the seconds, and the largest peak."""
+    return Measured(
+        statistics.median(run.seconds for run in runs),
+        statistics.median(run.cpu_seconds for run in runs),
+        max(run.peak_mb for run in runs),
+    )
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", nargs="?")
+    parser.add_argument("--copies", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "dunnhumby_copies")
+    parser.add_argument("--runs", type=int, default=3)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main(Home.resolve(sys.argv[1] if len(sys.argv) > 1 else None))
+    given = arguments()
+    main(Home.resolve(given.home), given.copies, given.scratch, given.runs)

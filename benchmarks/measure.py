@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measured:
-    """Wall seconds and the largest resident memory, in MB, of the process that did the work."""
+    """Wall and processor seconds and the largest resident memory, in MB, of the process that did the work.
+
+    Processor seconds, over all threads, say more on a machine that others use.
+    """
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
 
 
@@ -23,9 +27,10 @@ def measure(work: Callable[[], object]) -> Measured:
     receiver, sender = context.Pipe(duplex=False)
 
     def child() -> None:
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
         work()
-        sender.send((time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        used = time.perf_counter() - began, time.process_time() - began_cpu
+        sender.send((*used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
     process = context.Process(target=child)
     process.start()

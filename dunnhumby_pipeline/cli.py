@@ -50,7 +50,7 @@ RawOption = Annotated[
     Path | None,
     typer.Option(
         "--raw",
-        help=f"Folder with the eight raw CSV files. Default: ${RAW_VARIABLE}, else HOME/raw when it holds files, "
+        help=f"Folder with the eight raw files. Default: ${RAW_VARIABLE}, else HOME/raw when it holds files, "
         "else the embedded sample.",
         show_default=False,
     ),
@@ -72,6 +72,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    stale: Annotated[
+        bool,
+        typer.Option(
+            "--stale",
+            help="Materialise only what is stale: what rests on changed files, code or settings, is missing, or did "
+            "not pass a blocking check.",
+        ),
+    ] = False,
     campaign_type: TypeOption = "TypeA",
 ) -> None:
     """Run the study from raw files to the targeting list and report, and show a summary.
@@ -79,17 +87,27 @@ def run(
     Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
     """
     _known_type(campaign_type)
+    if stale and select:
+        _refuse("--stale and --select each say what to materialise; give one of them")
     began = time.monotonic()
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks import LIST
     from dunnhumby_pipeline.orchestration.runner import SelectionError, open_history, run_study
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
     from dunnhumby_pipeline.orchestration.storage import mark_stale, stale_mark
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
+        wanted: str | list[dg.AssetKey] | None = select
+        if stale:
+            wanted = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
+            if not wanted:
+                console.print("Nothing is stale: every table is as its files, code and settings say.")
+                return
+            console.print(f"Stale: {', '.join(key.to_user_string() for key in wanted)}", highlight=False)
         with Stages() as stages:
             try:
-                outcome = run_study(defs, instance, campaign_type, select, stages.on_event)
+                outcome = run_study(defs, instance, campaign_type, wanted, stages.on_event)
             except SelectionError as error:
                 _refuse(str(error))
         for message in outcome.errors:
@@ -114,7 +132,7 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
     from dunnhumby_pipeline.orchestration.runner import open_history
 
     if not study.table("first_campaign_cohort", campaign_type).is_file():
-        _refuse(f"there are no tables of {campaign_type} in {study.home.warehouse}; run `dunnhumby run` first")
+        _refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
     with open_history(study.home) as instance:
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())
@@ -140,31 +158,35 @@ def ui(
 
 
 @app.command()
-def validate(folder: Annotated[Path, typer.Argument(help="Folder with the eight raw CSV files.")]) -> None:
-    """Check raw files without running or writing anything: what would be rejected or repaired, and why.
+def validate(
+    folder: Annotated[Path, typer.Argument(help="Folder with the eight raw files: .csv, .csv.gz or .parquet.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(
+            "--rejected", help="Write the rows left out, as they stand in their files, to this CSV file.", writable=True
+        ),
+    ] = None,
+) -> None:
+    """Look at raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
 
     Exit code 2 when the files cannot be used.
     """
     from dunnhumby_pipeline.engine.duck import connect
-    from dunnhumby_pipeline.journey.cleaning import validate as inspect
-    from dunnhumby_pipeline.journey.sources import JourneyError, raw_folder
+    from dunnhumby_pipeline.journey.validation import validate as examine
+    from dunnhumby_pipeline.report.validation import render_validation
 
-    try:
-        with connect(_settings(Home.resolve()).engine) as connection:
-            rejects = inspect(raw_folder(folder), connection)
-    except JourneyError as error:
-        _say("cannot be used", f"{folder}, {len(error.problems)} problem(s):")
-        for problem in error.problems:
-            console.print(f"  - {problem}", highlight=False, markup=False)
-        raise typer.Exit(UNUSABLE) from error
-    if rejects.empty:
-        console.print(f"[green]{folder} can be used[/green]; nothing is rejected or repaired.")
-        return
-    console.print(f"[green]{folder} can be used[/green]. What cleaning will do:")
-    table = Table("table", "rule", "column", "action", "rows", "examples")
-    for row in rejects.itertuples():
-        table.add_row(row.table, row.rule, row.column, row.action, f"{row.n:,}", row.example_rows)
-    console.print(table)
+    settings = _settings(Home.resolve())
+    with connect(settings.engine) as connection:
+        found = examine(folder, connection, settings.journey)
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        console.print(render_validation(found), highlight=False)
+    if rejected is not None:
+        found.rejected_rows.to_csv(rejected, index=False)
+    if not found.usable:
+        raise typer.Exit(UNUSABLE)
 
 
 @app.command()

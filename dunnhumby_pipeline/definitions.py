@@ -8,11 +8,13 @@ import dagster as dg
 
 from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.assets import causal, journey, report, segmentation, targeting
+from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
 from dunnhumby_pipeline.orchestration.checks import CHECKS
 from dunnhumby_pipeline.orchestration.jobs import study_job
 from dunnhumby_pipeline.orchestration.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
 from dunnhumby_pipeline.orchestration.storage import ParquetStore
+from dunnhumby_pipeline.orchestration.versions import versioned
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 
 
@@ -25,13 +27,10 @@ def build_defs(
     when it holds files, else the embedded sample), and the settings' own variables and file.
     """
     home = home or Home.resolve()
-    study = Study(
-        settings=settings or load_settings(home),
-        home=home,
-        raw=resolve_raw(raw),
-    )
+    study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
+    assets = dg.load_assets_from_modules([journey, segmentation, causal, targeting, report])
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([journey, segmentation, causal, targeting, report]),
+        assets=[observe_raw, *versioned(assets, study.settings)],
         asset_checks=[check.definition for check in CHECKS],
         jobs=[study_job],
         schedules=[weekly_study],
@@ -39,7 +38,7 @@ def build_defs(
         resources={
             "study": study,
             "notifier": LogFileNotifier(study.home.alerts_log),
-            "io_manager": ParquetStore(study.home.warehouse),
+            "io_manager": ParquetStore(study.warehouse),
         },
         # Every process would import the learners anew; at this size one process is three times faster.
         executor=dg.in_process_executor,

@@ -11,6 +11,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
@@ -26,6 +27,17 @@ from pydantic_settings import (
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
+# Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
+STORES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "memory": "fsspec",
+}
 
 
 class SettingsError(ValueError):
@@ -54,7 +66,7 @@ class EngineSettings(Section):
         None, description="existing folder in which DuckDB spills; by default the system's folder for temporary files"
     )
     rows_at_once: int = Field(
-        20_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
+        3_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
     )
 
     @model_validator(mode="after")
@@ -77,6 +89,14 @@ class EngineSettings(Section):
         if not re.fullmatch(r"\d+(\.\d+)?\s*([KMGT]i?B|%)", memory, flags=re.IGNORECASE):
             raise ValueError(f"engine.memory_limit is {memory!r}; expected a size with its unit, such as 2GB or 500MiB")
         return memory
+
+
+class JourneySettings(Section):
+    """Reading and cleaning the raw files."""
+
+    max_reject_share: float = Field(
+        0.01, ge=0, le=1, description="share of a file's rows that may be left out; beyond it nothing is loaded"
+    )
 
 
 class SegmentationSettings(Section):
@@ -298,8 +318,8 @@ class CheckSettings(Section):
     max_orphan_share: float = Field(
         0.01, ge=0, le=1, description="largest share of rows that name something no table has (warn)"
     )
-    max_rejected_share: float = Field(
-        0.02, ge=0, le=1, description="largest share of a raw table's rows that are rejected (warn)"
+    many_rejects: float = Field(
+        0.0075, ge=0, le=1, description="share of a file's rows left out that is worth a look (warn)"
     )
     max_psi: float = Field(
         0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"
@@ -316,6 +336,12 @@ class Settings(BaseSettings):
     campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
         ("TypeA",), description="campaign types the scheduled study covers"
     )
+    warehouse: str | None = Field(
+        None,
+        min_length=1,
+        description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
+    )
+    journey: JourneySettings = JourneySettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
@@ -340,6 +366,30 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @field_validator("warehouse")
+    @classmethod
+    def _store_is_known(cls, place: str | None) -> str | None:
+        if place is None or "://" not in place:
+            return place
+        protocol, rest = place.split("://", 1)
+        if protocol == "file":
+            return place
+        if protocol not in STORES:
+            raise ValueError(
+                f"warehouse is {place!r}; expected a folder, or the URL of a store that replaces a file in one step: "
+                f"{', '.join(f'{known}://' for known in STORES)}"
+            )
+        if find_spec(STORES[protocol]) is None:
+            raise ValueError(
+                f"warehouse is {place!r}, and {STORES[protocol]}, which reads and writes {protocol}://, is not "
+                f"installed; pip install {STORES[protocol]}, or name a folder"
+            )
+        if not rest.strip("/"):
+            raise ValueError(
+                f"warehouse is {place!r}; expected a bucket and a folder, such as {protocol}://bucket/study"
+            )
+        return place
+
     def seed_for(self, stage: str) -> int:
         """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
         return zlib.crc32(f"{self.seed}:{stage}".encode())
@@ -347,7 +397,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class Home:
-    """Where a study lives on disk: the user's raw files, the tables, the reports and the run history."""
+    """Where a study lives on disk: the user's raw files, the run history, tables and reports unless set elsewhere."""
 
     root: Path
 

@@ -16,11 +16,12 @@ import dunnhumby_pipeline.features as features
 
 def _public_functions() -> Iterator[Callable[[], ir.Table]]:
     for module in pkgutil.iter_modules(features.__path__, f"{features.__name__}."):
-        for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+        for name, function in inspect.getmembers(importlib.import_module(module.name), callable):
+            if inspect.isclass(function) or function.__module__ != module.name or name.startswith("_"):
+                continue
             signature = inspect.signature(function)
             needs = [p for p in signature.parameters.values() if p.default is p.empty]
-            own = function.__module__ == module.name and not name.startswith("_")
-            if own and not needs and signature.return_annotation == "ir.Table":
+            if not needs and signature.return_annotation == "ir.Table":
                 yield function
 
 

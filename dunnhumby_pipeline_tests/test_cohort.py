@@ -222,8 +222,8 @@ def test_redeemed_means_a_coupon_of_this_wave_in_the_outcome_window(trials: pd.D
 
 
 def test_history_is_of_other_types_and_before_the_index_day(cohort: Cohort, trials: pd.DataFrame) -> None:
-    assert not {"received_typea", "running_typea"} & set(cohort.trials.columns)
-    seen = trials[["received_typeb", "running_typeb", "n_redemptions"]]
+    assert not {"received_typea", "active_typea"} & set(cohort.trials.columns)
+    seen = trials[["received_typeb", "active_typeb", "n_redemptions"]]
     assert seen.loc[(8, 1)].tolist() == [1.0, 1.0, 0.0]
     # By day 150 the campaign of days 90 to 105 had ended.
     assert seen.loc[(5, 1)].tolist() == [1.0, 0.0, 0.0]

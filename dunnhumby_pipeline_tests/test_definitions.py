@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,15 +15,16 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.checks import BLOCK, CHECKS, WARN
 from dunnhumby_pipeline.orchestration.gates import GATES
 from dunnhumby_pipeline.orchestration.jobs import STUDY_JOB
-from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.settings import Home, load_settings
+from dunnhumby_pipeline.settings import Home
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib")
 CONTRACT = {
-    "journey": {*(table.name for table in schema.TABLES), "rejects"},
+    "raw": {f"raw_{table.name}" for table in schema.TABLES},
+    "journey": {*(table.name for table in schema.TABLES), "rejects", "rejected_rows"},
     "segmentation": {
         "customer_features",
+        "feature_drift",
         "nmf_factors",
         "factor_loadings",
         "factor_selection",
@@ -91,6 +91,8 @@ def test_severity_policy() -> None:
     blocking = {name for name, found in severity.items() if found is BLOCK}
     assert blocking == {
         *(f"{table.name}.schema_and_keys" for table in schema.TABLES),
+        *(f"{name}.campaign_in_campaigns" for name in ("campaign_targets", "coupons", "coupon_redemptions")),
+        "transactions.weeks_agree",
         "customer_features.features_complete",
         "segment_stability.warm_stability",
         "first_campaign_cohort.no_look_ahead",
@@ -113,23 +115,6 @@ def test_checks_of_partitioned_assets_carry_their_partitions(defs: dg.Definition
         of_asset = graph.get(check.key.asset_key).partitions_def
         assert graph.get(check.key).partitions_def == of_asset, check.key
         assert check.partitioned == (of_asset is not None)
-
-
-def test_the_weekly_schedule_asks_for_every_campaign_type_in_the_settings(tmp_path: Path) -> None:
-    study = Study(load_settings(campaign_types=("TypeA", "TypeC")), Home(tmp_path))
-    defs = build_defs(home=study.home)
-    schedule = defs.resolve_schedule_def("weekly_study")
-    assert schedule.cron_schedule == "0 5 * * 1"
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 11, 23, 5, tzinfo=UTC),
-        resources={"study": study},
-        repository_def=defs.get_repository_def(),
-    )
-    requests = schedule.evaluate_tick(context).run_requests
-    assert [(request.partition_key, request.run_key) for request in requests or []] == [
-        ("TypeA", "TypeA-2026-11-23"),
-        ("TypeC", "TypeC-2026-11-23"),
-    ]
 
 
 def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.features.catalogue import FEATURES
+from dunnhumby_pipeline.journey import schema
 
 QUICK = {
     "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
@@ -132,7 +133,7 @@ def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp
     del os.environ["DUNNHUMBY_ENGINE__THREADS"], os.environ["DUNNHUMBY_CATE__N_JOBS"]
     assert again.result.exit_code == 0, again.result.output
     names = sorted(path.relative_to(again.home) for path in again.home.rglob("*.parquet"))
-    assert len(names) == 29
+    assert len(names) == 31
     for name in names:
         pd.testing.assert_frame_equal(
             pd.read_parquet(again.home / name), pd.read_parquet(invented.home / name), check_exact=True
@@ -188,21 +189,48 @@ def test_the_sample_report_stands_on_its_own(sample: Finished) -> None:
 # --- the command's other ways to end ----------------------------------------------------------------
 
 
-def test_validate_accepts_good_files_and_names_what_is_wrong_with_bad_ones(raw: Path, tmp_path: Path) -> None:
-    good = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(raw)])
+def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path) -> None:
+    rejected = tmp_path / "rejected.csv"
+    good = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(raw), "--rejected", str(rejected)])
     assert good.exit_code == 0
-    assert "can be used" in good.output
-    assert "no_quantity" in good.output
+    shown = squeezed(good.output)
+    assert "transaction_data.csv" in shown and "no_quantity" in shown
+    n_left_out = len(pd.read_csv(rejected))
+    assert n_left_out > 0
+    assert f"canbeused{n_left_out:,}rowsareleftout." in shown
+
+
+def test_validate_tells_a_machine_the_same(raw: Path, tmp_path: Path) -> None:
+    good = CliRunner().invoke(app, ["validate", str(raw), "--json"])
+    found = json.loads(good.output)
+    assert (good.exit_code, found["usable"], found["problems"]) == (0, True, [])
+    tables = {table["table"]: table for table in found["tables"]}
+    lines = tables["transactions"]
+    left_out = sum(
+        row["n"] for row in found["findings"] if row["table"] == "transactions" and row["action"] == "rejected"
+    )
+    assert lines["file"] == "transaction_data.csv"
+    assert lines["span"].startswith("days 1 to")
+    assert lines["rows"] - lines["kept"] == left_out > 0
+    bad = CliRunner().invoke(app, ["validate", str(tmp_path), "--json"])
+    assert bad.exit_code == 2
+    assert [problem["where"] for problem in json.loads(bad.output)["problems"]] == [
+        f"{table.file}.csv" for table in schema.TABLES
+    ]
+
+
+def test_validate_names_what_is_wrong_with_bad_files(tmp_path: Path) -> None:
     bad = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(tmp_path)])
     assert bad.exit_code == 2
     assert "8problem(s)" in squeezed(bad.output)
-    assert squeezed("transaction_data.csv: expected this file, found no such file.") in squeezed(bad.output)
+    message = "transaction_data.csv: expected this file (or .csv.gz, or .parquet), found an empty folder."
+    assert squeezed(message) in squeezed(bad.output)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--raw", "nowhere"], "expected a folder with the eight CSV files, found no folder"),
+        (["--raw", "nowhere"], "expected a folder with the eight raw files, found no such folder"),
         (["--campaign-type", "TypeZ"], "--campaign-type is 'TypeZ'; expected one of TypeA, TypeB, TypeC"),
         (["--select", "key:nothing"], "names no asset; there are average_effects"),
         (["--select", "two words"], "--select 'two words' cannot be read"),

@@ -59,12 +59,6 @@ def test_the_text_mentions_no_python_object(name: str) -> None:
     assert re.findall(traces, text_of(name), flags=re.IGNORECASE) == []
 
 
-@each_expression
-def test_the_text_is_the_same_each_time(name: str) -> None:
-    built_anew = feature_expressions.__wrapped__()[name]
-    assert to_sql(built_anew) == text_of(name)
-
-
 @pytest.mark.parametrize("table", schema.TABLES, ids=lambda table: table.name)
 def test_unbound_tables_carry_the_declared_columns(table: schema.Table, tiny: dict[str, Path]) -> None:
     expression = unbound(table.name)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dunnhumby_pipeline.engine.compile import to_sql, unbound
 from dunnhumby_pipeline.engine.duck import Relation, connect, run
 from dunnhumby_pipeline.features import catalogue
-from dunnhumby_pipeline.features.campaign_history import HISTORY_COLUMNS, campaigns_received, coupons_redeemed
+from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category
 from dunnhumby_pipeline.features.exposure import promotion_exposure
@@ -642,10 +642,11 @@ def test_campaigns_received_by_hand(tiny: Frames) -> None:
     # Days: C 30 -3..15, A 26 20..35, B 27 50..70, A 8 60..75, A 13 80..95.
     windows = windows_of((1, 20), (1, 21), (1, 36), (1, 60), (1, 61), (1, 75), (1, 76), (1, 80), (1, 81))
     found = answer(campaigns_received, tiny, windows).set_index(["window", "household_key"])
-    assert list(found.columns) == [name for name in HISTORY_COLUMNS if name != "n_redemptions"]
+    kinds = ("typea", "typeb", "typec")
+    assert list(found.columns) == [f"{what}_{kind}" for kind in kinds for what in ("received", "active")]
     numbers = {key: {name: n for name, n in row.items() if n} for key, row in found.to_dict("index").items()}
-    a1 = {"received_typea": 1, "running_typea": 1}
-    b = {"received_typeb": 1, "running_typeb": 1}
+    a1 = {"received_typea": 1, "active_typea": 1}
+    b = {"received_typeb": 1, "active_typeb": 1}
     c = {"received_typec": 1}
     assert numbers == {
         (1, 6): c,
@@ -657,12 +658,12 @@ def test_campaigns_received_by_hand(tiny: Frames) -> None:
         (4, 1): {"received_typea": 1},
         (4, 4): b,
         (4, 6): b | c,
-        (5, 1): {"received_typea": 2, "running_typea": 1},
+        (5, 1): {"received_typea": 2, "active_typea": 1},
         (5, 2): a1,
         (5, 4): b,
         (5, 6): b | c,
         # Campaign 8 runs to its last day, 75.
-        (6, 1): {"received_typea": 2, "running_typea": 1},
+        (6, 1): {"received_typea": 2, "active_typea": 1},
         (6, 2): a1,
         (6, 4): {"received_typeb": 1},
         (6, 6): {"received_typeb": 1} | c,
@@ -695,8 +696,11 @@ def test_a_campaign_that_starts_on_the_index_day_is_never_counted(sample: Frames
 def test_coupons_redeemed_by_hand(tiny: Frames) -> None:
     windows = windows_of((1, 101), (1, 25), (25, 100), (26, 100), (100, 101))
     found = answer(coupons_redeemed, tiny, windows)
-    assert list(found.itertuples(index=False, name=None)) == [(1, 1, 2), (1, 4, 1), (2, 1, 1), (3, 1, 1), (5, 4, 1)]
-    assert list(found.columns) == ["window", "household_key", "n_redemptions"]
+    # Campaigns 26 and 13 are of TypeA.
+    rows = [(1, 1, 2, 2), (1, 4, 1, 1), (2, 1, 1, 1), (3, 1, 1, 1), (5, 4, 1, 1)]
+    assert list(found.itertuples(index=False, name=None)) == [(*row, 0, 0) for row in rows]
+    types = ["redeemed_typea", "redeemed_typeb", "redeemed_typec"]
+    assert list(found.columns) == ["window", "household_key", "n_redemptions", *types]
 
 
 # ------------------------------------------------------------------------------- departments and the catalogue
@@ -749,8 +753,9 @@ def test_what_counts_as_fuel(department: str | None, sub_commodity: str | None, 
 def test_the_catalogue_lists_the_33_features_in_order() -> None:
     assert [feature.name for feature in catalogue.FEATURES] == FEATURES
     assert len(set(FEATURES)) == 33
-    every = [feature.name for feature in (*catalogue.FEATURES, *catalogue.TENURE, *catalogue.EXPOSURE)]
-    assert len(every) == len(set(every)) == 37
+    every = [feature.name for feature in catalogue.CATALOGUE]
+    assert every[:33] == FEATURES
+    assert len(every) == len(set(every)) == 57
 
 
 def test_the_catalogue_and_the_expressions_name_the_same_columns() -> None:
@@ -781,9 +786,7 @@ def test_factored_features_and_covariates_are_those_of_the_study() -> None:
     assert len(catalogue.COVARIATES) == len(set(catalogue.COVARIATES))
 
 
-@pytest.mark.parametrize(
-    "feature", [*catalogue.FEATURES, *catalogue.TENURE, *catalogue.EXPOSURE], ids=lambda feature: feature.name
-)
+@pytest.mark.parametrize("feature", catalogue.CATALOGUE, ids=lambda feature: feature.name)
 def test_each_feature_is_described(feature: catalogue.Feature) -> None:
     assert feature.formula
     assert feature.formula == feature.formula.strip()

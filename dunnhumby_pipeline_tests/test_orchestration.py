@@ -13,7 +13,6 @@ import pytest
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.retailer import RetailerPlan
 from dunnhumby_pipeline.journey.simulate import simulate
-from dunnhumby_pipeline.orchestration import verdicts
 from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.gates import require_open_gates
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
@@ -26,7 +25,7 @@ from dunnhumby_pipeline.orchestration.storage import (
     table_path,
     write_atomically,
 )
-from dunnhumby_pipeline.orchestration.verdicts import Verdict
+from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
@@ -153,16 +152,16 @@ def test_a_gate_without_threshold_stops_too(
     def fail(*args: object) -> Verdict:
         return Verdict(False, "spoilt on purpose")
 
-    monkeypatch.setattr(verdicts, "no_look_ahead", fail)
-    monkeypatch.setattr(verdicts, "schema_and_keys", fail)
+    monkeypatch.setattr(causal, "no_look_ahead", fail)
+    monkeypatch.setattr(journey, "schema_and_keys", fail)
     _, events = laboratory.run(select)
     assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
     assert was_stopped(events, stopped)
 
 
 def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "MAY_BE_NULL", set())
-    monkeypatch.setattr(verdicts, "SHARES", ["share_grocery"])
+    monkeypatch.setattr(segmentation, "MAY_BE_NULL", set())
+    monkeypatch.setattr(segmentation, "SHARES", ["share_grocery"])
     _, events = laboratory.run("key:customer_features or key:segments")
     assert "customer_features_features_complete" in steps(events, dg.DagsterEventType.STEP_FAILURE)
     assert was_stopped(events, "fit_segments")
@@ -173,7 +172,7 @@ def test_a_list_without_backing_does_not_replace_the_last_good_one(
 ) -> None:
     listed = laboratory.table("targeting_list")
     before = listed.read_bytes()
-    monkeypatch.setattr(verdicts, "list_backed", lambda *args: Verdict(False, "3 targets outside overlap"))
+    monkeypatch.setattr(targeting, "list_backed", lambda *args: Verdict(False, "3 targets outside overlap"))
     outcome, events = laboratory.run("key:targeting_list or key:campaign_report")
     assert outcome.errors == ("targeting_list: the targeting list is not rebuilt: 3 targets outside overlap",)
     assert was_stopped(events, "campaign_report")
@@ -185,7 +184,7 @@ def test_a_spoilt_table_closes_its_gate(laboratory: Laboratory) -> None:
     coupons = laboratory.home.warehouse / "coupons.parquet"
     frame = pd.read_parquet(coupons)
     write_atomically(pd.concat([frame, frame.head(2)]), coupons)
-    found = verdicts.schema_and_keys(schema.COUPONS, coupons, quick_settings().engine)
+    found = journey.schema_and_keys(schema.COUPONS, coupons, quick_settings().engine)
     assert not found.passed
     assert "0 nulls in required columns and 2 repeated keys" in found.message
 
@@ -226,7 +225,7 @@ def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path:
     before = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
     outcome, _ = Laboratory(laboratory.home, raw).run("key:transactions")
     assert not outcome.success
-    assert outcome.errors[0].startswith("load_journey: product.csv: expected this file, found no such file.")
+    assert outcome.errors[0].startswith("load_journey: product.csv: expected this file")
     after = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
     assert after == before
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.engine import duck
-from dunnhumby_pipeline.features.catalogue import FEATURES, TENURE
+from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.orchestration import verdicts
-from dunnhumby_pipeline.orchestration.verdicts import SHARES, Verdict
+from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.verdicts.segmentation import SHARES
 from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline_tests.known_truth import ENGINE, lines, write_tables
 
@@ -36,7 +36,7 @@ def _judge(folder: Path, redemptions: pd.DataFrame, sql: str | None = None) -> V
             connection.execute(f"CREATE VIEW good AS FROM read_parquet({quoted(path)})")
             connection.execute(f"COPY ({sql}) TO {quoted(other)} (FORMAT parquet)")
         path = other
-    return verdicts.schema_and_keys(schema.COUPON_REDEMPTIONS, path, ENGINE)
+    return journey.schema_and_keys(schema.COUPON_REDEMPTIONS, path, ENGINE)
 
 
 def test_a_table_as_declared_passes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_empty_table_fails(tmp_path: Path) -> None:
 
 # Features
 
-NAMES = [feature.name for feature in (*FEATURES, *TENURE)]
+NAMES = [feature.name for feature in CATALOGUE]
 
 
 @pytest.fixture
@@ -89,14 +89,14 @@ def features() -> pd.DataFrame:
 
 
 def test_complete_features_pass(features: pd.DataFrame) -> None:
-    found = verdicts.features_complete(features, CHECKS)
+    found = segmentation.features_complete(features, CHECKS)
     assert found.passed
-    assert found.message == "35 features of 4 households"
+    assert found.message == "57 features of 4 households"
     assert found.figures == {"n_households": 4, "n_unexpected_nulls": 0, "n_shares_off": 0}
 
 
 def test_a_missing_feature_is_named(features: pd.DataFrame) -> None:
-    found = verdicts.features_complete(features.drop(columns=["recency", "tenure"]), CHECKS)
+    found = segmentation.features_complete(features.drop(columns=["recency", "tenure"]), CHECKS)
     assert (found.passed, found.message) == (False, "features are missing: recency, tenure")
 
 
@@ -110,7 +110,7 @@ def test_features_fail_for_nulls_repeated_households_and_shares_that_do_not_add_
         (off, "3 households whose category shares do not sum to 1"),
         (features.head(0), "0 households, "),
     ):
-        found = verdicts.features_complete(frame, CHECKS)
+        found = segmentation.features_complete(frame, CHECKS)
         assert not found.passed
         assert complaint in found.message
 
@@ -121,15 +121,15 @@ def test_features_fail_for_nulls_repeated_households_and_shares_that_do_not_add_
 def test_stability_is_judged_by_start_against_its_floor() -> None:
     table = pd.DataFrame({"start": ["cold", "cold", "warm", "warm"], "ari": [0.40, 0.50, 0.70, 0.80]})
     settings = CheckSettings(warm_ari_floor=0.75, cold_ari_floor=0.50)
-    warm, cold = verdicts.warm_stability(table, settings), verdicts.cold_stability(table, settings)
+    warm, cold = segmentation.warm_stability(table, settings), segmentation.cold_stability(table, settings)
     assert (warm.passed, warm.message) == (True, "mean warm ARI 0.750, floor 0.75")
     assert warm.figures == pytest.approx({"mean_ari_warm": 0.75})
     advice = "; other households would give other segments: try fewer segments or factors"
     assert (cold.passed, cold.message) == (False, f"mean cold ARI 0.450, floor 0.50{advice}")
     strict = CheckSettings(warm_ari_floor=0.76)
-    assert verdicts.warm_stability(table, strict).message == f"mean warm ARI 0.750, floor 0.76{advice}"
-    assert verdicts.cold_stability(table, CheckSettings(cold_ari_floor=0.45)).passed
-    assert not verdicts.warm_stability(table.head(2), settings).passed
+    assert segmentation.warm_stability(table, strict).message == f"mean warm ARI 0.750, floor 0.76{advice}"
+    assert segmentation.cold_stability(table, CheckSettings(cold_ari_floor=0.45)).passed
+    assert not segmentation.warm_stability(table.head(2), settings).passed
 
 
 # Look-ahead
@@ -154,14 +154,14 @@ def _trials(tables: dict[str, Path], index_day: int) -> pd.DataFrame:
 
 
 def test_covariates_of_the_look_back_pass(tables: dict[str, Path]) -> None:
-    found = verdicts.no_look_ahead(_trials(tables, 100), tables["transactions"], ENGINE)
+    found = causal.no_look_ahead(_trials(tables, 100), tables["transactions"], ENGINE)
     assert found.passed
     assert found.message == "3 trials agree; last feature day at least 1 day before"
     assert found.figures == {"n_trials": 3, "n_ahead": 0, "n_differing": 0}
 
 
 def test_covariates_computed_a_day_too_late_are_caught(tables: dict[str, Path]) -> None:
-    found = verdicts.no_look_ahead(_trials(tables, 101), tables["transactions"], ENGINE)
+    found = causal.no_look_ahead(_trials(tables, 101), tables["transactions"], ENGINE)
     assert not found.passed
     assert found.figures["n_differing"] == 3
     assert found.message == (
@@ -185,13 +185,13 @@ def test_a_leak_in_one_covariate_is_caught(
     tables: dict[str, Path], column: str, values: list[float], n_ahead: int, n_differing: int
 ) -> None:
     leaked = _trials(tables, 100).assign(**{column: values})
-    found = verdicts.no_look_ahead(leaked, tables["transactions"], ENGINE)
+    found = causal.no_look_ahead(leaked, tables["transactions"], ENGINE)
     assert not found.passed
     assert (found.figures["n_ahead"], found.figures["n_differing"]) == (n_ahead, n_differing)
 
 
 def test_no_trials_is_no_proof(tables: dict[str, Path]) -> None:
-    found = verdicts.no_look_ahead(_trials(tables, 100).head(0), tables["transactions"], ENGINE)
+    found = causal.no_look_ahead(_trials(tables, 100).head(0), tables["transactions"], ENGINE)
     assert not found.passed
     assert found.message == "there are no trials: no household that shopped in a look-back is eligible"
 
@@ -201,13 +201,13 @@ def test_no_trials_is_no_proof(tables: dict[str, Path]) -> None:
 
 def test_arms_need_enough_trials_inside_overlap() -> None:
     table = pd.DataFrame({"treated": [1] * 40 + [0] * 60, "in_overlap": [True] * 30 + [False] * 10 + [True] * 60})
-    enough = verdicts.arms_in_overlap(table, CheckSettings(min_trials_per_arm=30))
+    enough = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=30))
     assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials in overlap")
     assert enough.figures == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
-    short = verdicts.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
+    short = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
     advice = "at least 31 of each are needed: widen overlap or pool more waves"
     assert (short.passed, short.message) == (False, f"30 treated and 60 control trials in overlap; {advice}")
-    assert not verdicts.arms_in_overlap(table.assign(treated=0), CheckSettings(min_trials_per_arm=2)).passed
+    assert not causal.arms_in_overlap(table.assign(treated=0), CheckSettings(min_trials_per_arm=2)).passed
 
 
 def _diagnostics(share: float, auc: float) -> pd.DataFrame:
@@ -217,19 +217,19 @@ def _diagnostics(share: float, auc: float) -> pd.DataFrame:
 
 def test_the_share_in_overlap_and_the_auc_are_those_of_all_waves() -> None:
     good, bad = _diagnostics(0.5, 0.85), _diagnostics(0.49, 0.86)
-    assert verdicts.overlap_share(good, CHECKS) == Verdict(
+    assert causal.overlap_share(good, CHECKS) == Verdict(
         True, "50% of trials in overlap, at least 50% expected", {"share_in_overlap": 0.5}
     )
-    share = verdicts.overlap_share(bad, CHECKS)
+    share = causal.overlap_share(bad, CHECKS)
     advice = "; effects speak of this part of the customers only"
     assert (share.passed, share.message) == (False, f"49% of trials in overlap, at least 50% expected{advice}")
-    assert verdicts.propensity_auc(good, CHECKS) == Verdict(
+    assert causal.propensity_auc(good, CHECKS) == Verdict(
         True, "propensity AUC 0.850, at most 0.85 expected", {"auc": 0.85}
     )
-    auc = verdicts.propensity_auc(bad, CHECKS)
+    auc = causal.propensity_auc(bad, CHECKS)
     advice = "; targeting followed the covariates closely: weigh how little overlap is left"
     assert (auc.passed, auc.message) == (False, f"propensity AUC 0.860, at most 0.85 expected{advice}")
-    assert not verdicts.propensity_auc(_diagnostics(0.5, NAN), CHECKS).passed
+    assert not causal.propensity_auc(_diagnostics(0.5, NAN), CHECKS).passed
 
 
 def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> None:
@@ -241,15 +241,15 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
         }
     )
     text = "largest |SMD| after overlap weighting"
-    good = verdicts.balance_after_weighting(table, CHECKS)
+    good = causal.balance_after_weighting(table, CHECKS)
     assert good == Verdict(True, f"{text} 0.100 (spend), ceiling 0.10", {"max_weighted_smd": 0.1})
-    bad = verdicts.balance_after_weighting(table, CheckSettings(max_weighted_smd=0.05))
+    bad = causal.balance_after_weighting(table, CheckSettings(max_weighted_smd=0.05))
     advice = "; the propensity model misses it: add it in another form or narrow overlap"
     assert (bad.passed, bad.message) == (False, f"{text} 0.100 (spend), ceiling 0.05{advice}")
     unknown = table.assign(smd=[0.9, -0.8, 0.02, NAN, 0.5, 0.0])
-    found = verdicts.balance_after_weighting(unknown, CHECKS)
+    found = causal.balance_after_weighting(unknown, CHECKS)
     assert (found.passed, found.message) == (False, "no SMD after overlap weighting for spend")
-    assert not verdicts.balance_after_weighting(table[table["weighting"] == "none"], CHECKS).passed
+    assert not causal.balance_after_weighting(table[table["weighting"] == "none"], CHECKS).passed
 
 
 # Effects
@@ -265,10 +265,10 @@ def _effects(*intervals: tuple[float, float]) -> pd.DataFrame:
 
 
 def test_adjusted_estimates_must_not_contradict_each_other() -> None:
-    agreed = verdicts.estimators_agree(_effects((1.0, 9.0), (-3.0, 5.0)), CHECKS)
+    agreed = causal.estimators_agree(_effects((1.0, 9.0), (-3.0, 5.0)), CHECKS)
     text = "$ per household: aipw (all) 5.0 (1.0 to 9.0), overlap_weighted (all)"
     assert (agreed.passed, agreed.message) == (True, f"{text} 1.0 (-3.0 to 5.0)")
-    opposed = verdicts.estimators_agree(_effects((1.0, 9.0), (-5.0, -1.0)), CHECKS)
+    opposed = causal.estimators_agree(_effects((1.0, 9.0), (-5.0, -1.0)), CHECKS)
     advice = "; they contradict each other: see the balance and overlap figures"
     assert (opposed.passed, opposed.message) == (False, f"{text} -3.0 (-5.0 to -1.0){advice}")
 
@@ -276,7 +276,7 @@ def test_adjusted_estimates_must_not_contradict_each_other() -> None:
 def test_estimates_that_are_not_there_do_not_agree() -> None:
     message = "an adjusted estimate on spend or its interval is missing: see the arms in overlap"
     for effects in (_effects((1.0, 9.0), (NAN, NAN)), _effects((1.0, 9.0), (1.0, 9.0)).head(3)):
-        assert verdicts.estimators_agree(effects, CHECKS) == Verdict(False, message)
+        assert causal.estimators_agree(effects, CHECKS) == Verdict(False, message)
 
 
 def _models(chosen: str) -> pd.DataFrame:
@@ -287,9 +287,9 @@ def _models(chosen: str) -> pd.DataFrame:
 
 
 def test_heterogeneity_is_a_model_that_beats_the_constant() -> None:
-    found = verdicts.heterogeneity(_models("r_learner"), CHECKS)
+    found = causal.heterogeneity(_models("r_learner"), CHECKS)
     assert found == Verdict(True, "r_learner beats the constant by 12.5 (SE 4) in R-loss", {"gain_over_constant": 12.5})
-    none = verdicts.heterogeneity(_models("constant"), CHECKS)
+    none = causal.heterogeneity(_models("constant"), CHECKS)
     assert none == Verdict(False, "not proven: no model beats one constant effect for all out of fold")
 
 
@@ -305,14 +305,14 @@ def test_the_value_of_the_chosen_policy_must_lie_above_zero() -> None:
             "chosen": [True, False],
         }
     )
-    found = verdicts.value_proven(table, CHECKS)
+    found = targeting.value_proven(table, CHECKS)
     assert found == Verdict(True, "treat_all: $5.00 per household (1.00 to 9.00), claimed 6.00", {"value": 5.0})
-    unproven = verdicts.value_proven(table.assign(chosen=[False, True]), CHECKS)
+    unproven = targeting.value_proven(table.assign(chosen=[False, True]), CHECKS)
     advice = "; a value above zero is not proven: test before you roll out"
     text = "top_10%: $2.00 per household (-1.00 to 5.00), claimed 8.00"
     assert (unproven.passed, unproven.message) == (False, f"{text}{advice}")
-    assert not verdicts.value_proven(table.assign(ci_lower=0.0), CHECKS).passed
-    nobody = verdicts.value_proven(table.assign(policy="top_1%", share_targeted=0.0), CHECKS)
+    assert not targeting.value_proven(table.assign(ci_lower=0.0), CHECKS).passed
+    nobody = targeting.value_proven(table.assign(policy="top_1%", share_targeted=0.0), CHECKS)
     text = "top_1% selects nobody: no household's effect was found to pay for its contact"
     assert nobody == Verdict(False, text, {"value": 0.0})
 
@@ -325,7 +325,7 @@ LIST = pd.DataFrame(
 
 
 def test_a_backed_list_passes() -> None:
-    found = verdicts.list_backed(LIST, CHECKS)
+    found = targeting.list_backed(LIST, CHECKS)
     assert found == Verdict(
         True, "3 households, 1 to target, all in overlap", {"n_households": 3, "n_target": 1, "n_unbacked": 0}
     )
@@ -346,10 +346,10 @@ def test_a_backed_list_passes() -> None:
     ],
 )
 def test_a_list_without_backing_fails(column: str, values: list[object], message: str) -> None:
-    found = verdicts.list_backed(LIST.assign(**{column: values}), CHECKS)
+    found = targeting.list_backed(LIST.assign(**{column: values}), CHECKS)
     assert (found.passed, found.message) == (False, f"{message} targets outside overlap")
 
 
 def test_an_empty_list_fails() -> None:
-    found = verdicts.list_backed(LIST.head(0), CHECKS)
+    found = targeting.list_backed(LIST.head(0), CHECKS)
     assert (found.passed, found.message) == (False, "the targeting list is empty: no household was scored")

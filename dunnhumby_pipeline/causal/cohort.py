@@ -10,31 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
-from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.engine.run import run
-from dunnhumby_pipeline.features.campaign_history import (
-    HISTORY_COLUMNS,
-    campaigns_received,
-    coupons_redeemed,
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
+from dunnhumby_pipeline.features.catalogue import (
+    COVARIATES,
+    HISTORY_COVARIATES,
+    active_column,
     received_column,
-    running_column,
+    redeemed_column,
 )
-from dunnhumby_pipeline.features.catalogue import COVARIATES
-from dunnhumby_pipeline.features.customer import customer_features
-from dunnhumby_pipeline.features.exposure import promotion_exposure
+from dunnhumby_pipeline.features.profile import household_features
 from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    pass
 
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
@@ -70,7 +67,7 @@ class Cohort:
         return "\n".join([*used, *left_out])
 
 
-Tables = Mapping[str, Path]
+Tables = Mapping[str, TablePath]
 
 
 def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings) -> Cohort:
@@ -78,7 +75,7 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
 
     Raises CohortError when the type has no wave, or none that has enough history and has ended.
     """
-    campaigns = pd.read_parquet(tables["campaigns"])
+    campaigns = read_table(tables["campaigns"])
     first_day, last_day = observed_days(tables["transactions"], engine)
     waves, excluded = plan_waves(campaigns, campaign_type, first_day, last_day, settings)
     if waves.empty:
@@ -91,7 +88,7 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     look_backs = _windows(waves, "lookback_start", "index_day")
     covariates = window_covariates(tables, look_backs, engine)
     of_type = campaigns.loc[campaigns["description"] == campaign_type]
-    first = _first_targets(pd.read_parquet(tables["campaign_targets"]), of_type)
+    first = _first_targets(read_table(tables["campaign_targets"]), of_type)
     trials = _enter(covariates, waves, first)
     trials = _with_outcomes(trials, tables, waves, engine)
     n_lost = int(first["campaign"].isin(waves["campaign"]).sum()) - int(trials["treated"].sum())
@@ -122,8 +119,8 @@ def covariate_columns(campaign_type: str) -> list[str]:
 
     Campaigns of the trial's own type are no covariate: by eligibility none was received before.
     """
-    own = {received_column(campaign_type), running_column(campaign_type)}
-    history = [name for name in HISTORY_COLUMNS if name not in own]
+    own = {column(campaign_type) for column in (received_column, active_column, redeemed_column)}
+    history = [name for name in HISTORY_COVARIATES if name not in own]
     return [*COVARIATES, *history, *DEMOGRAPHICS]
 
 
@@ -167,23 +164,12 @@ def plan_waves(
 
 
 def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """One row a window and household that shopped in it: all features, exposure, campaign history, demographics.
+    """One row a window and household that shopped in it: `household_features` with demographics.
 
     `windows`: window, first_day, index_day. No query sees a line on or after its window's index day.
     """
-
-    def over(expression: ir.Table, *names: str) -> pd.DataFrame:
-        relations: dict[str, Relation] = {name: tables[name] for name in names}
-        return run(expression, {**relations, "windows": windows}, engine)
-
-    key = ["window", "household_key"]
-    frame = over(customer_features(), "transactions", "products")
-    frame = frame.merge(over(promotion_exposure(), "transactions", "promotions"), on=key, how="left")
-    frame = frame.merge(over(campaigns_received(), "campaign_targets", "campaigns"), on=key, how="left")
-    frame = frame.merge(over(coupons_redeemed(), "coupon_redemptions"), on=key, how="left")
-    # No row of history is a count of none, by the definition of the counts.
-    frame = frame.fillna(dict.fromkeys(HISTORY_COLUMNS, 0.0))
-    frame = frame.merge(pd.read_parquet(tables["demographics"]), on="household_key", how="left")
+    frame = household_features(tables, windows, engine)
+    frame = frame.merge(read_table(tables["demographics"]), on="household_key", how="left")
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
@@ -217,7 +203,7 @@ def _with_outcomes(trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, en
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
     trials = trials.fillna({"purchase_amount": 0.0, "purchase_count": 0.0})
-    redemptions = pd.read_parquet(tables["coupon_redemptions"]).merge(waves, on="campaign")
+    redemptions = read_table(tables["coupon_redemptions"]).merge(waves, on="campaign")
     inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
     redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
     trials = trials.merge(redeemers, on=TRIAL_KEY, how="left")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
-from ibis.config import Config
 
 from dunnhumby_pipeline.journey import schema
 
 Dialect = Literal["duckdb", "spark"]
 
 _IBIS_TYPES = {"BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "VARCHAR": "string"}
-# Not "databricks", whose division is `try_divide`: not every Spark Connect server has it.
-_IBIS_DIALECTS: dict[Dialect, str] = {"duckdb": "duckdb", "spark": "pyspark"}
-
-
-class _SparkOptions(Config):
-    treat_nan_as_null: bool = False
 
 
 def unbound(name: str) -> ir.Table:
@@ -31,10 +25,17 @@ def unbound(name: str) -> ir.Table:
 
 def to_sql(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
     """The SQL text of `expression`."""
-    if dialect == "spark" and ibis.options.pyspark is None:
-        # Ibis reads this option when it compiles, and sets it only where its own Spark backend can be imported.
-        ibis.options.pyspark = _SparkOptions()
-    return str(ibis.to_sql(expression, dialect=_IBIS_DIALECTS[dialect]))
+    return _text(expression.op(), dialect)
+
+
+# Compiling takes as long as a query on a small journey, and a study asks the same features several times.
+@lru_cache(maxsize=64)
+def _text(relation: ops.Relation, dialect: Dialect) -> str:
+    if dialect == "spark":
+        from dunnhumby_pipeline.engine.spark_sql import to_spark_sql
+
+        return to_spark_sql(relation)
+    return str(ibis.to_sql(relation.to_expr(), dialect=dialect))
 
 
 def unbound_tables(expression: ir.Table) -> dict[str, ibis.Schema]:

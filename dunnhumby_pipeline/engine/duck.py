@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.journey.literals import parquet_file
 from dunnhumby_pipeline.settings import EngineSettings, SettingsError
 
 if TYPE_CHECKING:
@@ -48,6 +49,16 @@ def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.close()
 
 
+def table_at(connection: duckdb.DuckDBPyConnection, path: TablePath) -> str:
+    """SQL that reads the table at `path`, this file alone; the connection learns to reach the store it lies in."""
+    if not isinstance(path, Path):
+        names = path.fs.protocol
+        # DuckDB knows a store that goes by several names by the first of them.
+        if (names if isinstance(names, str) else names[0]) not in connection.list_filesystems():
+            connection.register_filesystem(path.fs)
+    return parquet_file(path)
+
+
 def run(expression: ir.Table, relations: Relations, settings: EngineSettings) -> pd.DataFrame:
     """Evaluate `expression` on DuckDB with each of its unbound tables read from `relations`.
 
@@ -71,8 +82,8 @@ def run(expression: ir.Table, relations: Relations, settings: EngineSettings) ->
 
 def _source(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> str:
     """SQL that names `relation`, registered with the connection when it is a frame."""
-    if isinstance(relation, Path):
-        return f"read_parquet({quoted(relation)})"
+    if not isinstance(relation, pd.DataFrame):
+        return table_at(connection, relation)
     connection.register(f"given_{name}", relation)
     return f'"given_{name}"'
 
@@ -104,6 +115,11 @@ def _by_household(
     from dunnhumby_pipeline.engine.households import KEY, order_columns
 
     keyed = [name for name, columns in unbound_tables(expression).items() if KEY in columns]
+    # DuckDB would split its largest aggregation into ranges too, judging its size by the whole file and not by
+    # the one range that is read here: twice the work.
+    connection.execute("SET disabled_optimizers = 'partitioned_execution'")
+    # Each range looks at the same footer, which is long in a large file.
+    connection.execute("SET parquet_metadata_cache = true")
     parts = []
     for condition in conditions:
         for name in keyed:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dunnhumby_pipeline.engine.tables import TablePath
+
 if TYPE_CHECKING:
     import ibis
 
-Relation: TypeAlias = Path | pd.DataFrame
+Relation: TypeAlias = TablePath | pd.DataFrame
 Relations: TypeAlias = Mapping[str, Relation]
 
 _ARROW_TYPES = {

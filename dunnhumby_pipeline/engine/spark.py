@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -67,7 +66,7 @@ def _without_secrets(remote: str | None) -> str:
 def run(expression: ir.Table, relations: Relations, settings: EngineSettings) -> pd.DataFrame:
     """Evaluate `expression` on Spark with each of its unbound tables read from `relations`.
 
-    `relations` maps a table's name to a parquet file, which the cluster reads at the same path, or to a frame,
+    `relations` maps a table's name to a parquet file, which the cluster reads at the same path or URL, or to a frame,
     which is sent to it. Columns, types and order of rows are those that DuckDB gives.
     Raises SparkError when a table of the expression is not given, and as `connect` does.
     """
@@ -82,11 +81,11 @@ def run(expression: ir.Table, relations: Relations, settings: EngineSettings) ->
         try:
             for name, schema in tables.items():
                 relation = relations[name]
-                if isinstance(relation, Path):
-                    given = session.read.parquet(relation.resolve().as_uri())
-                else:
+                if isinstance(relation, pd.DataFrame):
                     columns = arrow_schema(schema)
                     given = session.createDataFrame(pa.Table.from_pandas(relation[columns.names], schema=columns))
+                else:
+                    given = session.read.parquet(relation.resolve().as_uri())
                 given.createOrReplaceTempView(name)
                 views.append(name)
             return to_frame(session.sql(to_sql(expression, "spark")).toArrow(), expression.schema())

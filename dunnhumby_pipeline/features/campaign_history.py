@@ -5,18 +5,9 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
+from dunnhumby_pipeline.features.catalogue import active_column, received_column, redeemed_column
 from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, within
 from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
-
-
-def received_column(campaign_type: str) -> str:
-    """Column of campaigns of this type that started before the index day."""
-    return f"received_{campaign_type.lower()}"
-
-
-def running_column(campaign_type: str) -> str:
-    """Column of campaigns of this type that had started before the index day and run on it."""
-    return f"running_{campaign_type.lower()}"
 
 
 def campaigns_received() -> ir.Table:
@@ -28,23 +19,26 @@ def campaigns_received() -> ir.Table:
     targets, waves, windows = unbound("campaign_targets"), unbound("campaigns"), windows_table()
     dated = targets.select("household_key", "campaign").join(waves, "campaign")
     earlier = dated.join(windows, [dated.start_day < windows.index_day])
-    running = earlier.end_day >= earlier.index_day
+    active = earlier.end_day >= earlier.index_day
     counts = {}
     for campaign_type in CAMPAIGN_TYPES:
         of_type = earlier.description == campaign_type
         counts[received_column(campaign_type)] = of_type.cast("float64").sum()
-        counts[running_column(campaign_type)] = (of_type & running).cast("float64").sum()
+        counts[active_column(campaign_type)] = (of_type & active).cast("float64").sum()
     return earlier.group_by(WINDOW_KEY).agg(**counts).order_by(WINDOW_KEY)
 
 
 def coupons_redeemed() -> ir.Table:
-    """Coupons redeemed by a household in each window, of any campaign: n_redemptions."""
-    redemptions = unbound("coupon_redemptions")
+    """Coupons redeemed by a household in each window: n_redemptions of any campaign, and counts by campaign type.
+
+    Over the unbound tables `coupon_redemptions`, `campaigns` and `windows`. One row a window and household
+    with at least one; others have redeemed none.
+    """
+    redemptions, campaigns = unbound("coupon_redemptions"), unbound("campaigns")
     in_window = within(redemptions, windows_table())
-    return in_window.group_by(WINDOW_KEY).agg(n_redemptions=in_window.count()).order_by(WINDOW_KEY)
-
-
-HISTORY_COLUMNS = (
-    *(column(campaign_type) for campaign_type in CAMPAIGN_TYPES for column in (received_column, running_column)),
-    "n_redemptions",
-)
+    typed = in_window.left_join(campaigns.select("campaign", "description"), "campaign")
+    by_type = {
+        redeemed_column(campaign_type): (typed.description == campaign_type).fill_null(False).cast("float64").sum()
+        for campaign_type in CAMPAIGN_TYPES
+    }
+    return typed.group_by(WINDOW_KEY).agg(n_redemptions=typed.count(), **by_type).order_by(WINDOW_KEY)

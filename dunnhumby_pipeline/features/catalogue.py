@@ -5,15 +5,55 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["recency", "frequency", "monetary", "behaviour", "category", "time", "tenure", "exposure"]
-VALUE_GROUPS = ("recency", "frequency", "monetary", "time")
-NEED_GROUPS = ("behaviour", "category")
+from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
+
+Group = Literal[
+    "recency",
+    "frequency",
+    "monetary",
+    "behaviour",
+    "category",
+    "time",
+    "tenure",
+    "exposure",
+    "campaigns",
+    "trend",
+    "diversity",
+    "rhythm",
+    "coupon use",
+]
+# What a household is worth, and what it shops for and how. Campaigns received are neither: they are what the
+# retailer did.
+VALUE_GROUPS = ("recency", "frequency", "monetary", "time", "tenure", "trend")
+NEED_GROUPS = ("behaviour", "category", "exposure", "diversity", "rhythm", "coupon use")
+
+
+# The tables that features are made of.
+PROFILE_TABLES = ("transactions", "products", "promotions", "campaigns", "campaign_targets", "coupon_redemptions")
+# Days at the end of a window that trends hold against those before.
+RECENT_DAYS = 56
+
+
+def received_column(campaign_type: str) -> str:
+    """Column of campaigns of this type that started before the index day."""
+    return f"received_{campaign_type.lower()}"
+
+
+def active_column(campaign_type: str) -> str:
+    """Column of campaigns of this type that had started before the index day and are active on it."""
+    return f"active_{campaign_type.lower()}"
+
+
+def redeemed_column(campaign_type: str) -> str:
+    """Column of coupons of this type's campaigns redeemed in the window."""
+    return f"redeemed_{campaign_type.lower()}"
 
 
 @dataclass(frozen=True)
 class Feature:
     """One feature. `factored`: enters the NMF matrix; `covariate`: adjusts the causal models.
 
+    `null_when`: for which households it has no value, in words; empty when it always has one.
     `censored`: null for a household that came too rarely to show it. The interval between purchases of one
     that came once is at least as long as the longest seen, so a model that needs a value takes that; 0 would
     make it look like the most frequent shopper.
@@ -23,13 +63,20 @@ class Feature:
     group: Group
     unit: str
     formula: str
+    null_when: str = ""
     factored: bool = False
     covariate: bool = False
     censored: bool = False
 
+    @property
+    def track(self) -> str:
+        """ "value", "need", or empty for a feature of neither."""
+        return "value" if self.group in VALUE_GROUPS else "need" if self.group in NEED_GROUPS else ""
 
-def _f(name: str, group: Group, unit: str, formula: str, models: str = "") -> Feature:
-    return Feature(name, group, unit, formula, "factors" in models, "effects" in models, "censored" in models)
+
+def _f(name: str, group: Group, unit: str, formula: str, models: str = "", null_when: str = "") -> Feature:
+    uses = {"factored": "factors" in models, "covariate": "effects" in models, "censored": "censored" in models}
+    return Feature(name, group, unit, formula, null_when, **uses)
 
 
 BOTH = "factors effects"
@@ -43,15 +90,17 @@ FEATURES: tuple[Feature, ...] = (
         "days_between_purchases_avg",
         "recency",
         "days",
-        "mean gap between consecutive purchase days; null with fewer than two",
+        "mean gap between consecutive purchase days",
         f"{BOTH} censored",
+        "fewer than two purchase days",
     ),
     _f(
         "days_between_purchases_std",
         "recency",
         "days",
-        "population standard deviation of those gaps; null with fewer than two days",
+        "population standard deviation of those gaps",
         "censored",
+        "fewer than two purchase days",
     ),
     _f("frequency", "frequency", "baskets", "distinct baskets", BOTH),
     _f("frequency_per_week", "frequency", "1/week", "frequency / tenure_weeks", BOTH),
@@ -67,16 +116,18 @@ FEATURES: tuple[Feature, ...] = (
         "monetary_std",
         "monetary",
         "$",
-        "sample standard deviation of basket sales; null with one basket",
+        "sample standard deviation of basket sales",
         BOTH,
+        "one basket",
     ),
     _f("monetary_per_week", "monetary", "$/week", "monetary_sales / tenure_weeks", "effects"),
     _f(
         "coupon_savings_ratio",
         "monetary",
         "ratio",
-        "sum of coupon_disc / monetary_sales; null without sales",
+        "sum of coupon_disc / monetary_sales",
         BOTH,
+        "no sales",
     ),
     _f(
         "discount_rate",
@@ -84,6 +135,7 @@ FEATURES: tuple[Feature, ...] = (
         "0-1",
         "(retail_disc + coupon_disc) / (sales + retail_disc + coupon_disc)",
         "effects",
+        "no sales and no discounts",
     ),
     _f(
         "discount_usage_pct",
@@ -91,18 +143,32 @@ FEATURES: tuple[Feature, ...] = (
         "0-1",
         "lines with retail_disc > 0 / lines with a known brand",
         BOTH,
+        "no line with a known brand",
     ),
-    _f("private_label_ratio", "behaviour", "0-1", "Private lines / branded lines, fuel excluded", BOTH),
+    _f(
+        "private_label_ratio",
+        "behaviour",
+        "0-1",
+        "Private lines / lines with a known brand, fuel excluded",
+        BOTH,
+        "no line with a known brand other than fuel",
+    ),
     _f("n_departments", "behaviour", "count", "distinct departments, fuel excluded", BOTH),
     _f("n_products", "behaviour", "count", "distinct products", BOTH),
     _f("avg_items_per_basket", "behaviour", "items", "sum of quantity without fuel / baskets", BOTH),
     _f("avg_products_per_basket", "behaviour", "products", "distinct products / baskets"),
-    _f("share_grocery", "category", "0-1", "share of sales: grocery", BOTH),
-    _f("share_fresh", "category", "0-1", "share of sales: fresh", BOTH),
-    _f("share_bakery", "category", "0-1", "share of sales: bakery", BOTH),
-    _f("share_health_beauty", "category", "0-1", "share of sales: health and beauty", BOTH),
-    _f("share_alcohol", "category", "0-1", "share of sales: alcohol", BOTH),
-    _f("share_other", "category", "0-1", "share of sales: all else, fuel and unknown products included"),
+    _f("share_grocery", "category", "0-1", "share of sales: grocery", BOTH, "no sales"),
+    _f("share_fresh", "category", "0-1", "share of sales: fresh", BOTH, "no sales"),
+    _f("share_bakery", "category", "0-1", "share of sales: bakery", BOTH, "no sales"),
+    _f("share_health_beauty", "category", "0-1", "share of sales: health and beauty", BOTH, "no sales"),
+    _f("share_alcohol", "category", "0-1", "share of sales: alcohol", BOTH, "no sales"),
+    _f(
+        "share_other",
+        "category",
+        "0-1",
+        "share of sales: all else, fuel and unknown products included",
+        null_when="no sales",
+    ),
     _f("week_coverage", "time", "0-1", "weeks_with_purchase / (last - first purchase week + 1)"),
 )
 
@@ -134,6 +200,74 @@ EXPOSURE: tuple[Feature, ...] = (
     ),
 )
 
+HISTORY: tuple[Feature, ...] = (
+    *(
+        feature
+        for kind in CAMPAIGN_TYPES
+        for feature in (
+            _f(
+                received_column(kind),
+                "campaigns",
+                "campaigns",
+                f"{kind} campaigns sent to the household that started before the index day, in all of the data",
+                "effects",
+            ),
+            _f(active_column(kind), "campaigns", "campaigns", "those of them active on the index day", "effects"),
+        )
+    ),
+    _f("n_redemptions", "campaigns", "coupons", "coupons redeemed, of any campaign", "effects"),
+    *(
+        _f(redeemed_column(kind), "campaigns", "coupons", f"coupons redeemed, of {kind} campaigns")
+        for kind in CAMPAIGN_TYPES
+    ),
+)
+
+_NO_TREND = f"not observable before the last {RECENT_DAYS} days"
+
+
+def _trend(what: str) -> str:
+    return (
+        f"(recent - earlier) / (recent + earlier); recent: {what} a day over the last {RECENT_DAYS} days; "
+        f"earlier: {what} a day from the first purchase in the data, or the window's first day if later, to the day "
+        "before those"
+    )
+
+
+HABITS: tuple[Feature, ...] = (
+    _f("spend_trend", "trend", "-1 to 1", _trend("sales"), null_when=f"{_NO_TREND}, or no sales"),
+    _f("basket_trend", "trend", "-1 to 1", _trend("baskets"), null_when=_NO_TREND),
+    _f("weekend_share", "rhythm", "0-1", "baskets on Saturday or Sunday / baskets"),
+    _f("morning_share", "rhythm", "0-1", "baskets whose first line is before 12:00 / baskets"),
+    _f("evening_share", "rhythm", "0-1", "baskets whose first line is at 17:00 or later / baskets"),
+    _f("weekday_concentration", "rhythm", "1/7-1", "baskets on the weekday with most of them / baskets"),
+    _f("coupon_basket_share", "coupon use", "0-1", "baskets with coupon_disc or coupon_match_disc > 0 / baskets"),
+    _f("coupon_per_basket", "coupon use", "$", "sum of (coupon_disc + coupon_match_disc) / baskets"),
+)
+
+DIVERSITY: tuple[Feature, ...] = (
+    _f(
+        "effective_departments",
+        "diversity",
+        "departments",
+        "1 / sum of squared shares of sales by department, fuel and unknown products excluded: n when n departments "
+        "sell alike, nearly 1 when one sells nearly all",
+        null_when="no sales in a known department other than fuel",
+    ),
+    _f(
+        "departments_per_basket",
+        "diversity",
+        "departments",
+        "mean distinct departments of the baskets that hold any, fuel and unknown products excluded",
+        null_when="no line of a known department other than fuel",
+    ),
+)
+
+EXTENDED = (*EXPOSURE, *HISTORY, *HABITS, *DIVERSITY)
+# All there is of a household in a window, in the order of the columns.
+CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
+
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)
 COVARIATES = tuple(feature.name for feature in (*FEATURES, *TENURE, *EXPOSURE) if feature.covariate)
+HISTORY_COVARIATES = tuple(feature.name for feature in HISTORY if feature.covariate)
+MAY_BE_NULL = frozenset(feature.name for feature in CATALOGUE if feature.null_when)

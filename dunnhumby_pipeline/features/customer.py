@@ -27,13 +27,18 @@ from dunnhumby_pipeline.features.windows import (
 WEEKS_PER_MONTH = 4.33
 
 
-@cache
 def customer_features() -> ir.Table:
     """The expression over the unbound tables `transactions`, `products` and `windows`.
 
     Rows: every household with at least one line in a window. Columns: window, household_key, the 33
     features in catalogue order, tenure (days), tenure_weeks (weeks).
     """
+    return _customer_features()
+
+
+@cache
+def _customer_features() -> ir.Table:
+    # Building this expression takes about as long as a small query.
     joined = _trips().join(_contents(), WINDOW_KEY).join(windows_table(), "window")
     return _features(joined).order_by(WINDOW_KEY)
 

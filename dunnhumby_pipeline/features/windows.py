@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EngineSettings
 
 WINDOW_KEY = ("window", "household_key")
@@ -26,10 +24,10 @@ def one_window(first_day: int, last_day: int) -> pd.DataFrame:
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
-def observed_days(transactions: Path, engine: EngineSettings) -> tuple[int, int]:
+def observed_days(transactions: TablePath, engine: EngineSettings) -> tuple[int, int]:
     """First and last DAY with a transaction."""
     with connect(engine) as connection:
-        query = f"SELECT min(day), max(day) FROM read_parquet({quoted(transactions)})"
+        query = f"SELECT min(day), max(day) FROM {table_at(connection, transactions)}"
         return connection.execute(query).fetchall()[0]
 
 
@@ -56,6 +54,11 @@ def tenure_start(rows: ir.Table) -> ir.IntegerValue:
 def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
     """WEEK_NO of a day, the column form of `journey.schema.week_of_day`."""
     return ((day.cast("float64") + 8) / 7).floor().cast("int32")
+
+
+def weekday_of(day: ir.IntegerValue) -> ir.IntegerValue:
+    """Weekday of a day, from 0 for Monday to 6 for Sunday: weeks of the study run from Monday to Sunday."""
+    return (day + 8) % 7
 
 
 def in_cents(money: ir.FloatingValue) -> ir.FloatingValue:

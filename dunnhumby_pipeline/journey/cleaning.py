@@ -6,6 +6,8 @@ tables untouched.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +70,10 @@ def _cleaned(column: schema.Column) -> str:
 
 
 def _not_written(path: Path, error: duckdb.IOException) -> Problem:
+    number = re.search(r'"errno":"(\d+)"', str(error))
     return Problem(
         str(path.parent.parent),
         f"room to write the table {path.stem}",
-        str(error).partition("\n")[0],
+        os.strerror(int(number[1])) if number else str(error).partition("\n")[0].rstrip("."),
         "Free space, or set DUNNHUMBY_HOME to another disk; the tables written before are untouched.",
     )

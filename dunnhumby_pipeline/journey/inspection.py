@@ -17,6 +17,12 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.promotions import merge_promotions
 from dunnhumby_pipeline.journey.references import contradicting_types, missing_references
+from dunnhumby_pipeline.journey.refusals import (
+    TableReport,
+    strict_problems,
+    too_many_rejects,
+    wrong_sign_problems,
+)
 from dunnhumby_pipeline.journey.sources import Problem, Source
 from dunnhumby_pipeline.journey.staging import BLANK_ROW, json_row, row_rules, stage
 from dunnhumby_pipeline.settings import JourneySettings
@@ -24,26 +30,19 @@ from dunnhumby_pipeline.settings import JourneySettings
 REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
 REJECTED_ROW_COLUMNS = ("table", "row", "rule", "column", "raw_row")
 N_EXAMPLES = 3
+# Of tens of millions of rows all may break a rule; this many are 1 % of the largest file, and still fit in memory.
+MOST_ROWS = 500_000
 DUPLICATE = "duplicate_key"
-
-
-@dataclass(frozen=True)
-class TableReport:
-    """One table: its raw file, rows in it, rows kept, and the days or weeks that these span, in words."""
-
-    name: str
-    file: str
-    n_rows: int
-    n_kept: int
-    span: str
 
 
 @dataclass(frozen=True)
 class Inspection:
     """`rejects` (columns REJECT_COLUMNS): what is left out, repaired, merged, skipped or kept with a remark, counted.
 
-    `rejected_rows` (REJECTED_ROW_COLUMNS): every row left out, as it stands in its file (JSON by header).
+    `rejected_rows` (REJECTED_ROW_COLUMNS): every row left out, its values as text (JSON by header); of a table
+    that breaks one rule or repeats a key more than MOST_ROWS times, the first of them.
     `problems`: why the source cannot be used; empty when it can.
+    `tables` are those whose file could be read.
     """
 
     tables: tuple[TableReport, ...]
@@ -55,35 +54,34 @@ class Inspection:
 def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: JourneySettings) -> Inspection:
     """Make `sound_<table>` for every table, and say what was found.
 
-    Problems are: a row that cannot be read as one, a table that keeps no row, a reject in a strict table, more
-    rejects or wrong signs than `settings.max_reject_share` in any table, a required reference that is missing,
-    and campaigns whose type differs between tables. What lies between tables is looked at only when every table
-    could be read.
+    Problems are: a file that cannot be read to its end, a table that keeps no row, a reject in a strict table,
+    more rejects or wrong signs than `settings.max_reject_share` in any table, a required reference that is
+    missing, and campaigns whose type differs between tables. What lies between tables is looked at only when
+    every table could be read.
     """
     # A connection that has inspected a source before holds its promotions as a table.
     connection.execute("DROP TABLE IF EXISTS sound_promotions")
-    problems = [
-        problem
-        for table in schema.TABLES
-        if (problem := stage(connection, table, source.inputs[table.name])) is not None
-    ]
-    if problems:
-        empty = pd.DataFrame(columns=list(REJECT_COLUMNS)), pd.DataFrame(columns=list(REJECTED_ROW_COLUMNS))
-        return Inspection((), *empty, tuple(problems))
-    counted, left_out, reports = [], [], []
+    columns = list(REJECTED_ROW_COLUMNS)
+    unread: list[Problem] = []
+    counted: list[tuple] = []
+    left_out: list[pd.DataFrame] = []
+    reports: list[TableReport] = []
     for table in schema.TABLES:
         given = source.inputs[table.name]
+        if (problem := stage(connection, table, given)) is not None:
+            unread.append(problem)
+            continue
         (n_rows,) = connection.execute(f"SELECT count(*) FROM checked_{table.name}").fetchall()[0]
-        rejected = _rejected_rows(connection, table)
+        left_out.append(_rejected_rows(connection, table))
+        own = _broken_rules(connection, table, given.headers)
         if table is schema.PROMOTIONS:
             n_merged = merge_promotions(connection)
             rows = [(DUPLICATE, ", ".join(table.key), "each key once", "merged", n_merged, "codes joined by max")]
-            own = rows if n_merged else []
+            own += rows if n_merged else []
         else:
-            repeated = _repeated_rows(connection, table, source)
-            rejected = pd.concat([rejected, repeated], ignore_index=True) if len(repeated) else rejected
-            own = _duplicates(table, repeated) if len(repeated) else []
-        own = [*_broken_rules(table, rejected, given.headers), *own]
+            n_repeated, repeated = _repeated_rows(connection, table, source)
+            own += _duplicates(table, n_repeated, repeated) if n_repeated else []
+            left_out += [repeated] if n_repeated else []
         own += _wrong_signs(connection, table, source)
         own += _unknown_answers(connection, table)
         (n_kept,) = connection.execute(f"SELECT count(*) FROM sound_{table.name}").fetchall()[0]
@@ -92,50 +90,58 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             (table.name, rule, column, expected, action, n, n / max(n_real, 1), examples)
             for rule, column, expected, action, n, examples in own
         ]
-        left_out.append(rejected)
         reports.append(TableReport(table.name, given.file, n_rows, n_kept, _span(connection, table)))
     rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
-    remarks, dangling = missing_references(connection, source, N_EXAMPLES)
+    rejected_rows = pd.concat(left_out or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
     problems = [
-        *_strict_problems(rejects, source),
-        *_too_many(rejects, source, settings),
-        *_empty_tables(reports, rejects),
-        *dangling,
-        *contradicting_types(connection, source),
+        *unread,
+        *strict_problems(rejects, source),
+        *too_many_rejects(rejects, reports, settings),
     ]
+    if unread:
+        return Inspection(tuple(reports), rejects, rejected_rows, tuple(problems))
+    remarks, dangling = missing_references(connection, source, N_EXAMPLES)
+    problems += wrong_sign_problems(connection, source, settings)
+    problems += dangling
+    problems += contradicting_types(connection, source)
     shares = {report.name: max(report.n_kept, 1) for report in reports}
     kept = [
         (name, rule, column, expected, "kept", n, n / shares[name], examples)
         for name, rule, column, expected, n, examples in remarks
     ]
     rejects = pd.concat([rejects, pd.DataFrame(kept, columns=list(REJECT_COLUMNS))], ignore_index=True)
-    rejected_rows = pd.concat(left_out, ignore_index=True)[list(REJECTED_ROW_COLUMNS)]
     return Inspection(tuple(reports), rejects, rejected_rows, tuple(problems))
 
 
 def _rejected_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> pd.DataFrame:
-    """The rows that break a rule, in file order; columns REJECTED_ROW_COLUMNS. Makes `sound_<table>` without them."""
+    """The first rows that break a rule, in file order; columns REJECTED_ROW_COLUMNS.
+
+    Makes `sound_<table>` without any that does.
+    """
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} WHERE broken IS NULL"
     )
     return connection.execute(
         f"SELECT '{table.name}' AS \"table\", line AS row, split_part(broken, ':', 1) AS rule, "
         f"split_part(broken, ':', 2) AS \"column\", raw_row FROM checked_{table.name} "
-        "WHERE broken IS NOT NULL ORDER BY line"
+        f"WHERE broken IS NOT NULL ORDER BY line LIMIT {MOST_ROWS}"
     ).fetchdf()
 
 
-def _repeated_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> pd.DataFrame:
+def _repeated_rows(
+    connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source
+) -> tuple[int, pd.DataFrame]:
     """Sound rows whose key stands before them; the first in order of all columns is kept.
 
-    Columns REJECTED_ROW_COLUMNS and `key` (in words). Takes them out of `sound_<table>`.
+    How many, and the first of them: columns REJECTED_ROW_COLUMNS and `key` (in words). Takes them out of
+    `sound_<table>`.
     """
     key = ", ".join(table.key)
     twice = f"SELECT {key} FROM sound_{table.name} GROUP BY {key} HAVING count(*) > 1"
     if not connection.execute(f"{twice} LIMIT 1").fetchall():
-        return pd.DataFrame()
+        return 0, pd.DataFrame()
     headers = source.inputs[table.name].headers
-    named = ", ' ', ".join(f"'{headers[name]} ', {name}" for name in table.key)
+    named = ", ' ', ".join(f"{quoted(headers[name] + ' ')}, {name}" for name in table.key)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE repeated_{table.name} AS "
         f"SELECT line, concat({named}) AS key, {json_row(table, source.inputs[table.name])} AS raw_row "
@@ -146,36 +152,45 @@ def _repeated_rows(connection: duckdb.DuckDBPyConnection, table: schema.Table, s
         f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM checked_{table.name} "
         f"WHERE broken IS NULL AND line NOT IN (SELECT line FROM repeated_{table.name})"
     )
-    return connection.execute(
+    (n_repeated,) = connection.execute(f"SELECT count(*) FROM repeated_{table.name}").fetchall()[0]
+    repeated = connection.execute(
         f"SELECT '{table.name}' AS \"table\", line AS row, '{DUPLICATE}' AS rule, '{key}' AS \"column\", raw_row, key "
-        f"FROM repeated_{table.name} ORDER BY line"
+        f"FROM repeated_{table.name} ORDER BY line LIMIT {MOST_ROWS}"
     ).fetchdf()
+    return n_repeated, repeated
 
 
-def _broken_rules(table: schema.Table, rejected: pd.DataFrame, headers: dict[str, str]) -> list[tuple]:
-    expected = {(rule.name, rule.column): rule.expected for rule in row_rules(table, dict.fromkeys(headers, "false"))}
+def _broken_rules(connection: duckdb.DuckDBPyConnection, table: schema.Table, headers: dict[str, str]) -> list[tuple]:
+    rules = {(rule.name, rule.column): rule for rule in row_rules(table, dict.fromkeys(headers, "false"))}
+    found = connection.execute(
+        f"SELECT split_part(broken, ':', 1) AS rule, split_part(broken, ':', 2) AS \"column\", count(*), "
+        f"min_by(raw_row, line, {N_EXAMPLES}), min(line, {N_EXAMPLES}) "
+        f"FROM checked_{table.name} WHERE broken IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
     rows = []
-    for (rule, column), broken in rejected.groupby(["rule", "column"], sort=True):
-        if rule == DUPLICATE:
-            continue
+    for rule, column, n, raw_rows, lines in found:
         action = "skipped" if rule == BLANK_ROW else "rejected"
-        rows.append((rule, column, expected[rule, column], action, len(broken), _examples(broken, headers[column])))
+        shown = [headers[name] for name in (column, *rules[rule, column].beside)]
+        examples = "; ".join(f"row {row}: {_values(raw, shown)}" for row, raw in zip(lines, raw_rows, strict=True))
+        rows.append((rule, column, rules[rule, column].expected, action, n, examples))
     return rows
 
 
-def _examples(broken: pd.DataFrame, header: str) -> str:
-    first = broken.head(N_EXAMPLES)
-    values = first["raw_row"].map(lambda raw: json.loads(raw)[header])
-    shown = values.map(lambda value: "blank" if value is None or not value.strip() else repr(value))
-    return "; ".join(f"row {row}: {header} = {value}" for row, value in zip(first["row"], shown, strict=True))
+def _values(raw_row: str, headers: list[str]) -> str:
+    given = json.loads(raw_row)
+    return ", ".join(f"{header} = {_shown(given[header])}" for header in headers)
 
 
-def _duplicates(table: schema.Table, repeated: pd.DataFrame) -> list[tuple]:
+def _shown(value: str | None) -> str:
+    return "blank" if value is None or not value.strip() else repr(value)
+
+
+def _duplicates(table: schema.Table, n: int, repeated: pd.DataFrame) -> list[tuple]:
     # Where the key is the whole row, a repeated row says nothing that the first does not.
     action = "merged" if set(table.key) == set(table.column_names) else "rejected"
     first = repeated.head(N_EXAMPLES)
     examples = "; ".join(f"row {row}: {key} again" for row, key in zip(first["row"], first["key"], strict=True))
-    return [(DUPLICATE, ", ".join(table.key), "each key once", action, len(repeated), examples)]
+    return [(DUPLICATE, ", ".join(table.key), "each key once", action, n, examples)]
 
 
 def _wrong_signs(connection: duckdb.DuckDBPyConnection, table: schema.Table, source: Source) -> list[tuple]:
@@ -220,54 +235,3 @@ def _span(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> str:
             low, high = connection.execute(f"SELECT min({first}), max({last}) FROM sound_{table.name}").fetchall()[0]
             return f"{unit} {low} to {high}" if low is not None else ""
     return ""
-
-
-def _strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
-    strict = {table.name for table in schema.TABLES if table.strict}
-    return [
-        Problem(
-            f"{source.inputs[row.table].file}, column {row.column}, {row.example_rows}",
-            row.expected,
-            f"{row.n} row(s) that break the rule '{row.rule}'",
-            "Mend these rows: leaving one out would change which households count as treated.",
-        )
-        for row in rejects.itertuples()
-        if row.table in strict and row.action == "rejected"
-    ]
-
-
-def _too_many(rejects: pd.DataFrame, source: Source, settings: JourneySettings) -> list[Problem]:
-    """Tables of which more is left out, or has discounts of the wrong sign, than the settings allow."""
-    problems = []
-    limit = settings.max_reject_share
-    strict = {table.name for table in schema.TABLES if table.strict}
-    wrong_sign = rejects["rule"].isin(["positive_discount", "negative_discount"])
-    left_out = (rejects["action"] == "rejected") & ~rejects["table"].isin(strict)
-    for concerned, what, mend in (
-        (left_out, "rejected", "Mend the file"),
-        (wrong_sign, "with a discount of the wrong sign", "Change the sign of the discounts"),
-    ):
-        for name, rows in rejects.loc[concerned].groupby("table", sort=False):
-            share = rows["share"].sum()
-            if share <= limit:
-                continue
-            reasons = "; ".join(f"{row.n:,} '{row.rule}', {row.example_rows}" for row in rows.itertuples())
-            problems.append(
-                Problem(
-                    source.inputs[str(name)].file,
-                    f"at most {limit:.3g} of the rows {what} (journey.max_reject_share)",
-                    f"{share:.3g}: {reasons}",
-                    f"{mend}, or raise the setting if these rows may go.",
-                )
-            )
-    return problems
-
-
-def _empty_tables(reports: list[TableReport], rejects: pd.DataFrame) -> list[Problem]:
-    """Tables of which no row is kept, for another reason than that too many are rejected."""
-    named = set(rejects.loc[rejects["action"] == "rejected", "table"])
-    return [
-        Problem(report.file, "at least one sound row", f"{report.n_rows} blank rows", "Export the file again.")
-        for report in reports
-        if report.n_kept == 0 and report.name not in named
-    ]

@@ -1,8 +1,26 @@
-"""Python values as SQL literals."""
+"""Python values as SQL literals, and a parquet file as a table."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+_PATTERN = "*?["
 
 
 def quoted(text: str | Path) -> str:
     """`text` as a SQL string literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def one_file(path: Path | UPath) -> str:
+    """`path` as a SQL string literal for a reader that takes patterns: this file alone, whatever it is called."""
+    return quoted("".join(f"[{letter}]" if letter in _PATTERN else letter for letter in str(path)))
+
+
+def parquet_file(path: Path | UPath) -> str:
+    """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is no column."""
+    return f"read_parquet({one_file(path)}, hive_partitioning=false)"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.journey.literals import one_file, parquet_file, quoted
 from dunnhumby_pipeline.journey.sources import Input, JourneyError, Problem, Source
 from dunnhumby_pipeline.journey.staging import enumeration
 
@@ -25,6 +25,9 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 # Above it a number read as DOUBLE is no longer the number in the file.
 _EXACT = 2**53
+# What a line of a CSV file without a value is made of.
+_BLANK = ', "\t\r\n'
+_CHUNK = 2**20
 
 
 def raw_folder(folder: Path) -> Source:
@@ -46,8 +49,8 @@ def raw_folder(folder: Path) -> Source:
 
 
 def holds_raw_files(folder: Path) -> bool:
-    """Whether any file in `folder` ends as a raw file does."""
-    return any(path.name.casefold().endswith(ENDINGS) for path in folder.iterdir())
+    """Whether any file in `folder` ends as a raw file does. JourneyError when the folder cannot be read."""
+    return any(name.casefold().endswith(ENDINGS) for name in _present(folder))
 
 
 def _present(folder: Path) -> list[str]:
@@ -114,16 +117,20 @@ def _input(path: Path, table: schema.Table) -> Input:
 
 def _parquet_input(path: Path, table: schema.Table) -> Input:
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            header, n_rows = file.schema_arrow.names, file.metadata.num_rows
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(path, error) from error
-    header = file.schema_arrow.names
-    if file.metadata.num_rows == 0:
+    if n_rows == 0:
         raise _empty(path, "no rows")
     positions = _matched(path.name, header, table)
     headers = {name: header[position] for name, position in positions.items()}
-    selected = ", ".join(f'"{original}" AS {name}' for name, original in headers.items())
-    return Input(path, path.name, headers, 1, f"SELECT {selected} FROM read_parquet({quoted(path)})")
+    selected = ", ".join(f"{_identifier(original)} AS {name}" for name, original in headers.items())
+    return Input(path, path.name, headers, 1, f"SELECT {selected} FROM {parquet_file(path)}")
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
@@ -133,9 +140,10 @@ def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
     """
     names = [f"c{position}" for position in range(n_columns)]
     columns = ", ".join(f"{quoted(name)}: {quoted(types.get(name, 'VARCHAR'))}" for name in names)
+    compression = "gzip" if _is_compressed(path) else "none"
     return (
-        f"read_csv({quoted(path)}, auto_detect=false, header=true, columns={{{columns}}}, "
-        "delim=',', quote='\"', escape='\"')"
+        f"read_csv({one_file(path)}, auto_detect=false, header=true, columns={{{columns}}}, "
+        f"delim=',', quote='\"', escape='\"', compression='{compression}', hive_partitioning=false)"
     )
 
 
@@ -153,33 +161,61 @@ def _guarded(name: str, column: schema.Column) -> str:
     sound = f"isfinite({name})"
     if column.type != "DOUBLE":
         sound = f"{name} = floor({name}) AND abs({name}) < {_EXACT}"
+    if column.nullable:
+        sound = f"{name} IS NULL OR {sound}"
     return f"CASE WHEN {sound} THEN {name}::{column.type} ELSE error('to be read as text') END"
 
 
 def _csv_header(path: Path) -> list[str]:
     """The names in the header of a CSV file that has at least one row."""
     try:
-        # Reading the rows reports bytes that are not UTF-8, with their line.
+        if _is_compressed(path):
+            _check_compressed(path)
         with _text(path) as lines:
-            reader = csv.reader(lines)
-            header = next(reader, [])
-            has_rows = any(any(row) for row in reader)
+            header = next(csv.reader(lines), None)
+            has_rows = any(line.strip(_BLANK) for line in lines)
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise _unreadable(path, error) from error
     if not header or not has_rows:
-        raise _empty(path, "an empty file" if not header else "a header and no rows")
+        blank_first = "a first line without names" if has_rows else "a header and no rows"
+        raise _empty(path, "an empty file" if header is None else blank_first)
+    if "\0" in "".join(header):
+        found = "zero bytes in the header, as UTF-16 has"
+        raise JourneyError([Problem(path.name, "text in UTF-8", found, "Export the file as UTF-8.")])
     return header
 
 
+def _is_compressed(path: Path) -> bool:
+    return path.name.casefold().endswith(".gz")
+
+
+def _check_compressed(path: Path) -> None:
+    """Read to the end, where the check sum is: without it a damaged file may give other numbers."""
+    with gzip.open(path, "rb") as file:
+        while file.read(_CHUNK):
+            pass
+
+
 def _text(path: Path) -> TextIO:
-    if path.name.casefold().endswith(".gz"):
+    """The file's text. Bytes that are not UTF-8 are replaced: reading the rows reports them, with their line."""
+    if _is_compressed(path):
         return io.TextIOWrapper(gzip.open(path, "rb"), newline="", encoding="utf-8-sig", errors="replace")
     return path.open(newline="", encoding="utf-8-sig", errors="replace")
 
 
 def _unreadable(path: Path, error: Exception) -> JourneyError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return JourneyError([Problem(path.name, "a file that can be read", reason, "Export or download the file again.")])
+    mend = "Export or download the file again."
+    if path.is_dir():
+        found, mend = "a folder", "Put one file in its place."
+    elif isinstance(error, PermissionError):
+        found, mend = "no permission to read it", "Check who may read it."
+    elif isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+        found = f"a compressed file that is cut short or damaged ({str(error).rstrip('.')})"
+    elif isinstance(error, OSError) and error.strerror:
+        found = error.strerror
+    else:
+        found = str(error).rstrip(".")
+    return JourneyError([Problem(path.name, "a file that can be read", found, mend)])
 
 
 def _empty(path: Path, found: str) -> JourneyError:

@@ -15,17 +15,18 @@ _N_LINES = 2
 
 @dataclass(frozen=True)
 class Orphans:
-    """Rows that point at one key that is not there: `key` in words, how many, and the first of their lines."""
+    """Rows that point at one key that is not there: `key` in words, how many, and the first of them in words."""
 
     key: str
     n: int
-    lines: tuple[int, ...]
+    rows: str
 
-    @property
-    def rows(self) -> str:
-        shown = ", ".join(str(line) for line in self.lines)
-        more = f" and {self.n - len(self.lines):,} more" if self.n > len(self.lines) else ""
-        return f"{'row' if self.n == 1 else 'rows'} {shown}{more}"
+
+def _rows(n: int, lines: list[int]) -> str:
+    """`n` rows, of which `lines` are the first."""
+    shown = ", ".join(str(line) for line in lines)
+    more = f" and {n - len(lines):,} more" if n > len(lines) else ""
+    return f"{'row' if n == 1 else 'rows'} {shown}{more}"
 
 
 def missing_references(
@@ -57,36 +58,41 @@ def missing_references(
 
 def contradicting_types(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Problem]:
     """Campaigns of one type among the targets and of another among the dates."""
+    targets, dates = source.inputs["campaign_targets"], source.inputs["campaigns"]
     found = connection.execute(
-        "SELECT t.campaign, t.description, c.description, count(*) FROM sound_campaign_targets t "
+        "SELECT t.campaign, t.description, c.description, count(*), "
+        f"list_sort(list(t.line))[:{_N_LINES}] FROM sound_campaign_targets t "
         "JOIN sound_campaigns c USING (campaign) WHERE t.description <> c.description GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    targets, dates = source.inputs["campaign_targets"].file, source.inputs["campaigns"].file
     return [
         Problem(
-            f"{targets}, column DESCRIPTION, {n} row(s)",
-            f"the type of campaign {campaign} in {dates}, {dated}",
+            f"{targets.file}, column {targets.headers['description']}, {_rows(n, lines)}",
+            f"the type of campaign {campaign} in {dates.file}, {dated}",
             listed,
             "Make the two files agree: the type decides in which study a household counts as treated.",
         )
-        for campaign, listed, dated, n in found
+        for campaign, listed, dated, n, lines in found
     ]
 
 
 def _orphans(
     connection: duckdb.DuckDBPyConnection, table: schema.Table, reference: schema.Reference, headers: dict[str, str]
 ) -> list[Orphans]:
-    """The keys that the referred table lacks, in order."""
+    """The keys that the referred table lacks, in order.
+
+    Of a required reference every row read will do: one that is rejected there is told there.
+    """
     key = ", ".join(reference.columns)
+    referred = f"{'checked' if reference.required else 'sound'}_{reference.table}"
     found = connection.execute(
         f"SELECT {key}, count(*), list_sort(list(line))[:{_N_LINES}] FROM sound_{table.name} "
-        f"ANTI JOIN sound_{reference.table} USING ({key}) GROUP BY {key} ORDER BY {key}"
+        f"ANTI JOIN {referred} USING ({key}) GROUP BY {key} ORDER BY {key}"
     ).fetchall()
     return [
         Orphans(
             ", ".join(f"{headers[name]} {value}" for name, value in zip(reference.columns, values, strict=True)),
             n,
-            tuple(lines),
+            _rows(n, lines),
         )
         for *values, n, lines in found
     ]

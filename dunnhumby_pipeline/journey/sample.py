@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.journey.literals import parquet_file
 from dunnhumby_pipeline.journey.sources import Input, JourneyError, Problem, Source
 
 _FIRST_DATE = "2017-01-01"
@@ -75,7 +75,7 @@ def embedded_sample() -> Source:
 
 def _selects(data: Path) -> dict[str, str]:
     def parquet(name: str) -> str:
-        return f"read_parquet({quoted(data / f'{name}.parquet')})"
+        return parquet_file(data / f"{name}.parquet")
 
     def day(moment: str) -> str:
         return f"(date_diff('day', DATE '{_FIRST_DATE}', ({moment})::DATE) + {_FIRST_DAY})"

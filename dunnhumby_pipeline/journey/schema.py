@@ -38,12 +38,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """What no row may be: SQL `broken_when` over the table's columns; `expected` says the opposite in words."""
+    """What no row may be: SQL `broken_when` over the table's columns; `expected` says the opposite in words.
+
+    `beside` are other columns that it looks at, to be shown beside `column`.
+    """
 
     name: str
     column: str
     broken_when: str
     expected: str
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,14 @@ TRANSACTIONS = Table(
     rules=(
         Rule("no_quantity", "quantity", "quantity <= 0", "a quantity above 0"),
         Rule("not_a_time", "trans_time", "trans_time % 100 > 59", "minutes from 0 to 59"),
-        Rule("week_disagrees", "week_no", "week_no <> (day + 8) // 7", "the week of its DAY, (DAY + 8) // 7"),
+        # In 64 bits: the largest DAY that can be read leaves no room for 8 more.
+        Rule(
+            "week_disagrees",
+            "week_no",
+            "week_no <> (CAST(day AS BIGINT) + 8) // 7",
+            "the week of its DAY, (DAY + 8) // 7",
+            beside=("day",),
+        ),
     ),
 )
 
@@ -202,7 +213,15 @@ CAMPAIGNS = Table(
     ),
     key=("campaign",),
     order=("start_day", "campaign"),
-    rules=(Rule("ends_before_start", "end_day", "end_day < start_day", "an END_DAY on or after START_DAY"),),
+    rules=(
+        Rule(
+            "ends_before_start",
+            "end_day",
+            "end_day < start_day",
+            "an END_DAY on or after START_DAY",
+            beside=("start_day",),
+        ),
+    ),
     strict=True,
 )
 

@@ -18,17 +18,22 @@ from dunnhumby_pipeline.journey.sources import Input, Problem
 BLANK_ROW = "blank_row"
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGERS = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
+_LARGEST = {"INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
 @dataclass(frozen=True)
 class RowRule:
-    """A rule as SQL over the raw values `r_<column>` and the cast ones `<column>`; `expected` in words."""
+    """A rule as SQL over the raw values `r_<column>` and the cast ones `<column>`; `expected` in words.
+
+    `beside` are the columns to show beside `column`.
+    """
 
     name: str
     column: str
     condition: str
     expected: str
+    beside: tuple[str, ...] = ()
 
 
 def stage(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input) -> Problem | None:
@@ -41,11 +46,13 @@ def stage(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Inp
         try:
             _stage_quickly(connection, table, given, given.quick)
             return None
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
+        except (duckdb.InvalidInputException, duckdb.DataError, duckdb.IOException):
             # The careful reading says what is wrong, or that nothing is.
             pass
     try:
         _stage_carefully(connection, table, given)
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         return _unreadable(given.file, str(error))
     return None
@@ -67,21 +74,30 @@ def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[
         if not column.nullable:
             rules.append(RowRule("missing", name, missing, "a value"))
         if column.type != "VARCHAR" and blank:
-            kind = "a number" if column.type == "DOUBLE" else f"a whole number that fits {column.type}"
-            rules.append(RowRule("not_a_number", name, f"{name} IS NULL AND NOT ({missing})", kind))
+            rules.append(RowRule("not_a_number", name, f"{name} IS NULL AND NOT ({missing})", _number(column)))
         rules += _range_rule(column)
         if column.values and blank:
             known = ", ".join(quoted(value) for value in column.values)
             rules.append(
                 RowRule("unknown_value", name, f"{name} NOT IN ({known})", f"one of {', '.join(column.values)}")
             )
-    return rules + [RowRule(rule.name, rule.column, rule.broken_when, rule.expected) for rule in table.rules]
+    return rules + [
+        RowRule(rule.name, rule.column, rule.broken_when, rule.expected, rule.beside) for rule in table.rules
+    ]
 
 
 def json_row(table: schema.Table, given: Input, prefix: str = "") -> str:
     """SQL of a row as JSON text by the file's headers; values as text."""
     fields = ", ".join(f"{quoted(given.headers[name])}: CAST({prefix}{name} AS VARCHAR)" for name in table.column_names)
     return f"CAST(to_json({{{fields}}}) AS VARCHAR)"
+
+
+def _number(column: schema.Column) -> str:
+    """What is expected of the column's values, in words."""
+    if column.type == "DOUBLE":
+        return "a number"
+    most = _LARGEST[column.type] if column.maximum is None else column.maximum
+    return f"a whole number, at most {most:,}"
 
 
 def _range_rule(column: schema.Column) -> list[RowRule]:
@@ -91,7 +107,7 @@ def _range_rule(column: schema.Column) -> list[RowRule]:
     if not broken:
         return []
     if low is not None and high is not None:
-        expected = f"{low:,} to {high:,}"
+        expected = f"{low} to {high}"
     else:
         expected = f"at least {low:,}" if low is not None else f"at most {high:,}"
     return [RowRule("out_of_range", column.name, " OR ".join(broken), expected)]
@@ -172,6 +188,10 @@ def _unreadable(file: str, message: str) -> Problem:
     """What DuckDB could not read, out of its message: most often the first row of a CSV file that is not a row."""
     line = re.search(r"CSV Error on Line: (\d+)", message)
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    longest = re.search(r"Maximum line size of (\d+)", message)
+    expected, mend = "a file that can be read to its end", "Export or download the file again."
+    if line is not None:
+        expected, mend = "as many values as the header has", "Mend this line or export the file again."
     if counts:
         # Counting stops at the first value too many.
         few = int(counts[2]) < int(counts[1])
@@ -179,14 +199,11 @@ def _unreadable(file: str, message: str) -> Problem:
     elif "unterminated quote" in message:
         found = "a quote that is not closed"
     elif "not utf-8" in message:
-        found = "bytes that are not UTF-8"
+        expected, found = "text in UTF-8", "bytes that are not UTF-8"
+    elif longest:
+        expected, found = f"a line of at most {int(longest[1]):,} bytes", "a longer one"
+    elif "state machine" in message:
+        expected, found = "line ends of one kind", "line feeds with and without a carriage return"
     else:
-        found = message.partition("\n")[0]
-    if line is None:
-        return Problem(file, "a file that can be read to its end", found, "Export or download the file again.")
-    return Problem(
-        f"{file}, line {line[1]}",
-        "as many values as the header has, in UTF-8",
-        found,
-        "Mend this line or export the file again.",
-    )
+        found = message.partition("\n")[0].rstrip(".")
+    return Problem(f"{file}, line {line[1]}" if line else file, expected, found, mend)

@@ -1,30 +1,37 @@
 """Every asset check, and the severity policy.
 
-*Block* (ERROR): what makes every later number meaningless: schema and keys, incomplete features, segments
-that do not survive a refit, look-ahead, too few trials of an arm in overlap, imbalance after weighting, a
-list without backing. Assets downstream of a failed one do not run, the last targeting list stays in place
-marked stale, and `targeting_list` refuses to build until the check passes again (`gates`).
+*Block* (ERROR): what makes every later number meaningless: schema and keys, weeks that contradict days,
+campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead, too few trials
+of an arm in overlap, imbalance after weighting, a list without backing. Assets downstream of a failed one do
+not run, the last targeting list stays in place marked stale, and `targeting_list` refuses to build until the
+check passes again (`gates`).
 
-*Warn* (WARN): what a reader must weigh: cold stability, raw propensity AUC, share in overlap, estimators
-that contradict each other, heterogeneity or value not proven. Downstream goes on.
+*Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
+name something no table has, many rejects, features that moved, cold stability, raw propensity AUC, share in
+overlap, estimators that contradict each other, heterogeneity or value not proven. Downstream goes on.
+
+A reference that the schema calls required blocks: a campaign without dates would change who is treated when.
+Other references warn, beyond a share of the rows: a line without a product is spend all the same.
 
 Checks of both kinds are declared blocking to dagster, so that what reads their results comes after them;
 a failure at WARN stops nothing.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.orchestration import verdicts
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import mark_stale
-from dunnhumby_pipeline.orchestration.verdicts import Verdict
+from dunnhumby_pipeline.orchestration.storage import ROW_COUNT, mark_stale
+from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
 from dunnhumby_pipeline.settings import CheckSettings
 
 BLOCK, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -33,6 +40,28 @@ LIST = "targeting_list"
 # Partitioned checks are a preview of dagster's, on purpose: see the docstring of `partitions`.
 warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
 
+
+@dataclass(frozen=True)
+class Sight:
+    """What a check can see: the study, the history, and the campaign type of a partitioned asset."""
+
+    study: Study
+    history: dg.DagsterInstance
+    campaign_type: str | None
+
+    def path(self, table: str) -> TablePath:
+        """Where a table lies: in the partition, or beside all partitions."""
+        return self.study.table(table, self.campaign_type)
+
+    def before(self, table: str) -> Mapping[str, Any] | None:
+        """The metadata of a table as it was in the run before, None when there was none."""
+        records = self.history.fetch_materializations(dg.AssetKey(table), limit=2).records
+        if len(records) < 2 or records[1].asset_materialization is None:
+            return None
+        return {name: shown.value for name, shown in records[1].asset_materialization.metadata.items()}
+
+
+Look = Callable[[Sight], Verdict]
 Judge = Callable[[pd.DataFrame, CheckSettings], Verdict]
 
 
@@ -65,63 +94,138 @@ def _judged(
     )
 
 
-def _schema_check(table: schema.Table) -> StudyCheck:
-    @dg.asset_check(
-        asset=table.name,
-        name="schema_and_keys",
-        description=f"Columns and types as declared, no null where none may be, {', '.join(table.key)} unique.",
-        blocking=True,
-    )
-    def check(study: dg.ResourceParam[Study]) -> dg.AssetCheckResult:
-        found = verdicts.schema_and_keys(table, study.table(table.name), study.settings.engine)
-        return _judged(found, BLOCK, study, None)
+def _check(
+    asset: str,
+    name: str,
+    description: str,
+    severity: dg.AssetCheckSeverity,
+    look: Look,
+    *,
+    partitioned: bool = True,
+    reads: Sequence[str] = (),
+) -> StudyCheck:
+    """A check whose verdict is what `look` sees; `reads` names the tables it needs beside its own."""
 
-    return StudyCheck(check, BLOCK, partitioned=False)
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        description=description,
+        blocking=True,
+        partitions_def=campaign_types if partitioned else None,
+        additional_deps=list(reads),
+    )
+    def check(context: dg.AssetCheckExecutionContext, study: dg.ResourceParam[Study]) -> dg.AssetCheckResult:
+        campaign_type = context.partition_key if partitioned else None
+        return _judged(look(Sight(study, context.instance, campaign_type)), severity, study, campaign_type)
+
+    return StudyCheck(check, severity, partitioned)
 
 
 def _table_check(asset: str, judge: Judge, severity: dg.AssetCheckSeverity, *, partitioned: bool = True) -> StudyCheck:
     """A check that judges one table by the thresholds in the settings, named and described as its judge."""
 
-    @dg.asset_check(
-        asset=asset,
-        name=judge.__name__,
-        description=(judge.__doc__ or "").splitlines()[0],
-        blocking=True,
-        partitions_def=campaign_types if partitioned else None,
-    )
-    def check(context: dg.AssetCheckExecutionContext, study: dg.ResourceParam[Study]) -> dg.AssetCheckResult:
-        campaign_type = context.partition_key if partitioned else None
-        table = pd.read_parquet(study.table(asset, campaign_type))
-        return _judged(judge(table, study.settings.checks), severity, study, campaign_type)
+    def look(sight: Sight) -> Verdict:
+        return judge(read_table(sight.path(asset)), sight.study.settings.checks)
 
-    return StudyCheck(check, severity, partitioned)
+    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=partitioned)
 
 
-@dg.asset_check(
-    asset="first_campaign_cohort",
-    description="What a trial knows is what its look-back holds, recomputed from the lines.",
-    blocking=True,
-    partitions_def=campaign_types,
-    additional_deps=["transactions"],
-)
-def no_look_ahead(context: dg.AssetCheckExecutionContext, study: dg.ResourceParam[Study]) -> dg.AssetCheckResult:
-    trials = pd.read_parquet(study.table("first_campaign_cohort", context.partition_key))
-    found = verdicts.no_look_ahead(trials, study.table("transactions"), study.settings.engine)
-    return _judged(found, BLOCK, study, context.partition_key)
+def _first_line(judge: Callable[..., Verdict]) -> str:
+    return (judge.__doc__ or "").splitlines()[0]
+
+
+def _journey_check(
+    asset: str, judge: Callable[..., Verdict], severity: dg.AssetCheckSeverity, look: Look, reads: Sequence[str] = ()
+) -> StudyCheck:
+    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=False, reads=reads)
+
+
+def _schema_check(table: schema.Table) -> StudyCheck:
+    def look(sight: Sight) -> Verdict:
+        return journey.schema_and_keys(table, sight.path(table.name), sight.study.settings.engine)
+
+    described = f"Columns and types as declared, no null where none may be, {', '.join(table.key)} unique."
+    return _check(table.name, "schema_and_keys", described, BLOCK, look, partitioned=False)
+
+
+def _row_count_check(table: schema.Table) -> StudyCheck:
+    def look(sight: Sight) -> Verdict:
+        before = sight.before(table.name)
+        n_before = None if before is None else int(before[ROW_COUNT])
+        return journey.row_count(_n_rows(sight.path(table.name)), n_before, sight.study.settings.checks)
+
+    return _journey_check(table.name, journey.row_count, WARN, look)
+
+
+def _reference_check(table: schema.Table, reference: schema.Reference) -> StudyCheck:
+    """Whether what the rows of a table refer to exists."""
+    severity = BLOCK if reference.required else WARN
+
+    def look(sight: Sight) -> Verdict:
+        settings = sight.study.settings
+        limit = 0.0 if reference.required else settings.checks.max_orphan_share
+        paths = sight.path(table.name), sight.path(reference.table)
+        return journey.references_hold(reference, *paths, limit, settings.engine)
+
+    described = f"Every {', '.join(reference.columns)} is one of {reference.table}."
+    name = journey.reference_name(reference)
+    return _check(table.name, name, described, severity, look, partitioned=False, reads=[reference.table])
+
+
+def _n_rows(path: TablePath) -> int:
+    with open_table(path) as table:
+        return int(table.metadata.num_rows)
+
+
+def _see_weeks(sight: Sight) -> Verdict:
+    return journey.weeks_agree(sight.path("transactions"), sight.study.settings.engine)
+
+
+def _see_freshness(sight: Sight) -> Verdict:
+    engine = sight.study.settings.engine
+    now = journey.reach(sight.path("transactions"), sight.path("promotions"), engine)
+    before = sight.before("transactions")
+    last_day_before = None if before is None else before.get("last_day")
+    return journey.freshness(now, last_day_before, datetime.now(UTC).date(), sight.study.settings.checks)
+
+
+def _see_volume(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return journey.weekly_volume(journey.complete_weeks(sight.path("transactions"), settings.engine), settings.checks)
+
+
+def _see_look_ahead(sight: Sight) -> Verdict:
+    trials = read_table(sight.path("first_campaign_cohort"))
+    # The lines are those of all campaign types.
+    return causal.no_look_ahead(trials, sight.study.table("transactions"), sight.study.settings.engine)
 
 
 CHECKS: tuple[StudyCheck, ...] = (
     *(_schema_check(table) for table in schema.TABLES),
-    _table_check("customer_features", verdicts.features_complete, BLOCK, partitioned=False),
-    _table_check("segment_stability", verdicts.warm_stability, BLOCK, partitioned=False),
-    _table_check("segment_stability", verdicts.cold_stability, WARN, partitioned=False),
-    StudyCheck(no_look_ahead, BLOCK),
-    _table_check("propensity", verdicts.arms_in_overlap, BLOCK),
-    _table_check("overlap_diagnostics", verdicts.overlap_share, WARN),
-    _table_check("overlap_diagnostics", verdicts.propensity_auc, WARN),
-    _table_check("covariate_balance", verdicts.balance_after_weighting, BLOCK),
-    _table_check("average_effects", verdicts.estimators_agree, WARN),
-    _table_check("cate_models", verdicts.heterogeneity, WARN),
-    _table_check("policy_value", verdicts.value_proven, WARN),
-    _table_check(LIST, verdicts.list_backed, BLOCK),
+    *(_reference_check(table, reference) for table in schema.TABLES for reference in table.references),
+    _journey_check("transactions", journey.weeks_agree, BLOCK, _see_weeks),
+    *(_row_count_check(table) for table in schema.TABLES),
+    _journey_check("transactions", journey.freshness, WARN, _see_freshness, ["promotions"]),
+    _journey_check("transactions", journey.weekly_volume, WARN, _see_volume),
+    _table_check("rejects", journey.rejected_share, WARN, partitioned=False),
+    _table_check("customer_features", segmentation.features_complete, BLOCK, partitioned=False),
+    _table_check("feature_drift", segmentation.features_steady, WARN, partitioned=False),
+    _table_check("segment_stability", segmentation.warm_stability, BLOCK, partitioned=False),
+    _table_check("segment_stability", segmentation.cold_stability, WARN, partitioned=False),
+    _check(
+        "first_campaign_cohort",
+        "no_look_ahead",
+        "What a trial knows is what its look-back holds, recomputed from the lines.",
+        BLOCK,
+        _see_look_ahead,
+        reads=["transactions"],
+    ),
+    _table_check("propensity", causal.arms_in_overlap, BLOCK),
+    _table_check("overlap_diagnostics", causal.overlap_share, WARN),
+    _table_check("overlap_diagnostics", causal.propensity_auc, WARN),
+    _table_check("covariate_balance", causal.balance_after_weighting, BLOCK),
+    _table_check("average_effects", causal.estimators_agree, WARN),
+    _table_check("cate_models", causal.heterogeneity, WARN),
+    _table_check("policy_value", targeting.value_proven, WARN),
+    _table_check(LIST, targeting.list_backed, BLOCK),
 )

@@ -6,6 +6,6 @@ STUDY_JOB = "study"
 
 study_job = dg.define_asset_job(
     STUDY_JOB,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all(include_sources=True),
     description="Everything, from raw files to the targeting list and report of one campaign type.",
 )

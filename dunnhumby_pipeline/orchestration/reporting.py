@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow.parquet as pq
 
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.gates import check_states
+from dunnhumby_pipeline.orchestration.origin import Origin
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.storage import stale_mark, write_text_atomically
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -28,7 +27,7 @@ def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()
         candidates = [study.table(name, campaign_type), study.table(name)]
         path = next((path for path in candidates if path.is_file()), None)
         if path is not None and name not in without:
-            found[name] = pd.read_parquet(path)
+            found[name] = read_table(path)
     return StudyTables(**found)
 
 
@@ -39,34 +38,30 @@ def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.Dat
 
 def study_facts(study: Study, campaign_type: str, run_seconds: float | None = None) -> dict[str, Any]:
     """What the report and the summary say beside the tables."""
-    origin = (
-        json.loads(study.origin.read_text(encoding="utf-8"))
-        if study.origin.is_file()
-        else {"description": "no tables loaded yet", "limits": []}
-    )
+    origin = Origin.read(study.origin) or Origin("no tables loaded yet")
     mark = stale_mark(study.table(LIST, campaign_type))
     return {
-        "source": origin["description"],
+        "source": origin.description,
         "campaign_type": campaign_type,
         **_observed(study),
         "n_waves": _n_waves(study, campaign_type),
         "paths": {
-            "tables": str(study.home.warehouse),
+            "tables": str(study.warehouse),
             "targeting list": _place(study.table(LIST, campaign_type)),
             "report": _place(report_path(study, campaign_type)),
         },
-        "limits": [*origin["limits"], *LIMITS],
+        "limits": [*origin.limits, *LIMITS],
         "run_seconds": run_seconds,
         "stale": mark.read_text(encoding="utf-8").strip() if mark.is_file() else None,
     }
 
 
-def report_path(study: Study, campaign_type: str) -> Path:
+def report_path(study: Study, campaign_type: str) -> TablePath:
     """Where the HTML report of a campaign type lies."""
     return study.table(REPORT, campaign_type).with_suffix(".html")
 
 
-def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> Path:
+def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> TablePath:
     """Render the report from the tables on disk and put it in place, whole or not at all."""
     from dunnhumby_pipeline.report.page import render_report
 
@@ -80,7 +75,7 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     return target
 
 
-def _place(path: Path) -> str:
+def _place(path: TablePath) -> str:
     return str(path) if path.is_file() else f"{path} (not built)"
 
 
@@ -91,9 +86,9 @@ def _observed(study: Study) -> dict[str, Any]:
     if not transactions.is_file():
         return {"n_households": None, "n_lines": None, "first_day": None, "last_day": None}
     first_day, last_day = observed_days(transactions, study.settings.engine)
-    households = pq.read_table(transactions, columns=["household_key"])["household_key"]
+    households = read_table(transactions, ["household_key"])["household_key"]
     return {
-        "n_households": len(households.unique()),
+        "n_households": households.nunique(),
         "n_lines": len(households),
         "first_day": first_day,
         "last_day": last_day,
@@ -104,7 +99,7 @@ def _n_waves(study: Study, campaign_type: str) -> int | None:
     cohort = study.table("first_campaign_cohort", campaign_type)
     if not cohort.is_file():
         return None
-    return int(pd.read_parquet(cohort, columns=["campaign"])["campaign"].nunique())
+    return int(read_table(cohort, ["campaign"])["campaign"].nunique())
 
 
 LIMITS = (

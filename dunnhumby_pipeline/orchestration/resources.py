@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from dunnhumby_pipeline.engine.tables import TablePath, warehouse_at
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.storage import table_path
 from dunnhumby_pipeline.settings import Home, Settings
@@ -29,16 +33,35 @@ class Study:
 
         return choose(self.raw, self.home.raw)
 
-    def table(self, name: str, campaign_type: str | None = None) -> Path:
+    @property
+    def warehouse(self) -> TablePath:
+        """The folder or object store of the tables: the setting, else HOME/warehouse."""
+        place = self.settings.warehouse
+        return self.home.warehouse if place is None else warehouse_at(place, self.home.root)
+
+    def table(self, name: str, campaign_type: str | None = None) -> TablePath:
         """Where the table `name` lies, in the partition of a campaign type if it has one."""
-        return table_path(self.home.warehouse, name, campaign_type)
+        return table_path(self.warehouse, name, campaign_type)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """An empty folder of this machine for tables that are not all ready yet, removed at the end.
+
+        It lies in the warehouse, from where tables are moved without a copy, or beside a store's spilled data.
+        """
+        warehouse, parent = self.warehouse, self.settings.engine.temp_directory
+        if isinstance(warehouse, Path):
+            warehouse.mkdir(parents=True, exist_ok=True)
+            parent = warehouse
+        with TemporaryDirectory(prefix=".staging_", dir=parent) as folder:
+            yield Path(folder)
 
     @property
-    def origin(self) -> Path:
-        """The file that says what the canonical tables were made from (JSON: description, limits)."""
-        return self.home.warehouse / "origin.json"
+    def origin(self) -> TablePath:
+        """The file that says what the canonical tables were made from (`origin.Origin`)."""
+        return self.warehouse / "origin.json"
 
-    def journey_tables(self) -> dict[str, Path]:
+    def journey_tables(self) -> dict[str, TablePath]:
         """The files of the eight canonical tables by name."""
         return {table.name: self.table(table.name) for table in schema.TABLES}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +51,16 @@ def run_study(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     campaign_type: str,
-    select: str | None,
+    select: str | Sequence[dg.AssetKey] | None,
     on_event: Callable[[dg.DagsterEvent], None],
 ) -> Outcome:
-    """Materialise the study, or the assets that `select` names (dagster's selection syntax), and their checks.
+    """Materialise the study, or the assets that `select` lists or names, and their checks.
 
-    `on_event` is called with each event as it happens. Raises SelectionError when `select` names no asset.
+    A text is read in dagster's selection syntax. `on_event` is called with each event as it happens. Raises
+    SelectionError when `select` names no asset.
     """
     job = defs.resolve_job_def(STUDY_JOB)
-    selection = _selected(defs, select) if select else None
+    selection = _selected(defs, select) if isinstance(select, str) else select
     run_id = str(uuid.uuid4())
 
     def pass_on(entry: dg.EventLogEntry) -> None:

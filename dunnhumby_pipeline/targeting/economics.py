@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import pandas as pd
 
 from dunnhumby_pipeline.causal.names import ALL_WAVES
-from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
 COLUMNS = [
@@ -30,7 +30,7 @@ def breakeven(contact_cost: float, margin: float) -> float:
 
 
 def campaign_economics(
-    tables: dict[str, Path], waves: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
+    tables: Mapping[str, TablePath], waves: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
 ) -> pd.DataFrame:
     """The fixed cost beside the cost in the data, for each wave and for all of them (columns `COLUMNS`).
 
@@ -43,7 +43,7 @@ def campaign_economics(
     """
     with connect(engine) as connection:
         for name in ("transactions", "coupons", "coupon_redemptions", "campaign_targets"):
-            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({quoted(tables[name])})")
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {table_at(connection, tables[name])}")
         connection.register("waves", waves[["campaign", "start_day", "end_day"]])
         by_wave = connection.execute(_COST_BY_WAVE).fetchdf()
     rows = [

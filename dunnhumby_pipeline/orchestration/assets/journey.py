@@ -1,57 +1,86 @@
 """The eight canonical tables and their rejects, loaded in one step: all are ready before the first is replaced."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pandas as pd
 
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.origin import (
+    REJECTED_ROWS,
+    REJECTS,
+    TABLES,
+    Origin,
+    files_behind,
+    raw_key,
+    table_versions,
+)
 from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import write_text_atomically
+from dunnhumby_pipeline.orchestration.series import journey_figures
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.journey.sources import Source
 
 GROUP = "journey"
+MEANINGS = {
+    **{table.name: f"One row: {table.meaning}." for table in schema.TABLES},
+    REJECTS: "Rows that broke a rule and values that were repaired, counted, with examples.",
+    REJECTED_ROWS: "Every row left out, as it stands in its raw file.",
+}
 
 
 @dg.multi_asset(
     name="load_journey",
-    description="Find the raw files or the sample, validate, clean, and write the canonical tables.",
+    description="Find the raw files or the sample, validate, clean, and write the canonical tables. Tables "
+    "whose files and code are those they were made from are kept.",
     group_name=GROUP,
-    outs={
-        **{
-            table.name: dg.AssetOut(dagster_type=Path, description=f"One row: {table.meaning}.")
-            for table in schema.TABLES
-        },
-        "rejects": dg.AssetOut(
-            dagster_type=pd.DataFrame,
-            description="Rows that broke a rule and values that were repaired, counted, with examples.",
-        ),
-    },
+    deps=[raw_key(table.name) for table in schema.TABLES],
+    outs={name: dg.AssetOut(description=MEANINGS[name]) for name in TABLES},
+    internal_asset_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )
 def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    from dunnhumby_pipeline.engine.duck import connect
-    from dunnhumby_pipeline.journey.cleaning import clean
     from dunnhumby_pipeline.journey.sources import JourneyError
 
-    study.home.warehouse.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".staging_", dir=study.home.warehouse) as staging:
-        try:
-            source = study.source()
-            with connect(study.settings.engine) as connection:
-                journey = clean(source, Path(staging), connection)
-        except JourneyError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-        context.log.info(f"read {source.description}")
-        for name, path in journey.tables.items():
-            facts: dict[str, Any] = {
-                "source": source.name,
-                "limits": dg.MetadataValue.md("\n".join(source.limits) or "none"),
-            }
-            yield dg.Output(path, output_name=name, metadata=facts)
-        yield dg.Output(journey.rejects, output_name="rejects", metadata={"source": source.name})
-        # Said of the tables that lie there, whatever the input is by the time somebody asks.
-        origin = {"description": source.description, "limits": source.limits}
-        write_text_atomically(json.dumps(origin), study.origin)
+    paths = {name: study.table(name) for name in TABLES}
+    try:
+        source = study.source()
+        versions = table_versions(source, context.assets_def.code_versions_by_key[dg.AssetKey(REJECTS)] or "")
+        origin = Origin.read(study.origin)
+        if origin is not None and origin.still_holds(versions, paths):
+            context.log.info(f"{source.description} is unchanged; the tables are kept")
+            yield from _outputs(paths, source, versions, study, unchanged=True)
+        else:
+            yield from _rebuilt(source, versions, study)
+    except JourneyError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    # Said of the tables that lie there, whatever the input is by the time somebody asks.
+    Origin.of(source, versions, paths).write(study.origin)
+
+
+def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Iterator[dg.Output]:
+    from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.journey.cleaning import clean
+
+    with study.staging() as staging:
+        with connect(study.settings.engine) as connection:
+            journey = clean(source, staging, connection, study.settings.journey)
+        paths: dict[str, TablePath] = dict(journey.tables)
+        for name, found in ((REJECTS, journey.inspection.rejects), (REJECTED_ROWS, journey.inspection.rejected_rows)):
+            paths[name] = staging / f"{name}.parquet"
+            found.to_parquet(paths[name], index=False)
+        yield from _outputs(paths, source, versions, study, unchanged=False)
+
+
+def _outputs(
+    paths: Mapping[str, TablePath], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
+) -> Iterator[dg.Output]:
+    figures = journey_figures(paths, study.settings.engine)
+    for name in TABLES:
+        facts: dict[str, Any] = {
+            "source": source.name,
+            "limits": dg.MetadataValue.md("\n".join(source.limits) or "none"),
+            "unchanged": unchanged,
+            **figures[name],
+        }
+        yield dg.Output(paths[name], name, metadata=facts, data_version=dg.DataVersion(versions[name]))

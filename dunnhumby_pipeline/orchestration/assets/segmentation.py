@@ -1,28 +1,41 @@
 """Customer understanding: features, factors, segments, stability."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.engine.tables import read_table
+from dunnhumby_pipeline.features.catalogue import PROFILE_TABLES
 from dunnhumby_pipeline.orchestration.resources import Study
 
 GROUP = "segmentation"
 
 
-@dg.asset(group_name=GROUP)
-def customer_features(transactions: Path, products: Path, study: dg.ResourceParam[Study]) -> dg.Output[pd.DataFrame]:
-    """The 33 features and tenure of every household over the whole history."""
-    from dunnhumby_pipeline.engine import duck
-    from dunnhumby_pipeline.features.customer import customer_features as expression
+@dg.multi_asset(
+    name="describe_customers",
+    group_name=GROUP,
+    deps=PROFILE_TABLES,
+    outs={
+        "customer_features": dg.AssetOut(
+            description="The features and tenure of every household over the whole history."
+        ),
+        "feature_drift": dg.AssetOut(description="How far each feature has moved since the table of the run before."),
+    },
+)
+def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """Features of every household, and their drift since the table that they replace."""
+    from dunnhumby_pipeline.features.drift import feature_drift
+    from dunnhumby_pipeline.features.profile import household_features
     from dunnhumby_pipeline.features.windows import observed_days, one_window
 
-    first_day, last_day = observed_days(transactions, study.settings.engine)
-    tables: dict[str, duck.Relation] = {"transactions": transactions, "products": products}
-    tables["windows"] = one_window(first_day, last_day)
-    frame = duck.run(expression(), tables, study.settings.engine).drop(columns="window")
-    return dg.Output(frame, metadata={"first_day": first_day, "last_day": last_day})
+    tables, engine = study.journey_tables(), study.settings.engine
+    first_day, last_day = observed_days(tables["transactions"], engine)
+    frame = household_features(tables, one_window(first_day, last_day), engine).drop(columns="window")
+    last = study.table("customer_features")
+    drift = feature_drift(read_table(last) if last.is_file() else None, frame)
+    yield dg.Output(frame, "customer_features", metadata={"first_day": first_day, "last_day": last_day})
+    yield dg.Output(drift, "feature_drift")
 
 
 @dg.multi_asset(

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration import verdicts
 from dunnhumby_pipeline.orchestration.gates import require_open_gates
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.storage import mark_stale
+from dunnhumby_pipeline.orchestration.verdicts import targeting as verdicts
 
 GROUP = "targeting"
 

@@ -11,7 +11,7 @@ FROM (
       ) AND (
         "t7"."end_day" >= "t7"."index_day"
       ) AS DOUBLE)
-    ) AS "running_typea",
+    ) AS "active_typea",
     SUM(CAST("t7"."description" = 'TypeB' AS DOUBLE)) AS "received_typeb",
     SUM(
       CAST((
@@ -19,7 +19,7 @@ FROM (
       ) AND (
         "t7"."end_day" >= "t7"."index_day"
       ) AS DOUBLE)
-    ) AS "running_typeb",
+    ) AS "active_typeb",
     SUM(CAST("t7"."description" = 'TypeC' AS DOUBLE)) AS "received_typec",
     SUM(
       CAST((
@@ -27,7 +27,7 @@ FROM (
       ) AND (
         "t7"."end_day" >= "t7"."index_day"
       ) AS DOUBLE)
-    ) AS "running_typec"
+    ) AS "active_typec"
   FROM (
     SELECT
       "t6"."household_key",

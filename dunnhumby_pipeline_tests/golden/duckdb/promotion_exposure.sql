@@ -1,69 +1,84 @@
 SELECT
-  "t11"."window",
-  "t11"."household_key",
-  "t11"."n_display" / NULLIF("t11"."n_lines", 0) AS "display_exposure_rate",
-  "t11"."n_mailer" / NULLIF("t11"."n_lines", 0) AS "mailer_exposure_rate"
+  "t14"."window",
+  "t14"."household_key",
+  "t14"."n_display" / NULLIF("t14"."n_lines", 0) AS "display_exposure_rate",
+  "t14"."n_mailer" / NULLIF("t14"."n_lines", 0) AS "mailer_exposure_rate"
 FROM (
   SELECT
-    "t10"."window",
-    "t10"."household_key",
-    SUM(CAST("t10"."n_lines" AS DOUBLE)) AS "n_lines",
-    SUM("t10"."n_display") AS "n_display",
-    SUM("t10"."n_mailer") AS "n_mailer"
+    "t13"."window",
+    "t13"."household_key",
+    SUM("t13"."n_lines") AS "n_lines",
+    SUM(COALESCE("t13"."n_display", 0.0)) AS "n_display",
+    SUM(COALESCE("t13"."n_mailer", 0.0)) AS "n_mailer"
   FROM (
     SELECT
-      "t9"."household_key",
-      "t9"."day",
-      "t9"."n_lines",
-      "t9"."n_display",
-      "t9"."n_mailer",
-      "t3"."window",
-      "t3"."first_day",
-      "t3"."index_day"
+      "t8"."household_key",
+      "t8"."day",
+      "t8"."n_lines",
+      "t12"."household_key" AS "household_key_right",
+      "t12"."day" AS "day_right",
+      "t12"."n_display",
+      "t12"."n_mailer",
+      "t4"."window",
+      "t4"."first_day",
+      "t4"."index_day"
     FROM (
       SELECT
-        "t7"."household_key",
-        "t7"."day",
-        COUNT(*) AS "n_lines",
-        SUM(CAST(COALESCE("t7"."display" <> '0', FALSE) AS DOUBLE)) AS "n_display",
-        SUM(CAST(COALESCE("t7"."mailer" <> '0', FALSE) AS DOUBLE)) AS "n_mailer"
-      FROM (
-        SELECT
-          "t6"."household_key",
-          "t6"."day",
-          "t6"."product_id",
-          "t6"."store_id",
-          "t6"."week_no",
-          "t4"."product_id" AS "product_id_right",
-          "t4"."store_id" AS "store_id_right",
-          "t4"."week_no" AS "week_no_right",
-          "t4"."display",
-          "t4"."mailer"
-        FROM (
-          SELECT
-            "t1"."household_key",
-            "t1"."day",
-            "t1"."product_id",
-            "t1"."store_id",
-            "t1"."week_no"
-          FROM "transactions" AS "t1"
-        ) AS "t6"
-        LEFT OUTER JOIN "promotions" AS "t4"
-          ON "t6"."product_id" = "t4"."product_id"
-          AND "t6"."store_id" = "t4"."store_id"
-          AND "t6"."week_no" = "t4"."week_no"
-      ) AS "t7"
+        "t0"."household_key",
+        "t0"."day",
+        CAST(COUNT(*) AS DOUBLE) AS "n_lines"
+      FROM "transactions" AS "t0"
       GROUP BY
         1,
         2
-    ) AS "t9"
-    INNER JOIN "windows" AS "t3"
-      ON "t9"."day" >= "t3"."first_day" AND "t9"."day" < "t3"."index_day"
-  ) AS "t10"
+    ) AS "t8"
+    LEFT OUTER JOIN (
+      SELECT
+        "t10"."household_key",
+        "t10"."day",
+        SUM(CAST("t10"."display" <> '0' AS DOUBLE)) AS "n_display",
+        SUM(CAST("t10"."mailer" <> '0' AS DOUBLE)) AS "n_mailer"
+      FROM (
+        SELECT
+          "t3"."household_key",
+          "t3"."basket_id",
+          "t3"."day",
+          "t3"."week_no",
+          "t3"."product_id",
+          "t3"."quantity",
+          "t3"."sales_value",
+          "t3"."store_id",
+          "t3"."retail_disc",
+          "t3"."trans_time",
+          "t3"."coupon_disc",
+          "t3"."coupon_match_disc",
+          "t5"."display",
+          "t5"."mailer"
+        FROM "transactions" AS "t3"
+        INNER JOIN (
+          SELECT
+            MIN("t1"."first_day") AS "span_start",
+            MAX("t1"."index_day") AS "span_end"
+          FROM "windows" AS "t1"
+        ) AS "t9"
+          ON "t3"."day" >= "t9"."span_start" AND "t3"."day" < "t9"."span_end"
+        INNER JOIN "promotions" AS "t5"
+          ON "t3"."product_id" = "t5"."product_id"
+          AND "t3"."store_id" = "t5"."store_id"
+          AND "t3"."week_no" = "t5"."week_no"
+      ) AS "t10"
+      GROUP BY
+        1,
+        2
+    ) AS "t12"
+      ON "t8"."household_key" = "t12"."household_key" AND "t8"."day" = "t12"."day"
+    INNER JOIN "windows" AS "t4"
+      ON "t8"."day" >= "t4"."first_day" AND "t8"."day" < "t4"."index_day"
+  ) AS "t13"
   GROUP BY
     1,
     2
-) AS "t11"
+) AS "t14"
 ORDER BY
-  "t11"."window" ASC,
-  "t11"."household_key" ASC
+  "t14"."window" ASC,
+  "t14"."household_key" ASC

@@ -11,7 +11,12 @@ FROM (
       "t4"."household_key",
       "t4"."basket_id",
       "t4"."day",
+      "t4"."time",
+      "t4"."n_lines",
       "t4"."sales",
+      "t4"."retail_disc",
+      "t4"."coupon_disc",
+      "t4"."coupon_match_disc",
       "t2"."window",
       "t2"."first_day",
       "t2"."index_day"
@@ -20,7 +25,12 @@ FROM (
         "t0"."household_key",
         "t0"."basket_id",
         MIN("t0"."day") AS "day",
-        SUM(CAST(CAST(ROUND("t0"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)) AS "sales"
+        MIN("t0"."trans_time") AS "time",
+        COUNT(*) AS "n_lines",
+        SUM(CAST(CAST(ROUND("t0"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)) AS "sales",
+        SUM(CAST(CAST(ROUND("t0"."retail_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
+        SUM(CAST(CAST(ROUND("t0"."coupon_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
+        SUM(CAST(CAST(ROUND("t0"."coupon_match_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
       FROM "transactions" AS "t0"
       GROUP BY
         1,

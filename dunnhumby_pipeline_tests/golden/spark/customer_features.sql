@@ -15,7 +15,7 @@ SELECT
           `t26`.`mean_gap` * `t26`.`mean_gap`
         )
       ) < 0,
-      0.0,
+      CAST(0.0 AS DOUBLE),
       (
         `t26`.`gap_squares` / NULLIF(CAST(`t26`.`n_gaps` AS DOUBLE), 0)
       ) - (
@@ -27,7 +27,7 @@ SELECT
   CAST(`t26`.`frequency` AS DOUBLE) / NULLIF(CAST(`t26`.`tenure_weeks` AS DOUBLE), 0) AS `frequency_per_week`,
   (
     CAST(`t26`.`frequency` AS DOUBLE) / NULLIF(CAST(`t26`.`tenure_weeks` AS DOUBLE), 0)
-  ) * 4.33 AS `frequency_per_month`,
+  ) * CAST(4.33 AS DOUBLE) AS `frequency_per_month`,
   `t26`.`transaction_count`,
   `t26`.`weeks_with_purchase`,
   CAST(`t26`.`weeks_with_purchase` AS DOUBLE) / NULLIF(CAST(`t26`.`tenure_weeks` AS DOUBLE), 0) AS `purchase_regularity`,
@@ -36,7 +36,7 @@ SELECT
   `t26`.`monetary_sales` / NULLIF(CAST(`t26`.`frequency` AS DOUBLE), 0) AS `monetary_avg_basket_sales`,
   `t26`.`actual` / NULLIF(CAST(`t26`.`frequency` AS DOUBLE), 0) AS `monetary_avg_basket_actual`,
   SQRT(
-    IF(`t26`.`spread` < 0, 0.0, `t26`.`spread`) / NULLIF(CAST(`t26`.`frequency` - 1 AS DOUBLE), 0)
+    IF(`t26`.`spread` < 0, CAST(0.0 AS DOUBLE), `t26`.`spread`) / NULLIF(CAST(`t26`.`frequency` - 1 AS DOUBLE), 0)
   ) / 100 AS `monetary_std`,
   `t26`.`monetary_sales` / NULLIF(CAST(`t26`.`tenure_weeks` AS DOUBLE), 0) AS `monetary_per_week`,
   `t26`.`coupon_disc` / NULLIF(`t26`.`sales`, 0) AS `coupon_savings_ratio`,
@@ -312,17 +312,17 @@ FROM (
         ) AND NOT (
           `t19`.`fuel`
         ) AS DOUBLE)) AS BIGINT) AS `n_departments`,
-        SUM(IF(`t19`.`fuel`, 0.0, `t19`.`quantity`)) AS `n_items`,
+        SUM(IF(`t19`.`fuel`, CAST(0.0 AS DOUBLE), `t19`.`quantity`)) AS `n_items`,
         SUM(`t19`.`n_discounted`) AS `n_discounted`,
         SUM(`t19`.`n_branded`) AS `n_branded`,
-        SUM(IF(`t19`.`fuel`, 0.0, `t19`.`n_private`)) AS `n_private_label`,
-        SUM(IF(`t19`.`fuel`, 0.0, `t19`.`n_branded`)) AS `n_brand_choices`,
-        SUM(IF(`t19`.`macro` = 'grocery', `t19`.`sales`, 0.0)) AS `sales_grocery`,
-        SUM(IF(`t19`.`macro` = 'fresh', `t19`.`sales`, 0.0)) AS `sales_fresh`,
-        SUM(IF(`t19`.`macro` = 'bakery', `t19`.`sales`, 0.0)) AS `sales_bakery`,
-        SUM(IF(`t19`.`macro` = 'health_beauty', `t19`.`sales`, 0.0)) AS `sales_health_beauty`,
-        SUM(IF(`t19`.`macro` = 'alcohol', `t19`.`sales`, 0.0)) AS `sales_alcohol`,
-        SUM(IF(`t19`.`macro` = 'other', `t19`.`sales`, 0.0)) AS `sales_other`
+        SUM(IF(`t19`.`fuel`, CAST(0.0 AS DOUBLE), `t19`.`n_private`)) AS `n_private_label`,
+        SUM(IF(`t19`.`fuel`, CAST(0.0 AS DOUBLE), `t19`.`n_branded`)) AS `n_brand_choices`,
+        SUM(IF(`t19`.`macro` = 'grocery', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_grocery`,
+        SUM(IF(`t19`.`macro` = 'fresh', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_fresh`,
+        SUM(IF(`t19`.`macro` = 'bakery', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_bakery`,
+        SUM(IF(`t19`.`macro` = 'health_beauty', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_health_beauty`,
+        SUM(IF(`t19`.`macro` = 'alcohol', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_alcohol`,
+        SUM(IF(`t19`.`macro` = 'other', `t19`.`sales`, CAST(0.0 AS DOUBLE))) AS `sales_other`
       FROM (
         SELECT
           `t16`.`window`,
@@ -368,8 +368,12 @@ FROM (
             `t15`.`department`,
             COALESCE(`t15`.`fuel`, FALSE) AS `fuel`,
             COUNT(*) AS `n_products`,
-            SUM(IF(`t15`.`brand` IS NOT NULL, CAST(`t15`.`n_lines` AS DOUBLE), 0.0)) AS `n_branded`,
-            SUM(IF(`t15`.`brand` = 'Private', CAST(`t15`.`n_lines` AS DOUBLE), 0.0)) AS `n_private`,
+            SUM(
+              IF(`t15`.`brand` IS NOT NULL, CAST(`t15`.`n_lines` AS DOUBLE), CAST(0.0 AS DOUBLE))
+            ) AS `n_branded`,
+            SUM(
+              IF(`t15`.`brand` = 'Private', CAST(`t15`.`n_lines` AS DOUBLE), CAST(0.0 AS DOUBLE))
+            ) AS `n_private`,
             SUM(`t15`.`n_discounted`) AS `n_discounted`,
             SUM(`t15`.`quantity`) AS `quantity`,
             SUM(`t15`.`sales`) AS `sales`

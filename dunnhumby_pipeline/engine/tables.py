@@ -1,0 +1,44 @@
+"""Tables wherever they lie: one parquet file each, in a folder of this machine or in an object store.
+
+Here: where a warehouse is and how pandas reads a table. Its name in SQL is `duck.table_at`; writing one belongs
+to `orchestration.storage`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import pandas as pd
+import pyarrow.parquet as pq
+from upath import UPath
+
+# A folder of this machine is always a plain Path, so what is not one lies in a store.
+TablePath: TypeAlias = Path | UPath
+
+
+def warehouse_at(place: str, home: Path) -> TablePath:
+    """The folder or store that `place` names: a path (a relative one starts at `home`), file:// or a store's URL."""
+    if "://" not in place:
+        return home / Path(place).expanduser()
+    # Another process may have written since: what a store lists is never remembered.
+    url = UPath(place, use_listings_cache=False)
+    return Path(url.path) if url.protocol == "file" else url
+
+
+def read_table(path: TablePath, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The table at `path`, or some of its columns. FileNotFoundError when there is none."""
+    wanted = None if columns is None else list(columns)
+    if isinstance(path, Path):
+        return pd.read_parquet(path, columns=wanted)
+    # Given a URL alone, pandas would read it with another client, which has other credentials.
+    return pd.read_parquet(path.path, columns=wanted, filesystem=path.fs)
+
+
+@contextmanager
+def open_table(path: TablePath) -> Iterator[pq.ParquetFile]:
+    """The parquet file at `path`, of which only what is asked for is read. FileNotFoundError when there is none."""
+    with path.open("rb") as file, pq.ParquetFile(file) as table:
+        yield table

@@ -1,0 +1,75 @@
+"""The feature dictionary as a document, made from the catalogue.
+
+python -m dunnhumby_pipeline.features.dictionary docs/features.md          # writes it
+python -m dunnhumby_pipeline.features.dictionary --check docs/features.md  # exits 1 when it is stale
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from dunnhumby_pipeline.features.catalogue import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
+
+_HEAD = f"""# Features
+
+Made from `dunnhumby_pipeline/features/catalogue.py` by `make docs`; edit that, not this.
+
+What is known of a household over a *window* of days: the whole history in `customer_features`, the look-back of a
+wave in the trials. Both come from one function, `features.profile.household_features`. The first {len(FEATURES)}, up to
+time, are the features of the study; the others extend them.
+
+- A window runs from its first day up to, and not with, its index day; its last day is the day before. Weeks run from
+  Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
+  most on Saturdays.
+- Money is summed in whole cents. A basket's time is its first line's.
+- Fuel counts as money and as a visit; it is no item, brand or department.
+- *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
+  a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
+  Campaigns are neither: they are what the retailer did.
+- *Used by*: factors, the segments' NMF factors; effects, the covariates of the causal models. Of its own type a
+  wave's trials have no campaigns as covariates: by eligibility none was received before.
+- *Null when*: for which households there is no value; empty where there always is one.
+"""
+_COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")
+
+
+def features_markdown() -> str:
+    """The text of docs/features.md: a table a group, in the order of the catalogue."""
+    groups: dict[str, list[Feature]] = {}
+    for group, features in groupby(CATALOGUE, key=lambda feature: feature.group):
+        groups.setdefault(group, []).extend(features)
+    return "\n".join([_HEAD, *(_section(group, features) for group, features in groups.items())])
+
+
+def _section(group: str, features: Sequence[Feature]) -> str:
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(feature) for feature in features)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
+    return "\n".join([f"## {group.capitalize()}", "", *lines, ""])
+
+
+def _row(feature: Feature) -> tuple[str, ...]:
+    used_by = [model for model, used in (("factors", feature.factored), ("effects", feature.covariate)) if used]
+    words = (feature.unit, feature.formula, feature.null_when, feature.track, ", ".join(used_by))
+    return (f"`{feature.name}`", *(text.replace("|", r"\|") for text in words))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the document, or check it: 0, or 1 with a message that says how to mend it."""
+    parser = argparse.ArgumentParser(prog="python -m dunnhumby_pipeline.features.dictionary")
+    parser.add_argument("path", type=Path, help="docs/features.md")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
+    given = parser.parse_args(arguments)
+    if not given.check:
+        given.path.write_text(features_markdown(), encoding="utf-8")
+        return 0
+    if given.path.is_file() and given.path.read_text(encoding="utf-8") == features_markdown():
+        return 0
+    print(f"{given.path} is stale; run: {parser.prog} {given.path}")
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,48 @@
+"""All that the catalogue lists of a household in a window, in one frame: for both tracks, from one function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dunnhumby_pipeline.engine.frames import Relation
+from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
+from dunnhumby_pipeline.features.catalogue import CATALOGUE, HISTORY
+from dunnhumby_pipeline.features.customer import customer_features
+from dunnhumby_pipeline.features.diversity import department_diversity
+from dunnhumby_pipeline.features.exposure import promotion_exposure
+from dunnhumby_pipeline.features.habits import shopping_habits
+from dunnhumby_pipeline.features.windows import WINDOW_KEY
+from dunnhumby_pipeline.settings import EngineSettings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+def household_features(tables: Mapping[str, Relation], windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
+    """One row a window and household that shopped in it: window, household_key and the catalogue, in its order.
+
+    `tables`: a parquet file or a frame for each of `catalogue.PROFILE_TABLES`. `windows`: window, first_day, index_day.
+    No query sees a line on or after its window's index day. Counts of campaigns and coupons are 0 where there
+    are none; other features are null where the catalogue says so. Raises KeyError when a table is not given.
+    """
+
+    def over(expression: ir.Table, *names: str) -> pd.DataFrame:
+        return run(expression, {**{name: tables[name] for name in names}, "windows": windows}, engine)
+
+    key = list(WINDOW_KEY)
+    frame = over(customer_features(), "transactions", "products")
+    for more in (
+        over(promotion_exposure(), "transactions", "promotions"),
+        over(campaigns_received(), "campaign_targets", "campaigns"),
+        over(coupons_redeemed(), "coupon_redemptions", "campaigns"),
+        over(shopping_habits(), "transactions"),
+        over(department_diversity(), "transactions", "products"),
+    ):
+        frame = frame.merge(more, on=key, how="left", validate="one_to_one")
+    # No row of history is a count of none, by the definition of the counts.
+    frame = frame.fillna({feature.name: 0.0 for feature in HISTORY})
+    return frame[[*key, *(feature.name for feature in CATALOGUE)]]

@@ -1,0 +1,38 @@
+"""The files that the tables are read from, as dagster sees them: each one's version is a hash of its content."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.origin import raw_key, raw_observations
+from dunnhumby_pipeline.orchestration.resources import Study
+
+GROUP = "raw"
+
+
+@dg.multi_observable_source_asset(
+    name="observe_raw",
+    group_name=GROUP,
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            raw_key(table.name),
+            description=f"The raw file of {table.name} ({table.file}), or the sample's. One row: {table.meaning}.",
+        )
+        for table in schema.TABLES
+    ],
+)
+def observe_raw(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.ObserveResult]:
+    """Look at the content of every raw file, so that what rests on a changed one shows as stale."""
+    from dunnhumby_pipeline.journey.sources import JourneyError
+
+    try:
+        observations = raw_observations(study.source())
+    except JourneyError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for seen in observations:
+        if seen.asset_key in context.selected_asset_keys:
+            yield dg.ObserveResult(
+                asset_key=seen.asset_key, data_version=dg.DataVersion(seen.fingerprint), metadata=seen.facts
+            )

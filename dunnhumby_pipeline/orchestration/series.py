@@ -1,0 +1,167 @@
+"""The figures of every table that dagster plots over runs: few, and each one worth a look when it jumps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, PRIMARY_OUTCOME
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.settings import EngineSettings
+
+Figures = dict[str, float]
+
+# SQL over each canonical table.
+_JOURNEY: Mapping[str, Mapping[str, str]] = {
+    "transactions": {
+        "n_households": "count(DISTINCT household_key)",
+        "n_baskets": "count(DISTINCT basket_id)",
+        "sales": "sum(sales_value)",
+        "first_day": "min(day)",
+        "last_day": "max(day)",
+    },
+    "products": {"n_departments": "count(DISTINCT department)"},
+    "promotions": {"first_week": "min(week_no)", "last_week": "max(week_no)"},
+    "campaigns": {"n_waves": "count(*)", "last_start_day": "max(start_day)"},
+    "campaign_targets": {"n_households": "count(DISTINCT household_key)"},
+    "coupons": {"n_coupons": "count(DISTINCT coupon_upc)"},
+    "coupon_redemptions": {"n_households": "count(DISTINCT household_key)", "last_day": "max(day)"},
+    "demographics": {"n_households": "count(*)"},
+    "rejects": {
+        "n_rejected": "coalesce(sum(n) FILTER (action = 'rejected'), 0)",
+        "n_repaired": "coalesce(sum(n) FILTER (action = 'repaired'), 0)",
+    },
+    "rejected_rows": {"n_rows": "count(*)"},
+}
+
+
+def journey_figures(paths: Mapping[str, TablePath], engine: EngineSettings) -> dict[str, Figures]:
+    """The figures of the canonical tables at `paths`, by table. Days and weeks are those of the study, sales in $."""
+    figures = {}
+    with connect(engine) as connection:
+        for name, path in paths.items():
+            wanted = _JOURNEY[name]
+            found = connection.execute(f"SELECT {', '.join(wanted.values())} FROM {table_at(connection, path)}")
+            figures[name] = _numbers(dict(zip(wanted, found.fetchall()[0], strict=True)))
+    return figures
+
+
+def figures_of(name: str, frame: pd.DataFrame) -> Figures:
+    """The figures of a table that a step gives as a frame; none for a table that has no such series."""
+    return _numbers(_SERIES[name](frame)) if name in _SERIES and len(frame) else {}
+
+
+def _numbers(figures: Mapping[str, object]) -> Figures:
+    """Builtin numbers, which dagster wants; what is not known is left out, which a plot shows as a gap."""
+    known = {name: float(value) for name, value in figures.items() if value is not None}  # type: ignore[arg-type]
+    whole = {name: int(value) if value.is_integer() else value for name, value in known.items() if math.isfinite(value)}
+    return dict(whole)
+
+
+def _customers(features: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_households": len(features),
+        "mean_spend": features["monetary_sales"].mean(),
+        "median_recency": features["recency"].median(),
+        "share_active_last_4w": features["active_last_4w"].mean(),
+    }
+
+
+def _drift(drift: pd.DataFrame) -> Mapping[str, object]:
+    return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
+
+
+def _segments(segments: pd.DataFrame) -> Mapping[str, object]:
+    shares = segments["segment"].value_counts(normalize=True)
+    return {
+        "largest_share": shares.max(),
+        "smallest_share": shares.min(),
+        "mean_stability": segments["stability"].mean(),
+    }
+
+
+def _stability(stability: pd.DataFrame) -> Mapping[str, object]:
+    means = stability.groupby("start")["ari"].mean()
+    return {f"mean_ari_{start}": mean for start, mean in means.items()}
+
+
+def _cohort(trials: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_treated": int(trials["treated"].sum()),
+        "n_households": trials["household_key"].nunique(),
+        "mean_spend": trials[PRIMARY_OUTCOME].mean(),
+    }
+
+
+def _propensity(propensity: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_in_overlap": propensity["in_overlap"].mean()}
+
+
+def _overlap(diagnostics: pd.DataFrame) -> Mapping[str, object]:
+    whole = diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]
+    return {name: whole[name] for name in ("auc", "share_in_overlap", "ess_treated", "ess_control")}
+
+
+def _balance(balance: pd.DataFrame) -> Mapping[str, object]:
+    worst = balance["smd"].abs().groupby(balance["weighting"]).max()
+    return {f"max_smd_{weighting}": smd for weighting, smd in worst.items()}
+
+
+def _effects(effects: pd.DataFrame) -> Mapping[str, object]:
+    on_spend = effects[(effects["outcome"] == PRIMARY_OUTCOME) & (effects["wave"] == ALL_WAVES)]
+    everyone = on_spend[on_spend["population"] == "all"].set_index("estimator")
+    return dict(everyone["estimate"])
+
+
+def _models(models: pd.DataFrame) -> Mapping[str, object]:
+    chosen = models[models["chosen"] & (models["fold"] == ALL_FOLDS)].iloc[0]
+    return {"gain_over_constant": chosen["gain_over_constant"]}
+
+
+def _cate(estimates: pd.DataFrame) -> Mapping[str, object]:
+    return {"mean_cate": estimates["cate"].mean(), "sd_cate": estimates["cate"].std()}
+
+
+def _household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
+
+
+def _economics(economics: pd.DataFrame) -> Mapping[str, object]:
+    used = economics.loc[economics["used"]].iloc[0]
+    return {"contact_cost": used["contact_cost"], "breakeven": used["breakeven"]}
+
+
+def _value(values: pd.DataFrame) -> Mapping[str, object]:
+    chosen = values.loc[values["chosen"]].iloc[0]
+    return {name: chosen[name] for name in ("share_targeted", "value", "ci_lower", "ci_upper", "claimed_value", "roi")}
+
+
+def _list(targeting_list: pd.DataFrame) -> Mapping[str, object]:
+    counts = targeting_list["decision"].value_counts()
+    targets = targeting_list[targeting_list["decision"] == "target"]
+    return {
+        **{f"n_{decision}": n for decision, n in counts.items()},
+        "expected_profit_of_targets": targets["expected_profit"].sum(),
+    }
+
+
+_SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
+    "customer_features": _customers,
+    "feature_drift": _drift,
+    "segments": _segments,
+    "segment_stability": _stability,
+    "first_campaign_cohort": _cohort,
+    "propensity": _propensity,
+    "overlap_diagnostics": _overlap,
+    "covariate_balance": _balance,
+    "average_effects": _effects,
+    "cate_models": _models,
+    "cate_estimates": _cate,
+    "household_effects": _household_effects,
+    "campaign_economics": _economics,
+    "policy_value": _value,
+    "targeting_list": _list,
+}

@@ -1,0 +1,129 @@
+"""Judgements of trials, overlap, balance and effects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT, PRIMARY_OUTCOME
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.orchestration.verdicts import Verdict
+from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
+
+
+def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
+    """What a trial knows is what its look-back holds, recomputed from the lines in plain SQL.
+
+    For every trial the last purchase day, baskets and spend of `[lookback_start, index_day)` are computed
+    again; the covariates must say the same, and the last feature day must lie before the index day.
+    """
+    columns = [
+        "household_key",
+        "campaign",
+        "index_day",
+        "lookback_start",
+        "recency",
+        "frequency",
+        "monetary_sales",
+    ]
+    with connect(engine) as connection:
+        connection.register("trials", trials[columns])
+        recomputed = connection.execute(
+            f"""SELECT r.household_key, r.campaign, max(l.day) AS last_day, count(DISTINCT l.basket_id) AS baskets,
+                       sum(l.sales_value) AS sales
+                FROM trials r JOIN {table_at(connection, transactions)} l
+                  ON l.household_key = r.household_key AND l.day >= r.lookback_start AND l.day < r.index_day
+                GROUP BY ALL"""
+        ).fetchdf()
+    merged = trials[columns].merge(recomputed, on=["household_key", "campaign"], how="left")
+    last_feature_day = merged["index_day"] - 1 - merged["recency"]
+    ahead = int((last_feature_day >= merged["index_day"]).sum())
+    differs = (
+        (last_feature_day != merged["last_day"])
+        | (merged["frequency"] != merged["baskets"])
+        | ~np.isclose(merged["monetary_sales"], merged["sales"].fillna(-1.0), atol=0.01)
+    )
+    figures = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
+    if merged.empty:
+        return Verdict(False, "there are no trials: no household that shopped in a look-back is eligible", figures)
+    if ahead or differs.any():
+        found = f"{ahead} trials with a feature day on or after the index day, {int(differs.sum())} that differ"
+        return Verdict(False, f"{found} from their look-back recomputed from the lines", figures)
+    margin = int((merged["index_day"] - last_feature_day).min())
+    return Verdict(True, f"{len(merged):,} trials agree; last feature day at least {margin} day before", figures)
+
+
+def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms have enough trials in the overlap region."""
+    inside = propensity.loc[propensity["in_overlap"]]
+    treated = int((inside["treated"] == 1).sum())
+    control = len(inside) - treated
+    least = settings.min_trials_per_arm
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least} of each are needed: widen overlap or pool more waves"
+    figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
+    return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
+
+
+def overlap_share(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The share of trials in overlap is not too small for the effect to be about the customers one has."""
+    share = float(_whole(diagnostics)["share_in_overlap"])
+    passed = share >= settings.min_overlap_share
+    advice = "" if passed else "; effects speak of this part of the customers only"
+    text = f"{share:.0%} of trials in overlap, at least {settings.min_overlap_share:.0%} expected{advice}"
+    return Verdict(passed, text, {"share_in_overlap": share})
+
+
+def propensity_auc(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The covariates do not give the treatment away."""
+    auc = float(_whole(diagnostics)["auc"])
+    passed = auc <= settings.max_propensity_auc
+    advice = "" if passed else "; targeting followed the covariates closely: weigh how little overlap is left"
+    text = f"propensity AUC {auc:.3f}, at most {settings.max_propensity_auc:.2f} expected{advice}"
+    return Verdict(passed, text, {"auc": auc})
+
+
+def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """No covariate differs between the arms by more than the ceiling after overlap weighting."""
+    weighted = balance.loc[balance["weighting"] == "overlap"]
+    unknown = weighted.loc[weighted["smd"].isna(), "covariate"]
+    if weighted.empty or len(unknown):
+        return Verdict(False, f"no SMD after overlap weighting for {', '.join(unknown) or 'any covariate'}")
+    worst = weighted.loc[weighted["smd"].abs().idxmax()]
+    largest = abs(float(worst["smd"]))
+    passed = largest <= settings.max_weighted_smd
+    advice = "" if passed else "; the propensity model misses it: add it in another form or narrow overlap"
+    text = f"largest |SMD| after overlap weighting {largest:.3f} ({worst['covariate']}), "
+    return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
+
+
+def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """AIPW and overlap-weighted estimates on spend do not lie, each beyond doubt, on opposite sides of zero."""
+    adjusted = effects.loc[
+        (effects["outcome"] == PRIMARY_OUTCOME) & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != "naive")
+    ]
+    if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
+        return Verdict(False, "an adjusted estimate on spend or its interval is missing: see the arms in overlap")
+    above, below = bool((adjusted["ci_lower"] > 0).any()), bool((adjusted["ci_upper"] < 0).any())
+    text = ", ".join(
+        f"{row.estimator} ({row.population}) {row.estimate:.1f} ({row.ci_lower:.1f} to {row.ci_upper:.1f})"
+        for row in adjusted.itertuples()
+    )
+    advice = "; they contradict each other: see the balance and overlap figures" if above and below else ""
+    return Verdict(not (above and below), f"$ per household: {text}{advice}")
+
+
+def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Some model of the effect beats the constant out of fold."""
+    whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
+    chosen = str(whole.index[whole["chosen"]][0])
+    row = whole.loc[chosen]
+    if chosen == CONSTANT:
+        return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
+    text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
+    return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
+
+
+def _whole(diagnostics: pd.DataFrame) -> pd.Series:
+    return diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]

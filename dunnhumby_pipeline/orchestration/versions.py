@@ -1,0 +1,205 @@
+"""Code versions: what dagster compares to say that an asset's code or settings have changed.
+
+A version is a hash of the code that the asset's step rests on and of the settings that it reads, so nobody
+has to remember to raise a number. The code is the step's own function and every module of this package that
+it imports, directly or through others, as compiled without docstrings: a comment, a docstring or another
+layout of the lines changes nothing. Another release of Python compiles to other versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dis import opmap
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import dagster as dg
+
+import dunnhumby_pipeline
+from dunnhumby_pipeline.settings import Settings
+
+PACKAGE = dunnhumby_pipeline.__name__
+ROOT = Path(dunnhumby_pipeline.__file__).parent
+# What a step reads of the settings counts by value; how settings are read changes no table.
+_NOT_FOLLOWED = f"{PACKAGE}.settings"
+_NOTHING = opmap["NOP"]
+_WIRING = f"{PACKAGE}.orchestration"
+
+# The settings that each step reads. Those of the engine say where a table is computed, not what it holds.
+READS: Mapping[str, tuple[str, ...]] = {
+    "load_journey": ("journey",),
+    "describe_customers": (),
+    "fit_segments": ("seed", "segmentation"),
+    "first_campaign_cohort": ("trial",),
+    "nuisances": ("seed", "nuisance"),
+    "propensity": ("overlap",),
+    "overlap_diagnostics": (),
+    "covariate_balance": (),
+    "average_effects": ("confidence",),
+    "fit_cate": ("seed", "confidence", "trial", "cate"),
+    "campaign_economics": ("economics",),
+    "value_policies": ("seed", "confidence", "policy"),
+    "targeting_list": ("seed", "overlap", "policy", "checks"),
+    "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
+}
+# Settings that change the time a step takes and not its tables.
+WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}}
+
+
+def versioned(assets: Iterable[object], settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets that modules define, each with its code version. KeyError for a step not listed in `READS`."""
+
+    def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
+        version = step_version(definition.op, settings)
+        [marked] = dg.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version), [definition])
+        return marked
+
+    return [with_version(made) for made in assets if isinstance(made, dg.AssetsDefinition)]
+
+
+def step_version(step: dg.OpDefinition, settings: Settings) -> str:
+    """The code version of a step: 16 hexadecimal digits."""
+    read = {name: _value(settings, name) for name in READS[step.name]}
+    return digest([code_hash(_function(step)), repr(sorted(read.items()))])
+
+
+def digest(parts: Sequence[str]) -> str:
+    """16 hexadecimal digits of the SHA-256 of the parts, each ended by a zero byte."""
+    return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:16]
+
+
+def _value(settings: Settings, name: str) -> Any:
+    value = getattr(settings, name)
+    if not hasattr(value, "model_dump"):
+        return value
+    return sorted(value.model_dump(exclude=WITHOUT_EFFECT.get(name)).items())
+
+
+def _function(step: dg.OpDefinition) -> Callable[..., Any]:
+    return step.compute_fn.decorated_fn  # type: ignore[union-attr]
+
+
+def code_hash(function: Callable[..., Any]) -> str:
+    """The hash of a function, of those of its own module that it names, and of every module behind them."""
+    own = ["\n".join(_instructions(part.__code__)) for part in _own_functions(function)]
+    return digest([*own, *(module_hash(name) for name in modules_behind(function))])
+
+
+def modules_behind(function: Callable[..., Any]) -> list[str]:
+    """Modules of the package that a function imports, and those that they import, in order of their names.
+
+    Of orchestration only what the function itself imports counts: what dagster is told of an asset, where it
+    is stored and who is notified changes no table.
+    """
+    waiting = []
+    for part in _own_functions(function):
+        waiting += [module for module, _ in _globals(part) if not module.startswith(_WIRING)]
+        waiting += _imports(part.__code__)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name != _NOT_FOLLOWED:
+            found.add(name)
+            waiting += [other for other in imports_of(name) if not other.startswith(_WIRING)]
+    return sorted(found)
+
+
+def _own_functions(function: Callable[..., Any]) -> list[FunctionType]:
+    """The function and the functions of its own module that it names, directly or through others."""
+    found: dict[str, FunctionType] = {}
+    waiting: list[Any] = [function]
+    while waiting:
+        part = waiting.pop()
+        if part.__name__ not in found:
+            found[part.__name__] = part
+            own = [value for module, value in _globals(part) if module == function.__module__]
+            waiting += [value for value in own if isinstance(value, FunctionType)]
+    return [found[name] for name in sorted(found)]
+
+
+def _globals(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """The globals that a function names and the module of the package in which each was made."""
+    for code in _parts(function.__code__):
+        for name in code.co_names:
+            value = function.__globals__.get(name)
+            made_in = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(made_in, str) and made_in.startswith(f"{PACKAGE}."):
+                yield made_in, value
+
+
+@cache
+def modules() -> frozenset[str]:
+    """The names of all modules of the package."""
+    files = (path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py") if path.stem != "__init__")
+    return frozenset(".".join((PACKAGE, *file.parts)) for file in files)
+
+
+@cache
+def imports_of(module: str) -> tuple[str, ...]:
+    """Modules of the package that a module imports, anywhere in it."""
+    return tuple(sorted(set(_imports(_compiled(module)))))
+
+
+@cache
+def module_hash(module: str) -> str:
+    """The hash of a module's code, and of the files beside it that are not Python (a template)."""
+    beside = sorted(path for path in _file(module).parent.iterdir() if path.is_file() and path.suffix != ".py")
+    texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside]
+    return digest([module, *_instructions(_compiled(module)), *texts])
+
+
+@cache
+def _compiled(module: str) -> CodeType:
+    return compiled(_file(module).read_text(encoding="utf-8"))
+
+
+def compiled(source: str) -> CodeType:
+    """A module's code without its docstrings (and assertions, of which there are none outside tests)."""
+    # One name for all: where a module lies is no part of its code.
+    return compile(source, "module", "exec", dont_inherit=True, optimize=2)
+
+
+def _file(module: str) -> Path:
+    place = ROOT.joinpath(*module.split(".")[1:])
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def _imports(code: CodeType) -> Iterator[str]:
+    """Modules of the package that code imports; `from room import module` names room and module apart."""
+    for part in _parts(code):
+        for name in part.co_names:
+            if name.startswith(f"{PACKAGE}."):
+                yield name
+                yield from (inner for inner in (f"{name}.{other}" for other in part.co_names) if inner in modules())
+
+
+def _parts(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _parts(constant)
+
+
+def _instructions(code: CodeType) -> Iterator[str]:
+    """What code does, without where its lines stand."""
+    for part in _parts(code):
+        pairs = zip(part.co_code[::2], part.co_code[1::2], strict=True)
+        # A docstring that is dropped leaves an instruction that does nothing.
+        yield bytes(byte for pair in pairs if pair[0] != _NOTHING for byte in pair).hex()
+        yield repr((part.co_name, part.co_names, part.co_varnames, part.co_freevars, part.co_cellvars))
+        yield repr((part.co_argcount, part.co_posonlyargcount, part.co_kwonlyargcount, part.co_flags))
+        yield from (_constant(constant) for constant in part.co_consts)
+
+
+def _constant(constant: object) -> str:
+    if isinstance(constant, CodeType):
+        return constant.co_name
+    if isinstance(constant, frozenset):
+        # A set of texts has another order in every process.
+        return f"frozenset({sorted(map(_constant, constant))})"
+    if isinstance(constant, tuple):
+        return f"({', '.join(map(_constant, constant))})"
+    return f"{type(constant).__name__}:{constant!r}"
