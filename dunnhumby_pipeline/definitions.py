@@ -30,7 +30,7 @@ def build_defs(
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     assets = dg.load_assets_from_modules([journey, segmentation, causal, targeting, report])
     return dg.Definitions(
-        assets=[observe_raw, *versioned(assets, study.settings)],
+        assets=[observe_raw, *versioned(assets, study.settings, study.home)],
         asset_checks=[check.definition for check in CHECKS],
         jobs=[study_job],
         schedules=[weekly_study],

@@ -27,6 +27,7 @@ from pydantic_settings import (
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
+PLAYBOOK_FILE = "playbook.toml"
 # Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
 STORES = {
     "s3": "s3fs",
@@ -198,7 +199,6 @@ class MigrationSettings(Section):
     warning_fall: float = Field(
         0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
     )
-    n_bins: int = Field(10, ge=2, le=100, description="bins behind the population stability index of a feature")
 
 
 class TrialSettings(Section):
@@ -418,6 +418,12 @@ class Home:
     @property
     def dagster_home(self) -> Path:
         return self.root / "dagster_home"
+
+    @property
+    def playbook(self) -> Path | None:
+        """The user's own marketing playbook, when there is one; without it the packaged one holds."""
+        file = self.root / PLAYBOOK_FILE
+        return file if file.is_file() else None
 
     @property
     def alerts_log(self) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
-from dunnhumby_pipeline.segmentation.drift import psi, share_psi
+from dunnhumby_pipeline.features.drift import psi, share_psi
 from dunnhumby_pipeline.segmentation.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.look_back import look_back_segments
 from dunnhumby_pipeline.segmentation.migration import (
@@ -30,7 +30,7 @@ from dunnhumby_pipeline.settings import MigrationSettings
 from dunnhumby_pipeline_tests.known_truth import planted_households
 
 QUICK = settings(max_examples=40, deadline=None)
-SETTINGS = MigrationSettings(step_days=28, look_back_days=56, warning_steps=2, n_bins=4)
+SETTINGS = MigrationSettings(step_days=28, look_back_days=56, warning_steps=2)
 TIERS = {"gold": "high", "silver": "mid", "lead": "low"}
 
 
@@ -177,13 +177,13 @@ def test_drift_of_features_and_of_the_mix() -> None:
     features["frequency"] = rng.random(600) + (features["window"] == 2)
     periods = pd.DataFrame({"window": features["window"], "segment": np.where(rng.random(600) < 0.5, "gold", "lead")})
     periods.loc[periods["window"] == 2, "segment"] = "lead"
-    drift = segment_drift(features, periods, [(0, 1), (1, 2)], ("recency", "frequency"), 5)
+    drift = segment_drift(features, periods, [(0, 1), (1, 2)], ("recency", "frequency"))
     moved = drift.set_index(["from_period", "name"])["psi"]
     assert moved[[(0, "recency"), (0, "frequency"), (0, "segment"), (1, "recency")]].max() < 0.1
     assert moved[[(1, "frequency"), (1, "segment")]].min() > 0.5
     assert drift.groupby("kind").size().to_dict() == {"feature": 4, "segment mix": 2}
     with pytest.raises(MigrationError, match="features lack tenure; found window, recency, frequency"):
-        segment_drift(features, periods, [(0, 1)], ("tenure",), 5)
+        segment_drift(features, periods, [(0, 1)], ("tenure",))
 
 
 # ------------------------------------------------------------------------------------------------------ early warning

@@ -1,13 +1,17 @@
-"""How far each feature's distribution has moved since an earlier table of features: one number a feature."""
+"""How far a distribution has moved: the population stability index, and a table of it with a row a feature."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+Vector = npt.NDArray[np.float64]
+
+# The usual reading of the index, and so `checks.max_psi`, is of ten bins.
 N_BINS = 10
-# Half a household a bin, so that one that is empty on one side gives a large number and not an infinite one.
-_HALF = 0.5
+# Counted as half a household: the index has no value where a bin is empty on one side.
+_EMPTY = 0.5
 COLUMNS = (
     "feature",
     "psi",
@@ -20,39 +24,50 @@ COLUMNS = (
 )
 
 
-def population_stability(before: pd.Series, now: pd.Series) -> float:
-    """Population stability index of two samples of one feature: 0 when their binned shares agree.
+def share_psi(before: Vector, after: Vector) -> float:
+    """Population stability index of two vectors of counts over the same bins: 0 when the shares are equal.
 
-        PSI = sum over bins of (q - p) ln(q / p)
+        PSI = sum over bins of (after - before) ln(after / before), of shares
 
-    p, q: shares of `before` and `now` in the bins; the bins are the deciles of `before` (fewer where deciles
-    coincide) and one bin of nulls; half an observation is added to each. The symmetrised Kullback-Leibler
-    divergence of the binned shares (Jeffreys 1946): never negative, and for given bins the same whichever sample
-    comes first. The usual reading: below 0.1 little change, above 0.2 or 0.25 a change to look into (Siddiqi
-    2006, Credit Risk Scorecards, ch. 9). ValueError when either sample is empty.
+    The symmetrised Kullback-Leibler divergence of the shares (Jeffreys 1946): never negative, and the same whichever
+    comes first. The usual reading: below 0.1 little change, above 0.2 or 0.25 a change to look into (Siddiqi 2006,
+    Credit Risk Scorecards, ch. 9). An empty bin counts as half a household, and one that is empty on both sides not
+    at all. NaN when either side has no household.
     """
-    if before.empty or now.empty:
-        raise ValueError(f"two samples are needed; they have {len(before)} and {len(now)} values")
-    earlier, later = (series.to_numpy(dtype=float, na_value=np.nan) for series in (before, now))
-    known = earlier[~np.isnan(earlier)]
-    edges = np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)) if len(known) else np.array([])
-    p, q = (_shares(values, edges) for values in (earlier, later))
-    return float(np.sum((q - p) * np.log(q / p)))
+    seen = (before > 0) | (after > 0)
+    old, new = before[seen].astype(float), after[seen].astype(float)
+    if old.sum() == 0 or new.sum() == 0:
+        return float("nan")
+    old, new = np.maximum(old, _EMPTY), np.maximum(new, _EMPTY)
+    old, new = old / old.sum(), new / new.sum()
+    return float(((new - old) * np.log(new / old)).sum())
 
 
-def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    null = np.isnan(values)
-    # A bin ends with its upper edge, so that a value that makes up a whole decile has a bin that ends with it.
-    bins = np.where(null, len(edges) + 1, np.searchsorted(edges, values, side="left"))
-    counts = np.bincount(bins, minlength=len(edges) + 2) + _HALF
-    return np.asarray(counts / counts.sum())
+def psi(before: pd.Series, after: pd.Series, n_bins: int = N_BINS) -> float:
+    """Population stability index of a number, in bins of equal share of `before`; missing values are a bin.
+
+    A value on the border of two bins is in the lower one, so that one that makes up a whole bin ends it. Below the
+    smallest value is a bin of its own, or a constant could only move up.
+    """
+    known = before.dropna().to_numpy(dtype=float)
+    edges = np.array([])
+    if len(known):
+        inner = np.quantile(known, np.linspace(0, 1, n_bins + 1)[1:-1])
+        edges = np.unique([np.nextafter(known.min(), -np.inf), *inner])
+    return share_psi(_counts(before, edges), _counts(after, edges))
+
+
+def _counts(values: pd.Series, edges: Vector) -> Vector:
+    known = values.dropna().to_numpy(dtype=float)
+    inside = np.bincount(np.searchsorted(edges, known, side="left"), minlength=len(edges) + 1)
+    return np.append(inside, len(values) - len(known)).astype(float)
 
 
 def feature_drift(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
     """The drift of every feature of `now` (its columns of numbers but household_key) since `before`.
 
-    One row a feature, columns `COLUMNS`: psi as in `population_stability`, numbers of households, medians in
-    the feature's unit, shares of nulls. What has no earlier value (no table before, or a new feature) is null.
+    One row a feature, columns `COLUMNS`: psi, numbers of households, medians in the feature's unit,
+    shares of nulls. What has no earlier value (no table before, or a new feature) is null.
     """
     rows = []
     earlier = pd.DataFrame() if before is None else before
@@ -61,7 +76,7 @@ def feature_drift(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFram
         known = name in earlier.columns and len(earlier) > 0 and len(values) > 0
         row = {
             "feature": name,
-            "psi": population_stability(earlier[name], values) if known else None,
+            "psi": psi(earlier[name], values) if known else None,
             "n_before": len(earlier) if known else None,
             "n_now": len(values),
             "median_before": earlier[name].median() if known else None,

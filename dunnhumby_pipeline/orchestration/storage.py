@@ -1,4 +1,5 @@
-"""Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all.
+"""Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all; and
+the one file that is no table, the fitted segments.
 
 Here: paths, atomic writes, the metadata every table shows in the UI, and the mark of a stale table.
 Not here: what a table means or whether it is right (`checks`).
@@ -23,10 +24,13 @@ from dunnhumby_pipeline.orchestration.series import figures_of
 PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
 _STALE_SUFFIX = ".STALE.txt"
+# What is no table lies beside the tables under its own suffix; a step stages it, and who wants it gets its path.
+SUFFIXES = {"segment_model": ".npz"}
+_TABLE = ".parquet"
 
 
 class ParquetStore(dg.IOManager):
-    """Writes a frame, or moves a staged parquet file, to the asset's path; reads by the input's annotation.
+    """Writes a frame, or moves a staged file, to the asset's path; reads by the input's annotation.
 
     The path of the table itself says that the table is kept.
 
@@ -51,10 +55,11 @@ class ParquetStore(dg.IOManager):
         else:
             raise TypeError(
                 f"asset {context.asset_key.to_user_string()} gave a {type(obj).__name__}; expected a pandas "
-                "DataFrame or the Path of a staged parquet file"
+                "DataFrame or the Path of a staged file"
             )
         stale_mark(target).unlink(missing_ok=True)
-        context.add_output_metadata({**table_metadata(target), **figures})
+        shown = table_metadata(target) if target.suffix == _TABLE else file_metadata(target)
+        context.add_output_metadata({**shown, **figures})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | TablePath:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -69,8 +74,8 @@ class ParquetStore(dg.IOManager):
 
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
-    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet."""
-    return (warehouse / partition if partition else warehouse) / f"{name}.parquet"
+    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; the suffix of what is no table is in `SUFFIXES`."""
+    return (warehouse / partition if partition else warehouse) / f"{name}{SUFFIXES.get(name, _TABLE)}"
 
 
 @contextmanager
@@ -134,6 +139,11 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
             schema=dg.TableSchema(text),
         ),
     }
+
+
+def file_metadata(path: TablePath) -> dict[str, Any]:
+    """Size and place of a file that is no table."""
+    return {"bytes": path.stat().st_size, "dagster/uri": path.as_uri()}
 
 
 def stale_mark(table: TablePath) -> TablePath:

@@ -1,7 +1,7 @@
 """Code versions: what dagster compares to say that an asset's code or settings have changed.
 
-A version is a hash of the code that the asset's step rests on and of the settings that it reads, so nobody
-has to remember to raise a number. The code is the step's own function and every module of this package that
+A version is a hash of the code that the asset's step rests on, of the settings that it reads and of the user's
+playbook where it follows it, so nobody has to remember to raise a number. The code is the step's own function and every module of this package that
 it imports, directly or through others, as compiled without docstrings: a comment, a docstring or another
 layout of the lines changes nothing. Another release of Python compiles to other versions.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import dagster as dg
 
 import dunnhumby_pipeline
-from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.settings import Home, Settings
 
 PACKAGE = dunnhumby_pipeline.__name__
 ROOT = Path(dunnhumby_pipeline.__file__).parent
@@ -33,6 +33,10 @@ READS: Mapping[str, tuple[str, ...]] = {
     "load_journey": ("journey",),
     "describe_customers": (),
     "fit_segments": ("seed", "segmentation"),
+    "describe_segments": ("seed", "confidence", "profile"),
+    "value_lifetimes": ("confidence", "profile", "lifetime_value"),
+    "value_segments": ("confidence",),
+    "follow_segments": ("migration",),
     "first_campaign_cohort": ("trial",),
     "nuisances": ("seed", "nuisance"),
     "propensity": ("overlap",),
@@ -45,25 +49,32 @@ READS: Mapping[str, tuple[str, ...]] = {
     "targeting_list": ("seed", "overlap", "policy", "checks"),
     "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
 }
+# Steps that follow the playbook.
+FOLLOW_PLAYBOOK = frozenset({"describe_segments", "value_segments"})
 # Settings that change the time a step takes and not its tables.
 WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}}
 
 
-def versioned(assets: Iterable[object], settings: Settings) -> list[dg.AssetsDefinition]:
+def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:
     """The assets that modules define, each with its code version. KeyError for a step not listed in `READS`."""
 
     def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
-        version = step_version(definition.op, settings)
+        version = step_version(definition.op, settings, home)
         [marked] = dg.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version), [definition])
         return marked
 
     return [with_version(made) for made in assets if isinstance(made, dg.AssetsDefinition)]
 
 
-def step_version(step: dg.OpDefinition, settings: Settings) -> str:
+def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     """The code version of a step: 16 hexadecimal digits."""
     read = {name: _value(settings, name) for name in READS[step.name]}
-    return digest([code_hash(_function(step)), repr(sorted(read.items()))])
+    followed = [_playbook_hash(home)] if step.name in FOLLOW_PLAYBOOK else []
+    return digest([code_hash(_function(step)), repr(sorted(read.items())), *followed])
+
+
+def _playbook_hash(home: Home) -> str:
+    return "packaged" if home.playbook is None else hashlib.sha256(home.playbook.read_bytes()).hexdigest()
 
 
 def digest(parts: Sequence[str]) -> str:

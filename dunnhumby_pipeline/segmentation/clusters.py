@@ -132,9 +132,3 @@ def clusters_table(clusters: Clusters, slugs: tuple[str, ...], factor_names: tup
     frame = pd.DataFrame(clusters.centroids, columns=list(factor_names))
     frame.insert(0, "segment", list(slugs))
     return frame
-
-
-def clusters_from_table(table: pd.DataFrame) -> tuple[Clusters, tuple[str, ...]]:
-    """The clusters that `clusters_table` wrote, with their slugs."""
-    centroids = table.drop(columns="segment").to_numpy(dtype=float)
-    return Clusters(centroids), tuple(table["segment"])

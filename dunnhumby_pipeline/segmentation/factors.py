@@ -135,10 +135,3 @@ def loadings_table(factors: Factors, factor_names: tuple[str, ...] | None = None
     spoken = dict(zip(factors.names, factor_names or factors.names, strict=True))
     long["factor_name"] = long["factor"].map(spoken)
     return long.sort_values(["factor", "feature"], ignore_index=True)
-
-
-def factors_from_table(table: pd.DataFrame) -> Factors:
-    """The factors that `loadings_table` wrote, features in alphabetical order."""
-    wide = table.pivot(index="factor", columns="feature", values="loading")
-    wide = wide.loc[sorted(wide.index, key=lambda name: int(name.split("_")[1]))]
-    return Factors(tuple(wide.columns), wide.to_numpy(dtype=float))

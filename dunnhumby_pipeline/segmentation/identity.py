@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from dunnhumby_pipeline.segmentation.clusters import Labels
-from dunnhumby_pipeline.segmentation.model_store import SegmentModel
+from dunnhumby_pipeline.segmentation.model_store import FIRST_RUN, SegmentModel
 from dunnhumby_pipeline.segmentation.naming import segment_names, slug
 from dunnhumby_pipeline.segmentation.stability import jaccard_matrix
 
@@ -55,19 +55,25 @@ def match_segments(jaccard: Array, distance: Array) -> tuple[NDArray[np.int64], 
     return linear_sum_assignment(-(jaccard + CENTROID_WEIGHT * nearness))
 
 
-def identify(features: pd.DataFrame, labels: Labels, previous: SegmentModel | None, min_jaccard: float) -> Identity:
+def identify(
+    features: pd.DataFrame,
+    labels: Labels,
+    previous: SegmentModel | None,
+    min_jaccard: float,
+    without: str = FIRST_RUN,
+) -> Identity:
     """Names for the `labels` (n,) of today's households: those of the run before where it is the same segment.
 
     The model of the run before is applied to today's `features`, with percentiles among today's households, so that
     households that moved do not rename a segment that stayed. Segments are matched one to one (`match_segments`) on
     the overlap of households and on centroids in the factor space of the run before. A pair with a Jaccard of at
     least `min_jaccard` keeps slug and name; any other segment takes a new name (`segment_names`), never one that the
-    run before used for something else.
+    run before used for something else. `without`: why there is no model of the run before, when there is none.
     """
     described = segment_names(features, labels)
     n_segments = len(described)
     if previous is None:
-        return _all_new(described, "first run")
+        return _all_new(described, without)
     absent = [name for name in previous.features if name not in features.columns or features[name].isna().all()]
     if absent:
         return _all_new(

@@ -98,7 +98,7 @@ def lifetime_study(
       rule: 'repeat'; 'one trip', whose chance of being alive is 1 as it had none to leave; 'no spend', whose trips
       cost $0, and whose expected spend a trip is drawn up towards the mean of all.
     - clv_parameters: stretch ('whole', 'first half'), model, parameter, value, in_range, meaning.
-    - clv_validation: errors of each forecast on the second half, see `_errors`.
+    - clv_validation: errors of each forecast on the second half, see `_errors`; chosen: whether tiers rest on it.
     - clv_calibration: target, forecast, bin, n_households, mean_forecast, mean_actual, ci_lower, ci_upper.
 
     Households first seen in the second half have no forecast there: they are counted (n_new), not scored.
@@ -115,7 +115,7 @@ def lifetime_study(
     past = _learned(quarter, models["first quarter"], _rows(trips, SECOND_QUARTER), _weeks(span, SECOND_QUARTER))
     now = _learned(half, models["first half"], whole.recent, _weeks(span, SECOND_HALF))
     validation, calibration = _validated(
-        half, models["first half"], past, whole.recent, _weeks(span, SECOND_HALF), settings.n_bins, confidence
+        half, models["first half"], past, whole.recent, _weeks(span, SECOND_HALF), settings, confidence
     )
     parameters = [
         _parameters("first half", models["first half"], past, half.whole),
@@ -225,7 +225,7 @@ def _validated(
     weights: StackWeights,
     outcome: pd.DataFrame,
     weeks: float,
-    n_bins: int,
+    settings: LifetimeValueSettings,
     confidence: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Errors and calibration on the `weeks` after `history`, of which `outcome` are the trips."""
@@ -243,12 +243,13 @@ def _validated(
     for target, forecasts, actual in cases:
         errors.append(_errors(forecasts, actual, confidence).assign(target=target))
         bins += [
-            _binned(forecast, actual, n_bins, confidence).assign(target=target, forecast=name)
+            _binned(forecast, actual, settings.n_bins, confidence).assign(target=target, forecast=name)
             for name, forecast in forecasts.items()
         ]
     new = ~outcome["household_key"].isin(known["household_key"])
     table = pd.concat(errors, ignore_index=True)
     table = table.assign(
+        chosen=(table["target"] == "spend") & (table["forecast"] == settings.forecast),
         n_new=int(new.sum()), new_spend_share=float(outcome.loc[new, "sales"].sum() / outcome["sales"].sum())
     )
     calibration = pd.concat(bins, ignore_index=True)

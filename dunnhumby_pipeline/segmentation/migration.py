@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
-from dunnhumby_pipeline.segmentation.drift import psi, share_psi
+from dunnhumby_pipeline.features.drift import psi, share_psi
 from dunnhumby_pipeline.segmentation.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.periods import (
     ABSENT,
@@ -63,7 +63,7 @@ def migration_tables(
     return MigrationTables(
         segment_migration=flows,
         migration_summary=migration_summary(flows, windows, value_tiers),
-        segment_drift=segment_drift(features, periods, pairs, drifting, settings.n_bins),
+        segment_drift=segment_drift(features, periods, pairs, drifting),
         early_warning=early_warning(periods, windows, value_tiers, settings),
         warning_evidence=warning_evidence(periods, windows, value_tiers, settings),
     )
@@ -141,7 +141,6 @@ def segment_drift(
     periods: pd.DataFrame,
     pairs: list[tuple[int, int]],
     drifting: tuple[str, ...],
-    n_bins: int,
 ) -> pd.DataFrame:
     """Population stability index between periods: from_period, to_period, kind ('feature' or 'segment mix'), name, psi.
 
@@ -158,7 +157,7 @@ def segment_drift(
         moved = share_psi(mix.loc[before].to_numpy(dtype=float), mix.loc[after].to_numpy(dtype=float))
         rows.append((before, after, "segment mix", "segment", moved))
         rows += [
-            (before, after, "feature", name, psi(by_period[before][name], by_period[after][name], n_bins))
+            (before, after, "feature", name, psi(by_period[before][name], by_period[after][name]))
             for name in drifting
         ]
     return pd.DataFrame(rows, columns=["from_period", "to_period", "kind", "name", "psi"])

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.segmentation.clusters import Clusters, Labels, Method, Recipe, Segmentation
 from dunnhumby_pipeline.segmentation.factors import Factors
 from dunnhumby_pipeline.segmentation.matrix import FeatureScaling, fit_scaling
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 FORMAT_VERSION = 1
 ARRAYS = ("fill", "knots", "loadings", "centroids")
 DESCRIPTION = "description"
+FIRST_RUN = "first run"
 
 
 class ModelFileError(Exception):
@@ -117,15 +119,28 @@ def save_model(model: SegmentModel, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def load_model(path: Path, features: tuple[str, ...] | None = None) -> SegmentModel:
-    """The model that `save_model` wrote, number for number.
+def previous_model(path: TablePath) -> tuple[SegmentModel | None, str]:
+    """(the model of the run before at `path`, ''), or (None, why there is none that can be used).
+
+    A file that cannot be used is no reason to stop: the run that replaces it starts as a first one would, and the
+    words say what was wrong with it.
+    """
+    try:
+        return load_model(path), ""
+    except FileNotFoundError:
+        return None, FIRST_RUN
+    except ModelFileError as error:
+        return None, str(error)
+
+
+def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> SegmentModel:
+    """The model that `save_model` wrote, number for number, from this machine or an object store.
 
     Nothing in the file is executed. `features`: those it must have, in any order. Raises FileNotFoundError when there
     is no file, and ModelFileError when it is corrupt, incomplete, of another format version, or of other features.
     """
-    path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
             described = json.loads(stored[DESCRIPTION].tobytes())
     except FileNotFoundError:
@@ -175,7 +190,7 @@ def _assembled(arrays: dict[str, Array], described: dict) -> SegmentModel:
     )
 
 
-def _check_shapes(path: Path, model: SegmentModel) -> None:
+def _check_shapes(path: TablePath, model: SegmentModel) -> None:
     scaling, loadings, centroids = model.fitted.scaling, model.fitted.factors.loadings, model.fitted.clusters.centroids
     p, k, s = len(model.features), len(model.factor_names), len(model.slugs)
     expected = {"fill": (p,), "knots": (len(scaling.knots), p), "loadings": (k, p), "centroids": (s, k)}

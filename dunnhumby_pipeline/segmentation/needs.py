@@ -11,23 +11,11 @@ import pandas as pd
 from dunnhumby_pipeline.features.catalogue import FEATURES, NEED_GROUPS
 from dunnhumby_pipeline.segmentation.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.matrix import fit_scaling
+from dunnhumby_pipeline.segmentation.naming import FACTOR_WORDS
 from dunnhumby_pipeline.settings import ProfileSettings
 
-NEEDS: dict[str, str] = {
-    "discount_rate": "deals",
-    "discount_usage_pct": "deals",
-    "private_label_ratio": "private label",
-    "n_departments": "variety",
-    "n_products": "variety",
-    "avg_items_per_basket": "big baskets",
-    "avg_products_per_basket": "big baskets",
-    "share_grocery": "grocery",
-    "share_fresh": "fresh",
-    "share_bakery": "bakery",
-    "share_health_beauty": "health and beauty",
-    "share_alcohol": "alcohol",
-    "share_other": "other departments",
-}
+# What is bought, in the words that factors are named by.
+NEEDS = {feature.name: FACTOR_WORDS[feature.name] for feature in FEATURES if feature.group in NEED_GROUPS}
 NO_NEED = "none"
 # What is in the basket and at which price, whatever the size of it. Not alcohol: most households buy none, so that its
 # share says first of all how often one comes.
@@ -39,7 +27,6 @@ BASKET_MIX = (
     "share_bakery",
     "share_health_beauty",
 )
-NEED_FEATURES = frozenset(feature.name for feature in FEATURES if feature.group in NEED_GROUPS)
 
 
 def plain_need(need: str) -> str:
@@ -136,12 +123,12 @@ def factor_table(factor_loadings: pd.DataFrame) -> pd.DataFrame:
     )
     leading = ordered.drop_duplicates("factor").set_index("factor")["feature"]
     squared = factor_loadings.assign(
-        square=factor_loadings["loading"] ** 2, need=factor_loadings["feature"].isin(NEED_FEATURES)
+        square=factor_loadings["loading"] ** 2, need=factor_loadings["feature"].isin(list(NEEDS))
     )
     totals = squared.groupby("factor")["square"].sum()
     of_needs = squared[squared["need"]].groupby("factor")["square"].sum().reindex(totals.index, fill_value=0.0)
     table = pd.DataFrame({"leading_feature": leading, "need_share": of_needs / totals.where(totals > 0)})
-    table["is_need"] = table["leading_feature"].isin(NEED_FEATURES)
+    table["is_need"] = table["leading_feature"].isin(list(NEEDS))
     return table
 
 

@@ -23,7 +23,7 @@ from dunnhumby_pipeline.segmentation.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.feature_choice import FeatureChoice, choose_features, given_features, usable_of
 from dunnhumby_pipeline.segmentation.identity import identify
 from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
-from dunnhumby_pipeline.segmentation.model_store import SegmentModel
+from dunnhumby_pipeline.segmentation.model_store import FIRST_RUN, SegmentModel
 from dunnhumby_pipeline.segmentation.naming import factor_names
 from dunnhumby_pipeline.segmentation.scoreboard import (
     COLUMNS,
@@ -75,30 +75,6 @@ class SegmentationTables:
     model: SegmentModel
     start_reason: str
 
-    @property
-    def mean_ari(self) -> dict[str, float]:
-        """Mean bootstrap ARI by start, 'cold' and 'warm'."""
-        means = self.segment_stability.groupby("start")["ari"].mean()
-        return {f"mean_ari_{start}": float(ari) for start, ari in means.items()}
-
-    @property
-    def smallest_share(self) -> float:
-        """Share of households in the smallest segment."""
-        return float(self.segments["segment"].value_counts(normalize=True).min())
-
-    @property
-    def centred_r2(self) -> float:
-        """Column-centred R2 of the chosen number of factors."""
-        return float(self.factor_selection.loc[self.factor_selection["chosen"], "centred_r2"].iloc[0])
-
-    @property
-    def share_converged(self) -> float:
-        """Share of all factor fits, of the scan and of the bootstraps, in which the solver stopped of itself."""
-        scan = self.factor_selection
-        n_fits = len(scan) + int(scan["n_refits"].sum()) + len(self.segment_stability)
-        n_unconverged = int((~scan["converged"]).sum() + scan["n_unconverged"].sum())
-        return 1 - (n_unconverged + int((~self.segment_stability["converged"]).sum())) / n_fits
-
 
 def segment_households(
     features: pd.DataFrame,
@@ -106,13 +82,14 @@ def segment_households(
     seed: int,
     previous: SegmentModel | None = None,
     data_version: str = "",
+    without: str = FIRST_RUN,
 ) -> SegmentationTables:
     """Fit factors and segments to one row of `features` a household, name them, and refit them on bootstraps.
 
     With the model of the `previous` run, and the same settings that shape a model, features, numbers of factors and
     segments stay those of that run and the fit starts from it; what the rules would choose today stands in the
     reasons. With other settings the fit is cold, and segments are matched to the previous ones by their households.
-    `data_version` is stored in the model.
+    `data_version` is stored in the model. `without`: why there is no previous model, when there is none.
 
     Beyond `rows_at_once` households, that many are drawn by `seed`; everything is fitted to them, all are scored, and
     `stability` is null for the others.
@@ -133,7 +110,7 @@ def segment_households(
         )
     rows = drawn_rows(len(features), settings.rows_at_once, seed)
     sample = features.iloc[rows].reset_index(drop=True)
-    start, start_reason = _start(sample, settings, previous)
+    start, start_reason = _start(sample, settings, previous, without)
     choice = (
         given_features(sample, start.features, "the features of the run before are kept")
         if start
@@ -156,7 +133,7 @@ def segment_households(
 
     scores = fitted.scores(features)
     labels = fitted.clusters.labels(scores)
-    identity = identify(sample, labels[rows], previous, settings.min_jaccard)
+    identity = identify(sample, labels[rows], previous, settings.min_jaccard, without)
     spoken = previous.factor_names if start and previous else factor_names(fitted.factors)
     agreement = np.full(len(features), np.nan)
     agreement[rows] = stability.agreement
@@ -210,11 +187,11 @@ def shaping_fingerprint(settings: SegmentationSettings) -> str:
 
 
 def _start(
-    sample: pd.DataFrame, settings: SegmentationSettings, previous: SegmentModel | None
+    sample: pd.DataFrame, settings: SegmentationSettings, previous: SegmentModel | None, without: str
 ) -> tuple[SegmentModel | None, str]:
     """(the model to start from, or none; why)."""
     if previous is None:
-        return None, "cold: first run"
+        return None, f"cold: {without}"
     if previous.settings_fingerprint != shaping_fingerprint(settings):
         return None, "cold: the settings that shape a model have changed since the run before"
     unusable = sorted(set(previous.features) - set(usable_of(sample, previous.features)))

@@ -1,10 +1,12 @@
 """Causal effects of the first campaign of a type: trials, nuisances, overlap, effects. One partition a type."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.orchestration.failures import refusing
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
 
@@ -24,22 +26,20 @@ LOOK_BACK_TABLES = (
 @dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_stability"])
 def first_campaign_cohort(
     context: dg.AssetExecutionContext,
-    factor_loadings: pd.DataFrame,
-    segment_centroids: pd.DataFrame,
+    segment_model: Path,
     study: dg.ResourceParam[Study],
 ) -> dg.Output[pd.DataFrame]:
     """Sequential target trials: households not yet sent this type, at each wave, with covariates and outcomes."""
     from dunnhumby_pipeline.causal.cohort import CohortError, build_cohort
-    from dunnhumby_pipeline.segmentation.look_back import look_back_segments
+    from dunnhumby_pipeline.segmentation.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.model_store import load_model
 
     tables = study.journey_tables()
-    try:
+    with refusing(CohortError):
         cohort = build_cohort(tables, context.partition_key, study.settings.trial, study.settings.engine)
-    except CohortError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     # Among all households of each look-back, as on the last day: those already targeted count too.
     shoppers = cohort.look_backs
-    segments = look_back_segments(shoppers, "campaign", factor_loadings, segment_centroids)
+    segments = window_segments(shoppers, "campaign", load_model(segment_model))
     placed = shoppers[["household_key", "campaign"]].assign(lookback_segment=segments)
     trials = cohort.trials.merge(placed, on=["household_key", "campaign"], how="left", validate="one_to_one")
     return dg.Output(
@@ -131,8 +131,7 @@ def average_effects(
 )
 def fit_cate(
     context: dg.AssetExecutionContext,
-    factor_loadings: pd.DataFrame,
-    segment_centroids: pd.DataFrame,
+    segment_model: Path,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -144,7 +143,8 @@ def fit_cate(
     from dunnhumby_pipeline.causal.nuisance import residuals
     from dunnhumby_pipeline.causal.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.selection import household_effects
-    from dunnhumby_pipeline.segmentation.look_back import look_back_segments
+    from dunnhumby_pipeline.segmentation.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.model_store import load_model
 
     settings, trials = study.settings, first_campaign_cohort
     design, x = trial_matrix(trials, context.partition_key)
@@ -152,7 +152,7 @@ def fit_cate(
     fitted = fit(trials, x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
     tables = study.journey_tables()
     today = covariates_today(tables, context.partition_key, trials, settings.trial, settings.engine)
-    today["lookback_segment"] = look_back_segments(today, "campaign", factor_loadings, segment_centroids)
+    today["lookback_segment"] = window_segments(today, "campaign", load_model(segment_model))
     effects = household_effects(today, design, x, data, fitted, settings)
     yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")

@@ -7,6 +7,7 @@ import dagster as dg
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.failures import refusing
 from dunnhumby_pipeline.orchestration.origin import (
     REJECTED_ROWS,
     REJECTS,
@@ -43,7 +44,7 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     from dunnhumby_pipeline.journey.sources import JourneyError
 
     paths = {name: study.table(name) for name in TABLES}
-    try:
+    with refusing(JourneyError):
         source = study.source()
         versions = table_versions(source, context.assets_def.code_versions_by_key[dg.AssetKey(REJECTS)] or "")
         origin = Origin.read(study.origin)
@@ -52,8 +53,6 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
             yield from _outputs(paths, source, versions, study, unchanged=True)
         else:
             yield from _rebuilt(source, versions, study)
-    except JourneyError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     # Said of the tables that lie there, whatever the input is by the time somebody asks.
     Origin.of(source, versions, paths).write(study.origin)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.orchestration.failures import refusing
 from dunnhumby_pipeline.orchestration.origin import raw_key, raw_observations
 from dunnhumby_pipeline.orchestration.resources import Study
 
@@ -27,10 +28,8 @@ def observe_raw(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study
     """Look at the content of every raw file, so that what rests on a changed one shows as stale."""
     from dunnhumby_pipeline.journey.sources import JourneyError
 
-    try:
+    with refusing(JourneyError):
         observations = raw_observations(study.source())
-    except JourneyError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     for seen in observations:
         if seen.asset_key in context.selected_asset_keys:
             yield dg.ObserveResult(
