@@ -16,6 +16,8 @@ from dunnhumby_pipeline.causal.nuisance import Residuals, mu_column, residuals
 from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
+from dunnhumby_pipeline.segmentation.clusters import Segmentation
+from dunnhumby_pipeline.segmentation.model_store import SegmentModel
 from dunnhumby_pipeline.settings import EngineSettings
 
 Array = NDArray[np.float64]
@@ -126,3 +128,8 @@ def lines(*rows: tuple[int, int, float]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["household_key", "day", "sales_value"])
     weeks = [schema.week_of_day(int(day)) for day in frame["day"]]
     return frame.assign(basket_id=np.arange(len(frame)) + 1, week_no=weeks)
+
+
+def model_of(fitted: Segmentation, slugs: tuple[str, ...]) -> SegmentModel:
+    """A fitted segmentation as a model whose segments have these slugs."""
+    return SegmentModel(fitted, "kmeans", slugs, slugs, fitted.factors.names, 1, "", "")

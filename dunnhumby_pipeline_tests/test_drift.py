@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dunnhumby_pipeline.features.drift import COLUMNS, feature_drift, population_stability
-from dunnhumby_pipeline.orchestration.verdicts.segmentation import features_steady
+from dunnhumby_pipeline.features.drift import COLUMNS, feature_drift, psi, share_psi
+from dunnhumby_pipeline.orchestration.verdicts.features import features_steady
 from dunnhumby_pipeline.settings import CheckSettings
 
 CHECKS = CheckSettings(max_psi=0.2)
@@ -22,42 +22,54 @@ def series(numbers: list[float | None]) -> pd.Series:
     return pd.Series(numbers, dtype=float)
 
 
-@given(values, st.randoms())
-def test_the_same_households_in_any_order_have_not_moved(numbers: list[float | None], random: object) -> None:
+@given(values, st.integers(2, 10))
+def test_the_same_households_in_any_order_have_not_moved(numbers: list[float | None], bins: int) -> None:
     before = series(numbers)
-    assert population_stability(before, before.sample(frac=1, random_state=1)) == 0.0
+    assert psi(before, before.sample(frac=1, random_state=1), bins) == 0.0
 
 
-@given(values, values)
-def test_it_is_finite_and_never_negative(earlier: list[float | None], later: list[float | None]) -> None:
-    psi = population_stability(series(earlier), series(later))
-    assert math.isfinite(psi)
-    assert psi >= 0
+@given(values, values, st.integers(2, 10))
+def test_it_is_finite_and_never_negative(earlier: list[float | None], later: list[float | None], bins: int) -> None:
+    moved = psi(series(earlier), series(later), bins)
+    assert math.isfinite(moved)
+    assert moved >= 0
 
 
-@given(st.integers(1, 200), st.integers(0, 200), st.integers(1, 200), st.integers(0, 200))
-def test_with_the_same_bins_it_does_not_matter_which_comes_first(a: int, b: int, c: int, d: int) -> None:
-    # A flag has the same bins whichever sample makes them, when both values are in both.
-    one, other = (series([0.0] * (zeros + 1) + [1.0] * (ones + 1)) for zeros, ones in ((a, b), (c, d)))
-    edges = {tuple(np.unique(np.quantile(sample, np.arange(1, 10) / 10))) for sample in (one, other)}
-    if len(edges) == 1:
-        assert population_stability(one, other) == pytest.approx(population_stability(other, one))
+counts = st.lists(st.integers(0, 200), min_size=2, max_size=6).map(lambda found: np.array(found, dtype=float))
+
+
+@given(counts, counts)
+def test_with_the_same_bins_it_does_not_matter_which_comes_first(one: np.ndarray, other: np.ndarray) -> None:
+    n = min(len(one), len(other))
+    there, back = share_psi(one[:n], other[:n]), share_psi(other[:n], one[:n])
+    assert there == pytest.approx(back, nan_ok=True)
 
 
 def test_by_hand() -> None:
-    # Deciles of before: 0 and 1, so bins (..0], (0..1], (1..], null; counts 50 50 0 0 and 20 70 0 10.
-    before, now = series([0.0] * 50 + [1.0] * 50), series([0.0] * 20 + [1.0] * 70 + [None] * 10)
-    p = np.array([50.5, 50.5, 0.5, 0.5]) / 102
-    q = np.array([20.5, 70.5, 0.5, 10.5]) / 102
-    edges = np.unique(np.quantile(before, np.arange(1, 10) / 10))
-    if 0.5 in edges:  # the median of two values lies between them: one more, empty bin
-        p, q = (np.array([*counts, 0.5]) / 102.5 for counts in ((50.5, 50.5, 0.5, 0.5), (20.5, 70.5, 0.5, 10.5)))
-    assert population_stability(before, now) == pytest.approx(float(np.sum((q - p) * np.log(q / p))))
+    expected = (0.75 - 0.5) * np.log(0.75 / 0.5) + (0.25 - 0.5) * np.log(0.25 / 0.5)
+    assert share_psi(np.array([5.0, 5.0]), np.array([30.0, 10.0])) == pytest.approx(expected)
+    moved = psi(pd.Series([1.0, 2.0, 3.0, 4.0]), pd.Series([1.0, 1.5, 2.0, 4.0]), n_bins=2)
+    assert moved == pytest.approx(expected)
+    # An empty bin is half a household of eleven, not nothing.
+    emptied = share_psi(np.array([5.0, 5.0]), np.array([10.0, 0.0]))
+    new = np.array([10, 0.5]) / 10.5
+    assert emptied == pytest.approx(((new - 0.5) * np.log(new / 0.5)).sum())
 
 
 def test_no_values_are_no_sample() -> None:
-    with pytest.raises(ValueError, match="two samples are needed; they have 0 and 1 values"):
-        population_stability(series([]), series([1.0]))
+    assert math.isnan(share_psi(np.array([1.0]), np.array([0.0])))
+    assert math.isnan(psi(series([]), series([1.0])))
+
+
+def test_missing_values_and_constants_are_places_of_their_own() -> None:
+    whole, torn = pd.Series([1.0, 2.0, 3.0, 4.0]), pd.Series([1.0, 2.0, np.nan, np.nan])
+    assert psi(whole, torn, 2) > 0.25
+    assert psi(torn, torn, 2) == 0
+    constant = pd.Series([7.0] * 20)
+    assert psi(constant, constant) == 0
+    assert psi(constant, constant + 1) > 0.25
+    assert psi(constant, constant - 1) > 0.25
+    assert psi(pd.Series([np.nan] * 4), pd.Series([np.nan] * 9)) == 0
 
 
 def _features(shift: float = 0.0) -> pd.DataFrame:

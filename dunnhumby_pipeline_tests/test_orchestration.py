@@ -25,7 +25,7 @@ from dunnhumby_pipeline.orchestration.storage import (
     table_path,
     write_atomically,
 )
-from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, features, journey, targeting
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
@@ -160,8 +160,8 @@ def test_a_gate_without_threshold_stops_too(
 
 
 def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmentation, "MAY_BE_NULL", set())
-    monkeypatch.setattr(segmentation, "SHARES", ["share_grocery"])
+    monkeypatch.setattr(features, "MAY_BE_NULL", set())
+    monkeypatch.setattr(features, "SHARES", ["share_grocery"])
     _, events = laboratory.run("key:customer_features or key:segments")
     assert "customer_features_features_complete" in steps(events, dg.DagsterEventType.STEP_FAILURE)
     assert was_stopped(events, "fit_segments")

@@ -20,7 +20,7 @@ from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.segmentation.clusters import Recipe, fit_segmentation
 from dunnhumby_pipeline.segmentation.factors import Factors
 from dunnhumby_pipeline.segmentation.identity import CENTROID_WEIGHT, COLUMNS, identify, match_segments
-from dunnhumby_pipeline.segmentation.look_back import look_back_segments, window_segments
+from dunnhumby_pipeline.segmentation.look_back import window_segments
 from dunnhumby_pipeline.segmentation.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.model_store import ModelFileError, SegmentModel, load_model, save_model
 from dunnhumby_pipeline.segmentation.naming import NEEDS, REQUIRED, factor_names, segment_names, slug
@@ -311,8 +311,6 @@ def test_the_model_and_its_tables_give_windows_the_same_segments(
     )
     both = pd.concat([features.assign(window=1), later.assign(window=2)], ignore_index=True)
     found = window_segments(both, "window", first.model)
-    by_tables = look_back_segments(both, "window", first.factor_loadings, first.segment_centroids)
-    assert found.tolist() == by_tables.tolist()
     assert found[both["window"] == 1].tolist() == first.segments["segment"].tolist()
     assert adjusted_rand_score(types[::-1], found[both["window"] == 2]) == 1.0
 

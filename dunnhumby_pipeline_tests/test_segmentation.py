@@ -17,7 +17,6 @@ from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.segmentation.clusters import (
     Clusters,
     Recipe,
-    clusters_from_table,
     clusters_table,
     fit_clusters,
     fit_segmentation,
@@ -27,13 +26,13 @@ from dunnhumby_pipeline.segmentation.factors import (
     RIDGE,
     Factors,
     explained,
-    factors_from_table,
     fit_factors,
     hoyer_sparsity,
     loadings_table,
 )
-from dunnhumby_pipeline.segmentation.look_back import look_back_segments
+from dunnhumby_pipeline.segmentation.look_back import window_segments
 from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
+from dunnhumby_pipeline.segmentation.model_store import SegmentModel
 from dunnhumby_pipeline.segmentation.stability import (
     Stability,
     bootstrap_stability,
@@ -41,7 +40,7 @@ from dunnhumby_pipeline.segmentation.stability import (
     jaccard_table,
     match_labels,
 )
-from dunnhumby_pipeline_tests.known_truth import planted_households
+from dunnhumby_pipeline_tests.known_truth import model_of, planted_households
 
 # Data without noise are fitted ever more closely: the solver never finds that it has converged.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of iterations")
@@ -251,17 +250,17 @@ def test_a_warm_start_of_other_features_is_refused(planted: tuple[NDArray, NDArr
         fit_factors(planted[0], COLUMNS, 3, seed=5, start=Factors(COLUMNS[::-1], LOADINGS))
 
 
-def test_loadings_survive_the_table(planted: tuple[NDArray, NDArray]) -> None:
-    rng = np.random.default_rng(4)
-    # Eleven factors: factor_10 must not be sorted before factor_2.
-    factors = Factors(COLUMNS, rng.random((11, 9)))
-    table = loadings_table(factors)
+def test_a_table_of_loadings_has_a_row_a_factor_and_feature() -> None:
+    factors = Factors(COLUMNS, np.random.default_rng(4).random((3, 9)))
+    table = loadings_table(factors, ("often", "much", "fresh"))
     assert table.columns.tolist() == ["factor", "feature", "loading", "factor_name"]
-    read = factors_from_table(table.sample(frac=1, random_state=1))
-    assert read.features == tuple(sorted(COLUMNS))
-    assert read.names == factors.names
-    order = [COLUMNS.index(name) for name in read.features]
-    np.testing.assert_array_equal(read.loadings, factors.loadings[:, order])
+    wide = table.pivot(index="factor", columns="feature", values="loading").loc[list(factors.names), list(COLUMNS)]
+    np.testing.assert_array_equal(wide.to_numpy(), factors.loadings)
+    assert table.groupby("factor")["factor_name"].unique().map(list).to_dict() == {
+        "factor_1": ["often"],
+        "factor_2": ["much"],
+        "factor_3": ["fresh"],
+    }
 
 
 # Clusters
@@ -293,34 +292,32 @@ def test_too_few_different_households_name_the_setting() -> None:
         fit_clusters(scores, 3, seed=1)
 
 
-def test_clusters_survive_the_table() -> None:
+def test_a_table_of_clusters_has_a_row_a_segment() -> None:
     table = clusters_table(Clusters(CENTRES), ("one", "two", "three"), ("factor_1", "factor_2"))
     assert table.columns.tolist() == ["segment", "factor_1", "factor_2"]
-    clusters, slugs = clusters_from_table(table)
-    assert slugs == ("one", "two", "three")
-    np.testing.assert_array_equal(clusters.centroids, CENTRES)
+    assert table["segment"].tolist() == ["one", "two", "three"]
+    np.testing.assert_array_equal(table[["factor_1", "factor_2"]].to_numpy(), CENTRES)
 
 
 # Segments as of an index day
 
 TOTALS = ["frequency", "monetary_sales", "n_products"]
+SLUGS = ("first", "second", "third")
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
-    """(features, loadings, centroids, segment of each household) of three planted types."""
+def fitted() -> tuple[pd.DataFrame, SegmentModel, list[str]]:
+    """(features, model, segment of each household) of three planted types."""
     features, _ = planted_households((60, 45, 30), seed=7)
     segmentation = fit_segmentation(features, THREE, seed=1)
-    slugs = ("first", "second", "third")
-    table = clusters_table(segmentation.clusters, slugs, segmentation.factors.names)
-    expected = [slugs[label] for label in segmentation.labels(features)]
-    return features, loadings_table(segmentation.factors), table, expected
+    expected = [SLUGS[label] for label in segmentation.labels(features)]
+    return features, model_of(segmentation, SLUGS), expected
 
 
 def test_the_fitted_households_get_their_own_segments_back(fitted: tuple) -> None:
-    features, loadings, centroids, expected = fitted
+    features, model, expected = fitted
     window = features.assign(window=8).sample(frac=1, random_state=3)
-    found = look_back_segments(window, "window", loadings, centroids)
+    found = window_segments(window, "window", model)
     assert found.sort_index().tolist() == expected
     assert set(expected) == {"first", "second", "third"}
 
@@ -330,35 +327,34 @@ def test_a_longer_window_does_not_change_who_is_alike() -> None:
     rng = np.random.default_rng(8)
     features = pd.DataFrame(rng.random((120, len(FACTORED))), columns=list(FACTORED))
     segmentation = fit_segmentation(features, THREE, seed=1)
-    loadings = loadings_table(segmentation.factors)
-    centroids = clusters_table(segmentation.clusters, ("first", "second", "third"), segmentation.factors.names)
+    model = model_of(segmentation, SLUGS)
     longer = features.assign(**{name: features[name] * 3 for name in TOTALS})
     both = pd.concat([features.assign(window=8), longer.assign(window=30)], ignore_index=True)
-    found = look_back_segments(both, "window", loadings, centroids).to_numpy().reshape(2, -1)
+    found = window_segments(both, "window", model).to_numpy().reshape(2, -1)
     np.testing.assert_array_equal(found[0], found[1])
     # Taken together, the windows would not be comparable, and the comparison above would tell.
-    pooled = look_back_segments(both.assign(window=8), "window", loadings, centroids).to_numpy().reshape(2, -1)
+    pooled = window_segments(both.assign(window=8), "window", model).to_numpy().reshape(2, -1)
     assert (pooled[0] != pooled[1]).mean() > 0.05
 
 
 def test_a_segment_rests_on_the_rows_of_its_window_alone(fitted: tuple) -> None:
-    features, loadings, centroids, expected = fitted
+    features, model, expected = fitted
     later = features.iloc[::-1].reset_index(drop=True).assign(household_key=features["household_key"])
     both = pd.concat([features.assign(window=8), later.assign(window=30)], ignore_index=True)
-    found = look_back_segments(both, "window", loadings, centroids)
+    found = window_segments(both, "window", model)
     assert found[both["window"] == 8].tolist() == expected
     assert found[both["window"] == 30].tolist() == expected[::-1]
 
 
 def test_a_feature_that_tells_nobody_apart_in_a_window_puts_all_at_its_minimum(fitted: tuple) -> None:
-    features, loadings, centroids, _ = fitted
+    features, model, _ = fitted
     scaling = fit_scaling(features.assign(share_alcohol=0.3), FACTORED, constant_ok=True)
     placed = scaling.apply(features.assign(share_alcohol=0.3))
     assert set(placed[:, FACTORED.index("share_alcohol")]) == {0.0}
-    found = look_back_segments(features.assign(window=8, share_alcohol=0.3), "window", loadings, centroids)
+    found = window_segments(features.assign(window=8, share_alcohol=0.3), "window", model)
     assert found.isin(["first", "second", "third"]).all()
     with pytest.raises(MatrixError, match="without any value: monetary_std"):
-        look_back_segments(features.assign(window=8, monetary_std=NAN), "window", loadings, centroids)
+        window_segments(features.assign(window=8, monetary_std=NAN), "window", model)
 
 
 # Stability

@@ -14,7 +14,8 @@ from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
-from dunnhumby_pipeline.orchestration.verdicts.segmentation import SHARES
+from dunnhumby_pipeline.orchestration.verdicts import features as of_features
+from dunnhumby_pipeline.orchestration.verdicts.features import SHARES
 from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline_tests.known_truth import ENGINE, lines, write_tables
 
@@ -89,14 +90,14 @@ def features() -> pd.DataFrame:
 
 
 def test_complete_features_pass(features: pd.DataFrame) -> None:
-    found = segmentation.features_complete(features, CHECKS)
+    found = of_features.features_complete(features, CHECKS)
     assert found.passed
     assert found.message == "57 features of 4 households"
     assert found.figures == {"n_households": 4, "n_unexpected_nulls": 0, "n_shares_off": 0}
 
 
 def test_a_missing_feature_is_named(features: pd.DataFrame) -> None:
-    found = segmentation.features_complete(features.drop(columns=["recency", "tenure"]), CHECKS)
+    found = of_features.features_complete(features.drop(columns=["recency", "tenure"]), CHECKS)
     assert (found.passed, found.message) == (False, "features are missing: recency, tenure")
 
 
@@ -110,7 +111,7 @@ def test_features_fail_for_nulls_repeated_households_and_shares_that_do_not_add_
         (off, "3 households whose category shares do not sum to 1"),
         (features.head(0), "0 households, "),
     ):
-        found = segmentation.features_complete(frame, CHECKS)
+        found = of_features.features_complete(frame, CHECKS)
         assert not found.passed
         assert complaint in found.message
 

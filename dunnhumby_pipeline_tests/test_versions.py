@@ -15,6 +15,7 @@ import pytest
 
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration import versions
+from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
 from dunnhumby_pipeline.orchestration.versions import READS, compiled
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
@@ -53,8 +54,8 @@ def test_code_changes_it(old: str, new: str) -> None:
     assert instructions(CODE.replace(old, new)) != instructions(CODE)
 
 
-def step_versions(settings: Settings | None = None) -> dict[str, str]:
-    home = Home(Path(os.environ["DUNNHUMBY_HOME"]))
+def step_versions(settings: Settings | None = None, home: Home | None = None) -> dict[str, str]:
+    home = home or Home(Path(os.environ["DUNNHUMBY_HOME"]))
     graph = build_defs(home=home, settings=settings or load_settings()).resolve_asset_graph()
     return {key.to_user_string(): graph.get(key).code_version or "" for key in graph.materializable_asset_keys}
 
@@ -75,6 +76,10 @@ def test_every_asset_has_a_version() -> None:
             {"policy_value", "roi_curve", "targeting_list", "campaign_report"},
         ),
         ({"overlap": {"lower": 0.2}}, {"propensity", "targeting_list", "campaign_report"}),
+        ({"migration": {"step_days": 14}}, {*FOLLOWED, "campaign_report"}),
+        ({"lifetime_value": {"n_bins": 5}}, {*LIFETIMES, "campaign_report"}),
+        ({"profile": {"n_needs": 2}}, {*DESCRIBED, *LIFETIMES, "campaign_report"}),
+        ({"segmentation": {"n_segments": 6}}, {*FITTED, "segment_model", "campaign_report"}),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
         ({"campaign_types": ("TypeB",)}, set()),
@@ -91,6 +96,16 @@ def test_every_asset_has_a_version() -> None:
 def test_a_setting_changes_the_assets_that_read_it(changed: dict[str, object], assets: set[str]) -> None:
     before, after = step_versions(), step_versions(load_settings(**changed))
     assert {name for name in before if before[name] != after[name]} == assets
+
+
+def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    before = step_versions(home=home)
+    (tmp_path / "playbook.toml").write_text("[segments.default]\n")
+    after = step_versions(home=home)
+    assert {name for name in before if before[name] != after[name]} == {*DESCRIBED, *CROSSED}
+    (tmp_path / "playbook.toml").write_text("[offers.default]\n")
+    assert step_versions(home=home)["value_need"] != after["value_need"]
 
 
 def test_every_step_is_listed_and_every_setting_is_read() -> None:
@@ -155,5 +170,5 @@ def test_versions_are_cheap() -> None:
     settings = load_settings()
     began = time.process_time()
     for step in steps:
-        versions.step_version(step, settings)
+        versions.step_version(step, settings, Home(Path("nowhere")))
     assert time.process_time() - began < 0.5

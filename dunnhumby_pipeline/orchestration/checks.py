@@ -7,8 +7,10 @@ not run, the last targeting list stays in place marked stale, and `targeting_lis
 check passes again (`gates`).
 
 *Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
-name something no table has, many rejects, features that moved, cold stability, raw propensity AUC, share in
-overlap, estimators that contradict each other, heterogeneity or value not proven. Downstream goes on.
+name something no table has, many rejects, features that moved, cold stability, factors that explain little or
+did not converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap,
+estimators that contradict each other, heterogeneity or value not proven. Downstream goes on. So do faults of
+what describes segments (profiles, playbook, lifetime value): no later number rests on it.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when.
 Other references warn, beyond a share of the rows: a line without a product is spend all the same.
@@ -31,7 +33,7 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.orchestration.storage import ROW_COUNT, mark_stale
-from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, features, journey, segmentation, targeting
 from dunnhumby_pipeline.settings import CheckSettings
 
 BLOCK, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -130,6 +132,15 @@ def _table_check(asset: str, judge: Judge, severity: dg.AssetCheckSeverity, *, p
     return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=partitioned)
 
 
+def _pair_check(asset: str, other: str, judge: Callable[..., Verdict], severity: dg.AssetCheckSeverity) -> StudyCheck:
+    """A check that judges an unpartitioned table beside another one."""
+
+    def look(sight: Sight) -> Verdict:
+        return judge(read_table(sight.path(asset)), read_table(sight.path(other)), sight.study.settings.checks)
+
+    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=False, reads=[other])
+
+
 def _first_line(judge: Callable[..., Verdict]) -> str:
     return (judge.__doc__ or "").splitlines()[0]
 
@@ -208,10 +219,19 @@ CHECKS: tuple[StudyCheck, ...] = (
     _journey_check("transactions", journey.freshness, WARN, _see_freshness, ["promotions"]),
     _journey_check("transactions", journey.weekly_volume, WARN, _see_volume),
     _table_check("rejects", journey.rejected_share, WARN, partitioned=False),
-    _table_check("customer_features", segmentation.features_complete, BLOCK, partitioned=False),
-    _table_check("feature_drift", segmentation.features_steady, WARN, partitioned=False),
+    _table_check("customer_features", features.features_complete, BLOCK, partitioned=False),
+    _table_check("feature_drift", features.features_steady, WARN, partitioned=False),
     _table_check("segment_stability", segmentation.warm_stability, BLOCK, partitioned=False),
     _table_check("segment_stability", segmentation.cold_stability, WARN, partitioned=False),
+    _pair_check("segment_stability", "factor_selection", segmentation.fits_converge, WARN),
+    _table_check("factor_selection", segmentation.variance_explained, WARN, partitioned=False),
+    _table_check("segments", segmentation.smallest_segment, WARN, partitioned=False),
+    _table_check("segment_identity", segmentation.identity_kept, WARN, partitioned=False),
+    _table_check("segment_profiles", segmentation.profile_shares, WARN, partitioned=False),
+    _pair_check("segment_playbook", "segments", segmentation.every_segment_advised, WARN),
+    _table_check("clv_parameters", segmentation.parameters_in_range, WARN, partitioned=False),
+    _table_check("clv_validation", segmentation.not_worse_than_naive, WARN, partitioned=False),
+    _table_check("migration_summary", segmentation.segments_hold, WARN, partitioned=False),
     _check(
         "first_campaign_cohort",
         "no_look_ahead",

@@ -31,7 +31,7 @@ def dictionary_markdown() -> str:
     parts += [
         "## Columns of these tables\n",
         "Keys and demographics keep their names and meanings; features are in [features.md](features.md). A name means "
-        "the same in every table.\n",
+        "the same in every table, but for those that are listed with theirs.\n",
         _table(("column", "unit", "meaning"), ((f"`{name}`", m.unit, m.text) for name, m in derived().items())),
         "",
     ]

@@ -88,6 +88,64 @@ def _stability(stability: pd.DataFrame) -> Mapping[str, object]:
     return {f"mean_ari_{start}": mean for start, mean in means.items()}
 
 
+def _selection(selection: pd.DataFrame) -> Mapping[str, object]:
+    chosen = selection.loc[selection["chosen"]].iloc[0]
+    return {name: chosen[name] for name in ("n_factors", "centred_r2", "stability")}
+
+
+def _scoreboard(scoreboard: pd.DataFrame) -> Mapping[str, object]:
+    rows = scoreboard[scoreboard["role"] != "candidate"].set_index("role")
+    return {
+        **{name: rows.at["chosen", name] for name in ("n_segments", "silhouette")},
+        **{f"{role}_{start}_ari": rows.at[role, f"{start}_ari"] for role in rows.index for start in ("cold", "warm")},
+    }
+
+
+def _jaccard(jaccard: pd.DataFrame) -> Mapping[str, object]:
+    return {"lowest_mean_jaccard": jaccard["mean_jaccard"].min(), "max_dissolved": jaccard["dissolved"].max()}
+
+
+def _identity(identity: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_kept": int(identity["kept"].sum()), "least_overlap": identity["jaccard"].min()}
+
+
+def _profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
+    high = profiles["value_tier"] == "high"
+    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+
+
+def _pareto(curve: pd.DataFrame) -> Mapping[str, object]:
+    fifth = curve.iloc[(curve["share_of_households"] - 0.2).abs().argmin()]
+    return {"revenue_share_of_best_fifth": fifth["share_of_revenue"]}
+
+
+def _lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
+    return {"mean_clv": values["clv"].mean(), "mean_probability_alive": values["probability_alive"].mean()}
+
+
+def _validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    spend = validation[validation["target"] == "spend"]
+    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()}
+
+
+def _differences(differences: pd.DataFrame) -> Mapping[str, object]:
+    return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
+
+
+def _migration(summary: pd.DataFrame) -> Mapping[str, object]:
+    last = summary[summary["to_period"] - summary["from_period"] == 1].iloc[-1]
+    return {
+        "mean_ari": summary.loc[summary["to_period"] - summary["from_period"] == 1, "ari"].mean(),
+        "mean_ari_apart": summary.loc[summary["shared_days"] == 0, "ari"].mean(),
+        "last_ari": last["ari"],
+        "last_share_staying": last["share_staying"],
+    }
+
+
+def _warnings(listed: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(listed), "change": listed["change"].sum()}
+
+
 def _cohort(trials: pd.DataFrame) -> Mapping[str, object]:
     return {
         "n_treated": int(trials["treated"].sum()),
@@ -151,8 +209,20 @@ def _list(targeting_list: pd.DataFrame) -> Mapping[str, object]:
 _SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
     "customer_features": _customers,
     "feature_drift": _drift,
+    "factor_selection": _selection,
+    "segment_scoreboard": _scoreboard,
     "segments": _segments,
     "segment_stability": _stability,
+    "segment_jaccard": _jaccard,
+    "segment_identity": _identity,
+    "segment_profiles": _profiles,
+    "pareto_curve": _pareto,
+    "customer_lifetime_value": _lifetimes,
+    "clv_validation": _validation,
+    "lifetime_differences": _differences,
+    "migration_summary": _migration,
+    "segment_drift": _drift,
+    "early_warning": _warnings,
     "first_campaign_cohort": _cohort,
     "propensity": _propensity,
     "overlap_diagnostics": _overlap,

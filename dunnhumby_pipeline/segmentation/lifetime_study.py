@@ -250,7 +250,8 @@ def _validated(
     table = pd.concat(errors, ignore_index=True)
     table = table.assign(
         chosen=(table["target"] == "spend") & (table["forecast"] == settings.forecast),
-        n_new=int(new.sum()), new_spend_share=float(outcome.loc[new, "sales"].sum() / outcome["sales"].sum())
+        n_new=int(new.sum()),
+        new_spend_share=float(outcome.loc[new, "sales"].sum() / outcome["sales"].sum()),
     )
     calibration = pd.concat(bins, ignore_index=True)
     first = ["target", "forecast"]

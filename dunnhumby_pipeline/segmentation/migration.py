@@ -157,8 +157,7 @@ def segment_drift(
         moved = share_psi(mix.loc[before].to_numpy(dtype=float), mix.loc[after].to_numpy(dtype=float))
         rows.append((before, after, "segment mix", "segment", moved))
         rows += [
-            (before, after, "feature", name, psi(by_period[before][name], by_period[after][name]))
-            for name in drifting
+            (before, after, "feature", name, psi(by_period[before][name], by_period[after][name])) for name in drifting
         ]
     return pd.DataFrame(rows, columns=["from_period", "to_period", "kind", "name", "psi"])
 

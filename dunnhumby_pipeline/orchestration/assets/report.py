@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
 
@@ -12,10 +13,11 @@ GROUP = "report"
     group_name=GROUP,
     partitions_def=campaign_types,
     deps=[
-        "segments",
-        "segment_stability",
-        "factor_loadings",
-        "factor_selection",
+        *FITTED,
+        *DESCRIBED,
+        *LIFETIMES,
+        *CROSSED,
+        *FOLLOWED,
         "first_campaign_cohort",
         "propensity",
         "overlap_diagnostics",

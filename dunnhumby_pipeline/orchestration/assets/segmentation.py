@@ -130,9 +130,7 @@ def fit_segments(
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@dg.multi_asset(
-    name="describe_segments", group_name=GROUP, deps=["transactions", "products"], outs=_outs(DESCRIBED)
-)
+@dg.multi_asset(name="describe_segments", group_name=GROUP, deps=["transactions", "products"], outs=_outs(DESCRIBED))
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
