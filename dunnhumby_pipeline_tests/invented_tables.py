@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -11,77 +10,10 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline_tests import invented_customers as customers
+from dunnhumby_pipeline_tests.invented_customers import FEATURES, SEGMENTS, frame_of, segments
 
 WAVES = {"8": 412, "13": 504, "18": 587, "26": 224, "30": 323}
-SEGMENTS = {
-    "active-loyalists": ("Active loyalists", 509),
-    "vip-heavy": ("VIP heavy buyers", 299),
-    "lapsed-health-beauty": ("Lapsed health & beauty", 193),
-    "fresh-lovers": ("Fresh lovers", 339),
-    "light-grocery": ("Light grocery", 524),
-    "bulk-shoppers": ("Bulk shoppers, few but very large baskets", 318),
-    "regular-health-beauty": ("Regular with health & beauty", 318),
-}
-_FEATURES = """
-spend_total spend_grocery spend_fresh spend_health_beauty spend_per_week baskets baskets_per_week basket_size
-items_per_basket distinct_products distinct_departments coupon_share private_label_share discount_share
-weekend_share stores_visited recency_days purchase_interval_mean purchase_interval_std
-"""
-FEATURES = _FEATURES.split()
-
-
-def _frame(columns: str, rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns.split())
-
-
-def segments() -> pd.DataFrame:
-    random = np.random.default_rng(1)
-    slugs = [slug for slug, (_, size) in SEGMENTS.items() for _ in range(size)]
-    return pd.DataFrame(
-        {
-            "household_key": np.arange(1, len(slugs) + 1),
-            "segment": slugs,
-            "segment_name": [SEGMENTS[slug][0] for slug in slugs],
-            "stability": random.beta(12, 2, len(slugs)),
-        }
-    )
-
-
-def segment_stability() -> pd.DataFrame:
-    random = np.random.default_rng(2)
-    starts = (("cold", 0.55, 0.12), ("warm", 0.86, 0.04))
-    rows = [
-        (start, replicate, ari)
-        for start, mean, sd in starts
-        for replicate, ari in enumerate(random.normal(mean, sd, 20).clip(0, 1))
-    ]
-    return _frame("start replicate ari", rows)
-
-
-def factor_loadings(n_factors: int = 5) -> pd.DataFrame:
-    random = np.random.default_rng(3)
-    loadings = random.beta(0.5, 3, (len(FEATURES), n_factors))
-    for position in range(len(FEATURES)):
-        loadings[position, position % n_factors] += random.uniform(0.3, 0.9)
-    loadings /= loadings.max(axis=0)
-    rows = [
-        (f"factor_{column + 1}", feature, loadings[row, column])
-        for column in range(n_factors)
-        for row, feature in enumerate(FEATURES)
-    ]
-    return _frame("factor feature loading", rows)
-
-
-def factor_selection() -> pd.DataFrame:
-    n_factors = np.arange(2, 11)
-    return pd.DataFrame(
-        {
-            "n_factors": n_factors,
-            "pooled_r2": 1 - 0.35 * np.exp(-0.35 * n_factors),
-            "centred_r2": 1 - 0.95 * np.exp(-0.28 * n_factors),
-            "reconstruction_error": 46 * np.exp(-0.16 * n_factors),
-        }
-    )
 
 
 def first_campaign_cohort() -> pd.DataFrame:
@@ -137,7 +69,7 @@ def overlap_diagnostics() -> pd.DataFrame:
         arms = (len(part), treated, control, 0.81, part["in_overlap"].mean(), 0.71 * treated, 0.52 * control)
         rows.append((wave, WAVES.get(wave, 0), *arms))
     columns = "wave index_day n_trials n_treated n_control auc share_in_overlap ess_treated ess_control"
-    return _frame(columns, rows)
+    return frame_of(columns, rows)
 
 
 def covariate_balance() -> pd.DataFrame:
@@ -184,7 +116,7 @@ def average_effects(proven: bool = True) -> pd.DataFrame:
         value = 48 + 9 * position
         rows.append(_effect("purchase_amount", "overlap_weighted", "all", wave, value, 20 * widen))
     columns = "outcome estimator estimand population wave estimate se ci_lower ci_upper n_trials n_households"
-    return _frame(columns, rows)
+    return frame_of(columns, rows)
 
 
 def cate_models() -> pd.DataFrame:
@@ -195,7 +127,7 @@ def cate_models() -> pd.DataFrame:
             constant = model == "constant"
             gain = whole + (0 if fold < 0 or constant else 60 * (fold - 2))
             rows.append((model, fold, 40210 - gain, gain, np.nan if constant else 71.0, model == "r_learner"))
-    return _frame("model fold r_loss gain_over_constant gain_se chosen", rows)
+    return frame_of("model fold r_loss gain_over_constant gain_se chosen", rows)
 
 
 def cate_estimates() -> pd.DataFrame:
@@ -213,7 +145,7 @@ def campaign_economics() -> pd.DataFrame:
         cost = 1.9 + 0.2 * position
         costs.append(("estimated", wave, 380, cost, 0.6, cost))
     columns = "source wave n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
-    return _frame(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
+    return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
 
 
 def policy_value(proven: bool = True) -> pd.DataFrame:
@@ -235,7 +167,7 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
         chosen = policy == "cate_above_breakeven"
         rows.append((policy, share, value, value_se, *bounds, claimed, roi, 5800, chosen))
     columns = "policy share_targeted value value_se ci_lower ci_upper claimed_value roi n_trials chosen"
-    return _frame(columns, rows)
+    return frame_of(columns, rows)
 
 
 def roi_curve() -> pd.DataFrame:
@@ -271,7 +203,10 @@ def targeting_list() -> pd.DataFrame:
 
 @cache
 def _study(proven: bool) -> dict[str, pd.DataFrame]:
-    made = {field.name: globals()[field.name]() for field in fields(StudyTables)}
+    made = {}
+    for field in fields(StudyTables):
+        make = getattr(customers, field.name, None) or globals()[field.name]
+        made[field.name] = make()
     return {**made, "average_effects": average_effects(proven), "policy_value": policy_value(proven)}
 
 

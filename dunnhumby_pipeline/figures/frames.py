@@ -26,3 +26,9 @@ def in_wave_order(frame: pd.DataFrame, column: str = "wave") -> pd.DataFrame:
     """
     together = frame[column].astype(str) == ALL_WAVES
     return pd.concat([frame.loc[together], frame.loc[~together]])
+
+
+def comparable(migration_summary: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of periods that share no day; where there is none, all of them."""
+    apart = migration_summary[migration_summary["shared_days"] == 0]
+    return apart if len(apart) else migration_summary

@@ -1,4 +1,4 @@
-"""Pictures of factors and segments."""
+"""Pictures of segments: how large they are, how they were chosen, whether they come out again."""
 
 from __future__ import annotations
 
@@ -6,108 +6,135 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dunnhumby_pipeline.figures import style, words
+from dunnhumby_pipeline.figures.feature_names import in_named_order, segment_name, segment_names
 from dunnhumby_pipeline.figures.frames import require
 
-PRINTED_LOADING = 0.10
+# Hennig 2007: a cluster under the first is dissolved, over the second it has come back.
+DISSOLVED, RECOVERED = 0.5, 0.75
+_METHODS = (
+    ("kmeans", "K-Means", "o-", style.BLUE),
+    ("mixture", "Gaussian mixture", "^-", style.ORANGE),
+    ("consensus", "consensus of K-Means", "X", style.GREEN),
+)
+_SCORES = (
+    ("silhouette", "Silhouette", "higher is better"),
+    ("calinski_harabasz", "Calinski-Harabasz", "higher is better"),
+    ("davies_bouldin", "Davies-Bouldin", "lower is better"),
+    ("bic", "BIC of the mixtures", "lower is better"),
+    ("smallest_share", "Smallest segment, % of households", "not too small"),
+)
 
 
-def factor_loadings_heatmap(factor_loadings: pd.DataFrame) -> Figure:
-    """Features by factors; shade and number give the loading as a share of the factor's largest (0 to 1).
+def segment_sizes(segment_profiles: pd.DataFrame) -> Figure:
+    """Each segment's share of households and of revenue (%), the largest revenue first, both printed beside.
 
-    Features stand under the factor they load on most. Loadings under 0.10 are shaded but not printed.
-    """
-    require(factor_loadings, "factor_loadings", ["factor", "feature", "loading"])
-    table = factor_loadings.pivot(index="feature", columns="factor", values="loading").fillna(0.0)
-    table = table[sorted(table.columns, key=_factor_rank)]
-    strongest = table.to_numpy().argmax(axis=1)
-    table = table.iloc[np.lexsort((-table.to_numpy().max(axis=1), strongest))]
-
-    features = [words.spoken(feature) for feature in table.index]
-    figure = style.new_figure(1.0 + (style.row_height(features) - 0.06) * len(table))
-    axes = style.add_axes(figure)
-    axes.imshow(table.to_numpy(), cmap=style.SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for (row, column), loading in np.ndenumerate(table.to_numpy()):
-        if loading >= PRINTED_LOADING:
-            colour = "white" if loading > 0.5 else style.INK
-            axes.text(
-                column,
-                row,
-                f"{loading:.2f}",
-                ha="center",
-                va="center",
-                fontsize=style.SMALL,
-                color=colour,
-            )
-    style.label_rows(axes, features)
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_xticks(range(table.shape[1]), labels=[words.spoken(factor) for factor in table.columns])
-    axes.tick_params(axis="x", length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    style.name_axes(axes, "Factor (loading as a share of the factor's largest)", "Feature")
-    return figure
-
-
-def _factor_rank(name: str) -> tuple[int, str]:
-    digits = "".join(character for character in name if character.isdigit())
-    return (int(digits) if digits else 0, name)
-
-
-def segment_sizes(segments: pd.DataFrame) -> Figure:
-    """Households in each segment as bars, largest first, with the number and its share printed beside."""
-    require(segments, "segments", ["household_key", "segment", "segment_name"])
-    sizes = segments.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
-    names = [name for _, name in sizes.index]
-
-    figure = style.new_figure(0.9 + style.row_height(names) * len(sizes))
-    axes = style.add_axes(figure)
-    axes.barh(range(len(sizes)), sizes.to_numpy(), height=0.68, color=style.BLUE)
-    style.grid(axes, "x")
-    style.label_rows(axes, names)
-    for position, size in enumerate(sizes):
-        style.print_beside(axes, position, f"{words.count(size)}  ({words.percent(size / len(segments))})")
-    style.name_axes(axes, "Households", "Segment")
-    return figure
-
-
-def factor_selection_curve(factor_selection: pd.DataFrame, chosen: int | None = None) -> Figure:
-    """Variance explained (%) by number of factors, pooled and column-centred; beside it, the error
-    of the reconstruction in the units of the scaled matrix.
-
-    `chosen` marks the number of factors in use.
+    A segment whose lower bar is the longer one spends more than its number of households would say.
     """
     require(
-        factor_selection,
-        "factor_selection",
-        ["n_factors", "pooled_r2", "centred_r2", "reconstruction_error"],
+        segment_profiles,
+        "segment_profiles",
+        ["segment", "segment_name", "n_households", "share", "revenue", "revenue_share"],
     )
-    scan = factor_selection.sort_values("n_factors")
-    figure = style.new_figure(3.4)
-    grid = figure.add_gridspec(1, 2, width_ratios=[1.5, 1])
-    explained, error = style.add_axes(figure, grid[0]), style.add_axes(figure, grid[1])
-    lines = (
-        ("pooled_r2", "pooled over all cells", style.ORANGE),
-        ("centred_r2", "column-centred", style.BLUE),
-    )
-    for column, label, colour in lines:
-        explained.plot(scan["n_factors"], scan[column], "o-", color=colour, markersize=4.5, label=label)
-    explained.set_ylim(min(0.0, float(scan["centred_r2"].min())), 1.02)
-    style.percent_ticks(explained, "y")
-    error.plot(scan["n_factors"], scan["reconstruction_error"], "o-", color=style.MUTED, markersize=4.5)
-    error.set_ylim(bottom=0)
-    for axes in (explained, error):
-        style.grid(axes, "y")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if chosen is not None:
-            axes.axvline(chosen, color=style.INK, linestyle=":", linewidth=1.2, label=f"in use: {chosen}")
-    style.legend_above(figure, explained)
-    style.name_axes(explained, "Number of factors", "Variance explained (%)")
-    style.name_axes(error, "Number of factors", "Reconstruction error (scaled units)")
+    table = segment_profiles.sort_values("revenue", ascending=False, kind="stable")
+    names = list(table["segment_name"])
+    figure = style.new_figure(1.1 + max(style.row_height(names), 0.46) * len(table))
+    axes = style.add_axes(figure)
+    rows = np.arange(len(table))
+    axes.barh(rows - 0.19, table["share"], height=0.36, color=style.RULE, label="share of households")
+    axes.barh(rows + 0.19, table["revenue_share"], height=0.36, color=style.BLUE, label="share of revenue")
+    style.grid(axes, "x")
+    style.label_rows(axes, names)
+    style.percent_ticks(axes, "x")
+    for position, (_, row) in enumerate(table.iterrows()):
+        households = f"{words.count(row['n_households'])} households ({words.percent(row['share'])})"
+        revenue = f"{words.dollars(row['revenue'])} ({words.percent(row['revenue_share'])})"
+        style.print_beside(axes, position, f"{households}\n{revenue}")
+    style.legend_above(figure, axes)
+    style.name_axes(axes, "Share of the total (%)", "Segment")
     return figure
+
+
+def cluster_scoreboard(segment_scoreboard: pd.DataFrame, target: float | None = None) -> Figure:
+    """Every candidate by its number of segments: agreement of refits, five figures of merit; a line a method.
+
+    The first panel shows the mean adjusted Rand index of refits on resampled households from scratch (cold, with one
+    standard error) and, as diamonds, started from the fit itself (warm); `target` is what a cold one must reach. The
+    ring is the choice; the square is the setting of the reference study, whose features and factors are its own, so
+    that its distances (Calinski-Harabasz, Davies-Bouldin) are not on the scale of the others.
+    """
+    columns = ["role", "method", "n_factors", "n_segments", "cold_ari", "cold_ari_sd", "n_cold", "warm_ari"]
+    require(segment_scoreboard, "segment_scoreboard", [*columns, *(name for name, _, _ in _SCORES)])
+    figure = style.new_figure(7.4)
+    grid = figure.add_gridspec(3, 2)
+    first = style.add_axes(figure, grid[0, 0])
+    _draw_agreement(first, segment_scoreboard, target)
+    for place, (column, title, better) in enumerate(_SCORES, start=1):
+        axes = style.add_axes(figure, grid[place // 2, place % 2])
+        _draw_candidates(axes, segment_scoreboard, column)
+        if column == "smallest_share":
+            style.percent_ticks(axes, "y")
+            axes.set_ylim(bottom=0)
+        style.name_axes(axes, "Number of segments" if place >= 4 else "", "", f"{title}: {better}")
+    style.legend_above(figure, first, columns=4)
+    return figure
+
+
+def _draw_agreement(axes: Axes, scoreboard: pd.DataFrame, target: float | None) -> None:
+    error = scoreboard["cold_ari_sd"] / np.sqrt(scoreboard["n_cold"].clip(lower=1))
+    for (_, row), half in zip(scoreboard.iterrows(), error, strict=True):
+        if words.is_number(half):
+            bounds = [row["cold_ari"] - half, row["cold_ari"] + half]
+            axes.plot([row["n_segments"]] * 2, bounds, color=style.RULE, linewidth=1.2, label="_error", zorder=1.5)
+    _draw_candidates(axes, scoreboard, "cold_ari")
+    warm = scoreboard[scoreboard["warm_ari"].notna()]
+    axes.plot(
+        warm["n_segments"],
+        warm["warm_ari"],
+        "D",
+        color=style.INK,
+        markerfacecolor="white",
+        markersize=5,
+        label="warm start",
+        zorder=4,
+    )
+    if target is not None:
+        axes.axhline(target, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"target {target:g}")
+    lowest = min(0.0, float(scoreboard[["cold_ari", "warm_ari"]].min().min()))
+    axes.set_ylim(lowest, 1.05)
+    style.name_axes(axes, "", "", "Agreement of refits (ARI): higher is better")
+
+
+def _draw_candidates(axes: Axes, scoreboard: pd.DataFrame, column: str) -> None:
+    style.grid(axes, "y")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    candidates = scoreboard[scoreboard["role"] == "candidate"]
+    for method, label, mark, colour in _METHODS:
+        rows = candidates[(candidates["method"] == method) & candidates[column].notna()].sort_values("n_segments")
+        if len(rows):
+            axes.plot(rows["n_segments"], rows[column], mark, color=colour, markersize=5, linewidth=1.4, label=label)
+    for role, label, mark, colour, size in (
+        ("chosen", "in use", "o", style.VERMILION, 12.0),
+        ("reference", "reference study", "s", style.INK, 7.0),
+    ):
+        rows = scoreboard[(scoreboard["role"] == role) & scoreboard[column].notna()]
+        if len(rows):
+            axes.plot(
+                rows["n_segments"],
+                rows[column],
+                mark,
+                color=colour,
+                markerfacecolor="none",
+                markeredgewidth=1.8,
+                markersize=size,
+                linestyle="none",
+                label=f"{label}: {int(rows['n_factors'].iloc[0])} factors, {int(rows['n_segments'].iloc[0])} segments",
+                zorder=4,
+            )
 
 
 def stability_distribution(segment_stability: pd.DataFrame, floors: Mapping[str, float] | None = None) -> Figure:
@@ -148,4 +175,44 @@ def stability_distribution(segment_stability: pd.DataFrame, floors: Mapping[str,
     axes.set_xlim(min(0.0, float(segment_stability["ari"].min()) - 0.05), 1.02)
     style.grid(axes, "x")
     style.name_axes(axes, "Adjusted Rand index against the segments in use (1 = identical)", "Bootstrap refits")
+    return figure
+
+
+def segment_recovery(segment_jaccard: pd.DataFrame, segment_profiles: pd.DataFrame) -> Figure:
+    """Overlap (Jaccard, 0 to 1) of each segment with its closest one in refits on resampled households.
+
+    The dot is the mean over refits, the line reaches down to the worst refit. Left of the first dashed line a segment
+    has dissolved, right of the second it has come back.
+    """
+    columns = ["segment", "mean_jaccard", "lowest_jaccard", "dissolved", "recovered"]
+    require(segment_jaccard, "segment_jaccard", columns)
+    names = segment_names(segment_profiles)
+    order = in_named_order(segment_jaccard["segment"], names)
+    table = segment_jaccard.set_index("segment").loc[order]
+    labels = [segment_name(slug, names) for slug in order]
+    figure = style.new_figure(0.9 + style.row_height(labels) * len(table))
+    axes = style.add_axes(figure)
+    style.grid(axes, "x")
+    for border, label, side in ((DISSOLVED, "dissolved ", "right"), (RECOVERED, " come back", "left")):
+        axes.axvline(border, color=style.VERMILION, linestyle="--", linewidth=1.2, label=label.strip())
+        axes.text(
+            border,
+            1.0,
+            label,
+            transform=axes.get_xaxis_transform(),
+            ha=side,
+            va="bottom",
+            fontsize=style.SMALL,
+            color=style.VERMILION,
+        )
+    for position, (_, row) in enumerate(table.iterrows()):
+        bounds = [row["lowest_jaccard"], row["mean_jaccard"]]
+        axes.plot(bounds, [position, position], color=style.BLUE, linewidth=2.0, alpha=0.5, label="_range")
+        axes.plot(row["mean_jaccard"], position, "o", color=style.BLUE, markersize=7, linestyle="none", label="_mean")
+        lost = f", dissolved in {words.percent(row['dissolved'])}" if row["dissolved"] > 0 else ""
+        text = f"mean {row['mean_jaccard']:.2f}, back in {words.percent(row['recovered'])} of refits{lost}"
+        style.print_beside(axes, position, text)
+    axes.set_xlim(0, 1.02)
+    style.label_rows(axes, labels)
+    style.name_axes(axes, "Overlap with the closest refitted segment (Jaccard, 1 = identical)", "Segment")
     return figure

@@ -10,10 +10,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
 
 from dunnhumby_pipeline.figures.words import MINUS
 
@@ -26,17 +28,29 @@ MUTED = "#66717d"
 RULE = "#9aa5b1"
 GRID = "#e4e8ec"
 SHADE = "#eef0f3"
+GREEN = "#009E73"
+SKY = "#56B4E9"
+PINK = "#CC79A7"
 
 TREATED = VERMILION
 CONTROL = BLUE
+# Value tiers; grey for those of whom none is known.
+TIERS = {"high": BLUE, "mid": ORANGE, "low": RULE}
+# Colours of things without an order, as far as they go.
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, "#B8AB00", MUTED)
 
 SEQUENTIAL = LinearSegmentedColormap.from_list("paper_to_blue", ["#ffffff", "#9cc9e3", BLUE, "#00395a"])
+DIVERGING = LinearSegmentedColormap.from_list(
+    "vermilion_to_blue", ["#7d3700", VERMILION, "#f3c6a5", "#ffffff", "#9cc9e3", BLUE, "#00395a"]
+)
 
 WIDTH = 9.0
 TEXT = 10.0
 SMALL = 9.0
 TITLE = 11.0
 LABEL_WIDTH = 34
+# Of SMALL text, with a little air.
+LETTERS_PER_INCH = 12.0
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
@@ -68,16 +82,77 @@ def grid(axes: Axes, direction: str) -> None:
     axes.grid(axis="x" if direction == "x" else "y", color=GRID, linewidth=0.8)
 
 
+def wrapped(label: str, width: int) -> str:
+    """`label` in lines of at most `width` letters, broken at spaces, and within a word only where it must be."""
+    return textwrap.fill(label, width, break_long_words=True, break_on_hyphens=False)
+
+
+def column_labels(labels: Sequence[str], width: float) -> list[str]:
+    """`labels` wrapped to stand beside each other over `width` inches."""
+    letters = max(int(width / max(len(labels), 1) * LETTERS_PER_INCH), 7)
+    return [wrapped(label, letters) for label in labels]
+
+
+def heatmap(
+    axes: Axes,
+    values: NDArray[np.float64],
+    printed: Sequence[Sequence[str]],
+    cmap: LinearSegmentedColormap,
+    limits: tuple[float, float],
+    size: float = SMALL,
+) -> None:
+    """Cells shaded by `values` (rows, columns) between `limits`, each with its text; a missing value is grey."""
+    axes.set_facecolor(SHADE)
+    axes.imshow(values, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
+    span = (limits[1] - limits[0]) or 1.0
+    for (row, column), value in np.ndenumerate(values):
+        red, green, blue, _ = cmap((value - limits[0]) / span)
+        dark = np.isfinite(value) and 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+        axes.text(
+            column,
+            row,
+            printed[row][column],
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="white" if dark else INK,
+            parse_math=False,
+        )
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(length=0)
+
+
+def name_columns(axes: Axes, labels: Sequence[str], size: float = SMALL, top: bool = True) -> None:
+    """One label a column, above or below it; text is never read as mathematics."""
+    axes.set_xticks(range(len(labels)), labels=labels)
+    axes.tick_params(axis="x", labeltop=top, labelbottom=not top, labelsize=size, length=0)
+    for tick_label in axes.get_xticklabels():
+        tick_label.set_parse_math(False)
+
+
+def name_rows(axes: Axes, labels: Sequence[str], width: int = LABEL_WIDTH) -> None:
+    """`label_rows` of a heatmap, whose cells fill the axes."""
+    label_rows(axes, labels, width=width)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+
+
+def sentence(text: str, height: float = 1.0) -> Figure:
+    """A figure that says in words why there is nothing to draw."""
+    figure = new_figure(height)
+    figure.text(0.01, 0.5, text, fontsize=TEXT, color=MUTED, va="center", parse_math=False, wrap=True)
+    return figure
+
+
 def row_height(labels: Sequence[str], width: int = LABEL_WIDTH) -> float:
     """Inches that each row needs for the longest label, wrapped at `width`, to stay clear of the next."""
-    lines = max(len(textwrap.wrap(label, width)) for label in labels)
-    return 0.2 + 0.16 * max(lines, 1)
+    lines = max((wrapped(label, width).count("\n") + 1 for label in labels), default=1)
+    return 0.2 + 0.16 * lines
 
 
 def label_rows(axes: Axes, labels: Sequence[str], bold: Sequence[bool] = (), width: int = LABEL_WIDTH) -> None:
     """One label a row from the top down, wrapped at `width`; text is never read as mathematics."""
-    wrapped = [textwrap.fill(label, width, break_long_words=True) for label in labels]
-    axes.set_yticks(range(len(labels)), labels=wrapped)
+    axes.set_yticks(range(len(labels)), labels=[wrapped(label, width) for label in labels])
     for position, tick_label in enumerate(axes.get_yticklabels()):
         tick_label.set_parse_math(False)
         if bold and bold[position]:
@@ -121,6 +196,12 @@ def percent_ticks(axes: Axes, direction: str) -> None:
     """Tick labels of shares as percentages, without their sign: mirrored axes have no negative shares."""
     axis = axes.xaxis if direction == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{abs(100 * share):.0f}%"))
+
+
+def number_ticks(axes: Axes, direction: str) -> None:
+    """Tick labels as plain numbers, on logarithmic axes too."""
+    axis = axes.xaxis if direction == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value, 6):,.10g}"))
 
 
 def dollar_ticks(axes: Axes, direction: str) -> None:

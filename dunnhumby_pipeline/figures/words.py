@@ -59,6 +59,11 @@ def dollars(value: float | None, digits: int = 3) -> str:
     return number(value, digits, "$")
 
 
+def whole_dollars(value: float | None) -> str:
+    """An amount to the dollar: "$1,764"."""
+    return _written(value, 0, "$") if value is not None and is_number(value) else NOTHING
+
+
 def price(value: float | None) -> str:
     """An amount to the cent: "$42.43"."""
     return _written(value, 2, "$") if value is not None and is_number(value) else NOTHING
@@ -72,6 +77,14 @@ def count(value: float | None) -> str:
 def percent(share: float | None, decimals: int = 0) -> str:
     """A share of one as a percentage: .313 is "31%"."""
     return f"{_written(100 * share, decimals)}%" if share is not None and is_number(share) else NOTHING
+
+
+def signed(value: float | None, decimals: int = 1) -> str:
+    """A difference with its sign: "+0.8"; one that rounds to nothing has none."""
+    if value is None or not is_number(value):
+        return NOTHING
+    written = _written(value, decimals)
+    return f"+{written}" if round(float(value), decimals) > 0 else written
 
 
 def interval(estimate: float, lower: float, upper: float, unit: str = "") -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.report import views
 from dunnhumby_pipeline.report.answer import NOT_BUILT, decision_counts, plain_answer
+from dunnhumby_pipeline.report.customer_notes import customer_notes
+from dunnhumby_pipeline.report.customers import WARNED, customer_grids
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 
@@ -36,6 +38,8 @@ def render_report(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str,
         breakeven=_breakeven(tables.campaign_economics),
         decisions=None if tables.targeting_list is None else decision_counts(tables.targeting_list),
         grids=_grids(tables, checks),
+        notes=customer_notes(tables, settings.lifetime_value.forecast),
+        warned=WARNED,
         pictures=draw_pictures(tables, settings),
         settings=settings,
         confidence=words.percent(settings.confidence),
@@ -55,9 +59,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _grids(tables: StudyTables, checks: pd.DataFrame) -> dict[str, views.Grid]:
-    grids = {"checks": views.check_states(checks)}
-    if tables.segments is not None:
-        grids["segments"] = views.segment_rows(tables.segments, tables.targeting_list)
+    grids = {"checks": views.check_states(checks), **customer_grids(tables)}
     if tables.first_campaign_cohort is not None:
         grids["trials"] = views.trial_rows(tables.first_campaign_cohort)
     if tables.overlap_diagnostics is not None:

@@ -6,11 +6,11 @@ import base64
 import io
 from dataclasses import dataclass
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.figures import causal, segmentation, targeting, words
+from dunnhumby_pipeline.figures import causal, targeting, words
 from dunnhumby_pipeline.report.answer import chosen_policy, effect_text, main_effects, value_text
+from dunnhumby_pipeline.report.customer_pictures import draw_customers
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 
@@ -31,7 +31,7 @@ class Picture:
 
 def draw_pictures(tables: StudyTables, settings: Settings) -> dict[str, Picture]:
     """Every picture whose table was built, by name; the others are left out."""
-    drawn = {**_segmentation(tables, settings), **_causal(tables, settings), **_targeting(tables)}
+    drawn = {**draw_customers(tables, settings), **_causal(tables, settings), **_targeting(tables)}
     return {name: _embed(figure, alt) for name, (figure, alt) in drawn.items()}
 
 
@@ -41,37 +41,6 @@ def _embed(figure: Figure, alt: str) -> Picture:
     width, height = (round(inches * PAGE_PIXELS_PER_INCH) for inches in figure.get_size_inches())
     encoded = base64.b64encode(file.getvalue()).decode("ascii")
     return Picture(f"data:image/png;base64,{encoded}", alt, width, height)
-
-
-def _segmentation(tables: StudyTables, settings: Settings) -> dict[str, tuple[Figure, str]]:
-    drawn: dict[str, tuple[Figure, str]] = {}
-    if tables.segments is not None:
-        sizes = tables.segments["segment_name"].value_counts()
-        alt = "Bar chart of households per segment: " + "; ".join(
-            f"{name}, {words.count(size)}" for name, size in sizes.items()
-        )
-        drawn["sizes"] = (segmentation.segment_sizes(tables.segments), alt)
-    if tables.factor_loadings is not None:
-        alt = "Heatmap of factor loadings. Strongest feature of each factor: " + _strongest(tables.factor_loadings)
-        drawn["loadings"] = (segmentation.factor_loadings_heatmap(tables.factor_loadings), alt)
-    if tables.factor_selection is not None:
-        chosen = settings.segmentation.n_factors
-        alt = f"Variance explained by number of factors; {chosen} factors are in use."
-        drawn["selection"] = (segmentation.factor_selection_curve(tables.factor_selection, chosen), alt)
-    if tables.segment_stability is not None:
-        floors = {"warm": settings.checks.warm_ari_floor, "cold": settings.checks.cold_ari_floor}
-        means = tables.segment_stability.groupby("start")["ari"].mean()
-        alt = "Adjusted Rand index of bootstrap refits, mean: " + "; ".join(
-            f"{start} start {mean:.2f}" for start, mean in means.items()
-        )
-        drawn["stability"] = (segmentation.stability_distribution(tables.segment_stability, floors), alt)
-    return drawn
-
-
-def _strongest(factor_loadings: pd.DataFrame) -> str:
-    best = factor_loadings.loc[factor_loadings.groupby("factor")["loading"].idxmax()]
-    pairs = zip(best["factor"], best["feature"], strict=True)
-    return "; ".join(f"{words.spoken(factor)}, {words.spoken(feature)}" for factor, feature in pairs)
 
 
 def _causal(tables: StudyTables, settings: Settings) -> dict[str, tuple[Figure, str]]:

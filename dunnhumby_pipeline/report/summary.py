@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dunnhumby_pipeline.causal.names import ALL_WAVES
 from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.figures.frames import comparable
 from dunnhumby_pipeline.report.answer import (
     NOT_BUILT,
     chosen_policy,
@@ -42,8 +43,10 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
     rows.add_column(overflow="fold")
     for name, text in (
         ("Data", _data(facts)),
-        ("Segments", _segments(tables.segments)),
+        ("Segments", _segments(tables.segments, tables.segment_profiles, tables.segment_playbook)),
         ("Stability", _stability(tables.segment_stability)),
+        ("Over time", _over_time(tables.migration_summary)),
+        ("Early warning", _early_warning(tables.early_warning)),
         _GAP,
         ("Trials", _trials(tables.first_campaign_cohort)),
         ("Overlap", _overlap(tables.overlap_diagnostics)),
@@ -81,15 +84,24 @@ def _data(facts: Mapping[str, Any]) -> Text:
     )
 
 
-def _segments(segments: pd.DataFrame | None) -> Text:
+def _segments(segments: pd.DataFrame | None, profiles: pd.DataFrame | None, playbook: pd.DataFrame | None) -> Text:
+    """Households, share of revenue and strategy of each segment; as much of it as was built."""
     if segments is None:
         return _not_built()
     sizes = segments.groupby(["segment", "segment_name"]).size().sort_values(ascending=False)
-    shown = [(size, name) for (_, name), size in sizes.head(SEGMENTS_SHOWN).items()]
+    revenue = {} if profiles is None else dict(zip(profiles["segment"], profiles["revenue_share"], strict=True))
+    strategy = {} if playbook is None else dict(zip(playbook["segment"], playbook["strategy"], strict=True))
+    if revenue:
+        sizes = sizes.sort_index(key=lambda slugs: slugs.map(revenue), level=0, ascending=False)
+    shown = []
+    for (slug, name), size in sizes.head(SEGMENTS_SHOWN).items():
+        worth = f"{words.percent(revenue[slug]):>4} of revenue  " if slug in revenue else ""
+        action = f": {strategy[slug]}" if slug in strategy else ""
+        shown.append((size, f"{worth}{name}{action}"))
     if len(sizes) > SEGMENTS_SHOWN:
         rest = sizes.iloc[SEGMENTS_SHOWN:]
         shown.append((rest.sum(), f"in {len(rest)} smaller segments"))
-    lines = [f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {name}" for size, name in shown]
+    lines = [f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {text}" for size, text in shown]
     return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
@@ -99,6 +111,26 @@ def _stability(segment_stability: pd.DataFrame | None) -> Text:
     means = segment_stability.groupby("start")["ari"].agg(["mean", "size"]).sort_index(ascending=False)
     return Text(
         ", ".join(f"{start} ARI {row['mean']:.2f} ({row['size']:.0f} refits)" for start, row in means.iterrows())
+    )
+
+
+def _over_time(summary: pd.DataFrame | None) -> Text:
+    if summary is None:
+        return _not_built()
+    shown = comparable(summary)
+    how = "periods that share no day" if (shown["shared_days"] == 0).all() else "periods that overlap"
+    return Text(
+        f"{words.percent(shown['share_staying'].mean())} keep their segment, "
+        f"{words.percent(shown['share_staying_tier'].mean())} their value tier, between {how}"
+    )
+
+
+def _early_warning(early_warning: pd.DataFrame | None) -> Text:
+    if early_warning is None:
+        return _not_built()
+    lost = -float(early_warning["change"].sum())
+    return Text(
+        f"{words.count(len(early_warning))} households fell from high value, by {words.dollars(lost)} in the period"
     )
 
 

@@ -11,9 +11,121 @@ from dunnhumby_pipeline.targeting import economics, recommendations
 # The columns that the report reads; a table may have more.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "segments": ("household_key", "segment", "segment_name", "stability"),
+    "segment_profiles": (
+        "segment",
+        "segment_name",
+        "n_households",
+        "share",
+        "revenue",
+        "revenue_share",
+        "spend_mean",
+        "value_tier",
+        "recency_median",
+        "active_4w",
+    ),
+    "segment_playbook": ("segment", "segment_name", "priority", "strategy", "action", "avoid"),
+    "segment_features": (
+        "segment",
+        "feature",
+        "mean",
+        "z_score",
+        "overall_mean",
+        "eta_squared",
+        "clustered_on",
+    ),
+    "segment_departments": ("segment", "department", "lift", "lift_rank"),
+    "segment_demographics": ("segment", "attribute", "answer", "n", "share", "coverage", "answered"),
+    "value_need": (
+        "clv_tier",
+        "need",
+        "n_households",
+        "share",
+        "revenue",
+        "revenue_share",
+        "clv_mean",
+        "discount_rate",
+        "offer",
+    ),
+    "pareto_curve": ("share_of_households", "share_of_revenue"),
+    "segment_lifetime_value": (
+        "segment",
+        "clv_mean",
+        "ci_lower",
+        "ci_upper",
+        "clv_share",
+        "share_high",
+        "share_mid",
+        "share_low",
+    ),
+    "clv_validation": (
+        "target",
+        "forecast",
+        "n_households",
+        "mae",
+        "mae_against_naive",
+        "ci_lower",
+        "ci_upper",
+        "verdict",
+        "n_new",
+        "new_spend_share",
+    ),
+    "clv_calibration": ("target", "forecast", "mean_forecast", "mean_actual", "ci_lower", "ci_upper"),
     "segment_stability": ("start", "replicate", "ari"),
-    "factor_loadings": ("factor", "feature", "loading"),
-    "factor_selection": ("n_factors", "pooled_r2", "centred_r2", "reconstruction_error"),
+    "segment_jaccard": ("segment", "mean_jaccard", "lowest_jaccard", "dissolved", "recovered"),
+    "segment_migration": ("from_period", "to_period", "from_segment", "to_segment", "n"),
+    "migration_summary": (
+        "from_period",
+        "to_period",
+        "from_day",
+        "to_day",
+        "shared_days",
+        "ari",
+        "share_staying",
+        "share_staying_tier",
+    ),
+    "segment_drift": ("from_period", "to_period", "kind", "name", "psi"),
+    "early_warning": (
+        "household_key",
+        "from_segment",
+        "to_segment",
+        "to_tier",
+        "spend_before",
+        "spend_after",
+        "change",
+        "change_share",
+    ),
+    "warning_evidence": ("listed", "n_households", "spend_before", "spend_at", "spend_after"),
+    "nmf_factors": ("household_key",),
+    "factor_loadings": ("factor", "feature", "loading", "factor_name"),
+    "factor_selection": (
+        "n_factors",
+        "pooled_r2",
+        "centred_r2",
+        "reconstruction_error",
+        "sparsity",
+        "stability",
+        "cophenetic",
+        "chosen",
+        "reason",
+    ),
+    "segment_scoreboard": (
+        "role",
+        "method",
+        "n_features",
+        "n_factors",
+        "n_segments",
+        "silhouette",
+        "calinski_harabasz",
+        "davies_bouldin",
+        "bic",
+        "smallest_share",
+        "cold_ari",
+        "cold_ari_sd",
+        "n_cold",
+        "warm_ari",
+        "eligible",
+        "reason",
+    ),
     "first_campaign_cohort": ("household_key", "campaign", "treated", "index_day", "outcome_end", "redeemed"),
     "propensity": ("campaign", "treated", "propensity"),
     "overlap_diagnostics": ("wave", "auc", "share_in_overlap", "ess_treated", "ess_control"),
@@ -47,21 +159,41 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "roi_curve": ("share_targeted", "value", "ci_lower", "ci_upper"),
     "targeting_list": tuple(recommendations.COLUMNS),
 }
+# Without rows these say something: nobody fell from high value, the data are too short to know what became of them.
+MAY_BE_EMPTY = ("early_warning", "warning_evidence")
 CHECK_COLUMNS = ("asset", "check", "status", "blocking", "message")
 CHECK_ORDER = ("fail", "warn", "not run", "pass")
 
 
 @dataclass(frozen=True)
 class StudyTables:
-    """The tables of one study; None, or a table without rows, is one that was not built.
+    """The tables of one study; None, or a table without rows, is one that was not built, but for `MAY_BE_EMPTY`.
 
     ValueError, naming table and column, when a table lacks a column that the report reads.
     """
 
     segments: pd.DataFrame | None = None
+    segment_profiles: pd.DataFrame | None = None
+    segment_playbook: pd.DataFrame | None = None
+    segment_features: pd.DataFrame | None = None
+    segment_departments: pd.DataFrame | None = None
+    segment_demographics: pd.DataFrame | None = None
+    value_need: pd.DataFrame | None = None
+    pareto_curve: pd.DataFrame | None = None
+    segment_lifetime_value: pd.DataFrame | None = None
+    clv_validation: pd.DataFrame | None = None
+    clv_calibration: pd.DataFrame | None = None
     segment_stability: pd.DataFrame | None = None
+    segment_jaccard: pd.DataFrame | None = None
+    segment_migration: pd.DataFrame | None = None
+    migration_summary: pd.DataFrame | None = None
+    segment_drift: pd.DataFrame | None = None
+    early_warning: pd.DataFrame | None = None
+    warning_evidence: pd.DataFrame | None = None
+    nmf_factors: pd.DataFrame | None = None
     factor_loadings: pd.DataFrame | None = None
     factor_selection: pd.DataFrame | None = None
+    segment_scoreboard: pd.DataFrame | None = None
     first_campaign_cohort: pd.DataFrame | None = None
     propensity: pd.DataFrame | None = None
     overlap_diagnostics: pd.DataFrame | None = None
@@ -82,7 +214,7 @@ class StudyTables:
             missing = [column for column in COLUMNS[field.name] if column not in frame.columns]
             if missing:
                 raise ValueError(f"{field.name} lacks the column(s) {', '.join(missing)}")
-            if frame.empty:
+            if frame.empty and field.name not in MAY_BE_EMPTY:
                 object.__setattr__(self, field.name, None)
 
 

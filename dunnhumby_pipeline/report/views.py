@@ -11,7 +11,7 @@ import pandas as pd
 from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.figures.frames import in_wave_order
-from dunnhumby_pipeline.report.answer import decision_counts, value_text
+from dunnhumby_pipeline.report.answer import value_text
 from dunnhumby_pipeline.report.tables import ordered_checks
 from dunnhumby_pipeline.settings import Settings
 
@@ -36,11 +36,13 @@ class Grid:
     numeric: frozenset[int] = frozenset()
 
 
-def _row(*texts: str, strong: bool = False) -> tuple[Cell, ...]:
+def cells(*texts: str, strong: bool = False) -> tuple[Cell, ...]:
+    """One cell a text."""
     return tuple(Cell(text, strong=strong) for text in texts)
 
 
-def _grid(headers: str, rows: list[tuple[Cell, ...]], numeric: set[int]) -> Grid:
+def as_grid(headers: str, rows: list[tuple[Cell, ...]], numeric: set[int]) -> Grid:
+    """A grid of `rows`, its `headers` separated by bars."""
     return Grid(tuple(headers.split("|")), tuple(rows), frozenset(numeric))
 
 
@@ -71,34 +73,11 @@ def check_states(checks: pd.DataFrame) -> Grid:
     rows = [
         (
             Cell(row["status"], row["status"].replace(" ", "-")),
-            *_row(row["asset"], row["check"], "yes" if row["blocking"] else "no", row["message"]),
+            *cells(row["asset"], row["check"], "yes" if row["blocking"] else "no", row["message"]),
         )
         for _, row in ordered_checks(checks).iterrows()
     ]
-    return _grid("State|Table|Check|Blocks|Message", rows, set())
-
-
-def segment_rows(segments: pd.DataFrame, targeting_list: pd.DataFrame | None) -> Grid:
-    """Each segment's size, share, mean stability and, with a list, its households by decision."""
-    groups = segments.groupby(["segment", "segment_name"])["stability"].agg(["size", "mean"])
-    decisions: dict[str, pd.Series] = {}
-    if targeting_list is not None:
-        by_segment = pd.crosstab(targeting_list["segment"], targeting_list["decision"])
-        decisions = {name: by_segment[name] for name in decision_counts(targeting_list) if name in by_segment.columns}
-    rows = []
-    for (slug, name), group in groups.sort_values("size", ascending=False).iterrows():
-        shown = (words.count(group["size"]), words.percent(group["size"] / len(segments)))
-        rows.append(
-            _row(
-                name,
-                slug,
-                *shown,
-                words.percent(group["mean"]),
-                *(words.count(counts.get(slug, 0)) for counts in decisions.values()),
-            )
-        )
-    headers = "|".join(["Segment|Key|Households|Share|Refits that agree", *(f"To {name}" for name in decisions)])
-    return _grid(headers, rows, set(range(2, 5 + len(decisions))))
+    return as_grid("State|Table|Check|Blocks|Message", rows, set())
 
 
 def trial_rows(cohort: pd.DataFrame) -> Grid:
@@ -112,18 +91,18 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     redeemed = cohort.loc[cohort["treated"] == 1].groupby("campaign")["redeemed"].mean()
     totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
     share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
-    rows = [_row(ALL_WAVES, "", *map(words.count, totals), words.percent(share, 1), strong=True)]
+    rows = [cells(ALL_WAVES, "", *map(words.count, totals), words.percent(share, 1), strong=True)]
     for wave, row in waves.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
         days = f"{int(row['index_day'])} to {int(row['end'])}"
-        rows.append(_row(str(wave), days, *map(words.count, arms), words.percent(redeemed.get(wave), 1)))
-    return _grid("Wave|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
+        rows.append(cells(str(wave), days, *map(words.count, arms), words.percent(redeemed.get(wave), 1)))
+    return as_grid("Wave|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
 
 
 def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
     """How alike the arms are, wave by wave."""
     rows = [
-        _row(
+        cells(
             str(row["wave"]),
             words.number(row["auc"], 2),
             words.percent(row["share_in_overlap"]),
@@ -134,7 +113,7 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
         for _, row in in_wave_order(diagnostics).iterrows()
     ]
     headers = "Wave|Propensity AUC|Trials in overlap|Effective treated|Effective control"
-    return _grid(headers, rows, {1, 2, 3, 4})
+    return as_grid(headers, rows, {1, 2, 3, 4})
 
 
 def effect_rows(average_effects: pd.DataFrame) -> Grid:
@@ -148,7 +127,7 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
         verdict = Cell("association") if association else _verdict_cell(*bounds)
         rows.append(
             (
-                *_row(
+                *cells(
                     name,
                     str(row["wave"]),
                     words.estimator(row["estimator"], row["estimand"], row["population"]),
@@ -156,11 +135,11 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
                     unit,
                 ),
                 verdict,
-                *_row(words.count(row["n_trials"]), words.count(row["n_households"])),
+                *cells(words.count(row["n_trials"]), words.count(row["n_households"])),
             )
         )
     headers = "Outcome|Wave|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
-    return _grid(headers, rows, {3, 6, 7})
+    return as_grid(headers, rows, {3, 6, 7})
 
 
 def model_rows(cate_models: pd.DataFrame) -> Grid:
@@ -171,7 +150,7 @@ def model_rows(cate_models: pd.DataFrame) -> Grid:
         own = folds.loc[folds["model"] == row["model"], "gain_over_constant"]
         constant = row["model"] == CONSTANT
         rows.append(
-            _row(
+            cells(
                 words.model(row["model"]) + (" (in use)" if row["chosen"] else ""),
                 words.number(row["r_loss"], 5),
                 words.NOTHING if constant else words.number(row["gain_over_constant"]),
@@ -181,7 +160,7 @@ def model_rows(cate_models: pd.DataFrame) -> Grid:
             )
         )
     headers = "Model|R-loss (lower is better)|Gain over constant|Standard error|Folds better than constant"
-    return _grid(headers, rows, {1, 2, 3, 4})
+    return as_grid(headers, rows, {1, 2, 3, 4})
 
 
 def policy_rows(policy_value: pd.DataFrame) -> Grid:
@@ -193,14 +172,14 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
         reference = row["share_targeted"] == 0
         rows.append(
             (
-                *_row(
+                *cells(
                     words.policy(row["policy"]) + (" (in use)" if strong else ""),
                     words.percent(row["share_targeted"]),
                     value_text(row),
                     strong=strong,
                 ),
                 Cell("reference") if reference else _verdict_cell(*bounds),
-                *_row(
+                *cells(
                     words.beside_interval(row["claimed_value"], *bounds, "$"),
                     words.percent(row["roi"]),
                     words.count(row["n_trials"]),
@@ -209,14 +188,14 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
             )
         )
     headers = "Policy|Share targeted|Honest value (interval)|Against zero|Claimed value|ROI|Trials"
-    return _grid(headers, rows, {1, 2, 4, 5, 6})
+    return as_grid(headers, rows, {1, 2, 4, 5, 6})
 
 
 def economics_rows(economics: pd.DataFrame) -> Grid:
     """Cost of a contact and the breakeven it implies: fixed and estimated from redeemed coupons."""
     ordered = in_wave_order(economics).sort_values("used", ascending=False, kind="stable")
     rows = [
-        _row(
+        cells(
             words.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
             str(row["wave"]),
             words.count(row["n_targeted"]),
@@ -230,7 +209,7 @@ def economics_rows(economics: pd.DataFrame) -> Grid:
         for _, row in ordered.iterrows()
     ]
     headers = "Cost|Wave|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
-    return _grid(headers, rows, {2, 3, 4, 5, 6, 7})
+    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
 
 
 def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Grid:
@@ -238,7 +217,7 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
     names = {} if segments is None else dict(zip(segments["segment"], segments["segment_name"], strict=True))
     first = targeting_list.sort_values("expected_profit", ascending=False, kind="stable").head(LISTED)
     rows = [
-        _row(
+        cells(
             str(row["household_key"]),
             row["decision"],
             words.dollars(row["expected_profit"]),
@@ -250,4 +229,4 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
         for _, row in first.iterrows()
     ]
     headers = "Household|Decision|Expected profit|Effect on spend|Propensity|Segment|Reason"
-    return _grid(headers, rows, {0, 2, 3, 4})
+    return as_grid(headers, rows, {0, 2, 3, 4})

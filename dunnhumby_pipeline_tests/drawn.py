@@ -1,0 +1,60 @@
+"""What a picture shows: labels, printed text and drawn points, and whether any of the text covers other text."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+
+def labels(axes: Axes) -> list[str]:
+    return [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+
+
+def printed(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def line(axes: Axes, label: str) -> np.ndarray:
+    """The drawn points, (x, y), of the line whose label begins with `label`."""
+    found = [drawn for drawn in axes.get_lines() if str(drawn.get_label()).startswith(label)]
+    assert found, [drawn.get_label() for drawn in axes.get_lines()]
+    return np.vstack([np.asarray(drawn.get_xydata()) for drawn in found])
+
+
+def columns(axes: Axes) -> list[str]:
+    return [label.get_text().replace("\n", " ") for label in axes.get_xticklabels()]
+
+
+def shaded(axes: Axes) -> np.ndarray:
+    """Values of the cells of a heatmap."""
+    return np.asarray(axes.get_images()[0].get_array())
+
+
+def covered(figure: Figure) -> list[tuple[str, str]]:
+    """Pairs of texts of a figure of which one covers part of the other."""
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    # Ticks outside their axes are not drawn.
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if _on_axes(text)]
+    return [
+        (left, right)
+        for (left, one), (right, other) in combinations(boxes, 2)
+        if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
+    ]
+
+
+def _on_axes(text: Text) -> bool:
+    axes = text.axes
+    if axes is None:
+        return True
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        margin = 1e-6 * (high - low)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if text in (tick.label1, tick.label2):
+                return low - margin <= tick.get_loc() <= high + margin
+    return True
