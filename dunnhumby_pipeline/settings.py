@@ -290,48 +290,18 @@ class PolicySettings(Section):
 class CheckSettings(Section):
     """Thresholds of the asset checks. The severity policy is in `orchestration/checks.py`."""
 
-    warm_ari_floor: float = Field(
-        0.70,
-        ge=0,
-        le=1,
-        description="lowest mean warm-started ARI (block); at 0.7 a scheduled refit moves about one household in six, "
-        "and what was promised to a segment goes to others",
-    )
-    cold_ari_floor: float = Field(
-        0.65,
-        ge=0,
-        le=1,
-        description="lowest mean cold bootstrap ARI (warn); the reference study's five factors and seven segments "
-        "have 0.63 on the sample",
-    )
-    min_segment_share: float = Field(
-        0.02,
-        ge=0,
-        lt=0.5,
-        description="smallest segment, as a share of households (warn); half of what a candidate needs, since a refit "
-        "keeps its segments while customers move between them",
-    )
-    min_centred_r2: float = Field(
-        0.50,
-        ge=0,
-        le=1,
-        description="lowest column-centred R2 of the factors (warn); below a half, segments see less of what differs "
-        "between households than they miss",
-    )
-    min_converged: float = Field(
-        0.95,
-        ge=0,
-        le=1,
-        description="lowest share of factor fits, refits included, that stopped of themselves (warn); a fit broken "
-        "off can differ from another for that alone",
-    )
-    migration_ari_floor: float = Field(
-        0.40,
-        ge=0,
-        le=1,
-        description="lowest mean ARI of neighbouring periods (warn); the sample has 0.51, and three of four households "
-        "stay; at 0.4 it is about two of three",
-    )
+    # With segments of one size, 0.7 is about one household in eight that a refit moves to another segment.
+    warm_ari_floor: float = Field(0.70, ge=0, le=1, description="lowest mean warm-started ARI (block)")
+    # The reference study's five factors and seven segments have 0.63 on the sample.
+    cold_ari_floor: float = Field(0.65, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
+    # Half of what a candidate needs: a refit keeps its segments while customers move between them.
+    min_segment_share: float = Field(0.02, ge=0, lt=0.5, description="smallest segment, share of households (warn)")
+    # Below a half, segments miss more of what differs between households than they see.
+    min_centred_r2: float = Field(0.50, ge=0, le=1, description="lowest column-centred R2 of the factors (warn)")
+    # A fit that is broken off can differ from another for that alone.
+    min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
+    # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
+    migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
     # Rubin (2001): beyond a quarter of a standard deviation, regression no longer mends the difference.
     max_weighted_smd: float = Field(
