@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Tick, XTick
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -35,11 +36,15 @@ def shaded(axes: Axes) -> np.ndarray:
 
 
 def covered(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of texts of a figure of which one covers part of the other."""
+    """Pairs of texts of a figure of which one covers part of the other; slanted text is left out."""
     figure.draw_without_rendering()
+    hidden = {id(label) for tick in figure.findobj(Tick) if not _seen(tick) for label in (tick.label1, tick.label2)}
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    # Ticks outside their axes are not drawn.
-    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if _on_axes(text)]
+    boxes = [
+        (text.get_text(), text.get_window_extent())
+        for text in texts
+        if id(text) not in hidden and text.get_rotation() in (0.0, 90.0)
+    ]
     return [
         (left, right)
         for (left, one), (right, other) in combinations(boxes, 2)
@@ -47,14 +52,11 @@ def covered(figure: Figure) -> list[tuple[str, str]]:
     ]
 
 
-def _on_axes(text: Text) -> bool:
-    axes = text.axes
-    if axes is None:
-        return True
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = sorted(axis.get_view_interval())
-        margin = 1e-6 * (high - low)
-        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-            if text in (tick.label1, tick.label2):
-                return low - margin <= tick.get_loc() <= high + margin
-    return True
+def _seen(tick: Tick) -> bool:
+    """Whether a tick is drawn: one of those in use, inside its axes."""
+    axes = tick.axes
+    axis = axes.xaxis if isinstance(tick, XTick) else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    margin = 1e-6 * (high - low)
+    inside = low - margin <= tick.get_loc() <= high + margin
+    return inside and (tick in axis.get_major_ticks() or tick in axis.get_minor_ticks())

@@ -69,7 +69,7 @@ def test_loadings_are_shaded_and_printed_under_their_factor() -> None:
 
 
 def test_stability_has_a_point_a_refit_and_the_mean_of_each_start() -> None:
-    refits = customers.segment_stability()
+    refits = invented.segment_stability()
     (axes,) = segmentation.stability_distribution(refits, {"warm": 0.5, "cold": 0.4}).axes
     assert sorted(line(axes, "_refits")[:, 0]) == pytest.approx(sorted(refits["ari"]))
     assert labels(axes) == ["Warm start", "Cold start"]

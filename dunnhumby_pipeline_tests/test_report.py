@@ -60,7 +60,9 @@ def html() -> str:
     """A proven study, drawn once, in which one segment's name tries to be markup."""
     segments = invented.segments()
     segments.loc[segments["segment"] == SLUG, "segment_name"] = ATTACK
-    tables = invented.study_tables(segments=segments)
+    profiles = invented.customers.segment_profiles()
+    profiles.loc[profiles["segment"] == SLUG, "segment_name"] = ATTACK
+    tables = invented.study_tables(segments=segments, segment_profiles=profiles)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "DOTS_PER_INCH", 40)
         return render_report(tables, run.checks(), run.facts(), Settings())
@@ -126,7 +128,7 @@ def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
 
 
 def test_every_picture_has_words_for_who_cannot_see_it(page: Page) -> None:
-    assert len(page.images) == 9
+    assert len(page.images) == 24
     for image in page.images:
         assert image["src"] and image["src"].startswith("data:image/png;base64,")
         assert image["alt"] and len(image["alt"]) > 40
@@ -237,7 +239,7 @@ def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
     assert len(lines) <= 45 and max(map(len, lines)) <= 100
     for part in (
         "2,500 households",
-        "524  21%  Light grocery",
+        "524  21%    4% of revenue  Light grocery: Nudge",
         "2,036 treated, 3,957 control",
         "80% of trials, propensity AUC 0.81",
         "ATE $74 (29 to 119), above zero; ATO $66 (35 to 97)",
@@ -255,7 +257,7 @@ def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
 
 def test_the_summary_of_a_blocked_run_says_what_is_not_built() -> None:
     text = summary_of(StudyTables(), run.checks(failed=True), stale="The last good list is kept.")
-    assert text.count("not built") == 9
+    assert text.count("not built") == 11
     assert "Stale list: The last good list is kept." in text
     assert "covariate_balance.balanced_after_weighting (blocks): largest SMD 0.14" in text
 

@@ -13,6 +13,8 @@ from dunnhumby_pipeline.figures.frames import require
 
 PRINTED_LOADING = 0.10
 FACTOR_COLUMNS = 4
+# Inches of a figure that the cells of a heatmap take, beside the names of features.
+HEATMAP_WIDTH = 5.4
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -79,14 +81,15 @@ def factor_loadings_heatmap(factor_loadings: pd.DataFrame) -> Figure:
     table = table.iloc[np.lexsort((-table.to_numpy().max(axis=1), strongest))]
 
     features = [feature(name) for name in table.index]
-    columns = style.column_labels([spoken for _, spoken in _spoken_factors(factor_loadings)], 5.6)
-    deepest = max(label.count("\n") for label in columns) + 1
-    figure = style.new_figure(0.8 + 0.17 * deepest + (style.row_height(features, 42) - 0.1) * len(table))
+    columns = [spoken for _, spoken in _spoken_factors(factor_loadings)]
+    figure = style.new_figure(
+        0.8 + style.columns_height(columns, HEATMAP_WIDTH) + (style.row_height(features, 42) - 0.1) * len(table)
+    )
     axes = style.add_axes(figure)
     printed = [[f"{loading:.2f}" if loading >= PRINTED_LOADING else "" for loading in row] for row in table.to_numpy()]
     style.heatmap(axes, table.to_numpy(), printed, style.SEQUENTIAL, (0, 1))
     style.name_rows(axes, features, width=42)
-    style.name_columns(axes, columns, top=True)
+    style.name_columns(axes, columns, HEATMAP_WIDTH)
     style.name_axes(axes, "Loading as a share of the factor's largest", "Feature")
     return figure
 
@@ -138,7 +141,7 @@ def factor_scores_by_segment(
         axes.tick_params(axis="y", labelleft=place % columns == 0)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        title = style.column_labels([spoken] * columns, style.WIDTH - 2.2)[0]
+        title = style.wrapped(spoken, int((style.WIDTH - 2.2) / columns * style.LETTERS_PER_INCH))
         axes.set_title(title, loc="left", fontsize=style.SMALL, color=style.INK, parse_math=False)
     figure.supxlabel("Factor score (0: nothing of it)", fontsize=style.TEXT, color=style.INK)
     return figure

@@ -15,6 +15,9 @@ from dunnhumby_pipeline.figures.frames import comparable, require
 
 ABSENT = "(no purchase)"
 PAIR = ["from_period", "to_period"]
+# Inches that the cells of the matrix take.
+MATRIX_WIDTH = 6.2
+NAME_LETTERS = 24
 # Parts of the distance between two periods, and of the height.
 _BAR, _GAP = 0.10, 0.02
 
@@ -140,7 +143,7 @@ def _name_stack(axes: Axes, stack: dict[str, tuple[float, float]], total: float,
         middle = max(top + height / 2, reached + needed)
         reached = middle
         positions.append(middle)
-        labels.append(style.column_labels(["No purchase" if slug == ABSENT else segment_name(slug, names)], 2.0)[0])
+        labels.append(style.wrapped("No purchase" if slug == ABSENT else segment_name(slug, names), NAME_LETTERS))
     axes.set_yticks(positions, labels=labels)
     for tick_label in axes.get_yticklabels():
         tick_label.set_parse_math(False)
@@ -166,13 +169,13 @@ def flow_matrix(
     totals = counts.sum(axis=1).to_numpy(dtype=float)[:, None]
     shares = np.divide(counts.to_numpy(dtype=float), totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     labels = ["No purchase" if slug == ABSENT else segment_name(slug, names) for slug in states]
-    columns = style.column_labels(labels, 5.6)
-    deepest = max(label.count("\n") for label in columns) + 1
-    figure = style.new_figure(0.7 + 0.15 * deepest + max(style.row_height(labels), 0.4) * len(states))
+    figure = style.new_figure(
+        0.7 + style.columns_height(labels, MATRIX_WIDTH) + max(style.row_height(labels), 0.4) * len(states)
+    )
     axes = style.add_axes(figure)
     printed = [[words.percent(share) for share in row] for row in shares]
     style.heatmap(axes, shares, printed, style.SEQUENTIAL, (0, 1))
     style.name_rows(axes, labels)
-    style.name_columns(axes, columns)
+    style.name_columns(axes, labels, MATRIX_WIDTH)
     style.name_axes(axes, "To, in the next period that shares no day" if apart else "To, in the next period", "From")
     return figure

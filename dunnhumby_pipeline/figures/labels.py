@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.figures import style
 
-GAPS = (2.0, 8.0, 16.0, 28.0, 42.0, 60.0, 80.0)
+GAPS = (2.0, 8.0, 16.0, 26.0, 36.0, 48.0, 62.0, 78.0, 96.0)
 ANGLES = np.deg2rad([0, 180, 90, 270, 45, 135, 225, 315, 22, 158, 202, 338, 68, 112, 248, 292])
 # A label further away than this is tied to its point by a line.
 TIED = 4.0
-# What a tie across a label or another point costs, in the area that it covers for each point of its length.
-CROSSED = 8.0
+# What covering costs by its area, beside what a tie across a label or another point costs by its length there.
+COVERED, CROSSED = 20.0, 8.0
 PAD = 1.5
 
 
@@ -101,7 +101,7 @@ def _place(
         offset = (right * (radius + gap + wide / 2), up * (radius + gap + high / 2))
         x, y = centre[0] + offset[0], centre[1] + offset[1]
         box = _Box(x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
-        cost = 4 * box.outside(frame) + sum(box.overlap(other) for other in others)
+        cost = COVERED * (box.outside(frame) + sum(box.overlap(other) for other in others))
         if gap > TIED:
             cost += CROSSED * sum(_crossed(centre, (x, y), other) for other in others)
         if best is None or cost < best[0] - 1e-9:

@@ -227,7 +227,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
         style.heatmap(axes, values, printed, style.SEQUENTIAL, limits)
         style.name_rows(axes, [f"{tier.capitalize()} value" for tier in tiers])
         axes.tick_params(labelleft=wide or place == 0)
-        style.name_columns(axes, style.column_labels([words.spoken(need) for need in needs], 8.0 if wide else 2.5))
+        style.name_columns(axes, [words.spoken(need) for need in needs], 8.0 if wide else 2.6)
         axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
     figure.supxlabel("Leading need: what the household comes for", fontsize=style.TEXT, color=style.INK)
     return figure

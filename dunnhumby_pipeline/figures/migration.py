@@ -90,7 +90,7 @@ def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFr
     style.heatmap(axes, values, printed, style.SEQUENTIAL, (0, 2 * MOVED_PSI))
     style.name_rows(axes, rows, width=46)
     before = list(pairs["from_day"])
-    style.name_columns(axes, [f"{old} to\n{new}" for old, new in zip(before, days, strict=True)])
+    style.name_columns(axes, [f"{old} to {new}" for old, new in zip(before, days, strict=True)], 6.0)
     hidden = worst.iloc[DRIFTING_SHOWN:]
     rest = f"\n{len(hidden)} more features, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
     style.name_axes(axes, f"Population stability index between the periods that end on these days{rest}")

@@ -20,6 +20,8 @@ DEEPEST = 1.5
 LARGEST_BUBBLE = 11.0
 AXIS_LETTERS = 25
 LABEL_LETTERS = 17
+# Inches that the cells take, beside the names of features.
+HEATMAP_WIDTH = 4.8
 # What is set against what: (title, feature across, feature up).
 POSITIONS = (
     ("Loyalty and deals", "purchase_regularity", "discount_usage_pct"),
@@ -55,10 +57,11 @@ def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd
         for title, mask in (("Not used to make the segments", ~used), ("Used to make the segments", used))
         if mask.any()
     ]
-    labels = style.column_labels([segment_name(slug, names) for slug in order], 4.6)
-    deepest = max(label.count("\n") for label in labels) + 1
+    labels = [segment_name(slug, names) for slug in order]
     sizes = [len(rows) for _, rows in blocks]
-    figure = style.new_figure(0.6 + 0.15 * deepest + sum(0.5 + 0.25 * size for size in sizes))
+    figure = style.new_figure(
+        0.6 + style.columns_height(labels, HEATMAP_WIDTH) + sum(0.5 + 0.25 * size for size in sizes)
+    )
     grid = figure.add_gridspec(len(blocks), 1, height_ratios=sizes)
     for place, (title, rows) in enumerate(blocks):
         axes = style.add_axes(figure, grid[place])
@@ -66,7 +69,7 @@ def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd
         printed = [[words.signed(value, 1) for value in row] for row in values]
         style.heatmap(axes, values, printed, style.DIVERGING, (-DEEPEST, DEEPEST), style.SMALL - 0.5)
         style.name_rows(axes, [feature(name) for name in rows], width=46)
-        style.name_columns(axes, labels)
+        style.name_columns(axes, labels, HEATMAP_WIDTH)
         axes.tick_params(labeltop=place == 0)
         for row, name in enumerate(rows):
             style.print_beside(axes, row, words.percent(effects.at[name, "eta_squared"]))

@@ -6,6 +6,7 @@ of the process that asked for it. Sizes suit a page 900 px wide: 9 inches at 100
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -51,6 +52,8 @@ TITLE = 11.0
 LABEL_WIDTH = 34
 # Of SMALL text, with a little air.
 LETTERS_PER_INCH = 12.0
+SLANT = 35.0
+SLANTED_LETTERS = 28
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
@@ -88,9 +91,24 @@ def wrapped(label: str, width: int) -> str:
 
 
 def column_labels(labels: Sequence[str], width: float) -> list[str]:
-    """`labels` wrapped to stand beside each other over `width` inches."""
-    letters = max(int(width / max(len(labels), 1) * LETTERS_PER_INCH), 7)
-    return [wrapped(label, letters) for label in labels]
+    """`labels` wrapped to stand beside each other over `width` inches, or for slanting where a word is too long."""
+    letters = int(width / max(len(labels), 1) * LETTERS_PER_INCH)
+    longest = max((len(word) for label in labels for word in label.split()), default=0)
+    return [wrapped(label, max(letters, 1) if longest <= letters else SLANTED_LETTERS) for label in labels]
+
+
+def columns_height(labels: Sequence[str], width: float) -> float:
+    """Inches that the labels of columns need above `width` inches of heatmap."""
+    written = column_labels(labels, width)
+    if _slanted(written, width):
+        longest = max(len(line) for label in written for line in label.split("\n"))
+        return 0.35 + 0.09 * longest * math.sin(math.radians(SLANT))
+    return 0.1 + 0.15 * max(label.count("\n") + 1 for label in written)
+
+
+def _slanted(written: Sequence[str], width: float) -> bool:
+    letters = width / max(len(written), 1) * LETTERS_PER_INCH
+    return any(len(line) > letters for label in written for line in label.split("\n"))
 
 
 def heatmap(
@@ -123,12 +141,16 @@ def heatmap(
     axes.tick_params(length=0)
 
 
-def name_columns(axes: Axes, labels: Sequence[str], size: float = SMALL, top: bool = True) -> None:
-    """One label a column, above or below it; text is never read as mathematics."""
-    axes.set_xticks(range(len(labels)), labels=labels)
-    axes.tick_params(axis="x", labeltop=top, labelbottom=not top, labelsize=size, length=0)
-    for tick_label in axes.get_xticklabels():
-        tick_label.set_parse_math(False)
+def name_columns(axes: Axes, labels: Sequence[str], width: float) -> None:
+    """One label a column above `width` inches of heatmap: wrapped, or slanted where a word is too long for that."""
+    written = column_labels(labels, width)
+    slanted = _slanted(written, width)
+    axes.set_xticks(range(len(labels)), labels=written)
+    axes.tick_params(axis="x", labeltop=True, labelbottom=False, length=0)
+    for tick in axes.xaxis.get_major_ticks():
+        tick.label2.set_parse_math(False)
+        if slanted:
+            tick.label2.set(rotation=SLANT, ha="left", va="bottom", rotation_mode="anchor")
 
 
 def name_rows(axes: Axes, labels: Sequence[str], width: int = LABEL_WIDTH) -> None:
