@@ -16,7 +16,15 @@ from dunnhumby_pipeline.settings import Home, Settings, load_settings
 def quick_settings(**checks: float) -> Settings:
     """Few bootstraps and trees; `checks` overrides thresholds."""
     return load_settings(
-        segmentation={"n_bootstraps": 3, "n_segments": 4, "n_factors": 4, "max_factors": 4},
+        segmentation={
+            "n_bootstraps": 3,
+            "n_segments": 4,
+            "n_factors": 4,
+            "max_factors": 4,
+            "n_factor_refits": 2,
+            "segment_range": (4, 5),
+            "mixtures": False,
+        },
         cate={"n_trees": 20, "n_bootstraps": 20, "n_outcome_bootstraps": 10},
         checks={"warm_ari_floor": 0.0, "max_weighted_smd": 0.5, "min_trials_per_arm": 20, **checks},
     )

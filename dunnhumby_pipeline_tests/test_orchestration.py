@@ -14,6 +14,7 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.retailer import RetailerPlan
 from dunnhumby_pipeline.journey.simulate import simulate
 from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.columns import described
 from dunnhumby_pipeline.orchestration.gates import require_open_gates
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.resources import LogFileNotifier
@@ -26,6 +27,7 @@ from dunnhumby_pipeline.orchestration.storage import (
     write_atomically,
 )
 from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, features, journey, targeting
+from dunnhumby_pipeline.segmentation.model_store import load_model
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
@@ -102,6 +104,105 @@ def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None
     ]
     assert len(shown["preview"].records) == 5
     assert shown["dagster/uri"].value.startswith("file://")
+
+
+def test_every_column_of_every_table_is_described(finished: Laboratory) -> None:
+    undescribed = {
+        (path.stem, column)
+        for path in finished.home.warehouse.rglob("*.parquet")
+        for column in pd.read_parquet(path).columns
+        if described(path.stem, column) is None
+    }
+    assert undescribed == set()
+
+
+# --- the segments of the run before -----------------------------------------------------------------
+
+
+def names_of(laboratory: Laboratory) -> set[str]:
+    return set(pd.read_parquet(laboratory.home.warehouse / "segments.parquet")["segment"])
+
+
+def start_of(laboratory: Laboratory) -> str:
+    """How the last fit says that it began."""
+    with laboratory.history() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("segment_model"))
+    assert event is not None and event.asset_materialization is not None
+    shown = event.asset_materialization.metadata
+    assert shown["dagster/uri"].value.endswith("segment_model.npz")
+    assert shown["bytes"].value > 0
+    return str(shown["start"].value)
+
+
+def test_the_next_run_starts_from_the_model_and_keeps_its_names(laboratory: Laboratory) -> None:
+    assert start_of(laboratory) == "cold: first run"
+    before = names_of(laboratory)
+    outcome, _ = laboratory.run("key:segments")
+    assert outcome.errors == ()
+    assert start_of(laboratory) == "warm: from the run before"
+    assert names_of(laboratory) == before
+    identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
+    assert identity["kept"].all()
+    assert identity["jaccard"].min() > 0.9
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("segment_identity", "identity_kept"), "message"].startswith("all 4 segments keep their names")
+
+
+def test_a_model_that_cannot_be_read_is_named_and_replaced(laboratory: Laboratory) -> None:
+    model = laboratory.home.warehouse / "segment_model.npz"
+    model.write_bytes(b"no model")
+    outcome, _ = laboratory.run("key:segments")
+    assert outcome.success
+    assert "is no model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
+    assert load_model(model).slugs
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("segment_identity", "identity_kept"), "status"] == "warn"
+    assert [path.name for path in laboratory.home.warehouse.iterdir() if path.name.startswith(".")] == []
+
+
+def test_other_settings_start_cold_and_keep_what_has_not_changed(laboratory: Laboratory) -> None:
+    settings = quick_settings()
+    other = settings.model_copy(update={"segmentation": settings.segmentation.model_copy(update={"n_segments": 5})})
+    outcome, _ = laboratory.run("key:segments", other)
+    assert outcome.success
+    assert start_of(laboratory) == "cold: the settings that shape a model have changed since the run before"
+    identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
+    assert len(identity["segment"].dropna()) == 5
+    assert (identity["reason"] != "first run").all()
+
+
+def test_the_users_playbook_is_followed_and_its_mistakes_are_named(laboratory: Laboratory) -> None:
+    book = laboratory.home.root / "playbook.toml"
+    book.write_text(
+        '[segments.default]\npriority = 5\nstrategy = "Ours"\naction = "Ask"\navoid = "Guess"\n'
+        '[offers.default]\noffer = "None"\n'
+    )
+    outcome, _ = laboratory.run("key:segment_playbook or key:value_need")
+    assert outcome.success
+    assert set(pd.read_parquet(laboratory.home.warehouse / "segment_playbook.parquet")["strategy"]) == {"Ours"}
+    assert set(pd.read_parquet(laboratory.home.warehouse / "value_need.parquet")["offer"].dropna()) == {"None"}
+    book.write_text("[segments.default]\npriority = 9\n")
+    refused, _ = laboratory.run("key:segment_playbook")
+    assert not refused.success
+    assert refused.errors[0].startswith(f"describe_segments: {book} cannot be used: segments.default.priority:")
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        ("key:customer_lifetime_value", "value_lifetimes: lifetime value needs 112 days, to learn from one half"),
+        ("key:migration_summary", "follow_segments: migration.look_back_days (84) and one step"),
+    ],
+)
+def test_a_history_that_is_too_short_is_said_to_be(laboratory: Laboratory, select: str, message: str) -> None:
+    lines = laboratory.home.warehouse / "transactions.parquet"
+    frame = pd.read_parquet(lines)
+    write_atomically(frame[frame["day"] <= 100], lines)
+    outcome, _ = laboratory.run(select)
+    assert not outcome.success
+    assert outcome.errors[0].startswith(message)
 
 
 # --- blocked runs -----------------------------------------------------------------------------------

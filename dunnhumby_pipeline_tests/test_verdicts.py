@@ -133,6 +133,178 @@ def test_stability_is_judged_by_start_against_its_floor() -> None:
     assert not segmentation.warm_stability(table.head(2), settings).passed
 
 
+# Segments
+
+
+def _selection(**replaced: object) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "n_factors": [2, 3],
+            "centred_r2": [0.40, 0.60],
+            "pooled_r2": [0.80, 0.90],
+            "converged": [True, True],
+            "n_refits": [4, 4],
+            "n_unconverged": [0, 0],
+            "chosen": [False, True],
+        }
+    )
+    return frame.assign(**replaced)
+
+
+def test_factors_must_explain_enough() -> None:
+    found = segmentation.variance_explained(_selection(), CHECKS)
+    assert (found.passed, found.message) == (True, "3 factors explain 60.0% of what differs, at least 50% expected")
+    assert found.figures == {"centred_r2": 0.60, "pooled_r2": 0.90}
+    few = segmentation.variance_explained(_selection(chosen=[True, False]), CHECKS)
+    assert not few.passed
+    assert few.message.endswith("segments see little of the features: more factors, or fewer features")
+
+
+def test_fits_that_are_broken_off_are_counted() -> None:
+    refits = pd.DataFrame({"converged": [True] * 10})
+    found = segmentation.fits_converge(refits, _selection(), CHECKS)
+    assert found == Verdict(True, "20 of 20 fits of factors converged, at least 95% expected", {"share_converged": 1.0})
+    stuck = segmentation.fits_converge(refits.assign(converged=False), _selection(), CHECKS)
+    assert (stuck.passed, stuck.figures) == (False, {"share_converged": 0.5})
+    assert stuck.message.endswith("stability of fits that were broken off says little: try fewer factors")
+    few = segmentation.fits_converge(refits, _selection(n_unconverged=[1, 1]), CHECKS)
+    assert (few.passed, few.figures["share_converged"]) == (False, 0.9)
+    # One fit of twenty is within the floor, but it is the one that is used.
+    used = segmentation.fits_converge(refits, _selection(converged=[True, False]), CHECKS)
+    assert not used.passed
+    assert used.message.startswith("the factors that are used have not converged; 19 of 20 fits")
+    assert segmentation.fits_converge(refits, _selection(converged=[False, True]), CHECKS).passed
+
+
+def test_a_segment_can_be_too_small() -> None:
+    segments = pd.DataFrame({"segment_name": ["Large"] * 97 + ["Small"] * 3})
+    found = segmentation.smallest_segment(segments, CHECKS)
+    assert found == Verdict(
+        True, "Small: 3.0% of households, at least 2% expected", {"smallest_share": 0.03, "n_segments": 2}
+    )
+    assert not segmentation.smallest_segment(segments, CheckSettings(min_segment_share=0.04)).passed
+
+
+def _identity(*rows: tuple[str | None, str | None, float, bool, str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["segment", "previous_segment", "jaccard", "kept", "reason"])
+    return frame.assign(segment_name=frame["segment"].str.title())
+
+
+def test_names_are_new_in_the_first_run_alone() -> None:
+    first = _identity(("gold", None, NAN, False, "first run"), ("lead", None, NAN, False, "first run"))
+    found = segmentation.identity_kept(first, CHECKS)
+    assert (found.passed, found.message) == (True, "2 segments, all new: this is the first run")
+    unread = segmentation.identity_kept(first.assign(reason="the file has format version 7, expected 1"), CHECKS)
+    assert (unread.passed, unread.figures) == (False, {"n_kept": 0, "n_renamed": 2, "n_gone": 0})
+    assert "new: Gold (the file has format version 7, expected 1); Lead (" in unread.message
+
+
+def test_segments_that_stay_keep_their_names_and_others_are_named() -> None:
+    kept = [("gold", "gold", 0.9, True, "overlap"), ("lead", "lead", 0.7, True, "overlap")]
+    found = segmentation.identity_kept(_identity(*kept), CHECKS)
+    assert (found.passed, found.message) == (True, "all 2 segments keep their names; least overlap 0.70 (Lead)")
+    assert found.figures == {"n_kept": 2, "n_renamed": 0, "n_gone": 0, "least_overlap": 0.7}
+    gone = (None, "tin", NAN, False, "no longer there")
+    changed = segmentation.identity_kept(_identity(*kept, gone), CHECKS)
+    assert (changed.passed, changed.message.split(";")[0]) == (False, "no longer there: tin")
+    new = ("silver", "tin", 0.2, False, "overlap of 0.20 with its closest match is under 0.5")
+    both = segmentation.identity_kept(_identity(*kept, new, gone), CHECKS)
+    assert not both.passed
+    assert both.message.startswith("new: Silver (overlap of 0.20 with its closest match is under 0.5); no longer th")
+    assert not segmentation.identity_kept(_identity(*kept, new), CHECKS).passed
+
+
+def test_shares_of_profiles_sum_to_one() -> None:
+    profiles = pd.DataFrame({"share": [0.25, 0.75], "revenue_share": [0.5, 0.5]})
+    assert segmentation.profile_shares(profiles, CHECKS).passed
+    off = segmentation.profile_shares(profiles.assign(revenue_share=[0.5, 0.4]), CHECKS)
+    text = "revenue_share sums to 0.9, expected 1: a defect; do not use the profiles"
+    assert (off.passed, off.message) == (False, text)
+    assert not segmentation.profile_shares(profiles.assign(share=NAN).head(0), CHECKS).passed
+
+
+def test_the_playbook_speaks_once_of_every_segment() -> None:
+    segments = pd.DataFrame({"segment": ["gold", "gold", "lead"]})
+    playbook = pd.DataFrame({"segment": ["gold", "lead"], "rule": ["protect", "default"]})
+    found = segmentation.every_segment_advised(playbook, segments, CHECKS)
+    figures = {"n_segments": 2, "n_without_advice": 0, "n_by_default": 1}
+    assert found == Verdict(True, "advice for all 2 segments, 1 of them by the default alone", figures)
+    for table, complaint in (
+        (playbook.head(1), "without advice: lead"),
+        (pd.concat([playbook, playbook.head(1)]), "advised twice: gold"),
+        (pd.concat([playbook, pd.DataFrame({"segment": ["tin"], "rule": ["x"]})]), "no segment: tin"),
+    ):
+        wrong = segmentation.every_segment_advised(table, segments, CHECKS)
+        assert (wrong.passed, wrong.message.split(";")[0]) == (False, complaint)
+
+
+def test_parameters_off_their_bounds_are_named() -> None:
+    table = pd.DataFrame(
+        {
+            "stretch": "whole",
+            "parameter": ["r", "q", "log_likelihood"],
+            "value": [1.4, 1.0, -9.0],
+            "in_range": pd.array([True, True, pd.NA], dtype="boolean"),
+        }
+    )
+    found = segmentation.parameters_in_range(table, CHECKS)
+    assert found == Verdict(True, "2 parameters in range", {"n_parameters": 2, "n_out_of_range": 0})
+    table.loc[1, "in_range"] = False
+    off = segmentation.parameters_in_range(table, CHECKS)
+    assert (off.passed, off.message.split(";")[0]) == (False, "out of range: q = 1 (whole)")
+    assert not segmentation.parameters_in_range(table.tail(1), CHECKS).passed
+
+
+def _validation(lower: float, upper: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "target": ["spend", "spend", "trips"],
+            "forecast": ["naive", "stacked", "naive"],
+            "mae": [350.0, 340.0, 9.0],
+            "mae_against_naive": [0.0, -10.0, 0.0],
+            "ci_lower": [0.0, lower, 0.0],
+            "ci_upper": [0.0, upper, 0.0],
+            "spearman": [0.8, 0.82, 0.8],
+            "verdict": ["the yardstick", "so and so", "the yardstick"],
+            "chosen": [False, True, False],
+        }
+    )
+
+
+def test_a_forecast_may_not_be_worse_than_none() -> None:
+    better = segmentation.not_worse_than_naive(_validation(-15.0, -5.0), CHECKS)
+    text = "stacked: mean error $340.00 a household, naive $350.00; difference -10.00 (-15.00 to -5.00), so and so"
+    assert better == Verdict(True, text, {"mae": 340.0, "mae_naive": 350.0, "spearman": 0.82})
+    assert segmentation.not_worse_than_naive(_validation(-5.0, 5.0), CHECKS).passed
+    for worse in (_validation(1.0, 5.0), _validation(NAN, NAN)):
+        found = segmentation.not_worse_than_naive(worse, CHECKS)
+        assert not found.passed
+        assert found.message.endswith("; rank households by past spend instead, or set lifetime_value.forecast")
+
+
+def test_segments_must_last_from_one_period_to_the_next() -> None:
+    summary = pd.DataFrame(
+        {
+            "from_period": [0, 1, 0],
+            "to_period": [1, 2, 2],
+            "shared_days": [28, 28, 0],
+            "ari": [0.5, 0.6, 0.1],
+            "share_staying": [0.7, 0.9, 0.4],
+        }
+    )
+    found = segmentation.segments_hold(summary, CHECKS)
+    assert found.passed
+    assert found.message == (
+        "mean ARI 0.550 between neighbouring periods, floor 0.40; 80% of households stay; "
+        "0.100 between periods that share no day"
+    )
+    assert found.figures == pytest.approx({"mean_ari": 0.55, "share_staying": 0.8, "mean_ari_apart": 0.1})
+    strict = segmentation.segments_hold(summary.head(2), CheckSettings(migration_ari_floor=0.56))
+    assert not strict.passed
+    assert strict.message.endswith("a segment of this month is not one of next: longer look-backs, fewer segments")
+    assert not segmentation.segments_hold(summary.assign(ari=NAN), CHECKS).passed
+
+
 # Look-ahead
 
 

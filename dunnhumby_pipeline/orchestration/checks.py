@@ -19,6 +19,7 @@ Checks of both kinds are declared blocking to dagster, so that what reads their 
 a failure at WARN stops nothing.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def _judged(
         passed=bool(verdict.passed),
         severity=severity,
         description=verdict.message,
-        metadata={name: float(value) for name, value in verdict.figures.items()},
+        metadata={name: float(value) for name, value in verdict.figures.items() if math.isfinite(value)},
     )
 
 
