@@ -83,7 +83,7 @@ def test_every_asset_has_a_version() -> None:
             {"journey": {"max_reject_share": 0.2}},
             {
                 *("transactions", "products", "promotions", "campaigns", "campaign_targets", "coupons"),
-                *("coupon_redemptions", "demographics", "rejects", "campaign_report"),
+                *("coupon_redemptions", "demographics", "rejects", "rejected_rows", "campaign_report"),
             },
         ),
     ],

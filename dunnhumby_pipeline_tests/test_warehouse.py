@@ -182,6 +182,16 @@ def test_a_connection_that_reads_a_folder_alone_knows_no_store(tmp_path: Path, s
             connection.execute(f"SELECT count(*) FROM read_parquet('{store}/table.parquet')")
 
 
+def test_a_store_that_goes_by_several_names_is_registered_once(
+    store: TablePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryFileSystem, "protocol", ("another", "memory"))
+    with connect(EngineSettings()) as connection:
+        for name in ("transactions", "products"):
+            assert f"'memory://storage/study/{name}.parquet'" in table_at(connection, store / f"{name}.parquet")
+        assert connection.list_filesystems() == ["another"]
+
+
 def test_a_table_that_cannot_be_made_leaves_the_old_one_in_the_store(store: TablePath) -> None:
     target = store / "table.parquet"
     write_atomically(FRAME, target)
