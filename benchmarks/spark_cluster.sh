@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 home=${1:?give the home of a study with tables: benchmarks/spark_cluster.sh HOME}
 python=${PYTHON:-.venv/bin/python}
 spark_venv=${SPARK_VENV:-${TMPDIR:-/tmp}/dunnhumby_spark}
-wait_seconds=90
+wait_seconds=180
 logs=$(mktemp -d)
 started=()
 

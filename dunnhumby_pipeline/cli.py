@@ -42,7 +42,8 @@ HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
-        help=f"Folder of the tables (HOME/warehouse) and the run history. Default: ${HOME_VARIABLE}, else ./data.",
+        help=f"Folder of the run history, and of the tables (HOME/warehouse) unless the setting `warehouse` names "
+        f"another place. Default: ${HOME_VARIABLE}, else ./data.",
         show_default=False,
     ),
 ]
@@ -253,11 +254,16 @@ class Stages:
 def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
     """The study and its definitions; options win over the environment."""
     from dunnhumby_pipeline.definitions import build_defs
+    from dunnhumby_pipeline.engine.tables import require_reachable
     from dunnhumby_pipeline.orchestration.resources import Study
 
     found = Home.resolve(home)
     study = Study(_settings(found), found, resolve_raw(raw))
     settings = study.settings
+    try:
+        require_reachable(study.warehouse)
+    except SettingsError as error:
+        _refuse(str(error))
     return study, build_defs(home=found, raw=study.raw, settings=settings)
 
 

@@ -379,24 +379,20 @@ class Settings(BaseSettings):
     @field_validator("warehouse")
     @classmethod
     def _store_is_known(cls, place: str | None) -> str | None:
-        if place is None or "://" not in place:
+        # One letter and a colon are a drive.
+        url = re.fullmatch(r"(\w{2,}):(//)?(.*)", place or "")
+        if url is None or place is None or place.startswith("file://"):
             return place
-        protocol, rest = place.split("://", 1)
-        if protocol == "file":
-            return place
-        if protocol not in STORES:
+        protocol, slashes, rest = url.groups()
+        if protocol not in STORES or not slashes or not rest.strip("/"):
             raise ValueError(
-                f"warehouse is {place!r}; expected a folder, or the URL of a store that replaces a file in one step: "
-                f"{', '.join(f'{known}://' for known in STORES)}"
+                f"warehouse is {place!r}; expected a folder, or a bucket and a folder in it, such as "
+                f"s3://bucket/study, in one of {', '.join(f'{known}://' for known in STORES)}"
             )
         if find_spec(STORES[protocol]) is None:
             raise ValueError(
                 f"warehouse is {place!r}, and {STORES[protocol]}, which reads and writes {protocol}://, is not "
                 f"installed; pip install {STORES[protocol]}, or name a folder"
-            )
-        if not rest.strip("/"):
-            raise ValueError(
-                f"warehouse is {place!r}; expected a bucket and a folder, such as {protocol}://bucket/study"
             )
         return place
 

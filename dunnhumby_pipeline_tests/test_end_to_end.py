@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import Result
+from rich.console import Console
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
+from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.features.catalogue import FEATURES
 from dunnhumby_pipeline.journey import schema
@@ -191,9 +193,10 @@ def test_the_sample_report_stands_on_its_own(sample: Finished) -> None:
 # --- the command's other ways to end ----------------------------------------------------------------
 
 
-def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path) -> None:
+def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "console", Console(width=200))
     rejected = tmp_path / "rejected.csv"
-    good = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["validate", str(raw), "--rejected", str(rejected)])
+    good = CliRunner().invoke(app, ["validate", str(raw), "--rejected", str(rejected)])
     assert good.exit_code == 0
     shown = squeezed(good.output)
     assert "transaction_data.csv" in shown and "no_quantity" in shown

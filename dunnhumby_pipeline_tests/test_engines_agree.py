@@ -24,6 +24,14 @@ each_expression = pytest.mark.parametrize("name", feature_expressions())
 WINDOW_TYPES = {"window": "int64", "first_day": "int32", "index_day": "int32"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _main_is_a_file() -> Iterator[None]:
+    """A worker of a parallel test run has a main module without a file, which pyspark takes for its own doctests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[EngineSettings]:
     """Settings of a Spark Connect server on this machine."""

@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from upath import UPath
 
+from dunnhumby_pipeline.settings import SettingsError
+
 # A folder of this machine is always a plain Path, so what is not one lies in a store.
 TablePath: TypeAlias = Path | UPath
 
@@ -26,6 +28,20 @@ def warehouse_at(place: str, home: Path) -> TablePath:
     # Another process may have written since: what a store lists is never remembered.
     url = UPath(place, use_listings_cache=False)
     return Path(url.path) if url.protocol == "file" else url
+
+
+def require_reachable(warehouse: TablePath) -> None:
+    """Raise SettingsError, with the store's own words, when the store does not answer or does not let us in."""
+    if isinstance(warehouse, Path):
+        return
+    try:
+        warehouse.fs.exists(warehouse.path)
+    # Each store's client has errors of its own, which say what is wrong.
+    except Exception as error:
+        raise SettingsError(
+            f"warehouse is {str(warehouse)!r}; expected a store that answers, found {type(error).__name__}: {error}. "
+            "Correct the URL, or give its client credentials and address in the environment"
+        ) from error
 
 
 def read_table(path: TablePath, columns: Sequence[str] | None = None) -> pd.DataFrame:

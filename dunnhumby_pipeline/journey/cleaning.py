@@ -75,5 +75,6 @@ def _not_written(path: Path, error: duckdb.IOException) -> Problem:
         str(path.parent.parent),
         f"room to write the table {path.stem}",
         os.strerror(int(number[1])) if number else str(error).partition("\n")[0].rstrip("."),
-        "Free space, or set DUNNHUMBY_HOME to another disk; the tables written before are untouched.",
+        "Free space there, or choose another disk (DUNNHUMBY_HOME; with a store, DUNNHUMBY_ENGINE__TEMP_DIRECTORY); "
+        "the tables written before are untouched.",
     )

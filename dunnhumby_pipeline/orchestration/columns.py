@@ -38,7 +38,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "share": Meaning("these rows as a share of the file's rows", "0-1"),
     "example_rows": Meaning("the first of these rows, with their place in the file"),
     "row": Meaning("the row's place in its raw file; the header is row 1"),
-    "raw_row": Meaning("the row as it stands in its file: JSON by the file's headers"),
+    "raw_row": Meaning("the row the values of its file as text: JSON by the file's headers"),
     # features and their drift
     "feature": Meaning("feature, as in the catalogue"),
     "psi": Meaning("population stability index since the run before; above 0.2 is a change to look into"),

@@ -27,7 +27,7 @@ GROUP = "journey"
 MEANINGS = {
     **{table.name: f"One row: {table.meaning}." for table in schema.TABLES},
     REJECTS: "Rows that broke a rule and values that were repaired, counted, with examples.",
-    REJECTED_ROWS: "Every row left out, as it stands in its raw file.",
+    REJECTED_ROWS: "Rows left out, with the values of their raw file (the first 500,000 of a table).",
 }
 
 
