@@ -308,7 +308,7 @@ def test_consistency_keeps_periods_that_share_days_apart_from_those_that_do_not(
     index, staying = migration.consistency_over_periods(summary, 0.4).axes
     apart = summary[summary["shared_days"] == 0]
     assert np.allclose(line(index, "periods that share no day"), apart[["to_day", "ari"]])
-    assert line(index, "floor 0.4")[0, 1] == 0.4
+    assert line(index, "floor of neighbours 0.4")[0, 1] == 0.4
     assert set(line(staying, "_tier")[:, 1]) == {0.91, 0.82}
     assert set(line(staying, "_segment")[:, 1]) == {0.78, 0.6}
     assert printed(staying) == ["same\nsegment", "same\nvalue tier"]
@@ -338,3 +338,36 @@ def test_an_early_warning_of_nobody_says_so() -> None:
     assert not figure.axes and "No household has fallen" in figure.texts[0].get_text()
     alone = migration.early_warning_spend(invented.early_warning(), invented.warning_evidence().iloc[:0])
     assert len(alone.axes) == 1
+
+
+def test_what_is_unknown_is_left_empty() -> None:
+    found, known = invented.segment_features(), invented.segment_profiles()
+    constant = found["feature"] == "share_other"
+    found.loc[constant, ["z_score", "eta_squared"]] = np.nan
+    upper, _ = profiles.segment_profile_heatmap(found, known).axes
+    assert labels(upper)[-1] == feature("share_other")
+    assert np.isnan(np.ma.filled(shaded(upper).astype(float), np.nan)[-1]).all()
+    assert printed(upper)[-len(labels(upper)) - 7 :][:7] == [words.NOTHING] * 7
+    found.loc[found["segment"] == "vip-heavy", "mean"] = np.nan
+    positions = profiles.positioning_bubbles(found, known)
+    assert "VIP heavy buyers" not in printed(positions.axes[0])
+    board = invented.segment_scoreboard().assign(bic=np.nan)
+    assert "not measured" in printed(segmentation.cluster_scoreboard(board).axes[4])
+
+
+def test_two_periods_and_one_segment_are_enough() -> None:
+    moved = pd.DataFrame(
+        {"from_period": 0, "to_period": 1, "from_segment": "fresh-lovers", "to_segment": "fresh-lovers", "n": [30]}
+    )
+    summary = invented.migration_summary().head(1).assign(ari=np.nan)
+    known = invented.segment_profiles().query("segment == 'fresh-lovers'")
+    drawn = (
+        flows.segment_flows(moved, summary, known),
+        flows.flow_matrix(moved, summary, known),
+        migration.consistency_over_periods(summary),
+        migration.drift_over_periods(invented.segment_drift(), summary),
+        segmentation.segment_sizes(known),
+        profiles.positioning_bubbles(invented.segment_features().query("segment == 'fresh-lovers'"), known),
+    )
+    for figure in drawn:
+        assert covered(figure) == []

@@ -23,7 +23,7 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
 
     Neighbouring periods share most of their days, and so cannot differ much; the filled marks are pairs that share
     none, which is the honest comparison. Households that bought in one period alone are not counted. `floor` is the
-    lowest index that passes.
+    lowest mean index of neighbours that passes.
     """
     require(migration_summary, "migration_summary", _SUMMARY)
     figure = style.new_figure(3.6)
@@ -47,7 +47,9 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
             for column, text in (("share_staying", "same\nsegment"), ("share_staying_tier", "same\nvalue tier")):
                 style.print_beside(staying, float(rows[column].iloc[-1]), text)
     if floor is not None:
-        index.axhline(floor, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"floor {floor:g}")
+        index.axhline(
+            floor, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"floor of neighbours {floor:g}"
+        )
     lowest = min(0.0, float(summary["ari"].min())) if summary["ari"].notna().any() else 0.0
     index.set_ylim(lowest, 1.02)
     staying.set_ylim(0, 1.02)

@@ -112,6 +112,8 @@ def _draw_agreement(axes: Axes, scoreboard: pd.DataFrame, target: float | None) 
 def _draw_candidates(axes: Axes, scoreboard: pd.DataFrame, column: str) -> None:
     style.grid(axes, "y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if scoreboard[column].isna().all():
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=style.MUTED)
     candidates = scoreboard[scoreboard["role"] == "candidate"]
     for method, label, mark, colour in _METHODS:
         rows = candidates[(candidates["method"] == method) & candidates[column].notna()].sort_values("n_segments")

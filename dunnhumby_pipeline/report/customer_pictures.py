@@ -116,7 +116,7 @@ def _over_time(tables: StudyTables, settings: Settings) -> Drawn:
             "Agreement between periods over time; on average the adjusted Rand index is "
             f"{shown['ari'].mean():.2f} and {words.percent(shown['share_staying'].mean())} of households stay."
         )
-        drawn["consistency"] = (migration.consistency_over_periods(summary), alt)
+        drawn["consistency"] = (migration.consistency_over_periods(summary, settings.checks.migration_ari_floor), alt)
         if tables.segment_migration is not None and tables.segment_profiles is not None:
             moved = (tables.segment_migration, summary, tables.segment_profiles)
             drawn["flows"] = (
