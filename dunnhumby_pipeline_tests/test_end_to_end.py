@@ -19,6 +19,7 @@ from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.features.catalogue import FEATURES
 from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.segmentation.model_store import load_model
 
 QUICK = {
     "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
@@ -137,11 +138,14 @@ def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp
     del os.environ["DUNNHUMBY_ENGINE__THREADS"], os.environ["DUNNHUMBY_CATE__N_JOBS"]
     assert again.result.exit_code == 0, again.result.output
     names = sorted(path.relative_to(again.home) for path in again.home.rglob("*.parquet"))
-    assert len(names) == 31
+    assert len(names) == 60
     for name in names:
         pd.testing.assert_frame_equal(
             pd.read_parquet(again.home / name), pd.read_parquet(invented.home / name), check_exact=True
         )
+    first, second = (load_model(one.home / "warehouse" / "segment_model.npz") for one in (invented, again))
+    assert (first.slugs, first.features, first.seed) == (second.slugs, second.features, second.seed)
+    assert (first.fitted.clusters.centroids == second.fitted.clusters.centroids).all()
 
 
 # --- the real sample --------------------------------------------------------------------------------
@@ -170,6 +174,23 @@ def test_the_sample_features_are_complete(sample: Finished) -> None:
     assert len(features) == 2_469
     assert [feature.name for feature in FEATURES] == list(features.columns[1:34])
     assert len(FEATURES) == 33
+
+
+def test_lifetime_values_of_the_sample_beat_the_same_as_last_half_year(sample: Finished) -> None:
+    validation = sample.table("clv_validation").set_index(["target", "forecast"])
+    assert validation.loc[("spend", "stacked"), "verdict"] == "better than naive"
+    assert validation.loc[("spend", "model"), "verdict"] == "worse than naive"
+    assert validation.loc[("spend", "stacked"), "chosen"]
+    assert sample.table("clv_parameters")["in_range"].dropna().all()
+
+
+def test_segments_of_the_sample_outlast_a_quarter_in_their_value(sample: Finished) -> None:
+    summary = sample.table("migration_summary")
+    assert len(summary) == 18
+    assert summary["share_staying_tier"].min() > 0.7
+    assert (summary["share_staying_tier"] >= summary["share_staying"]).all()
+    advice = sample.table("segment_playbook")
+    assert set(advice["segment"]) == set(sample.table("segments")["segment"])
 
 
 def test_the_sample_waves_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:

@@ -33,6 +33,7 @@ from dunnhumby_pipeline.orchestration.storage import (
     write_atomically,
     write_text_atomically,
 )
+from dunnhumby_pipeline.segmentation.model_store import load_model, previous_model
 from dunnhumby_pipeline.settings import EngineSettings, Home, Settings, SettingsError, load_settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
@@ -86,6 +87,15 @@ def test_a_store_holds_the_same_tables_as_a_folder(on_disk: Study, in_store: Stu
     assert len(tables) > 30
     for name in tables:
         assert_frame_equal(read_table(in_store.warehouse / name), read_table(on_disk.warehouse / name))
+
+
+def test_the_model_in_a_store_is_the_one_in_a_folder(on_disk: Study, in_store: Study) -> None:
+    here, there = (load_model(study.table("segment_model")) for study in (on_disk, in_store))
+    assert "segment_model.npz" in names(in_store)
+    assert there.slugs == here.slugs
+    assert (there.fitted.factors.loadings == here.fitted.factors.loadings).all()
+    absent, why = previous_model(in_store.warehouse / "absent.npz")
+    assert (absent, why) == (None, "first run")
 
 
 def test_nothing_of_the_tables_is_left_in_the_home(in_store: Study) -> None:
