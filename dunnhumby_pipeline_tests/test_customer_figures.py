@@ -311,7 +311,7 @@ def test_consistency_keeps_periods_that_share_days_apart_from_those_that_do_not(
     assert line(index, "floor of neighbours 0.4")[0, 1] == 0.4
     assert set(line(staying, "_tier")[:, 1]) == {0.91, 0.82}
     assert set(line(staying, "_segment")[:, 1]) == {0.78, 0.6}
-    assert printed(staying) == ["same\nsegment", "same\nvalue tier"]
+    assert printed(staying) == ["same value tier", "same segment"]
 
 
 def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
@@ -371,3 +371,19 @@ def test_two_periods_and_one_segment_are_enough() -> None:
     )
     for figure in drawn:
         assert covered(figure) == []
+
+
+def test_labels_of_shares_that_are_nearly_equal_stand_apart() -> None:
+    summary = invented.migration_summary().assign(share_staying=0.6, share_staying_tier=0.61)
+    assert covered(migration.consistency_over_periods(summary)) == []
+
+
+def test_of_many_periods_drift_shows_the_last_year() -> None:
+    pairs = [(one, one + 1) for one in range(30)]
+    summary = pd.DataFrame(pairs, columns=["from_period", "to_period"])
+    summary["from_day"], summary["to_day"] = 100 + 28 * summary["from_period"], 100 + 28 * summary["to_period"]
+    summary = summary.assign(shared_days=0, ari=0.5, share_staying=0.7, share_staying_tier=0.8)
+    drift = summary[["from_period", "to_period"]].assign(kind="feature", name="recency", psi=0.01)
+    (axes,) = migration.drift_over_periods(drift, summary).axes
+    assert len(columns(axes)) == migration.PAIRS_SHOWN
+    assert columns(axes)[-1] == "912 to 940"

@@ -15,6 +15,9 @@ from dunnhumby_pipeline.figures.frames import comparable, require
 
 STABLE_PSI, MOVED_PSI = 0.1, 0.25
 DRIFTING_SHOWN = 12
+# Pairs of periods in the picture of drift: a year of four weeks each.
+PAIRS_SHOWN = 13
+LABEL_ROOM = 0.06
 _SUMMARY = [*PAIR, "from_day", "to_day", "shared_days", "ari", "share_staying", "share_staying_tier"]
 
 
@@ -39,13 +42,16 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
         staying.plot(
             rows["to_day"], rows["share_staying"], "o-", color=style.BLUE, markerfacecolor=face, label="_segment"
         )
-        tier = style.ORANGE if apart else "white"
+        fill = style.ORANGE if apart else "white"
         staying.plot(
-            rows["to_day"], rows["share_staying_tier"], "s-", color=style.ORANGE, markerfacecolor=tier, label="_tier"
+            rows["to_day"], rows["share_staying_tier"], "s-", color=style.ORANGE, markerfacecolor=fill, label="_tier"
         )
-        if apart or not (summary["shared_days"] == 0).any():
-            for column, text in (("share_staying", "same\nsegment"), ("share_staying_tier", "same\nvalue tier")):
-                style.print_beside(staying, float(rows[column].iloc[-1]), text)
+    last = comparable(summary).iloc[-1]
+    tier, segment = float(last["share_staying_tier"]), float(last["share_staying"])
+    # Two lines of print need as much room between their middles.
+    push = max(LABEL_ROOM - (tier - segment), 0.0) / 2
+    style.print_beside(staying, tier + push, "same value tier")
+    style.print_beside(staying, segment - push, "same segment")
     if floor is not None:
         index.axhline(
             floor, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"floor of neighbours {floor:g}"
@@ -67,12 +73,13 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
 def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFrame) -> Figure:
     """Population stability index of the mix of segments and of the features that moved most, period by period.
 
-    Each column compares a period with one that shares no day with it (without any: with its neighbour). Under 0.10 a
+    Each column compares a period with one that shares no day with it (without any: with its neighbour); of many, the
+    last 13 are drawn. Under 0.10 a
     distribution is stable, from 0.25 on it has moved: those cells are darkest.
     """
     require(segment_drift, "segment_drift", [*PAIR, "kind", "name", "psi"])
     require(migration_summary, "migration_summary", _SUMMARY)
-    pairs = comparable(migration_summary).sort_values("to_day")
+    pairs = comparable(migration_summary).sort_values("to_day").tail(PAIRS_SHOWN)
     table = segment_drift.merge(pairs[[*PAIR, "from_day", "to_day"]], on=PAIR)
     features = table[table["kind"] == "feature"]
     worst = features.groupby("name")["psi"].max().sort_values(ascending=False, kind="stable")
