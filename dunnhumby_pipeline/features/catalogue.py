@@ -51,7 +51,8 @@ def redeemed_column(campaign_type: str) -> str:
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature. `factored`: enters the NMF matrix; `covariate`: adjusts the causal models.
+    """One feature. `covariate`: adjusts the causal models. `factored`: in the NMF matrix of the reference study, and
+    so among the first to be taken when a study chooses its own (`segmentation.feature_choice`).
 
     `null_when`: for which households it has no value, in words; empty when it always has one.
     `censored`: null for a household that came too rarely to show it. The interval between purchases of one

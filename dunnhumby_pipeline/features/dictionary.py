@@ -29,8 +29,10 @@ time, are the features of the study; the others extend them.
 - *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
   Campaigns are neither: they are what the retailer did.
-- *Used by*: factors, the segments' NMF factors; effects, the covariates of the causal models. Of its own type a
-  wave's trials have no campaigns as covariates: by eligibility none was received before.
+- *Used by*: factors, the NMF matrix of the reference study, whose features are the first to be taken; which of the
+  {len(FEATURES)} a study factors is chosen by rule and stands in its table `feature_choice`. Effects, the covariates of
+  the causal models. Of its own type a wave's trials have no campaigns as covariates: by eligibility none was received
+  before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")
@@ -57,15 +59,20 @@ def _row(feature: Feature) -> tuple[str, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the document, or check it: 0, or 1 with a message that says how to mend it."""
-    parser = argparse.ArgumentParser(prog="python -m dunnhumby_pipeline.features.dictionary")
-    parser.add_argument("path", type=Path, help="docs/features.md")
+    """Write docs/features.md, or check it; see `write_or_check`."""
+    return write_or_check(features_markdown(), "dunnhumby_pipeline.features.dictionary", arguments)
+
+
+def write_or_check(document: str, module: str, arguments: Sequence[str] | None = None) -> int:
+    """Write a generated document to the path given, or with --check compare it: 0, or 1 and how to mend it."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("path", type=Path, help="the document")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
     given = parser.parse_args(arguments)
     if not given.check:
-        given.path.write_text(features_markdown(), encoding="utf-8")
+        given.path.write_text(document, encoding="utf-8")
         return 0
-    if given.path.is_file() and given.path.read_text(encoding="utf-8") == features_markdown():
+    if given.path.is_file() and given.path.read_text(encoding="utf-8") == document:
         return 0
     print(f"{given.path} is stale; run: {parser.prog} {given.path}")
     return 1

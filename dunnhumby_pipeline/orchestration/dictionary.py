@@ -6,12 +6,11 @@ python -m dunnhumby_pipeline.orchestration.dictionary --check docs/data_dictiona
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import dagster as dg
 
+from dunnhumby_pipeline.features.dictionary import write_or_check
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.assets import causal, journey, report, segmentation, targeting
 from dunnhumby_pipeline.orchestration.columns import derived
@@ -95,18 +94,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the document, or check it: 0, or 1 with a message that says how to mend it."""
-    parser = argparse.ArgumentParser(prog="python -m dunnhumby_pipeline.orchestration.dictionary")
-    parser.add_argument("path", type=Path, help="docs/data_dictionary.md")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
-    given = parser.parse_args(arguments)
-    if not given.check:
-        given.path.write_text(dictionary_markdown(), encoding="utf-8")
-        return 0
-    if given.path.is_file() and given.path.read_text(encoding="utf-8") == dictionary_markdown():
-        return 0
-    print(f"{given.path} is stale; run: {parser.prog} {given.path}")
-    return 1
+    """Write docs/data_dictionary.md, or check it; see `write_or_check`."""
+    return write_or_check(dictionary_markdown(), "dunnhumby_pipeline.orchestration.dictionary", arguments)
 
 
 if __name__ == "__main__":
