@@ -76,7 +76,7 @@ def million(features: pd.DataFrame, home: Home) -> None:
     # Neighbours of real households: each feature moved by up to a tenth.
     simulated = pd.DataFrame(values[rows] * rng.uniform(0.9, 1.1, (N, len(names))), columns=list(names))
     recipe = Recipe(names, FACTORS, SEGMENTS)
-    part = simulated.iloc[drawn_rows(N, settings.rows_at_once, 1)]
+    part = simulated.iloc[drawn_rows(N, settings.max_households, 1)]
     fitted = timed(f"fit to {len(part):,}", lambda: fit_segmentation(part, recipe, 1))
     scores = timed(f"score {N:,}", lambda: fitted.scores(simulated))
     labels = fitted.clusters.labels(scores)

@@ -136,7 +136,7 @@ class SegmentationSettings(Section):
     min_jaccard: float = Field(
         0.5, gt=0, le=1, description="overlap with its match of the run before under which a segment gets a new name"
     )
-    rows_at_once: int = Field(
+    max_households: int = Field(
         20_000, ge=100, description="households fitted at most; beyond, that many are drawn, and all are scored"
     )
 

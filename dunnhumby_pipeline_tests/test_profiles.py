@@ -16,7 +16,6 @@ from dunnhumby_pipeline.segmentation.departments import (
     NO_DEPARTMENT,
     segment_department_sales,
     segment_departments,
-    top_departments,
 )
 from dunnhumby_pipeline.segmentation.effect_sizes import group_difference
 from dunnhumby_pipeline.segmentation.needs import (
@@ -279,8 +278,8 @@ def test_lift_by_hand_from_lines() -> None:
     assert table.at[("a", NO_DEPARTMENT), "sales"] == 0
     assert not table.at[("b", NO_DEPARTMENT), "enough_sales"]
     assert pd.isna(table.at[("b", NO_DEPARTMENT), "lift_rank"])
-    best = top_departments(table.reset_index())
-    assert best[["segment", "department"]].to_numpy().tolist() == [["a", "DELI"], ["b", "MEAT"]]
+    best = table[table["lift_rank"] == 1].index.tolist()
+    assert best == [("a", "DELI"), ("b", "MEAT")]
 
 
 # -------------------------------------------------------------------------------------------------------------- needs

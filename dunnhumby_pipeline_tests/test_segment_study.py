@@ -231,7 +231,7 @@ def test_a_user_sets_the_number_of_segments() -> None:
 
 def test_many_households_are_scored_by_a_fit_to_some() -> None:
     features, types = planted_households((160, 100, 60), seed=9)
-    some = segment_households(features, SMALL.model_copy(update={"rows_at_once": 100}), seed=1)
+    some = segment_households(features, SMALL.model_copy(update={"max_households": 100}), seed=1)
     assert adjusted_rand_score(types, some.segments["segment"]) == 1.0
     assert some.segments["stability"].notna().sum() == 100
     assert len(some.nmf_factors) == len(features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -24,6 +25,7 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.retailer import RetailerPlan
 from dunnhumby_pipeline.journey.simulate import simulate
+from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
 from dunnhumby_pipeline.orchestration.columns import described
 from dunnhumby_pipeline.orchestration.origin import TABLES, Origin
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
@@ -35,10 +37,14 @@ from dunnhumby_pipeline.orchestration.versions import READS
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
+SEGMENTATION = {
+    *("customer_features", "feature_drift", "segment_model"),
+    *(*FITTED, *DESCRIBED, *LIFETIMES, *CROSSED, *FOLLOWED),
+}
 ALL = {
     *TABLES,
-    *("customer_features", "feature_drift", "nmf_factors", "factor_loadings", "factor_selection", "segments"),
-    *("segment_centroids", "segment_stability", "first_campaign_cohort", "nuisances", "propensity"),
+    *SEGMENTATION,
+    *("first_campaign_cohort", "nuisances", "propensity"),
     *("overlap_diagnostics", "covariate_balance", "average_effects", "cate_models", "cate_estimates"),
     *("household_effects", "campaign_economics", "policy_value", "roi_curve", "targeting_list", "campaign_report"),
 }
@@ -203,9 +209,7 @@ def test_a_changed_setting_makes_its_readers_stale_and_what_rests_on_them(labora
 
 def test_another_campaign_type_has_its_own_state(finished: Laboratory) -> None:
     found = stale(finished, campaign_type="TypeB")
-    assert found == ALL - {*TABLES, "customer_features", "feature_drift"} - {
-        *("nmf_factors", "factor_loadings", "factor_selection", "segments", "segment_centroids", "segment_stability")
-    }
+    assert found == ALL - {*TABLES, *SEGMENTATION}
 
 
 def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) -> None:
@@ -253,8 +257,9 @@ def test_a_smaller_older_export_warns(laboratory: Laboratory) -> None:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for section, values in (("segmentation", quick_settings().segmentation), ("cate", quick_settings().cate)):
-        for name, value in values.model_dump().items():
-            monkeypatch.setenv(f"DUNNHUMBY_{section.upper()}__{name.upper()}", str(value))
+        for name, value in values.model_dump(mode="json", exclude_none=True).items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            monkeypatch.setenv(f"DUNNHUMBY_{section.upper()}__{name.upper()}", text)
     for name, value in quick_settings().checks.model_dump(exclude_none=True).items():
         monkeypatch.setenv(f"DUNNHUMBY_CHECKS__{name.upper()}", str(value))
     yield

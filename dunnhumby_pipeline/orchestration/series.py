@@ -10,6 +10,8 @@ import pandas as pd
 from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, PRIMARY_OUTCOME
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.segmentation.needs import NO_NEED
+from dunnhumby_pipeline.segmentation.value_tiers import gini
 from dunnhumby_pipeline.settings import EngineSettings
 
 Figures = dict[str, float]
@@ -132,6 +134,13 @@ def _differences(differences: pd.DataFrame) -> Mapping[str, object]:
     return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
 
 
+def _value_need(households: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "gini_of_revenue": gini(households["revenue"].to_numpy(dtype=float)),
+        "share_without_need": (households["need"] == NO_NEED).mean(),
+    }
+
+
 def _migration(summary: pd.DataFrame) -> Mapping[str, object]:
     last = summary[summary["to_period"] - summary["from_period"] == 1].iloc[-1]
     return {
@@ -220,6 +229,7 @@ _SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
     "customer_lifetime_value": _lifetimes,
     "clv_validation": _validation,
     "lifetime_differences": _differences,
+    "household_value_need": _value_need,
     "migration_summary": _migration,
     "segment_drift": _drift,
     "early_warning": _warnings,

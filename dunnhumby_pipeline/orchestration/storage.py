@@ -24,17 +24,15 @@ from dunnhumby_pipeline.orchestration.series import figures_of
 PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
 _STALE_SUFFIX = ".STALE.txt"
-# What is no table lies beside the tables under its own suffix; a step stages it, and who wants it gets its path.
+# What is no table lies beside the tables under its own suffix; a step stages it, and who wants it reads it there.
 SUFFIXES = {"segment_model": ".npz"}
 _TABLE = ".parquet"
 
 
 class ParquetStore(dg.IOManager):
-    """Writes a frame, or moves a staged file, to the asset's path; reads by the input's annotation.
+    """Writes a frame, or moves a staged file, to the asset's path; reads a frame.
 
     The path of the table itself says that the table is kept.
-
-    An input annotated `Path` gets the file's path or URL, any other a pandas frame.
     """
 
     def __init__(self, warehouse: TablePath) -> None:
@@ -61,7 +59,7 @@ class ParquetStore(dg.IOManager):
         shown = table_metadata(target) if target.suffix == _TABLE else file_metadata(target)
         context.add_output_metadata({**shown, **figures})
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame | TablePath:
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
         partition = context.asset_partition_key if context.has_asset_partitions else None
         path = table_path(self.warehouse, context.asset_key.path[-1], partition)
@@ -70,7 +68,7 @@ class ParquetStore(dg.IOManager):
                 f"{path} does not exist: materialise {context.asset_key.to_user_string()} first",
                 allow_retries=False,
             )
-        return path if context.dagster_type.typing_type is Path else read_table(path)
+        return read_table(path)
 
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:

@@ -68,9 +68,3 @@ def segment_departments(sales: pd.DataFrame, min_share: float) -> pd.DataFrame:
     ranked = long["lift"].where(long["enough_sales"])
     long["lift_rank"] = ranked.groupby(long["segment"]).rank(method="first", ascending=False).astype("Int64")
     return long
-
-
-def top_departments(departments: pd.DataFrame, n: int = 3) -> pd.DataFrame:
-    """The `n` departments of largest lift of each segment, of those above 1: rows of `segment_departments`."""
-    best = departments[(departments["lift_rank"] <= n) & (departments["lift"] > 1)]
-    return best.sort_values(["segment", "lift_rank"], ignore_index=True)

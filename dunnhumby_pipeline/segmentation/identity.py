@@ -38,11 +38,6 @@ class Identity:
     names: tuple[str, ...]
     table: pd.DataFrame
 
-    @property
-    def n_renamed(self) -> int:
-        """Segments of today without a segment of the run before whose name they keep."""
-        return int((~self.table["kept"] & self.table["segment"].notna()).sum())
-
 
 def match_segments(jaccard: Array, distance: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One-to-one pairs (rows, columns) of today's segments (s, t) with those of the run before.

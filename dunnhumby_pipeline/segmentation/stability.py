@@ -40,9 +40,6 @@ class Stability:
     agreement: Array
     jaccard: Array
 
-    def mean_ari(self, start: str) -> float:
-        return float(self.replicates.loc[self.replicates["start"] == start, "ari"].mean())
-
 
 def resamples(n: int, n_bootstraps: int, seed: int) -> list[Labels]:
     """Rows of each bootstrap sample; one does not depend on how many came before."""

@@ -91,7 +91,7 @@ def segment_households(
     reasons. With other settings the fit is cold, and segments are matched to the previous ones by their households.
     `data_version` is stored in the model. `without`: why there is no previous model, when there is none.
 
-    Beyond `rows_at_once` households, that many are drawn by `seed`; everything is fitted to them, all are scored, and
+    Beyond `max_households` households, that many are drawn by `seed`; everything is fitted to them, all are scored, and
     `stability` is null for the others.
 
     Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason);
@@ -108,7 +108,7 @@ def segment_households(
             f"customer_features has {len(features)} households; segments need at least {FEWEST_HOUSEHOLDS}: take a "
             "longer period or more customers"
         )
-    rows = drawn_rows(len(features), settings.rows_at_once, seed)
+    rows = drawn_rows(len(features), settings.max_households, seed)
     sample = features.iloc[rows].reset_index(drop=True)
     start, start_reason = _start(sample, settings, previous, without)
     choice = (
@@ -173,11 +173,11 @@ def segment_households(
     )
 
 
-def drawn_rows(n: int, rows_at_once: int, seed: int) -> NDArray[np.int64]:
-    """All rows, or `rows_at_once` of them drawn without replacement when there are more, in their order."""
-    if n <= rows_at_once:
+def drawn_rows(n: int, max_households: int, seed: int) -> NDArray[np.int64]:
+    """All rows, or `max_households` of them drawn without replacement when there are more, in their order."""
+    if n <= max_households:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).permutation(n)[:rows_at_once])
+    return np.sort(np.random.default_rng(seed).permutation(n)[:max_households])
 
 
 def shaping_fingerprint(settings: SegmentationSettings) -> str:

@@ -1,7 +1,6 @@
 """Causal effects of the first campaign of a type: trials, nuisances, overlap, effects. One partition a type."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -23,10 +22,11 @@ LOOK_BACK_TABLES = (
 )
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_stability"])
+@dg.asset(
+    group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"]
+)
 def first_campaign_cohort(
     context: dg.AssetExecutionContext,
-    segment_model: Path,
     study: dg.ResourceParam[Study],
 ) -> dg.Output[pd.DataFrame]:
     """Sequential target trials: households not yet sent this type, at each wave, with covariates and outcomes."""
@@ -39,7 +39,7 @@ def first_campaign_cohort(
         cohort = build_cohort(tables, context.partition_key, study.settings.trial, study.settings.engine)
     # Among all households of each look-back, as on the last day: those already targeted count too.
     shoppers = cohort.look_backs
-    segments = window_segments(shoppers, "campaign", load_model(segment_model))
+    segments = window_segments(shoppers, "campaign", load_model(study.table("segment_model")))
     placed = shoppers[["household_key", "campaign"]].assign(lookback_segment=segments)
     trials = cohort.trials.merge(placed, on=["household_key", "campaign"], how="left", validate="one_to_one")
     return dg.Output(
@@ -120,7 +120,7 @@ def average_effects(
     name="fit_cate",
     group_name=GROUP,
     partitions_def=campaign_types,
-    deps=[*LOOK_BACK_TABLES, covariate_balance, overlap_diagnostics],
+    deps=[*LOOK_BACK_TABLES, "segment_model", covariate_balance, overlap_diagnostics],
     outs={
         "cate_models": dg.AssetOut(description="Out-of-fold R-loss of every model, and which was chosen."),
         "cate_estimates": dg.AssetOut(description="Out-of-fold effect of every trial with its interval."),
@@ -131,7 +131,6 @@ def average_effects(
 )
 def fit_cate(
     context: dg.AssetExecutionContext,
-    segment_model: Path,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -152,7 +151,7 @@ def fit_cate(
     fitted = fit(trials, x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
     tables = study.journey_tables()
     today = covariates_today(tables, context.partition_key, trials, settings.trial, settings.engine)
-    today["lookback_segment"] = window_segments(today, "campaign", load_model(segment_model))
+    today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     effects = household_effects(today, design, x, data, fitted, settings)
     yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")

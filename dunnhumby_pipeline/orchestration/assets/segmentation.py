@@ -1,7 +1,6 @@
 """Customer understanding: features, segments, what they are like, worth and come for, and whether they stay."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -195,10 +194,13 @@ def value_segments(
     yield dg.Output(value_need(households, factor_needs, playbook), "value_need")
 
 
-@dg.multi_asset(name="follow_segments", group_name=GROUP, deps=["transactions", "products"], outs=_outs(FOLLOWED))
-def follow_segments(
-    segment_model: Path, segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]
-) -> Iterator[dg.Output]:
+@dg.multi_asset(
+    name="follow_segments",
+    group_name=GROUP,
+    deps=["transactions", "products", "segment_model"],
+    outs=_outs(FOLLOWED),
+)
+def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.customer import customer_features
@@ -208,7 +210,7 @@ def follow_segments(
     from dunnhumby_pipeline.segmentation.model_store import load_model
     from dunnhumby_pipeline.segmentation.periods import migration_windows
 
-    tables, settings, model = study.journey_tables(), study.settings, load_model(segment_model)
+    tables, settings, model = study.journey_tables(), study.settings, load_model(study.table("segment_model"))
     tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
     with refusing(MigrationError):
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
