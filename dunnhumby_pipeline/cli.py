@@ -165,9 +165,12 @@ def validate(
     rejected: Annotated[
         Path | None,
         typer.Option(
-            "--rejected", help="Write the rows left out, as they stand in their files, to this CSV file.", writable=True
+            "--rejected",
+            help="Write the rows left out, with the values of their files, to this CSV file.",
+            writable=True,
         ),
     ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Look at raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
 
@@ -177,9 +180,14 @@ def validate(
     from dunnhumby_pipeline.journey.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
-    settings = _settings(Home.resolve())
-    with connect(settings.engine) as connection:
-        found = examine(folder, connection, settings.journey)
+    settings = _settings(Home.resolve(home))
+    if rejected is not None and not rejected.absolute().parent.is_dir():
+        _refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
+    try:
+        with connect(settings.engine) as connection:
+            found = examine(folder, connection, settings.journey)
+    except SettingsError as error:
+        _refuse(str(error))
     if as_json:
         typer.echo(found.to_json())
     else:

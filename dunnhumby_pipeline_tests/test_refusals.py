@@ -19,7 +19,8 @@ DAY_NUMBER = "a whole number, at most 2,147,483,647"
 
 
 def _strict(where: str, expected: str, rule: str) -> str:
-    return f"{where}: expected {expected}, found 1 row(s) that break the rule '{rule}'. {STRICT}"
+    mend = "Leave each key once in the file, with the values that are true." if rule == "duplicate_key" else STRICT
+    return f"{where}: expected {expected}, found 1 row(s) that break the rule '{rule}'. {mend}"
 
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {

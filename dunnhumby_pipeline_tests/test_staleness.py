@@ -157,6 +157,12 @@ def test_the_same_files_in_another_folder_are_unchanged_and_named_anew(laborator
     assert "elsewhere" in origin.description
 
 
+@pytest.mark.parametrize("text", ["", "{", '{"description": "x", "colour": "red"}'])
+def test_an_origin_that_cannot_be_read_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "origin.json").write_text(text, encoding="utf-8")
+    assert Origin.read(tmp_path / "origin.json") is None
+
+
 @pytest.mark.parametrize("name", ["products", "rejects"])
 def test_a_table_that_is_not_as_it_was_written_is_loaded_again(laboratory: Laboratory, name: str) -> None:
     path = laboratory.home.warehouse / f"{name}.parquet"

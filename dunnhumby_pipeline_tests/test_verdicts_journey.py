@@ -205,3 +205,9 @@ def test_rows_left_out_are_a_share_of_those_in_the_file() -> None:
         False,
         "left out: 0.50% of transactions; at most 0.40% expected: the rejects table says why, with examples",
     )
+
+
+def test_data_without_a_complete_week_say_so() -> None:
+    assert verdicts.week_deviations(pd.Series(dtype="int64")).empty
+    found = verdicts.weekly_volume(pd.Series(dtype="int64"), CheckSettings())
+    assert found.message

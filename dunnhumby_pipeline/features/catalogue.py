@@ -141,8 +141,8 @@ FEATURES: tuple[Feature, ...] = (
     _f(
         "discount_usage_pct",
         "behaviour",
-        "0-1",
-        "lines with retail_disc > 0 / lines with a known brand",
+        "ratio",
+        "lines with retail_disc > 0, fuel included / lines with a known brand; above 1 when discounted lines have none",
         BOTH,
         "no line with a known brand",
     ),

@@ -25,7 +25,7 @@ time, are the features of the study; the others extend them.
   Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
   most on Saturdays.
 - Money is summed in whole cents. A basket's time is its first line's.
-- Fuel counts as money and as a visit; it is no item, brand or department.
+- Fuel counts as money, as a visit and as a line; it is no item, brand choice or department.
 - *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
   Campaigns are neither: they are what the retailer did.

@@ -24,6 +24,19 @@ COLUMNS = (
 )
 
 
+def psi_terms(before: Vector, after: Vector) -> Vector:
+    """What each bin adds to `share_psi`: 0 or more, and 0 for a bin that is empty on both sides."""
+    seen = (before > 0) | (after > 0)
+    old, new = before[seen].astype(float), after[seen].astype(float)
+    if old.sum() == 0 or new.sum() == 0:
+        return np.full(len(seen), np.nan)
+    old, new = np.maximum(old, _EMPTY), np.maximum(new, _EMPTY)
+    old, new = old / old.sum(), new / new.sum()
+    terms = np.zeros(len(seen))
+    terms[seen] = (new - old) * np.log(new / old)
+    return terms
+
+
 def share_psi(before: Vector, after: Vector) -> float:
     """Population stability index of two vectors of counts over the same bins: 0 when the shares are equal.
 
@@ -34,13 +47,9 @@ def share_psi(before: Vector, after: Vector) -> float:
     Credit Risk Scorecards, ch. 9). An empty bin counts as half a household, and one that is empty on both sides not
     at all. NaN when either side has no household.
     """
-    seen = (before > 0) | (after > 0)
-    old, new = before[seen].astype(float), after[seen].astype(float)
-    if old.sum() == 0 or new.sum() == 0:
+    if before.sum() == 0 or after.sum() == 0:
         return float("nan")
-    old, new = np.maximum(old, _EMPTY), np.maximum(new, _EMPTY)
-    old, new = old / old.sum(), new / new.sum()
-    return float(((new - old) * np.log(new / old)).sum())
+    return float(psi_terms(before, after).sum())
 
 
 def psi(before: pd.Series, after: pd.Series, n_bins: int = N_BINS) -> float:

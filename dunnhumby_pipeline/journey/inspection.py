@@ -24,7 +24,7 @@ from dunnhumby_pipeline.journey.refusals import (
     wrong_sign_problems,
 )
 from dunnhumby_pipeline.journey.sources import Problem, Source
-from dunnhumby_pipeline.journey.staging import BLANK_ROW, json_row, row_rules, stage
+from dunnhumby_pipeline.journey.staging import BLANK_ROW, DUPLICATE, json_row, row_rules, stage
 from dunnhumby_pipeline.settings import JourneySettings
 
 REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
@@ -32,7 +32,6 @@ REJECTED_ROW_COLUMNS = ("table", "row", "rule", "column", "raw_row")
 N_EXAMPLES = 3
 # Of tens of millions of rows all may break a rule; this many are 1 % of the largest file, and still fit in memory.
 MOST_ROWS = 500_000
-DUPLICATE = "duplicate_key"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.sources import Problem, Source
+from dunnhumby_pipeline.journey.staging import DUPLICATE
 from dunnhumby_pipeline.settings import JourneySettings
 
 # Below half a cent the sign of a discount is noise.
@@ -35,7 +36,9 @@ def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
             f"{given.file}, column {_headers(row.column, given.headers)}, {row.example_rows}",
             row.expected,
             f"{row.n:,} row(s) that break the rule '{row.rule}'",
-            "Mend these rows: leaving one out would change which households count as treated.",
+            "Leave each key once in the file, with the values that are true."
+            if row.rule == DUPLICATE
+            else "Mend these rows: leaving one out would change which households count as treated.",
         )
         for row in rejects.itertuples()
         if row.table in strict and row.action == "rejected"

@@ -16,6 +16,7 @@ from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.sources import Input, Problem
 
 BLANK_ROW = "blank_row"
+DUPLICATE = "duplicate_key"
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGERS = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
 _LARGEST = {"INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}

@@ -11,10 +11,10 @@ import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.inspection import DUPLICATE, REJECT_COLUMNS, REJECTED_ROW_COLUMNS, TableReport, inspect
+from dunnhumby_pipeline.journey.inspection import REJECT_COLUMNS, REJECTED_ROW_COLUMNS, TableReport, inspect
 from dunnhumby_pipeline.journey.raw_folder import raw_folder
 from dunnhumby_pipeline.journey.sources import JourneyError, Problem
-from dunnhumby_pipeline.journey.staging import row_rules
+from dunnhumby_pipeline.journey.staging import DUPLICATE, row_rules
 from dunnhumby_pipeline.settings import JourneySettings
 
 

@@ -37,6 +37,9 @@ from dunnhumby_pipeline.orchestration.storage import ROW_COUNT, mark_stale
 from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, features, journey, segmentation, targeting
 from dunnhumby_pipeline.settings import CheckSettings
 
+# How many runs back a check looks for the table's last change.
+MOST_RUNS = 100
+DATA_VERSION = "dagster/data_version"
 BLOCK, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 LIST = "targeting_list"
 
@@ -57,11 +60,17 @@ class Sight:
         return self.study.table(table, self.campaign_type)
 
     def before(self, table: str) -> Mapping[str, Any] | None:
-        """The metadata of a table as it was in the run before, None when there was none."""
-        records = self.history.fetch_materializations(dg.AssetKey(table), limit=2).records
-        if len(records) < 2 or records[1].asset_materialization is None:
+        """The metadata of a table as it was before it last changed, None when it never did.
+
+        Runs that kept the table say nothing new: held against itself, a table that lost half its rows would pass.
+        """
+        found = self.history.fetch_materializations(dg.AssetKey(table), limit=MOST_RUNS).records
+        made = [record.asset_materialization for record in found if record.asset_materialization is not None]
+        versions = [(materialization.tags or {}).get(DATA_VERSION) for materialization in made]
+        earlier = next((place for place, version in enumerate(versions) if version != versions[0]), None)
+        if earlier is None:
             return None
-        return {name: shown.value for name, shown in records[1].asset_materialization.metadata.items()}
+        return {name: shown.value for name, shown in made[earlier].metadata.items()}
 
 
 Look = Callable[[Sight], Verdict]

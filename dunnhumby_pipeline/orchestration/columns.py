@@ -37,7 +37,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "n": Meaning("number of rows", "rows"),
     "share": Meaning("these rows as a share of the file's rows", "0-1"),
     "example_rows": Meaning("the first of these rows, with their place in the file"),
-    "row": Meaning("the row's place in its raw file; the header is row 1"),
+    "row": Meaning("the row's place in its raw file; the header of a CSV file is row 1, empty lines are not counted"),
     "raw_row": Meaning("the row the values of its file as text: JSON by the file's headers"),
     # features and their drift
     "feature": Meaning("feature, as in the catalogue"),
@@ -120,7 +120,9 @@ _DERIVED: Mapping[str, Meaning] = {
     "active_12w": Meaning("share of households that bought in the last twelve weeks", "0-1"),
     "tenure_weeks_median": Meaning("median weeks since the first purchase seen", "weeks"),
     "lifecycle": Meaning("stage of the segment: active, new, lapsing or lapsed"),
-    "leading_need": Meaning("need in which the segment lies furthest above all households"),
+    "leading_need": Meaning(
+        "need in which the segment lies furthest above all households; none when by less than 0.2 standard deviations"
+    ),
     "segment_profiles.share": Meaning("share of all households", "0-1"),
     "segment_features.n": Meaning("households with a value", "households"),
     "mean": Meaning("mean of the feature in the segment", "unit of the feature"),
@@ -133,7 +135,11 @@ _DERIVED: Mapping[str, Meaning] = {
     "epsilon_squared": Meaning("share of the ranks' sum of squares that lies between segments", "0-1"),
     "kruskal_h": Meaning("H of the Kruskal-Wallis test between segments"),
     "kruskal_p_value": Meaning("p-value of that H", "0-1"),
-    "clustered_on": Meaning("whether the feature made the segments; they differ in it by construction"),
+    "segment_features.role": Meaning(
+        "used: the feature made the segments; twin: it says the same as one that did; independent: evidence of its own"
+    ),
+    "closest_used": Meaning("feature that made the segments with the largest rank correlation, either sign"),
+    "rank_correlation": Meaning("Spearman's correlation with that feature", "-1 to 1"),
     "attribute": Meaning("column of demographics that the row is about; 'known' for having a row there at all"),
     "answer": Meaning("what households answered"),
     "segment_demographics.n": Meaning("households of the segment that gave the answer", "households"),
@@ -171,6 +177,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "because": Meaning("facts that the rule looked at"),
     "share_of_households": Meaning("share of households, the best first", "0-1"),
     "share_of_revenue": Meaning("share of sales that these households bring", "0-1"),
+    "gini": Meaning("Gini coefficient of revenue over all households: 0 when all bring the same", "0-1"),
     # lifetime value
     "trips": Meaning("days on which the household bought", "days"),
     "repeats": Meaning("trips after the first", "days"),
@@ -189,7 +196,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "stacked_spend_26w": Meaning("sales expected in the next 26 weeks, by that model weighed with past spend", "$"),
     "stacked_spend_52w": Meaning("sales expected in the next 52 weeks, by that model weighed with past spend", "$"),
     "clv": Meaning("lifetime value: sales expected in the next 52 weeks by the forecast in use, undiscounted", "$"),
-    "clv_tier": Meaning("tier by lifetime value: high, mid or low"),
+    "clv_tier": Meaning("lifetime value tier of the household: high, mid or low"),
     "recency_score": Meaning("how lately it bought, 5 best", "1-5"),
     "frequency_score": Meaning("how often it bought, 5 best", "1-5"),
     "monetary_score": Meaning("for how much it bought, 5 best", "1-5"),
@@ -220,9 +227,9 @@ _DERIVED: Mapping[str, Meaning] = {
     "clv_mean": Meaning("mean lifetime value", "$"),
     "clv_median": Meaning("median lifetime value", "$"),
     "clv_share": Meaning("share of the lifetime value of all", "0-1"),
-    "share_high": Meaning("share of the households in the high tier", "0-1"),
-    "share_mid": Meaning("share of the households in the mid tier", "0-1"),
-    "share_low": Meaning("share of the households in the low tier", "0-1"),
+    "share_high": Meaning("share of the households in the high lifetime value tier", "0-1"),
+    "share_mid": Meaning("share of the households in the mid lifetime value tier", "0-1"),
+    "share_low": Meaning("share of the households in the low lifetime value tier", "0-1"),
     "measure": Meaning("what is compared: lifetime value, expected trips, or the chance of being there"),
     "lifetime_differences.n": Meaning("households", "households"),
     "n_groups": Meaning("segments", "segments"),
@@ -248,8 +255,8 @@ _DERIVED: Mapping[str, Meaning] = {
     "share_staying_tier": Meaning("share of these households in a segment of the same value tier", "0-1"),
     "n_left": Meaning("households that bought in the earlier period alone", "households"),
     "n_joined": Meaning("households that bought in the later period alone", "households"),
-    "kind": Meaning("what may have moved: a feature, or the mix of segments"),
-    "name": Meaning("feature, or 'segment' for their mix"),
+    "kind": Meaning("what may have moved: a feature, the mix of segments, or one segment's part in that mix"),
+    "name": Meaning("feature or segment, or 'segment' for the mix of all"),
     "segment_drift.psi": Meaning(
         "population stability index from one period to the other; above 0.2 is a change to look into"
     ),

@@ -40,10 +40,14 @@ class Origin:
 
     @classmethod
     def read(cls, path: TablePath) -> Origin | None:
-        """What is recorded at `path`, None when no tables were loaded yet."""
+        """What is recorded at `path`, None when no tables were loaded yet, or by another release."""
         if not path.is_file():
             return None
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, TypeError):
+            # It only saves work: tables whose origin is not known are made anew, and it with them.
+            return None
 
     @classmethod
     def of(cls, source: Source, versions: Mapping[str, str], tables: Mapping[str, TablePath]) -> Origin:

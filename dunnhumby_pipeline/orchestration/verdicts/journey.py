@@ -184,6 +184,8 @@ def weekly_volume(lines: pd.Series, settings: CheckSettings) -> Verdict:
 
 def week_deviations(lines: pd.Series) -> pd.Series:
     """Share by which each week's lines differ from the median of the weeks around it, by week_no."""
+    if lines.empty:
+        return pd.Series(dtype=float)
     ordered = lines.reindex(range(int(lines.index.min()), int(lines.index.max()) + 1), fill_value=0).astype(float)
     found = {}
     for position in range(2, len(ordered)):
