@@ -128,7 +128,7 @@ class SegmentationSettings(Section):
         0.95, ge=0, le=1, description="correlation with its refits that the worst factor of a stable number reaches"
     )
     stability_target: float = Field(
-        0.8, ge=0, le=1, description="mean cold ARI, less a standard error, up to which segments are added"
+        0.8, ge=0, le=1, description="cold ARI that three of four refits must reach for segments to be added"
     )
     min_segments: int = Field(4, ge=2, le=20, description="fewest segments that are worth a campaign of their own")
     min_share: float = Field(0.04, ge=0, lt=0.5, description="smallest useful segment, as a share of households")
@@ -186,6 +186,13 @@ class LifetimeValueSettings(Section):
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     max_households: int = Field(
         50_000, ge=1000, description="households the models are estimated from at most; beyond, every so many-th one"
+    )
+    # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
+    min_dropout: float = Field(
+        0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
+    )
+    min_spend_shape: float = Field(
+        1.05, ge=1, description="shape q of spend a trip under which its mean over households is next to infinite"
     )
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
 

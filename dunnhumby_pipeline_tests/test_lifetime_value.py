@@ -182,9 +182,29 @@ def test_what_cannot_be_fitted_says_why() -> None:
         fit_bg_nbd(none, none, none + 4)
     with pytest.raises(LifetimeValueError, match=r"a trip and a mean spend above \$0"):
         fit_gamma_gamma(np.array([1.0, 2.0]), np.array([0.0, 3.0]))
-    assert in_range({"r": 1.0, "a": 1e-3})
-    assert not in_range({"r": 1.0, "a": 1e-9})
-    assert not in_range({"r": float("nan")})
+
+
+def test_a_parameter_in_range_is_off_the_bounds_and_says_something() -> None:
+    least = {"q": 1.05, "mean_dropout": 0.005}
+    assert in_range({"r": 1.0, "a": 1e-3, "q": 3.7, "mean_dropout": 0.25}, least)
+    assert not in_range({"r": 1.0, "a": 1e-9}, least)
+    assert not in_range({"r": float("nan")}, least)
+    assert not in_range({"q": 1.01}, least)
+    assert not in_range({"mean_dropout": BgNbd(1.4, 1.4, 0.175, 246.0, 0.0).mean_dropout}, least)
+    assert not in_range({"mean_dropout": BgNbd(1.4, 1.3, 0.0115, 6.3, 0.0).mean_dropout}, least)
+
+
+def test_where_nobody_leaves_the_table_says_so(trips: pd.DataFrame, tables: LifetimeTables) -> None:
+    def dropout(found: LifetimeTables) -> pd.DataFrame:
+        return found.clv_parameters[found.clv_parameters["parameter"] == "mean_dropout"]
+
+    rows = dropout(tables)
+    assert rows["stretch"].tolist() == ["first half", "whole"]
+    # These households were made to come as long as the days last.
+    assert (rows["value"] < 0.005).all()
+    assert not rows["in_range"].any()
+    assert rows["meaning"].str.contains("probability_alive tells nothing").all()
+    assert dropout(study(trips, n_bins=4, min_dropout=0))["in_range"].iloc[1] == (rows["value"].iloc[1] > 1e-8)
 
 
 # ------------------------------------------------------------------------------------------------- trips from lines
@@ -350,7 +370,7 @@ def test_parameters_are_told_with_their_range_and_counts(tables: LifetimeTables)
     assert whole.at[("both", "n_without_spend"), "value"] == 1
     weights = parameters[parameters["model"] == "stacked"].groupby("stretch")["value"].sum()
     assert weights.tolist() == pytest.approx([1.0, 1.0])
-    fitted = parameters[parameters["parameter"].isin(["r", "alpha", "a", "b", "p", "q", "gamma"])]
+    fitted = parameters[parameters["parameter"].isin(["r", "alpha", "a", "b", "mean_dropout", "p", "q", "gamma"])]
     assert fitted["in_range"].notna().all()
     assert parameters.drop(fitted.index)["in_range"].isna().all()
 

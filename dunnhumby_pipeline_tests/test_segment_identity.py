@@ -17,15 +17,24 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
 from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.orchestration.verdicts.segmentation import identity_kept
 from dunnhumby_pipeline.segmentation.clusters import Recipe, fit_segmentation
 from dunnhumby_pipeline.segmentation.factors import Factors
 from dunnhumby_pipeline.segmentation.identity import CENTROID_WEIGHT, COLUMNS, identify, match_segments
 from dunnhumby_pipeline.segmentation.look_back import window_segments
 from dunnhumby_pipeline.segmentation.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.model_store import ModelFileError, SegmentModel, load_model, save_model
-from dunnhumby_pipeline.segmentation.naming import NEEDS, REQUIRED, factor_names, segment_names, slug
+from dunnhumby_pipeline.segmentation.naming import (
+    NEEDS,
+    REQUIRED,
+    factor_names,
+    segment_names,
+    slug,
+    still_said,
+    tier_and_lifecycle,
+)
 from dunnhumby_pipeline.segmentation.study import SegmentationTables, segment_households
-from dunnhumby_pipeline.settings import SegmentationSettings
+from dunnhumby_pipeline.settings import CheckSettings, SegmentationSettings
 from dunnhumby_pipeline_tests.known_truth import planted_households
 
 NAN = float("nan")
@@ -91,6 +100,39 @@ def test_segments_of_one_description_take_their_next_need_and_at_last_a_number()
     twins = pd.DataFrame(1.0, index=range(30), columns=list(REQUIRED))
     alike = segment_names(twins, np.repeat([0, 1], [10, 20]), taken=["Mid value all-round, active"])
     assert alike == {1: "Mid value all-round, active 2", 0: "Mid value all-round, active 3"}
+
+
+def test_a_name_holds_until_it_is_off_by_more_than_a_fifth() -> None:
+    features = pd.DataFrame(1.0, index=range(100), columns=list(REQUIRED)).assign(recency=20.0, tenure_weeks=80)
+    labels = np.repeat([0, 1], 50)
+
+    def said(spend: float, recency: float = 20.0, tenure: float = 80.0) -> tuple[set[str], set[str]]:
+        # Spend relative to the mean of all is `spend`; the median recency of all is 20 days or hardly more.
+        changed = features.assign(monetary_sales=np.where(labels == 0, spend, 2 - spend))
+        changed.loc[labels == 0, ["recency", "tenure_weeks"]] = [recency, tenure]
+        tiers, cycles = still_said(changed, labels)[0]
+        return set(tiers), set(cycles)
+
+    assert said(1.51)[0] == said(1.49)[0] == {"High value", "Mid value"}
+    assert said(1.85)[0] == {"High value"}
+    assert said(1.2)[0] == {"Mid value"}
+    assert said(0.58)[0] == said(0.62)[0] == {"Low value", "Mid value"}
+    assert said(0.49)[0] == {"Low value"}
+    assert said(1.0, tenure=27)[1] == said(1.0, tenure=25)[1] == {"new", "active"}
+    assert said(1.0, tenure=10)[1] == {"new"}
+    assert said(1.0)[1] == {"active"}
+    few = np.where(np.arange(100) < 40, 0, 1)
+    for days, expected in ((80.0, {"lapsing"}), (41.0, {"lapsing", "active"}), (30.0, {"active"})):
+        away = features.assign(recency=np.where(few == 0, days, 20.0))
+        assert set(still_said(away, few)[0][1]) == expected
+
+
+def test_a_name_is_read_as_it_was_made() -> None:
+    for name in segment_names(*named()).values():
+        tier, lifecycle = tier_and_lifecycle(name) or ("", "")
+        assert name.startswith(tier) and name.endswith(lifecycle) and tier and lifecycle
+    assert tier_and_lifecycle("Mid value all-round, active 2") == ("Mid value", "active")
+    assert tier_and_lifecycle("Gold") is None
 
 
 def test_a_name_needs_its_features() -> None:
@@ -211,6 +253,40 @@ def test_a_segment_that_changes_gets_a_new_name_and_the_others_keep_theirs(
     assert merged.table["segment"].isna().sum() == 1
     split = identify(features, types + 3 * ((types == 0) & (np.arange(len(types)) % 2 == 0)), first.model, 0.4)
     assert (split.table["reason"] == "more segments than before").sum() == 1
+
+
+def test_the_same_households_with_another_profile_get_another_name(
+    households: tuple[pd.DataFrame, NDArray], first: SegmentationTables
+) -> None:
+    features, _ = households
+    labels = first.model.labels(features)
+    richest = int(features["monetary_sales"].groupby(labels).mean().idxmax())
+    was = first.model.names[richest]
+    # They stay together in the features that made them, and spend a quarter.
+    poorer = features.assign(monetary_sales=features["monetary_sales"].where(labels != richest, 0.05))
+    away = features["recency"].where(labels != richest, 90.0)
+    identity = identify(poorer.assign(recency=away), labels, first.model, min_jaccard=0.5)
+    row = identity.table.set_index("previous_segment").loc[first.model.slugs[richest]]
+    assert row["jaccard"] >= 0.5
+    assert not row["kept"]
+    assert row["segment_name"] not in first.model.names
+    assert tier_and_lifecycle(row["segment_name"]) == tier_and_lifecycle(row["described_as"])
+    assert tier_and_lifecycle(row["segment_name"]) != tier_and_lifecycle(was)
+    assert row["reason"].startswith(f"overlap of {row['jaccard']:.2f} with its match, but ")
+    assert row["reason"].endswith(f"of {was!r} no longer holds")
+    assert identity.table["segment"].notna().all()
+    told = identity_kept(identity.table, CheckSettings())
+    assert not told.passed
+    assert f"{row['segment_name']} ({row['reason']})" in told.message
+
+
+def test_a_name_that_says_nothing_to_hold_against_is_not_kept(
+    households: tuple[pd.DataFrame, NDArray], first: SegmentationTables
+) -> None:
+    odd = replace(first.model, names=("Gold", *first.model.names[1:]))
+    table = identify(households[0], first.model.labels(households[0]), odd, min_jaccard=0.5).table
+    assert table["kept"].tolist() == [False, True, True]
+    assert table["reason"].iloc[0].endswith("its name 'Gold' says no value tier and lifecycle")
 
 
 def test_a_previous_model_of_features_that_are_gone_is_said(

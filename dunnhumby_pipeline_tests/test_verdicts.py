@@ -252,6 +252,12 @@ def test_parameters_off_their_bounds_are_named() -> None:
     table.loc[1, "in_range"] = False
     off = segmentation.parameters_in_range(table, CHECKS)
     assert (off.passed, off.message.split(";")[0]) == (False, "out of range: q = 1 (whole)")
+    assert off.message.endswith("next to no mean over households: do not read expected spend, rank by past spend")
+    leaving = segmentation.parameters_in_range(table.assign(parameter=["r", "mean_dropout", "log_likelihood"]), CHECKS)
+    assert "; households hardly ever leave, so that probability_alive tells nothing" in leaving.message
+    assert "do not read lifetime values" not in leaving.message
+    failed = segmentation.parameters_in_range(table.assign(parameter=["r", "a", "log_likelihood"]), CHECKS)
+    assert failed.message.endswith("do not read lifetime values: give a longer history or more households")
     assert not segmentation.parameters_in_range(table.tail(1), CHECKS).passed
 
 

@@ -205,7 +205,10 @@ _DERIVED: Mapping[str, Meaning] = {
     "clv_parameters.model": Meaning("model that the parameter belongs to"),
     "parameter": Meaning("name of the parameter, or of a figure of the fit"),
     "clv_parameters.value": Meaning("estimate of the parameter, in the unit its meaning names"),
-    "in_range": Meaning("whether a parameter lies off the bounds of the search; empty for figures of the fit"),
+    "in_range": Meaning(
+        "whether a parameter lies off the bounds of the search and where its model says something; empty for figures "
+        "of the fit"
+    ),
     "meaning": Meaning("the parameter in words"),
     "target": Meaning("what is forecast: spend ($) or trips (days)"),
     "forecast": Meaning(

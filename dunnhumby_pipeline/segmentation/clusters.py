@@ -40,9 +40,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Clusters:
-    """Centroids (s, k) in factor scores. Scores share a scale: each factor's largest loading is 1."""
+    """Centroids (s, k) in factor scores. Scores share a scale: each factor's largest loading is 1.
+
+    `converged`: whether the fit that gave them stopped of itself.
+    """
 
     centroids: Array
+    converged: bool = True
 
     def labels(self, scores: Array) -> Labels:
         """Index of the nearest centroid for each row of factor scores (n, k)."""
@@ -93,7 +97,8 @@ def fit_clusters(
     if method == "consensus" and start is None:
         from dunnhumby_pipeline.segmentation.consensus import consensus_centroids
 
-        return Clusters(_largest_first(consensus_centroids(scores, n_segments, seed), scores))
+        found, converged = consensus_centroids(scores, n_segments, seed)
+        return Clusters(_largest_first(found, scores), converged)
     with threadpool_limits(1):
         model = KMeans(
             n_segments,
@@ -102,7 +107,8 @@ def fit_clusters(
             random_state=seed % 2**32,
         ).fit(scores)
     centroids = model.cluster_centers_
-    return Clusters(centroids if start is not None else _largest_first(centroids, scores))
+    converged = bool(model.n_iter_ < model.max_iter)
+    return Clusters(centroids if start is not None else _largest_first(centroids, scores), converged)
 
 
 def _largest_first(centroids: Array, scores: Array) -> Array:

@@ -14,8 +14,9 @@ N_SUBSAMPLES = 10
 SHARE = 0.8
 
 
-def consensus_centroids(scores: Array, n_segments: int, seed: int) -> Array:
-    """Centroids (s, k) of the consensus of K-Means over subsamples of the rows of `scores` (n, k).
+def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Array, bool]:
+    """(centroids (s, k), whether every fit stopped of itself) of the consensus of K-Means over subsamples of the rows
+    of `scores` (n, k).
 
     Monti et al. 2003, Consensus Clustering, Machine Learning 52: 80 % of the rows are clustered again and again, and
     rows are grouped by how often they fall together. Rows are grouped by K-Means on their stacked memberships
@@ -27,7 +28,7 @@ def consensus_centroids(scores: Array, n_segments: int, seed: int) -> Array:
     from sklearn.cluster import KMeans
 
     size = max(int(SHARE * len(scores)), n_segments)
-    memberships = []
+    memberships, fits = [], []
     with threadpool_limits(1):
         for subsample in range(N_SUBSAMPLES):
             rows = np.random.default_rng([seed, subsample]).permutation(len(scores))[:size]
@@ -37,7 +38,10 @@ def consensus_centroids(scores: Array, n_segments: int, seed: int) -> Array:
                     "differ in their factor scores; choose fewer segments"
                 )
             model = KMeans(n_segments, n_init=2, random_state=subsample).fit(scores[rows])
+            fits.append(model)
             memberships.append(np.eye(n_segments)[model.predict(scores)])
         together = np.hstack(memberships)
-        groups = KMeans(n_segments, n_init=4, random_state=seed % 2**32).fit(together).labels_
-    return np.stack([scores[groups == group].mean(axis=0) for group in range(n_segments)])
+        fits.append(KMeans(n_segments, n_init=4, random_state=seed % 2**32).fit(together))
+    groups = fits[-1].labels_
+    centroids = np.stack([scores[groups == group].mean(axis=0) for group in range(n_segments)])
+    return centroids, all(fit.n_iter_ < fit.max_iter for fit in fits)

@@ -40,6 +40,40 @@ def choose_features(frame: pd.DataFrame, groups: Sequence[str], twin_correlation
     Raises MatrixError when a feature of the reference study is missing from `frame`, or when fewer than four
     features remain.
     """
+    choice = _by_rule(frame, groups, twin_correlation)
+    kept, table = choice.features, choice.table
+    if len(kept) < FEWEST:
+        raise MatrixError(
+            f"segmentation.feature_groups is {list(groups)}: {len(kept)} usable features remain "
+            f"({', '.join(kept) or 'none'}), at least {FEWEST} are needed; choose more groups, or see why features "
+            f"were left out: {'; '.join(f'{row.feature}: {row.reason}' for row in table.itertuples() if not row.used)}"
+        )
+    return choice
+
+
+def given_features(
+    frame: pd.DataFrame, groups: Sequence[str], twin_correlation: float, features: tuple[str, ...]
+) -> FeatureChoice:
+    """`features`, those of an earlier choice, beside what `choose_features` finds in `frame`.
+
+    dropped_for, correlation and reason are those of today's rule; `used` is of `features`, and the reason says where
+    the two differ. Raises MatrixError when one of them is missing from `frame` (`fit_scaling` refuses unusable ones).
+    """
+    absent = [feature for feature in features if feature not in frame.columns]
+    if absent:
+        raise MatrixError(f"features are missing: {', '.join(absent)}; found {', '.join(frame.columns)}")
+    table = _by_rule(frame, groups, twin_correlation).table
+    used = table["feature"].isin(features)
+    reasons = table["reason"].where(
+        ~used | table["used"], "used, as in the run before; by rule today: " + table["reason"]
+    )
+    reasons = reasons.where(
+        used | ~table["used"], "not in the run before, whose features are kept; the rule would use it"
+    )
+    return FeatureChoice(features, table.assign(used=used, reason=reasons))
+
+
+def _by_rule(frame: pd.DataFrame, groups: Sequence[str], twin_correlation: float) -> FeatureChoice:
     absent = [feature for feature in FACTORED if feature not in frame.columns]
     if absent:
         raise MatrixError(f"features are missing: {', '.join(absent)}; found {', '.join(frame.columns)}")
@@ -68,29 +102,7 @@ def choose_features(frame: pd.DataFrame, groups: Sequence[str], twin_correlation
         else:
             kept.append(name)
             rows[name] = (name, feature.group, True, None, r, "used")
-    table = pd.DataFrame([rows[feature.name] for feature in FEATURES], columns=COLUMNS)
-    if len(kept) < FEWEST:
-        raise MatrixError(
-            f"segmentation.feature_groups is {list(groups)}: {len(kept)} usable features remain "
-            f"({', '.join(kept) or 'none'}), at least {FEWEST} are needed; choose more groups, or see why features "
-            f"were left out: {'; '.join(f'{row.feature}: {row.reason}' for row in table.itertuples() if not row.used)}"
-        )
-    return FeatureChoice(tuple(kept), table)
-
-
-def given_features(frame: pd.DataFrame, features: tuple[str, ...], why: str) -> FeatureChoice:
-    """`features` as the choice, without a rule; `why` says where they come from.
-
-    Raises MatrixError when one is missing from `frame` (`fit_scaling` refuses unusable ones).
-    """
-    absent = [feature for feature in features if feature not in frame.columns]
-    if absent:
-        raise MatrixError(f"features are missing: {', '.join(absent)}; found {', '.join(frame.columns)}")
-    rows = [
-        (one.name, one.group, one.name in features, None, np.nan, "used" if one.name in features else why)
-        for one in FEATURES
-    ]
-    return FeatureChoice(features, pd.DataFrame(rows, columns=COLUMNS))
+    return FeatureChoice(tuple(kept), pd.DataFrame([rows[feature.name] for feature in FEATURES], columns=COLUMNS))
 
 
 def usable_of(frame: pd.DataFrame, features: tuple[str, ...]) -> tuple[str, ...]:

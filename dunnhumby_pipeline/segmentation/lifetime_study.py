@@ -39,6 +39,7 @@ _PARAMETERS = {
     "alpha": "rate of trip rates across households, weeks",
     "a": "first shape of chances of leaving after a trip",
     "b": "second shape of chances of leaving after a trip",
+    "mean_dropout": "mean chance of leaving after a trip; near 0 nobody leaves, and probability_alive tells nothing",
     "p": "shape of spend on a trip",
     "q": "shape of a household's scale of spend; above 1, or its mean is infinite",
     "gamma": "scale of a household's scale of spend, $",
@@ -118,8 +119,8 @@ def lifetime_study(
         half, models["first half"], past, whole.recent, _weeks(span, SECOND_HALF), settings, confidence
     )
     parameters = [
-        _parameters("first half", models["first half"], past, half.whole),
-        _parameters("whole", models["whole"], now, whole.whole),
+        _parameters("first half", models["first half"], past, half.whole, settings),
+        _parameters("whole", models["whole"], now, whole.whole, settings),
     ]
     return LifetimeTables(
         customer_lifetime_value=_households(whole, models["whole"], now, settings, tier_shares),
@@ -182,18 +183,20 @@ def _households(
     return frame.join(rfm_scores(known["last_trip"], known["trips"], known["sales"]))
 
 
-def _parameters(stretch: str, models: SpendModels, weights: StackWeights, history: pd.DataFrame) -> pd.DataFrame:
+def _parameters(
+    stretch: str, models: SpendModels, weights: StackWeights, history: pd.DataFrame, settings: LifetimeValueSettings
+) -> pd.DataFrame:
+    least = {"mean_dropout": settings.min_dropout, "q": settings.min_spend_shape}
     bg_nbd, gamma_gamma = models.bg_nbd, models.gamma_gamma
     fits: tuple[tuple[str, BgNbd | GammaGamma, tuple[str, ...]], ...] = (
-        ("bg_nbd", bg_nbd, ("r", "alpha", "a", "b")),
+        ("bg_nbd", bg_nbd, ("r", "alpha", "a", "b", "mean_dropout")),
         ("gamma_gamma", gamma_gamma, ("p", "q", "gamma")),
     )
     rows: list[tuple[str, str, float, bool | None, str]] = []
     for model, fit, names in fits:
         for name in names:
             value = getattr(fit, name)
-            # q is searched from 1 upwards.
-            rows.append((model, name, value, in_range({name: value - (name == "q")}), _PARAMETERS[name]))
+            rows.append((model, name, value, in_range({name: value}, least), _PARAMETERS[name]))
         rows.append((model, "log_likelihood", fit.log_likelihood, None, "of the fit"))
     spent = history[history["sales"] > 0]
     together = float(stats.spearmanr(spent["trips"], spent["sales"] / spent["trips"]).statistic)

@@ -40,6 +40,11 @@ class BgNbd:
     b: float
     log_likelihood: float
 
+    @property
+    def mean_dropout(self) -> float:
+        """Mean chance of leaving after a trip over all households."""
+        return self.a / (self.a + self.b)
+
     def expected_trips(self, repeats: Vector, last: Vector, age: Vector, horizon: float) -> Vector:
         """Trips of each household in the next `horizon` units of time; equation 10 of the paper.
 
@@ -145,10 +150,16 @@ def _hypergeometric(a: float, b: float, c: Vector, z: Vector) -> Vector:
     )
 
 
-def in_range(parameters: Mapping[str, float]) -> bool:
-    """Whether all parameters are finite, above 0 and off the bounds of the search."""
+def in_range(parameters: Mapping[str, float], least: Mapping[str, float]) -> bool:
+    """Whether all parameters are finite, above 0, off the bounds of the search, and not under their `least`, by name.
+
+    Inside the bounds a model can still say nothing: of a mean over households when q is next to 1, and of who has left
+    when the mean chance of leaving is next to 0.
+    """
     values = np.array(list(parameters.values()))
-    return bool(np.isfinite(values).all() and (values > 0).all() and (np.abs(np.log(values)) < _BOUND - 1).all())
+    if not (np.isfinite(values).all() and (values > 0).all() and (np.abs(np.log(values)) < _BOUND - 1).all()):
+        return False
+    return all(value >= least.get(name, 0.0) for name, value in parameters.items())
 
 
 def _bg_nbd_log_likelihood(

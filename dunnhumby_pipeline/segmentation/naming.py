@@ -17,8 +17,15 @@ HIGH_VALUE, LOW_VALUE = 1.5, 0.6
 NEW_WEEKS = 26
 # It lapses when its median household has stayed away for four weeks, and twice as long as the median of all.
 LAPSING_DAYS, LAPSING_TIMES = 28, 2.0
+# A name holds until what it says is off by more than a fifth: on the sample, refits on resampled households move the
+# spend of a segment, against that of all, by up to a sixth.
+MARGIN = 1.2
 # A trait that is nearer to the mean of all than this many standard deviations names nobody.
 FAINT = 0.2
+
+TIERS = ("High value", "Mid value", "Low value")
+LIFECYCLES = ("active", "new", "lapsing")
+_NEARBY = (1 / MARGIN, 1.0, MARGIN)
 
 # What a segment leads in, and what it leads in by having little of it.
 NEEDS: dict[tuple[str, int], str] = {
@@ -122,6 +129,29 @@ def segment_names(features: pd.DataFrame, labels: Labels, taken: Iterable[str] =
     return names
 
 
+def still_said(features: pd.DataFrame, labels: Labels) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
+    """For each label the value tiers and the lifecycles that a name which it has already may say.
+
+    Those that `segment_names` would say were the segment's spend, its days away or its tenure a fifth (`MARGIN`) more
+    or less than they are: a Schmitt trigger, so that a name changes once when a border is crossed, and not at it.
+    """
+    value = features["monetary_sales"].groupby(labels).mean() / features["monetary_sales"].mean()
+    nearby = [_lifecycles(features, labels, days, weeks) for days in _NEARBY for weeks in _NEARBY]
+    return {
+        int(label): (
+            frozenset(_tier(float(value[label]) * times) for times in _NEARBY),
+            frozenset(cycles[int(label)] for cycles in nearby),
+        )
+        for label in value.index
+    }
+
+
+def tier_and_lifecycle(name: str) -> tuple[str, str] | None:
+    """Value tier and lifecycle that a name of `segment_names` says; None when it is not one of these."""
+    found = re.fullmatch(rf"({'|'.join(TIERS)}) .+, ({'|'.join(LIFECYCLES)})(?: \d+)?", name)
+    return (found[1], found[2]) if found else None
+
+
 def factor_names(factors: Factors) -> tuple[str, ...]:
     """A unique readable name for each factor, from the loadings (k, p) that it does not share with other factors.
 
@@ -164,18 +194,24 @@ def _ranked_needs(features: pd.DataFrame, labels: Labels) -> Mapping[int, list[s
     return ranked
 
 
-def _lifecycles(features: pd.DataFrame, labels: Labels) -> dict[int, str]:
-    away = features["recency"].groupby(labels).median()
+def _lifecycles(
+    features: pd.DataFrame, labels: Labels, times_away: float = 1.0, times_tenure: float = 1.0
+) -> dict[int, str]:
+    away = features["recency"].groupby(labels).median() * times_away
     border = max(LAPSING_DAYS, LAPSING_TIMES * float(features["recency"].median()))
     tenure = features["tenure_weeks"].groupby(labels).median() if "tenure_weeks" in features.columns else away * np.inf
     found = {}
     for label in away.index:
-        new = tenure[label] <= NEW_WEEKS
+        new = tenure[label] * times_tenure <= NEW_WEEKS
         found[int(label)] = "lapsing" if away[label] > border else "new" if new else "active"
     return found
 
 
 def _tier(relative_spend: float) -> str:
+    high, mid, low = TIERS
     if relative_spend >= HIGH_VALUE:
-        return "High value"
-    return "Low value" if relative_spend < LOW_VALUE else "Mid value"
+        return high
+    return low if relative_spend < LOW_VALUE else mid
+
+
+tier, lifecycles = _tier, _lifecycles

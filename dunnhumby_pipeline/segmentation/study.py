@@ -19,7 +19,7 @@ from dunnhumby_pipeline.segmentation.clusters import (
     fit_segmentation,
 )
 from dunnhumby_pipeline.segmentation.factor_selection import choose_n_factors, scan_factors
-from dunnhumby_pipeline.segmentation.factors import fit_factors, loadings_table
+from dunnhumby_pipeline.segmentation.factors import Factors, explained, fit_factors, hoyer_sparsity, loadings_table
 from dunnhumby_pipeline.segmentation.feature_choice import FeatureChoice, choose_features, given_features, usable_of
 from dunnhumby_pipeline.segmentation.identity import identify
 from dunnhumby_pipeline.segmentation.matrix import MatrixError, fit_scaling
@@ -53,6 +53,8 @@ SHAPING = (
     "stability_target",
     "min_segments",
     "min_share",
+    # A consensus takes the place of K-Means by a standard error over the refits.
+    "n_bootstraps",
 )
 
 
@@ -94,9 +96,10 @@ def segment_households(
     Beyond `max_households` households, that many are drawn by `seed`; everything is fitted to them, all are scored, and
     `stability` is null for the others.
 
-    Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason);
-    factor_loadings; nmf_factors (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles
-    'chosen', 'reference', 'candidate'); segments (household_key, segment, segment_name, stability); segment_centroids;
+    Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason; the
+    chosen row tells of the fit in use, which after a warm start is not the scan's); factor_loadings; nmf_factors
+    (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles 'chosen', 'reference',
+    'candidate'); segments (household_key, segment, segment_name, stability); segment_centroids;
     segment_stability (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
     reference_factors of the reference study's setting.
 
@@ -112,7 +115,7 @@ def segment_households(
     sample = features.iloc[rows].reset_index(drop=True)
     start, start_reason = _start(sample, settings, previous, without)
     choice = (
-        given_features(sample, start.features, "the features of the run before are kept")
+        given_features(sample, settings.feature_groups, settings.twin_correlation, start.features)
         if start
         else choose_features(sample, settings.feature_groups, settings.twin_correlation)
     )
@@ -124,6 +127,7 @@ def segment_households(
         recipe = start.recipe
     candidates, recipe, reason, refits = _segment_selection(sample, matrix, recipe, settings, seed, start)
     fitted = fit_segmentation(sample, recipe, seed, start.among_themselves(sample) if start else None)
+    selection = _with_factors_in_use(selection, matrix, fitted.factors)
     stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed, refits)
     reference, reference_row = _reference(sample, settings, seed)
     scoreboard = pd.concat(
@@ -223,6 +227,23 @@ def _factor_selection(
     return scan.assign(chosen=chosen, reason=np.where(chosen, reason, "")), n_factors
 
 
+def _with_factors_in_use(selection: pd.DataFrame, matrix: NDArray[np.float64], factors: Factors) -> pd.DataFrame:
+    """`selection` whose chosen row tells what `factors`, those in use, explain of `matrix` and how they came about.
+
+    Both stabilities and the refits behind them are of cold starts, whatever the start of the fit in use.
+    """
+    pooled, centred, error = explained(matrix, factors)
+    found = {
+        "pooled_r2": pooled,
+        "centred_r2": centred,
+        "reconstruction_error": error,
+        "sparsity": float(hoyer_sparsity(factors.loadings).mean()),
+        "n_iterations": factors.n_iterations,
+        "converged": factors.converged,
+    }
+    return selection.assign(**{name: selection[name].mask(selection["chosen"], value) for name, value in found.items()})
+
+
 def _segment_selection(
     sample: pd.DataFrame,
     matrix: NDArray[np.float64],
@@ -249,7 +270,7 @@ def _segment_selection(
     consensus = score_consensus(scores, refits, sized, seed)
     table = pd.concat([table, consensus], ignore_index=True)
     kmeans = table[(table["method"] == "kmeans") & (table["n_segments"] == n_segments)].iloc[0]
-    better = consensus_wins(kmeans, consensus.iloc[0])
+    better = consensus_wins(kmeans["cold_aris"], consensus.iloc[0]["cold_aris"])
     method = start.recipe.method if start else "consensus" if better else "kmeans"
     if settings.n_segments is not None:
         reason = f"set by segmentation.n_segments; the rule would take {by_rule.n_segments}: {by_rule.reason}"
@@ -307,7 +328,7 @@ def _scored(
         "n_segments": recipe.n_segments,
         **quality(scores, fitted.clusters.labels(scores), seed),
         "bic": np.nan,
-        "converged": fitted.factors.converged,
+        "converged": fitted.factors.converged and fitted.clusters.converged,
         "reason": reason,
     }
     for name in ("cold", "warm"):

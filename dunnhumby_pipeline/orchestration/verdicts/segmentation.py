@@ -11,6 +11,14 @@ from dunnhumby_pipeline.settings import CheckSettings
 
 _ROUNDING = 1e-6
 _NAMED = 5
+# What a parameter out of range means for who reads lifetime values; of the others it means that the fit failed.
+_OUT_OF_RANGE = {
+    "mean_dropout": (
+        "households hardly ever leave, so that probability_alive tells nothing and the model forecasts trips at the "
+        "rate of the past"
+    ),
+    "q": "spend a trip has next to no mean over households: do not read expected spend, rank by past spend",
+}
 
 
 def warm_stability(stability: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -65,7 +73,7 @@ def smallest_segment(segments: pd.DataFrame, settings: CheckSettings) -> Verdict
 
 
 def identity_kept(identity: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every segment is one of the run before and keeps its name."""
+    """Every segment is one of the run before, and its name is still true."""
     today = identity[identity["segment"].notna()]
     fresh, gone = today[~today["kept"]], identity[identity["segment"].isna()]
     figures = {"n_kept": int(today["kept"].sum()), "n_renamed": len(fresh), "n_gone": len(gone)}
@@ -108,14 +116,17 @@ def every_segment_advised(playbook: pd.DataFrame, segments: pd.DataFrame, settin
 
 
 def parameters_in_range(parameters: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every parameter of lifetime value lies inside its range, off the bounds of the search."""
+    """Every parameter of lifetime value lies off the bounds of the search, and where its model says something."""
     judged = parameters[parameters["in_range"].notna()]
     off = judged[~judged["in_range"].astype(bool)]
     figures = {"n_parameters": len(judged), "n_out_of_range": len(off)}
     if judged.empty or len(off):
         named = ", ".join(f"{row.parameter} = {row.value:.4g} ({row.stretch})" for row in off.itertuples())
         text = f"out of range: {named}" if named else "no parameter was judged"
-        return Verdict(False, f"{text}; do not read lifetime values: give a longer history or more households", figures)
+        advice = [_OUT_OF_RANGE[name] for name in _OUT_OF_RANGE if name in set(off["parameter"])]
+        if not set(off["parameter"]) <= set(_OUT_OF_RANGE) or judged.empty:
+            advice.append("do not read lifetime values: give a longer history or more households")
+        return Verdict(False, f"{text}; {'; '.join(advice)}", figures)
     return Verdict(True, f"{len(judged)} parameters in range", figures)
 
 
