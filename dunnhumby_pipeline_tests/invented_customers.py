@@ -117,6 +117,9 @@ def segment_profiles() -> pd.DataFrame:
     return table.sort_values("revenue", ascending=False, ignore_index=True)
 
 
+TWINS = ("frequency_per_month", "monetary_actual")
+
+
 def segment_features() -> pd.DataFrame:
     random = np.random.default_rng(12)
     rows = []
@@ -125,9 +128,9 @@ def segment_features() -> pd.DataFrame:
         effect = random.uniform(0, 0.7)
         for slug in sorted(SEGMENTS):
             score = random.normal(0, 0.9)
-            used = feature.name in FACTORED
-            rows.append((slug, feature.name, mean + spread * score, score, mean, effect, used))
-    return frame_of("segment feature mean z_score overall_mean eta_squared clustered_on", rows)
+            role = "used" if feature.name in FACTORED else "twin" if feature.name in TWINS else "independent"
+            rows.append((slug, feature.name, mean + spread * score, score, mean, effect, role))
+    return frame_of("segment feature mean z_score overall_mean eta_squared role", rows)
 
 
 def segment_playbook() -> pd.DataFrame:
@@ -174,7 +177,7 @@ def value_need() -> pd.DataFrame:
 
 def pareto_curve() -> pd.DataFrame:
     share = np.linspace(0, 1, 101)
-    return pd.DataFrame({"share_of_households": share, "share_of_revenue": 1 - (1 - share) ** 3})
+    return pd.DataFrame({"share_of_households": share, "share_of_revenue": 1 - (1 - share) ** 3, "gini": 0.5})
 
 
 def segment_lifetime_value() -> pd.DataFrame:
@@ -245,6 +248,7 @@ def segment_drift() -> pd.DataFrame:
     rows = []
     for before, after in _pairs():
         rows.append((before, after, "segment mix", "segment", 0.01))
+        rows += [(before, after, "segment", slug, 0.01 / len(SEGMENTS)) for slug in SEGMENTS]
         rows += [
             (before, after, "feature", name, 0.001 * place * (after - before)) for place, name in enumerate(FACTORED)
         ]

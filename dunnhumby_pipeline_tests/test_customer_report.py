@@ -86,6 +86,22 @@ def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> No
     assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
 
 
+def test_the_tier_of_a_household_is_not_called_the_value_of_its_segment(grids: dict[str, Grid]) -> None:
+    assert grids["offers"].headers[0] == "Lifetime value tier"
+    drawn = draw_customers(StudyTables(value_need=customers.value_need()), Settings())
+    assert "comes from high lifetime value, " in drawn["value_need"][1]
+
+
+def test_only_independent_features_are_told_as_evidence() -> None:
+    found, known = customers.segment_features(), customers.segment_profiles()
+    found.loc[found["role"] != "independent", "z_score"] = 9.0
+    alt = draw_customers(StudyTables(segment_profiles=known, segment_features=found), Settings())["profile"][1]
+    assert "What stands out most, among features that the segments do not rest on" in alt and "9.0" not in alt
+    without = found.assign(role=found["role"].replace("independent", "twin"))
+    alt = draw_customers(StudyTables(segment_profiles=known, segment_features=without), Settings())["profile"][1]
+    assert alt == "Heatmap of features by segment."
+
+
 def test_a_cell_without_households_has_no_offer() -> None:
     table = customers.value_need()
     table.loc[0, ["n_households", "clv_mean", "discount_rate"]] = [0, np.nan, np.nan]
@@ -170,7 +186,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
     )
     places = [page.index(part) for part in order]
     assert places == sorted(places)
-    assert "The best 20% of households bring 49% of revenue." in page
+    assert "The best 20% of households bring 49% of revenue (Gini coefficient 0.50" in page
 
 
 @pytest.mark.parametrize("table", [field.name for field in fields(StudyTables) if hasattr(customers, field.name)])

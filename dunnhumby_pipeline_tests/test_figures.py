@@ -56,7 +56,7 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
     "segment_features": (
         customers.segment_features,
         lambda frame: profiles.segment_profile_heatmap(frame, customers.segment_profiles()),
-        "clustered_on",
+        "role",
     ),
     "positions segment_features": (
         customers.segment_features,

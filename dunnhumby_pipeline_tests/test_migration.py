@@ -149,7 +149,11 @@ def test_drift_of_features_and_of_the_mix() -> None:
     moved = drift.set_index(["from_period", "name"])["psi"]
     assert moved[[(0, "recency"), (0, "frequency"), (0, "segment"), (1, "recency")]].max() < 0.15
     assert moved[[(1, "frequency"), (1, "segment")]].min() > 0.5
-    assert drift.groupby("kind").size().to_dict() == {"feature": 4, "segment mix": 2}
+    assert drift.groupby("kind").size().to_dict() == {"feature": 4, "segment": 4, "segment mix": 2}
+    kinds = drift.set_index("from_period").groupby("kind")["psi"]
+    parts = kinds.get_group("segment").groupby("from_period").sum()
+    assert parts.tolist() == pytest.approx(kinds.get_group("segment mix").tolist())
+    assert set(drift.loc[drift["kind"] == "segment", "name"]) == {"gold", "lead"}
     with pytest.raises(MigrationError, match="features lack tenure; found window, recency, frequency"):
         segment_drift(features, periods, [(0, 1)], ("tenure",))
 
@@ -258,6 +262,7 @@ def test_the_fitted_segments_find_who_moved() -> None:
         lambda rows: window_segments(rows, "window", model),
         TIERS,
         SETTINGS,
+        drifting=model.features,
     )
     moved = tables.segment_migration[lambda flows: (flows["from_segment"] != flows["to_segment"]) & (flows["n"] > 0)]
     assert moved[["from_segment", "to_segment", "n"]].to_numpy().tolist() == [["gold", "lead", 1]]

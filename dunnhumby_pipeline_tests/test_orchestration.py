@@ -27,6 +27,7 @@ from dunnhumby_pipeline.orchestration.storage import (
     write_atomically,
 )
 from dunnhumby_pipeline.orchestration.verdicts import Verdict, causal, features, journey, targeting
+from dunnhumby_pipeline.segmentation.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.model_store import load_model
 from dunnhumby_pipeline.settings import Home, Settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
@@ -203,6 +204,36 @@ def test_a_history_that_is_too_short_is_said_to_be(laboratory: Laboratory, selec
     outcome, _ = laboratory.run(select)
     assert not outcome.success
     assert outcome.errors[0].startswith(message)
+
+
+def test_tables_of_other_households_are_refused(laboratory: Laboratory) -> None:
+    needs = laboratory.home.warehouse / "household_needs.parquet"
+    whole = pd.read_parquet(needs)
+    write_atomically(whole.iloc[1:], needs)
+    outcome, _ = laboratory.run("key:value_need")
+    assert outcome.errors[0].startswith(
+        "value_segments: lifetime values, leading needs and features must have the same"
+    )
+    write_atomically(whole, needs)
+    segments = laboratory.home.warehouse / "segments.parquet"
+    write_atomically(pd.read_parquet(segments).iloc[1:], segments)
+    outcome, _ = laboratory.run("key:segment_lifetime_value")
+    assert outcome.errors[0].startswith("value_segments: ") and "household" in outcome.errors[0]
+
+
+def test_a_model_that_cannot_place_the_periods_is_refused(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misplaced(*_: object) -> pd.Series:
+        raise MatrixError("features are missing: weekend_share")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dunnhumby_pipeline.segmentation.look_back.window_segments", misplaced)
+        outcome, _ = laboratory.run("key:migration_summary")
+    assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
+    (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")
+    outcome, _ = laboratory.run("key:migration_summary")
+    assert outcome.errors[0].startswith("follow_segments: ") and "is no model" in outcome.errors[0]
 
 
 # --- blocked runs -----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from dunnhumby_pipeline.segmentation.departments import (
     segment_departments,
 )
 from dunnhumby_pipeline.segmentation.effect_sizes import group_difference
+from dunnhumby_pipeline.segmentation.naming import REQUIRED, segment_names
 from dunnhumby_pipeline.segmentation.needs import (
     BASKET_MIX,
     NeedError,
@@ -30,6 +31,7 @@ from dunnhumby_pipeline.segmentation.playbook import PlaybookError, load_playboo
 from dunnhumby_pipeline.segmentation.profiles import (
     ProfileError,
     demographic_tests,
+    feature_roles,
     segment_demographics,
     segment_features,
     segment_profiles,
@@ -178,11 +180,73 @@ def test_features_have_means_intervals_scores_and_effects() -> None:
     constant = rows.loc[("b", "share_fresh")]
     assert constant["mean"] == pytest.approx(0.3)
     assert constant[["z_score", "eta_squared", "f_p_value", "epsilon_squared"]].isna().all()
-    assert table.groupby("feature")["clustered_on"].first().to_dict() == {
-        "discount_rate": False,
-        "recency": True,
-        "share_fresh": True,
+    assert table.groupby("feature")["role"].first().to_dict() == {
+        "discount_rate": "independent",
+        "recency": "used",
+        "share_fresh": "used",
     }
+
+
+def test_twins_of_what_made_the_segments_are_no_evidence() -> None:
+    rng = np.random.default_rng(3)
+    frame = households(recency=list(rng.gamma(2.0, 30.0, 200)), share_grocery=list(rng.random(200)))
+    frame["recency_weeks"] = frame["recency"] // 7
+    frame["active_last_4w"] = (frame["recency"] <= 28).astype(int)
+    shares = ["share_fresh", "share_bakery", "share_health_beauty", "share_alcohol"]
+    frame[["share_other", *shares]] = rng.random((200, 5))
+    frame["weekend_share"] = rng.random(200)
+    frame["spend_trend"] = [0.5, -0.5, *[NAN] * 198]
+    frame["basket_trend"] = NAN
+    frame["n_redemptions"] = 0
+    frame["monetary_sales"] = -frame["recency"]
+    names = list(frame.columns.drop(["household_key", *shares]))
+    roles = feature_roles(frame, names, ["recency", "share_grocery", *shares])
+    assert roles.set_index("feature")["role"].to_dict() == {
+        "recency": "used",
+        "share_grocery": "used",
+        "recency_weeks": "twin",
+        "active_last_4w": "twin",
+        "share_other": "twin",
+        "weekend_share": "independent",
+        "spend_trend": "independent",
+        "basket_trend": "independent",
+        "n_redemptions": "independent",
+        "monetary_sales": "twin",
+    }
+    found = roles.set_index("feature")
+    assert found.at["monetary_sales", "closest_used"] == "recency"
+    assert found.at["monetary_sales", "rank_correlation"] == pytest.approx(-1.0)
+    weekend = stats.spearmanr(frame["weekend_share"], frame[found.at["weekend_share", "closest_used"]]).statistic
+    assert found.at["weekend_share", "rank_correlation"] == pytest.approx(weekend)
+    alone = feature_roles(frame, ["active_last_4w", "share_other"], ["weekend_share", "share_grocery"])
+    assert alone["role"].tolist() == ["independent", "independent"]
+    with pytest.raises(ProfileError, match="customer features lack frequency; found household_key"):
+        feature_roles(frame, ["recency"], ["frequency"])
+
+
+def test_a_feature_that_few_have_is_described_by_those_few() -> None:
+    frame = FEATURES.assign(
+        spend_trend=[0.5, NAN, NAN, NAN, NAN], basket_trend=NAN, weekend_share=[0.1, 0.2, 0.3, 0, 1]
+    )
+    rows = segment_features(frame, FIVE, ["recency"], 0.95).set_index(["segment", "feature"])
+    assert {"spend_trend", "basket_trend", "weekend_share"} <= set(rows.index.get_level_values("feature"))
+    assert rows.loc[[("a", "spend_trend"), ("b", "spend_trend"), ("a", "basket_trend")], "n"].tolist() == [1, 0, 0]
+    assert rows.loc[[("a", "spend_trend"), ("b", "basket_trend")], "eta_squared"].isna().all()
+
+
+def test_tier_and_stage_are_those_of_the_name() -> None:
+    rng = np.random.default_rng(4)
+    frame = households(**{name: list(rng.random(300)) for name in REQUIRED})
+    labels = np.repeat([0, 1, 2, 3], 75)
+    frame["monetary_sales"] = np.repeat([2.0, 1.0, 0.7, 0.3], 75)
+    frame["recency"] = np.repeat([1.0, 3.0, 60.0, 5.0], 75)
+    frame = frame.assign(active_last_4w=1, active_last_12w=1, tenure_weeks=np.repeat([52.0, 52.0, 20.0, 20.0], 75))
+    named = segment_names(frame, labels)
+    segments = pd.DataFrame({"household_key": frame["household_key"], "segment": labels.astype(str)})
+    found = segment_profiles(frame, segments.assign(segment_name="")).set_index("segment")
+    for label, name in named.items():
+        row = found.loc[str(label)]
+        assert name.startswith(f"{row['value_tier'].capitalize()} value ") and name.endswith(f", {row['lifecycle']}")
 
 
 def test_ties_and_a_complete_difference() -> None:
@@ -316,7 +380,8 @@ def test_leading_needs_by_hand() -> None:
     found = leading_needs(scores, needs)
     assert found["need"].tolist() == ["fresh", "grocery", "none"]
     assert found["need_margin"].tolist() == pytest.approx([0.3, 0.2, 0.0])
-    assert segment_needs(scores, needs, segments_of("a", "b", "b")) == {"a": "fresh", "b": "grocery"}
+    clear = scores.assign(factor_10=[0.1, 0.3, 0.2])
+    assert segment_needs(clear, needs, segments_of("a", "b", "b")) == {"a": "fresh", "b": "grocery"}
     with pytest.raises(NeedError, match="nmf_factors lack factor_10; found household_key, factor_1"):
         leading_needs(scores.drop(columns="factor_10"), needs)
     with pytest.raises(NeedError, match="1 households lack a score"):
@@ -347,6 +412,24 @@ def test_too_few_needs_among_the_factors_are_factored_by_themselves() -> None:
         household_needs(features.iloc[[0, 50, 100]], scores, LOADINGS, ProfileSettings(n_needs=4), seed=1)
     with pytest.raises(NeedError, match="customer features lack share_fresh; found household_key"):
         household_needs(features.drop(columns="share_fresh"), scores, LOADINGS, ProfileSettings(), seed=1)
+
+
+def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:
+    needs = factor_needs(LOADINGS)
+    half = [0.0, 1.0] * 50
+    scores = households(factor_1=half * 2, factor_2=[*half, *half[:-2], 0.0, 0.0], factor_10=half * 2)
+    slugs = segments_of(*["a"] * 100, *["b"] * 100)
+    leading = segment_needs(scores, needs, slugs)
+    assert leading == {"a": "none", "b": "none"}
+    profiles = households(n_households=[100, 100]).assign(
+        segment=["a", "b"], segment_name=["A", "B"], value_tier="mid", lifecycle="active"
+    )
+    described_by = {name for rule in load_playbook().segments.rules for name in rule.when.features or ()}
+    flat = pd.DataFrame(
+        [(slug, name, 0.0) for slug in "ab" for name in ("recency", *described_by)],
+        columns=["segment", "feature", "z_score"],
+    ).drop_duplicates()
+    assert len(segment_playbook(profiles, flat, leading, load_playbook())) == 2
 
 
 def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:

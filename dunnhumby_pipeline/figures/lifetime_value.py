@@ -159,7 +159,7 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     """Mean lifetime value ($ of sales in the next 52 weeks) of a household of each segment, with its interval.
 
     Beside each row: the mean with its interval, and the segment's share of all value. At the right, how its households
-    divide into value tiers: a segment of one colour is homogeneous in value.
+    divide into lifetime value tiers: a segment of one colour is homogeneous in value.
     """
     columns = ["segment", "clv_mean", "ci_lower", "ci_upper", "clv_share", *(f"share_{tier}" for tier in _TIERS)]
     require(segment_lifetime_value, "segment_lifetime_value", columns)
@@ -177,12 +177,14 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     left = np.zeros(len(table))
     for tier in _TIERS:
         shares = table[f"share_{tier}"].to_numpy(dtype=float)
-        tiers.barh(range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} value")
+        tiers.barh(
+            range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} lifetime value"
+        )
         left = left + np.nan_to_num(shares)
     style.label_rows(tiers, [""] * len(table))
     tiers.set_xlim(0, 1)
     style.percent_ticks(tiers, "x")
-    style.name_axes(tiers, "Its households by value tier (%)")
+    style.name_axes(tiers, "Its households by lifetime value tier (%)")
     style.legend_above(figure, tiers)
     return figure
 
@@ -199,7 +201,7 @@ def _value_row(label: str, row: pd.Series) -> ForestRow:
 
 
 def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
-    """Value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
+    """Lifetime value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
 
     Darker is more, within a panel. Discount rate: discounts over sales before discounts.
     """
@@ -225,7 +227,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
         # Past the largest, or the darkest cell would hide which of the dark ones it is.
         limits = (lowest, (float(known.max()) - lowest) * 1.15 + lowest if len(known) else 1.0)
         style.heatmap(axes, values, printed, style.SEQUENTIAL, limits)
-        style.name_rows(axes, [f"{tier.capitalize()} value" for tier in tiers])
+        style.name_rows(axes, [f"{tier.capitalize()} lifetime value" for tier in tiers])
         axes.tick_params(labelleft=wide or place == 0)
         style.name_columns(axes, [words.spoken(need) for need in needs], 8.0 if wide else 2.6)
         axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)

@@ -41,20 +41,25 @@ _UNITS = {one.name: one.unit for one in FEATURES}
 def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd.DataFrame) -> Figure:
     """Features by segments: how many standard deviations a segment's mean lies from that of all households.
 
-    Blue is above, orange below. The upper block holds features that the segments were not made from: what tells
-    segments apart there was not put in. Within a block, the features that tell them apart best stand first; beside
-    each is the share of its variance that lies between segments (eta squared).
+    Blue is above, orange below. The upper block holds features that neither made the segments nor say the same as one
+    that did: what tells segments apart there was not put in. Twins of those used are left out, and counted. Within a
+    block, the features that tell segments apart best stand first; beside each is the share of its variance that lies
+    between segments (eta squared).
     """
-    columns = ["segment", "feature", "z_score", "eta_squared", "clustered_on"]
+    columns = ["segment", "feature", "z_score", "eta_squared", "role"]
     require(segment_features, "segment_features", columns)
     names = segment_names(segment_profiles)
     order = in_named_order(segment_features["segment"].unique(), names)
     effects = segment_features.drop_duplicates("feature").set_index("feature")
     scores = segment_features.pivot(index="feature", columns="segment", values="z_score")[order]
-    used = effects["clustered_on"].astype(bool)
+    role = effects["role"]
+    n_twins = int((role == "twin").sum())
     blocks = [
         (title, effects.index[mask][np.argsort(-effects.loc[mask, "eta_squared"].fillna(-1), kind="stable")])
-        for title, mask in (("Not used to make the segments", ~used), ("Used to make the segments", used))
+        for title, mask in (
+            ("Independent of what made the segments", role == "independent"),
+            ("Used to make the segments", role == "used"),
+        )
         if mask.any()
     ]
     labels = [segment_name(slug, names) for slug in order]
@@ -75,6 +80,7 @@ def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd
             style.print_beside(axes, row, words.percent(effects.at[name, "eta_squared"]))
         last = place == len(blocks) - 1
         below = "Standard deviations from the mean of all households\n(right: share of variance between segments)"
+        below += f"\n{n_twins} more features say the same as one that was used" if n_twins else ""
         style.name_axes(axes, below if last else "", "Feature")
         axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
     return figure

@@ -76,6 +76,11 @@ def _drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 
 
+def _segment_drift(drift: pd.DataFrame) -> Mapping[str, object]:
+    # What a segment adds is in the index of the mix already.
+    return _drift(drift[drift["kind"] != "segment"])
+
+
 def _segments(segments: pd.DataFrame) -> Mapping[str, object]:
     shares = segments["segment"].value_counts(normalize=True)
     return {
@@ -118,7 +123,7 @@ def _profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
 
 def _pareto(curve: pd.DataFrame) -> Mapping[str, object]:
     fifth = curve.iloc[(curve["share_of_households"] - 0.2).abs().argmin()]
-    return {"revenue_share_of_best_fifth": fifth["share_of_revenue"]}
+    return {"revenue_share_of_best_fifth": fifth["share_of_revenue"], "gini": fifth["gini"]}
 
 
 def _lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
@@ -231,7 +236,7 @@ _SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
     "lifetime_differences": _differences,
     "household_value_need": _value_need,
     "migration_summary": _migration,
-    "segment_drift": _drift,
+    "segment_drift": _segment_drift,
     "early_warning": _warnings,
     "first_campaign_cohort": _cohort,
     "propensity": _propensity,

@@ -70,7 +70,8 @@ def _pareto_note(curve: pd.DataFrame) -> str:
     at = curve.iloc[(curve["share_of_households"] - 0.2).abs().argmin()]
     return (
         f"The best {words.percent(at['share_of_households'])} of households bring "
-        f"{words.percent(at['share_of_revenue'])} of revenue."
+        f"{words.percent(at['share_of_revenue'])} of revenue (Gini coefficient {at['gini']:.2f}; "
+        "0 when all bring the same)."
     )
 
 

@@ -37,7 +37,11 @@ def _profiles(tables: StudyTables) -> Drawn:
     drawn["sizes"] = (segmentation.segment_sizes(known), f"Bars of households and revenue per segment: {sizes}.")
     if tables.segment_features is not None:
         found = tables.segment_features
-        alt = f"Heatmap of features by segment. What stands out most: {_standing_out(found, segment_names(known))}."
+        alt = "Heatmap of features by segment."
+        independent = found[found["role"] == "independent"]
+        if independent["z_score"].notna().any():
+            standing = _standing_out(independent, segment_names(known))
+            alt += f" What stands out most, among features that the segments do not rest on: {standing}."
         drawn["profile"] = (profiles.segment_profile_heatmap(found, known), alt)
         alt = (
             "Eight maps of the segments by two features each: "
@@ -62,8 +66,9 @@ def _value(tables: StudyTables) -> Drawn:
     if tables.value_need is not None:
         largest = tables.value_need.loc[tables.value_need["revenue"].idxmax()]
         alt = (
-            "Heatmaps of households, revenue and discount rate by value tier and leading need. Most revenue, "
-            f"{words.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} value {largest['need']}."
+            "Heatmaps of households, revenue and discount rate by lifetime value tier and leading need. Most "
+            f"revenue, {words.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
+            f"{largest['need']}."
         )
         drawn["value_need"] = (lifetime_value.value_need_heatmap(tables.value_need), alt)
     if tables.pareto_curve is not None:
@@ -128,7 +133,8 @@ def _over_time(tables: StudyTables, settings: Settings) -> Drawn:
                 "Matrix of the share of each segment's households that were in each segment a period later.",
             )
         if tables.segment_drift is not None:
-            worst = tables.segment_drift.loc[tables.segment_drift["psi"].idxmax()]
+            whole = tables.segment_drift[tables.segment_drift["kind"] != "segment"]
+            worst = whole.loc[whole["psi"].idxmax()]
             alt = (
                 "Population stability index of features and the mix of segments, period by period; the largest is "
                 f"{worst['psi']:.2f}, of {feature(worst['name'])}."

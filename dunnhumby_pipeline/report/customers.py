@@ -116,7 +116,7 @@ def _offer_rows(value_need: pd.DataFrame) -> Grid:
         )
         for _, found in value_need.iterrows()
     ]
-    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
+    headers = "Lifetime value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
     return as_grid(headers, rows, {2, 3, 4, 5})
 
 

@@ -31,7 +31,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "z_score",
         "overall_mean",
         "eta_squared",
-        "clustered_on",
+        "role",
     ),
     "segment_departments": ("segment", "department", "lift", "lift_rank"),
     "segment_demographics": ("segment", "attribute", "answer", "n", "share", "coverage", "answered"),
@@ -46,7 +46,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "discount_rate",
         "offer",
     ),
-    "pareto_curve": ("share_of_households", "share_of_revenue"),
+    "pareto_curve": ("share_of_households", "share_of_revenue", "gini"),
     "segment_lifetime_value": (
         "segment",
         "clv_mean",

@@ -47,8 +47,8 @@ def describe(
     """
     features, segments = fitted.features, fitted.segments
     profiles = segment_profiles(features, segments)
-    clustered_on = list(fitted.factor_loadings["feature"].unique())
-    means = segment_features(features, segments, clustered_on, settings.confidence)
+    used = list(fitted.factor_loadings["feature"].unique())
+    means = segment_features(features, segments, used, settings.confidence)
     seed = settings.seed_for("needs")
     needs = household_needs(features, fitted.nmf_factors, fitted.factor_loadings, settings.profile, seed)
     leading = segment_needs(needs.scores, needs.needs, segments)

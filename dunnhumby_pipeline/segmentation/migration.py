@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
-from dunnhumby_pipeline.features.drift import psi, share_psi
+from dunnhumby_pipeline.features.drift import psi, psi_terms
 from dunnhumby_pipeline.segmentation.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.periods import (
     ABSENT,
@@ -45,11 +44,12 @@ def migration_tables(
     assign: Assignment,
     value_tiers: Mapping[str, str],
     settings: MigrationSettings,
-    drifting: tuple[str, ...] = FACTORED,
+    drifting: tuple[str, ...],
 ) -> MigrationTables:
     """All tables of migration, from the features of every household in every period.
 
-    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`); `drifting`: whose drift is told.
+    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`); `drifting`: the features whose drift is
+    told, those that the segments were made from.
     Raises MigrationError as the functions it calls do, and when a period has no household.
     """
     periods = assign_periods(features, assign)
@@ -142,8 +142,10 @@ def segment_drift(
     pairs: list[tuple[int, int]],
     drifting: tuple[str, ...],
 ) -> pd.DataFrame:
-    """Population stability index between periods: from_period, to_period, kind ('feature' or 'segment mix'), name, psi.
+    """Population stability index between periods: from_period, to_period, kind, name, psi.
 
+    kind: 'feature', of the feature `name`; 'segment mix', of the shares of all segments; 'segment', what the segment
+    `name` adds to that of the mix.
     Features are taken as they are. Segments rest on percentiles within a period, so the mix can hold still while
     everybody spends less: read both.
     """
@@ -154,8 +156,9 @@ def segment_drift(
     mix = pd.crosstab(periods["window"], periods["segment"])
     rows = []
     for before, after in pairs:
-        moved = share_psi(mix.loc[before].to_numpy(dtype=float), mix.loc[after].to_numpy(dtype=float))
-        rows.append((before, after, "segment mix", "segment", moved))
+        terms = psi_terms(mix.loc[before].to_numpy(dtype=float), mix.loc[after].to_numpy(dtype=float))
+        rows.append((before, after, "segment mix", "segment", float(terms.sum())))
+        rows += [(before, after, "segment", name, float(term)) for name, term in zip(mix.columns, terms, strict=True)]
         rows += [
             (before, after, "feature", name, psi(by_period[before][name], by_period[after][name])) for name in drifting
         ]

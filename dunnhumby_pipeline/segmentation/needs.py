@@ -11,7 +11,7 @@ import pandas as pd
 from dunnhumby_pipeline.features.catalogue import FEATURES, NEED_GROUPS
 from dunnhumby_pipeline.segmentation.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.matrix import fit_scaling
-from dunnhumby_pipeline.segmentation.naming import FACTOR_WORDS
+from dunnhumby_pipeline.segmentation.naming import FACTOR_WORDS, FAINT
 from dunnhumby_pipeline.settings import ProfileSettings
 
 # What is bought, in the words that factors are named by.
@@ -165,7 +165,8 @@ def segment_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame, segments: pd.D
     """Leading need of each segment: the need factor whose mean score lies furthest above that of all households.
 
     Distances are in standard deviations of the factor over all households. (The factor of the largest score would be
-    the one most common among all.) A segment that lies above the mean on no need factor has the need 'none'.
+    the one most common among all.) A segment that lies less than `naming.FAINT` above the mean on every need factor has
+    the need 'none': so small a distance names nobody.
     """
     chosen = needs[needs["is_need"]]
     joined = nmf_factors.merge(segments[["household_key", "segment"]], on="household_key")
@@ -173,6 +174,6 @@ def segment_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame, segments: pd.D
     spread = scores.std()
     standing = (scores.groupby(joined["segment"].astype(str)).mean() - scores.mean()) / spread.where(spread > 0)
     names = dict(zip(chosen["factor"], chosen["need"], strict=True))
-    above = standing[standing.max(axis=1) > 0]
+    above = standing[standing.max(axis=1) >= FAINT]
     found = {str(segment): names[factor] for segment, factor in above.idxmax(axis=1).items()}
     return {str(segment): found.get(str(segment), NO_NEED) for segment in standing.index}

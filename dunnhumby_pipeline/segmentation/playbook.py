@@ -16,14 +16,14 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dunnhumby_pipeline.features.catalogue import EXPOSURE, FEATURES, TENURE
+from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.segmentation.needs import NEEDS, NO_NEED, plain_need
 
 Tier = Literal["high", "mid", "low"]
 Lifecycle = Literal["active", "new", "lapsing", "lapsed"]
 DEFAULT_RULE = "default"
 
-_FEATURE_NAMES = tuple(feature.name for feature in (*FEATURES, *TENURE, *EXPOSURE))
+_FEATURE_NAMES = tuple(feature.name for feature in CATALOGUE)
 _NEED_NAMES = (*dict.fromkeys(NEEDS.values()), NO_NEED)
 
 

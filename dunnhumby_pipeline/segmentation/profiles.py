@@ -9,11 +9,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dunnhumby_pipeline.features.catalogue import FEATURES
+from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.segmentation.effect_sizes import group_difference
-from dunnhumby_pipeline.segmentation.naming import HIGH_VALUE, LAPSING_DAYS, LAPSING_TIMES, LOW_VALUE, NEW_WEEKS
+from dunnhumby_pipeline.segmentation.naming import lifecycles, tier
 
 SPEND = "monetary_sales"
+# Rank correlation from which on a feature says the same as another.
+TWIN_CORRELATION = 0.9
+# Two households always correlate fully.
+FEWEST_CORRELATED = 3
+# Steps and complements of other features: functions of them, whatever the rank correlation with any one.
+MADE_OF = {
+    "active_last_4w": {"recency"},
+    "active_last_12w": {"recency"},
+    "share_other": {"share_grocery", "share_fresh", "share_bakery", "share_health_beauty", "share_alcohol"},
+}
 # Of a lapsed segment, fewer than half bought within twelve weeks.
 LAPSED_SHARE = 0.5
 DEMOGRAPHICS = (
@@ -59,26 +69,15 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataF
     table["revenue_share"] = table["revenue"] / joined[SPEND].sum()
     table["revenue_index"] = table["revenue_share"] / table["share"].where(table["share"] > 0)
     relative = table["spend_mean"] / joined[SPEND].mean()
-    empty = table["n_households"] == 0
-    table["value_tier"] = _chosen(
-        [empty, relative >= HIGH_VALUE, relative < LOW_VALUE],
-        [None, "high", "low"],
-        "mid",
-        table.index,
-    )
-    border = max(LAPSING_DAYS, LAPSING_TIMES * float(joined["recency"].median()))
-    lapses = table["recency_median"] > border
-    table["lifecycle"] = _chosen(
-        [
-            empty,
-            lapses & (table["active_12w"] < LAPSED_SHARE),
-            lapses,
-            table["tenure_weeks_median"] <= NEW_WEEKS,
-        ],
-        [None, "lapsed", "lapsing", "new"],
-        "active",
-        table.index,
-    )
+    # 'High value' in a name is 'high' here.
+    tiers = {slug: tier(float(spend)).split()[0].lower() for slug, spend in relative.dropna().items()}
+    codes, found = pd.factorize(joined["segment"])
+    stages = {found[code]: stage for code, stage in lifecycles(joined, codes).items()}
+    lapsed = table.index[table["active_12w"] < LAPSED_SHARE]
+    stages |= {slug: "lapsed" for slug in lapsed if stages[slug] == "lapsing"}
+    slugs = table.index.astype(object)
+    table["value_tier"] = pd.Series(slugs.map(tiers), index=table.index, dtype="str")
+    table["lifecycle"] = pd.Series(slugs.map(stages), index=table.index, dtype="str")
     names = segments.drop_duplicates("segment").set_index("segment")["segment_name"]
     table["segment_name"] = table.index.astype(object).map(names)
     order = [
@@ -93,22 +92,22 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataF
 def segment_features(
     features: pd.DataFrame,
     segments: pd.DataFrame,
-    clustered_on: Sequence[str],
+    used: Sequence[str],
     confidence: float,
     described: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Mean of each feature in each segment, and how well the feature tells segments apart.
 
-    `clustered_on` are the features that made the segments, `described` (by default every feature of the catalogue that
-    is a column) those to describe. Segments differ in them by construction, so the honest evidence is
-    in the others (`clustered_on` False), as far as those do not say the same in other words.
+    `used` are the features that made the segments, `described` (by default every feature of the catalogue that is a
+    column) those to describe. Segments differ by construction in what they were made from, and in whatever says the
+    same: evidence is in features of role 'independent' alone (`feature_roles`).
     Columns: segment, feature, n (households with a value), mean, ci_lower, ci_upper (t-interval of the mean),
     z_score ((mean - mean of all) / standard deviation of all), overall_mean, overall_sd, eta_squared, f_statistic,
-    f_p_value, epsilon_squared, kruskal_h, kruskal_p_value (see `effect_sizes`), clustered_on.
+    f_p_value, epsilon_squared, kruskal_h, kruskal_p_value (see `effect_sizes`), role, closest_used, rank_correlation.
     A missing value is left out of its feature, never filled; a constant feature has neither z-score nor effect.
     Raises ProfileError as `segment_profiles` does.
     """
-    names = [feature.name for feature in FEATURES if feature.name in features.columns]
+    names = [feature.name for feature in CATALOGUE if feature.name in features.columns]
     names = list(described) if described is not None else names
     joined = _joined(features, segments, names)
     overall = joined[names].agg(["mean", "std"]).T.set_axis(["overall_mean", "overall_sd"], axis=1)
@@ -128,13 +127,38 @@ def segment_features(
         [{"feature": name} | asdict(group_difference(joined[name], joined["segment"])) for name in names]
     ).drop(columns=["n", "n_groups"])
     long = long.merge(effects, on="feature")
-    long["clustered_on"] = long["feature"].isin(list(clustered_on))
+    long = long.merge(feature_roles(features, names, used), on="feature")
     order = [
         "segment", "feature", "n", "mean", "ci_lower", "ci_upper", "z_score", "overall_mean", "overall_sd",
-        *effects.columns.drop("feature"), "clustered_on",
+        *effects.columns.drop("feature"), "role", "closest_used", "rank_correlation",
     ]  # fmt: skip
     long["segment"] = long["segment"].astype(str)
     return long[order].sort_values(["segment", "feature"], ignore_index=True)
+
+
+def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[str]) -> pd.DataFrame:
+    """What each feature of `names` can prove about segments that were made from the features `used`.
+
+    Columns: feature, role, closest_used (the feature of `used` whose rank correlation with it is largest in absolute
+    value; null for those used), rank_correlation (Spearman's, over the households that have both). role: 'used';
+    'twin' from an absolute rank correlation of `TWIN_CORRELATION` on, or when made of used ones alone (`MADE_OF`);
+    else 'independent'. A constant, or a feature that fewer than three households share with another, correlates with
+    none. Raises ProfileError when a feature is no column.
+    """
+    asked = list(dict.fromkeys([*names, *used]))
+    missing = [name for name in asked if name not in features.columns]
+    if missing:
+        raise ProfileError(f"customer features lack {', '.join(missing)}; found {', '.join(features.columns)}")
+    numbers = features[asked].astype("float64")
+    correlation = numbers.corr(method="spearman", min_periods=FEWEST_CORRELATED)[list(used)]
+    rows = []
+    for name in names:
+        known = correlation.loc[name].dropna()
+        closest = None if name in used or known.empty else str(known.abs().idxmax())
+        r = float(known[closest]) if closest else float("nan")
+        twin = abs(r) >= TWIN_CORRELATION or (name in MADE_OF and MADE_OF[name] <= set(used))
+        rows.append((name, "used" if name in used else "twin" if twin else "independent", closest, r))
+    return pd.DataFrame(rows, columns=["feature", "role", "closest_used", "rank_correlation"])
 
 
 def segment_demographics(
@@ -201,13 +225,6 @@ def demographic_tests(
             }
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _chosen(conditions: list[pd.Series], values: list[str | None], otherwise: str, index: pd.Index) -> pd.Series:
-    chosen = np.select(
-        conditions, [np.array(value, dtype=object) for value in values], np.array(otherwise, dtype=object)
-    )
-    return pd.Series(chosen, index=index, dtype="str")
 
 
 def _joined(features: pd.DataFrame, segments: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:

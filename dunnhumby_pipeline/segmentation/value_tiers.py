@@ -46,9 +46,10 @@ def gini(values: Vector) -> float:
 
 
 def pareto_curve(values: Vector) -> pd.DataFrame:
-    """What share of all revenue comes from the best households: `share_of_households`, `share_of_revenue` (0-1).
+    """What share of all revenue comes from the best households: share_of_households, share_of_revenue (0-1), gini.
 
-    From (0, 0) to (1, 1) in percents of households; between two households the curve is a straight line.
+    From (0, 0) to (1, 1) in percents of households; between two households the curve is a straight line. gini: that of
+    all households (`gini`), the same in every row.
     Raises ValueError when a value is missing or below 0, or all are 0.
     """
     ordered = _not_negative(values)[::-1]
@@ -58,7 +59,7 @@ def pareto_curve(values: Vector) -> pd.DataFrame:
     reached = np.concatenate([[0.0], np.cumsum(ordered) / total])
     shares = np.linspace(0, 1, CURVE_STEPS + 1)
     revenue = np.interp(shares * len(ordered), np.arange(len(reached)), reached)
-    return pd.DataFrame({"share_of_households": shares, "share_of_revenue": revenue})
+    return pd.DataFrame({"share_of_households": shares, "share_of_revenue": revenue, "gini": gini(values)})
 
 
 def rfm_scores(last_trip: pd.Series, trips: pd.Series, sales: pd.Series) -> pd.DataFrame:

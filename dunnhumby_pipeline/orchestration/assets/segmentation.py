@@ -70,7 +70,7 @@ DESCRIBED = {
     "pareto_curve": "Share of revenue that the best households bring.",
 }
 LIFETIMES = {
-    "customer_lifetime_value": "What each household is expected to spend, its value tier and its RFM scores.",
+    "customer_lifetime_value": "What each household is expected to spend, its lifetime value tier and its RFM scores.",
     "clv_parameters": "Parameters of the models of trips and spend, and whether each lies in its range.",
     "clv_validation": "Errors of each forecast on the later half of the data, beside the same as last period.",
     "clv_calibration": "Forecast and actual spend and trips by bins of the forecast.",
@@ -78,8 +78,8 @@ LIFETIMES = {
 CROSSED = {
     "segment_lifetime_value": "Lifetime value of each segment.",
     "lifetime_differences": "Whether segments differ in lifetime value, and by how much.",
-    "household_value_need": "Value tier and leading need of each household.",
-    "value_need": "Households, money and offer of each value tier and leading need.",
+    "household_value_need": "Lifetime value tier and leading need of each household.",
+    "value_need": "Households, money and offer of each lifetime value tier and leading need.",
 }
 FOLLOWED = {
     "segment_migration": "Households that went from one segment to another between two periods.",
@@ -181,17 +181,21 @@ def value_segments(
 ) -> Iterator[dg.Output]:
     """Lifetime value across segments, and across what households come for."""
     from dunnhumby_pipeline.segmentation.lifetime_segments import lifetime_differences, segment_lifetime_value
+    from dunnhumby_pipeline.segmentation.lifetime_value import LifetimeValueError
     from dunnhumby_pipeline.segmentation.playbook import PlaybookError, load_playbook
-    from dunnhumby_pipeline.segmentation.value_need import household_value_need, value_need
+    from dunnhumby_pipeline.segmentation.value_need import ValueNeedError, household_value_need, value_need
 
-    with refusing(PlaybookError):
-        playbook = load_playbook(study.home.playbook)
     values = customer_lifetime_value
-    households = household_value_need(values, household_needs, customer_features)
-    yield dg.Output(segment_lifetime_value(values, segments, study.settings.confidence), "segment_lifetime_value")
-    yield dg.Output(lifetime_differences(values, segments), "lifetime_differences")
-    yield dg.Output(households, "household_value_need")
-    yield dg.Output(value_need(households, factor_needs, playbook), "value_need")
+    with refusing(PlaybookError, ValueNeedError, LifetimeValueError):
+        playbook = load_playbook(study.home.playbook)
+        households = household_value_need(values, household_needs, customer_features)
+        found = {
+            "segment_lifetime_value": segment_lifetime_value(values, segments, study.settings.confidence),
+            "lifetime_differences": lifetime_differences(values, segments),
+            "household_value_need": households,
+            "value_need": value_need(households, factor_needs, playbook),
+        }
+    yield from _outputs(found, CROSSED)
 
 
 @dg.multi_asset(
@@ -206,17 +210,24 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.matrix import MatrixError
     from dunnhumby_pipeline.segmentation.migration import MigrationError, migration_tables
-    from dunnhumby_pipeline.segmentation.model_store import load_model
+    from dunnhumby_pipeline.segmentation.model_store import ModelFileError, load_model
     from dunnhumby_pipeline.segmentation.periods import migration_windows
 
-    tables, settings, model = study.journey_tables(), study.settings, load_model(study.table("segment_model"))
+    tables, settings = study.journey_tables(), study.settings
     tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
-    with refusing(MigrationError):
+    with refusing(MigrationError, MatrixError, ModelFileError):
+        model = load_model(study.table("segment_model"))
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
         relations = {"transactions": tables["transactions"], "products": tables["products"], "windows": windows}
         periods = run(customer_features(), relations, settings.engine)
         found = migration_tables(
-            periods, windows, lambda rows: window_segments(rows, "window", model), tiers, settings.migration
+            periods,
+            windows,
+            lambda rows: window_segments(rows, "window", model),
+            tiers,
+            settings.migration,
+            drifting=model.features,
         )
     yield from _outputs(vars(found), FOLLOWED)
