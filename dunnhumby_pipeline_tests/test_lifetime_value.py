@@ -446,6 +446,7 @@ def test_gini_and_pareto_by_hand() -> None:
     assert gini(np.array([0.0, 0.0, 0.0, 8.0])) == pytest.approx(0.75)
     assert gini(np.array([1.0, 2.0, 3.0])) == pytest.approx(2 / 9)
     assert np.isnan(gini(np.zeros(3)))
+    assert set(pareto_curve(np.array([0.0, 0.0, 0.0, 8.0]))["gini"]) == {0.75}
     curve = pareto_curve(np.array([1.0, 0.0, 6.0, 3.0])).set_index("share_of_households")["share_of_revenue"]
     assert curve.iloc[[0, 25, 50, 75, 100]].tolist() == pytest.approx([0.0, 0.6, 0.9, 1.0, 1.0])
     assert curve.iloc[10] == pytest.approx(0.6 * 0.4)
