@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dunnhumby_pipeline.features.drift import COLUMNS, feature_drift, psi, share_psi
+from dunnhumby_pipeline.features.drift import COLUMNS, drift_since, feature_drift, psi, share_psi
 from dunnhumby_pipeline.orchestration.verdicts.features import features_steady
 from dunnhumby_pipeline.settings import CheckSettings
 
@@ -106,3 +107,13 @@ def test_features_that_moved_are_named() -> None:
     first = features_steady(feature_drift(None, _features()), CHECKS)
     assert first.passed
     assert first.message == "2 features; nothing to compare with: this is the first run"
+
+
+def test_the_same_features_again_do_not_clear_what_was_found(tmp_path: Path) -> None:
+    before, now = _features(), _features(1.0)
+    found = drift_since(before, feature_drift(None, before), now)
+    assert not features_steady(found, CHECKS).passed
+    now.to_parquet(tmp_path / "customer_features.parquet", index=False)
+    again = drift_since(pd.read_parquet(tmp_path / "customer_features.parquet"), found, now)
+    pd.testing.assert_frame_equal(again, found)
+    assert features_steady(drift_since(now, found, _features(1.0).iloc[::-1]), CHECKS).passed

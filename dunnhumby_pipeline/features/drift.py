@@ -72,6 +72,17 @@ def _counts(values: pd.Series, edges: Vector) -> Vector:
     return np.append(inside, len(values) - len(known)).astype(float)
 
 
+def drift_since(before: pd.DataFrame | None, found: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
+    """The drift of `now` since the table `before`, or since the one before that when nothing has changed.
+
+    `found`: the drift that was found when `before` was made. The same features again say nothing of drift, and held
+    against themselves they would clear a warning that still holds.
+    """
+    if before is not None and found is not None and now.equals(before):
+        return found
+    return feature_drift(before, now)
+
+
 def feature_drift(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
     """The drift of every feature of `now` (its columns of numbers but household_key) since `before`.
 

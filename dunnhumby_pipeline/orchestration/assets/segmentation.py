@@ -22,20 +22,23 @@ GROUP = "segmentation"
         "customer_features": dg.AssetOut(
             description="The features and tenure of every household over the whole history."
         ),
-        "feature_drift": dg.AssetOut(description="How far each feature has moved since the table of the run before."),
+        "feature_drift": dg.AssetOut(description="How far each feature has moved since it was last another."),
     },
 )
 def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Features of every household, and their drift since the table that they replace."""
-    from dunnhumby_pipeline.features.drift import feature_drift
+    from dunnhumby_pipeline.features.drift import drift_since
     from dunnhumby_pipeline.features.profile import household_features
     from dunnhumby_pipeline.features.windows import observed_days, one_window
 
     tables, engine = study.journey_tables(), study.settings.engine
     first_day, last_day = observed_days(tables["transactions"], engine)
     frame = household_features(tables, one_window(first_day, last_day), engine).drop(columns="window")
-    last = study.table("customer_features")
-    drift = feature_drift(read_table(last) if last.is_file() else None, frame)
+    last, found = (
+        read_table(path) if path.is_file() else None
+        for path in (study.table("customer_features"), study.table("feature_drift"))
+    )
+    drift = drift_since(last, found, frame)
     yield dg.Output(frame, "customer_features", metadata={"first_day": first_day, "last_day": last_day})
     yield dg.Output(drift, "feature_drift")
 
