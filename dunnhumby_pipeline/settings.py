@@ -464,11 +464,17 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
     except TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}") from error
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
-            for problem in error.errors()
-        )
-        raise SettingsError(f"a setting cannot be used: {found} (in the environment, or in {file})") from error
+        raise SettingsError(
+            f"a setting cannot be used: {found_wrong(error)} (in the environment, or in {file})"
+        ) from error
+
+
+def found_wrong(error: ValidationError) -> str:
+    """Everything that pydantic found wrong, in words: where, what was expected, what was found."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
+        for problem in error.errors()
+    )
 
 
 def _unknown_variables() -> list[str]:

@@ -7,7 +7,6 @@ null for a sound row) and `raw_row` (the row as JSON by the file's headers, null
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import duckdb
 
@@ -21,20 +20,6 @@ _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGERS = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
 _LARGEST = {"INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
-
-
-@dataclass(frozen=True)
-class RowRule:
-    """A rule as SQL over the raw values `r_<column>` and the cast ones `<column>`; `expected` in words.
-
-    `beside` are the columns to show beside `column`.
-    """
-
-    name: str
-    column: str
-    condition: str
-    expected: str
-    beside: tuple[str, ...] = ()
 
 
 def stage(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input) -> Problem | None:
@@ -59,32 +44,30 @@ def stage(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Inp
     return None
 
 
-def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[RowRule]:
-    """The rules of a table's rows in the order in which they are tried.
+def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[schema.Rule]:
+    """The rules of a table's rows in the order in which they are tried, over raw values `r_<column>` and cast ones.
 
     `blank`: SQL that is true of a raw value that is missing, by column; without it the values are typed
     already, and only the rules that can still be broken are given.
     """
-    rules: list[RowRule] = []
+    rules: list[schema.Rule] = []
     if blank is not None:
         every = " AND ".join(f"({condition})" for condition in blank.values())
-        rules.append(RowRule(BLANK_ROW, table.key[0], every, "a value in some column"))
+        rules.append(schema.Rule(BLANK_ROW, table.key[0], every, "a value in some column"))
     for column in table.columns:
         name = column.name
         missing = blank[name] if blank else f"{name} IS NULL"
         if not column.nullable:
-            rules.append(RowRule("missing", name, missing, "a value"))
+            rules.append(schema.Rule("missing", name, missing, "a value"))
         if column.type != "VARCHAR" and blank:
-            rules.append(RowRule("not_a_number", name, f"{name} IS NULL AND NOT ({missing})", _number(column)))
+            rules.append(schema.Rule("not_a_number", name, f"{name} IS NULL AND NOT ({missing})", _number(column)))
         rules += _range_rule(column)
         if column.values and blank:
             known = ", ".join(quoted(value) for value in column.values)
             rules.append(
-                RowRule("unknown_value", name, f"{name} NOT IN ({known})", f"one of {', '.join(column.values)}")
+                schema.Rule("unknown_value", name, f"{name} NOT IN ({known})", f"one of {', '.join(column.values)}")
             )
-    return rules + [
-        RowRule(rule.name, rule.column, rule.broken_when, rule.expected, rule.beside) for rule in table.rules
-    ]
+    return [*rules, *table.rules]
 
 
 def json_row(table: schema.Table, given: Input, prefix: str = "") -> str:
@@ -101,7 +84,7 @@ def _number(column: schema.Column) -> str:
     return f"a whole number, at most {most:,}"
 
 
-def _range_rule(column: schema.Column) -> list[RowRule]:
+def _range_rule(column: schema.Column) -> list[schema.Rule]:
     low, high = column.minimum, column.maximum
     broken = [f"{column.name} < {low}"] if low is not None else []
     broken += [f"{column.name} > {high}"] if high is not None else []
@@ -111,14 +94,14 @@ def _range_rule(column: schema.Column) -> list[RowRule]:
         expected = f"{low} to {high}"
     else:
         expected = f"at least {low:,}" if low is not None else f"at most {high:,}"
-    return [RowRule("out_of_range", column.name, " OR ".join(broken), expected)]
+    return [schema.Rule("out_of_range", column.name, " OR ".join(broken), expected)]
 
 
 def _stage_quickly(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input, quick: str) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE staged_{table.name} AS {quick}")
     rules = row_rules(table)
     # Column statistics answer this without reading the rows when no rule can be broken.
-    broken = " OR ".join(f"({rule.condition})" for rule in rules)
+    broken = " OR ".join(f"({rule.broken_when})" for rule in rules)
     (n_broken,) = connection.execute(f"SELECT count(*) FROM staged_{table.name} WHERE {broken}").fetchall()[0]
     named = _first_broken(rules) if n_broken else "CAST(NULL AS VARCHAR)"
     raw = f"CASE WHEN broken IS NOT NULL THEN {json_row(table, given)} END"
@@ -157,8 +140,8 @@ def _make_checked(connection: duckdb.DuckDBPyConnection, table: schema.Table, gi
     )
 
 
-def _first_broken(rules: list[RowRule]) -> str:
-    branches = " ".join(f"WHEN {rule.condition} THEN '{rule.name}:{rule.column}'" for rule in rules)
+def _first_broken(rules: list[schema.Rule]) -> str:
+    branches = " ".join(f"WHEN {rule.broken_when} THEN '{rule.name}:{rule.column}'" for rule in rules)
     return f"CASE {branches} END"
 
 

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.segmentation.needs import NEEDS, NO_NEED, plain_need
+from dunnhumby_pipeline.settings import found_wrong
 
 Tier = Literal["high", "mid", "low"]
 Lifecycle = Literal["active", "new", "lapsing", "lapsed"]
@@ -155,11 +156,7 @@ def load_playbook(file: Path | None = None) -> Playbook:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlaybookError(f"{where} is not TOML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
-            for problem in error.errors()
-        )
-        raise PlaybookError(f"{where} cannot be used: {problems}") from error
+        raise PlaybookError(f"{where} cannot be used: {found_wrong(error)}") from error
 
 
 def segment_playbook(
