@@ -408,13 +408,15 @@ def test_alerts_report_each_change_once(laboratory: Laboratory) -> None:
     notifier = LogFileNotifier(laboratory.home.alerts_log)
 
     def look(cursor: str | None) -> str:
-        with laboratory.history() as instance:
-            context = dg.build_sensor_context(
+        with (
+            laboratory.history() as instance,
+            dg.build_sensor_context(
                 instance=instance,
                 cursor=cursor,
                 resources={"notifier": notifier},
                 repository_def=laboratory.defs().get_repository_def(),
-            )
+            ) as context,
+        ):
             seen = alert_on_check_change.evaluate_tick(context).cursor
         assert seen is not None
         return seen

@@ -307,13 +307,16 @@ def test_stale_and_a_selection_exclude_each_other(laboratory: Laboratory) -> Non
 
 def requests(laboratory: Laboratory, settings: Settings) -> list[dg.RunRequest]:
     defs = laboratory.defs(settings)
-    with laboratory.history() as instance:
-        context = dg.build_schedule_context(
+    # Closed before the history is: collected later, the context would put the closed history back in its place.
+    with (
+        laboratory.history() as instance,
+        dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=datetime(2026, 11, 23, 5, tzinfo=UTC),
             resources={"study": Study(settings, laboratory.home, laboratory.raw)},
             repository_def=defs.get_repository_def(),
-        )
+        ) as context,
+    ):
         return list(defs.resolve_schedule_def("weekly_study").evaluate_tick(context).run_requests or [])
 
 
@@ -366,10 +369,9 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
 def test_raw_files_show_their_content_and_place(finished: Laboratory) -> None:
     with finished.history() as instance:
         record = instance.get_latest_data_version_record(dg.AssetKey("raw_products"), is_source=True)
+        observable = finished.defs().resolve_asset_graph().observable_asset_keys
     assert record is not None
     seen = record.event_log_entry.dagster_event.event_specific_data.asset_observation  # type: ignore[union-attr]
     assert len(seen.tags["dagster/data_version"]) == 32
     assert seen.metadata["bytes"].value == os.path.getsize((finished.raw or Path()) / "product.csv")
-    assert {f"raw_{table.name}" for table in schema.TABLES} == {
-        key.to_user_string() for key in finished.defs().resolve_asset_graph().observable_asset_keys
-    }
+    assert {f"raw_{table.name}" for table in schema.TABLES} == {key.to_user_string() for key in observable}
