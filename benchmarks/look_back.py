@@ -63,7 +63,7 @@ def effects(trials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Overlap and overlap-weighted effect on `purchase_amount` by wave."""
     design = fit_design_matrix(trials, covariate_columns("TypeA"))
     x = design.apply(trials)
-    nuisances = cross_fit(trials, x, settings.nuisance, settings.seed_for("nuisances"))
+    nuisances = cross_fit(trials, x, settings.nuisance, settings.seed_for("nuisances")).nuisances
     propensity = propensity_table(nuisances, x, settings.overlap)
     diagnostics = overlap_diagnostics(propensity, trials["index_day"])
     estimated = average_effects(trials, nuisances, propensity["in_overlap"], settings.confidence)

@@ -25,6 +25,7 @@ def quick_settings(**checks: float) -> Settings:
             "segment_range": (4, 5),
             "mixtures": False,
         },
+        nuisance={"n_repeats": 1, "n_jobs": 1},
         cate={"n_trees": 20, "n_bootstraps": 20, "n_outcome_bootstraps": 10},
         checks={"warm_ari_floor": 0.0, "max_weighted_smd": 0.5, "min_trials_per_arm": 20, **checks},
     )

@@ -331,9 +331,14 @@ def test_a_level_that_was_not_seen_is_all_zeros(covariates: pd.DataFrame) -> Non
     assert matrix["monetary_std"].tolist() == [100.0, 3.0]
 
 
-def test_missing_and_empty_covariates_are_named(covariates: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"missing from the trials: \['recency'\]; without any value: \['tenure'\]"):
-        fit_design_matrix(covariates.assign(tenure=NAN), ["recency", "tenure", "age_desc"])
+def test_covariates_without_a_value_are_left_out_and_named_and_missing_ones_refused(covariates: pd.DataFrame) -> None:
+    design = fit_design_matrix(covariates.assign(tenure=NAN), ["monetary_std", "tenure", "age_desc"])
+    assert design.left_out == ("tenure",)
+    assert not any("tenure" in name for name in design.names)
+    with pytest.raises(ValueError, match=r"missing from the trials: \['recency'\]"):
+        fit_design_matrix(covariates, ["recency", "age_desc"])
+    with pytest.raises(ValueError, match="no covariate has any value among the 4 trials"):
+        fit_design_matrix(covariates.assign(tenure=NAN), ["tenure"])
 
 
 def test_the_matrix_of_trials_holds_every_covariate_wave_and_segment(cohort: Cohort) -> None:

@@ -16,7 +16,6 @@ from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 from upath import UPath
 
-from dunnhumby_pipeline import settings as all_settings
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table, require_reachable, warehouse_at
@@ -35,6 +34,7 @@ from dunnhumby_pipeline.orchestration.storage import (
 )
 from dunnhumby_pipeline.segmentation.model_store import load_model, previous_model
 from dunnhumby_pipeline.settings import EngineSettings, Home, Settings, SettingsError, load_settings
+from dunnhumby_pipeline.settings import study as study_settings
 from dunnhumby_pipeline_tests.studies import Laboratory, quick_settings
 
 FRAME = pd.DataFrame({"household_key": [1, 2, 3], "text": ["a", None, "c"]})
@@ -311,7 +311,7 @@ def test_a_place_that_cannot_hold_tables_is_refused(place: str, message: str) ->
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(all_settings, "find_spec", lambda name: None)
+    monkeypatch.setattr(study_settings, "find_spec", lambda name: None)
     expected = r"warehouse is 'gs://bucket/x', and gcsfs, which reads and writes gs://, is not installed; pip install g"
     with pytest.raises(SettingsError, match=expected):
         load_settings(warehouse="gs://bucket/x")

@@ -22,13 +22,17 @@ WAVE = "campaign"
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """A fitted transformation from covariates to p columns; `names` (p,) label the columns."""
+    """A fitted transformation from covariates to p columns; `names` (p,) label the columns.
+
+    `left_out`: covariates without any value among the trials, such as a trend where look-backs are too short.
+    """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     longest: dict[str, float]
     transformer: ColumnTransformer
     names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def apply(self, frame: pd.DataFrame) -> Array:
         """(n, p) matrix of the rows of `frame`. A level that was not fitted is all zeros."""
@@ -44,18 +48,21 @@ def trial_matrix(trials: pd.DataFrame, campaign_type: str) -> tuple[DesignMatrix
 def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatrix:
     """Learn medians for missing values, with an indicator each, and the levels of text columns and wave.
 
-    Raises ValueError naming covariates that are missing or have no value.
+    Raises ValueError naming covariates that are missing from the trials, or when none has a value.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
 
     missing = [name for name in [*covariates, WAVE] if name not in trials.columns]
-    empty = [name for name in covariates if name in trials.columns and trials[name].isna().all()]
-    if missing or empty:
-        raise ValueError(f"covariates missing from the trials: {missing}; without any value: {empty}")
-    numeric = tuple(name for name in covariates if pd.api.types.is_numeric_dtype(trials[name]))
-    categorical = (*(name for name in covariates if name not in numeric), WAVE)
+    if missing:
+        raise ValueError(f"covariates missing from the trials: {missing}")
+    left_out = tuple(name for name in covariates if trials[name].isna().all())
+    used = [name for name in covariates if name not in left_out]
+    if not used:
+        raise ValueError(f"no covariate has any value among the {len(trials)} trials")
+    numeric = tuple(name for name in used if pd.api.types.is_numeric_dtype(trials[name]))
+    categorical = (*(name for name in used if name not in numeric), WAVE)
     transformer = ColumnTransformer(
         [
             ("numeric", SimpleImputer(strategy="median", add_indicator=True), list(numeric)),
@@ -67,7 +74,7 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatr
     unfitted = DesignMatrix(numeric, categorical, longest, transformer, ())
     transformer.fit(_prepared(trials, unfitted))
     names = tuple(str(name) for name in transformer.get_feature_names_out())
-    return DesignMatrix(numeric, categorical, longest, transformer, names)
+    return DesignMatrix(numeric, categorical, longest, transformer, names, left_out)
 
 
 def _prepared(frame: pd.DataFrame, design: DesignMatrix) -> pd.DataFrame:

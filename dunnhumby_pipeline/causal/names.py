@@ -1,10 +1,21 @@
 """Names and keys that the causal tables share with those who read them. Imports nothing."""
 
 TRIAL_KEY = ["household_key", "campaign"]
-OUTCOMES = ("purchase_amount", "purchase_count", "redeemed")
-PRIMARY_OUTCOME = "purchase_amount"
-# The wave of a row about all waves together, and the fold of a row about all folds.
+SPEND, VISITS, REDEEMED = "purchase_amount", "purchase_count", "redeemed"
+WITHOUT_FUEL, MARGIN_WEIGHTED = "amount_without_fuel", "margin_weighted_amount"
+# Outcomes in $, and outcomes of which every study estimates the effect.
+AMOUNTS = (SPEND, WITHOUT_FUEL, MARGIN_WEIGHTED)
+OUTCOMES = (SPEND, VISITS, REDEEMED)
+PRIMARY_OUTCOME = SPEND
+# Designs of the study.
+SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED = "sequential_trials", "first_eligible_wave", "never_targeted"
+DESIGNS = (SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED)
+# The wave of a row about all waves together, the fold about all folds, the repeat about the medians of all.
 ALL_WAVES = "all"
 ALL_FOLDS = -1
+ALL_REPEATS = -1
+# The estimator that the decision rests on, and the difference that is adjusted for nothing.
+PRIMARY_ESTIMATOR = "overlap_weighted"
+NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
+from dunnhumby_pipeline.causal.names import ALL_REPEATS, OUTCOMES, TRIAL_KEY
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
@@ -73,7 +73,7 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
     return folds
 
 
-def fit_propensity(x: Array, treated: Array, seed: int) -> Averaged:
+def fit_propensity(x: Array, treated: Array | Groups, seed: int) -> Averaged:
     """Fit e(x) = P(treated | x) on (n, p) covariates."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -90,12 +90,17 @@ def fit_propensity(x: Array, treated: Array, seed: int) -> Averaged:
 
 def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
     """Fit the mean of `y` on (n, p) covariates of one arm; the lasso's own folds are grouped by household."""
+    from sklearn.dummy import DummyRegressor
     from sklearn.linear_model import LassoCV
     from sklearn.model_selection import GroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from xgboost import XGBRegressor
 
+    if np.ptp(y) == 0:
+        # Controls never redeem a campaign's coupons.
+        unvaried = DummyRegressor().fit(x, y)
+        return Averaged(unvaried, unvaried)
     inner = list(GroupKFold(min(_INNER_FOLDS, len(np.unique(households)))).split(x, y, households))
     with threadpool_limits(1):
         lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
@@ -108,31 +113,117 @@ def mu_column(arm: int, outcome: str) -> str:
     return f"mu{arm}_{outcome}"
 
 
-def cross_fit(trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int) -> pd.DataFrame:
-    """Out-of-fold nuisances of every trial, in the order of `trials`.
+@dataclass(frozen=True)
+class CrossFit:
+    """`nuisances`: one row a trial. `quality`: one row a repeat and measure, and the medians' own (repeat -1)."""
 
-    Columns: household_key, campaign, treated, fold, propensity (kept `propensity_bound` from 0 and 1),
-    propensity_bounded (whether it had to be), and for each outcome mu0_<outcome>, mu1_<outcome>.
+    nuisances: pd.DataFrame
+    quality: pd.DataFrame
+
+
+def cross_fit(trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int) -> CrossFit:
+    """Out-of-fold nuisances of every trial, in the order of `trials`: medians over `n_repeats` divisions into folds.
+
+    No prediction of any repeat has seen the trial's household, so neither has their median (the medians of
+    Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them).
+
+    `nuisances`: household_key, campaign, treated, fold (of the first repeat), propensity (kept
+    `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), and for each outcome
+    mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value (see `nuisance_quality`).
     Raises ValueError when an arm is too small for the folds.
     """
-    folds = household_folds(trials, settings.n_folds, seed)
+    from joblib import Parallel, delayed
+
+    divisions = [household_folds(trials, settings.n_folds, seed + repeat) for repeat in range(settings.n_repeats)]
+    treated, households = trials["treated"].to_numpy(), trials["household_key"].to_numpy()
+    outcomes = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in OUTCOMES}
+    tasks = [(repeat, fold) for repeat in range(settings.n_repeats) for fold in range(settings.n_folds)]
+    held_out = [divisions[repeat] == fold for repeat, fold in tasks]
+    fitted = Parallel(n_jobs=settings.n_jobs)(
+        delayed(_predict_fold)(x, treated, households, outcomes, out, settings.max_trials, seed) for out in held_out
+    )
+    names = list(fitted[0])
+    predictions = {name: np.empty((settings.n_repeats, len(trials))) for name in names}
+    for (repeat, _), out, found in zip(tasks, held_out, fitted, strict=True):
+        for name in names:
+            predictions[name][repeat, out] = found[name]
+    quality = pd.concat(
+        [
+            nuisance_quality(trials, {name: predictions[name][repeat] for name in names}, settings, repeat)
+            for repeat in range(settings.n_repeats)
+        ]
+    )
+    medians = {name: np.median(values, axis=0) for name, values in predictions.items()}
+    quality = pd.concat([quality, nuisance_quality(trials, medians, settings, ALL_REPEATS)], ignore_index=True)
+    raw = medians.pop("propensity")
+    bounded = _bounded(raw, settings)
+    frame = trials[[*TRIAL_KEY, "treated"]].assign(
+        fold=divisions[0], propensity=bounded, propensity_bounded=raw != bounded
+    )
+    return CrossFit(frame.assign(**medians), quality)
+
+
+def _predict_fold(
+    x: Array,
+    treated: NDArray[np.int64],
+    households: Groups,
+    outcomes: dict[str, Array],
+    held_out: NDArray[np.bool_],
+    max_trials: int,
+    seed: int,
+) -> dict[str, Array]:
+    """Propensity and outcome means of the trials held out, from models fitted to the others."""
+    train = _drawn(~held_out, households, max_trials, seed)
+    new = x[held_out]
+    found = {"propensity": fit_propensity(x[train], treated[train], seed).probability(new)}
+    for outcome, y in outcomes.items():
+        for arm in (0, 1):
+            rows = train & (treated == arm)
+            found[mu_column(arm, outcome)] = fit_outcome(x[rows], y[rows], households[rows], seed).mean(new)
+    return found
+
+
+def _drawn(rows: NDArray[np.bool_], households: Groups, at_most: int, seed: int) -> NDArray[np.bool_]:
+    """`rows`, or those of households drawn at random that come to about `at_most` of them."""
+    n_rows = int(rows.sum())
+    if n_rows <= at_most:
+        return rows
+    present = np.unique(households[rows])
+    kept = np.random.default_rng(seed).permutation(present)[: int(len(present) * at_most / n_rows)]
+    return rows & np.isin(households, kept)
+
+
+def _bounded(propensity: Array, settings: NuisanceSettings) -> Array:
+    return np.clip(propensity, settings.propensity_bound, 1 - settings.propensity_bound)
+
+
+def nuisance_quality(
+    trials: pd.DataFrame, predictions: dict[str, Array], settings: NuisanceSettings, repeat: int
+) -> pd.DataFrame:
+    """How well predictions out of fold do, and the effect they lead to: repeat, quantity, outcome, value.
+
+    Quantities: propensity_auc, propensity_log_loss (no outcome); and by outcome r2_control, r2_treated (share
+    of the arm's variance explained, below 0 when worse than its mean) and overlap_weighted (the effect, in units
+    of the outcome), whose spread over repeats is what the division into folds alone does.
+    """
+    from sklearn.metrics import log_loss, r2_score, roc_auc_score
+
     treated = trials["treated"].to_numpy()
-    households = trials["household_key"].to_numpy()
-    raw = np.empty(len(trials))
-    means = {mu_column(arm, outcome): np.empty(len(trials)) for outcome in OUTCOMES for arm in (0, 1)}
-    for fold in range(settings.n_folds):
-        train, held_out = folds != fold, folds == fold
-        raw[held_out] = fit_propensity(x[train], treated[train], seed).probability(x[held_out])
-        for outcome in OUTCOMES:
-            y = trials[outcome].to_numpy(dtype=float)
-            for arm in (0, 1):
-                rows = train & (treated == arm)
-                model = fit_outcome(x[rows], y[rows], households[rows], seed)
-                means[mu_column(arm, outcome)][held_out] = model.mean(x[held_out])
-    bound = settings.propensity_bound
-    bounded = np.clip(raw, bound, 1 - bound)
-    frame = trials[[*TRIAL_KEY, "treated"]].assign(fold=folds, propensity=bounded, propensity_bounded=raw != bounded)
-    return frame.assign(**means)
+    e = _bounded(predictions["propensity"], settings)
+    rows: list[tuple[str, str | None, float]] = [
+        ("propensity_auc", None, roc_auc_score(treated, e)),
+        ("propensity_log_loss", None, log_loss(treated, e)),
+    ]
+    for outcome in OUTCOMES:
+        y = trials[outcome].to_numpy(dtype=float)
+        means = [predictions[mu_column(arm, outcome)] for arm in (0, 1)]
+        for arm, name in ((0, "r2_control"), (1, "r2_treated")):
+            of_arm = treated == arm
+            rows.append((name, outcome, r2_score(y[of_arm], means[arm][of_arm])))
+        ry, rt = y - e * means[1] - (1 - e) * means[0], treated - e
+        rows.append(("overlap_weighted", outcome, float((rt * ry).sum() / (rt**2).sum())))
+    frame = pd.DataFrame(rows, columns=["quantity", "outcome", "value"])
+    return frame.assign(repeat=repeat)[["repeat", "quantity", "outcome", "value"]]
 
 
 def aipw_scores(y: Array, treated: Array, e: Array, mu0: Array, mu1: Array) -> Array:

@@ -235,14 +235,20 @@ def _trend(what: str) -> str:
 
 
 HABITS: tuple[Feature, ...] = (
-    _f("spend_trend", "trend", "-1 to 1", _trend("sales"), null_when=f"{_NO_TREND}, or no sales"),
-    _f("basket_trend", "trend", "-1 to 1", _trend("baskets"), null_when=_NO_TREND),
-    _f("weekend_share", "rhythm", "0-1", "baskets on Saturday or Sunday / baskets"),
-    _f("morning_share", "rhythm", "0-1", "baskets whose first line is before 12:00 / baskets"),
-    _f("evening_share", "rhythm", "0-1", "baskets whose first line is at 17:00 or later / baskets"),
-    _f("weekday_concentration", "rhythm", "1/7-1", "baskets on the weekday with most of them / baskets"),
-    _f("coupon_basket_share", "coupon use", "0-1", "baskets with coupon_disc or coupon_match_disc > 0 / baskets"),
-    _f("coupon_per_basket", "coupon use", "$", "sum of (coupon_disc + coupon_match_disc) / baskets"),
+    _f("spend_trend", "trend", "-1 to 1", _trend("sales"), "effects", null_when=f"{_NO_TREND}, or no sales"),
+    _f("basket_trend", "trend", "-1 to 1", _trend("baskets"), "effects", null_when=_NO_TREND),
+    _f("weekend_share", "rhythm", "0-1", "baskets on Saturday or Sunday / baskets", "effects"),
+    _f("morning_share", "rhythm", "0-1", "baskets whose first line is before 12:00 / baskets", "effects"),
+    _f("evening_share", "rhythm", "0-1", "baskets whose first line is at 17:00 or later / baskets", "effects"),
+    _f("weekday_concentration", "rhythm", "1/7-1", "baskets on the weekday with most of them / baskets", "effects"),
+    _f(
+        "coupon_basket_share",
+        "coupon use",
+        "0-1",
+        "baskets with coupon_disc or coupon_match_disc > 0 / baskets",
+        "effects",
+    ),
+    _f("coupon_per_basket", "coupon use", "$", "sum of (coupon_disc + coupon_match_disc) / baskets", "effects"),
 )
 
 DIVERSITY: tuple[Feature, ...] = (
@@ -252,6 +258,7 @@ DIVERSITY: tuple[Feature, ...] = (
         "departments",
         "1 / sum of squared shares of sales by department, fuel and unknown products excluded: n when n departments "
         "sell alike, nearly 1 when one sells nearly all",
+        "effects",
         null_when="no sales in a known department other than fuel",
     ),
     _f(
@@ -259,6 +266,7 @@ DIVERSITY: tuple[Feature, ...] = (
         "diversity",
         "departments",
         "mean distinct departments of the baskets that hold any, fuel and unknown products excluded",
+        "effects",
         null_when="no line of a known department other than fuel",
     ),
 )
@@ -269,6 +277,7 @@ CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
 
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)
-COVARIATES = tuple(feature.name for feature in (*FEATURES, *TENURE, *EXPOSURE) if feature.covariate)
+_KNOWN_OF_A_SHOPPER = (*FEATURES, *TENURE, *EXPOSURE, *HABITS, *DIVERSITY)
+COVARIATES = tuple(feature.name for feature in _KNOWN_OF_A_SHOPPER if feature.covariate)
 HISTORY_COVARIATES = tuple(feature.name for feature in HISTORY if feature.covariate)
 MAY_BE_NULL = frozenset(feature.name for feature in CATALOGUE if feature.null_when)

@@ -113,7 +113,7 @@ def modules_behind(function: Callable[..., Any]) -> list[str]:
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name not in found and name != _NOT_FOLLOWED:
+        if name not in found and not name.startswith(_NOT_FOLLOWED):
             found.add(name)
             waiting += [other for other in imports_of(name) if not other.startswith(_WIRING)]
     return sorted(found)

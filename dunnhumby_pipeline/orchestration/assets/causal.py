@@ -63,7 +63,7 @@ def nuisances(
 
     settings = study.settings
     _, x = trial_matrix(first_campaign_cohort, context.partition_key)
-    frame = cross_fit(first_campaign_cohort, x, settings.nuisance, settings.seed_for("nuisances"))
+    frame = cross_fit(first_campaign_cohort, x, settings.nuisance, settings.seed_for("nuisances")).nuisances
     return dg.Output(frame, metadata={"propensities_bounded": int(frame["propensity_bounded"].sum())})
 
 

@@ -1,0 +1,76 @@
+"""Every tunable, once: its default, unit, bound and one-line meaning.
+
+Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMICS__MARGIN=0.25`),
+`dunnhumby.toml` in the home folder, the defaults in these modules.
+"""
+
+from dunnhumby_pipeline.settings.campaigns import (
+    ABOVE_BREAKEVEN,
+    TREAT_ALL,
+    TREAT_NONE,
+    CateSettings,
+    EconomicsSettings,
+    EffectSettings,
+    NuisanceSettings,
+    OverlapSettings,
+    PolicySettings,
+    SensitivitySettings,
+    TrialSettings,
+    top_policy,
+)
+from dunnhumby_pipeline.settings.checks import CheckSettings
+from dunnhumby_pipeline.settings.customers import (
+    LifetimeValueSettings,
+    MigrationSettings,
+    ProfileSettings,
+    SegmentationSettings,
+)
+from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.section import Section
+from dunnhumby_pipeline.settings.study import (
+    HOME_VARIABLE,
+    PLAYBOOK_FILE,
+    RAW_VARIABLE,
+    SETTINGS_FILE,
+    STORES,
+    Home,
+    Settings,
+    SettingsError,
+    found_wrong,
+    load_settings,
+    resolve_raw,
+)
+
+__all__ = [
+    "ABOVE_BREAKEVEN",
+    "HOME_VARIABLE",
+    "PLAYBOOK_FILE",
+    "RAW_VARIABLE",
+    "SETTINGS_FILE",
+    "STORES",
+    "TREAT_ALL",
+    "TREAT_NONE",
+    "CateSettings",
+    "CheckSettings",
+    "EconomicsSettings",
+    "EffectSettings",
+    "EngineSettings",
+    "Home",
+    "JourneySettings",
+    "LifetimeValueSettings",
+    "MigrationSettings",
+    "NuisanceSettings",
+    "OverlapSettings",
+    "PolicySettings",
+    "ProfileSettings",
+    "Section",
+    "SegmentationSettings",
+    "SensitivitySettings",
+    "Settings",
+    "SettingsError",
+    "TrialSettings",
+    "found_wrong",
+    "load_settings",
+    "resolve_raw",
+    "top_policy",
+]

@@ -1,0 +1,174 @@
+"""Settings of trials, nuisances, overlap, effects and of the decision made from them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from dunnhumby_pipeline.settings.section import Section
+
+
+class TrialSettings(Section):
+    """Who enters the study when, what is known of them, and the outcome."""
+
+    design: Literal["sequential_trials", "first_eligible_wave", "never_targeted"] = Field(
+        "sequential_trials",
+        description="'sequential_trials': a trial at every wave a household is eligible at; 'first_eligible_wave': at "
+        "the first of them only; 'never_targeted': the reference study's, for comparison, from which no list is made",
+    )
+    look_back_days: int = Field(182, ge=28, description="days before the index day that covariates see")
+    min_history_days: int = Field(28, ge=1, description="fewest days of data before a wave's first day")
+    washout_days: int | None = Field(
+        None,
+        ge=1,
+        description="days before the index day in which a household must not have been sent a wave of the type; "
+        "without it, at no time before",
+    )
+    follow_up_days: int = Field(28, ge=0, description="days after the wave's end that outcomes see")
+    keep_cut_waves: bool = Field(
+        False, description="also study waves whose outcome window the end of the data cuts short, for both arms"
+    )
+    outcome: Literal[
+        "purchase_amount", "purchase_count", "redeemed", "amount_without_fuel", "margin_weighted_amount"
+    ] = Field("purchase_amount", description="the outcome that the decision rests on")
+    winsorise: float | None = Field(
+        None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it none is"
+    )
+    margin_weights: dict[str, float] = Field(
+        {}, description="margin of a department relative to the average margin, which departments not named have"
+    )
+
+    @model_validator(mode="after")
+    def _weights_are_given_and_positive(self) -> TrialSettings:
+        if self.outcome == "margin_weighted_amount" and not self.margin_weights:
+            raise ValueError(
+                "trial.outcome is 'margin_weighted_amount' and trial.margin_weights names no department; expected "
+                "weights such as {GROCERY = 0.8, MEAT = 1.2}"
+            )
+        wrong = {name: weight for name, weight in self.margin_weights.items() if not weight >= 0}
+        if wrong:
+            raise ValueError(f"trial.margin_weights must be 0 or more, found {wrong}")
+        return self
+
+
+class NuisanceSettings(Section):
+    """Cross-fitted propensity and outcome models."""
+
+    n_folds: int = Field(5, ge=2, le=20, description="folds, grouped by household")
+    n_repeats: int = Field(3, ge=1, le=25, description="divisions into folds, over which each prediction's median is")
+    propensity_bound: float = Field(
+        0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
+    )
+    max_trials: int = Field(
+        100_000, ge=1000, description="trials a model is fitted to at most; beyond, households are drawn"
+    )
+    n_jobs: int = Field(2, ge=1, description="folds fitted at a time; the predictions are the same")
+
+
+class OverlapSettings(Section):
+    """The region of propensity in which both arms are found."""
+
+    lower: float = Field(0.1, gt=0, lt=0.5, description="lowest propensity in overlap")
+    upper: float = Field(0.9, gt=0.5, lt=1, description="highest propensity in overlap")
+    n_bins: int = Field(10, ge=4, le=50, description="bins of trials in the calibration of the propensity")
+    rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that says in words who lies outside")
+
+
+class EffectSettings(Section):
+    """Average effects beside the primary one."""
+
+    caliper: float = Field(
+        0.2, gt=0, description="largest distance of a matched pair, in standard deviations of the propensity's logit"
+    )
+    trimming: tuple[float, ...] = Field(
+        (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25),
+        min_length=1,
+        description="distances of the propensity from 0 and 1 within which trials are left out, one after the other",
+    )
+    winsorising: tuple[float, ...] = Field(
+        (0.95, 0.975, 0.99, 0.995), description="quantiles at which the outcome is capped, one after the other"
+    )
+
+    @model_validator(mode="after")
+    def _levels_are_shares(self) -> EffectSettings:
+        if not all(0 <= level < 0.5 for level in self.trimming):
+            raise ValueError(f"effects.trimming must be from 0 to below 0.5, found {list(self.trimming)}")
+        if not all(0.5 < level < 1 for level in self.winsorising):
+            raise ValueError(f"effects.winsorising must lie between 0.5 and 1, found {list(self.winsorising)}")
+        return self
+
+
+class SensitivitySettings(Section):
+    """How wrong the design may be."""
+
+    max_gamma: float = Field(
+        3.0, gt=1, le=10, description="largest ratio of odds of treatment within a pair in the Rosenbaum bounds"
+    )
+    placebo_days: int = Field(84, ge=14, description="days before the look-back that the placebo outcome sees at most")
+    min_placebo_days: int = Field(28, ge=7, description="fewest of them for a wave to enter the placebo outcome")
+    placebo_shift_days: int = Field(56, ge=14, description="days by which the placebo wave comes before the real one")
+    weeks_before: int = Field(12, ge=2, le=52, description="weeks before the index day in the event study")
+    weeks_after: int = Field(12, ge=1, le=52, description="weeks from the index day on in the event study")
+
+
+class CateSettings(Section):
+    """Models of the conditional effect."""
+
+    n_trees: int = Field(200, ge=4, multiple_of=4, description="trees of the causal forest")
+    min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of the causal forest")
+    max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
+    n_jobs: int = Field(2, ge=1, description="threads that grow the causal forest; the forest is the same")
+    gain_in_se: float = Field(
+        1.0,
+        ge=0,
+        description="standard errors by which a model must beat the constant effect out of fold to be chosen",
+    )
+    n_bootstraps: int = Field(100, ge=20, description="household bootstraps behind intervals of the R-learner")
+    n_outcome_bootstraps: int = Field(
+        30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
+    )
+
+
+class EconomicsSettings(Section):
+    """What an effect is worth."""
+
+    margin: float = Field(0.30, gt=0, le=1, description="profit per $ of sales")
+    contact_cost: float = Field(12.73, ge=0, description="$ per targeted household, when the cost is fixed")
+    cost_source: Literal["fixed", "estimated"] = Field(
+        "fixed", description="'fixed' uses contact_cost; 'estimated' uses the coupon discounts in the data"
+    )
+
+
+TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN = "treat_none", "treat_all", "cate_above_breakeven"
+
+
+def top_policy(share: float) -> str:
+    """Name of the policy that targets the `share` with the largest effects: 'top_20%'."""
+    return f"top_{share:.0%}"
+
+
+class PolicySettings(Section):
+    """Which households a policy targets."""
+
+    chosen: str = Field(ABOVE_BREAKEVEN, description="the policy the targeting list follows")
+    top_shares: tuple[float, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+    )
+    curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
+
+    @model_validator(mode="after")
+    def _names_are_known_and_distinct(self) -> PolicySettings:
+        wrong = [share for share in self.top_shares if not 0 < share < 1]
+        if wrong:
+            raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
+        if self.chosen not in self.names:
+            raise ValueError(f"policy.chosen is {self.chosen!r}; expected one of {', '.join(self.names)}")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The policies there are, by name."""
+        return (TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN, *(top_policy(share) for share in self.top_shares))

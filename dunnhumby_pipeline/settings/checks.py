@@ -1,0 +1,65 @@
+"""Thresholds of the asset checks."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from dunnhumby_pipeline.settings.section import Section
+
+
+class CheckSettings(Section):
+    """Thresholds of the asset checks. The severity policy is in `orchestration/checks.py`."""
+
+    # With segments of one size, 0.7 is about one household in eight that a refit moves to another segment.
+    warm_ari_floor: float = Field(0.70, ge=0, le=1, description="lowest mean warm-started ARI (block)")
+    # The reference study's five factors and seven segments have 0.63 on the sample.
+    cold_ari_floor: float = Field(0.65, ge=0, le=1, description="lowest mean cold bootstrap ARI (warn)")
+    # Half of what a candidate needs: a refit keeps its segments while customers move between them.
+    min_segment_share: float = Field(0.02, ge=0, lt=0.5, description="smallest segment, share of households (warn)")
+    # Below a half, segments miss more of what differs between households than they see.
+    min_centred_r2: float = Field(0.50, ge=0, le=1, description="lowest column-centred R2 of the factors (warn)")
+    # A fit that is broken off can differ from another for that alone.
+    min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
+    # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
+    migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
+    min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
+    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer mends the difference.
+    max_weighted_smd: float = Field(
+        0.25, gt=0, description="largest standardised mean difference after overlap weighting (block)"
+    )
+    min_effective_trials: float = Field(
+        50, gt=1, description="lowest effective sample size of each arm under overlap weights (block)"
+    )
+    max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
+    min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+    # An unmeasured cause half as common again in either arm, that raises spend as much, is easily imagined.
+    min_e_value: float = Field(
+        1.5, gt=1, description="lowest E-value of the effect's interval, when it excludes zero (warn)"
+    )
+    max_rows_lost: float = Field(
+        0.05, ge=0, le=1, description="largest share of a table's rows that may be gone since the run before (warn)"
+    )
+    max_rows_gained: float = Field(
+        2.0, ge=1, description="largest number of times its rows of the run before that a table may have (warn)"
+    )
+    day_one: date | None = Field(
+        None, description="calendar date of day 1, such as 2016-03-22; without it nobody can say how old the data are"
+    )
+    max_age_days: int = Field(14, ge=0, description="most days since the last day of the lines, given day_one (warn)")
+    max_promotion_lag_weeks: int = Field(
+        2, ge=0, description="most weeks by which promotions may end before the lines (warn)"
+    )
+    max_week_deviation: float = Field(
+        0.35, gt=0, description="largest difference of a week's lines from the weeks around it, as a share (warn)"
+    )
+    max_orphan_share: float = Field(
+        0.01, ge=0, le=1, description="largest share of rows that name something no table has (warn)"
+    )
+    many_rejects: float = Field(
+        0.0075, ge=0, le=1, description="share of a file's rows left out that is worth a look (warn)"
+    )
+    max_psi: float = Field(
+        0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"
+    )

@@ -1,0 +1,117 @@
+"""Settings of segments, profiles, lifetime value and migration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from dunnhumby_pipeline.settings.section import Section
+
+
+class SegmentationSettings(Section):
+    """Features, factors and segments."""
+
+    feature_groups: tuple[Literal["recency", "frequency", "monetary", "behaviour", "category", "time"], ...] = Field(
+        ("recency", "frequency", "monetary", "behaviour", "category", "time"),
+        min_length=1,
+        description="groups of features that are factored",
+    )
+    twin_correlation: float = Field(
+        0.9, gt=0, le=1, description="correlation within a group from which on the later of two features is left out"
+    )
+    treatment: Literal["percentile", "log"] = Field(
+        "percentile", description="'percentile' or 'log': what heavy tails are tamed with"
+    )
+    n_factors: int | None = Field(
+        None, ge=2, le=15, description="NMF factors; without it, chosen by stability first and then by the elbow"
+    )
+    n_segments: int | None = Field(
+        None, ge=2, le=20, description="segments; without it, the most that come back on other households"
+    )
+    max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
+    segment_range: tuple[int, int] = Field((3, 10), description="fewest and most segments among the candidates")
+    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind stability figures")
+    n_factor_refits: int = Field(10, ge=0, description="refits on half of the households behind the factor scan")
+    factor_stability_floor: float = Field(
+        0.95, ge=0, le=1, description="correlation with its refits that the worst factor of a stable number reaches"
+    )
+    stability_target: float = Field(
+        0.8, ge=0, le=1, description="cold ARI that three of four refits must reach for segments to be added"
+    )
+    min_segments: int = Field(4, ge=2, le=20, description="fewest segments that are worth a campaign of their own")
+    min_share: float = Field(0.04, ge=0, lt=0.5, description="smallest useful segment, as a share of households")
+    mixtures: bool = Field(True, description="also score Gaussian mixtures, as a second opinion")
+    min_jaccard: float = Field(
+        0.5, gt=0, le=1, description="overlap with its match of the run before under which a segment gets a new name"
+    )
+    max_households: int = Field(
+        20_000, ge=100, description="households fitted at most; beyond, that many are drawn, and all are scored"
+    )
+
+    @field_validator("segment_range")
+    @classmethod
+    def _range_is_one(cls, found: tuple[int, int]) -> tuple[int, int]:
+        if not 2 <= found[0] <= found[1] <= 20:
+            raise ValueError(
+                f"segmentation.segment_range must be two numbers from 2 to 20, the smaller first, found {list(found)}"
+            )
+        return found
+
+
+class ProfileSettings(Section):
+    """What segments are described by."""
+
+    tier_shares: tuple[float, float] = Field(
+        (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
+    )
+    min_need_factors: int = Field(
+        3,
+        ge=2,
+        description="fewest need factors among those of the segments; with fewer, needs are factored by themselves",
+    )
+    n_needs: int = Field(3, ge=2, le=6, description="needs, when they are factored by themselves")
+    min_department_share: float = Field(
+        0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
+    )
+
+    @field_validator("tier_shares")
+    @classmethod
+    def _tiers_leave_a_rest(cls, shares: tuple[float, float]) -> tuple[float, float]:
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError(
+                f"profile.tier_shares must be above 0 and leave a low tier (sum below 1), found {list(shares)}"
+            )
+        return shares
+
+
+class LifetimeValueSettings(Section):
+    """Customer lifetime value."""
+
+    forecast: Literal["stacked", "model"] = Field(
+        "stacked",
+        description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
+    )
+    min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
+    max_households: int = Field(
+        50_000, ge=1000, description="households the models are estimated from at most; beyond, every so many-th one"
+    )
+    # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
+    min_dropout: float = Field(
+        0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
+    )
+    min_spend_shape: float = Field(
+        1.05, ge=1, description="shape q of spend a trip under which its mean over households is next to infinite"
+    )
+    n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
+
+
+class MigrationSettings(Section):
+    """Segments over rolling look-backs."""
+
+    step_days: int = Field(28, ge=7, description="days between the ends of two periods")
+    look_back_days: int = Field(84, ge=28, description="days that each period sees")
+    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
+    warning_fall: float = Field(
+        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
+    )

@@ -1,0 +1,210 @@
+"""All settings of a study, where it lives, and how both are found."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tomllib import TOMLDecodeError
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dunnhumby_pipeline.settings.campaigns import (
+    CateSettings,
+    EconomicsSettings,
+    EffectSettings,
+    NuisanceSettings,
+    OverlapSettings,
+    PolicySettings,
+    SensitivitySettings,
+    TrialSettings,
+)
+from dunnhumby_pipeline.settings.checks import CheckSettings
+from dunnhumby_pipeline.settings.customers import (
+    LifetimeValueSettings,
+    MigrationSettings,
+    ProfileSettings,
+    SegmentationSettings,
+)
+from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+
+HOME_VARIABLE = "DUNNHUMBY_HOME"
+RAW_VARIABLE = "DUNNHUMBY_RAW"
+SETTINGS_FILE = "dunnhumby.toml"
+PLAYBOOK_FILE = "playbook.toml"
+# Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
+STORES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "memory": "fsspec",
+}
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used. The message names it, what was expected, what was found, and where."""
+
+
+class Settings(BaseSettings):
+    """All settings of a study."""
+
+    model_config = SettingsConfigDict(env_prefix="DUNNHUMBY_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    seed: int = Field(20261122, ge=0, description="every stage derives its own seed from this one")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of every interval")
+    campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
+        ("TypeA",), description="campaign types the scheduled study covers"
+    )
+    warehouse: str | None = Field(
+        None,
+        min_length=1,
+        description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
+    )
+    journey: JourneySettings = JourneySettings()
+    engine: EngineSettings = EngineSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    profile: ProfileSettings = ProfileSettings()
+    lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
+    migration: MigrationSettings = MigrationSettings()
+    trial: TrialSettings = TrialSettings()
+    nuisance: NuisanceSettings = NuisanceSettings()
+    overlap: OverlapSettings = OverlapSettings()
+    effects: EffectSettings = EffectSettings()
+    sensitivity: SensitivitySettings = SensitivitySettings()
+    cate: CateSettings = CateSettings()
+    economics: EconomicsSettings = EconomicsSettings()
+    policy: PolicySettings = PolicySettings()
+    checks: CheckSettings = CheckSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("warehouse")
+    @classmethod
+    def _store_is_known(cls, place: str | None) -> str | None:
+        # One letter and a colon are a drive.
+        url = re.fullmatch(r"(\w{2,}):(//)?(.*)", place or "")
+        if url is None or place is None or place.startswith("file://"):
+            return place
+        protocol, slashes, rest = url.groups()
+        if protocol not in STORES or not slashes or not rest.strip("/"):
+            raise ValueError(
+                f"warehouse is {place!r}; expected a folder, or a bucket and a folder in it, such as "
+                f"s3://bucket/study, in one of {', '.join(f'{known}://' for known in STORES)}"
+            )
+        if find_spec(STORES[protocol]) is None:
+            raise ValueError(
+                f"warehouse is {place!r}, and {STORES[protocol]}, which reads and writes {protocol}://, is not "
+                f"installed; pip install {STORES[protocol]}, or name a folder"
+            )
+        return place
+
+    def seed_for(self, stage: str) -> int:
+        """A seed of the stage's own, the same in every run and process: CRC-32 of seed and name."""
+        return zlib.crc32(f"{self.seed}:{stage}".encode())
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a study lives on disk: the user's raw files, the run history, tables and reports unless set elsewhere."""
+
+    root: Path
+
+    @classmethod
+    def resolve(cls, root: str | Path | None = None) -> Home:
+        """`root`, else the environment variable DUNNHUMBY_HOME, else `data` in the working directory."""
+        chosen = root if root is not None else os.environ.get(HOME_VARIABLE, "data")
+        return cls(Path(chosen).expanduser().resolve())
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.root / "dagster_home"
+
+    @property
+    def playbook(self) -> Path | None:
+        """The user's own marketing playbook, when there is one; without it the packaged one holds."""
+        file = self.root / PLAYBOOK_FILE
+        return file if file.is_file() else None
+
+    @property
+    def alerts_log(self) -> Path:
+        return self.root / "alerts.log"
+
+
+def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
+    """Settings from arguments, environment and the file in `home` (by default the resolved home).
+
+    Raises SettingsError, which names the setting or file, what was expected and what was found.
+    """
+    unknown = _unknown_variables()
+    if unknown:
+        raise SettingsError(
+            f"environment variables {', '.join(unknown)} name no setting; expected DUNNHUMBY_ followed by one of "
+            f"{', '.join(name.upper() for name in Settings.model_fields)}, {HOME_VARIABLE} or {RAW_VARIABLE}"
+        )
+    file = (home or Home.resolve()).root / SETTINGS_FILE
+
+    class HomeSettings(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        return HomeSettings(**overrides)
+    except TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(
+            f"a setting cannot be used: {found_wrong(error)} (in the environment, or in {file})"
+        ) from error
+
+
+def found_wrong(error: ValidationError) -> str:
+    """Everything that pydantic found wrong, in words: where, what was expected, what was found."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
+        for problem in error.errors()
+    )
+
+
+def _unknown_variables() -> list[str]:
+    """Environment variables with our prefix that set nothing: misspelt, and so silently without effect."""
+    prefix = "DUNNHUMBY_"
+    known = {HOME_VARIABLE, RAW_VARIABLE}
+    names = {name.upper() for name in Settings.model_fields}
+    ours = [name for name in os.environ if name.upper().startswith(prefix) and name not in known]
+    return sorted(name for name in ours if name.upper().removeprefix(prefix).split("__")[0] not in names)
+
+
+def resolve_raw(raw: str | Path | None = None) -> Path | None:
+    """`raw`, else the environment variable DUNNHUMBY_RAW, as an absolute path; None when neither is given."""
+    chosen = raw if raw is not None else os.environ.get(RAW_VARIABLE)
+    return Path(chosen).expanduser().resolve() if chosen else None
