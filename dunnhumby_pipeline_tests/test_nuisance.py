@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dunnhumby_pipeline.causal.nuisance import aipw_scores, cross_fit, household_folds, residuals
+from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
+from dunnhumby_pipeline.causal.nuisance import aipw_scores, cross_fit, drawn, household_folds, residuals
 from dunnhumby_pipeline.settings import NuisanceSettings
 from dunnhumby_pipeline_tests.known_truth import Array, Known, invent_trials
 
@@ -120,3 +121,96 @@ def test_residuals_are_their_formulas_and_refuse_other_trials(known: Known, nuis
     np.testing.assert_array_equal(data.treatment_residual, known.trials["treated"] - nuisances["propensity"])
     with pytest.raises(ValueError, match="list different trials; materialise nuisances again"):
         residuals(known.trials.iloc[::-1], nuisances, "purchase_amount")
+
+
+# Repeats
+
+
+def _settings(**changed: float) -> NuisanceSettings:
+    return TWO_FOLDS.model_copy(update=changed)
+
+
+def test_nuisances_are_medians_over_divisions_into_folds(known: Known) -> None:
+    singles = [cross_fit(known.trials, known.x, TWO_FOLDS, seed=3 + repeat).nuisances for repeat in range(3)]
+    several = cross_fit(known.trials, known.x, _settings(n_repeats=3), seed=3)
+    assert several.nuisances["fold"].equals(singles[0]["fold"])
+    for column in ("propensity", "mu0_purchase_amount", "mu1_purchase_amount"):
+        values = [single[column] for single in singles]
+        assert np.ptp(values, axis=0).min() > 0
+        np.testing.assert_array_equal(several.nuisances[column], np.median(values, axis=0))
+    quality = several.quality
+    assert sorted(quality["repeat"].unique()) == [-1, 0, 1, 2]
+    effects = quality[(quality["quantity"] == "overlap_weighted") & (quality["outcome"] == "purchase_amount")]
+    alone, medians = effects[effects["repeat"] >= 0]["value"], effects[effects["repeat"] == -1]["value"].item()
+    assert alone.std() > 0
+    assert abs(medians - 2.0) < 1.0
+
+
+def test_a_household_enters_none_of_the_repeats_of_its_own_predictions(known: Known) -> None:
+    several = _settings(n_repeats=2)
+    own = known.trials["household_key"] == known.trials["household_key"].iloc[7]
+    changed = known.trials.assign(purchase_amount=known.trials["purchase_amount"].where(~own, 1e4))
+    columns = ["propensity", "mu0_purchase_amount", "mu1_purchase_amount"]
+    before = cross_fit(known.trials, known.x, several, seed=3).nuisances.loc[own, columns]
+    pd.testing.assert_frame_equal(cross_fit(changed, known.x, several, seed=3).nuisances.loc[own, columns], before)
+
+
+def test_workers_change_nothing(known: Known) -> None:
+    alone = cross_fit(known.trials, known.x, TWO_FOLDS, seed=3)
+    side_by_side = cross_fit(known.trials, known.x, _settings(n_jobs=2), seed=3)
+    pd.testing.assert_frame_equal(side_by_side.nuisances, alone.nuisances, check_exact=True)
+
+
+def test_the_quality_of_a_fit_is_told_for_every_outcome_asked_for(known: Known) -> None:
+    trials = known.trials.assign(amount_without_fuel=known.trials["purchase_amount"] * 0.5, redeemed=0)
+    outcomes = ("amount_without_fuel", "redeemed")
+    found = cross_fit(trials, known.x, TWO_FOLDS, seed=3, outcomes=outcomes)
+    assert {name for name in found.nuisances if name.startswith("mu")} == {
+        f"mu{arm}_{outcome}" for outcome in outcomes for arm in (0, 1)
+    }
+    # Nobody redeems, and no model is asked why.
+    assert (found.nuisances[["mu0_redeemed", "mu1_redeemed"]] == 0).all(axis=None)
+    value = found.quality[found.quality["repeat"] == 0].set_index(["quantity", "outcome"])["value"]
+    y, t = trials["amount_without_fuel"], trials["treated"]
+    residual = (y - found.nuisances["mu0_amount_without_fuel"])[t == 0]
+    by_hand = 1 - (residual**2).sum() / ((y - y[t == 0].mean())[t == 0] ** 2).sum()
+    assert value["r2_control", "amount_without_fuel"] == pytest.approx(by_hand)
+    assert 0.5 < value["propensity_auc"].item() < 1
+
+
+def test_large_studies_are_fitted_to_whole_households_drawn_and_predicted_for_all(known: Known) -> None:
+    rows = np.ones(len(known.trials), dtype=bool)
+    households = known.trials["household_key"].to_numpy()
+    assert drawn(rows, households, 10_000, seed=1) is rows
+    part = drawn(rows, households, 100, seed=1)
+    assert part.sum() == 100
+    of_household = pd.Series(part).groupby(households).nunique()
+    assert (of_household == 1).all()
+    assert (drawn(rows, households, 100, seed=1) == part).all()
+    assert (drawn(rows, households, 100, seed=2) != part).any()
+    # Only rows asked for are drawn from.
+    assert not drawn(rows & (households > 75), households, 100, seed=1)[households <= 75].any()
+
+
+# Means of many outcomes
+
+
+def test_many_means_at_once_are_those_of_each_alone_and_out_of_fold() -> None:
+    rng = np.random.default_rng(5)
+    x, folds = rng.normal(size=(300, 3)), np.arange(300) % 3
+    outcomes = np.column_stack([x[:, 0] * 5 + rng.normal(size=300), x[:, 1] - x[:, 2], np.full(300, 7.0)])
+    together = linear_means(x, outcomes, folds)
+    for column in range(3):
+        np.testing.assert_allclose(linear_means(x, outcomes[:, [column]], folds)[:, 0], together[:, column], rtol=1e-8)
+    np.testing.assert_allclose(together[:, 1], outcomes[:, 1], atol=0.05)
+    np.testing.assert_allclose(together[:, 2], 7.0)
+    shifted = outcomes.copy()
+    shifted[folds == 0] += 100
+    np.testing.assert_array_equal(linear_means(x, shifted, folds)[folds == 0], together[folds == 0])
+
+
+def test_another_outcome_keeps_the_trials_and_their_propensity(known: Known) -> None:
+    data = known.residuals()
+    other = with_outcome(data, data.y * 2, data.mu0)
+    np.testing.assert_allclose(other.outcome_residual, data.y * 2 - data.mu0)
+    np.testing.assert_array_equal(other.treatment_residual, data.treatment_residual)

@@ -7,6 +7,7 @@ cross-fitting).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,26 +122,32 @@ class CrossFit:
     quality: pd.DataFrame
 
 
-def cross_fit(trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int) -> CrossFit:
+def cross_fit(
+    trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int, outcomes: Sequence[str] = OUTCOMES
+) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over `n_repeats` divisions into folds.
 
     No prediction of any repeat has seen the trial's household, so neither has their median (the medians of
     Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them).
 
     `nuisances`: household_key, campaign, treated, fold (of the first repeat), propensity (kept
-    `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), and for each outcome
-    mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value (see `nuisance_quality`).
-    Raises ValueError when an arm is too small for the folds.
+    `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), and for each of `outcomes`
+    mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value. Quantities: propensity_auc,
+    propensity_log_loss; by outcome r2_control and r2_treated (share of the arm's variance explained out of
+    fold, below 0 when worse than its mean) and overlap_weighted (the effect in units of the outcome), whose
+    spread over repeats is what the division into folds alone does. Raises ValueError when an arm is too small
+    for the folds.
     """
     from joblib import Parallel, delayed
 
     divisions = [household_folds(trials, settings.n_folds, seed + repeat) for repeat in range(settings.n_repeats)]
     treated, households = trials["treated"].to_numpy(), trials["household_key"].to_numpy()
-    outcomes = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in OUTCOMES}
+    observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
     tasks = [(repeat, fold) for repeat in range(settings.n_repeats) for fold in range(settings.n_folds)]
     held_out = [divisions[repeat] == fold for repeat, fold in tasks]
     fitted = Parallel(n_jobs=settings.n_jobs)(
-        delayed(_predict_fold)(x, treated, households, outcomes, out, settings.max_trials, seed) for out in held_out
+        delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, seed + repeat)
+        for (repeat, _), out in zip(tasks, held_out, strict=True)
     )
     names = list(fitted[0])
     predictions = {name: np.empty((settings.n_repeats, len(trials))) for name in names}
@@ -149,12 +156,13 @@ def cross_fit(trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: 
             predictions[name][repeat, out] = found[name]
     quality = pd.concat(
         [
-            nuisance_quality(trials, {name: predictions[name][repeat] for name in names}, settings, repeat)
+            _quality(trials, observed, {name: predictions[name][repeat] for name in names}, settings, repeat)
             for repeat in range(settings.n_repeats)
         ]
     )
     medians = {name: np.median(values, axis=0) for name, values in predictions.items()}
-    quality = pd.concat([quality, nuisance_quality(trials, medians, settings, ALL_REPEATS)], ignore_index=True)
+    of_medians = _quality(trials, observed, medians, settings, ALL_REPEATS)
+    quality = pd.concat([quality, of_medians], ignore_index=True)
     raw = medians.pop("propensity")
     bounded = _bounded(raw, settings)
     frame = trials[[*TRIAL_KEY, "treated"]].assign(
@@ -173,7 +181,7 @@ def _predict_fold(
     seed: int,
 ) -> dict[str, Array]:
     """Propensity and outcome means of the trials held out, from models fitted to the others."""
-    train = _drawn(~held_out, households, max_trials, seed)
+    train = drawn(~held_out, households, max_trials, seed)
     new = x[held_out]
     found = {"propensity": fit_propensity(x[train], treated[train], seed).probability(new)}
     for outcome, y in outcomes.items():
@@ -183,8 +191,8 @@ def _predict_fold(
     return found
 
 
-def _drawn(rows: NDArray[np.bool_], households: Groups, at_most: int, seed: int) -> NDArray[np.bool_]:
-    """`rows`, or those of households drawn at random that come to about `at_most` of them."""
+def drawn(rows: NDArray[np.bool_], households: Groups, at_most: int, seed: int) -> NDArray[np.bool_]:
+    """The mask `rows` (n,), or that of whole households drawn at random among them that hold about `at_most`."""
     n_rows = int(rows.sum())
     if n_rows <= at_most:
         return rows
@@ -197,15 +205,13 @@ def _bounded(propensity: Array, settings: NuisanceSettings) -> Array:
     return np.clip(propensity, settings.propensity_bound, 1 - settings.propensity_bound)
 
 
-def nuisance_quality(
-    trials: pd.DataFrame, predictions: dict[str, Array], settings: NuisanceSettings, repeat: int
+def _quality(
+    trials: pd.DataFrame,
+    observed: dict[str, Array],
+    predictions: dict[str, Array],
+    settings: NuisanceSettings,
+    repeat: int,
 ) -> pd.DataFrame:
-    """How well predictions out of fold do, and the effect they lead to: repeat, quantity, outcome, value.
-
-    Quantities: propensity_auc, propensity_log_loss (no outcome); and by outcome r2_control, r2_treated (share
-    of the arm's variance explained, below 0 when worse than its mean) and overlap_weighted (the effect, in units
-    of the outcome), whose spread over repeats is what the division into folds alone does.
-    """
     from sklearn.metrics import log_loss, r2_score, roc_auc_score
 
     treated = trials["treated"].to_numpy()
@@ -214,8 +220,7 @@ def nuisance_quality(
         ("propensity_auc", None, roc_auc_score(treated, e)),
         ("propensity_log_loss", None, log_loss(treated, e)),
     ]
-    for outcome in OUTCOMES:
-        y = trials[outcome].to_numpy(dtype=float)
+    for outcome, y in observed.items():
         means = [predictions[mu_column(arm, outcome)] for arm in (0, 1)]
         for arm, name in ((0, "r2_control"), (1, "r2_treated")):
             of_arm = treated == arm
