@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
-from dunnhumby_pipeline.orchestration.assets import causal, journey, report, segmentation, targeting
+from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
 from dunnhumby_pipeline.orchestration.checks import CHECKS
 from dunnhumby_pipeline.orchestration.jobs import study_job
@@ -28,7 +28,7 @@ def build_defs(
     """
     home = home or Home.resolve()
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
-    assets = dg.load_assets_from_modules([journey, segmentation, causal, targeting, report])
+    assets = dg.load_assets_from_modules([journey, segmentation, trials, effects, targeting, report])
     return dg.Definitions(
         assets=[observe_raw, *versioned(assets, study.settings, study.home)],
         asset_checks=[check.definition for check in CHECKS],

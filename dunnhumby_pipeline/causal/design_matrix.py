@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cohort import LOOK_BACK_SEGMENT, covariate_columns
 from dunnhumby_pipeline.features.catalogue import CENSORED
+from dunnhumby_pipeline.settings import TrialSettings
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -39,9 +40,12 @@ class DesignMatrix:
         return np.asarray(self.transformer.transform(_prepared(frame, self)), dtype=float)
 
 
-def trial_matrix(trials: pd.DataFrame, campaign_type: str) -> tuple[DesignMatrix, Array]:
-    """The design fitted to all covariates of the trials, and its (n, p) matrix."""
-    design = fit_design_matrix(trials, [*covariate_columns(campaign_type), LOOK_BACK_SEGMENT])
+def trial_matrix(
+    trials: pd.DataFrame, campaign_type: str, settings: TrialSettings | None = None
+) -> tuple[DesignMatrix, Array]:
+    """The design fitted to all covariates of the trials, and its (n, p) matrix; `settings` as the trials were built."""
+    washout_days = None if settings is None else settings.washout_days
+    design = fit_design_matrix(trials, [*covariate_columns(campaign_type, washout_days), LOOK_BACK_SEGMENT])
     return design, design.apply(trials)
 
 

@@ -19,3 +19,6 @@ PRIMARY_ESTIMATOR = "overlap_weighted"
 NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"
+# What the tables of doubts call the analyses that checks and pictures look for.
+PLACEBO_OUTCOME, PLACEBO_WAVE = "placebo outcome", "placebo wave"
+E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval"

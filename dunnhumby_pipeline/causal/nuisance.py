@@ -114,6 +114,11 @@ def mu_column(arm: int, outcome: str) -> str:
     return f"mu{arm}_{outcome}"
 
 
+def fitted_outcomes(primary: str) -> tuple[str, ...]:
+    """The outcomes whose means are fitted: those of every study, and the primary one where it is another."""
+    return OUTCOMES if primary in OUTCOMES else (*OUTCOMES, primary)
+
+
 @dataclass(frozen=True)
 class CrossFit:
     """`nuisances`: one row a trial. `quality`: one row a repeat and measure, and the medians' own (repeat -1)."""

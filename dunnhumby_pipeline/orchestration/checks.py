@@ -2,15 +2,16 @@
 
 *Block* (ERROR): what makes every later number meaningless: schema and keys, weeks that contradict days,
 campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead, too few trials
-of an arm in overlap, imbalance after weighting, a list without backing. Assets downstream of a failed one do
-not run, the last targeting list stays in place marked stale, and `targeting_list` refuses to build until the
-check passes again (`gates`).
+of an arm in overlap or too little information in them, imbalance after weighting, a list without backing.
+Assets downstream of a failed one do not run, the last targeting list stays in place marked stale, and
+`targeting_list` refuses to build until the check passes again (`gates`).
 
 *Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
 name something no table has, many rejects, features that moved, cold stability, factors that explain little or
 did not converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap,
-estimators that contradict each other, heterogeneity or value not proven. Downstream goes on. So do faults of
-what describes segments (profiles, playbook, lifetime value): no later number rests on it.
+estimators of other signs, an effect before the look-back or one that little would explain away, heterogeneity
+or value not proven. Downstream goes on. So do faults of what describes segments (profiles, playbook, lifetime
+value): no later number rests on it.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when.
 Other references warn, beyond a share of the rows: a line without a product is spend all the same.
@@ -251,10 +252,13 @@ CHECKS: tuple[StudyCheck, ...] = (
         reads=["transactions"],
     ),
     _table_check("propensity", causal.arms_in_overlap, BLOCK),
+    _table_check("overlap_diagnostics", causal.effective_arms, BLOCK),
     _table_check("overlap_diagnostics", causal.overlap_share, WARN),
     _table_check("overlap_diagnostics", causal.propensity_auc, WARN),
     _table_check("covariate_balance", causal.balance_after_weighting, BLOCK),
     _table_check("average_effects", causal.estimators_agree, WARN),
+    _table_check("negative_controls", causal.placebo_outcome, WARN),
+    _table_check("sensitivity", causal.e_value, WARN),
     _table_check("cate_models", causal.heterogeneity, WARN),
     _table_check("policy_value", targeting.value_proven, WARN),
     _table_check(LIST, targeting.list_backed, BLOCK),

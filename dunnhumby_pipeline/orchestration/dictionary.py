@@ -12,7 +12,7 @@ import dagster as dg
 
 from dunnhumby_pipeline.features.dictionary import write_or_check
 from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.orchestration.assets import causal, journey, report, segmentation, targeting
+from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.columns import derived
 
 _HEAD = """# Data dictionary
@@ -80,7 +80,7 @@ def _range(column: schema.Column) -> str:
 
 def _made() -> Iterator[tuple[str, ...]]:
     canonical = {table.name for table in schema.TABLES}
-    for module in (journey, segmentation, causal, targeting, report):
+    for module in (journey, segmentation, trials, effects, targeting, report):
         for made in dg.load_assets_from_modules([module]):
             for spec in made.specs if isinstance(made, dg.AssetsDefinition) else ():
                 name = spec.key.to_user_string()

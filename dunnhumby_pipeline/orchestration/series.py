@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, PRIMARY_OUTCOME
+from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_REPEATS, ALL_WAVES, PRIMARY_ESTIMATOR, SPEND
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.segmentation.needs import NO_NEED
@@ -164,7 +164,7 @@ def _cohort(trials: pd.DataFrame) -> Mapping[str, object]:
     return {
         "n_treated": int(trials["treated"].sum()),
         "n_households": trials["household_key"].nunique(),
-        "mean_spend": trials[PRIMARY_OUTCOME].mean(),
+        "mean_spend": trials[SPEND].mean(),
     }
 
 
@@ -183,9 +183,62 @@ def _balance(balance: pd.DataFrame) -> Mapping[str, object]:
 
 
 def _effects(effects: pd.DataFrame) -> Mapping[str, object]:
-    on_spend = effects[(effects["outcome"] == PRIMARY_OUTCOME) & (effects["wave"] == ALL_WAVES)]
-    everyone = on_spend[on_spend["population"] == "all"].set_index("estimator")
-    return dict(everyone["estimate"])
+    main = effects[effects["primary"] & (effects["wave"] == ALL_WAVES)]
+    return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}
+
+
+def _flow(flow: pd.DataFrame) -> Mapping[str, object]:
+    whole = flow[flow["wave"] == ALL_WAVES]
+    return {f"n_{row.stage.replace(' ', '_')}": row.n for row in whole.itertuples() if row.n is not None}
+
+
+def _waves(waves: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_used": int(waves["used"].sum()), "n_left_out": int((~waves["used"]).sum())}
+
+
+def _designs(comparison: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        f"{figure}_{row['design']}": row[figure]
+        for _, row in comparison.iterrows()
+        for figure in ("auc", "share_in_overlap", "ato")
+    }
+
+
+def _quality(quality: pd.DataFrame) -> Mapping[str, object]:
+    medians = quality[quality["repeat"] == ALL_REPEATS]
+    effects = quality[(quality["repeat"] != ALL_REPEATS) & (quality["quantity"] == PRIMARY_ESTIMATOR)]
+    spread = effects[effects["outcome"] == SPEND]["value"]
+    named = {
+        f"{row.quantity}_{row.outcome}" if isinstance(row.outcome, str) else row.quantity: row.value
+        for row in medians.itertuples()
+    }
+    return {**named, "spread_of_effect_over_repeats": spread.max() - spread.min()}
+
+
+def _calibration(calibration: pd.DataFrame) -> Mapping[str, object]:
+    return {"largest_gap": (calibration["share_treated"] - calibration["mean_propensity"]).abs().max()}
+
+
+def _pooled(pooled: pd.DataFrame) -> Mapping[str, object]:
+    on_spend = pooled[(pooled["outcome"] == SPEND) & (pooled["estimator"] == PRIMARY_ESTIMATOR)].set_index("method")
+    return {f"{name}_{method}": on_spend.at[method, name] for method in on_spend.index for name in ("estimate", "i2")}
+
+
+def _sensitivity(sensitivity: pd.DataFrame) -> Mapping[str, object]:
+    return {f"{row.analysis}_{row.quantity}".replace(" ", "_"): row.estimate for row in sensitivity.itertuples()}
+
+
+def _benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
+    return {"largest_bias": benchmarks["bias"].abs().max()}
+
+
+def _controls(controls: pd.DataFrame) -> Mapping[str, object]:
+    whole = controls[controls["wave"] == ALL_WAVES]
+    return {row.control.replace(" ", "_"): row.estimate for row in whole.itertuples()}
+
+
+def _weeks(weeks: pd.DataFrame) -> Mapping[str, object]:
+    return {f"mean_{phase}": value for phase, value in weeks.groupby("phase")["estimate"].mean().items()}
 
 
 def _models(models: pd.DataFrame) -> Mapping[str, object]:
@@ -242,7 +295,17 @@ _SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
     "propensity": _propensity,
     "overlap_diagnostics": _overlap,
     "covariate_balance": _balance,
+    "trial_flow": _flow,
+    "trial_waves": _waves,
+    "design_comparison": _designs,
+    "nuisance_quality": _quality,
+    "propensity_calibration": _calibration,
     "average_effects": _effects,
+    "pooled_effects": _pooled,
+    "sensitivity": _sensitivity,
+    "confounder_benchmarks": _benchmarks,
+    "negative_controls": _controls,
+    "event_study": _weeks,
     "cate_models": _models,
     "cate_estimates": _cate,
     "household_effects": _household_effects,

@@ -38,22 +38,25 @@ READS: Mapping[str, tuple[str, ...]] = {
     "value_lifetimes": ("confidence", "profile", "lifetime_value"),
     "value_segments": ("confidence",),
     "follow_segments": ("migration",),
-    "first_campaign_cohort": ("trial",),
-    "nuisances": ("seed", "nuisance"),
-    "propensity": ("overlap",),
-    "overlap_diagnostics": (),
-    "covariate_balance": (),
-    "average_effects": ("confidence",),
+    "enrol_trials": ("confidence", "trial", "nuisance", "overlap"),
+    "draw_causal_graph": ("trial",),
+    "fit_nuisances": ("seed", "trial", "nuisance"),
+    "propensity": ("trial", "overlap"),
+    "diagnose_overlap": ("confidence", "trial", "overlap"),
+    "covariate_balance": ("trial",),
+    "design_comparison": ("seed", "confidence", "trial", "nuisance", "overlap"),
+    "estimate_effects": ("confidence", "trial", "effects"),
+    "question_effects": ("seed", "confidence", "trial", "nuisance", "effects", "sensitivity"),
     "fit_cate": ("seed", "confidence", "trial", "cate"),
     "campaign_economics": ("economics",),
-    "value_policies": ("seed", "confidence", "policy"),
-    "targeting_list": ("seed", "overlap", "policy", "checks"),
+    "value_policies": ("seed", "confidence", "trial", "policy"),
+    "targeting_list": ("seed", "trial", "overlap", "policy", "checks"),
     "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
 }
 # Steps that follow the playbook.
 FOLLOW_PLAYBOOK = frozenset({"describe_segments", "value_segments"})
 # Settings that change the time a step takes and not its tables.
-WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}}
+WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}, "nuisance": {"n_jobs"}}
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:

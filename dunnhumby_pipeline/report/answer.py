@@ -10,7 +10,15 @@ from typing import Literal
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT
+from dunnhumby_pipeline.causal.names import (
+    ALL_FOLDS,
+    ALL_WAVES,
+    CONSTANT,
+    E_VALUE,
+    E_VALUE_OF_INTERVAL,
+    PLACEBO_OUTCOME,
+    PRIMARY_ESTIMATOR,
+)
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import TREAT_ALL
@@ -39,6 +47,7 @@ def plain_answer(tables: StudyTables) -> Answer:
         ("How sure are we?", _how_sure(chosen, tables.policy_value)),
         ("What is it worth?", _worth(chosen)),
         ("Does the campaign work?", _campaign_works(tables.average_effects)),
+        ("May that be wrong?", _may_be_wrong(tables.negative_controls, tables.sensitivity)),
         ("Do households differ?", _households_differ(tables.cate_models)),
     )
     headline = _headline(state, chosen, tables.targeting_list)
@@ -63,16 +72,16 @@ def decision_counts(targeting_list: pd.DataFrame) -> dict[str, int]:
 
 
 def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
-    """The effects on spend over all waves that a reader should know: ATE (AIPW) and ATO (overlap weighted).
+    """The effects on the primary outcome over all waves that a reader should know: ATE, ATT and ATO.
 
-    Of several populations, all trials come first.
+    ATE by AIPW, ATT by its score for the treated, ATO overlap weighted. Of several populations, all trials come first.
     """
-    spend = average_effects.loc[
-        (average_effects["outcome"] == words.PRIMARY_OUTCOME) & (average_effects["wave"].astype(str) == ALL_WAVES)
+    whole = average_effects.loc[
+        average_effects["primary"].astype(bool) & (average_effects["wave"].astype(str) == ALL_WAVES)
     ].sort_values("population", key=lambda population: population != "all", kind="stable")
     found = {}
-    for estimand, estimator in (("ATE", "aipw"), ("ATO", "overlap_weighted")):
-        rows = spend.loc[(spend["estimator"] == estimator) & (spend["estimand"] == estimand)]
+    for estimand, estimator in (("ATE", "aipw"), ("ATT", "att"), ("ATO", PRIMARY_ESTIMATOR)):
+        rows = whole.loc[(whole["estimator"] == estimator) & (whole["estimand"] == estimand)]
         if len(rows):
             found[estimand] = rows.iloc[0]
     return found
@@ -84,8 +93,8 @@ def value_text(row: pd.Series) -> str:
 
 
 def effect_text(row: pd.Series) -> str:
-    """An effect on spend with its interval, $ per household."""
-    return words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$")
+    """An effect with its interval, per household, in the unit of its outcome."""
+    return words.outcome_interval(row["outcome"], row["estimate"], row["ci_lower"], row["ci_upper"])
 
 
 def _state(chosen: pd.Series | None) -> State:
@@ -175,14 +184,42 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     row = effects.get("ATO", effects.get("ATE"))
     if row is None:
         return f"Average effects: {NOT_BUILT}."
+    name, unit = words.outcome(row["outcome"])
+    what = name.lower()
     meaning = {
-        "above zero": "It raises spend",
-        "below zero": "It lowers spend",
-        "not proven": "Not proven: the interval of its effect on spend includes zero",
-        "unknown": "Its effect on spend has no interval",
+        "above zero": f"It raises {what}",
+        "below zero": f"It lowers {what}",
+        "not proven": f"Not proven: the interval of its effect on {what} includes zero",
+        "unknown": f"Its effect on {what} has no interval",
     }[words.verdict(row["ci_lower"], row["ci_upper"])]
     where = "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
-    return f"{meaning}: {effect_text(row)} of sales per targeted household, {where}."
+    counted = "of sales" if unit == "$" else unit
+    return f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
+
+
+def _may_be_wrong(controls: pd.DataFrame | None, sensitivity: pd.DataFrame | None) -> str:
+    """What the strongest test of the design found, and how little would explain the effect away."""
+    if controls is None and sensitivity is None:
+        return f"Negative controls and sensitivity: {NOT_BUILT}."
+    parts = []
+    placebo = None if controls is None else _row_of(controls, control=PLACEBO_OUTCOME, wave=ALL_WAVES)
+    if placebo is None:
+        parts.append("Whether the arms were alike before the look-back could not be tested.")
+    else:
+        found = words.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
+        alike = words.verdict(placebo["ci_lower"], placebo["ci_upper"]) == "not proven"
+        meaning = "no more than chance" if alike else "more than chance: hidden differences between the arms remain"
+        parts.append(f"Before the look-back the arms differed by {found} of spend, {meaning}.")
+    limit = None if sensitivity is None else _row_of(sensitivity, analysis=E_VALUE, quantity=E_VALUE_OF_INTERVAL)
+    if limit is not None and words.is_number(limit["estimate"]):
+        parts.append(str(limit["meaning"]))
+    return " ".join(parts)
+
+
+def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:
+    """The first row whose columns have the values wanted, or None."""
+    rows = frame.loc[(frame[list(wanted)].astype(str) == pd.Series(wanted)).all(axis=1)]
+    return rows.iloc[0] if len(rows) else None
 
 
 def _households_differ(cate_models: pd.DataFrame | None) -> str:

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report import views
 from dunnhumby_pipeline.report.answer import NOT_BUILT, decision_counts, plain_answer
 from dunnhumby_pipeline.report.customer_notes import customer_notes
 from dunnhumby_pipeline.report.customers import WARNED, customer_grids
+from dunnhumby_pipeline.report.design import design_grids
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 
@@ -59,7 +60,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _grids(tables: StudyTables, checks: pd.DataFrame) -> dict[str, views.Grid]:
-    grids = {"checks": views.check_states(checks), **customer_grids(tables)}
+    grids = {"checks": views.check_states(checks), **customer_grids(tables), **design_grids(tables)}
     if tables.first_campaign_cohort is not None:
         grids["trials"] = views.trial_rows(tables.first_campaign_cohort)
     if tables.overlap_diagnostics is not None:

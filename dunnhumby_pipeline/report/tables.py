@@ -128,8 +128,78 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "first_campaign_cohort": ("household_key", "campaign", "treated", "index_day", "outcome_end", "redeemed"),
     "propensity": ("campaign", "treated", "propensity"),
+    "trial_protocol": ("component", "specification"),
+    "trial_flow": ("wave", "step", "stage", "n", "n_excluded", "reason"),
+    "design_comparison": (
+        "design",
+        "chosen",
+        "n_treated",
+        "n_control",
+        "auc",
+        "share_in_overlap",
+        "max_smd",
+        "max_smd_weighted",
+        "ess_treated",
+        "naive",
+        "ato",
+        "ato_lower",
+        "ato_upper",
+        "note",
+    ),
+    "causal_graph": ("cause", "effect", "observed", "meaning"),
+    "identification": ("item", "text"),
     "overlap_diagnostics": ("wave", "auc", "share_in_overlap", "ess_treated", "ess_control"),
+    "propensity_calibration": ("bin", "n_trials", "mean_propensity", "share_treated", "ci_lower", "ci_upper"),
+    "outside_overlap": (
+        "rule",
+        "verdict",
+        "n_trials",
+        "share_below",
+        "share_inside",
+        "share_above",
+    ),
     "covariate_balance": ("covariate", "weighting", "smd"),
+    "pooled_effects": (
+        "outcome",
+        "estimator",
+        "method",
+        "estimate",
+        "ci_lower",
+        "ci_upper",
+        "q",
+        "q_df",
+        "q_p_value",
+        "i2",
+        "prediction_lower",
+        "prediction_upper",
+    ),
+    "effect_robustness": ("variation", "level", "estimator", "estimand", "estimate", "ci_lower", "ci_upper"),
+    "campaign_dose": ("quantity", "dose", "estimate", "ci_lower", "ci_upper", "n_trials", "n_treated"),
+    "sensitivity": ("analysis", "quantity", "estimate", "ci_lower", "ci_upper", "unit", "meaning"),
+    "confounder_benchmarks": (
+        "group",
+        "n_covariates",
+        "gain_outcome",
+        "gain_treatment",
+        "bias",
+        "lower",
+        "upper",
+        "ci_lower",
+        "ci_upper",
+    ),
+    "confounding_contour": ("gain_outcome", "gain_treatment", "limit"),
+    "rosenbaum_bounds": ("gamma", "p_value_lower", "p_value_upper", "n_pairs"),
+    "negative_controls": (
+        "control",
+        "wave",
+        "n_trials",
+        "n_treated",
+        "n_days",
+        "estimate",
+        "ci_lower",
+        "ci_upper",
+    ),
+    "event_study": ("week", "phase", "estimate", "ci_lower", "ci_upper"),
     "average_effects": (
         "outcome",
         "estimator",
@@ -141,6 +211,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "ci_upper",
         "n_trials",
         "n_households",
+        "primary",
     ),
     "cate_models": ("model", "fold", "r_loss", "gain_over_constant", "gain_se", "chosen"),
     "cate_estimates": ("household_key", "campaign", "cate"),
@@ -196,9 +267,25 @@ class StudyTables:
     segment_scoreboard: pd.DataFrame | None = None
     first_campaign_cohort: pd.DataFrame | None = None
     propensity: pd.DataFrame | None = None
+    trial_protocol: pd.DataFrame | None = None
+    trial_flow: pd.DataFrame | None = None
+    design_comparison: pd.DataFrame | None = None
+    causal_graph: pd.DataFrame | None = None
+    identification: pd.DataFrame | None = None
     overlap_diagnostics: pd.DataFrame | None = None
+    propensity_calibration: pd.DataFrame | None = None
+    outside_overlap: pd.DataFrame | None = None
     covariate_balance: pd.DataFrame | None = None
     average_effects: pd.DataFrame | None = None
+    pooled_effects: pd.DataFrame | None = None
+    effect_robustness: pd.DataFrame | None = None
+    campaign_dose: pd.DataFrame | None = None
+    sensitivity: pd.DataFrame | None = None
+    confounder_benchmarks: pd.DataFrame | None = None
+    confounding_contour: pd.DataFrame | None = None
+    rosenbaum_bounds: pd.DataFrame | None = None
+    negative_controls: pd.DataFrame | None = None
+    event_study: pd.DataFrame | None = None
     cate_models: pd.DataFrame | None = None
     cate_estimates: pd.DataFrame | None = None
     campaign_economics: pd.DataFrame | None = None

@@ -46,7 +46,8 @@ def as_grid(headers: str, rows: list[tuple[Cell, ...]], numeric: set[int]) -> Gr
     return Grid(tuple(headers.split("|")), tuple(rows), frozenset(numeric))
 
 
-def _verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:
+def verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:
+    """What an interval says about zero, marked."""
     verdict = words.verdict(lower, upper)
     marks = {"above zero": "pass", "below zero": "fail", "not proven": "warn", "unknown": ""}
     return Cell(words.NOTHING if verdict == "unknown" else verdict, marks[verdict], strong)
@@ -124,7 +125,7 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
         name, unit = words.outcome(row["outcome"])
         bounds = (row["ci_lower"], row["ci_upper"])
         association = row["estimator"] == "naive"
-        verdict = Cell("association") if association else _verdict_cell(*bounds)
+        verdict = Cell("association") if association else verdict_cell(*bounds)
         rows.append(
             (
                 *cells(
@@ -178,7 +179,7 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
                     value_text(row),
                     strong=strong,
                 ),
-                Cell("reference") if reference else _verdict_cell(*bounds),
+                Cell("reference") if reference else verdict_cell(*bounds),
                 *cells(
                     words.beside_interval(row["claimed_value"], *bounds, "$"),
                     words.percent(row["roi"]),

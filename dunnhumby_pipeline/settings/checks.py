@@ -34,10 +34,8 @@ class CheckSettings(Section):
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
     min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
-    # An unmeasured cause half as common again in either arm, that raises spend as much, is easily imagined.
-    min_e_value: float = Field(
-        1.5, gt=1, description="lowest E-value of the effect's interval, when it excludes zero (warn)"
-    )
+    # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
+    min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
     max_rows_lost: float = Field(
         0.05, ge=0, le=1, description="largest share of a table's rows that may be gone since the run before (warn)"
     )

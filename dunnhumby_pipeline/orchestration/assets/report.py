@@ -2,7 +2,9 @@
 
 import dagster as dg
 
+from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
 from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
+from dunnhumby_pipeline.orchestration.assets.trials import ASSUMED, ENROLLED, OVERLAPPING
 from dunnhumby_pipeline.orchestration.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.resources import Study
 
@@ -19,10 +21,14 @@ GROUP = "report"
         *CROSSED,
         *FOLLOWED,
         "first_campaign_cohort",
+        *ENROLLED,
+        *ASSUMED,
+        "design_comparison",
         "propensity",
-        "overlap_diagnostics",
+        *OVERLAPPING,
         "covariate_balance",
-        "average_effects",
+        *ESTIMATED,
+        *DOUBTED,
         "cate_models",
         "cate_estimates",
         "campaign_economics",

@@ -14,6 +14,17 @@ from dunnhumby_pipeline.orchestration.verdicts import targeting as verdicts
 GROUP = "targeting"
 
 
+def _require_grounds(study: Study, campaign_type: str) -> None:
+    """End the step, and mark the last list as stale, where the settings leave nothing to judge a policy by."""
+    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+
+    try:
+        require_grounds(study.settings.trial)
+    except PolicyError as error:
+        mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {error}")
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
 @dg.asset(
     group_name=GROUP,
     partitions_def=campaign_types,
@@ -39,6 +50,7 @@ def campaign_economics(
     },
 )
 def value_policies(
+    context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
     propensity: pd.DataFrame,
@@ -47,17 +59,17 @@ def value_policies(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
-    from dunnhumby_pipeline.causal.names import PRIMARY_OUTCOME
     from dunnhumby_pipeline.causal.nuisance import residuals
     from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
     from dunnhumby_pipeline.targeting.policies import policies, policy_called
     from dunnhumby_pipeline.targeting.value import gather_evidence, policy_values, roi_curve
 
+    _require_grounds(study, context.partition_key)
     settings = study.settings
     cost, margin = used_cost(campaign_economics)
     available = policies(breakeven(cost, margin), settings.policy.top_shares)
     chosen = policy_called(settings.policy.chosen, available)
-    data = residuals(first_campaign_cohort, nuisances, PRIMARY_OUTCOME)
+    data = residuals(first_campaign_cohort, nuisances, settings.trial.outcome)
     inside = propensity["in_overlap"].to_numpy()
     evidence = gather_evidence(data, cate_estimates["cate"].to_numpy(), inside, cost, margin, settings)
     values = policy_values(evidence, available, chosen.name)
@@ -79,6 +91,7 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.recommendations import Terms
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
 
+    _require_grounds(study, context.partition_key)
     require_open_gates(context.instance, context.partition_key)
     settings = study.settings
     cost, margin = used_cost(campaign_economics)

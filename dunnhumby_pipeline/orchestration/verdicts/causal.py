@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT, PRIMARY_OUTCOME
+from dunnhumby_pipeline.causal.names import (
+    ALL_FOLDS,
+    ALL_WAVES,
+    CONSTANT,
+    E_VALUE,
+    E_VALUE_OF_INTERVAL,
+    NAIVE,
+    PLACEBO_OUTCOME,
+)
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.verdicts import Verdict
@@ -66,6 +74,17 @@ def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdic
     return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
 
 
+def effective_arms(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms hold enough information under overlap weights (effective sample size)."""
+    whole = _whole(diagnostics)
+    treated, control = float(whole["ess_treated"]), float(whole["ess_control"])
+    least = settings.min_effective_trials
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least:g} of each are needed: pool more waves, or another campaign type"
+    text = f"effective sample size {treated:,.0f} treated and {control:,.0f} control trials"
+    return Verdict(passed, f"{text}{advice}", {"ess_treated": treated, "ess_control": control})
+
+
 def overlap_share(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The share of trials in overlap is not too small for the effect to be about the customers one has."""
     share = float(_whole(diagnostics)["share_in_overlap"])
@@ -99,19 +118,69 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
 
 
 def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """AIPW and overlap-weighted estimates on spend do not lie, each beyond doubt, on opposite sides of zero."""
-    adjusted = effects.loc[
-        (effects["outcome"] == PRIMARY_OUTCOME) & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != "naive")
-    ]
+    """The adjusted estimates on the primary outcome, over all waves, have one sign."""
+    adjusted = effects.loc[effects["primary"] & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != NAIVE)]
     if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
         return Verdict(False, "an adjusted estimate on spend or its interval is missing: see the arms in overlap")
-    above, below = bool((adjusted["ci_lower"] > 0).any()), bool((adjusted["ci_upper"] < 0).any())
-    text = ", ".join(
-        f"{row.estimator} ({row.population}) {row.estimate:.1f} ({row.ci_lower:.1f} to {row.ci_upper:.1f})"
-        for row in adjusted.itertuples()
+    lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
+    figures = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
+    text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
+    if lowest["estimate"] * highest["estimate"] >= 0:
+        return Verdict(True, text, figures)
+    certain = bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any())
+    advice = (
+        "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
+        if certain
+        else "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
     )
-    advice = "; they contradict each other: see the balance and overlap figures" if above and below else ""
-    return Verdict(not (above and below), f"$ per household: {text}{advice}")
+    return Verdict(False, f"{text}; {advice}", figures)
+
+
+def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The campaign has no effect on spend before the look-back, which it cannot have touched."""
+    found = controls.loc[(controls["control"] == PLACEBO_OUTCOME) & (controls["wave"] == ALL_WAVES)]
+    if found.empty:
+        return Verdict(
+            False,
+            "not tested: no wave has enough data before its look-back; shorten trial.look_back_days to test it, or "
+            "add history",
+        )
+    row = found.iloc[0]
+    passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"])
+    advice = (
+        ""
+        if passed
+        else "; the arms differed before anything the covariates see: lengthen trial.look_back_days, and read the "
+        "effect as no more certain than this difference is small"
+    )
+    text = (
+        f"placebo effect {row['estimate']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f}) on spend over about "
+        f"{row['n_days']:.0f} days before the look-back, {row['n_trials']:,.0f} trials"
+    )
+    return Verdict(passed, f"{text}{advice}", {"placebo_effect": float(row["estimate"])})
+
+
+def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A weak unmeasured cause could not explain the effect away."""
+    found = sensitivity.loc[(sensitivity["analysis"] == E_VALUE) & (sensitivity["quantity"] == E_VALUE_OF_INTERVAL)]
+    value = float(found["estimate"].iloc[0]) if len(found) else float("nan")
+    figures = {"e_value": value}
+    if np.isnan(value):
+        return Verdict(False, "no E-value: the effect or its interval is missing; see average_effects", figures)
+    text = f"E-value of the interval {value:.2f}"
+    if value >= settings.min_e_value:
+        return Verdict(True, f"{text}, at least {settings.min_e_value:g} expected", figures)
+    advice = (
+        "the interval includes zero, so there is nothing yet to explain away: read the effect as not proven"
+        if value <= 1
+        else "a weak unmeasured cause of both targeting and spend would explain the effect away: test before you roll "
+        "out"
+    )
+    return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", figures)
+
+
+def _told(row: pd.Series) -> str:
+    return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
 def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:

@@ -1,0 +1,145 @@
+"""What the campaign does: average effects, how far they may be wrong, and for whom. One partition a type."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.orchestration.assets.trials import GROUP, LOOK_BACK_TABLES
+from dunnhumby_pipeline.orchestration.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.resources import Study
+
+# Later numbers rest on arms that are alike where they overlap: these are checked first.
+COMPARABLE = ("covariate_balance", "overlap_diagnostics")
+ESTIMATED = {
+    "average_effects": "Average effects on spend, visits and redemption by every estimator, and by wave.",
+    "pooled_effects": "Effects of the waves pooled, with fixed and random effects, and how much they differ.",
+    "effect_robustness": "The effect with other trials left out, outcomes capped, or another outcome in $.",
+    "campaign_dose": "Whether other campaigns differ between the arms, and whether the effect depends on them.",
+}
+DOUBTED = {
+    "sensitivity": "How far the effect may be wrong, and what that would take.",
+    "confounder_benchmarks": "What a confounder as strong as each group of covariates would do to the effect.",
+    "confounding_contour": "The limit of the effect by the strength of a confounder.",
+    "rosenbaum_bounds": "Tests of the matched pairs under hidden bias of growing strength.",
+    "negative_controls": "Effects where there can be none: before the look-back, and of a wave that was not yet.",
+    "event_study": "Effect on weekly spend by week around the index day.",
+}
+
+
+@dg.multi_asset(
+    name="estimate_effects",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    deps=[*COMPARABLE, "campaigns", "campaign_targets"],
+    outs={name: dg.AssetOut(description=meaning) for name, meaning in ESTIMATED.items()},
+)
+def estimate_effects(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    propensity: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Average effects by every estimator, pooled over waves, varied, and beside other campaigns."""
+    from dunnhumby_pipeline.causal.average_effects import average_effects
+    from dunnhumby_pipeline.causal.campaign_dose import campaign_dose, others_active, others_in_window
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.nuisance import residuals
+    from dunnhumby_pipeline.causal.pooling import pooled_effects
+    from dunnhumby_pipeline.causal.robustness import effect_robustness
+
+    settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
+    outcome, confidence = settings.trial.outcome, settings.confidence
+    _, x = trial_matrix(trials, campaign_type, settings.trial)
+    found = average_effects(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
+    unmade = {"not_estimated": found.not_estimated, "covariates_left_out": found.left_out}
+    yield dg.Output(found.effects, "average_effects", metadata={name: _listed(rows) for name, rows in unmade.items()})
+    yield dg.Output(pooled_effects(found.effects, confidence), "pooled_effects")
+    robustness = effect_robustness(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
+    yield dg.Output(robustness, "effect_robustness")
+    received = others_in_window(study.journey_tables(), trials, campaign_type)
+    data, active = residuals(trials, nuisances, outcome), others_active(trials, campaign_type)
+    yield dg.Output(campaign_dose(x, data, active, received, confidence), "campaign_dose")
+
+
+@dg.multi_asset(
+    name="question_effects",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    deps=[*LOOK_BACK_TABLES, *COMPARABLE],
+    outs={name: dg.AssetOut(description=meaning) for name, meaning in DOUBTED.items()},
+)
+def question_effects(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Hidden causes, bounds, negative controls and the weeks around the index day, for the primary outcome."""
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.event_study import event_study
+    from dunnhumby_pipeline.causal.matching import match_pairs, pair_differences
+    from dunnhumby_pipeline.causal.negative_controls import negative_controls
+    from dunnhumby_pipeline.causal.nuisance import residuals
+    from dunnhumby_pipeline.causal.sensitivity import sensitivity_tables
+
+    settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
+    design, x = trial_matrix(trials, campaign_type, settings.trial)
+    data = residuals(trials, nuisances, settings.trial.outcome)
+    waves = trials["campaign"].to_numpy()
+    pairs = match_pairs(data.propensity, data.treated, waves, settings.effects.caliper)
+    differences = pair_differences(data, pairs)
+    doubts = sensitivity_tables(data, x, design.names, differences, settings.sensitivity, settings.confidence)
+    for name in ("sensitivity", "confounder_benchmarks", "confounding_contour", "rosenbaum_bounds"):
+        yield dg.Output(getattr(doubts, name), name)
+    tables, seed = study.journey_tables(), settings.seed_for("negative_controls")
+    controls = negative_controls(tables, trials, x, data, campaign_type, settings, seed)
+    yield dg.Output(controls.frame, "negative_controls", metadata={"left_out": _listed(controls.left_out)})
+    weeks = event_study(tables, trials, x, data, settings.sensitivity, settings.engine, settings.confidence)
+    yield dg.Output(weeks, "event_study")
+
+
+def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
+    return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
+
+
+@dg.multi_asset(
+    name="fit_cate",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE],
+    outs={
+        "cate_models": dg.AssetOut(description="Out-of-fold R-loss of every model, and which was chosen."),
+        "cate_estimates": dg.AssetOut(description="Out-of-fold effect of every trial with its interval."),
+        "household_effects": dg.AssetOut(
+            description="Effect and propensity of every household as of the last day of the data."
+        ),
+    },
+)
+def fit_cate(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Conditional effects on the primary outcome: candidates, their out-of-fold R-loss, estimates by the best."""
+    from dunnhumby_pipeline.causal.cohort import covariates_today
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.nuisance import residuals
+    from dunnhumby_pipeline.causal.selection import fit_cate as fit
+    from dunnhumby_pipeline.causal.selection import household_effects
+    from dunnhumby_pipeline.segmentation.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.model_store import load_model
+
+    settings, trials = study.settings, first_campaign_cohort
+    design, x = trial_matrix(trials, context.partition_key, settings.trial)
+    data = residuals(trials, nuisances, settings.trial.outcome)
+    fitted = fit(trials, x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
+    tables = study.journey_tables()
+    today = covariates_today(tables, context.partition_key, trials, settings.trial, settings.engine)
+    today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
+    effects = household_effects(today, design, x, data, fitted, settings)
+    yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
+    yield dg.Output(fitted.estimates, "cate_estimates")
+    yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})

@@ -1,0 +1,209 @@
+"""The design of the study: who enters, what the design assumes, and whether the arms overlap. One partition a type."""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.orchestration.failures import refusing
+from dunnhumby_pipeline.orchestration.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.resources import Study
+
+GROUP = "causal"
+# What a look-back is made of.
+LOOK_BACK_TABLES = (
+    "transactions",
+    "products",
+    "promotions",
+    "campaigns",
+    "campaign_targets",
+    "coupon_redemptions",
+    "demographics",
+)
+ENROLLED = {
+    "trial_waves": "Every wave of the type, used or left out with the reason.",
+    "trial_flow": "Households and trials at every step from the data to the two arms.",
+    "trial_protocol": "The trial that the study emulates, component by component.",
+}
+OVERLAPPING = {
+    "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by wave.",
+    "propensity_calibration": "Share treated against the propensity, by bins of trials.",
+    "outside_overlap": "Who is hardly ever and who is nearly always targeted, in words.",
+}
+ASSUMED = {
+    "causal_graph": "What is assumed to cause what.",
+    "identification": "What follows from the graph: the adjustment set, and the assumptions in plain words.",
+}
+
+
+@dg.multi_asset(
+    name="enrol_trials",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    # Segments that do not survive a refit stop the study here: they are covariates.
+    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
+    outs={
+        "first_campaign_cohort": dg.AssetOut(
+            description="Trials: eligible households at each wave, with covariates of the look-back and outcomes."
+        ),
+        **{name: dg.AssetOut(description=meaning) for name, meaning in ENROLLED.items()},
+    },
+)
+def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """Trials by the design in the settings, with its protocol and the flow of households into it."""
+    from dunnhumby_pipeline.causal.cohort import CohortError, build_cohort
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.protocol import trial_protocol
+
+    settings, campaign_type = study.settings, context.partition_key
+    with refusing(CohortError):
+        cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
+    place = _segments_of(study.table("segment_model"))
+    # Among all households of each look-back, as on the last day: those already targeted count too.
+    placed = cohort.look_backs[["household_key", "campaign"]].assign(lookback_segment=place(cohort.look_backs))
+    trials = cohort.trials.merge(placed, on=["household_key", "campaign"], how="left", validate="one_to_one")
+    design, _ = trial_matrix(trials, campaign_type, settings.trial)
+    yield dg.Output(
+        trials,
+        "first_campaign_cohort",
+        metadata={
+            "n_treated": int(trials["treated"].sum()),
+            "n_households": int(trials["household_key"].nunique()),
+            "waves": dg.MetadataValue.md(cohort.waves_text()),
+            "treated_without_look_back_purchase": cohort.n_treated_without_history,
+            "covariates_without_any_value": ", ".join(design.left_out) or "none",
+            "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
+        },
+    )
+    yield dg.Output(cohort.waves, "trial_waves")
+    yield dg.Output(cohort.flow, "trial_flow")
+    yield dg.Output(trial_protocol(campaign_type, settings, cohort.waves), "trial_protocol")
+
+
+def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
+    """What assigns segments to the households of each wave's look-back."""
+    from dunnhumby_pipeline.segmentation.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.model_store import load_model
+
+    fitted = load_model(model)
+    return lambda look_backs: window_segments(look_backs, "campaign", fitted)
+
+
+@dg.multi_asset(
+    name="draw_causal_graph",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    outs={name: dg.AssetOut(description=meaning) for name, meaning in ASSUMED.items()},
+)
+def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """The graph that is assumed, and what it identifies."""
+    from dunnhumby_pipeline.causal.causal_graph import causal_graph, identification
+
+    edges = causal_graph()
+    yield dg.Output(edges, "causal_graph")
+    yield dg.Output(identification(edges, context.partition_key, study.settings.trial), "identification")
+
+
+@dg.multi_asset(
+    name="fit_nuisances",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    outs={
+        "nuisances": dg.AssetOut(
+            description="Propensity and outcome means of every trial, cross-fitted once and shared by all estimators."
+        ),
+        "nuisance_quality": dg.AssetOut(
+            description="How well the nuisances predict out of fold, and the effect each division into folds gives."
+        ),
+    },
+)
+def fit_nuisances(
+    context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> Iterator[dg.Output]:
+    """Propensity and outcome means, medians over several divisions into folds."""
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.nuisance import cross_fit, fitted_outcomes
+
+    settings = study.settings
+    _, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    outcomes = fitted_outcomes(settings.trial.outcome)
+    seed = settings.seed_for("nuisances")
+    fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
+    n_bounded = int(fitted.nuisances["propensity_bounded"].sum())
+    yield dg.Output(fitted.nuisances, "nuisances", metadata={"propensities_bounded": n_bounded})
+    yield dg.Output(fitted.quality, "nuisance_quality")
+
+
+@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+def propensity(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Propensity, regions of overlap and weights of every trial."""
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.overlap import propensity_table
+
+    _, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
+    return propensity_table(nuisances, x, study.settings.overlap)
+
+
+@dg.multi_asset(
+    name="diagnose_overlap",
+    group_name=GROUP,
+    partitions_def=campaign_types,
+    outs={name: dg.AssetOut(description=meaning) for name, meaning in OVERLAPPING.items()},
+)
+def diagnose_overlap(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    propensity: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Could either arm have been chosen, does the propensity mean what it says, and who lies outside."""
+    from dunnhumby_pipeline.causal.calibration import propensity_calibration
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.outside_overlap import outside_overlap
+    from dunnhumby_pipeline.causal.overlap import overlap_diagnostics
+
+    settings = study.settings
+    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    yield dg.Output(overlap_diagnostics(propensity, first_campaign_cohort["index_day"]), "overlap_diagnostics")
+    calibration = propensity_calibration(propensity, settings.overlap.n_bins, settings.confidence)
+    yield dg.Output(calibration, "propensity_calibration")
+    yield dg.Output(outside_overlap(x, design.names, propensity, settings.overlap), "outside_overlap")
+
+
+@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+def covariate_balance(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    propensity: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Standardised mean difference of every covariate, before and after each weighting."""
+    from dunnhumby_pipeline.causal.balance import covariate_balance as balance
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+
+    design, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
+    return balance(x, design.names, propensity)
+
+
+@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_model"])
+def design_comparison(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
+    from dunnhumby_pipeline.causal.design_comparison import FittedDesign, compare_designs
+    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+
+    settings = study.settings
+    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    known = FittedDesign(first_campaign_cohort, x, design.names, nuisances)
+    segments_of = _segments_of(study.table("segment_model"))
+    return compare_designs(study.journey_tables(), context.partition_key, settings, segments_of, known)

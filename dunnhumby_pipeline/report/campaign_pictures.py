@@ -1,0 +1,127 @@
+"""The pictures of what the campaign does and how sure that is, with their alternative texts."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dunnhumby_pipeline.causal.names import ALL_WAVES
+from dunnhumby_pipeline.figures import design, effects, overlap, sensitivity, words
+from dunnhumby_pipeline.report.answer import effect_text, main_effects
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+
+Drawn = dict[str, tuple[Figure, str]]
+
+
+def draw_campaign(tables: StudyTables, settings: Settings) -> Drawn:
+    """Figure and alternative text of every picture whose tables were built, by name."""
+    return {**_design(tables), **_overlap(tables, settings), **_effects(tables), **_doubts(tables)}
+
+
+def _design(tables: StudyTables) -> Drawn:
+    drawn: Drawn = {}
+    if tables.trial_flow is not None:
+        whole = tables.trial_flow[tables.trial_flow["wave"] == ALL_WAVES].sort_values("step")
+        steps = "; ".join(f"{row['stage']} {words.count(row['n'])}" for _, row in whole.iterrows())
+        drawn["flow"] = (design.trial_flow(tables.trial_flow), f"Flow of households into the study: {steps}.")
+    if tables.design_comparison is not None:
+        found = "; ".join(
+            f"{words.design(row['design'])} AUC {words.number(row['auc'], 2)}, "
+            f"{words.percent(row['share_in_overlap'])} in overlap"
+            for _, row in tables.design_comparison.iterrows()
+        )
+        drawn["comparison"] = (design.design_comparison(tables.design_comparison), f"Three designs: {found}.")
+    if tables.causal_graph is not None:
+        edges = "; ".join(f"{row['cause']} to {row['effect']}" for _, row in tables.causal_graph.iterrows())
+        drawn["graph"] = (design.causal_graph(tables.causal_graph), f"Causal graph with the arrows {edges}.")
+    return drawn
+
+
+def _overlap(tables: StudyTables, settings: Settings) -> Drawn:
+    drawn: Drawn = {}
+    if tables.propensity is not None:
+        region = (settings.overlap.lower, settings.overlap.upper)
+        inside = tables.propensity["propensity"].between(*region).mean()
+        alt = (
+            "Histogram of propensities, treated above and control below; "
+            f"{words.percent(inside)} of trials lie between {region[0]:g} and {region[1]:g}."
+        )
+        drawn["overlap"] = (overlap.propensity_overlap(tables.propensity, region), alt)
+    if tables.propensity_calibration is not None:
+        alt = "Share targeted against the propensity, by bins: " + "; ".join(
+            f"{words.percent(row['mean_propensity'])} expected, {words.percent(row['share_treated'])} targeted"
+            for _, row in tables.propensity_calibration.iterrows()
+        )
+        drawn["propensity_calibration"] = (overlap.propensity_calibration(tables.propensity_calibration), alt)
+    if tables.covariate_balance is not None:
+        ceiling = settings.checks.max_weighted_smd
+        worst = tables.covariate_balance.assign(size=lambda frame: frame["smd"].abs())
+        worst_by = worst.groupby("weighting", sort=False)["size"].max()
+        alt = "Largest absolute standardised mean difference by weighting: " + "; ".join(
+            f"{words.weighting(str(weighting))} {words.number(size, 2)}" for weighting, size in worst_by.items()
+        )
+        drawn["balance"] = (overlap.love_plot(tables.covariate_balance, ceiling), alt)
+    return drawn
+
+
+def _effects(tables: StudyTables) -> Drawn:
+    drawn: Drawn = {}
+    found = tables.average_effects
+    if found is None:
+        return drawn
+    alt = "Effects with intervals: " + "; ".join(
+        f"{estimand} {effect_text(row)}" for estimand, row in main_effects(found).items()
+    )
+    drawn["effects"] = (effects.effects_forest(found), alt)
+    if tables.pooled_effects is not None:
+        drawn["wave_effects"] = (
+            effects.wave_forest(found, tables.pooled_effects),
+            "Overlap-weighted effect of each wave with its interval, and the waves pooled.",
+        )
+    if tables.effect_robustness is not None:
+        drawn["trimming"] = (
+            effects.trimming_sensitivity(tables.effect_robustness),
+            "Effect by how far propensities are trimmed and by the quantile at which spend is capped, with intervals.",
+        )
+    if tables.campaign_dose is not None:
+        drawn["dose"] = (
+            effects.dose_forest(tables.campaign_dose),
+            "Effect on the number of other campaigns received, and on spend by the number of those that ran.",
+        )
+    return drawn
+
+
+def _doubts(tables: StudyTables) -> Drawn:
+    drawn: Drawn = {}
+    if tables.negative_controls is not None:
+        alt = "Effects where there can be none: " + "; ".join(
+            f"{row['control']}, wave {row['wave']}: "
+            f"{words.interval(row['estimate'], row['ci_lower'], row['ci_upper'], '$')}"
+            for _, row in tables.negative_controls.iterrows()
+        )
+        drawn["controls"] = (sensitivity.negative_controls(tables.negative_controls), alt)
+    if tables.event_study is not None:
+        drawn["event_study"] = (
+            sensitivity.event_study(tables.event_study),
+            "Effect on weekly spend by week around the index day, with intervals.",
+        )
+    if tables.confounding_contour is not None and tables.confounder_benchmarks is not None:
+        strongest = tables.confounder_benchmarks.sort_values("bias", key=pd.Series.abs).tail(1)
+        alt = "Limit of the effect by the strength of a hidden cause." + "".join(
+            f" The strongest group measured, {row['group']}, would move it by up to {words.dollars(row['bias'])}."
+            for _, row in strongest.iterrows()
+        )
+        figure = sensitivity.confounding_contour(tables.confounding_contour, tables.confounder_benchmarks)
+        drawn["contour"] = (figure, alt)
+    if tables.rosenbaum_bounds is not None:
+        drawn["rosenbaum"] = (
+            sensitivity.rosenbaum(tables.rosenbaum_bounds),
+            "Bounds of the p-value of the matched pairs by the strength of hidden bias.",
+        )
+    if tables.sensitivity is not None:
+        drawn["bounds"] = (
+            sensitivity.true_bounds(tables.sensitivity),
+            "Ranges of the average effect under growing assumptions, beside the estimate.",
+        )
+    return drawn

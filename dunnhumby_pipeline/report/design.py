@@ -1,0 +1,173 @@
+"""How the campaign was studied and how far the answer may be wrong, as rows of written text."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.report.views import Cell, Grid, as_grid, cells, verdict_cell
+
+# Analyses of the table of doubts in words.
+_ANALYSES = {
+    "e_value": "E-value",
+    "omitted_variable": "Omitted variable",
+    "robustness_value": "Robustness value",
+    "rosenbaum": "Rosenbaum bounds",
+    "manski": "Bounds without assumptions",
+}
+
+
+def design_grids(tables: StudyTables) -> dict[str, Grid]:
+    """Every table of the section that was built, by name; the others are left out."""
+    built = {
+        "protocol": (tables.trial_protocol, protocol_rows),
+        "comparison": (tables.design_comparison, comparison_rows),
+        "identification": (tables.identification, identification_rows),
+        "outside": (tables.outside_overlap, outside_rows),
+        "pooled": (tables.pooled_effects, pooled_rows),
+        "doubts": (tables.sensitivity, doubt_rows),
+        "benchmarks": (tables.confounder_benchmarks, benchmark_rows),
+        "controls": (tables.negative_controls, control_rows),
+    }
+    return {name: rows(frame) for name, (frame, rows) in built.items() if frame is not None}
+
+
+def protocol_rows(protocol: pd.DataFrame) -> Grid:
+    """The target trial, component by component."""
+    rows = [(Cell(row["component"], strong=True), Cell(row["specification"])) for _, row in protocol.iterrows()]
+    return as_grid("Component|In this study", rows, set())
+
+
+def comparison_rows(comparison: pd.DataFrame) -> Grid:
+    """The designs side by side; the one in use is set in bold."""
+    rows = []
+    for _, row in comparison.iterrows():
+        strong = bool(row["chosen"])
+        known = words.is_number(row["ato"])
+        rows.append(
+            cells(
+                words.design(row["design"]) + (" (in use)" if strong else ""),
+                words.count(row["n_treated"]),
+                words.count(row["n_control"]),
+                words.number(row["auc"], 2),
+                words.percent(row["share_in_overlap"]),
+                words.number(row["max_smd"], 2),
+                words.number(row["max_smd_weighted"], 2),
+                words.count(row["ess_treated"]),
+                words.dollars(row["naive"]),
+                words.interval(row["ato"], row["ato_lower"], row["ato_upper"], "$") if known else words.NOTHING,
+                row["note"],
+                strong=strong,
+            )
+        )
+    headers = (
+        "Design|Treated|Control|Propensity AUC|In overlap|Largest SMD|Weighted|Effective treated|Naive|"
+        "Overlap-weighted effect|What it does"
+    )
+    return as_grid(headers, rows, set(range(1, 10)))
+
+
+def identification_rows(identification: pd.DataFrame) -> Grid:
+    """What the graph identifies, and under which assumptions."""
+    rows = [(Cell(row["item"], strong=True), Cell(row["text"])) for _, row in identification.iterrows()]
+    return as_grid("Item|In words", rows, set())
+
+
+def outside_rows(outside: pd.DataFrame) -> Grid:
+    """Rules that say who is hardly ever, and who is nearly always targeted."""
+    rows = [
+        cells(
+            row["rule"],
+            row["verdict"],
+            words.count(row["n_trials"]),
+            *(words.percent(row[share]) for share in ("share_below", "share_inside", "share_above")),
+        )
+        for _, row in outside.iterrows()
+    ]
+    return as_grid("Trials whose|Mostly|Trials|Below|In overlap|Above", rows, {2, 3, 4, 5})
+
+
+def pooled_rows(pooled: pd.DataFrame) -> Grid:
+    """Effects of the waves put together, and whether the waves differ."""
+    rows = []
+    for _, row in pooled.iterrows():
+        name, _ = words.outcome(row["outcome"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        prediction = (row["prediction_lower"], row["prediction_upper"])
+        known = all(words.is_number(bound) for bound in prediction)
+        rows.append(
+            (
+                *cells(
+                    name,
+                    words.estimator_name(row["estimator"]),
+                    f"{row['method']} effects",
+                    words.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                ),
+                verdict_cell(*bounds),
+                *cells(
+                    f"{words.number(row['q'], 3)} on {words.count(row['q_df'])}",
+                    words.number(row["q_p_value"], 2),
+                    words.percent(row["i2"]),
+                    words.outcome_interval(row["outcome"], sum(prediction) / 2, *prediction)
+                    if known
+                    else words.NOTHING,
+                ),
+            )
+        )
+    headers = "Outcome|Estimator|Pooled by|Effect (interval)|Against zero|Q|p|I²|Another wave (middle and range)"
+    return as_grid(headers, rows, {3, 5, 6, 7, 8})
+
+
+def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
+    """What it would take to overturn the effect, each in a sentence."""
+    rows = [
+        cells(
+            _ANALYSES.get(row["analysis"], words.spoken(row["analysis"])),
+            words.spoken(row["quantity"]),
+            words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$" if row["unit"] == "$" else ""),
+            row["meaning"],
+        )
+        for _, row in sensitivity.iterrows()
+    ]
+    return as_grid("Analysis|Quantity|Value|Meaning", rows, {2})
+
+
+def benchmark_rows(benchmarks: pd.DataFrame) -> Grid:
+    """What a confounder as strong as each group of covariates would do."""
+    rows = [
+        cells(
+            words.spoken(row["group"]),
+            words.count(row["n_covariates"]),
+            words.percent(row["gain_outcome"], 1),
+            words.percent(row["gain_treatment"], 1),
+            words.dollars(row["bias"]),
+            words.interval((row["lower"] + row["upper"]) / 2, row["ci_lower"], row["ci_upper"], "$"),
+        )
+        for _, row in benchmarks.iterrows()
+    ]
+    headers = "As strong as|Covariates|Of spend left over|Of treatment left over|Bias up to|Effect could then be"
+    return as_grid(headers, rows, {1, 2, 3, 4, 5})
+
+
+def control_rows(controls: pd.DataFrame) -> Grid:
+    """Effects where there can be none."""
+    rows = []
+    for _, row in controls.iterrows():
+        bounds = (row["ci_lower"], row["ci_upper"])
+        found = words.verdict(*bounds)
+        mark = {"not proven": "pass", "unknown": ""}.get(found, "warn")
+        text = {"not proven": "within its error of zero", "unknown": words.NOTHING}.get(found, found)
+        rows.append(
+            (
+                *cells(
+                    words.spoken(row["control"]),
+                    str(row["wave"]),
+                    words.count(row["n_days"]),
+                    words.interval(row["estimate"], *bounds, "$"),
+                ),
+                Cell(text, mark),
+                *cells(words.count(row["n_trials"]), words.count(row["n_treated"])),
+            )
+        )
+    return as_grid("Control|Wave|Days|“Effect” (interval)|Against zero|Trials|Treated", rows, {2, 3, 5, 6})
