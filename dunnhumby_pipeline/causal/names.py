@@ -21,4 +21,4 @@ NAIVE = "naive"
 CONSTANT = "constant"
 # What the tables of doubts call the analyses that checks and pictures look for.
 PLACEBO_OUTCOME, PLACEBO_WAVE = "placebo outcome", "placebo wave"
-E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval"
+E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
