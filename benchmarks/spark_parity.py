@@ -17,7 +17,7 @@ from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.orchestration.resources import Study
 from dunnhumby_pipeline.settings import EngineSettings, Home, load_settings
-from dunnhumby_pipeline_tests.expressions import feature_expressions
+from dunnhumby_pipeline_tests.expressions import BESIDE, feature_expressions
 
 TOLERANCE = 1e-9
 
@@ -28,7 +28,7 @@ def main(home: Home, remote: str) -> int:
     tables = Study(load_settings(home), home).journey_tables()
     everything = one_window(*observed_days(tables["transactions"], here))
     before, _ = wave_windows(pd.read_parquet(tables["campaigns"]), everything)
-    relations = {**tables, "windows": pd.concat([everything, before], ignore_index=True)}
+    relations = {**tables, **BESIDE, "windows": pd.concat([everything, before], ignore_index=True)}
     n_different = 0
     print(f"{'expression':24} {'rows':>8} {'columns':>8} {'DuckDB s':>9} {'Spark s':>8} {'again s':>8}  differs in")
     for name, expression in feature_expressions().items():

@@ -10,8 +10,12 @@ from functools import cache
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import pandas as pd
 
 import dunnhumby_pipeline.features as features
+
+# What an expression may read beside the journey's tables and the windows.
+BESIDE = {"margin_weights": pd.DataFrame({"department": ["GROCERY", "PRODUCE"], "weight": [0.85, 1.35]})}
 
 
 def _public_functions() -> Iterator[Callable[[], ir.Table]]:

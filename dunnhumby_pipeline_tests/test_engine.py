@@ -17,7 +17,7 @@ from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.windows import one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings
-from dunnhumby_pipeline_tests.expressions import feature_expressions
+from dunnhumby_pipeline_tests.expressions import BESIDE, feature_expressions
 from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, sample_tables, write_tables
 
 TWO_THREADS = EngineSettings(threads=2)
@@ -96,7 +96,7 @@ def test_a_files_name_may_hold_quotes_and_spaces(tmp_path: Path) -> None:
 
 @each_expression
 def test_a_missing_table_is_named(name: str, tiny: dict[str, Path]) -> None:
-    asked, given = feature_expressions()[name], {**tiny, "windows": one_window(1, LAST_DAY)}
+    asked, given = feature_expressions()[name], {**tiny, **BESIDE, "windows": one_window(1, LAST_DAY)}
     missing = sorted(unbound_tables(asked))[0]
     with pytest.raises(duckdb.CatalogException, match=f"Table with name {missing} does not exist"):
         run(asked, {other: table for other, table in given.items() if other != missing}, ONE_THREAD)
@@ -166,7 +166,7 @@ def test_one_and_two_threads_give_the_same_frame(name: str, journey: str, reques
     windows = pd.DataFrame(
         {"window": [3, 1, 2], "first_day": [1, last - 90, last - 40], "index_day": [last, last, last - 7]}
     )
-    given = {**tables, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
+    given = {**tables, **BESIDE, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
     one, two = (run(feature_expressions()[name], given, settings) for settings in (ONE_THREAD, TWO_THREADS))
     assert len(one) > (0 if journey == "tiny" else 50)
     assert not one.duplicated(["window", "household_key"]).any()

@@ -17,7 +17,7 @@ from dunnhumby_pipeline.engine import duck, spark
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.settings import EngineSettings, Home, SettingsError, TrialSettings, load_settings
-from dunnhumby_pipeline_tests.expressions import feature_expressions
+from dunnhumby_pipeline_tests.expressions import BESIDE, feature_expressions
 from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, sample_tables, write_tables
 
 each_expression = pytest.mark.parametrize("name", feature_expressions())
@@ -68,7 +68,7 @@ def assert_same(from_spark: pd.DataFrame, from_duckdb: pd.DataFrame) -> None:
 @each_expression
 def test_engines_agree_on_the_tiny_journey(name: str, tiny: dict[str, Path], server: EngineSettings) -> None:
     expression = feature_expressions()[name]
-    relations = {**tiny, "windows": windows_of((3, 1, LAST_DAY + 1), (1, 1, 60), (2, 40, 90))}
+    relations = {**tiny, **BESIDE, "windows": windows_of((3, 1, LAST_DAY + 1), (1, 1, 60), (2, 40, 90))}
     from_duckdb = run(expression, relations, ONE_THREAD)
     assert len(from_duckdb) > 1
     assert_same(run(expression, relations, server), from_duckdb)
@@ -77,7 +77,7 @@ def test_engines_agree_on_the_tiny_journey(name: str, tiny: dict[str, Path], ser
 @each_expression
 def test_engines_agree_on_the_sample(name: str, sample: dict[str, Path], server: EngineSettings) -> None:
     expression = feature_expressions()[name]
-    relations = {**sample, "windows": windows_of((3, 285, 650), (1, 400, 560), (2, 285, 470))}
+    relations = {**sample, **BESIDE, "windows": windows_of((3, 285, 650), (1, 400, 560), (2, 285, 470))}
     from_duckdb = run(expression, relations, ONE_THREAD)
     assert len(from_duckdb) > 50
     assert_same(run(expression, relations, server), from_duckdb)

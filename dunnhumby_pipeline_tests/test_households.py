@@ -18,7 +18,7 @@ from dunnhumby_pipeline.engine.compile import unbound, unbound_tables
 from dunnhumby_pipeline.engine.duck import connect, run
 from dunnhumby_pipeline.engine.households import balanced_ranges, is_per_household, order_columns
 from dunnhumby_pipeline.settings import EngineSettings
-from dunnhumby_pipeline_tests.expressions import feature_expressions
+from dunnhumby_pipeline_tests.expressions import BESIDE, feature_expressions
 from dunnhumby_pipeline_tests.journeys import LAST_DAY, ONE_THREAD, sample_tables, write_tables
 
 each_expression = pytest.mark.parametrize("name", feature_expressions())
@@ -50,7 +50,7 @@ def in_ranges(expression: ir.Table, relations: dict, rows_at_once: int) -> pd.Da
 
 @each_expression
 def test_the_sample_in_ranges_is_the_sample_at_once(name: str, sample: dict[str, Path]) -> None:
-    relations = {**sample, "windows": windows_of((285, 650), (400, 560), (285, 470))}
+    relations = {**sample, **BESIDE, "windows": windows_of((285, 650), (400, 560), (285, 470))}
     expression = feature_expressions()[name]
     whole = run(expression, relations, ONE_THREAD)
     assert whole["household_key"].nunique() > 30
@@ -68,7 +68,7 @@ def test_any_size_of_range_and_any_order_of_lines(
     tiny: dict[str, Path], name: str, rows_at_once: int, shuffle: int, cut: int
 ) -> None:
     lines = pd.read_parquet(tiny["transactions"]).sample(frac=1, random_state=shuffle)
-    relations = {**tiny, "transactions": lines, "windows": windows_of((1, LAST_DAY + 1), (1, cut))}
+    relations = {**tiny, **BESIDE, "transactions": lines, "windows": windows_of((1, LAST_DAY + 1), (1, cut))}
     expression = feature_expressions()[name]
     whole = run(expression, relations, ONE_THREAD)
     pd.testing.assert_frame_equal(in_ranges(expression, relations, rows_at_once), whole, check_exact=True)

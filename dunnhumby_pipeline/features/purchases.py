@@ -1,11 +1,18 @@
-"""Purchases in a window: the outcomes of a trial."""
+"""Purchases in a window: the outcomes of a trial. When a household was first seen."""
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
+from dunnhumby_pipeline.engine.compile import unbound
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.features.baskets import baskets
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, within
+from dunnhumby_pipeline.features.departments import is_fuel
+from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_cents, windows_table, within
+from dunnhumby_pipeline.settings import EngineSettings
 
 
 def purchases() -> ir.Table:
@@ -19,4 +26,59 @@ def purchases() -> ir.Table:
         in_window.group_by(WINDOW_KEY)
         .agg(purchase_amount=in_window.sales.sum() / 100, purchase_count=in_window.count())
         .order_by(WINDOW_KEY)
+    )
+
+
+def weighed_purchases() -> ir.Table:
+    """`purchases` with amount_without_fuel and margin_weighted_amount ($).
+
+    Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. A line counts in the
+    last of them with its sales times the weight of its department, in whole cents; where there is no weight,
+    or the product is not known, with its sales. Fuel is what `departments.is_fuel` says.
+    """
+    in_window = within(_weighed_baskets(), windows_table())
+    return (
+        in_window.group_by(WINDOW_KEY)
+        .agg(
+            purchase_amount=in_window.sales.sum() / 100,
+            purchase_count=in_window.count(),
+            amount_without_fuel=in_window.without_fuel.sum() / 100,
+            margin_weighted_amount=in_window.weighed.sum() / 100,
+        )
+        .order_by(WINDOW_KEY)
+    )
+
+
+def margin_weights_table() -> ir.Table:
+    """The unbound table of weights: `department`, each once, and `weight`, a multiple of the average margin."""
+    return ibis.table({"department": "string", "weight": "float64"}, name="margin_weights")
+
+
+def first_purchases(transactions: TablePath, engine: EngineSettings) -> pd.DataFrame:
+    """One row a household in the data: household_key and first_seen, the DAY of its first line."""
+    with connect(engine) as connection:
+        lines = table_at(connection, transactions)
+        query = f"SELECT household_key, min(day) AS first_seen FROM {lines} GROUP BY ALL ORDER BY household_key"
+        return connection.execute(query).df()
+
+
+def _weighed_baskets() -> ir.Table:
+    """One row a household and basket: day, and cents of sales, of sales without fuel, and of weighed sales."""
+    lines, products, weights = unbound("transactions"), unbound("products"), margin_weights_table()
+    kinds = products.left_join(weights, "department").select("product_id", "weight", fuel=is_fuel(products))
+    # Most lines are neither fuel nor weighed: those are never joined to their product.
+    special = lines.join(kinds.filter(kinds.fuel | kinds.weight.notnull()), "product_id")
+    sales = in_cents(special.sales_value)
+    weighed = (sales * special.weight.fill_null(1.0)).round().cast("float64")
+    changes = special.group_by("household_key", "basket_id").agg(
+        fuel=special.fuel.ifelse(sales, 0.0).sum(), gain=(weighed - sales).sum()
+    )
+    b = baskets()
+    joined = b.left_join(changes, ["household_key", "basket_id"])
+    return joined.select(
+        "household_key",
+        "day",
+        "sales",
+        without_fuel=joined.sales - joined.fuel.fill_null(0.0),
+        weighed=joined.sales + joined.gain.fill_null(0.0),
     )
