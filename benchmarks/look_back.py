@@ -17,6 +17,7 @@ from dunnhumby_pipeline.causal.cohort import Cohort, build_cohort, covariate_col
 from dunnhumby_pipeline.causal.design_matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.nuisance import cross_fit
 from dunnhumby_pipeline.causal.overlap import overlap_diagnostics, propensity_table
+from dunnhumby_pipeline.causal.waves import studied
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days
@@ -45,7 +46,8 @@ def main(home: Home) -> None:
 
 def spend_before(cohort: Cohort, first_day: int, study: Study) -> pd.DataFrame:
     """The trials with the spend of the up to 89 days before the look-back as their outcome."""
-    waves = cohort.waves.assign(placebo_start=(cohort.waves["lookback_start"] - 89).clip(lower=first_day))
+    waves = studied(cohort.waves)
+    waves = waves.assign(placebo_start=(waves["lookback_start"] - 89).clip(lower=first_day))
     waves = waves.loc[waves["lookback_start"] - waves["placebo_start"] >= SHORTEST_PLACEBO]
     windows = pd.DataFrame(
         {"window": waves["campaign"], "first_day": waves["placebo_start"], "index_day": waves["lookback_start"]}

@@ -15,9 +15,9 @@ from dunnhumby_pipeline.causal.cohort import (
     build_cohort,
     covariate_columns,
     covariates_today,
-    plan_waves,
 )
 from dunnhumby_pipeline.causal.design_matrix import fit_design_matrix, trial_matrix
+from dunnhumby_pipeline.causal.waves import WAVE_COLUMNS, plan_waves, studied
 from dunnhumby_pipeline.settings import TrialSettings
 from dunnhumby_pipeline_tests.known_truth import ENGINE, lines, write_tables
 
@@ -32,14 +32,20 @@ def _campaigns(*waves: tuple[int, int, int], kind: str = "TypeA") -> pd.DataFram
     return pd.DataFrame(waves, columns=["campaign", "start_day", "end_day"]).assign(description=kind)
 
 
-def _plan(campaigns: pd.DataFrame, last_day: int = 700) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return plan_waves(campaigns, "TypeA", 1, last_day, TRIAL)
+def _plan(campaigns: pd.DataFrame, last_day: int = 700, **changed: object) -> pd.DataFrame:
+    return plan_waves(campaigns, "TypeA", 1, last_day, TRIAL.model_copy(update=changed))
+
+
+def _reasons(waves: pd.DataFrame) -> dict[int, str]:
+    left_out = waves.loc[~waves["used"]]
+    return dict(zip(left_out["campaign"], left_out["reason"], strict=True))
 
 
 def test_windows_follow_the_wave_and_waves_follow_their_days_not_their_ids() -> None:
     campaigns = pd.concat([_campaigns((7, 400, 430), (26, 200, 240)), _campaigns((1, 210, 215), kind="TypeB")])
-    used, left_out = _plan(campaigns)
-    assert used.to_dict("list") == {
+    waves = _plan(campaigns)
+    assert waves.columns.tolist() == WAVE_COLUMNS
+    assert waves.drop(columns="reason").to_dict("list") == {
         "campaign": [26, 7],
         "start_day": [200, 400],
         "end_day": [240, 430],
@@ -47,46 +53,93 @@ def test_windows_follow_the_wave_and_waves_follow_their_days_not_their_ids() -> 
         "lookback_start": [140, 340],
         "outcome_end": [268, 458],
         "lookback_days": [60, 60],
+        "used": [True, True],
+        "overlaps_with": ["", ""],
     }
-    assert left_out.empty
+    assert waves["reason"].isna().all()
 
 
 @pytest.mark.parametrize(
     ("next_start", "last_day", "outcome_end"),
-    [(269, 700, 268), (268, 700, 267), (230, 700, 229), (900, 250, 250), (900, 268, 268)],
-    ids=["follow-up in full", "next wave a day early", "next wave while it runs", "end of the data", "just enough"],
+    [(269, 700, 268), (268, 700, 267), (230, 700, 229), (900, 268, 268), (230, 240, 229)],
+    ids=["follow-up in full", "next wave a day early", "next wave while it runs", "just enough data", "cut before"],
 )
-def test_the_outcome_window_stops_at_the_next_wave_and_at_the_data(
-    next_start: int, last_day: int, outcome_end: int
-) -> None:
-    used, _ = _plan(_campaigns((1, 200, 240), (2, next_start, next_start + 10)), last_day)
+def test_the_outcome_window_stops_at_the_next_wave(next_start: int, last_day: int, outcome_end: int) -> None:
+    used = studied(_plan(_campaigns((1, 200, 240), (2, next_start, next_start + 10)), last_day))
     assert used.set_index("campaign").loc[1, "outcome_end"] == outcome_end
 
 
+def test_a_wave_in_the_last_days_of_the_data_is_left_out_and_says_how_many_days_are_missing() -> None:
+    campaigns = _campaigns((1, 200, 240))
+    expected = "the data end on day 250, 18 days before its outcome window would, on day 268"
+    assert _reasons(_plan(campaigns, 250)) == {1: expected}
+    expected = "the data end on day 267, 1 day before its outcome window would, on day 268"
+    assert _reasons(_plan(campaigns, 267)) == {1: expected}
+    assert _plan(campaigns, 250)["outcome_end"].tolist() == [268]
+    # A next wave ends the window first, whether it can be studied or not.
+    assert _reasons(_plan(_campaigns((1, 200, 240), (2, 245, 300)), 250)) == {
+        2: "it had not ended on the last day of the data, 250"
+    }
+
+
+def test_a_wave_that_is_cut_may_be_kept_and_ends_with_the_data() -> None:
+    kept = _plan(_campaigns((1, 200, 240), (2, 245, 300)), 270, keep_cut_waves=True)
+    assert kept["used"].tolist() == [True, False]
+    kept = _plan(_campaigns((1, 200, 240)), 250, keep_cut_waves=True)
+    assert kept[["outcome_end", "used"]].to_numpy().tolist() == [[250, True]]
+
+
 def test_waves_of_one_day_do_not_cut_each_other() -> None:
-    used, _ = _plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 300, 320)))
+    used = studied(_plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 300, 320))))
     assert used["campaign"].tolist() == [3, 9, 5]
     assert used["outcome_end"].tolist() == [258, 268, 348]
 
 
+def test_waves_that_overlap_in_time_name_each_other() -> None:
+    waves = _plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 240, 320), (6, 321, 330)))
+    assert dict(zip(waves["campaign"], waves["overlaps_with"], strict=True)) == {3: "9", 9: "3, 5", 5: "9", 6: ""}
+    # Both are studied; the earlier ends where the later begins.
+    assert waves["used"].all()
+    assert waves["outcome_end"].tolist() == [239, 239, 320, 358]
+
+
 def test_waves_without_history_or_end_are_left_out_with_their_reason() -> None:
-    campaigns = _campaigns((4, -5, 20), (1, 28, 40), (2, 29, 50), (3, 690, 701), (5, 690, 700))
-    used, left_out = _plan(campaigns)
+    campaigns = _campaigns((4, -5, 20), (1, 28, 40), (2, 29, 50), (3, 660, 701), (5, 660, 670))
+    waves = _plan(campaigns)
+    used = studied(waves)
     assert used["campaign"].tolist() == [2, 5]
-    assert used["lookback_start"].tolist() == [1, 630]
+    assert used["lookback_start"].tolist() == [1, 600]
     assert used["lookback_days"].tolist() == [28, 60]
-    assert dict(zip(left_out["campaign"], left_out["reason"], strict=True)) == {
+    assert _reasons(waves) == {
         4: "fewer than 28 days of data lie before its first day",
         1: "fewer than 28 days of data lie before its first day",
         3: "it had not ended on the last day of the data, 700",
     }
+    assert (waves["lookback_days"] >= 0).all(), "a wave before the data has no look-back, not a negative one"
+
+
+def test_an_outcome_window_without_a_day_is_left_out() -> None:
+    assert _reasons(_plan(_campaigns((1, 200, 171)))) == {1: "its outcome window would end before its first day"}
+    assert _reasons(_plan(_campaigns((1, 200, 172)))) == {}
 
 
 def test_history_is_counted_in_days_of_data_not_in_days_of_look_back() -> None:
-    settings = TRIAL.model_copy(update={"min_history_days": 90})
-    used, left_out = plan_waves(_campaigns((1, 90, 95), (2, 91, 95)), "TypeA", 1, 700, settings)
-    assert used[["campaign", "lookback_days"]].to_numpy().tolist() == [[2, 60]]
-    assert left_out["campaign"].tolist() == [1]
+    waves = _plan(_campaigns((1, 90, 95), (2, 91, 95)), min_history_days=90)
+    assert studied(waves)[["campaign", "lookback_days"]].to_numpy().tolist() == [[2, 60]]
+    assert waves.loc[~waves["used"], "campaign"].tolist() == [1]
+
+
+def test_the_reference_studys_waves_look_back_to_the_first_day_and_stop_at_no_other_wave() -> None:
+    campaigns = _campaigns((1, 20, 30), (2, 200, 240), (3, 230, 250), (4, 650, 690), (5, 680, 701))
+    waves = _plan(campaigns, design="never_targeted")
+    assert _reasons(waves) == {
+        1: "fewer than 28 days of data lie before its first day",
+        5: "it had not ended on the last day of the data, 700",
+    }
+    used = studied(waves)
+    assert used["lookback_start"].tolist() == [1, 1, 1]
+    assert used["lookback_days"].tolist() == [199, 229, 649]
+    assert used["outcome_end"].tolist() == [268, 278, 700]
 
 
 # A hand-made retailer: TypeA waves 8 (day 100), 5 (day 150), 30 without history, 9 not ended; 40 is a TypeB.
@@ -239,7 +292,10 @@ def test_an_unknown_answer_is_a_level(trials: pd.DataFrame) -> None:
 
 
 def test_columns_of_trials_are_as_promised(cohort: Cohort) -> None:
-    own = "household_key campaign treated index_day lookback_start outcome_end purchase_amount purchase_count redeemed"
+    own = (
+        "household_key campaign treated index_day lookback_start outcome_end purchase_amount purchase_count redeemed "
+        "amount_without_fuel margin_weighted_amount"
+    )
     assert cohort.trials.columns.tolist() == [*own.split(), *covariate_columns("TypeA")]
     key = ["household_key", "campaign"]
     shoppers = cohort.look_backs.set_index(key).index
@@ -264,8 +320,8 @@ def test_a_type_without_a_wave_to_study_says_why(tables: dict[str, Path]) -> Non
         build_cohort(tables, "TypeB", TRIAL.model_copy(update={"min_history_days": 90}), ENGINE)
     assert str(caught.value) == (
         "no wave of TypeB can be studied (campaign 40: fewer than 90 days of data lie before its first day). "
-        "The data hold days 1 to 320; choose another campaign type or a shorter "
-        "trial.min_history_days or trial.follow_up_days."
+        "The data hold days 1 to 320; choose another campaign type, a shorter "
+        "trial.min_history_days or trial.follow_up_days, or trial.keep_cut_waves."
     )
 
 

@@ -1,20 +1,29 @@
-"""The sequential target trial: who enters at each wave, what was known of them, what they then bought.
+"""Trials of a campaign type: who entered at each wave, what was known of them, what they then bought.
 
-At each wave of a campaign type every household that shopped in the look-back and was not sent an
-earlier wave of that type enters as a trial, treated when this wave lists it. Both arms share the
-index day, the look-back before it and the outcome window after it (Hernan & Robins 2016; Danaei et
-al. 2013 for sequences of trials).
+Both arms of a wave share the index day, the look-back before it and the outcome window after it. Who enters
+follows the design in the settings (see `enrolment.enrol`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import OUTCOMES, TRIAL_KEY
+from dunnhumby_pipeline.causal.enrolment import Enrolment, enrol, listings, n_without_history, sent_before
+from dunnhumby_pipeline.causal.flow import trial_flow
+from dunnhumby_pipeline.causal.names import NEVER_TARGETED, TRIAL_KEY
+from dunnhumby_pipeline.causal.outcomes import MEASURED, weights_table, winsorised, with_outcomes
+from dunnhumby_pipeline.causal.waves import (
+    CohortError,
+    in_words,
+    leave_out,
+    plan_waves,
+    reasons_in_words,
+    studied,
+    windows_of,
+)
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.catalogue import (
@@ -25,77 +34,88 @@ from dunnhumby_pipeline.features.catalogue import (
     redeemed_column,
 )
 from dunnhumby_pipeline.features.profile import household_features
-from dunnhumby_pipeline.features.purchases import purchases
+from dunnhumby_pipeline.features.purchases import first_purchases, purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
-
-if TYPE_CHECKING:
-    pass
 
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
 LOOK_BACK_SEGMENT = "lookback_segment"
 
-
-class CohortError(Exception):
-    """No trial can be built. The message says which wave or setting stands in the way."""
+Tables = Mapping[str, TablePath]
 
 
 @dataclass(frozen=True)
 class Cohort:
     """`trials`: one row a trial, without the look-back segment. `look_backs`: all look-back features of every
-    household that shopped in a wave's look-back, trial or not (column `campaign`: the wave). `waves`: one row
-    a wave used. `excluded`: one row a wave left out, with the reason. `n_treated_without_history`: treated
-    households that had not shopped in the look-back.
+    household that shopped in the look-back of a wave used, trial or not (column `campaign`: the wave). `waves`:
+    one row a wave of the type, used or not (`waves.WAVE_COLUMNS`). `flow`: see `flow.trial_flow`. `caps`: where
+    amounts were capped (`outcomes.winsorised`). `n_treated_without_history`: households that a wave used lists,
+    and that are no trial there because they had not shopped in the look-back.
     """
 
     trials: pd.DataFrame
     look_backs: pd.DataFrame
     waves: pd.DataFrame
-    excluded: pd.DataFrame
+    flow: pd.DataFrame
+    caps: pd.DataFrame
     n_treated_without_history: int
 
     def waves_text(self) -> str:
         """The waves used and left out, a line each, in words."""
-        used = [
-            f"- campaign {row.campaign}: index day {row.index_day}, look-back of {row.lookback_days} days, "
-            f"outcome window to day {row.outcome_end}"
-            for row in self.waves.itertuples()
-        ]
-        left_out = [f"- campaign {row.campaign} left out: {row.reason}" for row in self.excluded.itertuples()]
-        return "\n".join([*used, *left_out])
+        return in_words(self.waves)
 
-
-Tables = Mapping[str, TablePath]
+    def placed(self, segments: pd.Series) -> pd.DataFrame:
+        """The trials with their look-back segment; `segments` has one for each row of `look_backs`."""
+        known = self.look_backs[TRIAL_KEY].assign(**{LOOK_BACK_SEGMENT: segments})
+        return self.trials.merge(known, on=TRIAL_KEY, how="left", validate="one_to_one")
 
 
 def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings) -> Cohort:
-    """All trials of `campaign_type` from the canonical tables.
+    """All trials of `campaign_type` from the canonical tables, by the design in the settings.
 
-    Raises CohortError when the type has no wave, or none that has enough history and has ended.
+    `trials`: household_key, campaign, treated (0/1), index_day, lookback_start, outcome_end (days), outcomes
+    as `outcomes.MEASURED`, covariates as `covariate_columns`. Waves without a household in both arms are left
+    out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all waves.
+
+    Raises CohortError when the type has no wave, when none can be studied, when no wave has both arms, or when
+    trial.margin_weights names a department that there is not.
     """
-    campaigns = read_table(tables["campaigns"])
+    weights = weights_table(settings.margin_weights, tables["products"])
+    campaigns, targets = read_table(tables["campaigns"]), read_table(tables["campaign_targets"])
     first_day, last_day = observed_days(tables["transactions"], engine)
-    waves, excluded = plan_waves(campaigns, campaign_type, first_day, last_day, settings)
-    if waves.empty:
-        reasons = "; ".join(f"campaign {row.campaign}: {row.reason}" for row in excluded.itertuples())
+    listed = listings(targets, campaigns, campaign_type)
+    planned = plan_waves(campaigns, campaign_type, first_day, last_day, settings)
+    unlisted = set(planned["campaign"]) - set(listed["campaign"])
+    planned = leave_out(planned, dict.fromkeys(unlisted, "it lists no household"))
+    if not planned["used"].any():
         raise CohortError(
-            f"no wave of {campaign_type} can be studied ({reasons or 'there is no wave of this type'}). "
-            f"The data hold days {first_day} to {last_day}; choose another campaign type or a shorter "
-            "trial.min_history_days or trial.follow_up_days."
+            f"no wave of {campaign_type} can be studied ({reasons_in_words(planned)}). The data hold days {first_day} "
+            f"to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
+            "trial.follow_up_days, or trial.keep_cut_waves."
         )
-    look_backs = _windows(waves, "lookback_start", "index_day")
-    covariates = window_covariates(tables, look_backs, engine)
-    of_type = campaigns.loc[campaigns["description"] == campaign_type]
-    first = _first_targets(read_table(tables["campaign_targets"]), of_type)
-    trials = _enter(covariates, waves, first)
-    trials = _with_outcomes(trials, tables, waves, engine)
-    n_lost = int(first["campaign"].isin(waves["campaign"]).sum()) - int(trials["treated"].sum())
-    columns = covariate_columns(campaign_type)
-    own = ["treated", "index_day", "lookback_start", "outcome_end", *OUTCOMES]
-    shoppers = covariates.rename(columns={"window": "campaign"})
-    return Cohort(trials[[*TRIAL_KEY, *own, *columns]], shoppers, waves, excluded, n_lost)
+    covariates = window_covariates(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
+    covariates = covariates.rename(columns={"window": "campaign"})
+    waves, enrolment = _enrolled(tables, planned, listed, covariates[TRIAL_KEY], settings, engine)
+    if enrolment.trials["treated"].nunique() < 2:
+        raise CohortError(
+            f"no wave of {campaign_type} has trials in both arms ({reasons_in_words(waves)}). Choose another "
+            "campaign type or trial.design, or a longer trial.look_back_days."
+        )
+    used = studied(waves)
+    trials = enrolment.trials.merge(used[["campaign", "index_day", "lookback_start", "outcome_end"]], on="campaign")
+    trials, caps = winsorised(with_outcomes(trials, tables, used, weights, engine), settings.winsorise)
+    trials = trials.merge(covariates, on=TRIAL_KEY, how="left", validate="one_to_one")
+    columns = ["treated", "index_day", "lookback_start", "outcome_end", *MEASURED]
+    return Cohort(
+        trials=trials[[*TRIAL_KEY, *columns, *covariate_columns(campaign_type, settings.washout_days)]],
+        look_backs=covariates.loc[covariates["campaign"].isin(used["campaign"])].reset_index(drop=True),
+        waves=waves,
+        flow=trial_flow(enrolment, waves, listed),
+        caps=caps,
+        n_treated_without_history=n_without_history(used, listed, covariates[TRIAL_KEY], settings),
+    )
 
 
 def covariates_today(
@@ -104,63 +124,28 @@ def covariates_today(
     """Covariates of every household that shopped in the look-back that ends with the data.
 
     The next campaign's wave has not been seen, so these households carry the latest wave (`campaign`) of
-    `trials`. `received_before`: whether the household has been sent a campaign of this type.
+    `trials`. `received_before`: whether the household has been sent a campaign of this type; with a washout,
+    in the washout_days up to the last day.
     """
     first_day, last_day = observed_days(tables["transactions"], engine)
     latest = int(trials.loc[trials["index_day"].idxmax(), "campaign"])
     start = max(first_day, last_day + 1 - settings.look_back_days)
     window = one_window(start, last_day).assign(window=latest)
     frame = window_covariates(tables, window, engine).rename(columns={"window": "campaign"})
-    return frame.assign(received_before=frame[received_column(campaign_type)] > 0)
+    listed = listings(read_table(tables["campaign_targets"]), read_table(tables["campaigns"]), campaign_type)
+    next_day = frame[["household_key"]].assign(index_day=last_day + 1)
+    return frame.assign(received_before=sent_before(next_day, listed, settings.washout_days))
 
 
-def covariate_columns(campaign_type: str) -> list[str]:
+def covariate_columns(campaign_type: str, washout_days: int | None = None) -> list[str]:
     """Covariates of a trial, all known before the index day, without wave and look-back segment.
 
-    Campaigns of the trial's own type are no covariate: by eligibility none was received before.
+    Campaigns of the trial's own type are covariates when there is a washout; without one, by eligibility, none
+    was received before.
     """
-    own = {column(campaign_type) for column in (received_column, active_column, redeemed_column)}
+    own = [column(campaign_type) for column in (received_column, active_column, redeemed_column)]
     history = [name for name in HISTORY_COVARIATES if name not in own]
-    return [*COVARIATES, *history, *DEMOGRAPHICS]
-
-
-def plan_waves(
-    campaigns: pd.DataFrame, campaign_type: str, first_day: int, last_day: int, settings: TrialSettings
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(waves used, waves left out) of a type, in order of their first day.
-
-    Used: campaign, start_day, end_day, index_day, lookback_start, outcome_end, lookback_days. The outcome
-    window ends follow_up_days after the wave, or the day before the type's next wave, or with the data;
-    for both arms alike. Left out, with a reason: waves with too little history, and waves that had not
-    ended when the data end.
-    """
-    waves = campaigns.loc[campaigns["description"] == campaign_type].sort_values(["start_day", "campaign"])
-    starts = waves["start_day"].drop_duplicates()
-    next_start = waves["start_day"].map(dict(zip(starts, starts.shift(-1), strict=True)))
-    end = (waves["end_day"] + settings.follow_up_days).clip(upper=last_day)
-    waves = waves.assign(
-        index_day=waves["start_day"],
-        lookback_start=(waves["start_day"] - settings.look_back_days).clip(lower=first_day),
-        outcome_end=end.where(next_start.isna() | (end < next_start), next_start - 1).astype("int64"),
-    )
-    waves["lookback_days"] = waves["index_day"] - waves["lookback_start"]
-    short = waves["start_day"] - first_day < settings.min_history_days
-    unfinished = waves["end_day"] > last_day
-    reason = pd.Series("", index=waves.index, dtype=object)
-    reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"
-    reason[short] = f"fewer than {settings.min_history_days} days of data lie before its first day"
-    usable = ~(short | unfinished)
-    columns = [
-        "campaign",
-        "start_day",
-        "end_day",
-        "index_day",
-        "lookback_start",
-        "outcome_end",
-        "lookback_days",
-    ]
-    excluded = waves.assign(reason=reason).loc[~usable, ["campaign", "start_day", "end_day", "reason"]]
-    return waves.loc[usable, columns].reset_index(drop=True), excluded.reset_index(drop=True)
+    return [*COVARIATES, *history, *(own if washout_days is not None else ()), *DEMOGRAPHICS]
 
 
 def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
@@ -173,38 +158,26 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
-def _windows(waves: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
-    frame = pd.DataFrame({"window": waves["campaign"], "first_day": waves[first], "index_day": waves[end] + shift})
-    return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
-
-
-def _first_targets(targets: pd.DataFrame, of_type: pd.DataFrame) -> pd.DataFrame:
-    """The first of the waves `of_type`, used or left out, that listed each household: household_key, campaign,
-    start_day. Lowest id when two waves of the type start on the same day."""
-    dated = targets[TRIAL_KEY].merge(of_type[["campaign", "start_day"]], on="campaign")
-    return dated.sort_values(["start_day", "campaign"], kind="stable").drop_duplicates("household_key")
-
-
-def _enter(covariates: pd.DataFrame, waves: pd.DataFrame, first: pd.DataFrame) -> pd.DataFrame:
-    """The trials among the households that shopped in each look-back; `first` as from `_first_targets`."""
-    first = first.rename(columns={"campaign": "first_campaign", "start_day": "first_start"})
-    trials = covariates.rename(columns={"window": "campaign"}).merge(waves, on="campaign")
-    trials = trials.merge(first, on="household_key", how="left")
-    treated = trials["first_campaign"] == trials["campaign"]
-    not_yet = trials["first_start"].isna() | (trials["first_start"] > trials["index_day"])
-    trials = trials.assign(treated=treated.astype("int64")).loc[treated | not_yet]
-    return trials.sort_values(["index_day", "campaign", "household_key"], ignore_index=True)
-
-
-def _with_outcomes(trials: pd.DataFrame, tables: Tables, waves: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """Add purchase_amount ($), purchase_count (baskets) and redeemed (0/1: any coupon of this wave)."""
-    windows = _windows(waves, "index_day", "outcome_end", shift=1)
-    bought = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
-    trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
-    # A household without a line in the window spent nothing: that is the outcome, not a gap.
-    trials = trials.fillna({"purchase_amount": 0.0, "purchase_count": 0.0})
-    redemptions = read_table(tables["coupon_redemptions"]).merge(waves, on="campaign")
-    inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
-    redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
-    trials = trials.merge(redeemers, on=TRIAL_KEY, how="left")
-    return trials.fillna({"redeemed": 0}).astype({"redeemed": "int64"})
+def _enrolled(
+    tables: Tables,
+    waves: pd.DataFrame,
+    listed: pd.DataFrame,
+    shoppers: pd.DataFrame,
+    settings: TrialSettings,
+    engine: EngineSettings,
+) -> tuple[pd.DataFrame, Enrolment]:
+    """(waves, with those left out that lack an arm; who enters at the others)."""
+    households = first_purchases(tables["transactions"], engine)
+    active = shoppers.iloc[:0]
+    if settings.design == NEVER_TARGETED:
+        windows = windows_of(studied(waves), "start_day", "end_day", shift=1)
+        active = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
+        active = active.rename(columns={"window": "campaign"})
+    while True:
+        enrolment = enrol(households, studied(waves), listed, shoppers, active, settings)
+        one_armed = enrolment.one_armed(studied(waves))
+        if not one_armed or settings.design == NEVER_TARGETED:
+            return waves, enrolment
+        # Where a household enters once, one that a wave left out takes with it may enter at a later wave.
+        earliest = next(iter(one_armed))
+        waves = leave_out(waves, {earliest: one_armed[earliest]})
