@@ -46,7 +46,7 @@ ROBUSTNESS, INTERVAL_ROBUSTNESS = "robustness value of the estimate", "robustnes
 STRONGEST_BIAS, CRITICAL_GAMMA = "bias as of the strongest measured group", "critical gamma"
 LOWER_BOUND, UPPER_BOUND = "ATE lower bound", "ATE upper bound"
 _ASSUMPTIONS = {
-    NO_ASSUMPTION: "With no assumption but that {noun} lies between {lowest} and {highest}",
+    NO_ASSUMPTION: "With no assumption but that the {noun} lies between {lowest} and {highest}",
     MONOTONE_RESPONSE: "If no household's {noun} falls for being targeted",
     MONOTONE_SELECTION: (
         "If the {noun} of targeted households would be at least that of the others on average, targeted or not"
@@ -72,7 +72,8 @@ class _Outcome:
         return f"{sign}${abs(value):,.2f}" if self.unit == "$" else f"{value:,.3g} {self.unit}".rstrip()
 
     def span(self, lower: float, upper: float) -> str:
-        return f"{self.amount(lower)} to {self.amount(upper)}"
+        low = self.amount(lower) if self.unit == "$" else f"{lower:,.3g}"
+        return f"{low} to {self.amount(upper)}"
 
 
 _OUTCOMES = {
@@ -164,7 +165,7 @@ def _omitted_variable_rows(
     whole, part = robustness_value(short), interval_robustness_value(short, confidence)
     of_estimate = (
         f"An unmeasured cause would have to explain {whole:.1%} of what is left unexplained of targeting and of "
-        f"{words.noun} alike, to bring the estimate of {words.amount(short.estimate)} to zero."
+        f"the {words.noun} alike, to bring the estimate of {words.amount(short.estimate)} to zero."
     )
     of_interval = (
         f"With {part:.1%} of each the {confidence:.0%} interval would include zero."
