@@ -98,6 +98,22 @@ def test_the_planted_effect_lies_in_its_interval(invented: Finished, raw: Path, 
     assert naive["ci_lower"] > planted[truth], "the naive difference must be wrong here, or nothing is tested"
 
 
+def test_what_came_before_the_campaign_shows_no_effect_of_it(invented: Finished) -> None:
+    controls = invented.table("negative_controls").query("wave == 'all'").set_index("control")
+    placebo = controls.loc["placebo outcome"]
+    assert placebo["ci_lower"] < 0 < placebo["ci_upper"]
+    weeks = invented.table("event_study").groupby("phase")["estimate"].mean()
+    assert weeks["after"] > 3 * abs(weeks["before"])
+
+
+def test_designs_stand_side_by_side(invented: Finished) -> None:
+    comparison = invented.table("design_comparison").set_index("design")
+    assert comparison.index[comparison["chosen"]].tolist() == ["sequential_trials"]
+    assert comparison.at["never_targeted", "share_control_without_purchase"] == 0
+    assert comparison.at["never_targeted", "auc"] > comparison.at["sequential_trials", "auc"]
+    assert comparison.at["first_eligible_wave", "n_trials"] == comparison.at["first_eligible_wave", "n_households"]
+
+
 def test_the_trials_and_their_treatment_are_the_planted_ones(invented: Finished, raw: Path) -> None:
     key = ["household_key", "campaign"]
     truth = pd.read_parquet(raw / "truth" / "trials.parquet").sort_values(key, ignore_index=True)
@@ -198,7 +214,10 @@ def test_segments_of_the_sample_outlast_a_quarter_in_their_value(sample: Finishe
 
 def test_the_sample_waves_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
     trials = sample.table("first_campaign_cohort")
-    assert sorted(trials["index_day"].unique()) == [323, 412, 504, 587]
+    assert sorted(trials["index_day"].unique()) == [323, 412, 504]
+    left_out = sample.table("trial_waves").query("not used")
+    assert left_out["index_day"].tolist() == [587]
+    assert "the data end on day 649, 21 days before" in left_out["reason"].item()
     treated = trials.groupby("index_day")["treated"].sum()
     assert treated[323] <= 361
     assert treated.sum() == trials.loc[trials["treated"] == 1, "household_key"].nunique()

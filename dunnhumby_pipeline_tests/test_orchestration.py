@@ -245,7 +245,7 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
         (
             "key:segment_stability or key:first_campaign_cohort",
             "segment_stability_warm_stability",
-            "first_campaign_cohort",
+            "enrol_trials",
             quick_settings(warm_ari_floor=1.0),
         ),
         (
@@ -257,8 +257,14 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
         (
             "key:covariate_balance or key:average_effects",
             "covariate_balance_balance_after_weighting",
-            "average_effects",
+            "estimate_effects",
             quick_settings(max_weighted_smd=1e-9),
+        ),
+        (
+            "key:overlap_diagnostics or key:average_effects",
+            "overlap_diagnostics_effective_arms",
+            "estimate_effects",
+            quick_settings(min_effective_trials=100_000),
         ),
     ],
 )
@@ -272,10 +278,33 @@ def test_a_failed_gate_stops_what_lies_downstream(
 
 
 @pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        ({"design": "never_targeted"}, "trial.design is 'never_targeted', which chooses controls by what they bought"),
+        ({"outcome": "redeemed"}, "trial.outcome is 'redeemed', and a policy's value needs an outcome in $"),
+    ],
+)
+def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
+    laboratory: Laboratory, trial: dict[str, str], words: str
+) -> None:
+    settings = quick_settings()
+    settings = settings.model_copy(update={"trial": settings.trial.model_copy(update=trial)})
+    before = laboratory.table("targeting_list").read_bytes()
+    for table, step in (("policy_value", "value_policies"), ("targeting_list", "targeting_list")):
+        mark = stale_mark(laboratory.table("targeting_list"))
+        mark.unlink(missing_ok=True)
+        outcome, _ = laboratory.run(f"key:{table}", settings)
+        assert outcome.errors[0].startswith(f"{step}: {words}"), outcome.errors
+        assert words in mark.read_text()
+    assert laboratory.table("targeting_list").read_bytes() == before
+    mark.unlink()
+
+
+@pytest.mark.parametrize(
     ("select", "check", "stopped"),
     [
         ("key:coupons or key:campaign_economics", "coupons_schema_and_keys", "campaign_economics"),
-        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort_no_look_ahead", "nuisances"),
+        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort_no_look_ahead", "fit_nuisances"),
     ],
 )
 def test_a_gate_without_threshold_stops_too(

@@ -25,7 +25,9 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.journey.retailer import RetailerPlan
 from dunnhumby_pipeline.journey.simulate import simulate
+from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
 from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
+from dunnhumby_pipeline.orchestration.assets.trials import ASSUMED, ENROLLED, OVERLAPPING
 from dunnhumby_pipeline.orchestration.columns import described
 from dunnhumby_pipeline.orchestration.origin import TABLES, Origin
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
@@ -44,9 +46,10 @@ SEGMENTATION = {
 ALL = {
     *TABLES,
     *SEGMENTATION,
-    *("first_campaign_cohort", "nuisances", "propensity"),
-    *("overlap_diagnostics", "covariate_balance", "average_effects", "cate_models", "cate_estimates"),
-    *("household_effects", "campaign_economics", "policy_value", "roi_curve", "targeting_list", "campaign_report"),
+    *("first_campaign_cohort", "design_comparison", "nuisances", "nuisance_quality", "propensity"),
+    *(*ENROLLED, *ASSUMED, *OVERLAPPING, *ESTIMATED, *DOUBTED),
+    *("covariate_balance", "cate_models", "cate_estimates", "household_effects", "campaign_economics"),
+    *("policy_value", "roi_curve", "targeting_list", "campaign_report"),
 }
 # Settings that say where tables are computed and where they lie, not what they hold.
 NOT_OF_TABLES = {"engine", "warehouse"}
@@ -359,7 +362,17 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
         ("segment_stability", "mean_ari_warm"),
         ("overlap_diagnostics", "auc"),
         ("covariate_balance", "max_smd_overlap"),
-        ("average_effects", "overlap_weighted"),
+        ("average_effects", "overlap_weighted_ATO_all"),
+        ("trial_waves", "n_used"),
+        ("trial_flow", "n_treated"),
+        ("design_comparison", "auc_sequential_trials"),
+        ("nuisance_quality", "r2_control_purchase_amount"),
+        ("propensity_calibration", "largest_gap"),
+        ("pooled_effects", "i2_random"),
+        ("sensitivity", "e_value_estimate"),
+        ("confounder_benchmarks", "largest_bias"),
+        ("negative_controls", "placebo_outcome"),
+        ("event_study", "mean_after"),
         ("policy_value", "value"),
         ("targeting_list", "n_target"),
     ):

@@ -226,7 +226,11 @@ def test_a_placebo_that_no_wave_allows_is_not_passed() -> None:
     ],
 )
 def test_an_effect_that_little_explains_away_is_warned_of(value: float, passed: bool, words: str) -> None:
-    rows = [("e_value", "estimate", 9.0), ("e_value", "interval limit nearest to zero", value), ("manski", "estimate", 9.0)]
+    rows = [
+        ("e_value", "estimate", 9.0),
+        ("e_value", "interval limit nearest to zero", value),
+        ("manski", "estimate", 9.0),
+    ]
     found = causal.e_value(pd.DataFrame(rows, columns=["analysis", "quantity", "estimate"]), CHECKS)
     assert found.passed is passed
     assert words in found.message

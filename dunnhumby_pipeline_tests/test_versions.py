@@ -15,7 +15,9 @@ import pytest
 
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration import versions
+from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
 from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
+from dunnhumby_pipeline.orchestration.assets.trials import ENROLLED, OVERLAPPING
 from dunnhumby_pipeline.orchestration.versions import READS, compiled
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
@@ -75,7 +77,20 @@ def test_every_asset_has_a_version() -> None:
             {"policy": {"curve_steps": 10}},
             {"policy_value", "roi_curve", "targeting_list", "campaign_report"},
         ),
-        ({"overlap": {"lower": 0.2}}, {"propensity", "targeting_list", "campaign_report"}),
+        (
+            {"overlap": {"lower": 0.2}},
+            {"propensity", *OVERLAPPING, "design_comparison", "targeting_list", "campaign_report"},
+        ),
+        ({"effects": {"caliper": 0.1}}, {*ESTIMATED, *DOUBTED, "campaign_report"}),
+        ({"sensitivity": {"weeks_after": 8}}, {*DOUBTED, "campaign_report"}),
+        (
+            {"nuisance": {"n_repeats": 5}},
+            {
+                *("first_campaign_cohort", *ENROLLED, "nuisances", "nuisance_quality", "design_comparison"),
+                *(*DOUBTED, "campaign_report"),
+            },
+        ),
+        ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, {*FOLLOWED, "campaign_report"}),
         ({"lifetime_value": {"n_bins": 5}}, {*LIFETIMES, "campaign_report"}),
         ({"profile": {"n_needs": 2}}, {*DESCRIBED, *LIFETIMES, "campaign_report"}),
@@ -122,18 +137,18 @@ def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(monkeypatch: pyt
     real = versions.module_hash
 
     def altered(module: str) -> str:
-        return "altered" if module.endswith((".causal.overlap", ".journey.cleaning")) else real(module)
+        return "altered" if module.endswith((".causal.calibration", ".journey.cleaning")) else real(module)
 
     monkeypatch.setattr(versions, "module_hash", altered)
     after = step_versions()
     changed = {name for name in before if before[name] != after[name]}
-    assert {"propensity", "overlap_diagnostics", "covariate_balance", "transactions", "rejects"} <= changed
+    assert {"overlap_diagnostics", "propensity_calibration", "transactions", "rejects"} <= changed
     assert changed.isdisjoint({"customer_features", "segments", "nuisances", "average_effects", "policy_value"})
 
 
 def test_the_report_rests_on_its_template() -> None:
     behind = versions.modules_behind(versions._function(_step("campaign_report")))
-    assert {"dunnhumby_pipeline.report.page", "dunnhumby_pipeline.figures.causal"} <= set(behind)
+    assert {"dunnhumby_pipeline.report.page", "dunnhumby_pipeline.figures.overlap"} <= set(behind)
     beside = versions._file("dunnhumby_pipeline.report.page").parent
     assert any(path.suffix == ".j2" for path in beside.iterdir())
 

@@ -38,7 +38,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "value_lifetimes": ("confidence", "profile", "lifetime_value"),
     "value_segments": ("confidence",),
     "follow_segments": ("migration",),
-    "enrol_trials": ("confidence", "trial", "nuisance", "overlap"),
+    "enrol_trials": ("confidence", "trial", "nuisance"),
     "draw_causal_graph": ("trial",),
     "fit_nuisances": ("seed", "trial", "nuisance"),
     "propensity": ("trial", "overlap"),

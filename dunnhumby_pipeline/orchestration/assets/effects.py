@@ -90,7 +90,9 @@ def question_effects(
     waves = trials["campaign"].to_numpy()
     pairs = match_pairs(data.propensity, data.treated, waves, settings.effects.caliper)
     differences = pair_differences(data, pairs)
-    doubts = sensitivity_tables(data, x, design.names, differences, settings.sensitivity, settings.confidence)
+    doubts = sensitivity_tables(
+        data, x, design.names, differences, settings.sensitivity, settings.confidence, settings.trial.outcome
+    )
     for name in ("sensitivity", "confounder_benchmarks", "confounding_contour", "rosenbaum_bounds"):
         yield dg.Output(getattr(doubts, name), name)
     tables, seed = study.journey_tables(), settings.seed_for("negative_controls")
