@@ -99,8 +99,9 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     covariates = covariates.rename(columns={"window": "campaign"})
     waves, enrolment = _enrolled(tables, planned, listed, covariates[TRIAL_KEY], settings, engine)
     if enrolment.trials["treated"].nunique() < 2:
+        lacking = leave_out(waves, enrolment.one_armed(studied(waves)))
         raise CohortError(
-            f"no wave of {campaign_type} has trials in both arms ({reasons_in_words(waves)}). Choose another "
+            f"no wave of {campaign_type} has trials in both arms ({reasons_in_words(lacking)}). Choose another "
             "campaign type or trial.design, or a longer trial.look_back_days."
         )
     used = studied(waves)

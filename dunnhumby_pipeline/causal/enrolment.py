@@ -72,7 +72,8 @@ def sent_before(rows: pd.DataFrame, listed: pd.DataFrame, washout_days: int | No
         asked, known, left_on="index_day", right_on="start_day", by="household_key", allow_exact_matches=False
     ).set_index("row")["start_day"]
     since = latest.reindex(rows.index)
-    return since.notna() if washout_days is None else since >= rows["index_day"] - washout_days
+    sent = since.notna() if washout_days is None else since >= rows["index_day"] - washout_days
+    return sent.rename(None)
 
 
 def enrol(
