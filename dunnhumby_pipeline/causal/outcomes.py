@@ -57,8 +57,8 @@ def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> p
                 f"{', '.join(sorted(departments))}"
             )
     # Spark takes no table without rows.
-    given: dict[str | None, float] = {**margin_weights} or {None: 1.0}
-    frame = pd.DataFrame({"department": list(given), "weight": list(given.values())})
+    rows = list(margin_weights.items()) or [(None, 1.0)]
+    frame = pd.DataFrame(rows, columns=["department", "weight"])
     return frame.astype({"department": "str", "weight": "float64"})
 
 
