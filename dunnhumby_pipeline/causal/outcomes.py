@@ -57,7 +57,7 @@ def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> p
                 f"{', '.join(sorted(departments))}"
             )
     # Spark takes no table without rows.
-    rows = list(margin_weights.items()) or [(None, 1.0)]
+    rows: list[tuple[str | None, float]] = [*margin_weights.items()] or [(None, 1.0)]
     frame = pd.DataFrame(rows, columns=["department", "weight"])
     return frame.astype({"department": "str", "weight": "float64"})
 
