@@ -151,10 +151,8 @@ def test_a_household_listed_twice_by_one_wave_counts_once(tmp_path: Path) -> Non
         campaigns=WAVES,
         campaign_targets=_targets((1, 8), (1, 8), (2, 5), (9, 5), (9, 5), (3, 3)),
     )
-    for design in DESIGNS:
-        cohort = _cohort(tables, design=design)
-        assert not cohort.trials.duplicated(["household_key", "campaign"]).any(), design
     cohort = _cohort(tables)
+    assert not cohort.trials.duplicated(["household_key", "campaign"]).any()
     assert cohort.trials["treated"].sum() == 3
     assert cohort.n_treated_without_history == 1, "household 9 is listed and never seen"
     assert (cohort.flow.query("stage == 'treated'").set_index("wave")["n"] == [3, 1, 1, 1]).all()
@@ -314,7 +312,7 @@ def _slowly(world: Drawn, trial: TrialSettings) -> Entered:
     return entered
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(DESIGNS), st.sampled_from([None, 10, 11, 25, 1000]))
 def test_who_enters_is_who_a_slower_reading_of_the_rules_admits(seed: int, design: str, washout: int | None) -> None:
     world = _drawn(seed)
@@ -326,7 +324,7 @@ def test_who_enters_is_who_a_slower_reading_of_the_rules_admits(seed: int, desig
     assert len(found) == len(entered)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(DESIGNS), st.sampled_from([None, 15]))
 def test_the_flow_adds_up(seed: int, design: str, washout: int | None) -> None:
     world = _drawn(seed)
@@ -498,8 +496,10 @@ def test_weighed_amounts_are_rounded_to_cents_line_by_line(shop: Tables) -> None
 
 
 def test_without_weights_spend_by_margin_is_spend(shop: Tables) -> None:
-    trials = _cohort(shop).trials
-    pd.testing.assert_series_equal(trials["margin_weighted_amount"], trials["purchase_amount"], check_names=False)
+    cohort = _cohort(shop)
+    weighed, spend = cohort.trials["margin_weighted_amount"], cohort.trials["purchase_amount"]
+    pd.testing.assert_series_equal(weighed, spend, check_names=False)
+    assert cohort.caps.empty, "and none is capped"
 
 
 def test_a_weight_for_a_department_that_there_is_not_is_refused(shop: Tables) -> None:
@@ -541,7 +541,6 @@ def test_a_cohort_is_capped_over_all_its_trials(shop: Tables) -> None:
     cap = (1.21 + 766) / 2
     assert cohort.caps.loc[0, ["outcome", "cap", "n_capped"]].tolist() == ["purchase_amount", pytest.approx(cap), 1]
     assert cohort.trials["purchase_amount"].max() == pytest.approx(cap)
-    assert _cohort(shop).caps.empty
 
 
 # The flow in numbers
