@@ -68,8 +68,10 @@ def effects(trials: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     nuisances = cross_fit(trials, x, settings.nuisance, settings.seed_for("nuisances")).nuisances
     propensity = propensity_table(nuisances, x, settings.overlap)
     diagnostics = overlap_diagnostics(propensity, trials["index_day"])
-    estimated = average_effects(trials, nuisances, propensity["in_overlap"], settings.confidence)
-    estimated = estimated.query("outcome == 'purchase_amount' and estimator == 'overlap_weighted'")
+    found = average_effects(
+        trials, x, nuisances, propensity, settings.effects, settings.confidence, "purchase_amount"
+    ).effects
+    estimated = found.query("primary and estimator == 'overlap_weighted'")
     columns = ["wave", "index_day", "n_trials", "n_treated", "auc", "share_in_overlap", "estimate", "se"]
     return diagnostics.merge(estimated[["wave", "estimate", "se"]], on="wave")[columns].round(3)
 

@@ -96,16 +96,15 @@ def average_effects(
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue
+        sizes = {"n_trials": int(plan.rows.sum()), "n_households": len(np.unique(some.households[plan.rows]))}
         for outcome, mean in zip(outcomes, pooled.T, strict=True):
             try:
                 found = plan.estimate(datas[outcome], mean)
             except NotEstimableError as error:
                 missing[tuple(plan.key.values())] = str(error)
                 break
-            primary = outcome == primary_outcome
-            rows.append(
-                {"outcome": outcome, **plan.key, **_row(found, some, plan.rows, confidence), "primary": primary}
-            )
+            row = {"outcome": outcome, **plan.key, **_interval(*found, confidence), **sizes}
+            rows.append({**row, "primary": outcome == primary_outcome})
     effects = pd.DataFrame(rows, columns=_COLUMNS)
     effects = effects.sort_values("outcome", key=lambda names: names.map(outcomes.index), kind="stable")
     not_estimated = [(*key, reason) for key, reason in missing.items()]
@@ -140,17 +139,9 @@ def obstacle(data: Residuals, rows: Mask, nobody: str = "no trial is in it", lea
     return None
 
 
-def _row(found: tuple[float, float], data: Residuals, rows: Mask, confidence: float) -> dict[str, object]:
-    estimate, se = found
+def _interval(estimate: float, se: float, confidence: float) -> dict[str, object]:
     half_width = normal_quantile(confidence) * se
-    return {
-        "estimate": estimate,
-        "se": se,
-        "ci_lower": estimate - half_width,
-        "ci_upper": estimate + half_width,
-        "n_trials": int(rows.sum()),
-        "n_households": len(np.unique(data.households[rows])),
-    }
+    return {"estimate": estimate, "se": se, "ci_lower": estimate - half_width, "ci_upper": estimate + half_width}
 
 
 def _waves(trials: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
