@@ -45,10 +45,60 @@ _FEATURES = {
     "week_coverage": "Weeks with a purchase while active, share",
 }
 
+_COVARIATES = {
+    "display_exposure_rate": "Lines bought while on display, share",
+    "mailer_exposure_rate": "Lines bought while in the mailer, share",
+    "spend_trend": "Trend of spend",
+    "basket_trend": "Trend of baskets",
+    "weekend_share": "Baskets on weekends, share",
+    "morning_share": "Baskets in the morning, share",
+    "evening_share": "Baskets in the evening, share",
+    "weekday_concentration": "Concentration on days of the week",
+    "coupon_basket_share": "Baskets with a coupon, share",
+    "coupon_per_basket": "Coupon savings a basket",
+    "effective_departments": "Effective number of departments",
+    "departments_per_basket": "Departments a basket",
+    "n_redemptions": "Coupons redeemed",
+}
+# What a column of one level, of a gap or of a campaign type begins with; the rest of its name is the level.
+_LEVELS = {
+    "age_desc_": "Age",
+    "marital_status_code_": "Marital status",
+    "income_desc_": "Income",
+    "homeowner_desc_": "Home",
+    "hh_comp_desc_": "Composition",
+    "household_size_desc_": "Household size",
+    "kid_category_desc_": "Children",
+    "lookback_segment_": "Look-back segment",
+}
+_CAMPAIGNS = {
+    "received_type": "Campaigns of type {} received",
+    "active_type": "Campaigns of type {} running",
+    "redeemed_type": "Coupons of type {} redeemed",
+}
+_GAP = "missingindicator_"
+
 
 def feature(name: str) -> str:
     """A feature in words: 'monetary_avg_basket_sales' is 'Sales a basket'."""
     return _FEATURES.get(name, words.spoken(name))
+
+
+def covariate(name: str) -> str:
+    """A covariate of a trial, or a column of the matrix made of them, in words: 'age_desc_19-24' is 'Age: 19-24'."""
+    if name in _COVARIATES:
+        return _COVARIATES[name]
+    if name.startswith(_GAP):
+        return f"{covariate(name.removeprefix(_GAP))}: not known"
+    for start, said in _CAMPAIGNS.items():
+        if name.startswith(start):
+            return said.format(name.removeprefix(start).upper())
+    for start, said in _LEVELS.items():
+        if name.startswith(start):
+            return f"{said}: {name.removeprefix(start).replace('_', ' ')}"
+    if name.startswith("campaign_"):
+        return f"Wave {name.removeprefix('campaign_')}"
+    return feature(name)
 
 
 def segment_names(segment_profiles: pd.DataFrame) -> dict[str, str]:

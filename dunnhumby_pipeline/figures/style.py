@@ -223,7 +223,7 @@ def percent_ticks(axes: Axes, direction: str) -> None:
 def number_ticks(axes: Axes, direction: str) -> None:
     """Tick labels as plain numbers, on logarithmic axes too."""
     axis = axes.xaxis if direction == "x" else axes.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value, 6):,.10g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value, 6):,.10g}".replace("-", MINUS)))
 
 
 def dollar_ticks(axes: Axes, direction: str) -> None:
