@@ -1,4 +1,4 @@
-"""Pictures of trials, overlap, balance and average effects."""
+"""Pictures of overlap and balance: where both arms occur, and how alike weights make them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
-from dunnhumby_pipeline.causal.names import ALL_WAVES
 from dunnhumby_pipeline.figures import style, words
-from dunnhumby_pipeline.figures.forest import ForestRow, draw_forest
-from dunnhumby_pipeline.figures.frames import in_wave_order, require
+from dunnhumby_pipeline.figures.feature_names import covariate
+from dunnhumby_pipeline.figures.frames import require
 
 BINS = np.linspace(0, 1, 41)
 WAVE_BINS = np.linspace(0, 1, 21)
 WAVE_COLUMNS = 5
 COVARIATE_WIDTH = 52
-_WEIGHTINGS = (
-    ("none", "unweighted", "o", style.MUTED, "white"),
-    ("entropy", "entropy balancing", "D", style.ORANGE, style.ORANGE),
-    ("overlap", "overlap weights", "o", style.BLUE, style.BLUE),
-)
+INFINITY = "\N{INFINITY}"
+# Marker, edge and face of each weighting: told apart by shape and filling in grey too. Later ones lie on top.
+_WEIGHTINGS = {
+    "none": ("o", style.MUTED, "white"),
+    "ipw": ("^", style.VERMILION, "white"),
+    "trimmed": ("v", style.PINK, style.PINK),
+    "entropy_treated": ("s", style.INK, "white"),
+    "entropy": ("D", style.ORANGE, style.ORANGE),
+    "overlap": ("o", style.BLUE, style.BLUE),
+}
 
 
 def propensity_overlap(propensity: pd.DataFrame, region: tuple[float, float] = (0.1, 0.9)) -> Figure:
@@ -99,11 +104,60 @@ def _mirrored_histogram(axes: Axes, trials: pd.DataFrame, region: tuple[float, f
     return tallest
 
 
+def propensity_calibration(calibration: pd.DataFrame) -> Figure:
+    """Share of trials that were treated (%) against the mean propensity (%) of their bin, with intervals.
+
+    On the dashed line trials are treated as often as their propensity says. Below stands how many trials each bin
+    holds.
+    """
+    columns = ["bin", "n_trials", "mean_propensity", "share_treated", "ci_lower", "ci_upper"]
+    bins = require(calibration, "propensity_calibration", columns).sort_values("mean_propensity")
+    figure = style.new_figure(5.6, 6.2)
+    parts = figure.add_gridspec(2, 1, height_ratios=[4, 1])
+    axes = style.add_axes(figure, parts[0])
+    sizes = style.add_axes(figure, parts[1], sharex=axes)
+    style.grid(axes, "y")
+    axes.plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1.0, label="as often as the propensity says")
+    known = bins["ci_lower"].notna() & bins["ci_upper"].notna()
+    axes.vlines(
+        bins.loc[known, "mean_propensity"],
+        bins.loc[known, "ci_lower"],
+        bins.loc[known, "ci_upper"],
+        color=style.BLUE,
+        linewidth=2.2,
+        label="_interval",
+    )
+    axes.plot(
+        bins["mean_propensity"],
+        bins["share_treated"],
+        "o",
+        color=style.BLUE,
+        markersize=6,
+        label=f"{words.count(len(bins))} bins of trials, with intervals",
+    )
+    style.grid(sizes, "y")
+    sizes.vlines(bins["mean_propensity"], 0, bins["n_trials"], color=style.MUTED, linewidth=4, label="_sizes")
+    sizes.set_ylim(0, 1.25 * float(bins["n_trials"].max()))
+    sizes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    style.number_ticks(sizes, "y")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.tick_params(labelbottom=False)
+    for panel, direction in ((axes, "y"), (sizes, "x")):
+        style.percent_ticks(panel, direction)
+    style.legend_above(figure, axes, columns=2)
+    style.name_axes(axes, "", "Treated, share of the bin (%)")
+    style.name_axes(sizes, "Mean propensity of the bin (%)", "Trials")
+    return figure
+
+
 def love_plot(covariate_balance: pd.DataFrame, ceiling: float, max_rows: int = 30) -> Figure:
     """Absolute standardised mean difference (SMD) of each covariate between arms, by weighting.
 
     The `max_rows` covariates with the largest difference under any weighting are drawn, worst first by the
-    unweighted one; the dashed line is the `ceiling` that a weighted difference must stay under.
+    unweighted one; the dashed line is the `ceiling` that a weighted difference must stay under. An infinite
+    difference, of arms told apart by the covariate alone, is drawn at the right edge. The legend has the worst
+    difference of each weighting over all covariates.
     """
     require(covariate_balance, "covariate_balance", ["covariate", "weighting", "smd"])
     table = covariate_balance.pivot(index="covariate", columns="weighting", values="smd").abs()
@@ -111,83 +165,41 @@ def love_plot(covariate_balance: pd.DataFrame, ceiling: float, max_rows: int = 3
     shown = table.loc[worst.index[:max_rows]]
     order_by = "none" if "none" in shown.columns else shown.columns[0]
     shown = shown.sort_values(order_by, ascending=False)
+    sizes = shown.to_numpy(dtype=float)
+    edge = 1.06 * max(float(sizes[np.isfinite(sizes)].max(initial=0.0)), ceiling)
 
-    figure = style.new_figure(1.3 + 0.24 * len(shown))
+    figure = style.new_figure(1.5 + 0.24 * len(shown))
     axes = style.add_axes(figure)
     rows = np.arange(len(shown))
     style.grid(axes, "y")
-    for weighting, label, marker, edge, face in _WEIGHTINGS:
-        if weighting in shown.columns:
-            axes.plot(
-                shown[weighting],
-                rows,
-                marker,
-                markeredgecolor=edge,
-                markerfacecolor=face,
-                markersize=5.5,
-                label=f"{label}, worst {words.number(table[weighting].max(), 2)}",
-                zorder=3,
-            )
+    known = [weighting for weighting in _WEIGHTINGS if weighting in shown.columns]
+    for weighting in [*known, *(other for other in shown.columns if other not in _WEIGHTINGS)]:
+        marker, outline, face = _WEIGHTINGS.get(weighting, ("x", style.INK, style.INK))
+        axes.plot(
+            shown[weighting].clip(upper=edge),
+            rows,
+            marker,
+            markeredgecolor=outline,
+            markerfacecolor=face,
+            markersize=5.5,
+            label=f"{words.weighting(weighting)}, worst {_size(table[weighting].max(), 2)}",
+            zorder=3,
+        )
+    endless = np.flatnonzero(np.isinf(sizes).any(axis=1))
+    for row in endless:
+        style.print_beside(axes, float(row), INFINITY)
     axes.axvline(ceiling, color=style.INK, linestyle="--", linewidth=1.1, label=f"ceiling {ceiling:g}")
-    style.label_rows(axes, [words.spoken(covariate) for covariate in shown.index], width=COVARIATE_WIDTH)
-    axes.set_xlim(left=-0.01 * float(worst.iloc[0]))
-    style.legend_above(figure, axes)
+    style.label_rows(axes, [covariate(name) for name in shown.index], width=COVARIATE_WIDTH)
+    axes.set_xlim(-0.01 * edge, 1.02 * edge)
+    style.legend_above(figure, axes, columns=3)
     hidden = worst.iloc[max_rows:]
-    rest = f"\n{len(hidden)} more covariates, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
-    style.name_axes(axes, f"Absolute standardised mean difference, treated against control{rest}", "Covariate")
+    rest = f"\n{len(hidden)} more covariates, none above {_size(hidden.iloc[0])}" if len(hidden) else ""
+    note = f"\n{INFINITY}: the covariate alone tells the arms apart; drawn at the edge" if len(endless) else ""
+    style.name_axes(axes, f"Absolute standardised mean difference, treated against control{note}{rest}", "Covariate")
     return figure
 
 
-def effects_forest(average_effects: pd.DataFrame) -> Figure:
-    """Effect on spend ($ per household) with intervals: every estimator over all waves, then each wave.
-
-    The lower panel shows the overlap-weighted estimate wave by wave. The naive difference is grey: it is an
-    association, not an effect.
-    """
-    require(
-        average_effects,
-        "average_effects",
-        ["outcome", "estimator", "estimand", "population", "wave", "estimate", "ci_lower", "ci_upper"],
-    )
-    primary = average_effects.loc[average_effects["outcome"] == words.PRIMARY_OUTCOME]
-    whole = primary.loc[primary["wave"].astype(str) == ALL_WAVES]
-    each = primary.loc[(primary["wave"].astype(str) != ALL_WAVES) & (primary["estimator"] == "overlap_weighted")]
-    panels = [("All waves together, by estimator", [_estimator_row(row) for _, row in whole.iterrows()])]
-    if len(each):
-        rows = [_wave_row(row) for _, row in in_wave_order(each).iterrows()]
-        panels.append(("Wave by wave, overlap weighted", rows))
-
-    figure = style.new_figure(0.6 + sum(0.75 + 0.32 * len(rows) for _, rows in panels))
-    grid = figure.add_gridspec(len(panels), 1, height_ratios=[0.6 + 0.32 * len(rows) for _, rows in panels])
-    first: Axes | None = None
-    for position, (title, rows) in enumerate(panels):
-        axes = style.add_axes(figure, grid[position], sharex=first)
-        first = first or axes
-        draw_forest(axes, rows)
-        style.dollar_ticks(axes, "x")
-        last = position == len(panels) - 1
-        style.name_axes(axes, "Effect on spend ($ per household)" if last else "", "", title)
-    return figure
-
-
-def _estimator_row(row: pd.Series) -> ForestRow:
-    association = row["estimator"] == "naive"
-    return ForestRow(
-        label=words.estimator(row["estimator"], row["estimand"], row["population"]),
-        estimate=row["estimate"],
-        lower=row["ci_lower"],
-        upper=row["ci_upper"],
-        printed=words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$"),
-        colour=style.RULE if association else style.BLUE,
-        strong=row["estimator"] == "overlap_weighted",
-    )
-
-
-def _wave_row(row: pd.Series) -> ForestRow:
-    return ForestRow(
-        label=f"Wave {row['wave']}",
-        estimate=row["estimate"],
-        lower=row["ci_lower"],
-        upper=row["ci_upper"],
-        printed=words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$"),
-    )
+def _size(smd: float, digits: int = 0) -> str:
+    if not words.is_number(smd):
+        return INFINITY if np.isinf(smd) else words.NOTHING
+    return words.number(smd, digits) if digits else f"{smd:.2f}"
