@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -83,16 +84,15 @@ class Sheet:
                     lines.append(line)
                 line = word
                 while len(line) > 1 and self.measure(line, size, bold)[0] > width:
-                    kept = next(
-                        n for n in range(len(line) - 1, 0, -1) if n == 1 or self._fits(line[:n], width, size, bold)
-                    )
+                    kept = max(1, self._fitting(line, width, size, bold))
                     lines.append(line[:kept])
                     line = line[kept:]
             lines.append(line)
         return "\n".join(lines)
 
-    def _fits(self, text: str, width: float, size: float, bold: bool) -> bool:
-        return self.measure(text, size, bold)[0] <= width
+    def _fitting(self, word: str, width: float, size: float, bold: bool) -> int:
+        """How many of a word's letters fit in `width`."""
+        return bisect_right(range(1, len(word)), width, key=lambda n: self.measure(word[:n], size, bold)[0])
 
     def height_of(self, text: str, size: float = style.SMALL, bold: bool = False) -> float:
         """Inches that a box needs for `text`, already wrapped."""

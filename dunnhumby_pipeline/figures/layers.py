@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-SWEEPS = 24
+SWEEPS = 12
 # Inches between neighbours, and that a line on its way past a layer takes there.
 GAP, LANE = 0.16, 0.1
 # Pull of a line on what it joins, by how many of its two ends are lanes.
@@ -170,7 +170,7 @@ def _middles(
         pull = _STRAIGHT[bool(part.start.lane) + bool(part.end.lane)]
         near[part.start].append((part.end, pull))
         near[part.end].append((part.start, pull))
-    for sweep in range(4 * SWEEPS):
+    for sweep in range(8 * SWEEPS):
         for layer, row in list(enumerate(rows))[:: 1 if sweep % 2 == 0 else -1]:
             wanted = np.array(
                 [_mean([x[other] for other, _ in near[item]], [w for _, w in near[item]]) for item in row]
