@@ -282,7 +282,9 @@ _DERIVED: Mapping[str, Meaning] = {
     "margin_weighted_amount": Meaning("spend in the outcome window, weighted by the departments' margins", "$"),
     "redeemed": Meaning("whether a coupon of the wave was redeemed in the outcome window", "0/1"),
     "lookback_segment": Meaning("segment assigned from the look-back alone"),
-    "received_before": Meaning("whether a campaign of the type was received by the last day", "0/1"),
+    "received_before": Meaning(
+        "whether a campaign of the type was received by the last day, or within the washout", "0/1"
+    ),
     "used": Meaning("whether the row is in use: this cost by the policies, this wave by the study"),
     "overlaps_with": Meaning("waves of the type that run at the same time"),
     "lookback_days": Meaning("days that the look-back holds", "days"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.causal.names import ALL_WAVES
-from dunnhumby_pipeline.figures import design, effects, overlap, sensitivity, words
+from dunnhumby_pipeline.causal.names import ALL_WAVES, VISITS
+from dunnhumby_pipeline.figures import bounds, contour, design, effects, overlap, sensitivity, words
 from dunnhumby_pipeline.report.answer import effect_text, main_effects
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
@@ -16,7 +16,14 @@ Drawn = dict[str, tuple[Figure, str]]
 
 def draw_campaign(tables: StudyTables, settings: Settings) -> Drawn:
     """Figure and alternative text of every picture whose tables were built, by name."""
-    return {**_design(tables), **_overlap(tables, settings), **_effects(tables), **_doubts(tables)}
+    outcome = settings.trial.outcome
+    return {
+        **_design(tables),
+        **_overlap(tables, settings),
+        **_effects(tables, outcome),
+        **_doubts(tables),
+        **_strengths(tables, settings),
+    }
 
 
 def _design(tables: StudyTables) -> Drawn:
@@ -65,7 +72,7 @@ def _overlap(tables: StudyTables, settings: Settings) -> Drawn:
     return drawn
 
 
-def _effects(tables: StudyTables) -> Drawn:
+def _effects(tables: StudyTables, outcome: str) -> Drawn:
     drawn: Drawn = {}
     found = tables.average_effects
     if found is None:
@@ -74,6 +81,11 @@ def _effects(tables: StudyTables) -> Drawn:
         f"{estimand} {effect_text(row)}" for estimand, row in main_effects(found).items()
     )
     drawn["effects"] = (effects.effects_forest(found), alt)
+    if outcome != VISITS:
+        drawn["visits"] = (
+            effects.effects_forest(found, VISITS),
+            "Effects on visits with intervals, by every estimator.",
+        )
     if tables.pooled_effects is not None:
         drawn["wave_effects"] = (
             effects.wave_forest(found, tables.pooled_effects),
@@ -81,12 +93,12 @@ def _effects(tables: StudyTables) -> Drawn:
         )
     if tables.effect_robustness is not None:
         drawn["trimming"] = (
-            effects.trimming_sensitivity(tables.effect_robustness),
+            effects.trimming_sensitivity(tables.effect_robustness, outcome),
             "Effect by how far propensities are trimmed and by the quantile at which spend is capped, with intervals.",
         )
     if tables.campaign_dose is not None:
         drawn["dose"] = (
-            effects.dose_forest(tables.campaign_dose),
+            effects.dose_forest(tables.campaign_dose, outcome),
             "Effect on the number of other campaigns received, and on spend by the number of those that ran.",
         )
     return drawn
@@ -106,22 +118,29 @@ def _doubts(tables: StudyTables) -> Drawn:
             sensitivity.event_study(tables.event_study),
             "Effect on weekly spend by week around the index day, with intervals.",
         )
+    return drawn
+
+
+def _strengths(tables: StudyTables, settings: Settings) -> Drawn:
+    drawn: Drawn = {}
+    outcome = settings.trial.outcome
     if tables.confounding_contour is not None and tables.confounder_benchmarks is not None:
         strongest = tables.confounder_benchmarks.sort_values("bias", key=pd.Series.abs).tail(1)
-        alt = "Limit of the effect by the strength of a hidden cause." + "".join(
-            f" The strongest group measured, {row['group']}, would move it by up to {words.dollars(row['bias'])}."
+        alt = "Effect that is left by the strength of a hidden cause." + "".join(
+            f" As strong as the strongest group measured, {row['group']}, it would move the effect by up to "
+            f"{words.number(row['bias'])}."
             for _, row in strongest.iterrows()
         )
-        figure = sensitivity.confounding_contour(tables.confounding_contour, tables.confounder_benchmarks)
+        figure = contour.confounding_contour(tables.confounding_contour, tables.confounder_benchmarks, outcome)
         drawn["contour"] = (figure, alt)
     if tables.rosenbaum_bounds is not None:
         drawn["rosenbaum"] = (
-            sensitivity.rosenbaum(tables.rosenbaum_bounds),
-            "Bounds of the p-value of the matched pairs by the strength of hidden bias.",
+            sensitivity.rosenbaum(tables.rosenbaum_bounds, 1 - settings.confidence, outcome),
+            "Bounds of the p-value and of the effect in matched pairs by the strength of hidden bias.",
         )
     if tables.sensitivity is not None:
         drawn["bounds"] = (
-            sensitivity.true_bounds(tables.sensitivity),
-            "Ranges of the average effect under growing assumptions, beside the estimate.",
+            bounds.true_bounds(tables.sensitivity, tables.average_effects, outcome),
+            "Ranges of the average effect under growing assumptions, beside the estimates.",
         )
     return drawn

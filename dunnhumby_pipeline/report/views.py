@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ def cells(*texts: str, strong: bool = False) -> tuple[Cell, ...]:
     return tuple(Cell(text, strong=strong) for text in texts)
 
 
-def as_grid(headers: str, rows: list[tuple[Cell, ...]], numeric: set[int]) -> Grid:
+def as_grid(headers: str, rows: Sequence[tuple[Cell, ...]], numeric: set[int]) -> Grid:
     """A grid of `rows`, its `headers` separated by bars."""
     return Grid(tuple(headers.split("|")), tuple(rows), frozenset(numeric))
 

@@ -61,8 +61,7 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
         cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    placed = cohort.look_backs[["household_key", "campaign"]].assign(lookback_segment=place(cohort.look_backs))
-    trials = cohort.trials.merge(placed, on=["household_key", "campaign"], how="left", validate="one_to_one")
+    trials = cohort.placed(place(cohort.look_backs))
     design, _ = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
