@@ -13,6 +13,7 @@ import pandas as pd
 from dunnhumby_pipeline.causal.names import (
     ALL_FOLDS,
     ALL_WAVES,
+    AMOUNTS,
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
@@ -47,7 +48,7 @@ def plain_answer(tables: StudyTables) -> Answer:
         ("How sure are we?", _how_sure(chosen, tables.policy_value)),
         ("What is it worth?", _worth(chosen)),
         ("Does the campaign work?", _campaign_works(tables.average_effects)),
-        ("May that be wrong?", _may_be_wrong(tables.negative_controls, tables.sensitivity)),
+        ("May that be wrong?", _may_be_wrong(tables)),
         ("Do households differ?", _households_differ(tables.cate_models)),
     )
     headline = _headline(state, chosen, tables.targeting_list)
@@ -197,23 +198,36 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     return f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
 
 
-def _may_be_wrong(controls: pd.DataFrame | None, sensitivity: pd.DataFrame | None) -> str:
+def _may_be_wrong(tables: StudyTables) -> str:
     """What the strongest test of the design found, and how little would explain the effect away."""
+    controls, sensitivity = tables.negative_controls, tables.sensitivity
     if controls is None and sensitivity is None:
         return f"Negative controls and sensitivity: {NOT_BUILT}."
-    parts = []
-    placebo = None if controls is None else _row_of(controls, control=PLACEBO_OUTCOME, wave=ALL_WAVES)
-    if placebo is None:
-        parts.append("Whether the arms were alike before the look-back could not be tested.")
-    else:
-        found = words.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
-        alike = words.verdict(placebo["ci_lower"], placebo["ci_upper"]) == "not proven"
-        meaning = "no more than chance" if alike else "more than chance: hidden differences between the arms remain"
-        parts.append(f"Before the look-back the arms differed by {found} of spend, {meaning}.")
+    parts = [] if controls is None else [_placebo(controls, tables.average_effects)]
     limit = None if sensitivity is None else _row_of(sensitivity, analysis=E_VALUE, quantity=E_VALUE_OF_INTERVAL)
     if limit is not None and words.is_number(limit["estimate"]):
-        parts.append(str(limit["meaning"]))
+        parts.append(
+            "The interval includes zero, so there is nothing yet for a hidden cause to explain away."
+            if limit["estimate"] <= 1
+            else f"A hidden cause {words.number(limit['estimate'], 2)} times as common among those targeted, that "
+            "raises the outcome as much, would bring the interval to zero."
+        )
     return " ".join(parts)
+
+
+def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> str:
+    """What the campaign "did" to spend before the look-back, beside what it is said to do."""
+    placebo = _row_of(controls, control=PLACEBO_OUTCOME, wave=ALL_WAVES)
+    if placebo is None:
+        return "Whether the arms were alike before the look-back could not be tested."
+    found = words.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
+    days = words.count(placebo["n_days"])
+    said = f"In {days} days before the look-back, which it cannot have touched, the campaign “raised” spend by {found}"
+    if words.verdict(placebo["ci_lower"], placebo["ci_upper"]) != "not proven":
+        return f"{said}: the arms differ in something that is not adjusted for."
+    effect = main_effects(average_effects).get("ATO") if average_effects is not None else None
+    as_large = effect is not None and effect["outcome"] in AMOUNTS and placebo["estimate"] >= effect["estimate"] > 0
+    return f"{said}: no more than chance{', but no less than its effect' if as_large else ''}."
 
 
 def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:

@@ -23,6 +23,7 @@ def design_grids(tables: StudyTables) -> dict[str, Grid]:
     built = {
         "protocol": (tables.trial_protocol, protocol_rows),
         "comparison": (tables.design_comparison, comparison_rows),
+        "design_notes": (tables.design_comparison, design_note_rows),
         "identification": (tables.identification, identification_rows),
         "outside": (tables.outside_overlap, outside_rows),
         "pooled": (tables.pooled_effects, pooled_rows),
@@ -57,15 +58,20 @@ def comparison_rows(comparison: pd.DataFrame) -> Grid:
                 words.count(row["ess_treated"]),
                 words.dollars(row["naive"]),
                 words.interval(row["ato"], row["ato_lower"], row["ato_upper"], "$") if known else words.NOTHING,
-                row["note"],
                 strong=strong,
             )
         )
     headers = (
         "Design|Treated|Control|Propensity AUC|In overlap|Largest SMD|Weighted|Effective treated|Naive|"
-        "Overlap-weighted effect|What it does"
+        "Overlap-weighted effect"
     )
     return as_grid(headers, rows, set(range(1, 10)))
+
+
+def design_note_rows(comparison: pd.DataFrame) -> Grid:
+    """What each design does to the comparison, or why it could not be built."""
+    rows = [cells(words.design(row["design"]), row["note"]) for _, row in comparison.iterrows()]
+    return as_grid("Design|What it does", rows, set())
 
 
 def identification_rows(identification: pd.DataFrame) -> Grid:
@@ -126,7 +132,7 @@ def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
             _ANALYSES.get(row["analysis"], words.spoken(row["analysis"])),
             words.spoken(row["quantity"]),
             words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$" if row["unit"] == "$" else ""),
-            row["meaning"],
+            row["meaning"].replace("-$", f"{words.MINUS}$"),
         )
         for _, row in sensitivity.iterrows()
     ]

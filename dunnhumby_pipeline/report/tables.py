@@ -148,7 +148,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "causal_graph": ("cause", "effect", "observed", "meaning"),
     "identification": ("item", "text"),
-    "overlap_diagnostics": ("wave", "auc", "share_in_overlap", "ess_treated", "ess_control"),
+    "overlap_diagnostics": (
+        "wave",
+        "auc",
+        "calibration_slope",
+        "share_below",
+        "share_in_overlap",
+        "share_above",
+        "ess_treated",
+        "ess_control",
+        "ess_ipw_treated",
+    ),
     "propensity_calibration": ("bin", "n_trials", "mean_propensity", "share_treated", "ci_lower", "ci_upper"),
     "outside_overlap": (
         "rule",

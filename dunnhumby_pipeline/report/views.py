@@ -106,15 +106,18 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
         cells(
             str(row["wave"]),
             words.number(row["auc"], 2),
-            words.percent(row["share_in_overlap"]),
-            words.count(row["ess_treated"]),
-            words.count(row["ess_control"]),
+            words.number(row["calibration_slope"], 2),
+            *(words.percent(row[share]) for share in ("share_below", "share_in_overlap", "share_above")),
+            *(words.count(row[size]) for size in ("ess_treated", "ess_control", "ess_ipw_treated")),
             strong=str(row["wave"]) == ALL_WAVES,
         )
         for _, row in in_wave_order(diagnostics).iterrows()
     ]
-    headers = "Wave|Propensity AUC|Trials in overlap|Effective treated|Effective control"
-    return as_grid(headers, rows, {1, 2, 3, 4})
+    headers = (
+        "Wave|Propensity AUC|Calibration slope|Trials below|In overlap|Above|Effective treated|Effective control|"
+        "Effective treated by inverse propensity"
+    )
+    return as_grid(headers, rows, set(range(1, 9)))
 
 
 def effect_rows(average_effects: pd.DataFrame) -> Grid:
