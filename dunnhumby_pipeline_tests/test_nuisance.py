@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
 
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance import aipw_scores, cross_fit, drawn, household_folds, residuals
@@ -206,7 +207,22 @@ def test_many_means_at_once_are_those_of_each_alone_and_out_of_fold() -> None:
     np.testing.assert_allclose(together[:, 2], 7.0)
     shifted = outcomes.copy()
     shifted[folds == 0] += 100
-    np.testing.assert_array_equal(linear_means(x, shifted, folds)[folds == 0], together[folds == 0])
+    np.testing.assert_allclose(linear_means(x, shifted, folds)[folds == 0], together[folds == 0], rtol=1e-9)
+
+
+def test_linear_means_are_those_of_a_ridge_on_the_other_folds() -> None:
+    rng = np.random.default_rng(6)
+    x, folds = rng.normal(size=(200, 4)) * [1, 10, 0.1, 0], np.arange(200) % 4
+    y = x @ [1.0, 0.2, 3.0, 0.0] + rng.normal(size=200)
+    found = linear_means(x, y[:, None], folds)[:, 0]
+    standard = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
+    for fold in range(4):
+        train = folds != fold
+        fits = [
+            Ridge(penalty).fit(standard[train], y[train]).predict(standard[~train])
+            for penalty in 10.0 ** np.arange(-1, 7)
+        ]
+        assert min(np.abs(fit - found[~train]).max() for fit in fits) < 1e-9
 
 
 def test_another_outcome_keeps_the_trials_and_their_propensity(known: Known) -> None:

@@ -392,7 +392,7 @@ def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path:
 
 
 def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
-    with pytest.raises(ValueError, match=r"names no asset; there are average_effects, campaign_economics"):
+    with pytest.raises(ValueError, match=r"names no asset; there are average_effects, campaign_dose, campaign_e"):
         laboratory.run("key:nothing_like_it")
 
 

@@ -11,11 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.design_matrix import WAVE
+from dunnhumby_pipeline.causal.fold_ridge import FoldMoments, fold_moments, ridge
 from dunnhumby_pipeline.features.catalogue import CATALOGUE
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.int64]
-_PENALTIES = 10.0 ** np.arange(-1, 7)
 _MISSING = "missingindicator_"
 
 
@@ -62,7 +62,7 @@ def covariate_gains(
     for name, values in (("outcome", y), ("treatment", treated)):
         if np.ptp(values) == 0:
             raise ValueError(f"the {name} does not vary, so covariates explain nothing of it")
-    moments = _fold_moments(x, np.column_stack([y, treated]), folds)
+    moments = fold_moments(x, np.column_stack([y, treated]), folds)
     every = np.arange(x.shape[1])
     with threadpool_limits(1):
         long_y, long_t = _left_unexplained(moments, every)
@@ -73,48 +73,16 @@ def covariate_gains(
     return pd.DataFrame(rows, columns=["group", "n_covariates", "gain_outcome", "gain_treatment"])
 
 
-def _fold_moments(x: Array, targets: Array, folds: NDArray[np.int64]) -> list[tuple[int, Array, Array]]:
-    """(trials, sums, sums of products) of standardised columns and the two targets, a fold each."""
-    centre = np.concatenate([x.mean(axis=0), targets.mean(axis=0)])
-    # Fold by fold, so that no second copy of all of x is made.
-    parts = [folds == fold for fold in np.unique(folds)]
-    squares = sum(((np.column_stack([x[rows], targets[rows]]) - centre) ** 2).sum(axis=0) for rows in parts)
-    scale = np.sqrt(squares / len(x))
-    scale[scale == 0] = 1.0
-    found = []
-    for rows in parts:
-        z = (np.column_stack([x[rows], targets[rows]]) - centre) / scale
-        found.append((int(rows.sum()), z.sum(axis=0), z.T @ z))
-    return found
-
-
-def _left_unexplained(moments: list[tuple[int, Array, Array]], columns: Columns) -> tuple[float, float]:
-    """Mean squares out of fold, in squares of the targets' sd: outcome given treatment and columns, treatment."""
-    used = np.concatenate([columns, [-2, -1]])
-    n_all = sum(n for n, _, _ in moments)
-    sums_all, products_all = sum(sums for _, sums, _ in moments), sum(products for _, _, products in moments)
+def _left_unexplained(moments: FoldMoments, columns: Columns) -> tuple[float, float]:
+    """Mean squares out of fold: of the outcome given treatment and columns, of the treatment given columns."""
+    used = np.concatenate([columns, moments.n_columns + np.arange(2)])
     squares = np.zeros((2, 2))
-    for n, sums, products in moments:
-        n_train, mean = n_all - n, ((sums_all - sums) / (n_all - n))[used]
-        train = (products_all - products)[np.ix_(used, used)] - n_train * np.outer(mean, mean)
-        cross = np.outer(sums[used], mean)
-        held_out = products[np.ix_(used, used)] - cross - cross.T + n * np.outer(mean, mean)
-        residual = np.vstack([-_ridge(train, n_train), np.eye(2)])
+    for fold, n in enumerate(moments.sizes):
+        n_train, means, products = moments.outside(fold)
+        mean, sums = means[used], moments.sums[fold][used]
+        cross = np.outer(sums, mean)
+        held_out = moments.products[fold][np.ix_(used, used)] - cross - cross.T + n * np.outer(mean, mean)
+        residual = np.vstack([-ridge(products[np.ix_(used, used)], n_train, 2), np.eye(2)])
         squares += residual.T @ held_out @ residual
     of_outcome = squares[0, 0] - squares[0, 1] ** 2 / squares[1, 1]
-    return float(of_outcome / n_all), float(squares[1, 1] / n_all)
-
-
-def _ridge(train: Array, n: int) -> Array:
-    """Coefficients (p, 2) of the last two columns on the others, from centred sums of products (p + 2, p + 2)."""
-    values, vectors = np.linalg.eigh(train[:-2, :-2])
-    values = np.maximum(values, 0.0)
-    along = vectors.T @ train[:-2, -2:]
-    shrunk = values[:, None] + _PENALTIES
-    spent = 1 + (values[:, None] / shrunk).sum(axis=0)
-    coefficients = []
-    for target in (0, 1):
-        explained = along[:, [target]] ** 2 * (values[:, None] + 2 * _PENALTIES) / shrunk**2
-        error = (train[target - 2, target - 2] - explained.sum(axis=0)) / (n - spent) ** 2
-        coefficients.append(vectors @ (along[:, target] / shrunk[:, error.argmin()]))
-    return np.column_stack(coefficients)
+    return float(of_outcome / moments.sizes.sum()), float(squares[1, 1] / moments.sizes.sum())

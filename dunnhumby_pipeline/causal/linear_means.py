@@ -12,28 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.causal.fold_ridge import fold_moments, ridge
 from dunnhumby_pipeline.causal.nuisance import Residuals
 
 Array = NDArray[np.float64]
-_PENALTIES = tuple(10.0**power for power in range(-1, 6))
 
 
 def linear_means(x: Array, outcomes: Array, folds: NDArray[np.int64]) -> Array:
     """Out-of-fold mean (n, k) of `outcomes` (n, k) given covariates (n, p), in the outcomes' units.
 
-    Ridge regression on standardised covariates, the penalty of each outcome by leave-one-out error in closed
-    form (Hoerl & Kennard 1970; Golub, Heath & Wahba 1979).
+    Ridge regression on standardised covariates (Hoerl & Kennard 1970), the penalty of each outcome by generalised
+    cross-validation: `fold_ridge`, since scikit-learn's RidgeCV decomposes all rows anew for each fold, which for a
+    million trials takes eight times as long and twice the memory.
     """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     means = np.empty(outcomes.shape)
     with threadpool_limits(1):
-        for fold in np.unique(folds):
-            train = folds != fold
-            model = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES, alpha_per_target=True))
-            means[~train] = model.fit(x[train], outcomes[train]).predict(x[~train]).reshape(means[~train].shape)
+        moments = fold_moments(x, outcomes, folds)
+        p = moments.n_columns
+        for position, fold in enumerate(moments.folds):
+            n_train, mean, products = moments.outside(position)
+            slopes = ridge(products, n_train, outcomes.shape[1]) / moments.scale[:, None]
+            level = moments.centre[p:] + mean[p:] - (moments.centre[:p] + mean[:p] * moments.scale) @ slopes
+            held_out = folds == fold
+            means[held_out] = x[held_out] @ slopes + level
     return means
 
 
