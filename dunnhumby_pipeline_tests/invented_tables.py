@@ -4,119 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline_tests import invented_campaign as campaign
 from dunnhumby_pipeline_tests import invented_customers as customers
-from dunnhumby_pipeline_tests.invented_customers import FEATURES, SEGMENTS, frame_of, segments
-
-WAVES = {"8": 412, "13": 504, "18": 587, "26": 224, "30": 323}
-
-
-def first_campaign_cohort() -> pd.DataFrame:
-    random = np.random.default_rng(4)
-    frames = []
-    for wave, index_day in WAVES.items():
-        size = int(random.integers(900, 1400))
-        leaning = random.normal(-0.9, 1.4, size)
-        treated = random.binomial(1, 1 / (1 + np.exp(-leaning)))
-        frames.append(
-            pd.DataFrame(
-                {
-                    "household_key": random.choice(2500, size, replace=False) + 1,
-                    "campaign": int(wave),
-                    "treated": treated,
-                    "index_day": index_day,
-                    "lookback_start": max(1, index_day - 182),
-                    "outcome_end": index_day + 75,
-                    "purchase_amount": random.gamma(1.5, 180, size) + 60 * treated,
-                    "purchase_count": random.poisson(9, size) + treated,
-                    "redeemed": treated * random.binomial(1, 0.12, size),
-                    "leaning": leaning,
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
-
-
-def propensity() -> pd.DataFrame:
-    cohort = first_campaign_cohort()
-    chance = (1 / (1 + np.exp(-cohort["leaning"]))).clip(0.01, 0.99)
-    treated = cohort["treated"]
-    return pd.DataFrame(
-        {
-            "household_key": cohort["household_key"],
-            "campaign": cohort["campaign"],
-            "treated": treated,
-            "propensity": chance,
-            "in_overlap": chance.between(0.1, 0.9),
-            "w_overlap": np.where(treated == 1, 1 - chance, chance),
-            "w_ipw": np.where(treated == 1, 1 / chance, 1 / (1 - chance)),
-            "w_balance": 1.0,
-        }
-    )
-
-
-def overlap_diagnostics() -> pd.DataFrame:
-    scores = propensity()
-    rows = []
-    for wave, part in [("all", scores), *((str(wave), part) for wave, part in scores.groupby("campaign"))]:
-        treated = int(part["treated"].sum())
-        control = len(part) - treated
-        arms = (len(part), treated, control, 0.81, part["in_overlap"].mean(), 0.71 * treated, 0.52 * control)
-        rows.append((wave, WAVES.get(wave, 0), *arms))
-    columns = "wave index_day n_trials n_treated n_control auc share_in_overlap ess_treated ess_control"
-    return frame_of(columns, rows)
-
-
-def covariate_balance() -> pd.DataFrame:
-    random = np.random.default_rng(5)
-    covariates = [
-        *FEATURES,
-        *(f"wave_{wave}" for wave in WAVES),
-        *(f"lookback_segment_{slug}" for slug in SEGMENTS),
-        "exposure_display",
-        "exposure_mailer",
-        "received_campaigns_of_other_types_before_index_day",
-        "age_unknown",
-        "income_unknown",
-        "household_size_unknown",
-    ]
-    raw = random.normal(0, 0.45, len(covariates))
-    frames = [
-        pd.DataFrame({"covariate": covariates, "weighting": weighting, "smd": raw * shrink})
-        for weighting, shrink in (("none", 1.0), ("overlap", 0.06), ("entropy", 0.002))
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _effect(outcome: str, estimator: str, population: str, wave: str, value: float, se: float) -> tuple[Any, ...]:
-    estimand = {"naive": "association", "aipw": "ATE", "overlap_weighted": "ATO"}[estimator]
-    sizes = (5800, 2431) if wave == "all" else (1150, 1150)
-    bounds = (value - 1.96 * se, value + 1.96 * se)
-    return (outcome, estimator, estimand, population, wave, value, se, *bounds, *sizes)
-
-
-def average_effects(proven: bool = True) -> pd.DataFrame:
-    """Effects whose intervals all exclude zero when `proven`, and include it otherwise."""
-    widen = 1.0 if proven else 6.0
-    rows = []
-    scales = {"purchase_amount": 1.0, "purchase_count": 0.02, "redeemed": 0.0012}
-    for outcome, scale in scales.items():
-        rows += [
-            _effect(outcome, "naive", "all", "all", 231 * scale, 14 * scale),
-            _effect(outcome, "aipw", "all", "all", 74.2 * scale, 23 * scale * widen),
-            _effect(outcome, "aipw", "overlap", "all", 69.8 * scale, 17 * scale * widen),
-            _effect(outcome, "overlap_weighted", "all", "all", 66.3 * scale, 15.8 * scale * widen),
-        ]
-    for position, wave in enumerate(WAVES):
-        value = 48 + 9 * position
-        rows.append(_effect("purchase_amount", "overlap_weighted", "all", wave, value, 20 * widen))
-    columns = "outcome estimator estimand population wave estimate se ci_lower ci_upper n_trials n_households"
-    return frame_of(columns, rows)
+from dunnhumby_pipeline_tests import invented_doubts as doubts
+from dunnhumby_pipeline_tests.invented_customers import frame_of, segments
 
 
 def cate_models() -> pd.DataFrame:
@@ -132,7 +28,7 @@ def cate_models() -> pd.DataFrame:
 
 def cate_estimates() -> pd.DataFrame:
     random = np.random.default_rng(6)
-    scores = propensity()
+    scores = campaign.propensity()
     cate = random.normal(60, 40, len(scores))
     return scores[["household_key", "campaign"]].assign(
         cate=cate, cate_lower=cate - 60, cate_upper=cate + 60, fold=0, model="r_learner"
@@ -141,7 +37,7 @@ def cate_estimates() -> pd.DataFrame:
 
 def campaign_economics() -> pd.DataFrame:
     costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("estimated", "all", 1893, 2.31, 0.64, 2.31)]
-    for position, wave in enumerate(WAVES):
+    for position, wave in enumerate(campaign.WAVES):
         cost = 1.9 + 0.2 * position
         costs.append(("estimated", wave, 380, cost, 0.6, cost))
     columns = "source wave n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
@@ -201,13 +97,18 @@ def targeting_list() -> pd.DataFrame:
     )
 
 
+# Tables that say something else of an effect that is not proven.
+_EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+
+
 @cache
 def _study(proven: bool) -> dict[str, pd.DataFrame]:
     made = {}
     for field in fields(StudyTables):
-        make = getattr(customers, field.name, None) or globals()[field.name]
-        made[field.name] = make()
-    return {**made, "average_effects": average_effects(proven), "policy_value": policy_value(proven)}
+        rooms = (vars(customers), vars(campaign), vars(doubts), globals())
+        make = next(room[field.name] for room in rooms if field.name in room)
+        made[field.name] = make(proven) if make in _EITHER_WAY else make()
+    return made
 
 
 def study_tables(proven: bool = True, **replaced: pd.DataFrame | None) -> StudyTables:

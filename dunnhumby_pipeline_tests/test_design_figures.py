@@ -14,45 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.transforms import Bbox
 
-from dunnhumby_pipeline.causal.causal_graph import causal_graph
 from dunnhumby_pipeline.figures import design, layers, words
 from dunnhumby_pipeline.figures.boxes import Sheet
 from dunnhumby_pipeline_tests.drawn import covered, labels, line, printed
+from dunnhumby_pipeline_tests.invented_campaign import causal_graph, design_comparison, trial_flow
 from dunnhumby_pipeline_tests.invented_customers import frame_of
-
-
-def trial_flow() -> pd.DataFrame:
-    seen = "seen in the data by the end of the outcome window"
-    sent = "sent a wave of the type before"
-    late, away = "first bought on the index day or later", "did not shop in the look-back"
-    rows = [
-        ("all", 1, seen, 9876, 0, None),
-        ("all", 2, "known before the index day", 9500, 376, late),
-        ("all", 3, "shopped in the look-back", 9120, 380, away),
-        ("all", 4, "not sent a wave of the type before", 6323, 2797, sent),
-        ("all", 5, "trials", 6323, 0, None),
-        ("all", 6, "treated", 1472, 0, None),
-        ("all", 7, "control", 4851, 0, None),
-        ("30", 1, seen, 2470, 0, None),
-        ("30", 2, "known before the index day", 2380, 90, late),
-        ("26", 1, "wave left out", 0, 332, "fewer than 28 days of data lie before its first day"),
-        (
-            *("23", 1, "wave left out", 0, 361),
-            "the data end on day 711, 12 days before its outcome window would, on day 723",
-        ),
-    ]
-    return frame_of("wave step stage n n_excluded reason", rows)
-
-
-def design_comparison() -> pd.DataFrame:
-    rows = [
-        ("sequential_trials", True, 0.871, 0.55, 1.21, 0.09, 1080.8, 295.0, 8.0, -12.7, 28.8),
-        ("first_eligible_wave", False, 0.79, 0.61, 1.05, 0.11, 398.0, 214.0, 11.0, -26.0, 48.0),
-        ("never_targeted", False, 0.989, 0.17, 3.4, 0.61, 61.0, 402.0, 95.0, -62.0, 252.0),
-    ]
-    columns = "design chosen auc share_in_overlap max_smd max_smd_weighted ess_treated naive ato ato_lower ato_upper"
-    return frame_of(columns, rows)
-
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "trial_flow": (trial_flow, design.trial_flow, "n_excluded"),

@@ -24,6 +24,7 @@ from dunnhumby_pipeline.figures import (
     words,
 )
 from dunnhumby_pipeline.figures.feature_names import covariate
+from dunnhumby_pipeline_tests import invented_campaign as campaign
 from dunnhumby_pipeline_tests import invented_customers as customers
 from dunnhumby_pipeline_tests import invented_tables as invented
 from dunnhumby_pipeline_tests.drawn import covered, labels, line, printed
@@ -94,9 +95,9 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
         lambda frame: migration.early_warning_spend(frame, customers.warning_evidence()),
         "to_tier",
     ),
-    "propensity": (invented.propensity, overlap.propensity_overlap, "propensity"),
-    "covariate_balance": (invented.covariate_balance, lambda frame: overlap.love_plot(frame, 0.1), "smd"),
-    "propensity_calibration": (lambda: propensity_calibration(), overlap.propensity_calibration, "ci_upper"),
+    "propensity": (campaign.propensity, overlap.propensity_overlap, "propensity"),
+    "covariate_balance": (campaign.covariate_balance, lambda frame: overlap.love_plot(frame, 0.1), "smd"),
+    "propensity_calibration": (campaign.propensity_calibration, overlap.propensity_calibration, "ci_upper"),
     "roi_curve": (invented.roi_curve, targeting.roi_curve, "share_targeted"),
     "policy_value": (invented.policy_value, targeting.policy_comparison, "claimed_value"),
 }
@@ -143,7 +144,7 @@ def test_drawing_leaves_the_process_as_it_was() -> None:
 
 
 def test_propensities_are_mirrored_shares_of_each_arm() -> None:
-    scores = invented.propensity()
+    scores = campaign.propensity()
     whole, *waves = overlap.propensity_overlap(scores, (0.2, 0.8)).axes
     treated, control = whole.containers
     for bars, arm, side in ((treated, 1, 1), (control, 0, -1)):
@@ -154,73 +155,29 @@ def test_propensities_are_mirrored_shares_of_each_arm() -> None:
     outside = (~scores["propensity"].between(0.2, 0.8)).mean()
     named = [str(patch.get_label()) for patch in whole.patches]
     assert f"outside 0.2 to 0.8: {words.percent(outside)} of trials" in named
-    assert len(waves) == len(invented.WAVES) and waves[0].get_title("left").startswith("Wave 8: ")
+    assert len(waves) == len(campaign.WAVES) and waves[0].get_title("left") == "Wave 30: 344 / 1,701"
     assert "Propensity" in whole.get_xlabel() and "%" in whole.get_ylabel()
 
 
 def test_one_wave_needs_no_small_panels() -> None:
-    scores = invented.propensity()
+    scores = campaign.propensity()
     assert len(overlap.propensity_overlap(scores.loc[scores["campaign"] == 8]).axes) == 1
 
 
-def propensity_calibration() -> pd.DataFrame:
-    expected = np.array([0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.27, 0.36, 0.5, 0.78])
-    share = np.clip(expected + np.array([0.01, -0.02, 0.0, 0.02, -0.01, 0.03, -0.04, 0.01, 0.05, -0.06]), 0, 1)
-    return pd.DataFrame(
-        {
-            "bin": np.arange(1, 11),
-            "n_trials": [633, 632, 632, 633, 632, 632, 632, 632, 632, 633],
-            "mean_propensity": expected,
-            "share_treated": share,
-            "ci_lower": share - 0.02,
-            "ci_upper": share + 0.03,
-        }
-    )
-
-
-def balance(n: int = 110) -> pd.DataFrame:
-    """As many covariates as the sample has, under every weighting."""
-    random = np.random.default_rng(8)
-    levels = (
-        "age_desc_19-24",
-        "income_desc_Under 15K",
-        "missingindicator_monetary_std",
-        "received_typeb",
-        "campaign_8",
-    )
-    known = invented.covariate_balance()["covariate"].drop_duplicates()
-    covariates = [*levels, *known, *(f"share_of_aisle_{number}" for number in range(n))][:n]
-    raw = random.normal(0, 0.45, n)
-    scales = {"none": 1.0, "overlap": 0.03, "ipw": 0.3, "trimmed": 0.5, "entropy": 0.002, "entropy_treated": 0.01}
-    noise = {"none": 0.0, "overlap": 0.01, "ipw": 0.08, "trimmed": 0.04, "entropy": 0.0, "entropy_treated": 0.02}
-    frames = [
-        pd.DataFrame(
-            {
-                "covariate": covariates,
-                "weighting": weighting,
-                "smd": raw * scale + noise[weighting] * random.normal(size=n),
-            }
-        )
-        for weighting, scale in scales.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
 def test_the_love_plot_has_the_worst_covariates_and_the_ceiling() -> None:
-    table = invented.covariate_balance()
+    table = campaign.covariate_balance()
     (axes,) = overlap.love_plot(table, ceiling=0.1, max_rows=5).axes
-    raw = table.loc[table["weighting"] == "none"].set_index("covariate")["smd"].abs()
-    worst = raw.sort_values(ascending=False).head(5)
-    assert np.allclose(line(axes, "unweighted")[:, 0], worst)
-    assert np.allclose(line(axes, "overlap weights")[:, 0], 0.06 * worst)
-    assert np.allclose(line(axes, "entropy balancing")[:, 0], 0.002 * worst)
+    sizes = table.assign(size=table["smd"].abs()).pivot(index="covariate", columns="weighting", values="size")
+    worst = sizes.sort_values("none", ascending=False).head(5)
+    for weighting in sizes.columns:
+        assert np.allclose(line(axes, f"{words.weighting(weighting)}, worst")[:, 0], worst[weighting])
     assert labels(axes) == [covariate(name) for name in worst.index]
     assert line(axes, "ceiling 0.1")[0, 0] == 0.1
-    assert f"{len(raw) - 5} more covariates" in axes.get_xlabel()
+    assert f"{len(sizes) - 5} more covariates" in axes.get_xlabel()
 
 
 def test_every_weighting_has_its_own_mark_and_its_worst_difference_over_all_covariates() -> None:
-    table = balance()
+    table = campaign.covariate_balance()
     (axes,) = overlap.love_plot(table, ceiling=0.25).axes
     assert len(labels(axes)) == 30
     worst = table.assign(size=table["smd"].abs()).groupby("weighting")["size"].max()
@@ -234,7 +191,7 @@ def test_every_weighting_has_its_own_mark_and_its_worst_difference_over_all_cova
 
 
 def test_an_infinite_difference_stands_at_the_edge_and_says_so() -> None:
-    table = balance()
+    table = campaign.covariate_balance()
     table.loc[(table["covariate"] == "campaign_8") & (table["weighting"] == "none"), "smd"] = -np.inf
     (axes,) = overlap.love_plot(table, ceiling=0.25).axes
     assert labels(axes)[0] == "Wave 8"
@@ -244,7 +201,7 @@ def test_an_infinite_difference_stands_at_the_edge_and_says_so() -> None:
 
 
 def test_a_weighting_that_was_not_possible_has_no_worst_difference() -> None:
-    table = balance()
+    table = campaign.covariate_balance()
     table.loc[table["weighting"] == "entropy", "smd"] = np.nan
     (axes,) = overlap.love_plot(table, ceiling=0.25).axes
     assert np.isnan(line(axes, f"entropy balancing, worst {words.NOTHING}")[:, 0]).all()
@@ -267,7 +224,7 @@ def test_covariates_are_named_in_words(name: str, said: str) -> None:
 
 
 def test_calibration_has_a_bin_a_point_with_its_interval_and_its_trials() -> None:
-    table = propensity_calibration()
+    table = campaign.propensity_calibration()
     axes, sizes = overlap.propensity_calibration(table.sample(frac=1, random_state=2)).axes
     assert np.allclose(line(axes, "10 bins"), table[["mean_propensity", "share_treated"]])
     assert np.allclose(line(axes, "as often as"), [[0, 0], [1, 1]])
@@ -279,7 +236,7 @@ def test_calibration_has_a_bin_a_point_with_its_interval_and_its_trials() -> Non
 
 
 def test_a_bin_without_an_interval_is_a_point_alone() -> None:
-    table = propensity_calibration().assign(ci_lower=np.nan)
+    table = campaign.propensity_calibration().assign(ci_lower=np.nan)
     axes, _ = overlap.propensity_calibration(table).axes
     assert len(axes.collections[0].get_segments()) == 0  # type: ignore[attr-defined]
     assert len(line(axes, "10 bins")) == 10
@@ -287,15 +244,15 @@ def test_a_bin_without_an_interval_is_a_point_alone() -> None:
 
 def test_no_text_of_overlap_and_balance_covers_other_text() -> None:
     for figure in (
-        overlap.love_plot(balance(), 0.25),
-        overlap.propensity_overlap(invented.propensity()),
-        overlap.propensity_calibration(propensity_calibration()),
+        overlap.love_plot(campaign.covariate_balance(), 0.25),
+        overlap.propensity_overlap(campaign.propensity()),
+        overlap.propensity_calibration(campaign.propensity_calibration()),
     ):
         assert covered(figure) == []
 
 
 def test_a_covariate_over_the_ceiling_is_drawn_whatever_its_unweighted_difference() -> None:
-    table = invented.covariate_balance()
+    table = campaign.covariate_balance()
     spoilt = (table["covariate"] == "age_unknown") & (table["weighting"] == "overlap")
     table.loc[spoilt, "smd"] = -3.0
     (axes,) = overlap.love_plot(table, ceiling=0.1, max_rows=5).axes

@@ -9,128 +9,40 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.causal.bounds import MONOTONE_BOTH, MONOTONE_RESPONSE, MONOTONE_SELECTION, NO_ASSUMPTION
-from dunnhumby_pipeline.causal.sensitivity import LOWER_BOUND, UPPER_BOUND
+from dunnhumby_pipeline.causal.bounds import MONOTONE_BOTH
+from dunnhumby_pipeline.causal.sensitivity import UPPER_BOUND
 from dunnhumby_pipeline.figures import sensitivity, style, words
 from dunnhumby_pipeline_tests.drawn import covered, labels, line, printed
-from dunnhumby_pipeline_tests.invented_customers import frame_of
-
-GROUPS = (
-    *("recency", "frequency", "monetary", "behaviour", "category", "time", "tenure", "exposure", "campaigns"),
-    *("trend", "diversity", "rhythm", "coupon use", "demographics", "wave", "look-back segment"),
+from dunnhumby_pipeline_tests.invented_campaign import average_effects
+from dunnhumby_pipeline_tests.invented_doubts import (
+    GROUPS,
+    confounder_benchmarks,
+    confounding_contour,
+    event_study,
+    negative_controls,
+    rosenbaum_bounds,
 )
-
-
-def event_study() -> pd.DataFrame:
-    random = np.random.default_rng(1)
-    week = np.arange(-12, 12)
-    estimate = random.normal(0, 1.2, len(week)) + 1.6 * (week >= 0)
-    se = 1.1 + 0.05 * np.abs(week)
-    return pd.DataFrame(
-        {
-            "week": week,
-            "phase": np.where(week < 0, "before", "after"),
-            "estimate": estimate,
-            "se": se,
-            "ci_lower": estimate - 1.96 * se,
-            "ci_upper": estimate + 1.96 * se,
-            "n_trials": np.where(week < 8, 6323, 4101),
-        }
-    )
-
-
-def negative_controls() -> pd.DataFrame:
-    rows = [
-        ("placebo outcome", "all", 4278, 1128, 84.0, 3.1, 8.4),
-        ("placebo outcome", "8", 1983, 824, 84.0, 1.2, 10.1),
-        ("placebo outcome", "13", 1223, 163, 84.0, 6.0, 14.0),
-        ("placebo wave", "all", 6101, 1450, 56.0, 31.5, 7.2),
-        ("placebo wave", "30", 2001, 344, 56.0, 35.1, 12.0),
-        ("placebo wave", "8", 1960, 822, 56.0, 29.0, 9.9),
-        ("placebo wave", "13", 1160, 150, 56.0, 22.0, 19.9),
-    ]
-    frame = frame_of("control wave n_trials n_treated n_days estimate se", rows)
-    return frame.assign(
-        ci_lower=frame["estimate"] - 1.96 * frame["se"], ci_upper=frame["estimate"] + 1.96 * frame["se"]
-    )
-
-
-def benchmarks(estimate: float = 14.7) -> pd.DataFrame:
-    random = np.random.default_rng(2)
-    gain_outcome = random.exponential(0.006, len(GROUPS))
-    gain_treatment = random.exponential(0.012, len(GROUPS))
-    gain_outcome[0], gain_treatment[0] = 0.041, 0.072
-    gain_outcome[1:3] = 0.0
-    bias = 320 * np.sqrt(gain_outcome * gain_treatment / (1 - gain_treatment))
-    return pd.DataFrame(
-        {
-            "group": GROUPS,
-            "n_covariates": 7,
-            "gain_outcome": gain_outcome,
-            "gain_treatment": gain_treatment,
-            "bias": bias,
-            "lower": estimate - bias,
-            "upper": estimate + bias,
-            "ci_lower": estimate - bias - 18,
-            "ci_upper": estimate + bias + 18,
-        }
-    )
-
-
-def contour(start: float = 14.7, slope: float = -320.0, furthest: float = 0.09) -> pd.DataFrame:
-    """What is left, from `start` on, by gains up to `furthest`."""
-    of_outcome, of_treatment = (axis.ravel() for axis in np.meshgrid(*[np.linspace(0, furthest, 21)] * 2))
-    limit = start + slope * np.sqrt(of_outcome * of_treatment / (1 - of_treatment))
-    return pd.DataFrame({"gain_outcome": of_outcome, "gain_treatment": of_treatment, "limit": limit})
-
-
-def rosenbaum_bounds(start: float = 0.004) -> pd.DataFrame:
-    gamma = np.round(np.arange(1, 3.05, 0.1), 1)
-    return pd.DataFrame(
-        {
-            "gamma": gamma,
-            "p_value_lower": start * np.exp(-6 * (gamma - 1)),
-            "p_value_upper": np.minimum(start * np.exp(14 * (gamma - 1)), 0.9999),
-            "hodges_lehmann_lower": 21 - 80 * np.log(gamma),
-            "hodges_lehmann_upper": 21 + 80 * np.log(gamma),
-            "n_pairs": 1371,
-        }
-    )
-
-
-def sensitivity_table() -> pd.DataFrame:
-    rows: list[tuple[object, ...]] = [
-        ("e_value", "estimate", 1.31, None, None, "risk ratio", "An unmeasured cause would have to ..."),
-    ]
-    for assumption, lower, upper in (
-        (NO_ASSUMPTION, -1891.2, 2643.9),
-        (MONOTONE_RESPONSE, 0.0, 2643.9),
-        (MONOTONE_SELECTION, -1891.2, 295.0),
-        (MONOTONE_BOTH, 0.0, 295.0),
-    ):
-        rows.append((assumption, LOWER_BOUND, lower, lower - 11 * (lower != 0), None, "$", "at least"))
-        rows.append((assumption, UPPER_BOUND, upper, None, upper + 23, "$", "at most"))
-    table = frame_of("analysis quantity estimate ci_lower ci_upper unit meaning", rows)
-    return table.astype(dict.fromkeys(["estimate", "ci_lower", "ci_upper"], float))
-
-
-def effects() -> pd.DataFrame:
-    rows = [
-        ("purchase_amount", "aipw", "ATE", "all", "all", 14.7, -1.9, 31.4, True),
-        ("purchase_amount", "overlap_weighted", "ATO", "all", "all", 8.0, -12.7, 28.8, True),
-        ("purchase_amount", "aipw", "ATE", "overlap", "all", 7.5, -15.8, 30.7, True),
-        ("purchase_count", "aipw", "ATE", "all", "all", 0.4, 0.1, 0.7, False),
-    ]
-    return frame_of("outcome estimator estimand population wave estimate ci_lower ci_upper primary", rows)
-
+from dunnhumby_pipeline_tests.invented_doubts import sensitivity as sensitivity_table
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "event_study": (event_study, sensitivity.event_study, "n_trials"),
     "negative_controls": (negative_controls, sensitivity.negative_controls, "n_days"),
-    "confounding_contour": (contour, lambda frame: sensitivity.confounding_contour(frame, benchmarks()), "limit"),
-    "confounder_benchmarks": (benchmarks, lambda frame: sensitivity.confounding_contour(contour(), frame), "group"),
+    "confounding_contour": (
+        confounding_contour,
+        lambda frame: sensitivity.confounding_contour(frame, confounder_benchmarks()),
+        "limit",
+    ),
+    "confounder_benchmarks": (
+        confounder_benchmarks,
+        lambda frame: sensitivity.confounding_contour(confounding_contour(), frame),
+        "group",
+    ),
     "rosenbaum_bounds": (rosenbaum_bounds, sensitivity.rosenbaum, "hodges_lehmann_upper"),
-    "sensitivity": (sensitivity_table, lambda frame: sensitivity.true_bounds(frame, effects()), "quantity"),
+    "sensitivity": (
+        sensitivity_table,
+        lambda frame: sensitivity.true_bounds(frame, average_effects(proven=False)),
+        "quantity",
+    ),
 }
 
 
@@ -188,9 +100,10 @@ def test_controls_have_a_panel_each_with_all_waves_first_and_what_excludes_zero_
     table = negative_controls().iloc[::-1]
     outcome, wave = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
     assert labels(outcome) == [
-        *("All waves (4,278 trials, 84 days)", "Wave 13 (1,223 trials, 84 days)", "Wave 8 (1,983 trials, 84 days)"),
+        *("All waves (4,278 trials, 84 days)", "Wave 18 (1,072 trials, 84 days)"),
+        *("Wave 13 (1,223 trials, 84 days)", "Wave 8 (1,983 trials, 84 days)"),
     ]
-    assert len(labels(wave)) == 4 and labels(wave)[0] == "All waves (6,101 trials, 56 days)"
+    assert len(labels(wave)) == 5 and labels(wave)[0] == "All waves (6,101 trials, 56 days)"
     colours = {
         str(drawn.get_color())
         for axes in (outcome, wave)
@@ -203,8 +116,8 @@ def test_controls_have_a_panel_each_with_all_waves_first_and_what_excludes_zero_
 
 
 def test_the_contour_marks_every_group_where_it_stands_in_roots() -> None:
-    table = benchmarks()
-    (axes,) = sensitivity.confounding_contour(contour(), table).axes
+    table = confounder_benchmarks()
+    (axes,) = sensitivity.confounding_contour(confounding_contour(), table).axes
     drawn = line(axes, "as strong as")
     assert np.allclose(drawn, np.sqrt(table[["gain_treatment", "gain_outcome"]]))
     texts = {text.replace("\n", " ") for text in printed(axes)}
@@ -213,7 +126,7 @@ def test_the_contour_marks_every_group_where_it_stands_in_roots() -> None:
 
 
 def test_the_zero_contour_lies_where_nothing_is_left() -> None:
-    (axes,) = sensitivity.confounding_contour(contour(), benchmarks()).axes
+    (axes,) = sensitivity.confounding_contour(confounding_contour(), confounder_benchmarks()).axes
     (zero,) = [drawn for drawn in axes.collections if np.allclose(drawn.get_linewidths(), 2.6)]
     across, up = np.vstack([path.vertices for path in zero.get_paths()]).T ** 2
     left = 14.7 - 320 * np.sqrt(up * across / (1 - across))
@@ -222,7 +135,7 @@ def test_the_zero_contour_lies_where_nothing_is_left() -> None:
 
 def test_an_interval_that_excludes_zero_is_not_said_to_include_it() -> None:
     # What is left at no confounding is the interval's limit, not the estimate.
-    (axes,) = sensitivity.confounding_contour(contour(start=4.0), benchmarks(22.0)).axes
+    (axes,) = sensitivity.confounding_contour(confounding_contour(start=4.0), confounder_benchmarks(22.0)).axes
     assert axes.get_title("left") == ""
 
 
@@ -237,25 +150,25 @@ def test_an_interval_that_excludes_zero_is_not_said_to_include_it() -> None:
     ],
 )
 def test_a_picture_without_a_zero_contour_says_why(start: float, slope: float, said: str) -> None:
-    (axes,) = sensitivity.confounding_contour(contour(start, slope), benchmarks()).axes
+    (axes,) = sensitivity.confounding_contour(confounding_contour(start, slope), confounder_benchmarks()).axes
     assert axes.get_title("left").startswith(said)
     assert "nothing is left of the effect" not in [str(drawn.get_label()) for drawn in axes.get_lines()]
 
 
 def test_a_contour_needs_no_benchmarks_and_survives_endless_limits() -> None:
-    grid = contour()
+    grid = confounding_contour()
     grid.loc[grid["gain_treatment"] > 0.085, "limit"] = -np.inf
-    (axes,) = sensitivity.confounding_contour(grid, benchmarks().iloc[:0]).axes
+    (axes,) = sensitivity.confounding_contour(grid, confounder_benchmarks().iloc[:0]).axes
     assert axes.get_title("left") == ""
     assert "as strong as" not in "".join(str(drawn.get_label()) for drawn in axes.get_lines())
-    level = contour(start=5.0, slope=0.0)
-    assert covered(sensitivity.confounding_contour(level, benchmarks(5.0))) == []
+    level = confounding_contour(start=5.0, slope=0.0)
+    assert covered(sensitivity.confounding_contour(level, confounder_benchmarks(5.0))) == []
 
 
 def test_a_group_beyond_the_grid_stands_at_the_edge() -> None:
-    table = benchmarks()
+    table = confounder_benchmarks()
     table.loc[0, "gain_treatment"] = 0.7
-    (axes,) = sensitivity.confounding_contour(contour(), table).axes
+    (axes,) = sensitivity.confounding_contour(confounding_contour(), table).axes
     assert np.allclose(line(axes, "stronger"), [[np.sqrt(0.09), np.sqrt(0.041)]])
     assert len(line(axes, "as strong as")) == len(GROUPS) - 1
 
@@ -263,10 +176,10 @@ def test_a_group_beyond_the_grid_stands_at_the_edge() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_labels_of_groups_stay_apart_wherever_they_fall(seed: int) -> None:
     random = np.random.default_rng(seed)
-    table = benchmarks().assign(
+    table = confounder_benchmarks().assign(
         gain_outcome=random.exponential(0.004, len(GROUPS)), gain_treatment=random.exponential(0.004, len(GROUPS))
     )
-    assert covered(sensitivity.confounding_contour(contour(furthest=0.05), table)) == []
+    assert covered(sensitivity.confounding_contour(confounding_contour(furthest=0.05), table)) == []
 
 
 def test_rosenbaum_bounds_say_where_p_passes_the_line() -> None:
@@ -297,7 +210,7 @@ def test_pairs_that_do_not_differ_leave_nothing_to_draw() -> None:
 
 
 def test_bounds_are_ranges_below_the_estimates_and_far_ends_are_cut() -> None:
-    (axes,) = sensitivity.true_bounds(sensitivity_table(), effects()).axes
+    (axes,) = sensitivity.true_bounds(sensitivity_table(), average_effects(proven=False)).axes
     assert labels(axes) == [
         "AIPW (ATE)",
         "Overlap weighted (ATO)",
@@ -317,13 +230,15 @@ def test_bounds_are_ranges_below_the_estimates_and_far_ends_are_cut() -> None:
 
 def test_doubts_of_another_outcome_have_its_unit() -> None:
     table = sensitivity_table()
-    (axes,) = sensitivity.true_bounds(table, effects(), "purchase_count").axes
-    assert labels(axes)[0] == "AIPW (ATE)" and len(labels(axes)) == 5
+    (axes,) = sensitivity.true_bounds(table, average_effects(proven=False), "purchase_count").axes
+    assert labels(axes)[:2] == ["AIPW (ATE)", "Overlap weighted (ATO)"] and len(labels(axes)) == 6
     _, effect = sensitivity.rosenbaum(rosenbaum_bounds(), outcome="purchase_count").axes
-    (left,) = sensitivity.confounding_contour(contour(), benchmarks(), "purchase_count").axes
+    (left,) = sensitivity.confounding_contour(confounding_contour(), confounder_benchmarks(), "purchase_count").axes
     for panel, said in ((axes, axes.get_xlabel()), (effect, effect.get_ylabel()), (left, left.get_ylabel())):
         assert "purchases" in said and "$" not in "".join([said, *printed(panel)])
-    (left,) = sensitivity.confounding_contour(contour(0.147, -3.2), benchmarks(0.147), "redeemed").axes
+    (left,) = sensitivity.confounding_contour(
+        confounding_contour(0.147, -3.2), confounder_benchmarks(0.147), "redeemed"
+    ).axes
     assert "includes zero already" in left.get_title("left") and "12" in printed(left)
 
 
