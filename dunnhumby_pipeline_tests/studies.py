@@ -14,7 +14,7 @@ from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
 
 def quick_settings(**checks: float) -> Settings:
-    """Few bootstraps and trees; `checks` overrides thresholds."""
+    """Few bootstraps, folds and trees; `checks` overrides thresholds."""
     return load_settings(
         segmentation={
             "n_bootstraps": 3,
@@ -25,9 +25,15 @@ def quick_settings(**checks: float) -> Settings:
             "segment_range": (4, 5),
             "mixtures": False,
         },
-        nuisance={"n_repeats": 1, "n_jobs": 1},
+        nuisance={"n_folds": 2, "n_repeats": 1, "n_jobs": 1},
         cate={"n_trees": 20, "n_bootstraps": 20, "n_outcome_bootstraps": 10},
-        checks={"warm_ari_floor": 0.0, "max_weighted_smd": 0.5, "min_trials_per_arm": 20, **checks},
+        checks={
+            "warm_ari_floor": 0.0,
+            "max_weighted_smd": 0.5,
+            "min_trials_per_arm": 20,
+            "min_effective_trials": 10,
+            **checks,
+        },
     )
 
 
