@@ -241,7 +241,7 @@ def test_what_is_not_known_of_a_design_or_without_bound_is_written_not_drawn() -
     figure = design.design_comparison(table)
     auc, _, smd, size, effect = figure.axes
     assert printed(auc)[2] == printed(size)[2] == words.NOTHING
-    assert printed(smd)[2] == f"{design.INFINITY} \N{RIGHTWARDS ARROW} 0.61"
+    assert printed(smd)[2] == f"{words.INFINITY} \N{RIGHTWARDS ARROW} 0.61"
     assert printed(effect)[2] == f"{words.NOTHING}; naive $402"
     assert covered(figure) == []
 

@@ -111,7 +111,7 @@ def test_an_estimate_far_from_the_others_is_cut_and_its_number_stands_beside() -
 def test_effects_on_other_outcomes_have_their_own_unit() -> None:
     *_, ato = effects.effects_forest(average_effects(), "redeemed").axes
     assert np.allclose(line(ato, "_estimate")[0, 0], 100 * invented.SCALES["redeemed"] * 8.0)
-    assert ato.get_xlabel() == "Effect on redeemed (% points per household)"
+    assert ato.get_xlabel() == "Effect on redemption (% points per household)"
     *_, ato = effects.effects_forest(average_effects(), "purchase_count").axes
     assert "$" not in "".join([ato.get_xlabel(), *printed(ato)])
 

@@ -195,8 +195,8 @@ def test_an_infinite_difference_stands_at_the_edge_and_says_so() -> None:
     table.loc[(table["covariate"] == "campaign_8") & (table["weighting"] == "none"), "smd"] = -np.inf
     (axes,) = overlap.love_plot(table, ceiling=0.25).axes
     assert labels(axes)[0] == "Wave 8"
-    assert line(axes, f"unweighted, worst {overlap.INFINITY}")[0, 0] < axes.get_xlim()[1]
-    assert printed(axes) == [overlap.INFINITY]
+    assert line(axes, f"unweighted, worst {words.INFINITY}")[0, 0] < axes.get_xlim()[1]
+    assert printed(axes) == [words.INFINITY]
     assert "tells the arms apart" in axes.get_xlabel()
 
 

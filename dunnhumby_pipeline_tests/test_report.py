@@ -96,6 +96,7 @@ def test_the_page_opens_with_the_answer(page: Page) -> None:
     assert "profit per household in overlap" in opening
     assert "claimed $12.4" in opening
     assert "It raises spend: $66 (35 to 97)" in opening
+    assert "the campaign “raised” spend by $3" in opening and "A hidden cause 1.8 times as common" in opening
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,7 @@ def test_the_page_opens_with_the_answer(page: Page) -> None:
         "1,463 to target, 152 to test, 885 to leave",
         "$74 (29 to 119)",  # ATE
         "8.0 (4.2 to 11.7)",  # redemption, percentage points
+        "$85 (29 to 142)",  # ATT by entropy balancing
         "$42.43",  # fixed breakeven
         "$7.70",  # estimated breakeven
         "40,026",  # R-loss of the model in use
@@ -128,7 +130,7 @@ def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
 
 
 def test_every_picture_has_words_for_who_cannot_see_it(page: Page) -> None:
-    assert len(page.images) == 24
+    assert len(page.images) == 37
     for image in page.images:
         assert image["src"] and image["src"].startswith("data:image/png;base64,")
         assert image["alt"] and len(image["alt"]) > 40
@@ -240,9 +242,8 @@ def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
     for part in (
         "2,500 households",
         "524  21%    4% of revenue  Light grocery: Nudge",
-        "2,036 treated, 3,957 control",
-        "80% of trials, propensity AUC 0.81",
-        "ATE $74 (29 to 119), above zero; ATO $66 (35 to 97)",
+        "6,323: 1,472 treated, 4,851 control, from 2,477 households",
+        "75% of trials, propensity AUC 0.87",
         "$6.1 (3.6 to 8.6) per household, above zero; claimed $12.4",
         "1,463 to target, 152 to test, 885 to leave",
         "overlap_diagnostics.propensity_auc: AUC 0.91",
@@ -250,6 +251,8 @@ def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
     ):
         assert part in text
     flat = " ".join(text.split())
+    effects = "ATE $74 (29 to 119), above zero; ATT $82 (30 to 133), above zero; ATO $66 (35 to 97), above zero"
+    assert f"Effect on spend {effects}" in flat
     for asset, check in run.checks()[["asset", "check"]].itertuples(index=False):
         assert asset in flat and check in flat
     assert "not proven" not in text.lower() and "not built" not in text

@@ -29,7 +29,6 @@ AIR = 0.16
 _EDGE = 0.2
 _LABEL_WIDTH = 24
 _EFFECT = ["naive", "ato", "ato_lower", "ato_upper"]
-INFINITY = "\N{INFINITY}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class _Measure:
 
 
 def _smd(value: float) -> str:
-    return INFINITY if np.isinf(value) else f"{value:.2f}" if words.is_number(value) else words.NOTHING
+    return words.INFINITY if np.isinf(value) else f"{value:.2f}" if words.is_number(value) else words.NOTHING
 
 
 _MEASURES = (

@@ -16,7 +16,6 @@ BINS = np.linspace(0, 1, 41)
 WAVE_BINS = np.linspace(0, 1, 21)
 WAVE_COLUMNS = 5
 COVARIATE_WIDTH = 52
-INFINITY = "\N{INFINITY}"
 # Marker, edge and face of each weighting: told apart by shape and filling in grey too. Later ones lie on top.
 _WEIGHTINGS = {
     "none": ("o", style.MUTED, "white"),
@@ -187,19 +186,19 @@ def love_plot(covariate_balance: pd.DataFrame, ceiling: float, max_rows: int = 3
         )
     endless = np.flatnonzero(np.isinf(sizes).any(axis=1))
     for row in endless:
-        style.print_beside(axes, float(row), INFINITY)
+        style.print_beside(axes, float(row), words.INFINITY)
     axes.axvline(ceiling, color=style.INK, linestyle="--", linewidth=1.1, label=f"ceiling {ceiling:g}")
     style.label_rows(axes, [covariate(name) for name in shown.index], width=COVARIATE_WIDTH)
     axes.set_xlim(-0.01 * edge, 1.02 * edge)
     style.legend_above(figure, axes, columns=3)
     hidden = worst.iloc[max_rows:]
     rest = f"\n{len(hidden)} more covariates, none above {_size(hidden.iloc[0])}" if len(hidden) else ""
-    note = f"\n{INFINITY}: the covariate alone tells the arms apart; drawn at the edge" if len(endless) else ""
+    note = f"\n{words.INFINITY}: the covariate alone tells the arms apart; drawn at the edge" if len(endless) else ""
     style.name_axes(axes, f"Absolute standardised mean difference, treated against control{note}{rest}", "Covariate")
     return figure
 
 
 def _size(smd: float, digits: int = 0) -> str:
     if not words.is_number(smd):
-        return INFINITY if np.isinf(smd) else words.NOTHING
+        return words.INFINITY if np.isinf(smd) else words.NOTHING
     return words.number(smd, digits) if digits else f"{smd:.2f}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
+import pandas as pd
+
 from dunnhumby_pipeline.causal.names import (
     AMOUNTS,
     FIRST_ELIGIBLE,
@@ -17,6 +19,7 @@ from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+INFINITY = "\N{INFINITY}"
 
 Verdict = Literal["above zero", "below zero", "not proven", "unknown"]
 
@@ -67,15 +70,15 @@ _DESIGNS = {
 _OUTCOMES = {
     "purchase_amount": ("Spend", "$"),
     "purchase_count": ("Purchases", "purchases"),
-    "redeemed": ("Redeemed", "% points"),
+    "redeemed": ("Redemption", "% points"),
     "amount_without_fuel": ("Spend without fuel", "$"),
     "margin_weighted_amount": ("Margin-weighted spend", "$"),
 }
 
 
 def is_number(value: Any) -> bool:
-    """True unless the value is None or not finite."""
-    return value is not None and math.isfinite(float(value))
+    """True unless the value is missing or not finite."""
+    return not pd.isna(value) and math.isfinite(float(value))
 
 
 def _written(value: float, decimals: int, unit: str = "") -> str:
@@ -98,6 +101,11 @@ def number(value: float | None, digits: int = 3, unit: str = "") -> str:
 def dollars(value: float | None, digits: int = 3) -> str:
     """`number` as an amount, a minus standing before the $: "$4,660"."""
     return number(value, digits, "$")
+
+
+def bounded(value: float | None, written: str) -> str:
+    """`written`, or the sign of infinity where `value` has no bound."""
+    return INFINITY if value is not None and math.isinf(value) else written
 
 
 def whole_dollars(value: float | None) -> str:

@@ -203,16 +203,26 @@ def _may_be_wrong(tables: StudyTables) -> str:
     controls, sensitivity = tables.negative_controls, tables.sensitivity
     if controls is None and sensitivity is None:
         return f"Negative controls and sensitivity: {NOT_BUILT}."
-    parts = [] if controls is None else [_placebo(controls, tables.average_effects)]
-    limit = None if sensitivity is None else _row_of(sensitivity, analysis=E_VALUE, quantity=E_VALUE_OF_INTERVAL)
-    if limit is not None and words.is_number(limit["estimate"]):
-        parts.append(
-            "The interval includes zero, so there is nothing yet for a hidden cause to explain away."
-            if limit["estimate"] <= 1
-            else f"A hidden cause {words.number(limit['estimate'], 2)} times as common among those targeted, that "
-            "raises the outcome as much, would bring the interval to zero."
-        )
+    parts = (
+        f"Negative controls: {NOT_BUILT}." if controls is None else _placebo(controls, tables.average_effects),
+        f"Sensitivity: {NOT_BUILT}." if sensitivity is None else _hidden_cause(sensitivity),
+    )
     return " ".join(parts)
+
+
+def _hidden_cause(sensitivity: pd.DataFrame) -> str:
+    """How strong a hidden cause would have to be to bring the interval to zero."""
+    limit = _row_of(sensitivity, analysis=E_VALUE, quantity=E_VALUE_OF_INTERVAL)
+    if limit is None:
+        return "How strong a hidden cause would have to be is not known."
+    if not words.is_number(limit["estimate"]):
+        return str(limit["meaning"])
+    if limit["estimate"] <= 1:
+        return "The interval includes zero, so there is nothing yet for a hidden cause to explain away."
+    return (
+        f"A hidden cause {words.number(limit['estimate'], 2)} times as common among those targeted, that raises the "
+        "outcome as much, would bring the interval to zero."
+    )
 
 
 def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> str:
@@ -223,10 +233,18 @@ def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> st
     found = words.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
     days = words.count(placebo["n_days"])
     said = f"In {days} days before the look-back, which it cannot have touched, the campaign “raised” spend by {found}"
-    if words.verdict(placebo["ci_lower"], placebo["ci_upper"]) != "not proven":
+    verdict = words.verdict(placebo["ci_lower"], placebo["ci_upper"])
+    if verdict == "unknown":
+        return f"{said}, which has no interval to be judged by."
+    if verdict != "not proven":
         return f"{said}: the arms differ in something that is not adjusted for."
     effect = main_effects(average_effects).get("ATO") if average_effects is not None else None
-    as_large = effect is not None and effect["outcome"] in AMOUNTS and placebo["estimate"] >= effect["estimate"] > 0
+    # Of one sign with the effect, and as far from zero.
+    as_large = (
+        effect is not None
+        and effect["outcome"] in AMOUNTS
+        and placebo["estimate"] * effect["estimate"] >= effect["estimate"] ** 2 > 0
+    )
     return f"{said}: no more than chance{', but no less than its effect' if as_large else ''}."
 
 

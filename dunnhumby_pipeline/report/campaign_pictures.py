@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from matplotlib.figure import Figure
 
+from dunnhumby_pipeline.causal.causal_graph import ASSUMED_ABSENT
 from dunnhumby_pipeline.causal.names import ALL_WAVES, VISITS
 from dunnhumby_pipeline.figures import bounds, contour, design, effects, overlap, sensitivity, words
 from dunnhumby_pipeline.report.answer import effect_text, main_effects
@@ -21,6 +21,7 @@ def draw_campaign(tables: StudyTables, settings: Settings) -> Drawn:
         **_design(tables),
         **_overlap(tables, settings),
         **_effects(tables, outcome),
+        **_choices(tables, outcome),
         **_doubts(tables),
         **_strengths(tables, settings),
     }
@@ -40,8 +41,12 @@ def _design(tables: StudyTables) -> Drawn:
         )
         drawn["comparison"] = (design.design_comparison(tables.design_comparison), f"Three designs: {found}.")
     if tables.causal_graph is not None:
-        edges = "; ".join(f"{row['cause']} to {row['effect']}" for _, row in tables.causal_graph.iterrows())
-        drawn["graph"] = (design.causal_graph(tables.causal_graph), f"Causal graph with the arrows {edges}.")
+        absent = tables.causal_graph["meaning"].str.startswith(ASSUMED_ABSENT)
+        named = tables.causal_graph["cause"] + " to " + tables.causal_graph["effect"]
+        alt = f"Causal graph with the arrows {'; '.join(named[~absent])}."
+        if absent.any():
+            alt += f" Assumed absent: {'; '.join(named[absent])}."
+        drawn["graph"] = (design.causal_graph(tables.causal_graph), alt)
     return drawn
 
 
@@ -66,7 +71,8 @@ def _overlap(tables: StudyTables, settings: Settings) -> Drawn:
         worst = tables.covariate_balance.assign(size=lambda frame: frame["smd"].abs())
         worst_by = worst.groupby("weighting", sort=False)["size"].max()
         alt = "Largest absolute standardised mean difference by weighting: " + "; ".join(
-            f"{words.weighting(str(weighting))} {words.number(size, 2)}" for weighting, size in worst_by.items()
+            f"{words.weighting(str(weighting))} {words.bounded(size, words.number(size, 2))}"
+            for weighting, size in worst_by.items()
         )
         drawn["balance"] = (overlap.love_plot(tables.covariate_balance, ceiling), alt)
     return drawn
@@ -77,7 +83,8 @@ def _effects(tables: StudyTables, outcome: str) -> Drawn:
     found = tables.average_effects
     if found is None:
         return drawn
-    alt = "Effects with intervals: " + "; ".join(
+    name, unit = words.outcome(outcome)
+    alt = f"Effects on {name.lower()} ({unit} per household) with intervals: " + "; ".join(
         f"{estimand} {effect_text(row)}" for estimand, row in main_effects(found).items()
     )
     drawn["effects"] = (effects.effects_forest(found), alt)
@@ -91,6 +98,11 @@ def _effects(tables: StudyTables, outcome: str) -> Drawn:
             effects.wave_forest(found, tables.pooled_effects),
             "Overlap-weighted effect of each wave with its interval, and the waves pooled.",
         )
+    return drawn
+
+
+def _choices(tables: StudyTables, outcome: str) -> Drawn:
+    drawn: Drawn = {}
     if tables.effect_robustness is not None:
         drawn["trimming"] = (
             effects.trimming_sensitivity(tables.effect_robustness, outcome),
@@ -125,11 +137,13 @@ def _strengths(tables: StudyTables, settings: Settings) -> Drawn:
     drawn: Drawn = {}
     outcome = settings.trial.outcome
     if tables.confounding_contour is not None and tables.confounder_benchmarks is not None:
-        strongest = tables.confounder_benchmarks.sort_values("bias", key=pd.Series.abs).tail(1)
-        alt = "Effect that is left by the strength of a hidden cause." + "".join(
-            f" As strong as the strongest group measured, {row['group']}, it would move the effect by up to "
-            f"{words.number(row['bias'])}."
-            for _, row in strongest.iterrows()
+        strongest = tables.confounder_benchmarks.sort_values("bias").iloc[-1]
+        (scale, sign), (_, unit) = words.outcome_scale(outcome), words.outcome(outcome)
+        amount = words.number(scale * strongest["bias"], 3, sign) + ("" if sign else f" {unit}")
+        moved = words.bounded(strongest["bias"], amount)
+        alt = (
+            "Effect that is left by the strength of a hidden cause. As strong as the strongest group measured, "
+            f"{strongest['group']}, it would move the effect by up to {moved}."
         )
         figure = contour.confounding_contour(tables.confounding_contour, tables.confounder_benchmarks, outcome)
         drawn["contour"] = (figure, alt)

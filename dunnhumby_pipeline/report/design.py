@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from dunnhumby_pipeline.figures import words
@@ -12,15 +14,14 @@ from dunnhumby_pipeline.report.views import Cell, Grid, as_grid, cells, verdict_
 _ANALYSES = {
     "e_value": "E-value",
     "omitted_variable": "Omitted variable",
-    "robustness_value": "Robustness value",
     "rosenbaum": "Rosenbaum bounds",
     "manski": "Bounds without assumptions",
 }
 
 
-def design_grids(tables: StudyTables) -> dict[str, Grid]:
-    """Every table of the section that was built, by name; the others are left out."""
-    built = {
+def design_grids(tables: StudyTables, outcome: str) -> dict[str, Grid]:
+    """Every table of the section that was built, by name; the others are left out. `outcome`: the primary one."""
+    built: dict[str, tuple[pd.DataFrame | None, Callable[[pd.DataFrame], Grid]]] = {
         "protocol": (tables.trial_protocol, protocol_rows),
         "comparison": (tables.design_comparison, comparison_rows),
         "design_notes": (tables.design_comparison, design_note_rows),
@@ -28,7 +29,7 @@ def design_grids(tables: StudyTables) -> dict[str, Grid]:
         "outside": (tables.outside_overlap, outside_rows),
         "pooled": (tables.pooled_effects, pooled_rows),
         "doubts": (tables.sensitivity, doubt_rows),
-        "benchmarks": (tables.confounder_benchmarks, benchmark_rows),
+        "benchmarks": (tables.confounder_benchmarks, lambda frame: benchmark_rows(frame, outcome)),
         "controls": (tables.negative_controls, control_rows),
     }
     return {name: rows(frame) for name, (frame, rows) in built.items() if frame is not None}
@@ -53,8 +54,7 @@ def comparison_rows(comparison: pd.DataFrame) -> Grid:
                 words.count(row["n_control"]),
                 words.number(row["auc"], 2),
                 words.percent(row["share_in_overlap"]),
-                words.number(row["max_smd"], 2),
-                words.number(row["max_smd_weighted"], 2),
+                *(words.bounded(row[smd], words.number(row[smd], 2)) for smd in ("max_smd", "max_smd_weighted")),
                 words.count(row["ess_treated"]),
                 words.dollars(row["naive"]),
                 words.interval(row["ato"], row["ato_lower"], row["ato_upper"], "$") if known else words.NOTHING,
@@ -98,7 +98,7 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
     """Effects of the waves put together, and whether the waves differ."""
     rows = []
     for _, row in pooled.iterrows():
-        name, _ = words.outcome(row["outcome"])
+        name, unit = words.outcome(row["outcome"])
         bounds = (row["ci_lower"], row["ci_upper"])
         prediction = (row["prediction_lower"], row["prediction_upper"])
         known = all(words.is_number(bound) for bound in prediction)
@@ -109,6 +109,7 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
                     words.estimator_name(row["estimator"]),
                     f"{row['method']} effects",
                     words.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    unit,
                 ),
                 verdict_cell(*bounds),
                 *cells(
@@ -121,8 +122,11 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
                 ),
             )
         )
-    headers = "Outcome|Estimator|Pooled by|Effect (interval)|Against zero|Q|p|I²|Another wave (middle and range)"
-    return as_grid(headers, rows, {3, 5, 6, 7, 8})
+    headers = (
+        "Outcome|Estimator|Pooled by|Effect (interval)|Per household|Against zero|Q|p|I²|"
+        "Another wave (middle and range)"
+    )
+    return as_grid(headers, rows, {3, 6, 7, 8, 9})
 
 
 def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
@@ -139,20 +143,29 @@ def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
     return as_grid("Analysis|Quantity|Value|Meaning", rows, {2})
 
 
-def benchmark_rows(benchmarks: pd.DataFrame) -> Grid:
-    """What a confounder as strong as each group of covariates would do."""
+def benchmark_rows(benchmarks: pd.DataFrame, outcome: str) -> Grid:
+    """What a confounder as strong as each group of covariates would do to the effect on `outcome`."""
+    name, unit = words.outcome(outcome)
+    scale, sign = words.outcome_scale(outcome)
     rows = [
         cells(
             words.spoken(row["group"]),
             words.count(row["n_covariates"]),
             words.percent(row["gain_outcome"], 1),
             words.percent(row["gain_treatment"], 1),
-            words.dollars(row["bias"]),
-            words.interval((row["lower"] + row["upper"]) / 2, row["ci_lower"], row["ci_upper"], "$"),
+            words.bounded(row["bias"], words.number(scale * row["bias"], 3, sign)),
+            words.bounded(
+                row["bias"],
+                words.outcome_interval(outcome, (row["lower"] + row["upper"]) / 2, row["ci_lower"], row["ci_upper"]),
+            ),
         )
         for _, row in benchmarks.iterrows()
     ]
-    headers = "As strong as|Covariates|Of spend left over|Of treatment left over|Bias up to|Effect could then be"
+    of_unit = "" if sign else f" ({unit})"
+    headers = (
+        f"As strong as|Covariates|Of {name.lower()} left over|Of treatment left over|Bias up to{of_unit}|"
+        f"Effect could then be{of_unit}"
+    )
     return as_grid(headers, rows, {1, 2, 3, 4, 5})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from dunnhumby_pipeline.causal.names import VISITS
 from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.report import views
 from dunnhumby_pipeline.report.answer import NOT_BUILT, decision_counts, plain_answer
@@ -38,7 +39,7 @@ def render_report(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str,
         check_counts=_check_counts(checks),
         breakeven=_breakeven(tables.campaign_economics),
         decisions=None if tables.targeting_list is None else decision_counts(tables.targeting_list),
-        grids=_grids(tables, checks),
+        grids=_grids(tables, checks, settings.trial.outcome),
         notes=customer_notes(tables, settings.lifetime_value.forecast),
         warned=WARNED,
         pictures=draw_pictures(tables, settings),
@@ -46,6 +47,7 @@ def render_report(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str,
         confidence=words.percent(settings.confidence),
         listed=views.LISTED,
         not_built=NOT_BUILT,
+        visits=VISITS,
     )
 
 
@@ -59,8 +61,8 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _grids(tables: StudyTables, checks: pd.DataFrame) -> dict[str, views.Grid]:
-    grids = {"checks": views.check_states(checks), **customer_grids(tables), **design_grids(tables)}
+def _grids(tables: StudyTables, checks: pd.DataFrame, outcome: str) -> dict[str, views.Grid]:
+    grids = {"checks": views.check_states(checks), **customer_grids(tables), **design_grids(tables, outcome)}
     if tables.first_campaign_cohort is not None:
         grids["trials"] = views.trial_rows(tables.first_campaign_cohort)
     if tables.overlap_diagnostics is not None:

@@ -50,7 +50,7 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         _GAP,
         ("Trials", _trials(tables.first_campaign_cohort)),
         ("Overlap", _overlap(tables.overlap_diagnostics)),
-        ("Effect on spend", _effects(tables.average_effects)),
+        _effects(tables.average_effects),
         _GAP,
         ("Policy", _policy(chosen)),
         ("Value", _value(chosen)),
@@ -151,16 +151,16 @@ def _overlap(diagnostics: pd.DataFrame | None) -> Text:
     return Text(f"{words.percent(row['share_in_overlap'])} of trials, propensity AUC {words.number(row['auc'], 2)}")
 
 
-def _effects(average_effects: pd.DataFrame | None) -> Text:
+def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
     effects = {} if average_effects is None else main_effects(average_effects)
     if not effects:
-        return _not_built()
-    return Text(
-        "; ".join(
-            f"{estimand} {effect_text(row)}, {words.verdict(row['ci_lower'], row['ci_upper'])}"
-            for estimand, row in effects.items()
-        )
+        return "Effect", _not_built()
+    name, _ = words.outcome(next(iter(effects.values()))["outcome"])
+    said = "; ".join(
+        f"{estimand} {effect_text(row)}, {words.verdict(row['ci_lower'], row['ci_upper'])}"
+        for estimand, row in effects.items()
     )
+    return f"Effect on {name.lower()}", Text(said)
 
 
 def _policy(chosen: pd.Series | None) -> Text:
