@@ -82,7 +82,7 @@ def test_the_effect_is_estimated_by_dose(known: Known) -> None:
         assert (row["estimate"], row["se"]) == pytest.approx(overlap_weighted(data, rows))
         assert (row["n_trials"], row["n_treated"]) == (rows.sum(), data.treated[rows].sum())
     test = table.iloc[4]
-    assert test["quantity"] == "effect on spend, p of no difference"
+    assert test["quantity"] == "effect on the outcome, p of no difference"
     assert test[["se", "ci_lower", "ci_upper"]].isna().all()
     assert 0 < test["estimate"] <= 1
 
@@ -124,9 +124,9 @@ def test_a_dose_without_an_arm_is_null_and_not_tested(known: Known) -> None:
     nothing = np.zeros(800, dtype=np.int64)
     table = campaign_dose(known.x, data, nothing, nothing, 0.95)
     by_dose = table.set_index(["quantity", "dose"])
-    assert by_dose.at[("effect on spend", "0"), "n_trials"] == 800
-    assert by_dose.loc["effect on spend"].loc[["1", "2+"], "estimate"].isna().all()
-    assert by_dose.loc["effect on spend"].loc[["1", "2+"], "n_trials"].tolist() == [0, 0]
+    assert by_dose.at[("effect on the outcome", "0"), "n_trials"] == 800
+    assert by_dose.loc["effect on the outcome"].loc[["1", "2+"], "estimate"].isna().all()
+    assert by_dose.loc["effect on the outcome"].loc[["1", "2+"], "n_trials"].tolist() == [0, 0]
     assert np.isnan(table.iloc[-1]["estimate"])
     assert (by_dose.loc["effect on other campaigns received", ["estimate", "se"]] == 0).all(axis=None)
     few = np.where(np.arange(800) < 30, 2, nothing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from dunnhumby_pipeline.journey.simulate import simulate
 from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.columns import described
 from dunnhumby_pipeline.orchestration.gates import require_open_gates
-from dunnhumby_pipeline.orchestration.reporting import all_check_states
-from dunnhumby_pipeline.orchestration.resources import LogFileNotifier
+from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
+from dunnhumby_pipeline.orchestration.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.storage import (
     ParquetStore,
     mark_stale,
@@ -273,6 +274,9 @@ def test_a_failed_gate_stops_what_lies_downstream(
 ) -> None:
     outcome, events = laboratory.run(select, settings)
     assert not outcome.success
+    # What was meant to be made and was not belongs to an earlier study.
+    assert outcome.built < outcome.planned
+    assert set(re.findall(r"key:(\w+)", select)) <= outcome.planned
     assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
     assert was_stopped(events, stopped)
 
@@ -298,6 +302,11 @@ def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
         assert words in mark.read_text()
     assert laboratory.table("targeting_list").read_bytes() == before
     mark.unlink()
+    study = Study(settings, laboratory.home, laboratory.raw)
+    shown = study_tables(study, "TypeA")
+    assert shown.average_effects is not None
+    assert (shown.policy_value, shown.roi_curve, shown.targeting_list) == (None, None, None)
+    assert words in study_facts(study, "TypeA")["stale"]
 
 
 @pytest.mark.parametrize(

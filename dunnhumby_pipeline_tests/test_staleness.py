@@ -46,7 +46,7 @@ SEGMENTATION = {
 ALL = {
     *TABLES,
     *SEGMENTATION,
-    *("first_campaign_cohort", "design_comparison", "nuisances", "nuisance_quality", "propensity"),
+    *("first_campaign_cohort", "trial_protocol", "design_comparison", "nuisances", "nuisance_quality", "propensity"),
     *(*ENROLLED, *ASSUMED, *OVERLAPPING, *ESTIMATED, *DOUBTED),
     *("covariate_balance", "cate_models", "cate_estimates", "household_effects", "campaign_economics"),
     *("policy_value", "roi_curve", "targeting_list", "campaign_report"),

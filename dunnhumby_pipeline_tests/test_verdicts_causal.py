@@ -90,7 +90,7 @@ def test_arms_need_enough_trials_inside_overlap() -> None:
     assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials in overlap")
     assert enough.figures == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
     short = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
-    advice = "at least 31 of each are needed: widen overlap or pool more waves"
+    advice = "at least 31 of each are needed: pool more waves, or another campaign type"
     assert (short.passed, short.message) == (False, f"30 treated and 60 control trials in overlap; {advice}")
     assert not causal.arms_in_overlap(table.assign(treated=0), CheckSettings(min_trials_per_arm=2)).passed
 
@@ -140,7 +140,7 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
     good = causal.balance_after_weighting(table, CHECKS)
     assert good == Verdict(True, f"{text} 0.100 (spend), ceiling 0.10", {"max_weighted_smd": 0.1})
     bad = causal.balance_after_weighting(table, CheckSettings(max_weighted_smd=0.05))
-    advice = "; the propensity model misses it: add it in another form or narrow overlap"
+    advice = "; the propensity model misses it: look at it wave by wave, or add it in another form"
     assert (bad.passed, bad.message) == (False, f"{text} 0.100 (spend), ceiling 0.05{advice}")
     unknown = table.assign(smd=[0.9, -0.8, 0.02, NAN, 0.5, 0.0])
     found = causal.balance_after_weighting(unknown, CHECKS)
@@ -185,7 +185,7 @@ def test_adjusted_estimates_of_two_signs_are_warned_of(lower: float, upper: floa
 
 
 def test_estimates_that_are_not_there_do_not_agree() -> None:
-    message = "an adjusted estimate on spend or its interval is missing: see the arms in overlap"
+    message = "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
     for effects in (_effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", NAN, NAN, NAN)), _effects()):
         assert causal.estimators_agree(effects, CHECKS) == Verdict(False, message)
 
@@ -193,34 +193,67 @@ def test_estimates_that_are_not_there_do_not_agree() -> None:
 # Doubts
 
 
-def _controls(estimate: float, half: float, wave: str = "all") -> pd.DataFrame:
-    row = {"control": "placebo outcome", "wave": wave, "n_trials": 1234, "n_days": 61.5, "estimate": estimate}
-    other = {**row, "control": "placebo wave", "estimate": 500.0, "ci_lower": 400.0, "ci_upper": 600.0}
-    return pd.DataFrame([{**row, "ci_lower": estimate - half, "ci_upper": estimate + half}, other])
+def _controls(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Rows of control, wave, estimate and standard error."""
+    frame = pd.DataFrame(rows, columns=["control", "wave", "estimate", "se"]).assign(
+        n_trials=1234, n_treated=163, n_days=61.5
+    )
+    half = 1.96 * frame["se"]
+    return frame.assign(ci_lower=frame["estimate"] - half, ci_upper=frame["estimate"] + half)
 
 
-def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of() -> None:
-    text = "on spend over about 62 days before the look-back, 1,234 trials"
-    found = causal.placebo_outcome(_controls(9.0, 20.0), CHECKS)
-    assert found == Verdict(True, f"placebo effect 9.0 (-11.0 to 29.0) {text}", {"placebo_effect": 9.0})
+JUDGES = {"placebo outcome": causal.placebo_outcome, "placebo wave": causal.placebo_wave}
+
+
+@pytest.mark.parametrize("control", JUDGES)
+def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of(control: str) -> None:
+    judge, [other] = JUDGES[control], [name for name in JUDGES if name != control]
+    found = judge(
+        _controls((control, "all", 9.0, 10.0), (control, "8", 20.0, 10.0), (other, "all", 900.0, 1.0)), CHECKS
+    )
+    assert found.passed
+    assert found.message.startswith("placebo effect 9.0 (-10.6 to 28.6) on spend over about 62 days before")
+    assert found.message.endswith("163 treated of 1,234 trials; beyond its error in wave 8") is False
+    assert found.figures == {"placebo_effect": 9.0, "n_waves_beyond": 0.0}
     for estimate in (129.0, -129.0):
-        found = causal.placebo_outcome(_controls(estimate, 20.0), CHECKS)
-        assert not found.passed
-        assert "the arms differed before anything the covariates see: lengthen trial.look_back_days" in found.message
+        bad = judge(_controls((control, "all", estimate, 10.0)), CHECKS)
+        assert not bad.passed
+        assert "not adjusted for" in bad.message or "lengthen trial.look_back_days" in bad.message
 
 
-def test_a_placebo_that_no_wave_allows_is_not_passed() -> None:
-    for controls in (_controls(9.0, 20.0, wave="8"), _controls(9.0, 20.0).head(0)):
-        found = causal.placebo_outcome(controls, CHECKS)
+def test_opposite_placebo_effects_of_waves_do_not_cancel() -> None:
+    rows = [("placebo outcome", "all", 1.0, 10.0), ("placebo outcome", "13", 25.0, 9.0)]
+    found = causal.placebo_outcome(_controls(*rows, ("placebo outcome", "18", -27.0, 9.0)), CHECKS)
+    assert not found.passed
+    assert "; beyond its error in wave 13, 18; the arms differed" in found.message
+    # Among three waves one beyond two errors is no surprise.
+    calm = [("placebo outcome", wave, 19.0, 9.0) for wave in ("8", "13", "18")]
+    assert causal.placebo_outcome(_controls(rows[0], *calm), CHECKS).passed
+
+
+@pytest.mark.parametrize("control", JUDGES)
+def test_a_placebo_that_no_wave_allows_is_not_passed(control: str) -> None:
+    for controls in (_controls((control, "8", 9.0, 20.0)), _controls()):
+        found = JUDGES[control](controls, CHECKS)
         assert not found.passed
-        assert found.message.startswith("not tested: no wave has enough data before its look-back; shorten trial.look")
+        assert found.message.startswith("not tested: no wave has enough data before it")
+
+
+def test_propensities_at_their_bound_are_counted() -> None:
+    few = pd.DataFrame({"propensity_bounded": [True] * 5 + [False] * 95})
+    assert causal.propensities_bounded(few, CHECKS) == Verdict(
+        True, "5.0% of propensities bounded, at most 5% expected", {"share_bounded": 0.05}
+    )
+    many = causal.propensities_bounded(few.assign(propensity_bounded=[True] * 6 + [False] * 94), CHECKS)
+    assert not many.passed
+    assert many.message.endswith("rest on the bound and their intervals are too narrow: quote the effect in overlap")
 
 
 @pytest.mark.parametrize(
     ("value", "passed", "words"),
     [
         (1.5, True, "E-value of the interval 1.50, at least 1.5 expected"),
-        (1.49, False, "a weak unmeasured cause of both targeting and spend would explain the effect away"),
+        (1.49, False, "a weak unmeasured cause of both targeting and the outcome would explain the effect away"),
         (1.0, False, "the interval includes zero, so there is nothing yet to explain away"),
         (NAN, False, "no E-value: the effect or its interval is missing; see average_effects"),
     ],

@@ -17,7 +17,7 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration import versions
 from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
 from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
-from dunnhumby_pipeline.orchestration.assets.trials import ENROLLED, OVERLAPPING
+from dunnhumby_pipeline.orchestration.assets.trials import OVERLAPPING
 from dunnhumby_pipeline.orchestration.versions import READS, compiled
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
@@ -86,7 +86,7 @@ def test_every_asset_has_a_version() -> None:
         (
             {"nuisance": {"n_repeats": 5}},
             {
-                *("first_campaign_cohort", *ENROLLED, "nuisances", "nuisance_quality", "design_comparison"),
+                *("trial_protocol", "nuisances", "nuisance_quality", "design_comparison"),
                 *(*DOUBTED, "campaign_report"),
             },
         ),

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.adjustment import NotEstimableError, dependent_columns, lin, ols
-from dunnhumby_pipeline.causal.clustered import normal_quantile
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.doubly_robust import aipw, att, dml, overlap_weighted, tmle
 from dunnhumby_pipeline.causal.linear_means import linear_means
 from dunnhumby_pipeline.causal.matching import match_pairs, matched_difference, matched_rows
@@ -77,7 +77,8 @@ def average_effects(
     Spend in $, visits in baskets, redemption as a share, each per household over its outcome window. `effects`:
     outcome, estimator, estimand, population, wave, estimate, se, ci_lower, ci_upper, n_trials, n_households,
     primary (whether the outcome is `primary_outcome`). Populations: all trials, those in `overlap`, those
-    `matched` in pairs. An estimate needs two households in each arm, as one tells nothing of an arm's error.
+    `matched` in pairs. An estimate needs two households in each arm, as one tells nothing of an arm's error, that
+    of a wave FEWEST_HOUSEHOLDS.
     Raises ValueError when `nuisances` or `propensity` lists other trials, or has no mean of `primary_outcome`.
     """
     outcomes = estimated_outcomes(nuisances)
@@ -92,7 +93,7 @@ def average_effects(
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
     rows, missing = [], {}
     for plan in _plans(trials, x, some, propensity, settings):
-        reason = obstacle(some, plan.rows, plan.nobody)
+        reason = obstacle(some, plan.rows, plan.nobody, 2 if plan.wave == ALL_WAVES else FEWEST_HOUSEHOLDS)
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue

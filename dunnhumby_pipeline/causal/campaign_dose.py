@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from dunnhumby_pipeline.causal.average_effects import obstacle
-from dunnhumby_pipeline.causal.clustered import normal_quantile
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.names import TRIAL_KEY
@@ -21,16 +21,14 @@ from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-RECEIVED, ON_SPEND, NO_DIFFERENCE = (
+RECEIVED, ON_OUTCOME, NO_DIFFERENCE = (
     "effect on other campaigns received",
-    "effect on spend",
-    "effect on spend, p of no difference",
+    "effect on the outcome",
+    "effect on the outcome, p of no difference",
 )
 ANY_DOSE = "all"
 # Few households have more than two other campaigns running at a time.
 DOSES = ("0", "1", "2+")
-# Clustered errors of fewer households are too small (Cameron & Miller 2015), and a dose may have two or three.
-_FEWEST_HOUSEHOLDS = 20
 
 
 def others_in_window(tables: Mapping[str, TablePath], trials: pd.DataFrame, campaign_type: str) -> NDArray[np.int64]:
@@ -62,10 +60,10 @@ def campaign_dose(
 
     `effect on other campaigns received`: the overlap-weighted effect on `others_received` (n,), the campaigns of
     other types that start in the outcome window, with means by `linear_means` of (n, p) `x`. Where it is not
-    zero, the effect on spend is partly theirs. `effect on spend`: the overlap-weighted effect on `data`'s
+    zero, the effect on the outcome is partly theirs. `effect on the outcome`: the overlap-weighted effect on `data`'s
     outcome among trials with `dose` (n,) campaigns of other types running on the index day: none, one, or two
     and more. Households are not sent those at random, so that a difference between doses is one between
-    households. `effect on spend, p of no difference`: p-value that the doses' effects are one, by Wald's chi2 with
+    households. `effect on the outcome, p of no difference`: p-value that the doses' effects are one, by Wald's chi2 with
     the covariance of effects clustered by household (a household may be in several doses). A dose without twenty
     households in each arm has a null estimate and is not in the test; with fewer than two doses its p is null.
     """
@@ -74,8 +72,8 @@ def campaign_dose(
     of_received = with_outcome(data, received, linear_means(x, received[:, None], data.folds)[:, 0])
     rows = [_row(RECEIVED, ANY_DOSE, of_received, everyone, confidence)]
     strata = {name: np.minimum(dose, len(DOSES) - 1) == level for level, name in enumerate(DOSES)}
-    rows += [_row(ON_SPEND, name, data, selected, confidence) for name, selected in strata.items()]
-    tested = [selected for selected in strata.values() if obstacle(data, selected, least=_FEWEST_HOUSEHOLDS) is None]
+    rows += [_row(ON_OUTCOME, name, data, selected, confidence) for name, selected in strata.items()]
+    tested = [selected for selected in strata.values() if obstacle(data, selected, least=FEWEST_HOUSEHOLDS) is None]
     counted = np.logical_or.reduce(tested) if tested else ~everyone
     p_value = equality_p_value(data, tested) if len(tested) > 1 else np.nan
     none = dict.fromkeys(("se", "ci_lower", "ci_upper"), np.nan)
@@ -102,7 +100,7 @@ def equality_p_value(data: Residuals, strata: list[Mask]) -> float:
 
 
 def _row(quantity: str, dose: str, data: Residuals, rows: Mask, confidence: float) -> dict[str, object]:
-    estimate, se = (np.nan, np.nan) if obstacle(data, rows, least=_FEWEST_HOUSEHOLDS) else overlap_weighted(data, rows)
+    estimate, se = (np.nan, np.nan) if obstacle(data, rows, least=FEWEST_HOUSEHOLDS) else overlap_weighted(data, rows)
     half_width = normal_quantile(confidence) * se
     return {
         "quantity": quantity,

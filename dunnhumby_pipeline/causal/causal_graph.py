@@ -121,7 +121,7 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
         "outcome.",
         "lists made from purchases older than the look-back, or from anything that foretells purchases and is not "
         "in these data",
-        "negative_controls and the weeks of event_study before the look-back test what came before; sensitivity, "
+        "negative_controls test what came before the look-back; sensitivity, "
         "confounder_benchmarks and rosenbaum_bounds say how strong a hidden cause would have to be. None of them can "
         "prove it",
     ),
@@ -151,7 +151,7 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
         "Who enters and what is adjusted for is known before the index day.",
         "controls chosen by what they bought later, covariates that see the outcome window, a campaign announced "
         "before its first day",
-        "the check that recomputes covariates from raw lines, and the last weeks of event_study before the index day; "
+        "the check that recomputes recency, trips and spend of every trial from raw lines; "
         "design_comparison shows what choosing controls by later purchases does",
     ),
     (

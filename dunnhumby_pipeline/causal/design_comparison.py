@@ -23,7 +23,7 @@ from dunnhumby_pipeline.causal.names import (
     SPEND,
     VISITS,
 )
-from dunnhumby_pipeline.causal.nuisance import cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance import FoldsError, cross_fit, residuals
 from dunnhumby_pipeline.causal.overlap import overlap_diagnostics, propensity_table
 from dunnhumby_pipeline.settings import Settings
 
@@ -126,7 +126,7 @@ def _fit(
     try:
         nuisances = cross_fit(trials, x, once, settings.seed_for("nuisances"), (SPEND,)).nuisances
     # An arm with fewer households than there are folds.
-    except ValueError as error:
+    except FoldsError as error:
         raise _DesignError(str(error)) from error
     return FittedDesign(trials, x, matrix.names, nuisances)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.clustered import normal_quantile
+from dunnhumby_pipeline.causal.average_effects import obstacle
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance import Residuals
@@ -44,7 +45,7 @@ def event_study(
     covariates `x` (n, p): there the curve shows how well the arms were made alike, before the look-back whether
     they were alike already, and from week 0 on the effect. A wave enters the weeks that lie in the data as a
     whole and end within its outcome window, since a later wave may reach its controls. `n_trials` therefore
-    differs by week, and so do the waves behind it; a week for which an arm is not in two folds has no row.
+    differs by week, and so do the waves behind it; a week with few households in an arm has no row.
     Propensity of the study, means linear and cross-fitted, intervals normal, clustered by household.
     Raises ValueError as `wave_days` does.
     """
@@ -54,7 +55,8 @@ def event_study(
     quantile, rows = normal_quantile(confidence), []
     for columns in _alike(np.isfinite(spend)):
         inside = np.isfinite(spend[:, columns[0]])
-        if not estimable(data.treated[inside], data.folds[inside]):
+        few = obstacle(data, inside, least=FEWEST_HOUSEHOLDS)
+        if few or not estimable(data.treated[inside], data.folds[inside]):
             continue
         means = np.full((len(trials), len(columns)), np.nan)
         means[inside] = linear_means(x[inside], spend[np.ix_(inside, columns)], data.folds[inside])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.clustered import normal_quantile
+from dunnhumby_pipeline.causal.average_effects import obstacle
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.cohort import covariate_columns, window_covariates
 from dunnhumby_pipeline.causal.design_matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.doubly_robust import overlap_weighted
@@ -215,13 +216,16 @@ def _propensity(
 def _estimated(
     control: str, campaigns: pd.Series, data: Residuals, days: pd.DataFrame, left_out: list[tuple], confidence: float
 ) -> _Found:
-    """A row for all waves (n_days: the mean over trials) and one each; a wave of one arm is left out."""
+    """A row for all waves (n_days: the mean over trials) and one each; a wave with few households in an arm is left out."""
     length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy()
     quantile, rows = normal_quantile(confidence), []
     for wave, inside in _waves(campaigns, days):
         n, n_treated = int(inside.sum()), int(data.treated[inside].sum())
-        if n_treated in (0, n):
-            left_out = [*left_out, (control, wave, n, "one of the arms is empty")]
+        reason = obstacle(data, inside, least=FEWEST_HOUSEHOLDS)
+        if reason is None and np.ptp(data.y[inside]) == 0:
+            reason = "nobody bought anything on those days, so there is nothing to differ in"
+        if reason is not None:
+            left_out = [*left_out, (control, wave, n, reason)]
             continue
         estimate, se = overlap_weighted(data, inside)
         ends = (estimate - quantile * se, estimate + quantile * se)

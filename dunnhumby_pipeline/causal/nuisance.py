@@ -42,10 +42,14 @@ class Averaged:
         return (self.first.predict_proba(x)[:, 1] + self.second.predict_proba(x)[:, 1]) / 2
 
 
+class FoldsError(ValueError):
+    """Trials that cannot be divided into folds. The message says which arm is too small, and what to do."""
+
+
 def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np.int64]:
     """Fold (n,) of each trial: a household's trials share a fold; arms and waves are spread evenly.
 
-    Raises ValueError when an arm has fewer households than there are folds, or when a fold would
+    Raises FoldsError when an arm has fewer households than there are folds, or when a fold would
     lack an arm or leave fewer than two of its households to fit on.
     """
     from sklearn.model_selection import StratifiedGroupKFold
@@ -54,7 +58,7 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
     for arm, name in ((1, "treated"), (0, "control")):
         n = int(by_arm.get(arm, 0))
         if n < n_folds:
-            raise ValueError(
+            raise FoldsError(
                 f"the {name} arm has {n} households, fewer than nuisance.n_folds = {n_folds}; "
                 "choose fewer folds, or a campaign type with more trials"
             )
@@ -67,7 +71,7 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
             inside = trials["household_key"].where(trials["treated"] == arm)
             n_held_out, n_fitted = inside.iloc[held_out].nunique(), inside.iloc[train].nunique()
             if n_held_out < 1 or n_fitted < 2:
-                raise ValueError(
+                raise FoldsError(
                     f"fold {fold} holds {n_held_out} {name} households and leaves {n_fitted} to fit on; "
                     "choose another nuisance.n_folds, or a campaign type with more trials"
                 )
@@ -140,7 +144,7 @@ def cross_fit(
     mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value. Quantities: propensity_auc,
     propensity_log_loss; by outcome r2_control and r2_treated (share of the arm's variance explained out of
     fold, below 0 when worse than its mean) and overlap_weighted (the effect in units of the outcome), whose
-    spread over repeats is what the division into folds alone does. Raises ValueError when an arm is too small
+    spread over repeats is what the division into folds alone does. Raises FoldsError when an arm is too small
     for the folds.
     """
     from joblib import Parallel, delayed
@@ -231,7 +235,9 @@ def _quality(
         means = [predictions[mu_column(arm, outcome)] for arm in (0, 1)]
         for arm, name in ((0, "r2_control"), (1, "r2_treated")):
             of_arm = treated == arm
-            rows.append((name, outcome, r2_score(y[of_arm], means[arm][of_arm])))
+            # Of an outcome that does not vary there is nothing to explain.
+            varies = np.ptp(y[of_arm]) > 0
+            rows.append((name, outcome, r2_score(y[of_arm], means[arm][of_arm]) if varies else np.nan))
         ry, rt = y - e * means[1] - (1 - e) * means[0], treated - e
         rows.append(("overlap_weighted", outcome, float((rt * ry).sum() / (rt**2).sum())))
     frame = pd.DataFrame(rows, columns=["quantity", "outcome", "value"])

@@ -13,11 +13,11 @@ from dunnhumby_pipeline.causal.names import ALL_WAVES, PRIMARY_ESTIMATOR
 Array = NDArray[np.float64]
 FIXED, RANDOM = "fixed", "random"
 # (estimator, population) pooled over waves.
-POOLED = ((PRIMARY_ESTIMATOR, "all"), ("aipw", "all"))
+POOLED = ((PRIMARY_ESTIMATOR, "all"), ("aipw", "overlap"))
 
 
 def pooled_effects(average_effects: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Wave estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW over all trials.
+    """Wave estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW in overlap.
 
     One row an outcome, estimator and method: n_waves, estimate, se, ci_lower, ci_upper, tau (standard deviation
     of effects between waves, in the outcome's units), q, q_df, q_p_value (Cochran's test of one effect for all),

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.average_effects import obstacle
-from dunnhumby_pipeline.causal.clustered import normal_quantile
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.doubly_robust import aipw, overlap_weighted
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.causal.names import MARGIN_WEIGHTED, PRIMARY_ESTIMATOR, REDEEMED, WITHOUT_FUEL
+from dunnhumby_pipeline.causal.names import AMOUNTS, MARGIN_WEIGHTED, PRIMARY_ESTIMATOR, REDEEMED, SPEND, WITHOUT_FUEL
 from dunnhumby_pipeline.causal.nuisance import Residuals, residuals
 from dunnhumby_pipeline.settings import EffectSettings
 
@@ -71,7 +71,9 @@ def _outcomes(
         yield WINSORISING, level, np.minimum(data.y, np.quantile(data.y, level))
     yield WINSORISING, UNCAPPED, data.y
     for other in (WITHOUT_FUEL, MARGIN_WEIGHTED):
-        if other in trials.columns and other != outcome:
+        # Without weights of departments, weighted spend is spend.
+        comparable = outcome in AMOUNTS and other in trials.columns and other != outcome
+        if comparable and not trials[other].equals(trials[SPEND]):
             yield other, None, trials[other].to_numpy(dtype=float)
 
 
@@ -79,7 +81,7 @@ def _row(
     variation: str, level: float | None, estimator: tuple, data: Residuals, rows: Mask, confidence: float
 ) -> dict[str, object]:
     name, estimand, estimate_of = estimator
-    estimate, se = (np.nan, np.nan) if obstacle(data, rows) else estimate_of(data, rows)
+    estimate, se = (np.nan, np.nan) if obstacle(data, rows, least=FEWEST_HOUSEHOLDS) else estimate_of(data, rows)
     half_width = normal_quantile(confidence) * se
     return {
         "variation": variation,

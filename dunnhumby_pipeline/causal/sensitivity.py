@@ -110,7 +110,7 @@ def sensitivity_tables(
     `confidence`, on the bound's own side. The outcome could be anything from 0 (or the least seen, when that is
     negative) to the most seen. An analysis that has nothing to say has a null estimate and says why: without a
     matched pair, or when the outcome does not vary; its details are then empty. The p-values of the matched pairs
-    are one-sided, at 1 - confidence. Raises ValueError when an arm is empty, a column belongs to no group of
+    are one-sided in the direction that the pairs show, so held to (1 - confidence) / 2; pairs count as independent. Raises ValueError when an arm is empty, a column belongs to no group of
     covariates, or the outcome is not known.
     """
     if outcome not in _OUTCOMES:
@@ -129,7 +129,7 @@ def sensitivity_tables(
         rows += _omitted_variable_rows(short, benchmarks, confidence, words)
     else:
         rows = _rows_of_constant_outcome(words)
-    pairs, pair_rows = _matched(differences, settings, 1 - confidence, words)
+    pairs, pair_rows = _matched(differences, settings, (1 - confidence) / 2, words)
     rows += [*pair_rows, *_bound_rows(data, confidence, words)]
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(["estimate", "ci_lower", "ci_upper"], float))
     return SensitivityTables(table, benchmarks, contour, pairs)

@@ -34,7 +34,8 @@ def plan_waves(
 
     The outcome window ends follow_up_days after the wave, or the day before the type's next wave; for both
     arms alike. `used` is false, with a `reason`, for waves with too little history, waves that had not ended
-    when the data end, and waves whose outcome window the data cut short: with keep_cut_waves those are used,
+    when the data end, waves whose outcome window is shorter than min_window_days, as when the type's next wave
+    comes soon after, and waves whose outcome window the data cut short: with keep_cut_waves those are used,
     and end with the data. `outcome_end` of a wave left out is where it would have been. `overlaps_with`: ids
     of the type's waves that ran on some of the same days, empty when none did.
 
@@ -54,14 +55,18 @@ def plan_waves(
         outcome_end = outcome_end.where(next_start.isna() | (outcome_end < next_start), next_start - 1)
     short = start - first_day < settings.min_history_days
     unfinished = waves["end_day"] > last_day
-    empty = outcome_end < start
     cut = (outcome_end > last_day) & ~unfinished
     if settings.keep_cut_waves or as_reference:
         outcome_end = outcome_end.where(~cut, last_day)
         cut &= False
     reason = pd.Series(None, index=waves.index, dtype=object)
     reason[cut] = [_cut_short(int(end), last_day) for end in outcome_end[cut]]
-    reason[empty] = "its outcome window would end before its first day"
+    days_seen = outcome_end + 1 - start
+    brief = days_seen < settings.min_window_days
+    reason[brief] = [
+        f"its outcome window has {days_in_words(max(n, 0))}, fewer than {settings.min_window_days}"
+        for n in days_seen[brief]
+    ]
     reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"
     reason[short] = f"fewer than {settings.min_history_days} days of data lie before its first day"
     days = {"index_day": start, "lookback_start": lookback_start, "outcome_end": outcome_end}

@@ -111,5 +111,7 @@ def _weighted_regression(x: Array, y: Array, weights: Array, rows: Mask, power: 
         raise NotEstimableError(f"an arm's {(w > 0).sum()} trials are too few for {x.shape[1]} covariates")
     fitted = x @ (slope * scale)
     residual = y[rows] - level - (fitted[rows] - mean @ (slope * scale))
-    own = np.divide(residual, freedom**power, out=np.zeros_like(residual), where=freedom > _LEAST_FREEDOM)
+    own = np.divide(
+        residual, np.maximum(freedom, 0.0) ** power, out=np.zeros_like(residual), where=freedom > _LEAST_FREEDOM
+    )
     return own, fitted

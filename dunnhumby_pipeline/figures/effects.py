@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.causal.campaign_dose import ANY_DOSE, NO_DIFFERENCE, ON_SPEND, RECEIVED
+from dunnhumby_pipeline.causal.campaign_dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline.causal.names import ALL_WAVES, AMOUNTS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
 from dunnhumby_pipeline.causal.robustness import CRUMP, TRIMMING, WINSORISING
 from dunnhumby_pipeline.figures import style, words
@@ -256,8 +256,8 @@ def dose_forest(campaign_dose: pd.DataFrame, outcome: str = PRIMARY_OUTCOME) -> 
     test = by_quantity.pop(NO_DIFFERENCE, None)
     p_value = None if test is None else test["estimate"].iloc[0]
     panels = []
-    for quantity in sorted(by_quantity, key=lambda quantity: quantity != ON_SPEND):
-        on_outcome = quantity == ON_SPEND
+    for quantity in sorted(by_quantity, key=lambda quantity: quantity != ON_OUTCOME):
+        on_outcome = quantity == ON_OUTCOME
         rows = [
             effect_row(_dose_label(row, on_outcome), row, outcome if on_outcome else quantity)
             for _, row in by_quantity[quantity].iterrows()
@@ -268,7 +268,7 @@ def dose_forest(campaign_dose: pd.DataFrame, outcome: str = PRIMARY_OUTCOME) -> 
     for place, (quantity, rows) in enumerate(panels):
         axes = style.add_axes(figure, grid[place])
         draw_forest(axes, rows, limits=common_limits(rows))
-        if quantity == ON_SPEND:
+        if quantity == ON_OUTCOME:
             alike = f" (no difference: p = {words.number(p_value, 2)})" if words.is_number(p_value) else ""
             effect_ticks(axes, unit, "x")
             style.name_axes(axes, effect_axis(name, unit), "", f"By other campaigns on the index day{alike}")

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from scipy import stats
 
 from dunnhumby_pipeline.causal.names import ALL_WAVES, PLACEBO_OUTCOME, PLACEBO_WAVE, PRIMARY_OUTCOME
 from dunnhumby_pipeline.figures import style, words
@@ -174,5 +175,7 @@ def _turning(gamma: NDArray[np.float64], upper: NDArray[np.float64], significanc
     if above[0] == 0:
         return f"p is {words.number(upper[0], 2)} without any hidden bias"
     last = above[0] - 1
-    passed = np.interp(significance, upper[[last, last + 1]], gamma[[last, last + 1]])
+    # Between two gammas the deviate is nearly straight, and p is not.
+    deviates = stats.norm.ppf(np.clip(upper[[last, last + 1]], 1e-12, 1 - 1e-12))
+    passed = np.interp(stats.norm.ppf(significance), deviates, gamma[[last, last + 1]])
     return f"p passes {level} at gamma {passed:.2f}"

@@ -9,7 +9,7 @@ Assets downstream of a failed one do not run, the last targeting list stays in p
 *Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
 name something no table has, many rejects, features that moved, cold stability, factors that explain little or
 did not converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap,
-estimators of other signs, an effect before the look-back or one that little would explain away, heterogeneity
+propensities at their bound, estimators of other signs, an effect before the look-back or one that little would explain away, heterogeneity
 or value not proven. Downstream goes on. So do faults of what describes segments (profiles, playbook, lifetime
 value): no later number rests on it.
 
@@ -251,6 +251,7 @@ CHECKS: tuple[StudyCheck, ...] = (
         _see_look_ahead,
         reads=["transactions"],
     ),
+    _table_check("nuisances", causal.propensities_bounded, WARN),
     _table_check("propensity", causal.arms_in_overlap, BLOCK),
     _table_check("overlap_diagnostics", causal.effective_arms, BLOCK),
     _table_check("overlap_diagnostics", causal.overlap_share, WARN),
@@ -258,6 +259,7 @@ CHECKS: tuple[StudyCheck, ...] = (
     _table_check("covariate_balance", causal.balance_after_weighting, BLOCK),
     _table_check("average_effects", causal.estimators_agree, WARN),
     _table_check("negative_controls", causal.placebo_outcome, WARN),
+    _table_check("negative_controls", causal.placebo_wave, WARN),
     _table_check("sensitivity", causal.e_value, WARN),
     _table_check("cate_models", causal.heterogeneity, WARN),
     _table_check("policy_value", targeting.value_proven, WARN),

@@ -18,17 +18,32 @@ from dunnhumby_pipeline.orchestration.storage import stale_mark, write_text_atom
 from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"
+# What an earlier study left must not stand as the answer of settings that no policy can be judged on.
+POLICY_TABLES = frozenset({"policy_value", "roi_curve", LIST})
 
 
 def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:
-    """The tables of a study that lie on disk, but those named in `without`."""
+    """The tables of a study that lie on disk, but those named in `without`, and those of policies where the
+    settings leave no grounds for any."""
     found: dict[str, pd.DataFrame] = {}
+    without = {*without, *(POLICY_TABLES if no_grounds(study) else ())}
     for name in (table.name for table in fields(StudyTables)):
         candidates = [study.table(name, campaign_type), study.table(name)]
         path = next((path for path in candidates if path.is_file()), None)
         if path is not None and name not in without:
             found[name] = read_table(path)
     return StudyTables(**found)
+
+
+def no_grounds(study: Study) -> str | None:
+    """Why no policy can be judged with these settings; None when one can."""
+    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+
+    try:
+        require_grounds(study.settings.trial)
+    except PolicyError as error:
+        return str(error)
+    return None
 
 
 def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.DataFrame:
@@ -50,9 +65,9 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
             "targeting list": _place(study.table(LIST, campaign_type)),
             "report": _place(report_path(study, campaign_type)),
         },
-        "limits": [*origin.limits, *LIMITS],
+        "limits": [*origin.limits, _about_repeats(study), *LIMITS],
         "run_seconds": run_seconds,
-        "stale": mark.read_text(encoding="utf-8").strip() if mark.is_file() else None,
+        "stale": no_grounds(study) or (mark.read_text(encoding="utf-8").strip() if mark.is_file() else None),
     }
 
 
@@ -102,9 +117,15 @@ def _n_waves(study: Study, campaign_type: str) -> int | None:
     return int(read_table(cohort, ["campaign"])["campaign"].nunique())
 
 
+def _about_repeats(study: Study) -> str:
+    days = study.settings.trial.washout_days
+    listed = "households that have received one are never more than 'test'."
+    if days is None:
+        return f"Effects are of a household's first campaign of the type. What a repeat does is not estimated; {listed}"
+    return f"Effects are of a campaign of the type that comes {days} days or more after the last one began; {listed}"
+
+
 LIMITS = (
-    "Effects are of a household's first campaign of the type. What a repeat does is not estimated; households "
-    "that have received one are never more than 'test'.",
     "The campaigns were not randomised. Effects are adjusted for what the look-back shows; what it does not "
     "show can still bias them.",
     "Overlap-weighted effects and values of policies speak of households in the overlap region, where both arms "

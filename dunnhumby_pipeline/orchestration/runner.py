@@ -62,10 +62,16 @@ def run_study(
     job = defs.resolve_job_def(STUDY_JOB)
     selection = _selected(defs, select) if isinstance(select, str) else select
     run_id = str(uuid.uuid4())
+    planned: set[str] = set()
 
     def pass_on(entry: dg.EventLogEntry) -> None:
-        if entry.dagster_event is not None:
-            on_event(entry.dagster_event)
+        event = entry.dagster_event
+        if event is None:
+            return
+        # Told to listeners alone: the result does not hold it.
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key:
+            planned.add(event.asset_key.path[-1])
+        on_event(event)
 
     instance.add_event_listener(run_id, pass_on)
     with warnings.catch_warnings():
@@ -81,12 +87,7 @@ def run_study(
     built = frozenset(
         event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key
     )
-    planned = frozenset(
-        event.asset_key.path[-1]
-        for event in result.all_events
-        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key
-    )
-    return Outcome(result.success, planned, built, _errors(result))
+    return Outcome(result.success, frozenset(planned), built, _errors(result))
 
 
 def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:

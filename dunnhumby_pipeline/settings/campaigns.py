@@ -22,10 +22,15 @@ class TrialSettings(Section):
     washout_days: int | None = Field(
         None,
         ge=1,
-        description="days before the index day in which a household must not have been sent a wave of the type; "
+        description="days before the index day in which no wave of the type sent to a household may have begun; "
         "without it, at no time before",
     )
     follow_up_days: int = Field(28, ge=0, description="days after the wave's end that outcomes see")
+    min_window_days: int = Field(
+        28,
+        ge=1,
+        description="fewest days of an outcome window; a wave that the type's next one cuts shorter is left out",
+    )
     keep_cut_waves: bool = Field(
         False, description="also study waves whose outcome window the end of the data cuts short, for both arms"
     )

@@ -34,6 +34,9 @@ class CheckSettings(Section):
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
     min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+    max_share_bounded: float = Field(
+        0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
+    )
     # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
     min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
     max_rows_lost: float = Field(

@@ -27,7 +27,8 @@ def require_grounds(trial: TrialSettings) -> None:
     if trial.design == NEVER_TARGETED:
         raise PolicyError(
             f"trial.design is {NEVER_TARGETED!r}, which chooses controls by what they bought during the wave and "
-            "compares look-backs of unequal length: it is there for comparison, and no policy is judged on it. Set "
+            "compares look-backs of unequal length: it is there for comparison, and no policy is judged on it; "
+            "`dunnhumby report` shows the rest. Set "
             f"trial.design to {SEQUENTIAL!r} or {FIRST_ELIGIBLE!r}."
         )
     if trial.outcome not in AMOUNTS:

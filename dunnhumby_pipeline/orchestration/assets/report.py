@@ -22,6 +22,7 @@ GROUP = "report"
         *FOLLOWED,
         "first_campaign_cohort",
         *ENROLLED,
+        "trial_protocol",
         *ASSUMED,
         "design_comparison",
         "propensity",

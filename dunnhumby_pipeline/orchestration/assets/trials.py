@@ -24,7 +24,6 @@ LOOK_BACK_TABLES = (
 ENROLLED = {
     "trial_waves": "Every wave of the type, used or left out with the reason.",
     "trial_flow": "Households and trials at every step from the data to the two arms.",
-    "trial_protocol": "The trial that the study emulates, component by component.",
 }
 OVERLAPPING = {
     "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by wave.",
@@ -51,10 +50,9 @@ ASSUMED = {
     },
 )
 def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """Trials by the design in the settings, with its protocol and the flow of households into it."""
+    """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.protocol import trial_protocol
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -77,7 +75,6 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     )
     yield dg.Output(cohort.waves, "trial_waves")
     yield dg.Output(cohort.flow, "trial_flow")
-    yield dg.Output(trial_protocol(campaign_type, settings, cohort.waves), "trial_protocol")
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
@@ -87,6 +84,16 @@ def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
 
     fitted = load_model(model)
     return lambda look_backs: window_segments(look_backs, "campaign", fitted)
+
+
+@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+def trial_protocol(
+    context: dg.AssetExecutionContext, trial_waves: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> pd.DataFrame:
+    """The trial that the study emulates, component by component."""
+    from dunnhumby_pipeline.causal.protocol import trial_protocol as describe
+
+    return describe(context.partition_key, study.settings, trial_waves)
 
 
 @dg.multi_asset(

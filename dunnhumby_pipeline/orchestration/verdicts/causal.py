@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from dunnhumby_pipeline.causal.names import (
     ALL_FOLDS,
@@ -13,6 +14,7 @@ from dunnhumby_pipeline.causal.names import (
     E_VALUE_OF_INTERVAL,
     NAIVE,
     PLACEBO_OUTCOME,
+    PLACEBO_WAVE,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -69,7 +71,7 @@ def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdic
     control = len(inside) - treated
     least = settings.min_trials_per_arm
     passed = min(treated, control) >= least
-    advice = "" if passed else f"; at least {least} of each are needed: widen overlap or pool more waves"
+    advice = "" if passed else f"; at least {least} of each are needed: pool more waves, or another campaign type"
     figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
     return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
 
@@ -112,7 +114,7 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
     worst = weighted.loc[weighted["smd"].abs().idxmax()]
     largest = abs(float(worst["smd"]))
     passed = largest <= settings.max_weighted_smd
-    advice = "" if passed else "; the propensity model misses it: add it in another form or narrow overlap"
+    advice = "" if passed else "; the propensity model misses it: look at it wave by wave, or add it in another form"
     text = f"largest |SMD| after overlap weighting {largest:.3f} ({worst['covariate']}), "
     return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
 
@@ -121,7 +123,9 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The adjusted estimates on the primary outcome, over all waves, have one sign."""
     adjusted = effects.loc[effects["primary"] & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != NAIVE)]
     if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
-        return Verdict(False, "an adjusted estimate on spend or its interval is missing: see the arms in overlap")
+        return Verdict(
+            False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
+        )
     lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
     figures = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
     text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
@@ -136,28 +140,58 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     return Verdict(False, f"{text}; {advice}", figures)
 
 
-def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The campaign has no effect on spend before the look-back, which it cannot have touched."""
-    found = controls.loc[(controls["control"] == PLACEBO_OUTCOME) & (controls["wave"] == ALL_WAVES)]
-    if found.empty:
-        return Verdict(
-            False,
-            "not tested: no wave has enough data before its look-back; shorten trial.look_back_days to test it, or "
-            "add history",
-        )
-    row = found.iloc[0]
-    passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"])
+def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Few propensities lie at the bound that keeps them from 0 and 1."""
+    share = float(nuisances["propensity_bounded"].mean())
+    passed = share <= settings.max_share_bounded
     advice = (
         ""
         if passed
-        else "; the arms differed before anything the covariates see: lengthen trial.look_back_days, and read the "
-        "effect as no more certain than this difference is small"
+        else "; effects over all trials (ATE by AIPW, TMLE, IPW) rest on the bound and their intervals are too narrow: "
+        "quote the effect in overlap"
     )
+    text = f"{share:.1%} of propensities bounded, at most {settings.max_share_bounded:.0%} expected{advice}"
+    return Verdict(passed, text, {"share_bounded": share})
+
+
+def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The campaign has no effect on spend before the look-back, which it cannot have touched."""
+    return _no_effect(
+        controls.loc[controls["control"] == PLACEBO_OUTCOME],
+        "before the look-back",
+        "the arms differed before anything the covariates see: where there is more history, lengthen "
+        "trial.look_back_days; until then the effect is no more certain than this difference is small",
+        "no wave has enough data before its look-back; add history, or see design_comparison",
+    )
+
+
+def placebo_wave(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A wave dated before it came has no effect."""
+    return _no_effect(
+        controls.loc[controls["control"] == PLACEBO_WAVE],
+        "before a wave dated too early",
+        "targeting may have used these very days, which the real covariates see and those of this test do not; if it "
+        "did not, the arms differ in something that is not adjusted for",
+        "no wave has enough data before it; add history",
+    )
+
+
+def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Verdict:
+    """Whether a negative control is within its error of zero: over all waves, and in each with Bonferroni's allowance."""
+    whole = rows.loc[rows["wave"] == ALL_WAVES]
+    if whole.empty:
+        return Verdict(False, f"not tested: {untested}")
+    row, waves = whole.iloc[0], rows.loc[rows["wave"] != ALL_WAVES]
+    width = float(stats.norm.ppf(1 - 0.025 / max(len(waves), 1)))
+    beyond = waves.loc[waves["estimate"].abs() > width * waves["se"], "wave"]
     text = (
         f"placebo effect {row['estimate']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f}) on spend over about "
-        f"{row['n_days']:.0f} days before the look-back, {row['n_trials']:,.0f} trials"
+        f"{row['n_days']:.0f} days {when}, {row['n_treated']:,.0f} treated of {row['n_trials']:,.0f} trials"
     )
-    return Verdict(passed, f"{text}{advice}", {"placebo_effect": float(row["estimate"])})
+    alone = f"; beyond its error in wave {', '.join(beyond)}" if len(beyond) else ""
+    passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"]) and beyond.empty
+    figures = {"placebo_effect": float(row["estimate"]), "n_waves_beyond": float(len(beyond))}
+    return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", figures)
 
 
 def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -173,8 +207,8 @@ def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     advice = (
         "the interval includes zero, so there is nothing yet to explain away: read the effect as not proven"
         if value <= 1
-        else "a weak unmeasured cause of both targeting and spend would explain the effect away: test before you roll "
-        "out"
+        else "a weak unmeasured cause of both targeting and the outcome would explain the effect away: test before you "
+        "roll out"
     )
     return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", figures)
 
