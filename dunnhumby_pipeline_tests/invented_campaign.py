@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.causal.campaign_dose import ANY_DOSE, NO_DIFFERENCE, ON_SPEND, RECEIVED
+from dunnhumby_pipeline.causal.campaign_dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline.causal.causal_graph import causal_graph as causal_graph
 from dunnhumby_pipeline_tests.invented_customers import FEATURES, SEGMENTS, frame_of
 
@@ -292,9 +292,9 @@ def effect_robustness() -> pd.DataFrame:
 def campaign_dose() -> pd.DataFrame:
     rows = [
         (RECEIVED, ANY_DOSE, 0.31, 0.04, 6323, 1472),
-        (ON_SPEND, "0", 6.6, 12.0, 4100, 700),
-        (ON_SPEND, "1", 14.9, 22.0, 1801, 610),
-        (ON_SPEND, "2+", -20.2, 51.0, 422, 162),
+        (ON_OUTCOME, "0", 6.6, 12.0, 4100, 700),
+        (ON_OUTCOME, "1", 14.9, 22.0, 1801, 610),
+        (ON_OUTCOME, "2+", -20.2, 51.0, 422, 162),
         (NO_DIFFERENCE, ANY_DOSE, 0.77, np.nan, 6323, 1472),
     ]
     return with_interval(frame_of("quantity dose estimate se n_trials n_treated", rows))

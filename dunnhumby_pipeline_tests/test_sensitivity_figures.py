@@ -185,9 +185,8 @@ def test_labels_of_groups_stay_apart_wherever_they_fall(seed: int) -> None:
 def test_rosenbaum_bounds_say_where_p_passes_the_line() -> None:
     table = rosenbaum_bounds()
     axes, effect = sensitivity.rosenbaum(table).axes
-    # 0.004 exp(14 (gamma - 1)) = 0.05 at 1.18; linear between tenths.
-    upper = table["p_value_upper"]
-    crossing = 1.1 + 0.1 * (0.05 - upper[1]) / (upper[2] - upper[1])
+    # 0.004 exp(14 (gamma - 1)) = 0.05.
+    crossing = 1 + np.log(0.05 / 0.004) / 14
     assert axes.get_title("left") == f"p passes 5% at gamma {crossing:.2f}"
     assert np.allclose(line(axes, "upper bound of p")[:, 1], table["p_value_upper"])
     assert line(axes, "lower bound of p")[:, 1].min() == sensitivity.LEAST_P
