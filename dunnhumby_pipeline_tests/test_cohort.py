@@ -118,9 +118,12 @@ def test_waves_without_history_or_end_are_left_out_with_their_reason() -> None:
     assert (waves["lookback_days"] >= 0).all(), "a wave before the data has no look-back, not a negative one"
 
 
-def test_an_outcome_window_without_a_day_is_left_out() -> None:
-    assert _reasons(_plan(_campaigns((1, 200, 171)))) == {1: "its outcome window would end before its first day"}
-    assert _reasons(_plan(_campaigns((1, 200, 172)))) == {}
+def test_an_outcome_window_that_the_next_wave_cuts_short_is_left_out() -> None:
+    soon = _campaigns((1, 200, 240), (2, 227, 260), (3, 300, 330))
+    assert _reasons(_plan(soon)) == {1: "its outcome window has 27 days, fewer than 28"}
+    assert _reasons(_plan(soon, min_window_days=27)) == {}
+    # A wave whose days contradict each other ends before it begins.
+    assert _reasons(_plan(_campaigns((1, 200, 171)))) == {1: "its outcome window has 0 days, fewer than 28"}
 
 
 def test_history_is_counted_in_days_of_data_not_in_days_of_look_back() -> None:

@@ -29,6 +29,14 @@ from dunnhumby_pipeline.causal.period_spend import period_spend, wave_days
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.known_truth import ENGINE, lines, write_tables
 
+
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journeys written by hand have a handful of households; what a study needs is tested by itself."""
+    for module in ("negative_controls", "event_study"):
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", 2)
+
+
 SETTINGS = Settings(engine=ENGINE)
 SEEN_BY_ALL = (99, 1, 1024.0)  # A household that is no trial shops on the first day of the data.
 Lines = list[tuple[int, int, float]]
@@ -209,6 +217,7 @@ def test_the_placebo_wave_needs_a_purchase_in_its_own_look_back(tmp_path: Path) 
             *bought(range(5, 16), (120, 1.0)),
             *((h, d, 1.0) for h, d in ((1, 93), (2, 94), (3, 193), (4, 194), (16, 93), (17, 94), (18, 193), (19, 194))),
             (20, 150, 1.0),
+            (2, 200, 1.0),
         ],
     )
     found = controls_of(tables, trials)
@@ -356,12 +365,13 @@ def test_without_history_there_is_no_row_and_every_wave_is_listed(tmp_path: Path
 
 def test_a_wave_of_one_arm_is_left_out_and_counts_in_the_whole(tmp_path: Path) -> None:
     trials = pd.concat([wave(7, 250, 150, 290, 1), wave(8, 260, 150, 290, 21).assign(treated=0)], ignore_index=True)
-    found = controls_of(journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 41), (120, 1.0))]), trials)
+    some = [(1, 121, 2.0), (1, 200, 2.0)]
+    found = controls_of(journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 41), (120, 1.0)), *some]), trials)
     assert found.frame[["control", "wave", "n_trials"]].to_numpy().tolist() == [
         [control, which, n] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE) for which, n in ((ALL_WAVES, 40), ("7", 20))
     ]
     assert found.left_out.to_numpy().tolist() == [
-        [control, "8", 20, "one of the arms is empty"] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE)
+        [control, "8", 20, "the treated arm has no household"] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE)
     ]
 
 
@@ -374,6 +384,23 @@ def test_arms_that_cannot_be_cross_fitted_are_left_out(tmp_path: Path) -> None:
         [control, ALL_WAVES, 20, "an arm is not in two folds"] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE)
     ]
     assert weekly(tables, trials).empty
+
+
+def test_an_arm_of_few_households_or_an_outcome_that_does_not_vary_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 21), (120, 1.0))])
+    trials = wave(7, 250, 150, 290, 1)
+    n_treated = int(trials["treated"].sum())
+    for module in ("negative_controls", "event_study"):
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
+    found = controls_of(tables, trials)
+    assert found.frame.empty
+    assert set(found.left_out["reason"]) == {f"the treated arm has {n_treated} households"}
+    assert weekly(tables, trials).empty
+    monkeypatch.setattr("dunnhumby_pipeline.causal.negative_controls.FEWEST_HOUSEHOLDS", 2)
+    alike = controls_of(tables, trials).left_out
+    assert "nobody bought anything on those days, so there is nothing to differ in" in set(alike["reason"])
 
 
 # Event study

@@ -148,8 +148,8 @@ def test_the_table_pools_waves_by_outcome_and_estimator() -> None:
         [
             wave_rows("naive", "all", np.array([200.0, 210.0, 220.0]), errors),
             wave_rows("overlap_weighted", "all", np.array([1.0, 2.0, 3.0]), errors),
-            wave_rows("aipw", "all", np.array([2.0, 4.0, 9.0]), np.array([1.0, 1.0, 0.0])),
-            wave_rows("aipw", "overlap", np.array([7.0, 7.0, 7.0]), errors),
+            wave_rows("aipw", "overlap", np.array([2.0, 4.0, 9.0]), np.array([1.0, 1.0, 0.0])),
+            wave_rows("aipw", "all", np.array([7.0, 7.0, 7.0]), errors),
         ]
     )
     table = pooled_effects(effects, 0.95)

@@ -64,7 +64,7 @@ def plan_waves(
     days_seen = outcome_end + 1 - start
     brief = days_seen < settings.min_window_days
     reason[brief] = [
-        f"its outcome window has {days_in_words(max(n, 0))}, fewer than {settings.min_window_days}"
+        f"its outcome window has {days_in_words(max(int(n), 0))}, fewer than {settings.min_window_days}"
         for n in days_seen[brief]
     ]
     reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"
