@@ -310,6 +310,12 @@ def test_the_graph_is_told_without_the_arrows_that_are_assumed_absent(drawn: Dra
     assert absent == "earlier purchases to campaign; retailer's own knowledge to campaign."
 
 
+def test_hidden_bias_is_held_to_the_same_line_in_the_picture_as_in_the_table(drawn: Drawn) -> None:
+    # One-sided, so half of what the interval leaves out: 0.004 exp(14 (gamma - 1)) = 0.025.
+    p_values, _ = drawn["rosenbaum"][0].axes
+    assert p_values.get_title("left") == f"p passes 2.5% at gamma {1 + np.log(0.025 / 0.004) / 14:.2f}"
+
+
 @pytest.mark.parametrize(
     ("name", "part"),
     [

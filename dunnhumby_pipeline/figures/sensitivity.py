@@ -136,9 +136,7 @@ def rosenbaum(rosenbaum_bounds: pd.DataFrame, significance: float = 0.05, outcom
     axes.fill_between(gamma, low, high, color=style.BLUE, alpha=0.14, linewidth=0, label="_between")
     axes.plot(gamma, high, color=style.BLUE, linewidth=2.2, label="upper bound of p")
     axes.plot(gamma, low, color=style.BLUE, linewidth=1.4, linestyle=":", label="lower bound of p")
-    axes.axhline(
-        significance, color=style.VERMILION, linestyle="--", linewidth=1.3, label=words.percent(significance, 0)
-    )
+    axes.axhline(significance, color=style.VERMILION, linestyle="--", linewidth=1.3, label=f"{100 * significance:g}%")
     axes.set_yscale("log")
     axes.set_ylim(LEAST_P / 1.3, 1.4)
     style.number_ticks(axes, "y")
@@ -168,7 +166,7 @@ def rosenbaum(rosenbaum_bounds: pd.DataFrame, significance: float = 0.05, outcom
 
 def _turning(gamma: NDArray[np.float64], upper: NDArray[np.float64], significance: float) -> str:
     """At which gamma the upper p passes `significance`, in words."""
-    level = words.percent(significance)
+    level = f"{100 * significance:g}%"
     above = np.flatnonzero(upper > significance)
     if not len(above):
         return f"p stays under {level} to gamma {gamma[-1]:.2g}"

@@ -149,7 +149,7 @@ def _strengths(tables: StudyTables, settings: Settings) -> Drawn:
         drawn["contour"] = (figure, alt)
     if tables.rosenbaum_bounds is not None:
         drawn["rosenbaum"] = (
-            sensitivity.rosenbaum(tables.rosenbaum_bounds, 1 - settings.confidence, outcome),
+            sensitivity.rosenbaum(tables.rosenbaum_bounds, (1 - settings.confidence) / 2, outcome),
             "Bounds of the p-value and of the effect in matched pairs by the strength of hidden bias.",
         )
     if tables.sensitivity is not None:
