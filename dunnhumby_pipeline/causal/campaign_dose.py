@@ -63,9 +63,9 @@ def campaign_dose(
     zero, the effect on the outcome is partly theirs. `effect on the outcome`: the overlap-weighted effect on `data`'s
     outcome among trials with `dose` (n,) campaigns of other types running on the index day: none, one, or two
     and more. Households are not sent those at random, so that a difference between doses is one between
-    households. `effect on the outcome, p of no difference`: p-value that the doses' effects are one, by Wald's chi2 with
-    the covariance of effects clustered by household (a household may be in several doses). A dose without twenty
-    households in each arm has a null estimate and is not in the test; with fewer than two doses its p is null.
+    households. `effect on the outcome, p of no difference`: p-value that the doses' effects are one, by Wald's chi2
+    with the covariance of effects clustered by household (a household may be in several doses). A dose without
+    FEWEST_HOUSEHOLDS in each arm has a null estimate and is not in the test; with fewer than two doses its p is null.
     """
     everyone = np.ones(len(data.y), dtype=bool)
     received = others_received.astype(float)

@@ -216,7 +216,7 @@ def _propensity(
 def _estimated(
     control: str, campaigns: pd.Series, data: Residuals, days: pd.DataFrame, left_out: list[tuple], confidence: float
 ) -> _Found:
-    """A row for all waves (n_days: the mean over trials) and one each; a wave with few households in an arm is left out."""
+    """A row for all waves (n_days: the mean over trials) and one each, but for waves that prove nothing."""
     length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy()
     quantile, rows = normal_quantile(confidence), []
     for wave, inside in _waves(campaigns, days):

@@ -83,6 +83,12 @@ _OUTCOMES = {
 }
 
 
+_STRUCTURAL = (
+    "Only households that the wave lists hold its coupons: without the list nobody redeems, so the effect is the share "
+    "of those listed who do, and no hidden cause can explain it away."
+)
+
+
 @dataclass(frozen=True)
 class SensitivityTables:
     """`sensitivity`: one row a quantity, in words. The others: what it rests on, as their rooms describe them."""
@@ -109,9 +115,10 @@ def sensitivity_tables(
     ci_upper, unit, meaning. Of a bound, ci_lower or ci_upper is the limit of the interval that covers the effect at
     `confidence`, on the bound's own side. The outcome could be anything from 0 (or the least seen, when that is
     negative) to the most seen. An analysis that has nothing to say has a null estimate and says why: without a
-    matched pair, or when the outcome does not vary; its details are then empty. The p-values of the matched pairs
-    are one-sided in the direction that the pairs show, so held to (1 - confidence) / 2; pairs count as independent. Raises ValueError when an arm is empty, a column belongs to no group of
-    covariates, or the outcome is not known.
+    matched pair, when the outcome does not vary, and for redemption, which only the treated can do; its details are
+    then empty. The p-values of the matched pairs are one-sided in the direction that the pairs show, and so held to
+    (1 - confidence) / 2; pairs count as independent. Raises ValueError when an arm is empty, a column belongs to no
+    group of covariates, or the outcome is not known.
     """
     if outcome not in _OUTCOMES:
         raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(_OUTCOMES)}")
@@ -120,6 +127,8 @@ def sensitivity_tables(
         raise ValueError("sensitivity of an effect needs treated and control trials")
     sd = pooled_sd(data.y, data.treated)
     benchmarks, contour = _no_benchmarks(), _no_contour()
+    if outcome == REDEEMED:
+        return SensitivityTables(_table(_rows_without_an_answer(words, _STRUCTURAL)), benchmarks, contour, _no_pairs())
     if sd > 0:
         short = short_estimate(data)
         gains = covariate_gains(x, data.y, data.treated, data.folds, groups)
@@ -128,11 +137,15 @@ def sensitivity_tables(
         rows = _e_value_rows(short, sd, confidence, words)
         rows += _omitted_variable_rows(short, benchmarks, confidence, words)
     else:
-        rows = _rows_of_constant_outcome(words)
+        why = f"The {words.noun} does not vary within the arms, so there is nothing for an unmeasured cause to explain."
+        rows = _rows_without_an_answer(words, why)
     pairs, pair_rows = _matched(differences, settings, (1 - confidence) / 2, words)
     rows += [*pair_rows, *_bound_rows(data, confidence, words)]
-    table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(["estimate", "ci_lower", "ci_upper"], float))
-    return SensitivityTables(table, benchmarks, contour, pairs)
+    return SensitivityTables(_table(rows), benchmarks, contour, pairs)
+
+
+def _table(rows: list[Row]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(["estimate", "ci_lower", "ci_upper"], float))
 
 
 def _e_value_rows(short: ShortEstimate, sd: float, confidence: float, words: _Outcome) -> list[Row]:
@@ -241,8 +254,7 @@ def _bound_rows(data: Residuals, confidence: float, words: _Outcome) -> list[Row
     return rows
 
 
-def _rows_of_constant_outcome(words: _Outcome) -> list[Row]:
-    why = f"The {words.noun} does not vary within the arms, so there is nothing for an unmeasured cause to explain."
+def _rows_without_an_answer(words: _Outcome, why: str) -> list[Row]:
     return [
         (analysis, quantity, None, None, None, unit, why)
         for analysis, quantity, unit in (
