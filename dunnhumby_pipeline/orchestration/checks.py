@@ -9,9 +9,9 @@ Assets downstream of a failed one do not run, the last targeting list stays in p
 *Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
 name something no table has, many rejects, features that moved, cold stability, factors that explain little or
 did not converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap,
-propensities at their bound, estimators of other signs, an effect before the look-back or one that little would explain away, heterogeneity
-or value not proven. Downstream goes on. So do faults of what describes segments (profiles, playbook, lifetime
-value): no later number rests on it.
+propensities at their bound, estimators of other signs, an effect where there can be none or one that little
+would explain away, heterogeneity or value not proven. Downstream goes on. So do faults of what describes
+segments (profiles, playbook, lifetime value): no later number rests on it.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when.
 Other references warn, beyond a share of the rows: a line without a product is spend all the same.

@@ -177,7 +177,7 @@ def placebo_wave(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
 
 
 def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Verdict:
-    """Whether a negative control is within its error of zero: over all waves, and in each with Bonferroni's allowance."""
+    """Whether a negative control is within its error of zero: over all waves, and in each, given their number."""
     whole = rows.loc[rows["wave"] == ALL_WAVES]
     if whole.empty:
         return Verdict(False, f"not tested: {untested}")
