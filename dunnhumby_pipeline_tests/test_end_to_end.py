@@ -22,6 +22,7 @@ from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.segmentation.model_store import load_model
 
 QUICK = {
+    "DUNNHUMBY_NUISANCE__N_REPEATS": "1",
     "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
     "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "5",
     "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "3",
