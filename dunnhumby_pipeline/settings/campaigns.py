@@ -66,7 +66,7 @@ class NuisanceSettings(Section):
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )
     max_trials: int = Field(
-        100_000, ge=1000, description="trials a model is fitted to at most; beyond, households are drawn"
+        50_000, ge=1000, description="trials a model is fitted to at most; beyond, households are drawn"
     )
     n_jobs: int = Field(2, ge=1, description="folds fitted at a time; the predictions are the same")
 
