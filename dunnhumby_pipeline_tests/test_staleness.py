@@ -265,8 +265,8 @@ def test_a_smaller_older_export_warns(laboratory: Laboratory) -> None:
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for section, values in (("segmentation", quick_settings().segmentation), ("cate", quick_settings().cate)):
-        for name, value in values.model_dump(mode="json", exclude_none=True).items():
+    for section in ("segmentation", "nuisance", "cate"):
+        for name, value in getattr(quick_settings(), section).model_dump(mode="json", exclude_none=True).items():
             text = value if isinstance(value, str) else json.dumps(value)
             monkeypatch.setenv(f"DUNNHUMBY_{section.upper()}__{name.upper()}", text)
     for name, value in quick_settings().checks.model_dump(exclude_none=True).items():
@@ -298,7 +298,8 @@ def test_the_command_makes_only_what_is_stale(laboratory: Laboratory, monkeypatc
     everything = run(laboratory, "--stale")
     assert everything.exit_code == 0, everything.output
     steps = {line.split()[-1] for line in everything.output.splitlines() if line.startswith("done")}
-    assert set(READS) <= steps
+    # What is assumed to cause what does not rest on data.
+    assert set(READS) - {"draw_causal_graph"} <= steps
     assert "Nothing is stale" in run(laboratory, "--stale").output
 
 
