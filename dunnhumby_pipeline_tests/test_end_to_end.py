@@ -155,7 +155,7 @@ def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp
     del os.environ["DUNNHUMBY_ENGINE__THREADS"], os.environ["DUNNHUMBY_CATE__N_JOBS"]
     assert again.result.exit_code == 0, again.result.output
     names = sorted(path.relative_to(again.home) for path in again.home.rglob("*.parquet"))
-    assert len(names) == 60
+    assert len(names) == 78
     for name in names:
         pd.testing.assert_frame_equal(
             pd.read_parquet(again.home / name), pd.read_parquet(invented.home / name), check_exact=True
