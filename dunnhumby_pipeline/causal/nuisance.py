@@ -154,12 +154,11 @@ def cross_fit(
     observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
     tasks = [(repeat, fold) for repeat in range(settings.n_repeats) for fold in range(settings.n_folds)]
     held_out = [divisions[repeat] == fold for repeat, fold in tasks]
-    # Threads, as a process takes longer to start than a fold to fit. The limit is set here, once for all of them.
-    with threadpool_limits(1):
-        fitted = Parallel(n_jobs=settings.n_jobs, backend="threading")(
-            delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, seed + repeat)
-            for (repeat, _), out in zip(tasks, held_out, strict=True)
-        )
+    # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
+    fitted = Parallel(n_jobs=settings.n_jobs)(
+        delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, seed + repeat)
+        for (repeat, _), out in zip(tasks, held_out, strict=True)
+    )
     names = list(fitted[0])
     predictions = {name: np.empty((settings.n_repeats, len(trials))) for name in names}
     for (repeat, _), out, found in zip(tasks, held_out, fitted, strict=True):

@@ -68,7 +68,7 @@ class NuisanceSettings(Section):
     max_trials: int = Field(
         50_000, ge=1000, description="trials a model is fitted to at most; beyond, households are drawn"
     )
-    n_jobs: int = Field(2, ge=1, description="folds fitted at a time; the predictions are the same")
+    n_jobs: int = Field(1, ge=1, description="processes that fit folds; the predictions are the same")
 
 
 class OverlapSettings(Section):
