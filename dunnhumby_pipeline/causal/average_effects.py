@@ -104,7 +104,7 @@ def average_effects(
             except NotEstimableError as error:
                 missing[tuple(plan.key.values())] = str(error)
                 break
-            row = {"outcome": outcome, **plan.key, **_interval(*found, confidence), **sizes}
+            row = {"outcome": outcome, **plan.key, **interval(*found, confidence), **sizes}
             rows.append({**row, "primary": outcome == primary_outcome})
     effects = pd.DataFrame(rows, columns=_COLUMNS)
     effects = effects.sort_values("outcome", key=lambda names: names.map(outcomes.index), kind="stable")
@@ -140,7 +140,8 @@ def obstacle(data: Residuals, rows: Mask, nobody: str = "no trial is in it", lea
     return None
 
 
-def _interval(estimate: float, se: float, confidence: float) -> dict[str, object]:
+def interval(estimate: float, se: float, confidence: float) -> dict[str, object]:
+    """The columns estimate, se, ci_lower and ci_upper of a normal interval."""
     half_width = normal_quantile(confidence) * se
     return {"estimate": estimate, "se": se, "ci_lower": estimate - half_width, "ci_upper": estimate + half_width}
 

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from dunnhumby_pipeline.causal.average_effects import obstacle
-from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
+from dunnhumby_pipeline.causal.average_effects import interval, obstacle
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.names import TRIAL_KEY
@@ -101,14 +101,10 @@ def equality_p_value(data: Residuals, strata: list[Mask]) -> float:
 
 def _row(quantity: str, dose: str, data: Residuals, rows: Mask, confidence: float) -> dict[str, object]:
     estimate, se = (np.nan, np.nan) if obstacle(data, rows, least=FEWEST_HOUSEHOLDS) else overlap_weighted(data, rows)
-    half_width = normal_quantile(confidence) * se
     return {
         "quantity": quantity,
         "dose": dose,
-        "estimate": estimate,
-        "se": se,
-        "ci_lower": estimate - half_width,
-        "ci_upper": estimate + half_width,
+        **interval(estimate, se, confidence),
         "n_trials": int(rows.sum()),
         "n_treated": int(data.treated[rows].sum()),
     }

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.average_effects import obstacle
-from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS, normal_quantile
+from dunnhumby_pipeline.causal.average_effects import interval, obstacle
+from dunnhumby_pipeline.causal.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.doubly_robust import aipw, overlap_weighted
 from dunnhumby_pipeline.causal.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.names import AMOUNTS, MARGIN_WEIGHTED, PRIMARY_ESTIMATOR, REDEEMED, SPEND, WITHOUT_FUEL
@@ -82,16 +82,12 @@ def _row(
 ) -> dict[str, object]:
     name, estimand, estimate_of = estimator
     estimate, se = (np.nan, np.nan) if obstacle(data, rows, least=FEWEST_HOUSEHOLDS) else estimate_of(data, rows)
-    half_width = normal_quantile(confidence) * se
     return {
         "variation": variation,
         "level": level,
         "estimator": name,
         "estimand": estimand,
-        "estimate": estimate,
-        "se": se,
-        "ci_lower": estimate - half_width,
-        "ci_upper": estimate + half_width,
+        **interval(estimate, se, confidence),
         "n_trials": int(rows.sum()),
         "n_households": len(np.unique(data.households[rows])),
     }
