@@ -22,22 +22,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from dunnhumby_pipeline.causal.average_effects import average_effects
-from dunnhumby_pipeline.causal.balance import covariate_balance
-from dunnhumby_pipeline.causal.calibration import propensity_calibration
-from dunnhumby_pipeline.causal.campaign_dose import campaign_dose
-from dunnhumby_pipeline.causal.event_study import event_study
-from dunnhumby_pipeline.causal.matching import match_pairs, pair_differences
-from dunnhumby_pipeline.causal.negative_controls import negative_controls
-from dunnhumby_pipeline.causal.nuisance import cross_fit, residuals
-from dunnhumby_pipeline.causal.outside_overlap import outside_overlap
-from dunnhumby_pipeline.causal.overlap import overlap_diagnostics, propensity_table
-from dunnhumby_pipeline.causal.pooling import pooled_effects
-from dunnhumby_pipeline.causal.robustness import effect_robustness
-from dunnhumby_pipeline.causal.sensitivity import sensitivity_tables
+from dunnhumby_pipeline.causal.doubts.event_study import event_study
+from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
+from dunnhumby_pipeline.causal.doubts.sensitivity import sensitivity_tables
+from dunnhumby_pipeline.causal.effects.average import average_effects
+from dunnhumby_pipeline.causal.effects.dose import campaign_dose
+from dunnhumby_pipeline.causal.effects.pooling import pooled_effects
+from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
+from dunnhumby_pipeline.causal.estimators.matching import match_pairs, pair_differences
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
+from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
+from dunnhumby_pipeline.causal.overlap.calibration import propensity_calibration
+from dunnhumby_pipeline.causal.overlap.outside import outside_overlap
+from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
 from dunnhumby_pipeline.features.catalogue import COVARIATES
 from dunnhumby_pipeline.settings import load_settings
-from dunnhumby_pipeline_tests.known_truth import write_tables
+from dunnhumby_pipeline_tests.fakes.known_truth import write_tables
 
 Array = NDArray[np.float64]
 N_COVARIATES, EFFECT = 110, 15.0

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.average_effects import average_effects
-from dunnhumby_pipeline.causal.matching import match_pairs
-from dunnhumby_pipeline.causal.names import ALL_WAVES, SPEND
-from dunnhumby_pipeline.causal.nuisance import cross_fit
-from dunnhumby_pipeline.causal.overlap import propensity_table
+from dunnhumby_pipeline.causal.effects.average import average_effects
+from dunnhumby_pipeline.causal.estimators.matching import match_pairs
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit
+from dunnhumby_pipeline.causal.overlap.overlap import propensity_table
+from dunnhumby_pipeline.contracts.names import ALL_WAVES, SPEND
 from dunnhumby_pipeline.settings import EffectSettings, NuisanceSettings, OverlapSettings
 
 Array = NDArray[np.float64]

@@ -34,7 +34,7 @@ from dunnhumby_pipeline.features.exposure import promotion_exposure
 from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import EngineSettings, Home, load_settings
 
 Tables = dict[str, Path]

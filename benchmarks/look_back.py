@@ -12,15 +12,15 @@ import sys
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.average_effects import average_effects
-from dunnhumby_pipeline.causal.cohort import build_cohort, covariate_columns
-from dunnhumby_pipeline.causal.design_matrix import fit_design_matrix
-from dunnhumby_pipeline.causal.names import PRIMARY_ESTIMATOR, SPEND
-from dunnhumby_pipeline.causal.negative_controls import negative_controls
-from dunnhumby_pipeline.causal.nuisance import cross_fit, residuals
-from dunnhumby_pipeline.causal.overlap import overlap_diagnostics, propensity_table
+from dunnhumby_pipeline.causal.design.cohort import build_cohort, covariate_columns
+from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
+from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
+from dunnhumby_pipeline.causal.effects.average import average_effects
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
+from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
+from dunnhumby_pipeline.contracts.names import PRIMARY_ESTIMATOR, SPEND
 from dunnhumby_pipeline.engine.tables import TablePath
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
 LENGTHS = (38, 91, 182)

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from dunnhumby_pipeline.segmentation.clusters import Clusters, Recipe, fit_segmentation
-from dunnhumby_pipeline.segmentation.factor_selection import matched_correlations, scan_factors
-from dunnhumby_pipeline.segmentation.factors import RIDGE, Factors
-from dunnhumby_pipeline.segmentation.feature_choice import choose_features
-from dunnhumby_pipeline.segmentation.matrix import fit_scaling
-from dunnhumby_pipeline.segmentation.stability import cold_refits, refitted_labels
-from dunnhumby_pipeline.segmentation.study import drawn_rows, segment_households
+from dunnhumby_pipeline.segmentation.factors.factors import RIDGE, Factors
+from dunnhumby_pipeline.segmentation.factors.feature_choice import choose_features
+from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
+from dunnhumby_pipeline.segmentation.factors.selection import matched_correlations, scan_factors
+from dunnhumby_pipeline.segmentation.segments.clusters import Clusters, Recipe, fit_segmentation
+from dunnhumby_pipeline.segmentation.segments.stability import cold_refits, refitted_labels
+from dunnhumby_pipeline.segmentation.segments.study import drawn_rows, segment_households
 from dunnhumby_pipeline.settings import Home, load_settings
 
 N = 1_000_000

@@ -15,9 +15,9 @@ import pandas as pd
 from benchmarks.features import wave_windows
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.windows import observed_days, one_window
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import EngineSettings, Home, load_settings
-from dunnhumby_pipeline_tests.expressions import BESIDE, feature_expressions
+from dunnhumby_pipeline_tests.fakes.expressions import BESIDE, feature_expressions
 
 TOLERANCE = 1e-9
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
@@ -27,7 +27,7 @@ from dunnhumby_pipeline.settings import (
 if TYPE_CHECKING:
     import dagster as dg
 
-    from dunnhumby_pipeline.orchestration.resources import Study
+    from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 BLOCKED, UNUSABLE = 1, 2
 
@@ -92,10 +92,10 @@ def run(
         _refuse("--stale and --select each say what to materialise; give one of them")
     began = time.monotonic()
     study, defs = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.checks import LIST
-    from dunnhumby_pipeline.orchestration.runner import SelectionError, open_history, run_study
+    from dunnhumby_pipeline.orchestration.checks.registry import LIST
+    from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, open_history, run_study
+    from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import stale_assets
-    from dunnhumby_pipeline.orchestration.storage import mark_stale, stale_mark
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
@@ -129,8 +129,8 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
     """Write the HTML report again from the tables on disk, and show the summary."""
     _known_type(campaign_type)
     study, _ = _load(home, None)
+    from dunnhumby_pipeline.orchestration.platform.runner import open_history
     from dunnhumby_pipeline.orchestration.reporting import write_report
-    from dunnhumby_pipeline.orchestration.runner import open_history
 
     if not study.table("first_campaign_cohort", campaign_type).is_file():
         _refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
@@ -147,7 +147,7 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.runner import open_history
+    from dunnhumby_pipeline.orchestration.platform.runner import open_history
 
     open_history(study.home).dispose()
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
@@ -177,7 +177,7 @@ def validate(
     Exit code 2 when the files cannot be used.
     """
     from dunnhumby_pipeline.engine.duck import connect
-    from dunnhumby_pipeline.journey.validation import validate as examine
+    from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
     settings = _settings(Home.resolve(home))
@@ -210,8 +210,8 @@ def simulate(
     from pydantic import ValidationError
     from rich.progress import Progress
 
-    from dunnhumby_pipeline.journey.retailer import RetailerPlan
-    from dunnhumby_pipeline.journey.simulate import simulate as invent
+    from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+    from dunnhumby_pipeline.simulate.simulate import simulate as invent
 
     try:
         plan = RetailerPlan(n_households=households, seed=seed, effect_mean=effect, effect_sd=effect_sd)
@@ -263,7 +263,7 @@ def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
     """The study and its definitions; options win over the environment."""
     from dunnhumby_pipeline.definitions import build_defs
     from dunnhumby_pipeline.engine.tables import require_reachable
-    from dunnhumby_pipeline.orchestration.resources import Study
+    from dunnhumby_pipeline.orchestration.platform.resources import Study
 
     found = Home.resolve(home)
     study = Study(_settings(found), found, resolve_raw(raw))
@@ -285,7 +285,7 @@ def _settings(home: Home) -> Settings:
 
 def _describe_source(study: Study) -> str:
     """The input in words; exits when there is none that can be used."""
-    from dunnhumby_pipeline.journey.sources import JourneyError
+    from dunnhumby_pipeline.journey.source import JourneyError
 
     try:
         return study.source().description

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.alerts import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
-from dunnhumby_pipeline.orchestration.checks import CHECKS
-from dunnhumby_pipeline.orchestration.jobs import study_job
-from dunnhumby_pipeline.orchestration.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
+from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
-from dunnhumby_pipeline.orchestration.storage import ParquetStore
-from dunnhumby_pipeline.orchestration.versions import versioned
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 
 

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from dunnhumby_pipeline.journey import schema
+from dunnhumby_pipeline.contracts import schema
 
 Dialect = Literal["duckdb", "spark"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dunnhumby_pipeline.journey.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 
 Group = Literal[
     "recency",

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import duckdb
 
-from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.journey.inspection import Inspection, inspect
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.inspection.inspection import Inspection, inspect
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.journey.sources import JourneyError, Problem, Source
+from dunnhumby_pipeline.journey.source import JourneyError, Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings
 
 

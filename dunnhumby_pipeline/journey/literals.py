@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dunnhumby_pipeline.contracts.schema import Column
+
 if TYPE_CHECKING:
     from upath import UPath
 
@@ -24,3 +26,8 @@ def one_file(path: Path | UPath) -> str:
 def parquet_file(path: Path | UPath) -> str:
     """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is no column."""
     return f"read_parquet({one_file(path)}, hive_partitioning=false)"
+
+
+def enumeration(column: Column) -> str:
+    """The SQL type of a column's known values: a few bytes a row, and quick to sort and to write."""
+    return f"ENUM({', '.join(quoted(value) for value in column.values)})"

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
+from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.features.dictionary import write_or_check
-from dunnhumby_pipeline.journey import schema
 from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
-from dunnhumby_pipeline.orchestration.columns import derived
+from dunnhumby_pipeline.orchestration.platform.columns import derived
 
 _HEAD = """# Data dictionary
 

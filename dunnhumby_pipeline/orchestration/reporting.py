@@ -10,11 +10,11 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
-from dunnhumby_pipeline.orchestration.checks import CHECKS, LIST
-from dunnhumby_pipeline.orchestration.gates import check_states
-from dunnhumby_pipeline.orchestration.origin import Origin
-from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import stale_mark, write_text_atomically
+from dunnhumby_pipeline.orchestration.checks.gates import check_states
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.platform.origin import Origin
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.storage import stale_mark, write_text_atomically
 from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"

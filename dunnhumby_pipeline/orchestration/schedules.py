@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.jobs import study_job
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.staleness import stale_assets
 
 # Monday, before the week's work begins.

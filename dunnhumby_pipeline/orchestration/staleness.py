@@ -13,12 +13,12 @@ from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGra
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from dunnhumby_pipeline.orchestration.checks import LIST
-from dunnhumby_pipeline.orchestration.gates import BLOCKING, PASS, check_states
-from dunnhumby_pipeline.orchestration.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
+from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, PASS, check_states
+from dunnhumby_pipeline.orchestration.checks.registry import LIST
+from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 from dunnhumby_pipeline.orchestration.reporting import REPORT, report_path
-from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import stale_mark
 
 
 def stale_assets(

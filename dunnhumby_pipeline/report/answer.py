@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import (
+from dunnhumby_pipeline.contracts.names import (
     ALL_FOLDS,
     ALL_WAVES,
     AMOUNTS,
@@ -20,9 +20,9 @@ from dunnhumby_pipeline.causal.names import (
     PLACEBO_OUTCOME,
     PRIMARY_ESTIMATOR,
 )
-from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import TREAT_ALL
+from dunnhumby_pipeline.words import numbers, terms
 
 NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
@@ -90,12 +90,12 @@ def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
 
 def value_text(row: pd.Series) -> str:
     """A policy's honest value with its interval, $ per household."""
-    return words.interval(row["value"], row["ci_lower"], row["ci_upper"], "$")
+    return numbers.interval(row["value"], row["ci_lower"], row["ci_upper"], "$")
 
 
 def effect_text(row: pd.Series) -> str:
     """An effect with its interval, per household, in the unit of its outcome."""
-    return words.outcome_interval(row["outcome"], row["estimate"], row["ci_lower"], row["ci_upper"])
+    return terms.outcome_interval(row["outcome"], row["estimate"], row["ci_lower"], row["ci_upper"])
 
 
 def _state(chosen: pd.Series | None) -> State:
@@ -103,21 +103,21 @@ def _state(chosen: pd.Series | None) -> State:
         return "no answer"
     if chosen["share_targeted"] == 0:
         return "nobody"
-    states: dict[words.Verdict, State] = {
+    states: dict[numbers.Verdict, State] = {
         "above zero": "pays",
         "below zero": "loses",
         "not proven": "not proven",
         "unknown": "no answer",
     }
-    return states[words.verdict(chosen["ci_lower"], chosen["ci_upper"])]
+    return states[numbers.verdict(chosen["ci_lower"], chosen["ci_upper"])]
 
 
 def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
     if chosen is None:
         return "No answer yet: the value of targeting was not built"
     if state == "nobody":
-        return f"Target nobody: “{words.policy(chosen['policy'])}” selects no household"
-    name = words.policy(chosen["policy"])
+        return f"Target nobody: “{terms.policy(chosen['policy'])}” selects no household"
+    name = terms.policy(chosen["policy"])
     value = f"{value_text(chosen)} profit per household in overlap"
     if state == "no answer":
         return f"No answer yet: the value of “{name}” has no interval"
@@ -128,7 +128,7 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
     if targeting_list is None:
         return f"Targeting by “{name}” pays: {value}"
     targets = decision_counts(targeting_list)["target"]
-    return f"Target {words.count(targets)} of {words.count(len(targeting_list))} households: {value}"
+    return f"Target {numbers.count(targets)} of {numbers.count(len(targeting_list))} households: {value}"
 
 
 def _everyone_instead(policy_value: pd.DataFrame) -> str:
@@ -137,7 +137,7 @@ def _everyone_instead(policy_value: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     everyone = rows.iloc[0]
-    verdict = words.verdict(everyone["ci_lower"], everyone["ci_upper"])
+    verdict = numbers.verdict(everyone["ci_lower"], everyone["ci_upper"])
     meaning = {"below zero": "would lose money", "above zero": "would pay"}.get(verdict, "is not proven to pay")
     return f"; targeting everybody {meaning}, {value_text(everyone)} profit per household in overlap"
 
@@ -146,11 +146,11 @@ def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
     if chosen is None:
         rule = f"Policy values: {NOT_BUILT}."
     else:
-        share = words.percent(chosen["share_targeted"])
-        rule = f"The policy is “{words.policy(chosen['policy'])}”, which selects {share} of the trials in overlap."
+        share = numbers.percent(chosen["share_targeted"])
+        rule = f"The policy is “{terms.policy(chosen['policy'])}”, which selects {share} of the trials in overlap."
     if targeting_list is None:
         return f"{rule} Targeting list: {NOT_BUILT}."
-    counts = ", ".join(f"{words.count(n)} to {name}" for name, n in decision_counts(targeting_list).items())
+    counts = ", ".join(f"{numbers.count(n)} to {name}" for name, n in decision_counts(targeting_list).items())
     return f"{rule} On the list: {counts}."
 
 
@@ -159,24 +159,24 @@ def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None) -> st
         return f"Policy values: {NOT_BUILT}."
     if chosen["share_targeted"] == 0:
         return f"Targeting nobody is worth zero by definition{_everyone_instead(policy_value)}."
-    state = words.verdict(chosen["ci_lower"], chosen["ci_upper"])
+    state = numbers.verdict(chosen["ci_lower"], chosen["ci_upper"])
     meaning = {
         "above zero": "The whole interval is above zero: targeting is expected to pay.",
         "below zero": "The whole interval is below zero: targeting is expected to lose money.",
         "not proven": "Not proven: the interval includes zero, so these data cannot tell a gain from a loss.",
         "unknown": "No interval could be computed.",
     }[state]
-    trials = words.count(chosen["n_trials"])
+    trials = numbers.count(chosen["n_trials"])
     return f"{meaning} Profit per household: {value_text(chosen)}, from {trials} trials."
 
 
 def _worth(chosen: pd.Series | None) -> str:
     if chosen is None:
         return f"Policy values: {NOT_BUILT}."
-    claimed = words.beside_interval(chosen["claimed_value"], chosen["ci_lower"], chosen["ci_upper"], "$")
+    claimed = numbers.beside_interval(chosen["claimed_value"], chosen["ci_lower"], chosen["ci_upper"], "$")
     honest = f"{value_text(chosen)} per household in overlap, where the model itself claimed {claimed}."
-    if words.is_number(chosen["roi"]):
-        honest += f" Return on contact cost: {words.percent(chosen['roi'])}."
+    if numbers.is_number(chosen["roi"]):
+        honest += f" Return on contact cost: {numbers.percent(chosen['roi'])}."
     return honest
 
 
@@ -185,14 +185,14 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     row = effects.get("ATO", effects.get("ATE"))
     if row is None:
         return f"Average effects: {NOT_BUILT}."
-    name, unit = words.outcome(row["outcome"])
+    name, unit = terms.outcome(row["outcome"])
     what = name.lower()
     meaning = {
         "above zero": f"It raises {what}",
         "below zero": f"It lowers {what}",
         "not proven": f"Not proven: the interval of its effect on {what} includes zero",
         "unknown": f"Its effect on {what} has no interval",
-    }[words.verdict(row["ci_lower"], row["ci_upper"])]
+    }[numbers.verdict(row["ci_lower"], row["ci_upper"])]
     where = "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
     counted = "of sales" if unit == "$" else unit
     return f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
@@ -215,12 +215,12 @@ def _hidden_cause(sensitivity: pd.DataFrame) -> str:
     limit = _row_of(sensitivity, analysis=E_VALUE, quantity=E_VALUE_OF_INTERVAL)
     if limit is None:
         return "How strong a hidden cause would have to be is not known."
-    if not words.is_number(limit["estimate"]):
+    if not numbers.is_number(limit["estimate"]):
         return str(limit["meaning"])
     if limit["estimate"] <= 1:
         return "The interval includes zero, so there is nothing yet for a hidden cause to explain away."
     return (
-        f"A hidden cause {words.number(limit['estimate'], 2)} times as common among those targeted, that raises the "
+        f"A hidden cause {numbers.number(limit['estimate'], 2)} times as common among those targeted, that raises the "
         "outcome as much, would bring the interval to zero."
     )
 
@@ -230,10 +230,10 @@ def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> st
     placebo = _row_of(controls, control=PLACEBO_OUTCOME, wave=ALL_WAVES)
     if placebo is None:
         return "Whether the arms were alike before the look-back could not be tested."
-    found = words.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
-    days = words.count(placebo["n_days"])
+    found = numbers.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
+    days = numbers.count(placebo["n_days"])
     said = f"In {days} days before the look-back, which it cannot have touched, the campaign “raised” spend by {found}"
-    verdict = words.verdict(placebo["ci_lower"], placebo["ci_upper"])
+    verdict = numbers.verdict(placebo["ci_lower"], placebo["ci_upper"])
     if verdict == "unknown":
         return f"{said}, which has no interval to be judged by."
     if verdict != "not proven":
@@ -264,7 +264,7 @@ def _households_differ(cate_models: pd.DataFrame | None) -> str:
     if best["model"] == CONSTANT:
         return "No model predicts effects better than one effect for all: do not read much into the order."
     gain, se = best["gain_over_constant"], best["gain_se"]
-    name = words.model(best["model"])
-    if not words.is_number(se):
+    name = terms.model(best["model"])
+    if not numbers.is_number(se):
         return f"{name} is in use; its gain over one effect for all has no standard error."
-    return f"{name} predicts effects better than one effect for all, by {words.number(gain / se, 2)} standard errors."
+    return f"{name} predicts effects better than one effect for all, by {numbers.number(gain / se, 2)} standard errors."

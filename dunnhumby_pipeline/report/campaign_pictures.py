@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.causal.causal_graph import ASSUMED_ABSENT
-from dunnhumby_pipeline.causal.names import ALL_WAVES, VISITS
-from dunnhumby_pipeline.figures import bounds, contour, design, effects, overlap, sensitivity, words
+from dunnhumby_pipeline.causal.design.graph import ASSUMED_ABSENT
+from dunnhumby_pipeline.contracts.names import ALL_WAVES, VISITS
+from dunnhumby_pipeline.figures.campaign import bounds, contour, design, effects, overlap, sensitivity
 from dunnhumby_pipeline.report.answer import effect_text, main_effects
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
 
 Drawn = dict[str, tuple[Figure, str]]
 
@@ -31,12 +32,12 @@ def _design(tables: StudyTables) -> Drawn:
     drawn: Drawn = {}
     if tables.trial_flow is not None:
         whole = tables.trial_flow[tables.trial_flow["wave"] == ALL_WAVES].sort_values("step")
-        steps = "; ".join(f"{row['stage']} {words.count(row['n'])}" for _, row in whole.iterrows())
+        steps = "; ".join(f"{row['stage']} {numbers.count(row['n'])}" for _, row in whole.iterrows())
         drawn["flow"] = (design.trial_flow(tables.trial_flow), f"Flow of households into the study: {steps}.")
     if tables.design_comparison is not None:
         found = "; ".join(
-            f"{words.design(row['design'])} AUC {words.number(row['auc'], 2)}, "
-            f"{words.percent(row['share_in_overlap'])} in overlap"
+            f"{terms.design(row['design'])} AUC {numbers.number(row['auc'], 2)}, "
+            f"{numbers.percent(row['share_in_overlap'])} in overlap"
             for _, row in tables.design_comparison.iterrows()
         )
         drawn["comparison"] = (design.design_comparison(tables.design_comparison), f"Three designs: {found}.")
@@ -57,12 +58,12 @@ def _overlap(tables: StudyTables, settings: Settings) -> Drawn:
         inside = tables.propensity["propensity"].between(*region).mean()
         alt = (
             "Histogram of propensities, treated above and control below; "
-            f"{words.percent(inside)} of trials lie between {region[0]:g} and {region[1]:g}."
+            f"{numbers.percent(inside)} of trials lie between {region[0]:g} and {region[1]:g}."
         )
         drawn["overlap"] = (overlap.propensity_overlap(tables.propensity, region), alt)
     if tables.propensity_calibration is not None:
         alt = "Share targeted against the propensity, by bins: " + "; ".join(
-            f"{words.percent(row['mean_propensity'])} expected, {words.percent(row['share_treated'])} targeted"
+            f"{numbers.percent(row['mean_propensity'])} expected, {numbers.percent(row['share_treated'])} targeted"
             for _, row in tables.propensity_calibration.iterrows()
         )
         drawn["propensity_calibration"] = (overlap.propensity_calibration(tables.propensity_calibration), alt)
@@ -71,7 +72,7 @@ def _overlap(tables: StudyTables, settings: Settings) -> Drawn:
         worst = tables.covariate_balance.assign(size=lambda frame: frame["smd"].abs())
         worst_by = worst.groupby("weighting", sort=False)["size"].max()
         alt = "Largest absolute standardised mean difference by weighting: " + "; ".join(
-            f"{words.weighting(str(weighting))} {words.bounded(size, words.number(size, 2))}"
+            f"{terms.weighting(str(weighting))} {numbers.bounded(size, numbers.number(size, 2))}"
             for weighting, size in worst_by.items()
         )
         drawn["balance"] = (overlap.love_plot(tables.covariate_balance, ceiling), alt)
@@ -83,7 +84,7 @@ def _effects(tables: StudyTables, outcome: str) -> Drawn:
     found = tables.average_effects
     if found is None:
         return drawn
-    name, unit = words.outcome(outcome)
+    name, unit = terms.outcome(outcome)
     alt = f"Effects on {name.lower()} ({unit} per household) with intervals: " + "; ".join(
         f"{estimand} {effect_text(row)}" for estimand, row in main_effects(found).items()
     )
@@ -121,7 +122,7 @@ def _doubts(tables: StudyTables) -> Drawn:
     if tables.negative_controls is not None:
         alt = "Effects where there can be none: " + "; ".join(
             f"{row['control']}, wave {row['wave']}: "
-            f"{words.interval(row['estimate'], row['ci_lower'], row['ci_upper'], '$')}"
+            f"{numbers.interval(row['estimate'], row['ci_lower'], row['ci_upper'], '$')}"
             for _, row in tables.negative_controls.iterrows()
         )
         drawn["controls"] = (sensitivity.negative_controls(tables.negative_controls), alt)
@@ -138,9 +139,9 @@ def _strengths(tables: StudyTables, settings: Settings) -> Drawn:
     outcome = settings.trial.outcome
     if tables.confounding_contour is not None and tables.confounder_benchmarks is not None:
         strongest = tables.confounder_benchmarks.sort_values("bias").iloc[-1]
-        (scale, sign), (_, unit) = words.outcome_scale(outcome), words.outcome(outcome)
-        amount = words.number(scale * strongest["bias"], 3, sign) + ("" if sign else f" {unit}")
-        moved = words.bounded(strongest["bias"], amount)
+        (scale, sign), (_, unit) = terms.outcome_scale(outcome), terms.outcome(outcome)
+        amount = numbers.number(scale * strongest["bias"], 3, sign) + ("" if sign else f" {unit}")
+        moved = numbers.bounded(strongest["bias"], amount)
         alt = (
             "Effect that is left by the strength of a hidden cause. As strong as the strongest group measured, "
             f"{strongest['group']}, it would move the effect by up to {moved}."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.frames import comparable
+from dunnhumby_pipeline.contracts.frames import comparable
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.words import numbers
 
 
 def customer_notes(tables: StudyTables, forecast: str) -> dict[str, str]:
@@ -40,18 +40,19 @@ def forecast_note(validation: pd.DataFrame, forecast: str) -> str:
     found = in_use(validation, forecast)
     if found is None:
         return "The forecast in use was not tested on a half-year held out: take lifetime values as an order, no more."
-    gap = words.interval(found["mae_against_naive"], found["ci_lower"], found["ci_upper"], "$")
+    gap = numbers.interval(found["mae_against_naive"], found["ci_lower"], found["ci_upper"], "$")
     naive = found["mae"] - found["mae_against_naive"]
-    share = words.percent(abs(found["mae_against_naive"]) / naive, 1) if naive > 0 else words.NOTHING
+    share = numbers.percent(abs(found["mae_against_naive"]) / naive, 1) if naive > 0 else numbers.NOTHING
     meaning = {
         "better than naive": f"better than naive, by {share} of its error",
         "worse than naive": f"worse than naive, by {share} of its error: carrying past spend forward does better",
     }.get(str(found["verdict"]), "not better than naive: carrying past spend forward does as well")
     return (
-        f"Tested on a half-year it had not seen, the forecast is {meaning}. It errs by {words.dollars(found['mae'])} a "
-        f"household where “the same as before” errs by {words.dollars(naive)}; the difference is {gap}. "
-        f"{words.count(found['n_new'])} households that came new in that half-year, with "
-        f"{words.percent(found['new_spend_share'], 1)} of its spend, had no forecast."
+        f"Tested on a half-year it had not seen, the forecast is {meaning}. It errs by "
+        f"{numbers.dollars(found['mae'])} per household where “the same as before” errs by "
+        f"{numbers.dollars(naive)}; the difference is {gap}. "
+        f"{numbers.count(found['n_new'])} households that came new in that half-year, with "
+        f"{numbers.percent(found['new_spend_share'], 1)} of its spend, had no forecast."
     )
 
 
@@ -60,17 +61,17 @@ def consistency_note(summary: pd.DataFrame) -> str:
     shown = comparable(summary)
     how = "share no day" if (shown["shared_days"] == 0).all() else "overlap, so that few can move"
     return (
-        f"Between periods that {how}, {words.percent(shown['share_staying'].mean())} of households stay in their "
-        f"segment and {words.percent(shown['share_staying_tier'].mean())} in their value tier (adjusted Rand index "
-        f"{shown['ari'].mean():.2f}, mean of {words.count(len(shown))} pairs of periods)."
+        f"Between periods that {how}, {numbers.percent(shown['share_staying'].mean())} of households stay in their "
+        f"segment and {numbers.percent(shown['share_staying_tier'].mean())} in their value tier (adjusted Rand index "
+        f"{shown['ari'].mean():.2f}, mean of {numbers.count(len(shown))} pairs of periods)."
     )
 
 
 def _pareto_note(curve: pd.DataFrame) -> str:
     at = curve.iloc[(curve["share_of_households"] - 0.2).abs().argmin()]
     return (
-        f"The best {words.percent(at['share_of_households'])} of households bring "
-        f"{words.percent(at['share_of_revenue'])} of revenue (Gini coefficient {at['gini']:.2f}; "
+        f"The best {numbers.percent(at['share_of_households'])} of households bring "
+        f"{numbers.percent(at['share_of_revenue'])} of revenue (Gini coefficient {at['gini']:.2f}; "
         "0 when all bring the same)."
     )
 
@@ -80,9 +81,9 @@ def _demographics_note(demographics: pd.DataFrame, known: pd.DataFrame) -> str:
     sizes = known.set_index("segment")["n_households"].reindex(coverage.index)
     overall = float((coverage * sizes).sum() / sizes.sum())
     return (
-        f"Demographics are known of {words.percent(overall)} of households, from {words.percent(coverage.min())} to "
-        f"{words.percent(coverage.max())} of a segment. Those who answered are not a fair picture of those who did "
-        "not: read a row as a hint where few are known."
+        f"Demographics are known of {numbers.percent(overall)} of households, from "
+        f"{numbers.percent(coverage.min())} to {numbers.percent(coverage.max())} of a segment. "
+        "Those who answered are not a fair picture of those who did not: read a row as a hint where few are known."
     )
 
 
@@ -91,8 +92,8 @@ def _warning_note(early_warning: pd.DataFrame, evidence: pd.DataFrame | None) ->
         return "No household fell from high value by as much as the list asks for."
     lost = -float(early_warning["change"].sum())
     found = (
-        f"{words.count(len(early_warning))} households fell from high value; together they spend {words.dollars(lost)} "
-        "less in the period than before."
+        f"{numbers.count(len(early_warning))} households fell from high value; together they spend "
+        f"{numbers.dollars(lost)} less in the period than before."
     )
     listed = None if evidence is None or evidence.empty else evidence[evidence["listed"].astype(bool)]
     if listed is None or listed.empty:
@@ -100,8 +101,8 @@ def _warning_note(early_warning: pd.DataFrame, evidence: pd.DataFrame | None) ->
     fell = (listed["spend_before"] - listed["spend_at"]) * listed["n_households"]
     back = (listed["spend_after"] - listed["spend_at"]) * listed["n_households"]
     return (
-        f"{found} Of what those listed earlier had lost, {words.percent(back.sum() / fell.sum())} came back by itself: "
-        "count only what a call adds to that."
+        f"{found} Of what those listed earlier had lost, {numbers.percent(back.sum() / fell.sum())} "
+        "came back by itself: count only what a call adds to that."
     )
 
 
@@ -111,7 +112,7 @@ def _choice_note(scoreboard: pd.DataFrame) -> str:
         return "No candidate is marked as the one in use."
     chosen = by_role["chosen"].iloc[0]
     text = (
-        f"In use: {words.count(chosen['n_segments'])} segments of {words.count(chosen['n_factors'])} factors, "
+        f"In use: {numbers.count(chosen['n_segments'])} segments of {numbers.count(chosen['n_factors'])} factors, "
         f"{chosen['reason']}. Refits agree with it by an ARI of {chosen['cold_ari']:.2f} from scratch and "
         f"{chosen['warm_ari']:.2f} started from it."
     )
@@ -119,8 +120,8 @@ def _choice_note(scoreboard: pd.DataFrame) -> str:
         return text
     other = by_role["reference"].iloc[0]
     return (
-        f"{text} The reference study's {words.count(other['n_factors'])} factors and "
-        f"{words.count(other['n_segments'])} segments: {other['cold_ari']:.2f} and {other['warm_ari']:.2f}."
+        f"{text} The reference study's {numbers.count(other['n_factors'])} factors and "
+        f"{numbers.count(other['n_segments'])} segments: {other['cold_ari']:.2f} and {other['warm_ari']:.2f}."
     )
 
 
@@ -129,4 +130,4 @@ def _factors_note(selection: pd.DataFrame) -> str:
     if chosen.empty:
         return "The number of factors in use lies outside the scan."
     found = chosen.iloc[0]
-    return f"In use: {words.count(found['n_factors'])} factors. Why: {found['reason']}."
+    return f"In use: {numbers.count(found['n_factors'])} factors. Why: {found['reason']}."

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.figures import factors, flows, lifetime_value, migration, profiles, segmentation, words
-from dunnhumby_pipeline.figures.feature_names import feature, segment_name, segment_names
-from dunnhumby_pipeline.figures.frames import comparable
+from dunnhumby_pipeline.contracts.frames import comparable
+from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words.features import feature, segment_name, segment_names
 
 Drawn = dict[str, tuple[Figure, str]]
 
@@ -30,8 +31,8 @@ def _profiles(tables: StudyTables) -> Drawn:
     if known is None:
         return drawn
     sizes = "; ".join(
-        f"{row['segment_name']}, {words.count(row['n_households'])} households, "
-        f"{words.percent(row['revenue_share'])} of revenue"
+        f"{row['segment_name']}, {numbers.count(row['n_households'])} households, "
+        f"{numbers.percent(row['revenue_share'])} of revenue"
         for _, row in known.iterrows()
     )
     drawn["sizes"] = (segmentation.segment_sizes(known), f"Bars of households and revenue per segment: {sizes}.")
@@ -56,7 +57,7 @@ def _standing_out(found: pd.DataFrame, names: dict[str, str]) -> str:
     scores = found.dropna(subset=["z_score"])
     farthest = scores.loc[scores["z_score"].abs().groupby(scores["segment"]).idxmax()]
     return "; ".join(
-        f"{segment_name(row['segment'], names)}, {feature(row['feature'])} {words.signed(row['z_score'])}"
+        f"{segment_name(row['segment'], names)}, {feature(row['feature'])} {numbers.signed(row['z_score'])}"
         for _, row in farthest.iterrows()
     )
 
@@ -67,7 +68,7 @@ def _value(tables: StudyTables) -> Drawn:
         largest = tables.value_need.loc[tables.value_need["revenue"].idxmax()]
         alt = (
             "Heatmaps of households, revenue and discount rate by lifetime value tier and leading need. Most "
-            f"revenue, {words.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
+            f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
             f"{largest['need']}."
         )
         drawn["value_need"] = (lifetime_value.value_need_heatmap(tables.value_need), alt)
@@ -80,7 +81,7 @@ def _value(tables: StudyTables) -> Drawn:
         names = segment_names(tables.segment_profiles)
         alt = "Mean sales expected of a household in 52 weeks: " + "; ".join(
             f"{segment_name(row['segment'], names)} "
-            f"{words.interval(row['clv_mean'], row['ci_lower'], row['ci_upper'], '$')}"
+            f"{numbers.interval(row['clv_mean'], row['ci_lower'], row['ci_upper'], '$')}"
             for _, row in tables.segment_lifetime_value.iterrows()
         )
         figure = lifetime_value.clv_by_segment(tables.segment_lifetime_value, tables.segment_profiles)
@@ -119,7 +120,7 @@ def _over_time(tables: StudyTables, settings: Settings) -> Drawn:
         shown = comparable(summary)
         alt = (
             "Agreement between periods over time; on average the adjusted Rand index is "
-            f"{shown['ari'].mean():.2f} and {words.percent(shown['share_staying'].mean())} of households stay."
+            f"{shown['ari'].mean():.2f} and {numbers.percent(shown['share_staying'].mean())} of households stay."
         )
         drawn["consistency"] = (migration.consistency_over_periods(summary, settings.checks.migration_ari_floor), alt)
         if tables.segment_migration is not None and tables.segment_profiles is not None:
@@ -142,8 +143,8 @@ def _over_time(tables: StudyTables, settings: Settings) -> Drawn:
             drawn["drift"] = (migration.drift_over_periods(tables.segment_drift, summary), alt)
     if tables.early_warning is not None:
         alt = (
-            f"Spend before and after of {words.count(len(tables.early_warning))} households that fell from high value, "
-            "beside what became of those listed earlier."
+            f"Spend before and after of {numbers.count(len(tables.early_warning))} households that fell from high "
+            "value, beside what became of those listed earlier."
         )
         drawn["warning"] = (migration.early_warning_spend(tables.early_warning, tables.warning_evidence), alt)
     return drawn
@@ -186,4 +187,4 @@ def _model(tables: StudyTables, settings: Settings) -> Drawn:
 def _strongest(factor_loadings: pd.DataFrame) -> str:
     best = factor_loadings.loc[factor_loadings.groupby("factor")["loading"].idxmax()]
     rows = zip(best["factor_name"], best["feature"], strict=True)
-    return "; ".join(f"{words.spoken(factor)}, {feature(name)}" for factor, name in rows)
+    return "; ".join(f"{terms.spoken(factor)}, {feature(name)}" for factor, name in rows)

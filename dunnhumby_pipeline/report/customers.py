@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.feature_names import in_named_order, segment_name, segment_names
 from dunnhumby_pipeline.report.answer import decision_counts
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.report.views import Cell, Grid, as_grid, cells
+from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words.features import in_named_order, segment_name, segment_names
 
 WARNED = 20
 TOP_DEPARTMENTS = 3
@@ -47,14 +47,14 @@ def _playbook_rows(known: pd.DataFrame, playbook: pd.DataFrame) -> Grid:
     rows = []
     for _, found in playbook.iterrows():
         size = sizes.loc[found["segment"]] if found["segment"] in sizes.index else None
-        numbers = (
-            ("", "") if size is None else (words.count(size["n_households"]), words.percent(size["revenue_share"]))
+        amounts = (
+            ("", "") if size is None else (numbers.count(size["n_households"]), numbers.percent(size["revenue_share"]))
         )
         texts = (found["strategy"], found["action"], found["avoid"])
         rows.append(
             (
                 Cell(found["segment_name"], strong=True),
-                *cells(*numbers, words.count(found["priority"]), *map(str, texts)),
+                *cells(*amounts, numbers.count(found["priority"]), *map(str, texts)),
             )
         )
     return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid", rows, {1, 2, 3})
@@ -64,31 +64,31 @@ def _number_rows(known: pd.DataFrame, tables: StudyTables) -> Grid:
     columns: list[tuple[str, dict[str, str]]] = []
     if tables.segment_lifetime_value is not None:
         found = tables.segment_lifetime_value.set_index("segment")["clv_mean"]
-        columns.append(("Expected in 52 weeks", {slug: words.dollars(value) for slug, value in found.items()}))
+        columns.append(("Expected in 52 weeks", {slug: numbers.dollars(value) for slug, value in found.items()}))
     if tables.segments is not None:
         agreed = tables.segments.groupby("segment")["stability"].mean()
-        columns.append(("Refits that agree", {slug: words.percent(share) for slug, share in agreed.items()}))
+        columns.append(("Refits that agree", {slug: numbers.percent(share) for slug, share in agreed.items()}))
     if tables.targeting_list is not None:
         listed = tables.targeting_list
         counts = pd.crosstab(listed["segment"], listed["decision"])
         columns += [
-            (f"To {name}", {slug: words.count(size) for slug, size in counts[name].items()})
+            (f"To {name}", {slug: numbers.count(size) for slug, size in counts[name].items()})
             for name in decision_counts(listed)
             if name in counts.columns
         ]
     rows = []
     for _, found in known.iterrows():
         slug = found["segment"]
-        numbers = (
-            words.count(found["n_households"]),
-            words.percent(found["share"]),
-            words.percent(found["revenue_share"]),
-            words.dollars(found["spend_mean"]),
-            words.count(found["recency_median"]),
-            words.percent(found["active_4w"]),
+        amounts = (
+            numbers.count(found["n_households"]),
+            numbers.percent(found["share"]),
+            numbers.percent(found["revenue_share"]),
+            numbers.dollars(found["spend_mean"]),
+            numbers.count(found["recency_median"]),
+            numbers.percent(found["active_4w"]),
         )
-        others = (values.get(slug, words.NOTHING) for _, values in columns)
-        rows.append(cells(found["segment_name"], *numbers, *others))
+        others = (values.get(slug, numbers.NOTHING) for _, values in columns)
+        rows.append(cells(found["segment_name"], *amounts, *others))
     headers = "Segment|Households|Share|Revenue|Spend a household|Days since visit|Came in 4 weeks"
     return as_grid("|".join([headers, *(name for name, _ in columns)]), rows, set(range(1, 7 + len(columns))))
 
@@ -96,7 +96,7 @@ def _number_rows(known: pd.DataFrame, tables: StudyTables) -> Grid:
 def _department_rows(found: pd.DataFrame, known: pd.DataFrame) -> Grid:
     best = found[(found["lift_rank"] <= TOP_DEPARTMENTS) & (found["lift"] > 1)].sort_values("lift_rank")
     named = zip(best["department"], best["lift"], strict=True)
-    spoken = best.assign(text=[f"{words.spoken(name.lower())} ({lift:.1f} times)" for name, lift in named])
+    spoken = best.assign(text=[f"{terms.spoken(name.lower())} ({lift:.1f} times)" for name, lift in named])
     texts = spoken.groupby("segment")["text"].agg(", ".join)
     names = segment_names(known)
     rows = [cells(name, texts.get(slug, "none")) for slug, name in names.items()]
@@ -106,12 +106,12 @@ def _department_rows(found: pd.DataFrame, known: pd.DataFrame) -> Grid:
 def _offer_rows(value_need: pd.DataFrame) -> Grid:
     rows = [
         cells(
-            words.spoken(found["clv_tier"]),
-            words.spoken(found["need"]),
-            words.count(found["n_households"]),
-            words.percent(found["revenue_share"]),
-            words.dollars(found["clv_mean"]),
-            words.percent(found["discount_rate"], 1),
+            terms.spoken(found["clv_tier"]),
+            terms.spoken(found["need"]),
+            numbers.count(found["n_households"]),
+            numbers.percent(found["revenue_share"]),
+            numbers.dollars(found["clv_mean"]),
+            numbers.percent(found["discount_rate"], 1),
             str(found["offer"]) if found["n_households"] else "nobody here",
         )
         for _, found in value_need.iterrows()
@@ -130,10 +130,10 @@ def _warning_rows(early_warning: pd.DataFrame, names: dict[str, str]) -> Grid:
             str(found["household_key"]),
             place(found["from_segment"]),
             place(found["to_segment"]),
-            words.whole_dollars(found["spend_before"]),
-            words.whole_dollars(found["spend_after"]),
-            words.whole_dollars(found["change"]),
-            words.percent(found["change_share"]),
+            numbers.whole_dollars(found["spend_before"]),
+            numbers.whole_dollars(found["spend_after"]),
+            numbers.whole_dollars(found["change"]),
+            numbers.percent(found["change_share"]),
         )
         for _, found in first.iterrows()
     ]
@@ -147,15 +147,15 @@ def _demographic_rows(demographics: pd.DataFrame, known: pd.DataFrame) -> Grid:
     for slug in in_named_order(demographics["segment"].unique(), names):
         own = demographics[demographics["segment"] == slug]
         answers = (_usual(own[own["attribute"] == name]) for name, _ in found)
-        rows.append(cells(segment_name(slug, names), words.percent(own["coverage"].iloc[0]), *answers))
+        rows.append(cells(segment_name(slug, names), numbers.percent(own["coverage"].iloc[0]), *answers))
     return as_grid("|".join(["Segment|Known of", *(spoken for _, spoken in found)]), rows, {1})
 
 
 def _usual(answers: pd.DataFrame) -> str:
     if answers["share"].isna().all():
-        return words.NOTHING
+        return numbers.NOTHING
     best = answers.loc[answers["share"].idxmax()]
-    return f"{best['answer']} ({words.percent(best['share'])} of {words.count(best['answered'])})"
+    return f"{best['answer']} ({numbers.percent(best['share'])} of {numbers.count(best['answered'])})"
 
 
 def _scoreboard_rows(scoreboard: pd.DataFrame) -> Grid:
@@ -166,13 +166,13 @@ def _scoreboard_rows(scoreboard: pd.DataFrame) -> Grid:
         rows.append(
             cells(
                 spoken.get(found["method"], str(found["method"])) + (f" ({role})" if role else ""),
-                words.count(found["n_features"]),
-                words.count(found["n_factors"]),
-                words.count(found["n_segments"]),
-                words.number(found["cold_ari"], 2),
-                words.number(found["warm_ari"], 2),
-                words.number(found["silhouette"], 2),
-                words.percent(found["smallest_share"]),
+                numbers.count(found["n_features"]),
+                numbers.count(found["n_factors"]),
+                numbers.count(found["n_segments"]),
+                numbers.number(found["cold_ari"], 2),
+                numbers.number(found["warm_ari"], 2),
+                numbers.number(found["silhouette"], 2),
+                numbers.percent(found["smallest_share"]),
                 "yes" if found["eligible"] else "no",
                 strong=found["role"] == "chosen",
             )

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from dunnhumby_pipeline.figures import words
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.report.views import Cell, Grid, as_grid, cells, verdict_cell
+from dunnhumby_pipeline.words import numbers, terms
 
 # Analyses of the table of doubts in words.
 _ANALYSES = {
@@ -46,18 +46,18 @@ def comparison_rows(comparison: pd.DataFrame) -> Grid:
     rows = []
     for _, row in comparison.iterrows():
         strong = bool(row["chosen"])
-        known = words.is_number(row["ato"])
+        known = numbers.is_number(row["ato"])
         rows.append(
             cells(
-                words.design(row["design"]) + (" (in use)" if strong else ""),
-                words.count(row["n_treated"]),
-                words.count(row["n_control"]),
-                words.number(row["auc"], 2),
-                words.percent(row["share_in_overlap"]),
-                *(words.bounded(row[smd], words.number(row[smd], 2)) for smd in ("max_smd", "max_smd_weighted")),
-                words.count(row["ess_treated"]),
-                words.dollars(row["naive"]),
-                words.interval(row["ato"], row["ato_lower"], row["ato_upper"], "$") if known else words.NOTHING,
+                terms.design(row["design"]) + (" (in use)" if strong else ""),
+                numbers.count(row["n_treated"]),
+                numbers.count(row["n_control"]),
+                numbers.number(row["auc"], 2),
+                numbers.percent(row["share_in_overlap"]),
+                *(numbers.bounded(row[smd], numbers.number(row[smd], 2)) for smd in ("max_smd", "max_smd_weighted")),
+                numbers.count(row["ess_treated"]),
+                numbers.dollars(row["naive"]),
+                numbers.interval(row["ato"], row["ato_lower"], row["ato_upper"], "$") if known else numbers.NOTHING,
                 strong=strong,
             )
         )
@@ -70,7 +70,7 @@ def comparison_rows(comparison: pd.DataFrame) -> Grid:
 
 def design_note_rows(comparison: pd.DataFrame) -> Grid:
     """What each design does to the comparison, or why it could not be built."""
-    rows = [cells(words.design(row["design"]), row["note"]) for _, row in comparison.iterrows()]
+    rows = [cells(terms.design(row["design"]), row["note"]) for _, row in comparison.iterrows()]
     return as_grid("Design|What it does", rows, set())
 
 
@@ -86,8 +86,8 @@ def outside_rows(outside: pd.DataFrame) -> Grid:
         cells(
             row["rule"],
             row["verdict"],
-            words.count(row["n_trials"]),
-            *(words.percent(row[share]) for share in ("share_below", "share_inside", "share_above")),
+            numbers.count(row["n_trials"]),
+            *(numbers.percent(row[share]) for share in ("share_below", "share_inside", "share_above")),
         )
         for _, row in outside.iterrows()
     ]
@@ -98,27 +98,27 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
     """Effects of the waves put together, and whether the waves differ."""
     rows = []
     for _, row in pooled.iterrows():
-        name, unit = words.outcome(row["outcome"])
+        name, unit = terms.outcome(row["outcome"])
         bounds = (row["ci_lower"], row["ci_upper"])
         prediction = (row["prediction_lower"], row["prediction_upper"])
-        known = all(words.is_number(bound) for bound in prediction)
+        known = all(numbers.is_number(bound) for bound in prediction)
         rows.append(
             (
                 *cells(
                     name,
-                    words.estimator_name(row["estimator"]),
+                    terms.estimator_name(row["estimator"]),
                     f"{row['method']} effects",
-                    words.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
                     unit,
                 ),
                 verdict_cell(*bounds),
                 *cells(
-                    f"{words.number(row['q'], 3)} on {words.count(row['q_df'])}",
-                    words.number(row["q_p_value"], 2),
-                    words.percent(row["i2"]),
-                    words.outcome_interval(row["outcome"], sum(prediction) / 2, *prediction)
+                    f"{numbers.number(row['q'], 3)} on {numbers.count(row['q_df'])}",
+                    numbers.number(row["q_p_value"], 2),
+                    numbers.percent(row["i2"]),
+                    terms.outcome_interval(row["outcome"], sum(prediction) / 2, *prediction)
                     if known
-                    else words.NOTHING,
+                    else numbers.NOTHING,
                 ),
             )
         )
@@ -133,10 +133,10 @@ def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
     """What it would take to overturn the effect, each in a sentence."""
     rows = [
         cells(
-            _ANALYSES.get(row["analysis"], words.spoken(row["analysis"])),
-            words.spoken(row["quantity"]),
-            words.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$" if row["unit"] == "$" else ""),
-            row["meaning"].replace("-$", f"{words.MINUS}$"),
+            _ANALYSES.get(row["analysis"], terms.spoken(row["analysis"])),
+            terms.spoken(row["quantity"]),
+            numbers.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$" if row["unit"] == "$" else ""),
+            row["meaning"].replace("-$", f"{numbers.MINUS}$"),
         )
         for _, row in sensitivity.iterrows()
     ]
@@ -145,18 +145,18 @@ def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
 
 def benchmark_rows(benchmarks: pd.DataFrame, outcome: str) -> Grid:
     """What a confounder as strong as each group of covariates would do to the effect on `outcome`."""
-    name, unit = words.outcome(outcome)
-    scale, sign = words.outcome_scale(outcome)
+    name, unit = terms.outcome(outcome)
+    scale, sign = terms.outcome_scale(outcome)
     rows = [
         cells(
-            words.spoken(row["group"]),
-            words.count(row["n_covariates"]),
-            words.percent(row["gain_outcome"], 1),
-            words.percent(row["gain_treatment"], 1),
-            words.bounded(row["bias"], words.number(scale * row["bias"], 3, sign)),
-            words.bounded(
+            terms.spoken(row["group"]),
+            numbers.count(row["n_covariates"]),
+            numbers.percent(row["gain_outcome"], 1),
+            numbers.percent(row["gain_treatment"], 1),
+            numbers.bounded(row["bias"], numbers.number(scale * row["bias"], 3, sign)),
+            numbers.bounded(
                 row["bias"],
-                words.outcome_interval(outcome, (row["lower"] + row["upper"]) / 2, row["ci_lower"], row["ci_upper"]),
+                terms.outcome_interval(outcome, (row["lower"] + row["upper"]) / 2, row["ci_lower"], row["ci_upper"]),
             ),
         )
         for _, row in benchmarks.iterrows()
@@ -174,19 +174,19 @@ def control_rows(controls: pd.DataFrame) -> Grid:
     rows = []
     for _, row in controls.iterrows():
         bounds = (row["ci_lower"], row["ci_upper"])
-        found = words.verdict(*bounds)
+        found = numbers.verdict(*bounds)
         mark = {"not proven": "pass", "unknown": ""}.get(found, "warn")
-        text = {"not proven": "within its error of zero", "unknown": words.NOTHING}.get(found, found)
+        text = {"not proven": "within its error of zero", "unknown": numbers.NOTHING}.get(found, found)
         rows.append(
             (
                 *cells(
-                    words.spoken(row["control"]),
+                    terms.spoken(row["control"]),
                     str(row["wave"]),
-                    words.count(row["n_days"]),
-                    words.interval(row["estimate"], *bounds, "$"),
+                    numbers.count(row["n_days"]),
+                    numbers.interval(row["estimate"], *bounds, "$"),
                 ),
                 Cell(text, mark),
-                *cells(words.count(row["n_trials"]), words.count(row["n_treated"])),
+                *cells(numbers.count(row["n_trials"]), numbers.count(row["n_treated"])),
             )
         )
     return as_grid("Control|Wave|Days|“Effect” (interval)|Against zero|Trials|Treated", rows, {2, 3, 5, 6})

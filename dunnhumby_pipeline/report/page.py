@@ -8,8 +8,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import VISITS
-from dunnhumby_pipeline.figures import words
+from dunnhumby_pipeline.contracts.names import VISITS
 from dunnhumby_pipeline.report import views
 from dunnhumby_pipeline.report.answer import NOT_BUILT, decision_counts, plain_answer
 from dunnhumby_pipeline.report.customer_notes import customer_notes
@@ -17,6 +16,7 @@ from dunnhumby_pipeline.report.customers import WARNED, customer_grids
 from dunnhumby_pipeline.report.design import design_grids
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers
 
 TEMPLATE = "template.html.j2"
 
@@ -44,7 +44,7 @@ def render_report(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str,
         warned=WARNED,
         pictures=draw_pictures(tables, settings),
         settings=settings,
-        confidence=words.percent(settings.confidence),
+        confidence=numbers.percent(settings.confidence),
         listed=views.LISTED,
         not_built=NOT_BUILT,
         visits=VISITS,
@@ -99,6 +99,6 @@ def _breakeven(economics: pd.DataFrame | None) -> str | None:
     waves = "" if len(used) == 1 else f" in wave {row['wave']}; other waves have their own"
     return (
         f"Contacting a household pays when it raises that household's sales by more than "
-        f"{words.price(row['breakeven'])}: {words.price(row['contact_cost'])} a contact at a margin of "
-        f"{words.percent(row['margin'])} ({row['source']} cost{waves})."
+        f"{numbers.price(row['breakeven'])}: {numbers.price(row['contact_cost'])} a contact at a margin of "
+        f"{numbers.percent(row['margin'])} ({row['source']} cost{waves})."
     )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.figures import targeting, words
+from dunnhumby_pipeline.figures.campaign import targeting
 from dunnhumby_pipeline.report.answer import chosen_policy, value_text
 from dunnhumby_pipeline.report.campaign_pictures import draw_campaign
 from dunnhumby_pipeline.report.customer_pictures import draw_customers
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
 
 # More than the page shows, so that print and sharp screens show clean lines.
 DOTS_PER_INCH = 160
@@ -49,7 +50,7 @@ def _targeting(tables: StudyTables) -> dict[str, tuple[Figure, str]]:
     chosen = chosen_policy(tables.policy_value)
     if tables.policy_value is not None:
         alt = "Honest and claimed value of each policy, $ per household: " + "; ".join(
-            f"{words.policy(row['policy'])} {value_text(row)}, claimed {words.dollars(row['claimed_value'])}"
+            f"{terms.policy(row['policy'])} {value_text(row)}, claimed {numbers.dollars(row['claimed_value'])}"
             for _, row in tables.policy_value.iterrows()
         )
         drawn["policies"] = (targeting.policy_comparison(tables.policy_value), alt)
@@ -57,7 +58,7 @@ def _targeting(tables: StudyTables) -> dict[str, tuple[Figure, str]]:
         last = tables.roi_curve.sort_values("share_targeted").iloc[-1]
         alt = (
             "Value by share of households targeted; at "
-            f"{words.percent(last['share_targeted'])} it is {value_text(last)} per household."
+            f"{numbers.percent(last['share_targeted'])} it is {value_text(last)} per household."
         )
         share = None if chosen is None else float(chosen["share_targeted"])
         drawn["roi"] = (targeting.roi_curve(tables.roi_curve, share), alt)

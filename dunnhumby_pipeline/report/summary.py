@@ -11,9 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from dunnhumby_pipeline.causal.names import ALL_WAVES
-from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.frames import comparable
+from dunnhumby_pipeline.contracts.frames import comparable
+from dunnhumby_pipeline.contracts.names import ALL_WAVES
 from dunnhumby_pipeline.report.answer import (
     NOT_BUILT,
     chosen_policy,
@@ -24,6 +23,7 @@ from dunnhumby_pipeline.report.answer import (
     value_text,
 )
 from dunnhumby_pipeline.report.tables import CHECK_ORDER, StudyTables, ordered_checks
+from dunnhumby_pipeline.words import numbers, terms
 
 WIDTH = 100
 SEGMENTS_SHOWN = 12
@@ -76,11 +76,11 @@ def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
 
 def _data(facts: Mapping[str, Any]) -> Text:
     seconds = facts.get("run_seconds")
-    took = f", {words.number(seconds, 2)} s" if words.is_number(seconds) else ""
+    took = f", {numbers.number(seconds, 2)} s" if numbers.is_number(seconds) else ""
     return Text(
-        f"{facts['source']}: {words.count(facts.get('n_households'))} households, "
-        f"{words.count(facts.get('n_lines'))} lines, days {words.count(facts.get('first_day'))} to "
-        f"{words.count(facts.get('last_day'))}, {words.count(facts.get('n_waves'))} waves{took}"
+        f"{facts['source']}: {numbers.count(facts.get('n_households'))} households, "
+        f"{numbers.count(facts.get('n_lines'))} lines, days {numbers.count(facts.get('first_day'))} to "
+        f"{numbers.count(facts.get('last_day'))}, {numbers.count(facts.get('n_waves'))} waves{took}"
     )
 
 
@@ -95,13 +95,13 @@ def _segments(segments: pd.DataFrame | None, profiles: pd.DataFrame | None, play
         sizes = sizes.sort_index(key=lambda slugs: slugs.map(revenue), level=0, ascending=False)
     shown = []
     for (slug, name), size in sizes.head(SEGMENTS_SHOWN).items():
-        worth = f"{words.percent(revenue[slug]):>4} of revenue  " if slug in revenue else ""
+        worth = f"{numbers.percent(revenue[slug]):>4} of revenue  " if slug in revenue else ""
         action = f": {strategy[slug]}" if slug in strategy else ""
         shown.append((size, f"{worth}{name}{action}"))
     if len(sizes) > SEGMENTS_SHOWN:
         rest = sizes.iloc[SEGMENTS_SHOWN:]
         shown.append((rest.sum(), f"in {len(rest)} smaller segments"))
-    lines = [f"{words.count(size):>6} {words.percent(size / len(segments)):>4}  {text}" for size, text in shown]
+    lines = [f"{numbers.count(size):>6} {numbers.percent(size / len(segments)):>4}  {text}" for size, text in shown]
     return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
@@ -120,8 +120,8 @@ def _over_time(summary: pd.DataFrame | None) -> Text:
     shown = comparable(summary)
     how = "periods that share no day" if (shown["shared_days"] == 0).all() else "periods that overlap"
     return Text(
-        f"{words.percent(shown['share_staying'].mean())} keep their segment, "
-        f"{words.percent(shown['share_staying_tier'].mean())} their value tier, between {how}"
+        f"{numbers.percent(shown['share_staying'].mean())} keep their segment, "
+        f"{numbers.percent(shown['share_staying_tier'].mean())} their value tier, between {how}"
     )
 
 
@@ -130,7 +130,7 @@ def _early_warning(early_warning: pd.DataFrame | None) -> Text:
         return _not_built()
     lost = -float(early_warning["change"].sum())
     return Text(
-        f"{words.count(len(early_warning))} households fell from high value, by {words.dollars(lost)} in the period"
+        f"{numbers.count(len(early_warning))} households fell from high value, by {numbers.dollars(lost)} in the period"
     )
 
 
@@ -138,9 +138,9 @@ def _trials(cohort: pd.DataFrame | None) -> Text:
     if cohort is None:
         return _not_built()
     treated = int(cohort["treated"].sum())
-    arms = f"{words.count(treated)} treated, {words.count(len(cohort) - treated)} control"
-    households = words.count(cohort["household_key"].nunique())
-    return Text(f"{words.count(len(cohort))}: {arms}, from {households} households")
+    arms = f"{numbers.count(treated)} treated, {numbers.count(len(cohort) - treated)} control"
+    households = numbers.count(cohort["household_key"].nunique())
+    return Text(f"{numbers.count(len(cohort))}: {arms}, from {households} households")
 
 
 def _overlap(diagnostics: pd.DataFrame | None) -> Text:
@@ -148,16 +148,16 @@ def _overlap(diagnostics: pd.DataFrame | None) -> Text:
     if whole is None or whole.empty:
         return _not_built()
     row = whole.iloc[0]
-    return Text(f"{words.percent(row['share_in_overlap'])} of trials, propensity AUC {words.number(row['auc'], 2)}")
+    return Text(f"{numbers.percent(row['share_in_overlap'])} of trials, propensity AUC {numbers.number(row['auc'], 2)}")
 
 
 def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
     effects = {} if average_effects is None else main_effects(average_effects)
     if not effects:
         return "Effect", _not_built()
-    name, _ = words.outcome(next(iter(effects.values()))["outcome"])
+    name, _ = terms.outcome(next(iter(effects.values()))["outcome"])
     said = "; ".join(
-        f"{estimand} {effect_text(row)}, {words.verdict(row['ci_lower'], row['ci_upper'])}"
+        f"{estimand} {effect_text(row)}, {numbers.verdict(row['ci_lower'], row['ci_upper'])}"
         for estimand, row in effects.items()
     )
     return f"Effect on {name.lower()}", Text(said)
@@ -166,8 +166,8 @@ def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
 def _policy(chosen: pd.Series | None) -> Text:
     if chosen is None:
         return _not_built()
-    share = words.percent(chosen["share_targeted"])
-    return Text(f"{words.policy(chosen['policy'])}, selects {share} of the trials in overlap")
+    share = numbers.percent(chosen["share_targeted"])
+    return Text(f"{terms.policy(chosen['policy'])}, selects {share} of the trials in overlap")
 
 
 def _value(chosen: pd.Series | None) -> Text:
@@ -176,15 +176,15 @@ def _value(chosen: pd.Series | None) -> Text:
     if chosen["share_targeted"] == 0:
         return Text("$0: nobody is targeted")
     bounds = (chosen["ci_lower"], chosen["ci_upper"])
-    claimed = words.beside_interval(chosen["claimed_value"], *bounds, "$")
-    return Text(f"{value_text(chosen)} per household, {words.verdict(*bounds)}; claimed {claimed}")
+    claimed = numbers.beside_interval(chosen["claimed_value"], *bounds, "$")
+    return Text(f"{value_text(chosen)} per household, {numbers.verdict(*bounds)}; claimed {claimed}")
 
 
 def _decisions(targeting_list: pd.DataFrame | None) -> Text:
     if targeting_list is None:
         return _not_built()
     counts = decision_counts(targeting_list)
-    return Text(", ".join(f"{words.count(size)} to {name}" for name, size in counts.items()))
+    return Text(", ".join(f"{numbers.count(size)} to {name}" for name, size in counts.items()))
 
 
 def _check_rows(checks: pd.DataFrame) -> list[tuple[str, RenderableType]]:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dunnhumby_pipeline.journey.validation import Validation
+from dunnhumby_pipeline.journey.inspection.validation import Validation
 
 
 def render_validation(found: Validation) -> Group:

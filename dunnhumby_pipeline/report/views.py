@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import ALL_FOLDS, ALL_WAVES, CONSTANT
-from dunnhumby_pipeline.figures import words
-from dunnhumby_pipeline.figures.frames import in_wave_order
+from dunnhumby_pipeline.contracts.frames import in_wave_order
+from dunnhumby_pipeline.contracts.names import ALL_FOLDS, ALL_WAVES, CONSTANT
 from dunnhumby_pipeline.report.answer import value_text
 from dunnhumby_pipeline.report.tables import ordered_checks
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
 
 LISTED = 25
 
@@ -48,9 +48,9 @@ def as_grid(headers: str, rows: Sequence[tuple[Cell, ...]], numeric: set[int]) -
 
 def verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:
     """What an interval says about zero, marked."""
-    verdict = words.verdict(lower, upper)
+    verdict = numbers.verdict(lower, upper)
     marks = {"above zero": "pass", "below zero": "fail", "not proven": "warn", "unknown": ""}
-    return Cell(words.NOTHING if verdict == "unknown" else verdict, marks[verdict], strong)
+    return Cell(numbers.NOTHING if verdict == "unknown" else verdict, marks[verdict], strong)
 
 
 def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
@@ -58,13 +58,13 @@ def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, 
     return [
         ("Source", str(facts["source"])),
         ("Campaign type", str(facts["campaign_type"])),
-        ("Households", words.count(facts.get("n_households"))),
-        ("Transaction lines", words.count(facts.get("n_lines"))),
-        ("Days", f"{words.count(facts.get('first_day'))} to {words.count(facts.get('last_day'))}"),
-        ("Waves", words.count(facts.get("n_waves"))),
+        ("Households", numbers.count(facts.get("n_households"))),
+        ("Transaction lines", numbers.count(facts.get("n_lines"))),
+        ("Days", f"{numbers.count(facts.get('first_day'))} to {numbers.count(facts.get('last_day'))}"),
+        ("Waves", numbers.count(facts.get("n_waves"))),
         ("Look-back", f"{settings.trial.look_back_days} days before the wave"),
         ("Follow-up", f"{settings.trial.follow_up_days} days after the wave's end"),
-        ("Intervals", words.percent(settings.confidence)),
+        ("Intervals", numbers.percent(settings.confidence)),
         ("Seed", str(settings.seed)),
     ]
 
@@ -92,11 +92,11 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     redeemed = cohort.loc[cohort["treated"] == 1].groupby("campaign")["redeemed"].mean()
     totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
     share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
-    rows = [cells(ALL_WAVES, "", *map(words.count, totals), words.percent(share, 1), strong=True)]
+    rows = [cells(ALL_WAVES, "", *map(numbers.count, totals), numbers.percent(share, 1), strong=True)]
     for wave, row in waves.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
         days = f"{int(row['index_day'])} to {int(row['end'])}"
-        rows.append(cells(str(wave), days, *map(words.count, arms), words.percent(redeemed.get(wave), 1)))
+        rows.append(cells(str(wave), days, *map(numbers.count, arms), numbers.percent(redeemed.get(wave), 1)))
     return as_grid("Wave|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
 
 
@@ -105,10 +105,10 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
     rows = [
         cells(
             str(row["wave"]),
-            words.number(row["auc"], 2),
-            words.number(row["calibration_slope"], 2),
-            *(words.percent(row[share]) for share in ("share_below", "share_in_overlap", "share_above")),
-            *(words.count(row[size]) for size in ("ess_treated", "ess_control", "ess_ipw_treated")),
+            numbers.number(row["auc"], 2),
+            numbers.number(row["calibration_slope"], 2),
+            *(numbers.percent(row[share]) for share in ("share_below", "share_in_overlap", "share_above")),
+            *(numbers.count(row[size]) for size in ("ess_treated", "ess_control", "ess_ipw_treated")),
             strong=str(row["wave"]) == ALL_WAVES,
         )
         for _, row in in_wave_order(diagnostics).iterrows()
@@ -125,7 +125,7 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
     rows = []
     ordered = in_wave_order(average_effects)
     for _, row in ordered.iterrows():
-        name, unit = words.outcome(row["outcome"])
+        name, unit = terms.outcome(row["outcome"])
         bounds = (row["ci_lower"], row["ci_upper"])
         association = row["estimator"] == "naive"
         verdict = Cell("association") if association else verdict_cell(*bounds)
@@ -134,12 +134,12 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
                 *cells(
                     name,
                     str(row["wave"]),
-                    words.estimator(row["estimator"], row["estimand"], row["population"]),
-                    words.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    terms.estimator(row["estimator"], row["estimand"], row["population"]),
+                    terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
                     unit,
                 ),
                 verdict,
-                *cells(words.count(row["n_trials"]), words.count(row["n_households"])),
+                *cells(numbers.count(row["n_trials"]), numbers.count(row["n_households"])),
             )
         )
     headers = "Outcome|Wave|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
@@ -155,11 +155,11 @@ def model_rows(cate_models: pd.DataFrame) -> Grid:
         constant = row["model"] == CONSTANT
         rows.append(
             cells(
-                words.model(row["model"]) + (" (in use)" if row["chosen"] else ""),
-                words.number(row["r_loss"], 5),
-                words.NOTHING if constant else words.number(row["gain_over_constant"]),
-                words.NOTHING if constant else words.number(row["gain_se"], 2),
-                words.NOTHING if constant else f"{int((own > 0).sum())} of {len(own)}",
+                terms.model(row["model"]) + (" (in use)" if row["chosen"] else ""),
+                numbers.number(row["r_loss"], 5),
+                numbers.NOTHING if constant else numbers.number(row["gain_over_constant"]),
+                numbers.NOTHING if constant else numbers.number(row["gain_se"], 2),
+                numbers.NOTHING if constant else f"{int((own > 0).sum())} of {len(own)}",
                 strong=bool(row["chosen"]),
             )
         )
@@ -177,16 +177,16 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
         rows.append(
             (
                 *cells(
-                    words.policy(row["policy"]) + (" (in use)" if strong else ""),
-                    words.percent(row["share_targeted"]),
+                    terms.policy(row["policy"]) + (" (in use)" if strong else ""),
+                    numbers.percent(row["share_targeted"]),
                     value_text(row),
                     strong=strong,
                 ),
                 Cell("reference") if reference else verdict_cell(*bounds),
                 *cells(
-                    words.beside_interval(row["claimed_value"], *bounds, "$"),
-                    words.percent(row["roi"]),
-                    words.count(row["n_trials"]),
+                    numbers.beside_interval(row["claimed_value"], *bounds, "$"),
+                    numbers.percent(row["roi"]),
+                    numbers.count(row["n_trials"]),
                     strong=strong,
                 ),
             )
@@ -200,14 +200,14 @@ def economics_rows(economics: pd.DataFrame) -> Grid:
     ordered = in_wave_order(economics).sort_values("used", ascending=False, kind="stable")
     rows = [
         cells(
-            words.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
+            terms.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
             str(row["wave"]),
-            words.count(row["n_targeted"]),
-            words.price(row["retailer_cost"]),
-            words.price(row["manufacturer_cost"]),
-            words.price(row["contact_cost"]),
-            words.percent(row["margin"]),
-            words.price(row["breakeven"]),
+            numbers.count(row["n_targeted"]),
+            numbers.price(row["retailer_cost"]),
+            numbers.price(row["manufacturer_cost"]),
+            numbers.price(row["contact_cost"]),
+            numbers.percent(row["margin"]),
+            numbers.price(row["breakeven"]),
             strong=bool(row["used"]),
         )
         for _, row in ordered.iterrows()
@@ -224,9 +224,9 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
         cells(
             str(row["household_key"]),
             row["decision"],
-            words.dollars(row["expected_profit"]),
-            words.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
-            words.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
+            numbers.dollars(row["expected_profit"]),
+            numbers.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
+            numbers.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
             names.get(row["segment"], str(row["segment"])),
             row["reason"],
         )

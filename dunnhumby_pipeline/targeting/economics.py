@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.names import ALL_WAVES
+from dunnhumby_pipeline.contracts.names import ALL_WAVES
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings

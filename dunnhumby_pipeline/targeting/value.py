@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.clustered import normal_quantile, weighted_mean_se
-from dunnhumby_pipeline.causal.nuisance import Residuals
+from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile, weighted_mean_se
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.targeting.policies import Policy, Selection, top_share
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dunnhumby_pipeline.engine.compile import Dialect, to_sql
-from dunnhumby_pipeline_tests.expressions import feature_expressions
+from dunnhumby_pipeline_tests.fakes.expressions import feature_expressions
 
 FOLDER = Path(__file__).parent
 DIALECTS: tuple[Dialect, ...] = ("duckdb", "spark")

@@ -6,8 +6,8 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.orchestration.assets.trials import GROUP, LOOK_BACK_TABLES
-from dunnhumby_pipeline.orchestration.partitions import campaign_types
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 # Later numbers rest on arms that are alike where they overlap: these are checked first.
 COMPARABLE = ("covariate_balance", "overlap_diagnostics")
@@ -42,12 +42,12 @@ def estimate_effects(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Average effects by every estimator, pooled over waves, varied, and beside other campaigns."""
-    from dunnhumby_pipeline.causal.average_effects import average_effects
-    from dunnhumby_pipeline.causal.campaign_dose import campaign_dose, others_active, others_in_window
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.nuisance import residuals
-    from dunnhumby_pipeline.causal.pooling import pooled_effects
-    from dunnhumby_pipeline.causal.robustness import effect_robustness
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.effects.average import average_effects
+    from dunnhumby_pipeline.causal.effects.dose import campaign_dose, others_active, others_in_window
+    from dunnhumby_pipeline.causal.effects.pooling import pooled_effects
+    from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     outcome, confidence = settings.trial.outcome, settings.confidence
@@ -77,12 +77,12 @@ def question_effects(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Hidden causes, bounds, negative controls and the weeks around the index day, for the primary outcome."""
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.event_study import event_study
-    from dunnhumby_pipeline.causal.matching import match_pairs, pair_differences
-    from dunnhumby_pipeline.causal.negative_controls import negative_controls
-    from dunnhumby_pipeline.causal.nuisance import residuals
-    from dunnhumby_pipeline.causal.sensitivity import sensitivity_tables
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.doubts.event_study import event_study
+    from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
+    from dunnhumby_pipeline.causal.doubts.sensitivity import sensitivity_tables
+    from dunnhumby_pipeline.causal.estimators.matching import match_pairs, pair_differences
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     design, x = trial_matrix(trials, campaign_type, settings.trial)
@@ -126,13 +126,13 @@ def fit_cate(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on the primary outcome: candidates, their out-of-fold R-loss, estimates by the best."""
-    from dunnhumby_pipeline.causal.cohort import covariates_today
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.nuisance import residuals
-    from dunnhumby_pipeline.causal.selection import fit_cate as fit
-    from dunnhumby_pipeline.causal.selection import household_effects
-    from dunnhumby_pipeline.segmentation.look_back import window_segments
-    from dunnhumby_pipeline.segmentation.model_store import load_model
+    from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
+    from dunnhumby_pipeline.causal.cate.selection import household_effects
+    from dunnhumby_pipeline.causal.design.cohort import covariates_today
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
     settings, trials = study.settings, first_campaign_cohort
     design, x = trial_matrix(trials, context.partition_key, settings.trial)

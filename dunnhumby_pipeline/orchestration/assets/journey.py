@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
-from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.orchestration.failures import refusing
-from dunnhumby_pipeline.orchestration.origin import (
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.origin import (
     REJECTED_ROWS,
     REJECTS,
     TABLES,
@@ -17,11 +17,11 @@ from dunnhumby_pipeline.orchestration.origin import (
     raw_key,
     table_versions,
 )
-from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.series import journey_figures
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.series import journey_figures
 
 if TYPE_CHECKING:
-    from dunnhumby_pipeline.journey.sources import Source
+    from dunnhumby_pipeline.journey.source import Source
 
 GROUP = "journey"
 MEANINGS = {
@@ -41,7 +41,7 @@ MEANINGS = {
     internal_asset_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )
 def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    from dunnhumby_pipeline.journey.sources import JourneyError
+    from dunnhumby_pipeline.journey.source import JourneyError
 
     paths = {name: study.table(name) for name in TABLES}
     with refusing(JourneyError):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dunnhumby_pipeline.journey import schema
-from dunnhumby_pipeline.orchestration.failures import refusing
-from dunnhumby_pipeline.orchestration.origin import raw_key, raw_observations
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.origin import raw_key, raw_observations
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 GROUP = "raw"
 
@@ -26,7 +26,7 @@ GROUP = "raw"
 )
 def observe_raw(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.ObserveResult]:
     """Look at the content of every raw file, so that what rests on a changed one shows as stale."""
-    from dunnhumby_pipeline.journey.sources import JourneyError
+    from dunnhumby_pipeline.journey.source import JourneyError
 
     with refusing(JourneyError):
         observations = raw_observations(study.source())

@@ -5,8 +5,8 @@ import dagster as dg
 from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
 from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
 from dunnhumby_pipeline.orchestration.assets.trials import ASSUMED, ENROLLED, OVERLAPPING
-from dunnhumby_pipeline.orchestration.partitions import campaign_types
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 GROUP = "report"
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import read_table
 from dunnhumby_pipeline.features.catalogue import PROFILE_TABLES
-from dunnhumby_pipeline.orchestration.failures import refusing
-from dunnhumby_pipeline.orchestration.origin import fingerprint_once
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.origin import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 GROUP = "segmentation"
 
@@ -117,8 +117,8 @@ def fit_segments(
     context: dg.AssetExecutionContext, customer_features: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
     """NMF factors of the scaled features, K-Means segments of the factors, named as in the run before, refitted."""
-    from dunnhumby_pipeline.segmentation.model_store import previous_model, save_model
-    from dunnhumby_pipeline.segmentation.study import segment_households
+    from dunnhumby_pipeline.segmentation.segments.model_store import previous_model, save_model
+    from dunnhumby_pipeline.segmentation.segments.study import segment_households
 
     settings, model = study.settings, study.table("segment_model")
     previous, without = previous_model(model)
@@ -142,10 +142,10 @@ def describe_segments(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Who is in each segment, what they buy and come for, and what to do with them."""
-    from dunnhumby_pipeline.segmentation.description import Fitted, describe
-    from dunnhumby_pipeline.segmentation.needs import NeedError
-    from dunnhumby_pipeline.segmentation.playbook import PlaybookError, load_playbook
-    from dunnhumby_pipeline.segmentation.profiles import ProfileError
+    from dunnhumby_pipeline.segmentation.needs.needs import NeedError
+    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
+    from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
     fitted = Fitted(customer_features, segments, nmf_factors, factor_loadings)
     with refusing(PlaybookError, ProfileError, NeedError):
@@ -160,8 +160,8 @@ def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.trips import trip_history
     from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.lifetime_study import lifetime_study, lifetime_windows
-    from dunnhumby_pipeline.segmentation.lifetime_value import LifetimeValueError
+    from dunnhumby_pipeline.segmentation.lifetime.study import lifetime_study, lifetime_windows
+    from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
 
     settings, lines = study.settings, study.table("transactions")
     with refusing(LifetimeValueError):
@@ -183,10 +183,10 @@ def value_segments(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Lifetime value across segments, and across what households come for."""
-    from dunnhumby_pipeline.segmentation.lifetime_segments import lifetime_differences, segment_lifetime_value
-    from dunnhumby_pipeline.segmentation.lifetime_value import LifetimeValueError
-    from dunnhumby_pipeline.segmentation.playbook import PlaybookError, load_playbook
-    from dunnhumby_pipeline.segmentation.value_need import ValueNeedError, household_value_need, value_need
+    from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
+    from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
+    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 
     values = customer_lifetime_value
     with refusing(PlaybookError, ValueNeedError, LifetimeValueError):
@@ -212,11 +212,11 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.look_back import window_segments
-    from dunnhumby_pipeline.segmentation.matrix import MatrixError
-    from dunnhumby_pipeline.segmentation.migration import MigrationError, migration_tables
-    from dunnhumby_pipeline.segmentation.model_store import ModelFileError, load_model
-    from dunnhumby_pipeline.segmentation.periods import migration_windows
+    from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+    from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
+    from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
+    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
     tables, settings = study.journey_tables(), study.settings
     tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))

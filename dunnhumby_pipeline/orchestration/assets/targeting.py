@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration.gates import require_open_gates
-from dunnhumby_pipeline.orchestration.partitions import campaign_types
-from dunnhumby_pipeline.orchestration.resources import Study
-from dunnhumby_pipeline.orchestration.storage import mark_stale
-from dunnhumby_pipeline.orchestration.verdicts import targeting as verdicts
+from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
+from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 
 GROUP = "targeting"
 
@@ -59,7 +59,7 @@ def value_policies(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
-    from dunnhumby_pipeline.causal.nuisance import residuals
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
     from dunnhumby_pipeline.targeting.policies import policies, policy_called
     from dunnhumby_pipeline.targeting.value import gather_evidence, policy_values, roi_curve

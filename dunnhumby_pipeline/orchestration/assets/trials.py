@@ -6,9 +6,9 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
-from dunnhumby_pipeline.orchestration.failures import refusing
-from dunnhumby_pipeline.orchestration.partitions import campaign_types
-from dunnhumby_pipeline.orchestration.resources import Study
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 GROUP = "causal"
 # What a look-back is made of.
@@ -51,8 +51,8 @@ ASSUMED = {
 )
 def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
-    from dunnhumby_pipeline.causal.cohort import CohortError, build_cohort
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -79,8 +79,8 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
     """What assigns segments to the households of each wave's look-back."""
-    from dunnhumby_pipeline.segmentation.look_back import window_segments
-    from dunnhumby_pipeline.segmentation.model_store import load_model
+    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
     fitted = load_model(model)
     return lambda look_backs: window_segments(look_backs, "campaign", fitted)
@@ -91,7 +91,7 @@ def trial_protocol(
     context: dg.AssetExecutionContext, trial_waves: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """The trial that the study emulates, component by component."""
-    from dunnhumby_pipeline.causal.protocol import trial_protocol as describe
+    from dunnhumby_pipeline.causal.design.protocol import trial_protocol as describe
 
     return describe(context.partition_key, study.settings, trial_waves)
 
@@ -104,7 +104,7 @@ def trial_protocol(
 )
 def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The graph that is assumed, and what it identifies."""
-    from dunnhumby_pipeline.causal.causal_graph import causal_graph, identification
+    from dunnhumby_pipeline.causal.design.graph import causal_graph, identification
 
     edges = causal_graph()
     yield dg.Output(edges, "causal_graph")
@@ -128,8 +128,8 @@ def fit_nuisances(
     context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
     """Propensity and outcome means, medians over several divisions into folds."""
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.nuisance import cross_fit, fitted_outcomes
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, fitted_outcomes
 
     settings = study.settings
     _, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
@@ -149,8 +149,8 @@ def propensity(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Propensity, regions of overlap and weights of every trial."""
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.overlap import propensity_table
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.overlap.overlap import propensity_table
 
     _, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
     return propensity_table(nuisances, x, study.settings.overlap)
@@ -169,10 +169,10 @@ def diagnose_overlap(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Could either arm have been chosen, does the propensity mean what it says, and who lies outside."""
-    from dunnhumby_pipeline.causal.calibration import propensity_calibration
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
-    from dunnhumby_pipeline.causal.outside_overlap import outside_overlap
-    from dunnhumby_pipeline.causal.overlap import overlap_diagnostics
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.overlap.calibration import propensity_calibration
+    from dunnhumby_pipeline.causal.overlap.outside import outside_overlap
+    from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics
 
     settings = study.settings
     design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
@@ -190,8 +190,8 @@ def covariate_balance(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Standardised mean difference of every covariate, before and after each weighting."""
-    from dunnhumby_pipeline.causal.balance import covariate_balance as balance
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.overlap.balance import covariate_balance as balance
 
     design, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
     return balance(x, design.names, propensity)
@@ -205,8 +205,8 @@ def design_comparison(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
-    from dunnhumby_pipeline.causal.design_comparison import FittedDesign, compare_designs
-    from dunnhumby_pipeline.causal.design_matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.effects.design_comparison import FittedDesign, compare_designs
 
     settings = study.settings
     design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)

@@ -1,0 +1,87 @@
+"""What each trial's household bought and redeemed in the outcome window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dunnhumby_pipeline.causal.design.campaigns import CohortError, windows_of
+from dunnhumby_pipeline.contracts.names import (
+    AMOUNTS,
+    MARGIN_WEIGHTED,
+    REDEEMED,
+    SPEND,
+    TRIAL_KEY,
+    VISITS,
+    WITHOUT_FUEL,
+)
+from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
+from dunnhumby_pipeline.features.purchases import weighed_purchases
+from dunnhumby_pipeline.settings import EngineSettings
+
+# All that a trial is measured by, in the order of its columns.
+MEASURED = (SPEND, VISITS, REDEEMED, WITHOUT_FUEL, MARGIN_WEIGHTED)
+
+
+def with_outcomes(
+    trials: pd.DataFrame,
+    tables: Mapping[str, TablePath],
+    waves: pd.DataFrame,
+    weights: pd.DataFrame,
+    engine: EngineSettings,
+) -> pd.DataFrame:
+    """Add to each trial what it is measured by, over the days index_day to outcome_end of its wave.
+
+    purchase_amount, amount_without_fuel and margin_weighted_amount ($), purchase_count (baskets) and redeemed
+    (0/1: any coupon of this wave). `weights`: as from `weights_table`.
+    """
+    relations = {name: tables[name] for name in ("transactions", "products")}
+    windows = windows_of(waves, "index_day", "outcome_end", shift=1)
+    bought = run(weighed_purchases(), {**relations, "windows": windows, "margin_weights": weights}, engine)
+    trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
+    # A household without a line in the window spent nothing: that is the outcome, not a gap.
+    trials = trials.fillna(dict.fromkeys((*AMOUNTS, VISITS), 0.0))
+    redemptions = read_table(tables["coupon_redemptions"]).merge(waves, on="campaign")
+    inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
+    redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
+    trials = trials.merge(redeemers, on=TRIAL_KEY, how="left")
+    return trials.fillna({REDEEMED: 0}).astype({REDEEMED: "int64"})
+
+
+def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> pd.DataFrame:
+    """`margin_weights` as a frame: department, weight; without any, one row for no department.
+
+    Raises CohortError naming those that are no department of `products`.
+    """
+    if margin_weights:
+        departments = read_table(products, ["department"])["department"].dropna().unique()
+        unknown = sorted(set(margin_weights) - set(departments))
+        if unknown:
+            raise CohortError(
+                f"trial.margin_weights names {', '.join(map(repr, unknown))}; the departments of the products are "
+                f"{', '.join(sorted(departments))}"
+            )
+    # Spark takes no table without rows.
+    rows: list[tuple[str | None, float]] = [*margin_weights.items()] or [(None, 1.0)]
+    frame = pd.DataFrame(rows, columns=["department", "weight"])
+    return frame.astype({"department": "str", "weight": "float64"})
+
+
+def winsorised(trials: pd.DataFrame, quantile: float | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(trials with each amount capped at its `quantile` over all trials, caps).
+
+    `caps`: outcome, quantile, cap ($) and n_capped (trials above it), a row an amount; none without a quantile.
+    Quantiles are interpolated linearly.
+    """
+    rows = []
+    for amount in AMOUNTS:
+        if quantile is None:
+            break
+        cap = float(np.quantile(trials[amount], quantile))
+        rows.append((amount, quantile, cap, int((trials[amount] > cap).sum())))
+        trials = trials.assign(**{amount: trials[amount].clip(upper=cap)})
+    caps = pd.DataFrame(rows, columns=["outcome", "quantile", "cap", "n_capped"])
+    return trials, caps.astype({"outcome": "str", "quantile": "float64", "cap": "float64", "n_capped": "int64"})

@@ -1,0 +1,34 @@
+"""What every reader of a frame needs: its columns checked, its waves in order. No matplotlib here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.names import ALL_WAVES
+
+
+def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataFrame:
+    """`frame` itself; ValueError naming the table and each missing column, or saying that it is empty."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ValueError(f"{table} lacks the column(s) {', '.join(missing)}; it has {', '.join(frame.columns)}")
+    if frame.empty:
+        raise ValueError(f"{table} has no rows")
+    return frame
+
+
+def in_wave_order(frame: pd.DataFrame, column: str = "wave") -> pd.DataFrame:
+    """All waves together first, then the waves as the table lists them: by their first day.
+
+    Campaign ids are not chronological, so they are no order.
+    """
+    together = frame[column].astype(str) == ALL_WAVES
+    return pd.concat([frame.loc[together], frame.loc[~together]])
+
+
+def comparable(migration_summary: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of periods that share no day; where there is none, all of them."""
+    apart = migration_summary[migration_summary["shared_days"] == 0]
+    return apart if len(apart) else migration_summary

@@ -1,0 +1,185 @@
+"""Pictures of segments over time: how much stays alike, what drifts, whom to call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dunnhumby_pipeline.contracts.frames import comparable, require
+from dunnhumby_pipeline.figures.customers.flows import PAIR
+from dunnhumby_pipeline.figures.kit import style
+from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.features import feature
+
+STABLE_PSI, MOVED_PSI = 0.1, 0.25
+DRIFTING_SHOWN = 12
+# Pairs of periods in the picture of drift: a year of four weeks each.
+PAIRS_SHOWN = 13
+LABEL_ROOM = 0.06
+_SUMMARY = [*PAIR, "from_day", "to_day", "shared_days", "ari", "share_staying", "share_staying_tier"]
+
+
+def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | None = None) -> Figure:
+    """How alike two periods are, by the last day of the later one: adjusted Rand index, and share staying (%).
+
+    Neighbouring periods share most of their days, and so cannot differ much; the filled marks are pairs that share
+    none, which is the honest comparison. Households that bought in one period alone are not counted. `floor` is the
+    lowest mean index of neighbours that passes.
+    """
+    require(migration_summary, "migration_summary", _SUMMARY)
+    figure = style.new_figure(3.6)
+    grid = figure.add_gridspec(1, 2)
+    index, staying = style.add_axes(figure, grid[0]), style.add_axes(figure, grid[1])
+    summary = migration_summary.sort_values("to_day")
+    for apart, how in ((False, "periods that share days"), (True, "periods that share no day")):
+        rows = summary[(summary["shared_days"] == 0) == apart]
+        if rows.empty:
+            continue
+        face = style.BLUE if apart else "white"
+        index.plot(rows["to_day"], rows["ari"], "o-", color=style.BLUE, markerfacecolor=face, label=how)
+        staying.plot(
+            rows["to_day"], rows["share_staying"], "o-", color=style.BLUE, markerfacecolor=face, label="_segment"
+        )
+        fill = style.ORANGE if apart else "white"
+        staying.plot(
+            rows["to_day"], rows["share_staying_tier"], "s-", color=style.ORANGE, markerfacecolor=fill, label="_tier"
+        )
+    last = comparable(summary).iloc[-1]
+    tier, segment = float(last["share_staying_tier"]), float(last["share_staying"])
+    # Two lines of print need as much room between their middles.
+    push = max(LABEL_ROOM - (tier - segment), 0.0) / 2
+    style.print_beside(staying, tier + push, "same value tier")
+    style.print_beside(staying, segment - push, "same segment")
+    if floor is not None:
+        index.axhline(
+            floor, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"floor of neighbours {floor:g}"
+        )
+    lowest = min(0.0, float(summary["ari"].min())) if summary["ari"].notna().any() else 0.0
+    index.set_ylim(lowest, 1.02)
+    staying.set_ylim(0, 1.02)
+    style.percent_ticks(staying, "y")
+    for axes in (index, staying):
+        style.grid(axes, "y")
+        axes.set_xlim(summary["to_day"].min() - 12, summary["to_day"].max() + 12)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    style.legend_above(figure, index)
+    style.name_axes(index, "Last day of the later period", "Adjusted Rand index (1 = identical)")
+    style.name_axes(staying, "Last day of the later period", "Households that stayed (%)")
+    return figure
+
+
+def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFrame) -> Figure:
+    """Population stability index of the mix of segments and of the features that moved most, period by period.
+
+    Each column compares a period with one that shares no day with it (without any: with its neighbour); of many, the
+    last 13 are drawn. Under 0.10 a
+    distribution is stable, from 0.25 on it has moved: those cells are darkest.
+    """
+    require(segment_drift, "segment_drift", [*PAIR, "kind", "name", "psi"])
+    require(migration_summary, "migration_summary", _SUMMARY)
+    pairs = comparable(migration_summary).sort_values("to_day").tail(PAIRS_SHOWN)
+    table = segment_drift.merge(pairs[[*PAIR, "from_day", "to_day"]], on=PAIR)
+    features = table[table["kind"] == "feature"]
+    worst = features.groupby("name")["psi"].max().sort_values(ascending=False, kind="stable")
+    shown = list(worst.index[:DRIFTING_SHOWN])
+    mix = table[table["kind"] == "segment mix"]
+    rows = [*(["Mix of segments"] if len(mix) else []), *(feature(name) for name in shown)]
+    days = list(pairs["to_day"])
+    values = np.full((len(rows), len(days)), np.nan)
+    for place, day in enumerate(days):
+        at = table[table["to_day"] == day]
+        own = at[at["kind"] == "feature"].set_index("name")["psi"]
+        column = [*at.loc[at["kind"] == "segment mix", "psi"].head(1), *(own.get(name, np.nan) for name in shown)]
+        values[:, place] = column
+    figure = style.new_figure(1.1 + 0.27 * len(rows))
+    axes = style.add_axes(figure)
+    printed = [["" if np.isnan(one) else f"{one:.2f}" for one in row] for row in values]
+    style.heatmap(axes, values, printed, style.SEQUENTIAL, (0, 2 * MOVED_PSI))
+    style.name_rows(axes, rows, width=46)
+    before = list(pairs["from_day"])
+    style.name_columns(axes, [f"{old} to {new}" for old, new in zip(before, days, strict=True)], 6.0)
+    hidden = worst.iloc[DRIFTING_SHOWN:]
+    rest = f"\n{len(hidden)} more features, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
+    style.name_axes(axes, f"Population stability index between the periods that end on these days{rest}")
+    return figure
+
+
+def early_warning_spend(early_warning: pd.DataFrame, warning_evidence: pd.DataFrame | None = None) -> Figure:
+    """Spend ($ in a period) of each household that fell from high value, before and after; and what became of others.
+
+    Left: a point is a household, below the dashed line by what it no longer spends; the colour is where it went.
+    Right: those whom the same rule would have listed earlier, beside other high value households, before, at the
+    warning, and in the next period that shares no day: what they regained by themselves is not lost.
+    """
+    columns = ["household_key", "to_tier", "spend_before", "spend_after"]
+    if not set(columns) - set(early_warning.columns) and early_warning.empty:
+        return style.sentence("No household has fallen from high value by as much as the early warning asks for.")
+    require(early_warning, "early_warning", columns)
+    proven = warning_evidence is not None and len(warning_evidence) > 0
+    figure = style.new_figure(4.0)
+    grid = figure.add_gridspec(1, 2 if proven else 1)
+    _draw_fall(style.add_axes(figure, grid[0]), early_warning)
+    if warning_evidence is not None and proven:
+        _draw_evidence(style.add_axes(figure, grid[1]), warning_evidence)
+    return figure
+
+
+def _draw_fall(axes: Axes, listed: pd.DataFrame) -> None:
+    style.grid(axes, "y")
+    top = 1.05 * float(listed["spend_before"].max())
+    axes.plot([0, top], [0, top], color=style.INK, linestyle="--", linewidth=1.0, label="as before")
+    kinds = (("mid", "to mid value", "o", style.ORANGE), ("low", "to low value", "o", style.BLUE))
+    for tier, label, mark, colour in (*kinds, ("absent", "no purchase", "X", style.VERMILION)):
+        rows = listed[listed["to_tier"] == tier]
+        if len(rows):
+            axes.plot(
+                rows["spend_before"],
+                rows["spend_after"],
+                mark,
+                color=colour,
+                alpha=0.65,
+                markersize=5.5,
+                label=f"{label}: {numbers.count(len(rows))}",
+            )
+    axes.set_xlim(0, top)
+    axes.set_ylim(-0.02 * top, top)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    style.dollar_ticks(axes, "x")
+    style.dollar_ticks(axes, "y")
+    axes.legend(loc="upper left", frameon=False, fontsize=style.SMALL, labelcolor=style.INK)
+    title = f"{numbers.count(len(listed))} households on the list"
+    style.name_axes(axes, "Spend in the period before ($)", "Spend in the last period ($)", title)
+
+
+def _draw_evidence(axes: Axes, evidence: pd.DataFrame) -> None:
+    columns = ["spend_before", "spend_at", "spend_after"]
+    require(evidence, "warning_evidence", ["listed", "n_households", *columns])
+    style.grid(axes, "y")
+    for listed, label, colour in ((False, "other high value", style.MUTED), (True, "listed", style.BLUE)):
+        rows = evidence[evidence["listed"].astype(bool) == listed]
+        if rows.empty:
+            continue
+        weights = rows["n_households"].to_numpy(dtype=float)
+        means = np.average(rows[columns].to_numpy(dtype=float), axis=0, weights=weights)
+        axes.plot(range(3), means, "o-", color=colour, linewidth=2, label=label)
+        for place, mean in enumerate(means):
+            # The lowest is the bottom of a dip, with its lines above it.
+            axes.annotate(
+                numbers.dollars(mean),
+                (place, mean),
+                xytext=(0, -8 if listed and place == 1 else 7),
+                textcoords="offset points",
+                ha="center",
+                va="top" if listed and place == 1 else "bottom",
+                fontsize=style.SMALL,
+                color=style.INK,
+            )
+    axes.set_xlim(-0.3, 2.3)
+    axes.set_ylim(0, 1.18 * float(evidence[columns].max().max()))
+    axes.set_xticks(range(3), labels=["before", "at the warning", "next period"])
+    style.dollar_ticks(axes, "y")
+    axes.legend(loc="lower left", frameon=False, fontsize=style.SMALL, labelcolor=style.INK)
+    style.name_axes(axes, "", "Mean spend in the period ($)", "Listed earlier in the year")

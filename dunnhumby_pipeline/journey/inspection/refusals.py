@@ -1,0 +1,110 @@
+"""Why a source cannot be used although its files can be read: rows that may not be left out, or too many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.inspection.staging import DUPLICATE
+from dunnhumby_pipeline.journey.source import Problem, Source
+from dunnhumby_pipeline.settings import JourneySettings
+
+# Below half a cent the sign of a discount is noise.
+_HALF_A_CENT = 0.005
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One table: its raw file, rows in it, rows kept, and the days or weeks that these span, in words."""
+
+    name: str
+    file: str
+    n_rows: int
+    n_kept: int
+    span: str
+
+
+def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
+    """Rejects in the tables that decide which households count as treated."""
+    strict = {table.name for table in schema.TABLES if table.strict}
+    return [
+        Problem(
+            f"{given.file}, column {_headers(row.column, given.headers)}, {row.example_rows}",
+            row.expected,
+            f"{row.n:,} row(s) that break the rule '{row.rule}'",
+            "Leave each key once in the file, with the values that are true."
+            if row.rule == DUPLICATE
+            else "Mend these rows: leaving one out would change which households count as treated.",
+        )
+        for row in rejects.itertuples()
+        if row.table in strict and row.action == "rejected"
+        for given in [source.inputs[row.table]]
+    ]
+
+
+def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], settings: JourneySettings) -> list[Problem]:
+    """Tables that keep no row, or of which more is left out than the settings allow."""
+    problems = []
+    limit = settings.max_reject_share
+    strict = {table.name for table in schema.TABLES if table.strict}
+    for report in reports:
+        own = rejects[rejects["table"] == report.name]
+        left_out = own[own["action"] == "rejected"]
+        n_real = report.n_rows - int(own.loc[own["action"] == "skipped", "n"].sum())
+        n = int(left_out["n"].sum())
+        reasons = "; ".join(
+            f"{row.n:,} by '{row.rule}' ({row.expected}), {row.example_rows}" for row in left_out.itertuples()
+        )
+        found = f"{n:,} of {n_real:,} rejected: {reasons}"
+        if n_real == 0:
+            problems.append(
+                Problem(report.file, "at least one row", f"{report.n_rows:,} blank ones", "Export the file again.")
+            )
+        elif report.name in strict:
+            continue
+        elif report.n_kept == 0:
+            problems.append(Problem(report.file, "at least one sound row", found, "Mend the file."))
+        elif n > limit * n_real:
+            problems.append(
+                Problem(
+                    report.file,
+                    f"at most {limit:.3g} of the rows rejected (journey.max_reject_share)",
+                    found,
+                    "Mend the file, or raise the setting if these rows may go.",
+                )
+            )
+    return problems
+
+
+def wrong_sign_problems(
+    connection: duckdb.DuckDBPyConnection, source: Source, settings: JourneySettings
+) -> list[Problem]:
+    """Discounts of which more have the sign that the source does not use than the settings allow."""
+    sign, expected, beyond = ("", "at most 0", "above") if source.discounts_negative else ("-", "at least 0", "below")
+    limit = settings.max_reject_share
+    problems = []
+    for table in schema.TABLES:
+        given = source.inputs[table.name]
+        for name in table.discounts:
+            n, n_wrong = connection.execute(
+                f"SELECT count(*), count(*) FILTER (WHERE {sign}{name} > 0) FROM sound_{table.name} "
+                f"WHERE abs({name}) >= {_HALF_A_CENT}"
+            ).fetchall()[0]
+            if n_wrong > limit * n:
+                problems.append(
+                    Problem(
+                        f"{given.file}, column {given.headers[name]}",
+                        f"discounts of {expected}, but for {limit:.3g} of them (journey.max_reject_share)",
+                        f"{n_wrong:,} of {n:,} {beyond} 0",
+                        "Change the sign of the column, or raise the setting if these discounts may be set to 0.",
+                    )
+                )
+    return problems
+
+
+def _headers(columns: str, headers: dict[str, str]) -> str:
+    return ", ".join(headers[name] for name in columns.split(", "))

@@ -1,0 +1,66 @@
+"""What a source of the eight tables is, and what can be wrong with it.
+
+Nothing is cast or cleaned here; `staging` and `cleaning` do that, by the same rules for every source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the input: where, what was expected, what was found, how to mend it."""
+
+    where: str
+    expected: str
+    found: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected {self.expected}, found {self.found}. {self.mend}"
+
+
+class JourneyError(Exception):
+    """The input cannot be used. `problems` holds every reason found, so that all can be mended at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+@dataclass(frozen=True)
+class Input:
+    """One table's raw file.
+
+    `file` is its name in messages, `headers` the header of each canonical column, `first_row` the number that
+    messages give its first row. `select` is a SELECT of the canonical columns with values of any type. `quick`
+    reads a CSV file as the types declared; it fails on any value that does not fit, and `select` then says which.
+    """
+
+    path: Path
+    file: str
+    headers: dict[str, str]
+    first_row: int
+    select: str
+    quick: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The eight tables as inputs by name. `discounts_negative` says how discounts are stored.
+
+    `limits` are sentences that whoever reads the results must know.
+    """
+
+    name: str
+    description: str
+    inputs: dict[str, Input]
+    discounts_negative: bool
+    limits: tuple[str, ...] = field(default=())
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The file that each table comes from."""
+        return {name: given.path for name, given in self.inputs.items()}

@@ -1,0 +1,232 @@
+"""Judgements of trials, overlap, balance and effects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dunnhumby_pipeline.contracts.names import (
+    ALL_FOLDS,
+    ALL_WAVES,
+    CONSTANT,
+    E_VALUE,
+    E_VALUE_OF_INTERVAL,
+    NAIVE,
+    PLACEBO_OUTCOME,
+    PLACEBO_WAVE,
+)
+from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
+
+
+def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
+    """What a trial knows is what its look-back holds, recomputed from the lines in plain SQL.
+
+    For every trial the last purchase day, baskets and spend of `[lookback_start, index_day)` are computed
+    again; the covariates must say the same, and the last feature day must lie before the index day.
+    """
+    columns = [
+        "household_key",
+        "campaign",
+        "index_day",
+        "lookback_start",
+        "recency",
+        "frequency",
+        "monetary_sales",
+    ]
+    with connect(engine) as connection:
+        connection.register("trials", trials[columns])
+        recomputed = connection.execute(
+            f"""SELECT r.household_key, r.campaign, max(l.day) AS last_day, count(DISTINCT l.basket_id) AS baskets,
+                       sum(l.sales_value) AS sales
+                FROM trials r JOIN {table_at(connection, transactions)} l
+                  ON l.household_key = r.household_key AND l.day >= r.lookback_start AND l.day < r.index_day
+                GROUP BY ALL"""
+        ).fetchdf()
+    merged = trials[columns].merge(recomputed, on=["household_key", "campaign"], how="left")
+    last_feature_day = merged["index_day"] - 1 - merged["recency"]
+    ahead = int((last_feature_day >= merged["index_day"]).sum())
+    differs = (
+        (last_feature_day != merged["last_day"])
+        | (merged["frequency"] != merged["baskets"])
+        | ~np.isclose(merged["monetary_sales"], merged["sales"].fillna(-1.0), atol=0.01)
+    )
+    figures = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
+    if merged.empty:
+        return Verdict(False, "there are no trials: no household that shopped in a look-back is eligible", figures)
+    if ahead or differs.any():
+        found = f"{ahead} trials with a feature day on or after the index day, {int(differs.sum())} that differ"
+        return Verdict(False, f"{found} from their look-back recomputed from the lines", figures)
+    margin = int((merged["index_day"] - last_feature_day).min())
+    return Verdict(True, f"{len(merged):,} trials agree; last feature day at least {margin} day before", figures)
+
+
+def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms have enough trials in the overlap region."""
+    inside = propensity.loc[propensity["in_overlap"]]
+    treated = int((inside["treated"] == 1).sum())
+    control = len(inside) - treated
+    least = settings.min_trials_per_arm
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least} of each are needed: pool more waves, or another campaign type"
+    figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
+    return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
+
+
+def effective_arms(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms hold enough information under overlap weights (effective sample size)."""
+    whole = _whole(diagnostics)
+    treated, control = float(whole["ess_treated"]), float(whole["ess_control"])
+    least = settings.min_effective_trials
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least:g} of each are needed: pool more waves, or another campaign type"
+    text = f"effective sample size {treated:,.0f} treated and {control:,.0f} control trials"
+    return Verdict(passed, f"{text}{advice}", {"ess_treated": treated, "ess_control": control})
+
+
+def overlap_share(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The share of trials in overlap is not too small for the effect to be about the customers one has."""
+    share = float(_whole(diagnostics)["share_in_overlap"])
+    passed = share >= settings.min_overlap_share
+    advice = "" if passed else "; effects speak of this part of the customers only"
+    text = f"{share:.0%} of trials in overlap, at least {settings.min_overlap_share:.0%} expected{advice}"
+    return Verdict(passed, text, {"share_in_overlap": share})
+
+
+def propensity_auc(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The covariates do not give the treatment away."""
+    auc = float(_whole(diagnostics)["auc"])
+    passed = auc <= settings.max_propensity_auc
+    advice = "" if passed else "; targeting followed the covariates closely: weigh how little overlap is left"
+    text = f"propensity AUC {auc:.3f}, at most {settings.max_propensity_auc:.2f} expected{advice}"
+    return Verdict(passed, text, {"auc": auc})
+
+
+def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """No covariate differs between the arms by more than the ceiling after overlap weighting."""
+    weighted = balance.loc[balance["weighting"] == "overlap"]
+    unknown = weighted.loc[weighted["smd"].isna(), "covariate"]
+    if weighted.empty or len(unknown):
+        return Verdict(False, f"no SMD after overlap weighting for {', '.join(unknown) or 'any covariate'}")
+    worst = weighted.loc[weighted["smd"].abs().idxmax()]
+    largest = abs(float(worst["smd"]))
+    passed = largest <= settings.max_weighted_smd
+    advice = "" if passed else "; the propensity model misses it: look at it wave by wave, or add it in another form"
+    text = f"largest |SMD| after overlap weighting {largest:.3f} ({worst['covariate']}), "
+    return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
+
+
+def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The adjusted estimates on the primary outcome, over all waves, have one sign."""
+    adjusted = effects.loc[effects["primary"] & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != NAIVE)]
+    if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
+        return Verdict(
+            False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
+        )
+    lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
+    figures = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
+    text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
+    if lowest["estimate"] * highest["estimate"] >= 0:
+        return Verdict(True, text, figures)
+    certain = bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any())
+    advice = (
+        "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
+        if certain
+        else "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
+    )
+    return Verdict(False, f"{text}; {advice}", figures)
+
+
+def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Few propensities lie at the bound that keeps them from 0 and 1."""
+    share = float(nuisances["propensity_bounded"].mean())
+    passed = share <= settings.max_share_bounded
+    advice = (
+        ""
+        if passed
+        else "; effects over all trials (ATE by AIPW, TMLE, IPW) rest on the bound and their intervals are too narrow: "
+        "quote the effect in overlap"
+    )
+    text = f"{share:.1%} of propensities bounded, at most {settings.max_share_bounded:.0%} expected{advice}"
+    return Verdict(passed, text, {"share_bounded": share})
+
+
+def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The campaign has no effect on spend before the look-back, which it cannot have touched."""
+    return _no_effect(
+        controls.loc[controls["control"] == PLACEBO_OUTCOME],
+        "before the look-back",
+        "the arms differed before anything the covariates see: where there is more history, lengthen "
+        "trial.look_back_days; until then the effect is no more certain than this difference is small",
+        "no wave has enough data before its look-back; add history, or see design_comparison",
+    )
+
+
+def placebo_wave(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A wave dated before it came has no effect."""
+    return _no_effect(
+        controls.loc[controls["control"] == PLACEBO_WAVE],
+        "before a wave dated too early",
+        "targeting may have used these very days, which the real covariates see and those of this test do not; if it "
+        "did not, the arms differ in something that is not adjusted for",
+        "no wave has enough data before it; add history",
+    )
+
+
+def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Verdict:
+    """Whether a negative control is within its error of zero: over all waves, and in each, given their number."""
+    whole = rows.loc[rows["wave"] == ALL_WAVES]
+    if whole.empty:
+        return Verdict(False, f"not tested: {untested}")
+    row, waves = whole.iloc[0], rows.loc[rows["wave"] != ALL_WAVES]
+    width = float(stats.norm.ppf(1 - 0.025 / max(len(waves), 1)))
+    beyond = waves.loc[waves["estimate"].abs() > width * waves["se"], "wave"]
+    text = (
+        f"placebo effect {row['estimate']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f}) on spend over about "
+        f"{row['n_days']:.0f} days {when}, {row['n_treated']:,.0f} treated of {row['n_trials']:,.0f} trials"
+    )
+    alone = f"; beyond its error in wave {', '.join(beyond)}" if len(beyond) else ""
+    passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"]) and beyond.empty
+    figures = {"placebo_effect": float(row["estimate"]), "n_waves_beyond": float(len(beyond))}
+    return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", figures)
+
+
+def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A weak unmeasured cause could not explain the effect away."""
+    found = sensitivity.loc[(sensitivity["analysis"] == E_VALUE) & (sensitivity["quantity"] == E_VALUE_OF_INTERVAL)]
+    value = float(found["estimate"].iloc[0]) if len(found) else float("nan")
+    figures = {"e_value": value}
+    if np.isnan(value):
+        return Verdict(False, "no E-value: the effect or its interval is missing; see average_effects", figures)
+    text = f"E-value of the interval {value:.2f}"
+    if value >= settings.min_e_value:
+        return Verdict(True, f"{text}, at least {settings.min_e_value:g} expected", figures)
+    advice = (
+        "the interval includes zero, so there is nothing yet to explain away: read the effect as not proven"
+        if value <= 1
+        else "a weak unmeasured cause of both targeting and the outcome would explain the effect away: test before you "
+        "roll out"
+    )
+    return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", figures)
+
+
+def _told(row: pd.Series) -> str:
+    return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
+
+
+def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Some model of the effect beats the constant out of fold."""
+    whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
+    chosen = str(whole.index[whole["chosen"]][0])
+    row = whole.loc[chosen]
+    if chosen == CONSTANT:
+        return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
+    text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
+    return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
+
+
+def _whole(diagnostics: pd.DataFrame) -> pd.Series:
+    return diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]

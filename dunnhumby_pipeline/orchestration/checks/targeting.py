@@ -1,0 +1,37 @@
+"""Judgements of policies and of the targeting list."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.settings import CheckSettings
+
+
+def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The interval of the chosen policy's value lies above zero."""
+    row = values.loc[values["chosen"]].iloc[0]
+    if row["share_targeted"] == 0:
+        text = f"{row['policy']} selects nobody: no household's effect was found to pay for its contact"
+        return Verdict(False, text, {"value": 0.0})
+    passed = bool(row["ci_lower"] > 0)
+    text = f"{row['policy']}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
+    advice = "" if passed else "; a value above zero is not proven: test before you roll out"
+    return Verdict(passed, f"{text}, claimed {row['claimed_value']:.2f}{advice}", {"value": float(row["value"])})
+
+
+def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The list has households, each with a known decision and a reason; targets lie in overlap."""
+    n = len(targeting_list)
+    unknown = int((~targeting_list["decision"].isin(["target", "leave", "test"])).sum())
+    silent = int((targeting_list["reason"].fillna("") == "").sum())
+    unflagged = int(targeting_list["in_overlap"].isna().sum())
+    targets = targeting_list["decision"] == "target"
+    unbacked = int((targets & ~targeting_list["in_overlap"].fillna(False).astype(bool)).sum())
+    figures = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
+    if n == 0:
+        return Verdict(False, "the targeting list is empty: no household was scored", figures)
+    if unknown or silent or unflagged or unbacked:
+        found = f"{unknown} unknown decisions, {silent} without a reason, {unflagged} without an overlap flag, "
+        return Verdict(False, f"{found}{unbacked} targets outside overlap", figures)
+    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", figures)

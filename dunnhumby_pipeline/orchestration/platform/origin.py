@@ -1,0 +1,129 @@
+"""What the canonical tables were made from, recorded beside them: that is how an unchanged input is known.
+
+`origin.json` names the input in words, the version of each table (a hash of the files that it depends on and
+of the code that reads them) and the fingerprint of each table as it was written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.journey.fingerprint import fingerprint
+from dunnhumby_pipeline.journey.source import Source
+from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
+from dunnhumby_pipeline.orchestration.platform.versions import digest
+
+REJECTS = "rejects"
+REJECTED_ROWS = "rejected_rows"
+# The entity tag, as each store's client calls it; objects in memory have their time of writing instead.
+_OBJECT_VERSION = ("size", "ETag", "etag", "created")
+TABLES = (*(table.name for table in schema.TABLES), REJECTS, REJECTED_ROWS)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The input in words and its limits; by table, the version it was made as and its file's fingerprint."""
+
+    description: str
+    limits: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: TablePath) -> Origin | None:
+        """What is recorded at `path`, None when no tables were loaded yet, or by another release."""
+        if not path.is_file():
+            return None
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, TypeError):
+            # It only saves work: tables whose origin is not known are made anew, and it with them.
+            return None
+
+    @classmethod
+    def of(cls, source: Source, versions: Mapping[str, str], tables: Mapping[str, TablePath]) -> Origin:
+        """The origin of tables that have just been made from `source`, or kept because it is unchanged."""
+        files = {name: fingerprint_once(path) for name, path in tables.items()}
+        return cls(source.description, source.limits, versions, files)
+
+    def write(self, path: TablePath) -> None:
+        write_text_atomically(json.dumps(asdict(self), indent=1), path)
+
+    def still_holds(self, versions: Mapping[str, str], tables: Mapping[str, TablePath]) -> bool:
+        """Whether every table was made as `versions` ask and lies there as it was written."""
+        return dict(self.versions) == dict(versions) and self.is_whole(tables)
+
+    def is_whole(self, tables: Mapping[str, TablePath]) -> bool:
+        """Whether every table lies there as it was written."""
+        return set(self.files) == set(tables) and all(
+            path.is_file() and fingerprint_once(path) == self.files[name] for name, path in tables.items()
+        )
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A raw file as it was found; `facts` are shown in the UI."""
+
+    asset_key: dg.AssetKey
+    fingerprint: str
+    facts: Mapping[str, Any]
+
+
+def raw_key(table: str) -> dg.AssetKey:
+    """The asset that stands for the raw file of a table: 'raw_transactions'."""
+    return dg.AssetKey(f"raw_{table}")
+
+
+def raw_observations(source: Source) -> list[Observation]:
+    """Every raw file of a source with the hash of its content. OSError when one cannot be read."""
+    return [
+        Observation(
+            raw_key(name),
+            fingerprint_once(path),
+            {"source": source.name, "file": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size},
+        )
+        for name, path in source.paths.items()
+    ]
+
+
+def table_versions(source: Source, code: str) -> dict[str, str]:
+    """The version of each canonical table of a source, as the code called `code` makes it.
+
+    A table depends on its own file and on those without which it cannot be read; the rejects depend on all.
+    """
+    files = {name: fingerprint_once(path) for name, path in source.paths.items()}
+    return {name: digest([code, *(files[read] for read in files_behind(name))]) for name in TABLES}
+
+
+def files_behind(name: str) -> list[str]:
+    """The tables whose raw files a canonical table's content depends on."""
+    if name in (REJECTS, REJECTED_ROWS):
+        return [table.name for table in schema.TABLES]
+    return sorted({name, *(reference.table for reference in schema.table(name).references if reference.required)})
+
+
+def fingerprint_once(path: TablePath) -> str:
+    """The hash of a file's content, read again only when its size or its time of change differs.
+
+    Of an object in a store the hash of what the store says of it, which no two objects written share: nothing is
+    downloaded. FileNotFoundError when there is none.
+    """
+    if not isinstance(path, Path):
+        said = path.fs.info(path.path)
+        return digest([str(said.get(name)) for name in _OBJECT_VERSION])
+    found = path.stat()
+    return _fingerprint(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(path: Path, size: int, changed: int) -> str:
+    return fingerprint(path)

@@ -1,0 +1,79 @@
+"""What assets are given: the study (settings, home, input) and a way to notify."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.engine.tables import TablePath, warehouse_at
+from dunnhumby_pipeline.orchestration.platform.storage import table_path
+from dunnhumby_pipeline.settings import Home, Settings
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.journey.source import Source
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: its settings, its home on disk, and the raw folder when one was named."""
+
+    settings: Settings
+    home: Home
+    raw: Path | None = None
+
+    def source(self) -> Source:
+        """The named raw folder, else HOME/raw when it holds files, else the embedded sample."""
+        from dunnhumby_pipeline.journey.choice import choose
+
+        return choose(self.raw, self.home.raw)
+
+    @property
+    def warehouse(self) -> TablePath:
+        """The folder or object store of the tables: the setting, else HOME/warehouse."""
+        place = self.settings.warehouse
+        return self.home.warehouse if place is None else warehouse_at(place, self.home.root)
+
+    def table(self, name: str, campaign_type: str | None = None) -> TablePath:
+        """Where the table `name` lies, in the partition of a campaign type if it has one."""
+        return table_path(self.warehouse, name, campaign_type)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """An empty folder of this machine for tables that are not all ready yet, removed at the end.
+
+        It lies in the warehouse, from where tables are moved without a copy, or beside a store's spilled data.
+        """
+        warehouse, parent = self.warehouse, self.settings.engine.temp_directory
+        if isinstance(warehouse, Path):
+            warehouse.mkdir(parents=True, exist_ok=True)
+            parent = warehouse
+        with TemporaryDirectory(prefix=".staging_", dir=parent) as folder:
+            yield Path(folder)
+
+    @property
+    def origin(self) -> TablePath:
+        """The file that says what the canonical tables were made from (`origin.Origin`)."""
+        return self.warehouse / "origin.json"
+
+    def journey_tables(self) -> dict[str, TablePath]:
+        """The files of the eight canonical tables by name."""
+        return {table.name: self.table(table.name) for table in schema.TABLES}
+
+
+@dataclass(frozen=True)
+class LogFileNotifier:
+    """Appends each alert as a line with its UTC time to a file."""
+
+    path: Path
+
+    def notify(self, message: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        with self.path.open("a", encoding="utf-8") as log:
+            log.write(f"{moment}  {message}\n")

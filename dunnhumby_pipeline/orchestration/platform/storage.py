@@ -1,0 +1,155 @@
+"""Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all; and
+the one file that is no table, the fitted segments.
+
+Here: paths, atomic writes, the metadata every table shows in the UI, and the mark of a stale table.
+Not here: what a table means or whether it is right (`checks`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
+from dunnhumby_pipeline.orchestration.platform.columns import described
+from dunnhumby_pipeline.orchestration.platform.series import figures_of
+
+PREVIEW_ROWS = 5
+ROW_COUNT = "dagster/row_count"
+_STALE_SUFFIX = ".STALE.txt"
+# What is no table lies beside the tables under its own suffix; a step stages it, and who wants it reads it there.
+SUFFIXES = {"segment_model": ".npz"}
+_TABLE = ".parquet"
+
+
+class ParquetStore(dg.IOManager):
+    """Writes a frame, or moves a staged file, to the asset's path; reads a frame.
+
+    The path of the table itself says that the table is kept.
+    """
+
+    def __init__(self, warehouse: TablePath) -> None:
+        self.warehouse = warehouse
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | TablePath) -> None:
+        partition = context.asset_partition_key if context.has_asset_partitions else None
+        target = table_path(self.warehouse, context.asset_key.path[-1], partition)
+        figures: dict[str, float] = {}
+        if isinstance(obj, pd.DataFrame):
+            write_atomically(obj, target)
+            figures = figures_of(target.stem, obj)
+        elif obj == target:
+            # A table that is kept because nothing changed stays as it is, its time of change included.
+            context.log.debug(f"{target} is kept")
+        elif isinstance(obj, Path):
+            _put(obj, target)
+        else:
+            raise TypeError(
+                f"asset {context.asset_key.to_user_string()} gave a {type(obj).__name__}; expected a pandas "
+                "DataFrame or the Path of a staged file"
+            )
+        stale_mark(target).unlink(missing_ok=True)
+        shown = table_metadata(target) if target.suffix == _TABLE else file_metadata(target)
+        context.add_output_metadata({**shown, **figures})
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        # An unpartitioned table that a partitioned asset reads has no partition of its own.
+        partition = context.asset_partition_key if context.has_asset_partitions else None
+        path = table_path(self.warehouse, context.asset_key.path[-1], partition)
+        if not path.is_file():
+            raise dg.Failure(
+                f"{path} does not exist: materialise {context.asset_key.to_user_string()} first",
+                allow_retries=False,
+            )
+        return read_table(path)
+
+
+def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
+    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; the suffix of what is no table is in `SUFFIXES`."""
+    return (warehouse / partition if partition else warehouse) / f"{name}{SUFFIXES.get(name, _TABLE)}"
+
+
+@contextmanager
+def replacing(target: TablePath) -> Iterator[Path]:
+    """A file of this machine to write to, which takes the place of `target` once it is whole.
+
+    A reader sees the old file or the new one. When writing fails the old one stays and nothing is left over.
+    """
+    if not isinstance(target, Path):
+        with TemporaryDirectory(prefix="dunnhumby_") as folder:
+            yield Path(folder, target.name)
+            _put(Path(folder, target.name), target)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield beside
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _put(file: Path, target: TablePath) -> None:
+    """Put a file that is whole in the place of `target`."""
+    if isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, target)
+    else:
+        # One request, or one that ends an upload in parts: until then a store shows the old object.
+        target.fs.put_file(str(file), target.path)
+
+
+def write_atomically(frame: pd.DataFrame, target: TablePath) -> None:
+    """Write a table so that a reader sees the old one or the new one."""
+    with replacing(target) as beside:
+        frame.to_parquet(beside, index=False)
+
+
+def write_text_atomically(text: str, target: TablePath) -> None:
+    """Write a text file so that a reader sees the old one or the new one."""
+    with replacing(target) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def table_metadata(path: TablePath) -> dict[str, Any]:
+    """Row count, schema with meanings, first rows and place of a parquet table, as the UI shows them."""
+    with open_table(path) as table:
+        n_rows, fields = table.metadata.num_rows, table.schema_arrow
+        head = next(table.iter_batches(PREVIEW_ROWS), None)
+    columns = [
+        dg.TableColumn(field.name, str(field.type), description=described(path.stem, field.name)) for field in fields
+    ]
+    rows = [] if head is None else head.to_pandas().astype(str).to_dict("records")
+    text = [dg.TableColumn(column.name, "string") for column in columns]
+    return {
+        ROW_COUNT: n_rows,
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/uri": path.as_uri(),
+        "preview": dg.MetadataValue.table(
+            [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows],
+            schema=dg.TableSchema(text),
+        ),
+    }
+
+
+def file_metadata(path: TablePath) -> dict[str, Any]:
+    """Size and place of a file that is no table."""
+    return {"bytes": path.stat().st_size, "dagster/uri": path.as_uri()}
+
+
+def stale_mark(table: TablePath) -> TablePath:
+    """The file that says a table was not rebuilt; rewriting the table removes it."""
+    return table.with_name(table.stem + _STALE_SUFFIX)
+
+
+def mark_stale(table: TablePath, reason: str) -> None:
+    """Mark an existing table as stale; a table that was never built cannot be."""
+    if table.is_file():
+        stale_mark(table).write_text(reason + "\n", encoding="utf-8")

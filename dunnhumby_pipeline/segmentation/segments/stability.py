@@ -1,0 +1,165 @@
+"""Would another sample of households give the same segments? Bootstrap agreement with everything refit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from dunnhumby_pipeline.segmentation.factors.factors import fit_factors
+from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, fit_scaling
+from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, Segmentation, fit_clusters
+from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct
+
+Array = NDArray[np.float64]
+# Hennig 2007: a cluster under the first is dissolved, over the second it has come back.
+DISSOLVED, RECOVERED = 0.5, 0.75
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A bootstrap refit of scaling and factors: scores of its own `sample` (n, k) and of `everyone` (n, k), and the
+    matrices (n, p) that they are scores of."""
+
+    replicate: int
+    sample: Array
+    everyone: Array
+    sample_matrix: Array
+    everyone_matrix: Array
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Stability:
+    """`replicates`: start ('cold' or 'warm'), replicate, ari, converged. `agreement` (n,): share of cold refits that
+    agree. `jaccard` (refits, s): Jaccard of each segment with its closest cold refitted one."""
+
+    replicates: pd.DataFrame
+    agreement: Array
+    jaccard: Array
+
+
+def resamples(n: int, n_bootstraps: int, seed: int) -> list[Labels]:
+    """Rows of each bootstrap sample; one does not depend on how many came before."""
+    return [np.random.default_rng([seed, replicate]).integers(0, n, n) for replicate in range(n_bootstraps)]
+
+
+def cold_refits(features: pd.DataFrame, recipe: Recipe, n_bootstraps: int, seed: int) -> list[Refit]:
+    """Scaling and factors of `recipe` refitted from scratch to resampled households.
+
+    A sample in which a feature is constant cannot be factored and is left out; there are then fewer refits.
+    """
+    refits = []
+    for replicate, rows in enumerate(resamples(len(features), n_bootstraps, seed)):
+        resampled = features.iloc[rows]
+        try:
+            scaling = fit_scaling(resampled, recipe.features, treatment=recipe.treatment)
+        except MatrixError:
+            continue
+        matrix = scaling.apply(resampled)
+        factors = fit_factors(matrix, recipe.features, recipe.n_factors, seed + replicate)
+        placed = scaling.apply(features)
+        scores = factors.scores(matrix), factors.scores(placed)
+        refits.append(Refit(replicate, *scores, matrix, placed, factors.converged))
+    return refits
+
+
+def refitted_labels(refit: Refit, recipe: Recipe, seed: int) -> Labels | None:
+    """Labels (n,) that the segments of a refit give to everyone; None when too few of its households differ."""
+    try:
+        clusters = fit_clusters(refit.sample, recipe.n_segments, seed + refit.replicate, method=recipe.method)
+    except TooFewDistinct:
+        return None
+    return clusters.labels(refit.everyone)
+
+
+def bootstrap_stability(
+    features: pd.DataFrame,
+    reference: Segmentation,
+    recipe: Recipe,
+    n_bootstraps: int,
+    seed: int,
+    refits: list[Refit] | None = None,
+) -> Stability:
+    """Refit scaling, factors and clusters on resampled households; compare on all households.
+
+    Adjusted Rand index (Hubert & Arabie 1985) of each refit's labels with the reference's. *Cold* refits start from
+    scratch (`refits`, when they have been made already, of the same features, factors and seed); *warm* ones from
+    the reference's factors and centroids, as a scheduled refit would. A household agrees with a refit when its label
+    is the one that the best one-to-one matching of labels (Hungarian) gives to its reference segment. The Jaccard of
+    a segment is Hennig's (2007, Cluster-wise assessment of cluster stability, CSDA 52).
+
+    Raises ValueError when no resample can be refitted.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    expected = reference.labels(features)
+    refits = cold_refits(features, recipe, n_bootstraps, seed) if refits is None else refits
+    agreement, jaccards, rows = [], [], []
+    for refit in refits:
+        labels = refitted_labels(refit, recipe, seed)
+        if labels is None:
+            continue
+        rows.append(("cold", refit.replicate, adjusted_rand_score(expected, labels), refit.converged))
+        agreement.append(match_labels(expected, labels, recipe.n_segments) == expected)
+        jaccards.append(jaccard_matrix(expected, labels, recipe.n_segments, recipe.n_segments).max(axis=1))
+    if not agreement:
+        raise ValueError(
+            f"none of {n_bootstraps} resamples of {len(features)} households has {recipe.n_segments} that differ in "
+            "every feature's scale and their scores; choose fewer segments, or leave out features that hardly vary"
+        )
+    for refit in refits:
+        if len(np.unique(refit.sample, axis=0)) < recipe.n_segments:
+            continue
+        labels, converged = _warm_labels(refit, reference, recipe, seed)
+        rows.append(("warm", refit.replicate, adjusted_rand_score(expected, labels), converged))
+    replicates = pd.DataFrame(rows, columns=["start", "replicate", "ari", "converged"])
+    return Stability(replicates, np.mean(agreement, axis=0), np.stack(jaccards))
+
+
+def _warm_labels(refit: Refit, reference: Segmentation, recipe: Recipe, seed: int) -> tuple[Labels, bool]:
+    factors = fit_factors(refit.sample_matrix, recipe.features, recipe.n_factors, seed, reference.factors)
+    clusters = fit_clusters(factors.scores(refit.sample_matrix), recipe.n_segments, seed, reference.clusters)
+    return clusters.labels(factors.scores(refit.everyone_matrix)), factors.converged
+
+
+def match_labels(expected: Labels, labels: Labels, n_segments: int) -> Labels:
+    """`labels` renamed one-to-one so that as many as possible equal `expected`."""
+    counts = _contingency(labels, expected, n_segments, n_segments)
+    rows, columns = linear_sum_assignment(-counts)
+    renamed = np.empty(n_segments, dtype=np.int64)
+    renamed[rows] = columns
+    return renamed[labels]
+
+
+def jaccard_matrix(left: Labels, right: Labels, n_left: int, n_right: int) -> Array:
+    """(n_left, n_right): households in both segments / households in either; 0 when neither has any."""
+    both = _contingency(left, right, n_left, n_right)
+    either = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
+    return np.divide(both, either, out=np.zeros(both.shape), where=either > 0)
+
+
+def jaccard_table(stability: Stability, slugs: tuple[str, ...]) -> pd.DataFrame:
+    """One row a segment: segment, mean_jaccard, lowest_jaccard, dissolved, recovered.
+
+    `dissolved`, `recovered`: share of cold refits in which the segment's Jaccard is at most .5, at least .75.
+    """
+    jaccard = stability.jaccard
+    return pd.DataFrame(
+        {
+            "segment": list(slugs),
+            "mean_jaccard": jaccard.mean(axis=0),
+            "lowest_jaccard": jaccard.min(axis=0),
+            "dissolved": (jaccard <= DISSOLVED).mean(axis=0),
+            "recovered": (jaccard >= RECOVERED).mean(axis=0),
+        }
+    )
+
+
+def _contingency(rows: Labels, columns: Labels, n_rows: int, n_columns: int) -> NDArray[np.int64]:
+    counts = np.zeros((n_rows, n_columns), dtype=np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    return counts

@@ -1,0 +1,124 @@
+"""How names are written: outcomes, estimators, models, policies, designs."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts.names import AMOUNTS, FIRST_ELIGIBLE, NEVER_TARGETED, REDEEMED, SEQUENTIAL
+from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
+from dunnhumby_pipeline.words.numbers import interval
+
+_POLICIES = {
+    TREAT_NONE: "Target nobody",
+    TREAT_ALL: "Target everybody",
+    ABOVE_BREAKEVEN: "Effect above breakeven",
+}
+_MODELS = {
+    "constant": "Constant (same effect for all)",
+    "t_learner": "T-learner",
+    "r_learner": "R-learner",
+    "causal_forest": "Causal forest",
+}
+_ESTIMATORS = {
+    "naive": "Naive difference",
+    "ols": "OLS regression",
+    "ipw": "Inverse propensity weighted",
+    "aipw": "AIPW",
+    "overlap_weighted": "Overlap weighted",
+    "dml": "Partially linear DML",
+    "tmle": "TMLE",
+    "matching": "Propensity matching",
+    "entropy": "Entropy balancing",
+    "att": "AIPW of the treated",
+    "lin": "Lin regression",
+}
+_ESTIMANDS = {
+    "association": "Association, adjusted for nothing",
+    "ATE": "ATE: averaged over the trials",
+    "ATT": "ATT: averaged over the treated",
+    "ATO": "ATO: weighted to where both arms occur",
+}
+_POPULATIONS = {"overlap": "in overlap", "matched": "matched pairs"}
+_WEIGHTINGS = {
+    "none": "unweighted",
+    "ipw": "inverse propensity",
+    "trimmed": "trimmed to the overlap",
+    "overlap": "overlap weights",
+    "entropy": "entropy balancing",
+    "entropy_treated": "entropy balancing to the treated",
+}
+_DESIGNS = {
+    SEQUENTIAL: "Sequential trials",
+    FIRST_ELIGIBLE: "First eligible wave",
+    NEVER_TARGETED: "Never-targeted controls",
+}
+_OUTCOMES = {
+    "purchase_amount": ("Spend", "$"),
+    "purchase_count": ("Purchases", "purchases"),
+    "redeemed": ("Redemption", "% points"),
+    "amount_without_fuel": ("Spend without fuel", "$"),
+    "margin_weighted_amount": ("Margin-weighted spend", "$"),
+}
+
+
+def spoken(name: str) -> str:
+    """A column name as words: underscores to spaces, first letter capital."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def policy(name: str) -> str:
+    """A policy's name in words: "top_10%" is "Top 10% by effect"."""
+    if name.startswith("top_"):
+        return f"Top {name.removeprefix('top_')} by effect"
+    return _POLICIES.get(name, spoken(name))
+
+
+def model(name: str) -> str:
+    """A CATE model's name in words."""
+    return _MODELS.get(name, spoken(name))
+
+
+def estimator(name: str, estimand: str, population: str) -> str:
+    """An estimator's name with its estimand and, when it is not all trials, its population."""
+    label = f"{estimator_name(name)} ({estimand})"
+    return label if population == "all" else f"{label}, {population} only"
+
+
+def estimator_name(name: str) -> str:
+    """An estimator's name alone."""
+    return _ESTIMATORS.get(name, spoken(name))
+
+
+def estimand(name: str) -> str:
+    """An estimand with the population that it averages over: "ATT: averaged over the treated"."""
+    return _ESTIMANDS.get(name, spoken(name))
+
+
+def population(name: str) -> str:
+    """The trials that an estimate rests on, when they are not all, in words."""
+    return _POPULATIONS.get(name, spoken(name).lower())
+
+
+def weighting(name: str) -> str:
+    """A weighting of the trials in words, in lower case."""
+    return _WEIGHTINGS.get(name, spoken(name).lower())
+
+
+def design(name: str) -> str:
+    """A design of the study in words."""
+    return _DESIGNS.get(name, spoken(name))
+
+
+def outcome(name: str) -> tuple[str, str]:
+    """An outcome's name in words, and the unit of its effects per household."""
+    return _OUTCOMES.get(name, (spoken(name), "units"))
+
+
+def outcome_scale(name: str) -> tuple[float, str]:
+    """What effects on an outcome are multiplied by to be in the unit that `outcome` gives, and the sign before them."""
+    return (100.0 if name == REDEEMED else 1.0), ("$" if name in AMOUNTS else "")
+
+
+def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:
+    """An effect on an outcome with its interval, in the unit that `outcome` gives."""
+    scale, sign = outcome_scale(name)
+    return interval(scale * estimate, scale * lower, scale * upper, sign)

@@ -1,0 +1,132 @@
+"""The protocol says in sentences what the settings ask for, with the days of the waves that are used."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from dunnhumby_pipeline.causal.design.campaigns import plan_waves
+from dunnhumby_pipeline.causal.design.protocol import trial_protocol
+from dunnhumby_pipeline.contracts.names import DESIGNS
+from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSettings
+
+COMPONENTS = ["eligibility", "assignment", "index day", "follow-up", "outcome", "estimand", "analysis"]
+CAMPAIGNS = pd.DataFrame(
+    [(30, 323, 369), (8, 412, 460), (13, 504, 551), (18, 587, 642)], columns=["campaign", "start_day", "end_day"]
+).assign(description="TypeA")
+
+
+def _protocol(repeats: int = 3, **changed: object) -> dict[str, str]:
+    trial = TrialSettings.model_validate(changed)
+    settings = Settings(trial=trial, nuisance=NuisanceSettings(n_repeats=repeats))
+    waves = plan_waves(CAMPAIGNS, "TypeA", 285, 649, trial)
+    frame = trial_protocol("TypeA", settings, waves)
+    assert frame.columns.tolist() == ["component", "specification"]
+    return dict(zip(frame["component"], frame["specification"], strict=True))
+
+
+def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
+    assert _protocol() == {
+        "eligibility": (
+            "Households that shopped in the 182 days before the wave, or since the data begin where that is later (38 "
+            "to 182 days by wave), and that were sent no TypeA wave at any time before. A household enters at every "
+            "wave at which it is eligible. Waves are those with 28 days of data or more before them, and that ended "
+            "early enough for the whole follow-up to lie in the data."
+        ),
+        "assignment": (
+            "Treated: the households that the TypeA wave lists. Control: the others that are eligible. The retailer "
+            "chose whom to list; nothing was randomised. The arms are made comparable by what was known on the index "
+            "day: purchases, promotions seen, coupons used, campaigns of other types received, demographics, the wave "
+            "and the look-back segment. What the retailer knew beyond that is not adjusted for."
+        ),
+        "index day": (
+            "The first day of the wave, for both arms: day 323 (campaign 30), day 412 (campaign 8) and day 504 "
+            "(campaign 13). Covariates end the day before."
+        ),
+        "follow-up": (
+            "From the index day to 28 days after the last day of the wave, or the day before the next TypeA wave if "
+            "that comes first: 75 to 77 days by wave, the same days for both arms of a wave."
+        ),
+        "outcome": (
+            "Spend in $, over the follow-up; 0 for a household that did not come. Beside it: visits, in baskets; "
+            "whether any coupon of the campaign was redeemed; spend in $, fuel left out."
+        ),
+        "estimand": (
+            "The mean effect of being sent the campaign, used or not, per household over the follow-up. Primary: over "
+            "the households that might as well have been in the other arm, each weighed by e (1 - e) with e its "
+            "propensity (ATO). Beside it: over all trials (ATE), and over the treated (ATT)."
+        ),
+        "analysis": (
+            "Propensity and mean outcomes are fitted on 5 folds that keep a household together and predicted out of "
+            "fold, 3 times over, and the medians taken. The primary estimate is the overlap-weighted, doubly robust "
+            "one. 95% intervals allow for several trials of one household."
+        ),
+    }
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("washout", [None, 1, 90])
+def test_every_design_has_all_components_in_order(design: str, washout: int | None) -> None:
+    protocol = _protocol(design=design, washout_days=washout)
+    assert list(protocol) == COMPONENTS
+    for text in protocol.values():
+        assert text.endswith(".")
+        assert "None" not in text
+
+
+def test_a_washout_changes_who_is_eligible_and_what_is_adjusted_for() -> None:
+    protocol = _protocol(washout_days=90)
+    assert "were sent no TypeA wave in the 90 days before." in protocol["eligibility"]
+    assert "campaigns of any type received" in protocol["assignment"]
+    assert "in the 1 day before." in _protocol(washout_days=1)["eligibility"]
+
+
+def test_the_first_eligible_wave_is_said() -> None:
+    expected = "A household enters once, at the first wave at which it is eligible."
+    assert expected in _protocol(design="first_eligible_wave")["eligibility"]
+
+
+def test_the_reference_design_says_that_it_looks_ahead_and_names_its_own_windows() -> None:
+    protocol = _protocol(design="never_targeted", washout_days=90)
+    assert "The second rule looks ahead" in protocol["eligibility"]
+    assert "(38 to 302 days by wave)" in protocol["eligibility"]
+    assert protocol["assignment"].startswith("Treated: listed by the TypeA wave. Control: never listed by any.")
+    # It has no washout, so that nobody was sent one of the type before.
+    assert "campaigns of other types received" in protocol["assignment"]
+    assert "or the end of the data; the next wave does not end it: 63 to 77 days by wave" in protocol["follow-up"]
+
+
+def test_waves_that_may_be_cut_are_said() -> None:
+    protocol = _protocol(keep_cut_waves=True)
+    assert protocol["eligibility"].endswith("Waves are those with 28 days of data or more before them.")
+    assert "if that comes first, or the end of the data: 63 to 77 days by wave" in protocol["follow-up"]
+    assert "day 587 (campaign 18)" in protocol["index day"]
+
+
+def test_the_chosen_outcome_comes_first_with_its_cap_and_its_weights() -> None:
+    weights = {"GROCERY": 0.8, "MEAT": 1.25}
+    text = _protocol(outcome="margin_weighted_amount", margin_weights=weights, winsorise=0.995)["outcome"]
+    assert text == (
+        "Spend in $, each department weighed by its margin, over the follow-up; 0 for a household that did not come. "
+        "It is capped at its 99.5% quantile over all trials. Beside it: spend in $; visits, in baskets; whether any "
+        "coupon of the campaign was redeemed; spend in $, fuel left out. Weights of departments: GROCERY 0.8 and MEAT "
+        "1.25; 1 for the others."
+    )
+    assert "Spend is capped at its 99% quantile" in _protocol(outcome="purchase_count", winsorise=0.99)["outcome"]
+
+
+def test_one_division_into_folds_is_said_as_one() -> None:
+    assert "predicted out of fold, once." in _protocol(repeats=1)["analysis"]
+
+
+def test_waves_of_one_length_are_told_in_one_number() -> None:
+    waves = plan_waves(CAMPAIGNS, "TypeA", 1, 649, TrialSettings())
+    frame = trial_protocol("TypeA", Settings(), waves.iloc[:1]).set_index("component")["specification"]
+    assert "(182 days by wave)" in frame["eligibility"]
+    assert "day 323 (campaign 30). Covariates" in frame["index day"]
+
+
+def test_without_a_wave_there_is_nothing_to_describe() -> None:
+    waves = plan_waves(CAMPAIGNS, "TypeB", 285, 649, TrialSettings())
+    with pytest.raises(ValueError, match=r"no wave is used; a protocol describes those that are"):
+        trial_protocol("TypeB", Settings(), waves)

@@ -1,0 +1,232 @@
+"""Folds, nuisances and scores: what is fitted out of fold, and that nothing leaks into it."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, drawn, household_folds, residuals
+from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
+from dunnhumby_pipeline.settings import NuisanceSettings
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+
+# Rare wave-and-arm combinations are spread as well as they can be.
+pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
+
+TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
+
+
+def constant_effect(x: Array) -> Array:
+    return np.full(len(x), 2.0)
+
+
+# Folds
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 4))
+def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: int, n_waves: int) -> None:
+    rng = np.random.default_rng(seed)
+    # Each household is a control until the wave that sends it, which is its last trial.
+    sent = rng.integers(0, n_waves + 2, 60)
+    rows = [(h, w, int(sent[h] == w)) for h in range(60) for w in range(min(n_waves, sent[h] + 1))]
+    trials = pd.DataFrame(rows, columns=["household_key", "campaign", "treated"])
+    assume(trials.loc[trials["treated"] == 1, "household_key"].nunique() >= 2 * n_folds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        folds = household_folds(trials, n_folds, seed)
+    assert set(folds) == set(range(n_folds))
+    by_fold = trials.assign(fold=folds).groupby("fold")["treated"].nunique()
+    assert (by_fold == 2).all()
+    assert trials.assign(fold=folds).groupby("household_key")["fold"].nunique().max() == 1
+    assert np.bincount(folds).max() <= 2 * len(trials) / n_folds
+
+
+def test_an_arm_too_small_for_the_folds_is_named() -> None:
+    trials = pd.DataFrame({"household_key": range(20), "campaign": 1, "treated": [1] * 3 + [0] * 17})
+    with pytest.raises(ValueError, match=r"the treated arm has 3 households, fewer than nuisance\.n_folds = 5"):
+        household_folds(trials, 5, seed=1)
+    with pytest.raises(ValueError, match="the control arm has 0 households"):
+        household_folds(trials.assign(treated=1), 5, seed=1)
+    # One household a fold, and none but itself to fit on in the other.
+    with pytest.raises(ValueError, match="holds 1 treated households and leaves 1 to fit on"):
+        household_folds(trials.assign(treated=[1] * 2 + [0] * 18), 2, seed=1)
+
+
+# Nuisances
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    return invent_trials(150, seed=1, effect=constant_effect, n_waves=2)
+
+
+@pytest.fixture(scope="module")
+def nuisances(known: Known) -> pd.DataFrame:
+    return cross_fit(known.trials, known.x, TWO_FOLDS, seed=3).nuisances
+
+
+def test_nuisances_follow_the_truth(known: Known, nuisances: pd.DataFrame) -> None:
+    assert nuisances[["household_key", "campaign", "treated"]].equals(
+        known.trials[["household_key", "campaign", "treated"]]
+    )
+    assert np.corrcoef(nuisances["propensity"], known.propensity)[0, 1] > 0.75
+    assert np.corrcoef(nuisances["mu0_purchase_amount"], known.mu0)[0, 1] > 0.95
+    assert np.corrcoef(nuisances["mu1_purchase_count"], known.mu1)[0, 1] > 0.95
+
+
+def test_a_second_pass_gives_the_same_nuisances(known: Known, nuisances: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(cross_fit(known.trials, known.x, TWO_FOLDS, seed=3).nuisances, nuisances)
+
+
+def test_a_households_own_outcomes_never_enter_its_predictions(known: Known, nuisances: pd.DataFrame) -> None:
+    own = known.trials["household_key"] == known.trials["household_key"].iloc[7]
+    shifted = known.trials["purchase_amount"].where(~own, 1e4)
+    changed = cross_fit(known.trials.assign(purchase_amount=shifted), known.x, TWO_FOLDS, seed=3).nuisances
+    fold = nuisances["fold"] == nuisances.loc[own, "fold"].iloc[0]
+    assert 2 <= int(own.sum()) < int(fold.sum())
+    pd.testing.assert_frame_equal(changed[fold], nuisances[fold])
+    moved = (changed["mu0_purchase_amount"] - nuisances["mu0_purchase_amount"])[~fold].abs()
+    moved += (changed["mu1_purchase_amount"] - nuisances["mu1_purchase_amount"])[~fold].abs()
+    assert moved.min() > 0
+    assert changed["propensity"].equals(nuisances["propensity"])
+
+
+def test_propensities_near_0_and_1_are_bounded_and_counted(known: Known, nuisances: pd.DataFrame) -> None:
+    assert not nuisances["propensity_bounded"].any()
+    bound = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1, propensity_bound=0.4)
+    bounded = cross_fit(known.trials, known.x, bound, seed=3).nuisances
+    raw = nuisances["propensity"]
+    outside = (raw < 0.4) | (raw > 0.6)
+    assert 0.1 < outside.mean() < 0.95
+    assert bounded["propensity_bounded"].equals(outside.rename("propensity_bounded"))
+    np.testing.assert_array_equal(bounded["propensity"], raw.clip(0.4, 0.6))
+
+
+def test_the_score_is_its_formula() -> None:
+    # Treated: 12 - 10 + (14 - 12) / 0.25; control: 12 - 10 - (7 - 10) / 0.75.
+    columns = (np.array([14.0, 7.0]), np.array([1.0, 0.0]), np.full(2, 0.25), np.full(2, 10.0), np.full(2, 12.0))
+    assert aipw_scores(*columns).tolist() == [10.0, 6.0]
+
+
+def test_residuals_are_their_formulas_and_refuse_other_trials(known: Known, nuisances: pd.DataFrame) -> None:
+    data = residuals(known.trials, nuisances, "purchase_amount")
+    mean = data.propensity * data.mu1 + (1 - data.propensity) * data.mu0
+    np.testing.assert_allclose(data.outcome_residual, data.y - mean)
+    np.testing.assert_array_equal(data.treatment_residual, known.trials["treated"] - nuisances["propensity"])
+    with pytest.raises(ValueError, match="list different trials; materialise nuisances again"):
+        residuals(known.trials.iloc[::-1], nuisances, "purchase_amount")
+
+
+# Repeats
+
+
+def _settings(**changed: float) -> NuisanceSettings:
+    return TWO_FOLDS.model_copy(update=changed)
+
+
+def test_nuisances_are_medians_over_divisions_into_folds(known: Known) -> None:
+    singles = [cross_fit(known.trials, known.x, TWO_FOLDS, seed=3 + repeat).nuisances for repeat in range(3)]
+    several = cross_fit(known.trials, known.x, _settings(n_repeats=3), seed=3)
+    assert several.nuisances["fold"].equals(singles[0]["fold"])
+    for column in ("propensity", "mu0_purchase_amount", "mu1_purchase_amount"):
+        values = [single[column] for single in singles]
+        assert np.ptp(values, axis=0).min() > 0
+        np.testing.assert_array_equal(several.nuisances[column], np.median(values, axis=0))
+    quality = several.quality
+    assert sorted(quality["repeat"].unique()) == [-1, 0, 1, 2]
+    effects = quality[(quality["quantity"] == "overlap_weighted") & (quality["outcome"] == "purchase_amount")]
+    alone, medians = effects[effects["repeat"] >= 0]["value"], effects[effects["repeat"] == -1]["value"].item()
+    assert alone.std() > 0
+    assert abs(medians - 2.0) < 1.0
+
+
+def test_a_household_enters_none_of_the_repeats_of_its_own_predictions(known: Known) -> None:
+    several = _settings(n_repeats=2)
+    own = known.trials["household_key"] == known.trials["household_key"].iloc[7]
+    changed = known.trials.assign(purchase_amount=known.trials["purchase_amount"].where(~own, 1e4))
+    columns = ["propensity", "mu0_purchase_amount", "mu1_purchase_amount"]
+    before = cross_fit(known.trials, known.x, several, seed=3).nuisances.loc[own, columns]
+    pd.testing.assert_frame_equal(cross_fit(changed, known.x, several, seed=3).nuisances.loc[own, columns], before)
+
+
+def test_workers_change_nothing(known: Known) -> None:
+    alone = cross_fit(known.trials, known.x, TWO_FOLDS, seed=3)
+    side_by_side = cross_fit(known.trials, known.x, _settings(n_jobs=2), seed=3)
+    pd.testing.assert_frame_equal(side_by_side.nuisances, alone.nuisances, check_exact=True)
+
+
+def test_the_quality_of_a_fit_is_told_for_every_outcome_asked_for(known: Known) -> None:
+    trials = known.trials.assign(amount_without_fuel=known.trials["purchase_amount"] * 0.5, redeemed=0)
+    outcomes = ("amount_without_fuel", "redeemed")
+    found = cross_fit(trials, known.x, TWO_FOLDS, seed=3, outcomes=outcomes)
+    assert {name for name in found.nuisances if name.startswith("mu")} == {
+        f"mu{arm}_{outcome}" for outcome in outcomes for arm in (0, 1)
+    }
+    # Nobody redeems, and no model is asked why.
+    assert (found.nuisances[["mu0_redeemed", "mu1_redeemed"]] == 0).all(axis=None)
+    value = found.quality[found.quality["repeat"] == 0].set_index(["quantity", "outcome"])["value"]
+    y, t = trials["amount_without_fuel"], trials["treated"]
+    residual = (y - found.nuisances["mu0_amount_without_fuel"])[t == 0]
+    by_hand = 1 - (residual**2).sum() / ((y - y[t == 0].mean())[t == 0] ** 2).sum()
+    assert value["r2_control", "amount_without_fuel"] == pytest.approx(by_hand)
+    assert 0.5 < value["propensity_auc"].item() < 1
+
+
+def test_large_studies_are_fitted_to_whole_households_drawn_and_predicted_for_all(known: Known) -> None:
+    rows = np.ones(len(known.trials), dtype=bool)
+    households = known.trials["household_key"].to_numpy()
+    assert drawn(rows, households, 10_000, seed=1) is rows
+    part = drawn(rows, households, 100, seed=1)
+    assert part.sum() == 100
+    of_household = pd.Series(part).groupby(households).nunique()
+    assert (of_household == 1).all()
+    assert (drawn(rows, households, 100, seed=1) == part).all()
+    assert (drawn(rows, households, 100, seed=2) != part).any()
+    # Only rows asked for are drawn from.
+    assert not drawn(rows & (households > 75), households, 100, seed=1)[households <= 75].any()
+
+
+# Means of many outcomes
+
+
+def test_many_means_at_once_are_those_of_each_alone_and_out_of_fold() -> None:
+    rng = np.random.default_rng(5)
+    x, folds = rng.normal(size=(300, 3)), np.arange(300) % 3
+    outcomes = np.column_stack([x[:, 0] * 5 + rng.normal(size=300), x[:, 1] - x[:, 2], np.full(300, 7.0)])
+    together = linear_means(x, outcomes, folds)
+    for column in range(3):
+        np.testing.assert_allclose(linear_means(x, outcomes[:, [column]], folds)[:, 0], together[:, column], rtol=1e-8)
+    np.testing.assert_allclose(together[:, 1], outcomes[:, 1], atol=0.05)
+    np.testing.assert_allclose(together[:, 2], 7.0)
+    shifted = outcomes.copy()
+    shifted[folds == 0] += 100
+    np.testing.assert_allclose(linear_means(x, shifted, folds)[folds == 0], together[folds == 0], rtol=1e-9)
+
+
+def test_linear_means_are_those_of_a_ridge_on_the_other_folds() -> None:
+    rng = np.random.default_rng(6)
+    x, folds = rng.normal(size=(200, 4)) * [1, 10, 0.1, 0], np.arange(200) % 4
+    y = x @ [1.0, 0.2, 3.0, 0.0] + rng.normal(size=200)
+    found = linear_means(x, y[:, None], folds)[:, 0]
+    standard = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
+    for fold in range(4):
+        train = folds != fold
+        fits = [
+            Ridge(penalty).fit(standard[train], y[train]).predict(standard[~train])
+            for penalty in 10.0 ** np.arange(-1, 7)
+        ]
+        assert min(np.abs(fit - found[~train]).max() for fit in fits) < 1e-9
+
+
+def test_another_outcome_keeps_the_trials_and_their_propensity(known: Known) -> None:
+    data = known.residuals()
+    other = with_outcome(data, data.y * 2, data.mu0)
+    np.testing.assert_allclose(other.outcome_residual, data.y * 2 - data.mu0)
+    np.testing.assert_array_equal(other.treatment_residual, data.treatment_residual)

@@ -1,0 +1,394 @@
+"""Pictures of customers draw the numbers of their tables, and no text of theirs covers other text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.features import feature
+from dunnhumby_pipeline_tests.fakes import invented_customers as invented
+from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed, shaded
+
+NAMES = dict(zip(*invented.segment_profiles()[["segment", "segment_name"]].to_numpy().T, strict=True))
+
+
+def bars(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def test_no_text_covers_other_text() -> None:
+    known, summary = invented.segment_profiles(), invented.migration_summary()
+    drawn: dict[str, Figure] = {
+        "selection": factors.factor_selection_curve(invented.factor_selection(), 0.95),
+        "loadings": factors.factor_loadings_heatmap(invented.factor_loadings()),
+        "scores": factors.factor_scores_by_segment(
+            invented.nmf_factors(), invented.segments(), invented.factor_loadings(), known
+        ),
+        "sizes": segmentation.segment_sizes(known),
+        "scoreboard": segmentation.cluster_scoreboard(invented.segment_scoreboard(), 0.8),
+        "recovery": segmentation.segment_recovery(invented.segment_jaccard(), known),
+        "profile": profiles.segment_profile_heatmap(invented.segment_features(), known),
+        "positions": profiles.positioning_bubbles(invented.segment_features(), known),
+        "pareto": lifetime_value.pareto_curve(invented.pareto_curve()),
+        "calibration": lifetime_value.clv_calibration(invented.clv_calibration()),
+        "errors": lifetime_value.clv_errors(invented.clv_validation()),
+        "value": lifetime_value.clv_by_segment(invented.segment_lifetime_value(), known),
+        "value_need": lifetime_value.value_need_heatmap(invented.value_need()),
+        "flows": flows.segment_flows(invented.segment_migration(), summary, known),
+        "moves": flows.flow_matrix(invented.segment_migration(), summary, known),
+        "consistency": migration.consistency_over_periods(summary, 0.4),
+        "drift": migration.drift_over_periods(invented.segment_drift(), summary),
+        "warning": migration.early_warning_spend(invented.early_warning(), invented.warning_evidence()),
+    }
+    assert {name: pairs for name, figure in drawn.items() if (pairs := covered(figure))} == {}
+
+
+def test_loadings_are_shaded_and_printed_under_their_factor() -> None:
+    loadings = pd.DataFrame(
+        [
+            ("factor_1", "baskets", 0.05),
+            ("factor_1", "spend_fresh", 1.0),
+            ("factor_2", "baskets", 1.0),
+            ("factor_2", "spend_fresh", 0.25),
+            ("factor_10", "baskets", 0.4),
+            ("factor_10", "spend_fresh", 0.0),
+        ],
+        columns=["factor", "feature", "loading"],
+    )
+    (axes,) = factors.factor_loadings_heatmap(loadings).axes
+    assert np.allclose(np.asarray(axes.get_images()[0].get_array()), [[1.0, 0.25, 0.0], [0.05, 1.0, 0.4]])
+    assert labels(axes) == ["Spend fresh", "Baskets"]
+    assert columns(axes) == ["Factor 1", "Factor 2", "Factor 10"]
+    assert sorted(filter(None, printed(axes))) == ["0.25", "0.40", "1.00", "1.00"]
+    assert "factor" in axes.get_xlabel() and axes.get_ylabel() == "Feature"
+
+
+def test_stability_has_a_point_a_refit_and_the_mean_of_each_start() -> None:
+    refits = invented.segment_stability()
+    (axes,) = segmentation.stability_distribution(refits, {"warm": 0.5, "cold": 0.4}).axes
+    assert sorted(line(axes, "_refits")[:, 0]) == pytest.approx(sorted(refits["ari"]))
+    assert labels(axes) == ["Warm start", "Cold start"]
+    warm = refits.loc[refits["start"] == "warm", "ari"].mean()
+    assert any(text.startswith(f"mean {warm:.2f}") for text in printed(axes))
+    assert {"floor 0.50", "floor 0.40"} <= set(printed(axes))
+    assert "Adjusted Rand index" in axes.get_xlabel()
+
+
+def test_segments_have_their_households_and_revenue_the_largest_revenue_first() -> None:
+    known = invented.segment_profiles()
+    (axes,) = segmentation.segment_sizes(known.sample(frac=1, random_state=1)).axes
+    lengths = [bar.get_width() for bar in bars(axes)]
+    assert lengths == pytest.approx([*known["share"], *known["revenue_share"]])
+    assert labels(axes)[0] == "Active loyalists"
+    households, revenue = printed(axes)[0].split("\n")
+    assert households == f"509 households ({numbers.percent(509 / 2500)})"
+    assert revenue.startswith(numbers.dollars(3100 * 509))
+    assert "%" in axes.get_xlabel() and axes.get_ylabel() == "Segment"
+
+
+def test_a_name_is_never_read_as_mathematics() -> None:
+    named = invented.segment_profiles().head(1).assign(segment_name="between $5 and $10")
+    (axes,) = segmentation.segment_sizes(named).axes
+    assert labels(axes) == ["between $5 and $10"]
+    assert not axes.get_yticklabels()[0].get_parse_math()
+
+
+def test_the_factor_scan_has_its_four_figures_and_the_number_in_use() -> None:
+    scan = invented.factor_selection()
+    explained, stable, error, sparse = factors.factor_selection_curve(scan, 0.95).axes
+    for axes, label, column in (
+        (explained, "pooled", "pooled_r2"),
+        (explained, "column-centred", "centred_r2"),
+        (stable, "worst factor", "stability"),
+        (stable, "cophenetic", "cophenetic"),
+        (error, "error", "reconstruction_error"),
+        (sparse, "sparsity", "sparsity"),
+    ):
+        assert np.allclose(line(axes, label)[:, 1], scan[column])
+    for axes in (explained, stable, error, sparse):
+        assert line(axes, "in use: 5")[0, 0] == 5
+    assert line(stable, "floor 0.95")[0, 1] == 0.95
+    assert "%" in explained.get_ylabel() and "scaled units" in error.get_ylabel()
+
+
+def test_a_scan_without_refits_says_so() -> None:
+    scan = invented.factor_selection().assign(stability=np.nan, cophenetic=np.nan)
+    stable = factors.factor_selection_curve(scan).axes[1]
+    assert printed(stable) == ["too few households to refit"]
+
+
+def test_factor_scores_have_the_median_and_the_middle_half_of_each_segment() -> None:
+    scores, segments = invented.nmf_factors(), invented.segments()
+    figure = factors.factor_scores_by_segment(scores, segments, invented.factor_loadings(), invented.segment_profiles())
+    assert len(figure.axes) == 5
+    first = figure.axes[0]
+    assert labels(first) == list(NAMES.values())
+    own = scores.loc[segments["segment"] == next(iter(NAMES)), "factor_1"]
+    assert line(first, "_median")[0, 0] == pytest.approx(own.median())
+    assert line(first, "_half")[:2, 0] == pytest.approx(own.quantile([0.25, 0.75]).to_list())
+    assert first.get_title("left").replace("\n", " ") == "Frequent visits + kind 1"
+
+
+def test_the_scoreboard_marks_the_choice_and_the_reference_study() -> None:
+    board = invented.segment_scoreboard()
+    agreement, silhouette, *_, bic, smallest = segmentation.cluster_scoreboard(board, 0.8).axes
+    assert tuple(line(agreement, "in use: 5 factors, 7 segments")[0]) == (7, 0.84)
+    assert tuple(line(agreement, "reference study: 5 factors, 7 segments")[0]) == (7, 0.63)
+    assert sorted(line(agreement, "warm start")[:, 1]) == [0.81, 0.89]
+    kmeans = board[(board["role"] == "candidate") & (board["method"] == "kmeans")]
+    assert np.allclose(line(silhouette, "K-Means"), kmeans[["n_segments", "silhouette"]])
+    assert [str(drawn.get_label()) for drawn in bic.get_lines()] == ["Gaussian mixture"]
+    error = line(agreement, "_error")
+    assert np.ptp(error[:2, 1]) == pytest.approx(2 * 0.09 / 5)
+    assert smallest.get_xlabel() == "Number of segments"
+
+
+def test_the_recovery_of_each_segment_reaches_down_to_its_worst_refit() -> None:
+    found = invented.segment_jaccard().set_index("segment").loc[list(NAMES)]
+    (axes,) = segmentation.segment_recovery(invented.segment_jaccard(), invented.segment_profiles()).axes
+    assert np.allclose(line(axes, "_mean")[:, 0], found["mean_jaccard"])
+    assert np.allclose(line(axes, "_range")[::2, 0], found["lowest_jaccard"])
+    assert line(axes, "dissolved")[0, 0] == 0.5 and line(axes, "come back")[0, 0] == 0.75
+    assert "mean 0.90, back in 100% of refits" in printed(axes)
+
+
+def test_the_profile_shows_first_what_the_segments_were_not_made_from() -> None:
+    found = invented.segment_features()
+    upper, lower = profiles.segment_profile_heatmap(found, invented.segment_profiles()).axes
+    assert upper.get_title("left") == "Independent of what made the segments"
+    assert lower.get_title("left") == "Used to make the segments"
+    unused = (
+        found[found["role"] == "independent"].drop_duplicates("feature").sort_values("eta_squared", ascending=False)
+    )
+    assert labels(upper) == [feature(name) for name in unused["feature"]]
+    assert columns(upper) == list(NAMES.values())
+    best = found[found["feature"] == unused["feature"].iloc[0]].set_index("segment")["z_score"]
+    assert np.allclose(shaded(upper)[0], best[list(NAMES)])
+    assert numbers.percent(unused["eta_squared"].iloc[0]) in printed(upper)
+    assert not {feature(name) for name in invented.TWINS} & {*labels(upper), *labels(lower)}
+    assert lower.get_xlabel().endswith("2 more features say the same as one that was used")
+
+
+def test_a_profile_without_unused_features_has_one_block() -> None:
+    found = invented.segment_features()
+    figure = profiles.segment_profile_heatmap(found[found["role"] == "used"], invented.segment_profiles())
+    assert len(figure.axes) == 1
+
+
+def test_positions_are_eight_maps_of_means_with_areas_of_households() -> None:
+    found, known = invented.segment_features(), invented.segment_profiles()
+    figure = profiles.positioning_bubbles(found, known)
+    assert len(figure.axes) == len(profiles.POSITIONS) == 8
+    means = found.pivot(index="segment", columns="feature", values="mean").loc[known["segment"]]
+    for axes, (title, across, up) in zip(figure.axes, profiles.POSITIONS, strict=True):
+        bubbles = axes.collections[0]
+        assert np.allclose(np.asarray(bubbles.get_offsets()), means[[across, up]])
+        areas = np.asarray(bubbles.get_sizes())
+        assert np.allclose(areas / areas.max(), known["n_households"] / known["n_households"].max())
+        assert {text.replace("\n", " ") for text in printed(axes) if text} == set(NAMES.values())
+        assert axes.get_title("left") == title
+    regularity = figure.axes[4]
+    assert regularity.xaxis_inverted()
+
+
+def test_labels_of_bubbles_in_one_place_are_moved_apart() -> None:
+    found = invented.segment_features().assign(mean=1.0)
+    assert covered(profiles.positioning_bubbles(found, invented.segment_profiles())) == []
+
+
+def test_positions_need_their_features() -> None:
+    found = invented.segment_features()
+    with pytest.raises(ValueError, match="segment_features describes no recency"):
+        profiles.positioning_bubbles(found[found["feature"] != "recency"], invented.segment_profiles())
+
+
+def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
+    (axes,) = lifetime_value.pareto_curve(invented.pareto_curve()).axes
+    assert "best 20%: 49% of revenue" in printed(axes)
+    assert np.allclose(line(axes, "households by revenue"), invented.pareto_curve().drop(columns="gini"))
+
+
+def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
+    table = invented.clv_calibration()
+    spend, trips = lifetime_value.clv_calibration(table).axes
+    own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
+    drawn = {str(container.get_label()): container for container in spend.containers}
+    points, _, (ends,) = drawn["weighed with past spend"]
+    assert np.allclose(points.get_xydata(), own[["mean_forecast", "mean_actual"]])
+    segments = np.array([part[:, 1] for part in ends.get_segments()])
+    assert np.allclose(segments, own[["ci_lower", "ci_upper"]])
+    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and "trips" in trips.get_xlabel()
+
+
+def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
+    table = invented.clv_calibration()
+    table.loc[0, "ci_lower"] = -1.0
+    assert lifetime_value.clv_calibration(table).axes[0].get_xscale() == "linear"
+
+
+def test_errors_are_set_against_the_naive_forecast() -> None:
+    spend, trips = lifetime_value.clv_errors(invented.clv_validation()).axes
+    assert line(spend, "_estimate")[:, 0].tolist() == [7.0, -7.0]
+    assert "errs by $343: better than naive" in printed(spend)
+    assert spend.get_title("left") == "Spend, naive errs by $350"
+    assert printed(trips) == ["errs by 8.90: no better than naive"]
+
+
+def test_without_a_forecast_to_compare_the_picture_says_so() -> None:
+    naive = invented.clv_validation().query("forecast == 'naive'")
+    figure = lifetime_value.clv_errors(naive)
+    assert not figure.axes and "nothing to set beside it" in figure.texts[0].get_text()
+
+
+def test_lifetime_values_have_intervals_and_tiers() -> None:
+    table = invented.segment_lifetime_value()
+    value, tiers = lifetime_value.clv_by_segment(table, invented.segment_profiles()).axes
+    ordered = table.sort_values("clv_mean", ascending=False)
+    assert np.allclose(line(value, "_estimate")[:, 0], ordered["clv_mean"])
+    assert np.allclose(line(value, "_interval")[:, 0], ordered[["ci_lower", "ci_upper"]].to_numpy().ravel())
+    assert labels(value)[0] == "VIP heavy buyers"
+    assert sum(bar.get_width() for bar in bars(tiers)) == pytest.approx(len(table))
+
+
+def test_value_by_need_shades_and_prints_each_cell() -> None:
+    table = invented.value_need()
+    households, revenue, discounts = lifetime_value.value_need_heatmap(table).axes
+    assert labels(households) == ["High lifetime value", "Mid lifetime value", "Low lifetime value"]
+    assert columns(revenue) == ["Fresh", "Grocery", "Deals"]
+    for axes, column in ((households, "n_households"), (revenue, "revenue"), (discounts, "discount_rate")):
+        assert np.allclose(shaded(axes).ravel(), table[column])
+    assert "100\n5%" in printed(households)
+    assert "10.0%" in printed(discounts)
+
+
+def test_an_empty_cell_of_value_by_need_has_no_discount_rate() -> None:
+    table = invented.value_need()
+    table.loc[0, ["n_households", "share", "revenue", "revenue_share"]] = 0
+    table.loc[0, "discount_rate"] = np.nan
+    *_, discounts = lifetime_value.value_need_heatmap(table).axes
+    assert printed(discounts)[0] == numbers.NOTHING
+
+
+def test_flows_are_as_wide_as_the_households_that_took_them() -> None:
+    moved, summary = invented.segment_migration(), invented.migration_summary()
+    (axes,) = flows.segment_flows(moved, summary, invented.segment_profiles()).axes
+    # Of seven periods, the last, and those that share no day with it and each other: 0, 3 and 6.
+    first = moved[(moved["from_period"] == 0) & (moved["to_period"] == 3)].groupby("from_segment")["n"].sum()
+    left = [bar.get_height() for bar in bars(axes) if bar.get_x() < 0]
+    assert left == [*first[list(NAMES)], first["(no purchase)"]]
+    ribbons = len(axes.patches) - len(bars(axes))
+    assert ribbons == 2 * (8 * 8 - 1)
+    assert columns(axes) == ["day 363", "day 447", "day 531"]
+    assert labels(axes) == [*NAMES.values(), "No purchase"]
+
+
+def test_the_matrix_of_moves_has_shares_of_those_who_were_there() -> None:
+    moved, summary = invented.segment_migration(), invented.migration_summary()
+    (axes,) = flows.flow_matrix(moved, summary, invented.segment_profiles()).axes
+    cells = shaded(axes)
+    assert np.allclose(cells.sum(axis=1), 1)
+    assert labels(axes) == columns(axes) == [*NAMES.values(), "No purchase"]
+    first = moved[(moved["to_period"] - moved["from_period"] == 3) & (moved["from_segment"] == next(iter(NAMES)))]
+    assert cells[0, 0] == pytest.approx(180 / first.groupby("from_period")["n"].sum().iloc[0])
+    assert "shares no day" in axes.get_xlabel()
+
+
+def test_without_periods_apart_neighbours_are_compared() -> None:
+    moved, summary = invented.segment_migration(), invented.migration_summary()
+    near = summary[summary["shared_days"] > 0]
+    (axes,) = flows.flow_matrix(moved, near, invented.segment_profiles()).axes
+    assert axes.get_xlabel() == "To, in the next period"
+    (axes,) = flows.segment_flows(moved, near, invented.segment_profiles()).axes
+    assert len(columns(axes)) == 7
+
+
+def test_consistency_keeps_periods_that_share_days_apart_from_those_that_do_not() -> None:
+    summary = invented.migration_summary()
+    index, staying = migration.consistency_over_periods(summary, 0.4).axes
+    apart = summary[summary["shared_days"] == 0]
+    assert np.allclose(line(index, "periods that share no day"), apart[["to_day", "ari"]])
+    assert line(index, "floor of neighbours 0.4")[0, 1] == 0.4
+    assert set(line(staying, "_tier")[:, 1]) == {0.91, 0.82}
+    assert set(line(staying, "_segment")[:, 1]) == {0.78, 0.6}
+    assert printed(staying) == ["same value tier", "same segment"]
+
+
+def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
+    (axes,) = migration.drift_over_periods(invented.segment_drift(), invented.migration_summary()).axes
+    cells = shaded(axes)
+    assert cells.shape == (13, 4)
+    assert labels(axes)[0] == "Mix of segments" and np.allclose(cells[0], 0.01)
+    assert np.all(np.diff(cells[1:, 0]) <= 0)
+    assert cells[1, 0] == pytest.approx(0.001 * 18 * 3)
+    assert "7 more features, none above 0.02" in axes.get_xlabel()
+
+
+def test_the_early_warning_shows_every_household_and_what_became_of_others() -> None:
+    listed = invented.early_warning()
+    fall, evidence = migration.early_warning_spend(listed, invented.warning_evidence()).axes
+    assert len(line(fall, "to low value: 33")) == 33
+    assert line(fall, "no purchase: 1")[0, 1] == 0
+    assert line(evidence, "listed")[:, 1].tolist() == [600.0, 200.0, 300.0]
+    assert fall.get_title("left") == "40 households on the list"
+
+
+def test_an_early_warning_of_nobody_says_so() -> None:
+    figure = migration.early_warning_spend(invented.early_warning().iloc[:0])
+    assert not figure.axes and "No household has fallen" in figure.texts[0].get_text()
+    alone = migration.early_warning_spend(invented.early_warning(), invented.warning_evidence().iloc[:0])
+    assert len(alone.axes) == 1
+
+
+def test_what_is_unknown_is_left_empty() -> None:
+    found, known = invented.segment_features(), invented.segment_profiles()
+    constant = found["feature"] == "share_other"
+    found.loc[constant, ["z_score", "eta_squared"]] = np.nan
+    upper, _ = profiles.segment_profile_heatmap(found, known).axes
+    assert labels(upper)[-1] == feature("share_other")
+    assert np.isnan(np.ma.filled(shaded(upper).astype(float), np.nan)[-1]).all()
+    assert printed(upper)[-len(labels(upper)) - 7 :][:7] == [numbers.NOTHING] * 7
+    found.loc[found["segment"] == "vip-heavy", "mean"] = np.nan
+    positions = profiles.positioning_bubbles(found, known)
+    assert "VIP heavy buyers" not in printed(positions.axes[0])
+    board = invented.segment_scoreboard().assign(bic=np.nan)
+    assert "not measured" in printed(segmentation.cluster_scoreboard(board).axes[4])
+
+
+def test_two_periods_and_one_segment_are_enough() -> None:
+    moved = pd.DataFrame(
+        {"from_period": 0, "to_period": 1, "from_segment": "fresh-lovers", "to_segment": "fresh-lovers", "n": [30]}
+    )
+    summary = invented.migration_summary().head(1).assign(ari=np.nan)
+    known = invented.segment_profiles().query("segment == 'fresh-lovers'")
+    drawn = (
+        flows.segment_flows(moved, summary, known),
+        flows.flow_matrix(moved, summary, known),
+        migration.consistency_over_periods(summary),
+        migration.drift_over_periods(invented.segment_drift(), summary),
+        segmentation.segment_sizes(known),
+        profiles.positioning_bubbles(invented.segment_features().query("segment == 'fresh-lovers'"), known),
+    )
+    for figure in drawn:
+        assert covered(figure) == []
+
+
+def test_labels_of_shares_that_are_nearly_equal_stand_apart() -> None:
+    summary = invented.migration_summary().assign(share_staying=0.6, share_staying_tier=0.61)
+    assert covered(migration.consistency_over_periods(summary)) == []
+
+
+def test_of_many_periods_drift_shows_the_last_year() -> None:
+    pairs = [(one, one + 1) for one in range(30)]
+    summary = pd.DataFrame(pairs, columns=["from_period", "to_period"])
+    summary["from_day"], summary["to_day"] = 100 + 28 * summary["from_period"], 100 + 28 * summary["to_period"]
+    summary = summary.assign(shared_days=0, ari=0.5, share_staying=0.7, share_staying_tier=0.8)
+    drift = summary[["from_period", "to_period"]].assign(kind="feature", name="recency", psi=0.01)
+    (axes,) = migration.drift_over_periods(drift, summary).axes
+    assert len(columns(axes)) == migration.PAIRS_SHOWN
+    assert columns(axes)[-1] == "912 to 940"

@@ -1,0 +1,217 @@
+"""Files that can be read and still must not be used: too much would be left out, or who is treated would change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dunnhumby_pipeline.journey.source import JourneyError
+from dunnhumby_pipeline.settings import JourneySettings
+from dunnhumby_pipeline_tests.fakes.findings import examined, refusal
+from dunnhumby_pipeline_tests.fakes.journeys import COLA, RAW, changed, line, load, read_table, write_raw
+
+STRICT = "Mend these rows: leaving one out would change which households count as treated."
+UNLISTED = "which it does not list. Add it to campaign_desc.csv."
+DATES, TARGETS = "campaign_desc.csv, column", "campaign_table.csv, column"
+DAY_NUMBER = "a whole number, at most 2,147,483,647"
+
+
+def _strict(where: str, expected: str, rule: str) -> str:
+    mend = "Leave each key once in the file, with the values that are true." if rule == "duplicate_key" else STRICT
+    return f"{where}: expected {expected}, found 1 row(s) that break the rule '{rule}'. {mend}"
+
+
+CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "campaign without a first day": (
+        {"campaigns": changed("campaigns", 2, START_DAY="")},
+        [_strict(f"{DATES} START_DAY, row 2: START_DAY = blank", "a value", "missing")],
+    ),
+    "campaign whose first day is a date": (
+        {"campaigns": changed("campaigns", 2, START_DAY="2017-03-01")},
+        [_strict(f"{DATES} START_DAY, row 2: START_DAY = '2017-03-01'", DAY_NUMBER, "not_a_number")],
+    ),
+    "campaign that ends before it starts": (
+        {"campaigns": changed("campaigns", 4, END_DAY=79)},
+        [
+            _strict(
+                f"{DATES} END_DAY, row 4: END_DAY = '79', START_DAY = '80'",
+                "an END_DAY on or after START_DAY",
+                "ends_before_start",
+            )
+        ],
+    ),
+    "unknown campaign type": (
+        {"campaigns": changed("campaigns", 3, DESCRIPTION="TypeD")},
+        [_strict(f"{DATES} DESCRIPTION, row 3: DESCRIPTION = 'TypeD'", "one of TypeA, TypeB, TypeC", "unknown_value")],
+    ),
+    "campaign listed twice": (
+        {"campaigns": [*RAW["campaigns"], ("TypeA", 8, 61, 76)]},
+        [_strict(f"{DATES} CAMPAIGN, row 7: CAMPAIGN 8 again", "each key once", "duplicate_key")],
+    ),
+    "target without a household": (
+        {"campaign_targets": changed("campaign_targets", 3, household_key="")},
+        [_strict(f"{TARGETS} household_key, row 3: household_key = blank", "a value", "missing")],
+    ),
+    "household targeted twice by one campaign": (
+        {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 8)]},
+        [
+            _strict(
+                f"{TARGETS} household_key, CAMPAIGN, row 9: household_key 2 CAMPAIGN 8 again",
+                "each key once",
+                "duplicate_key",
+            )
+        ],
+    ),
+    "target of campaigns without dates": (
+        {"campaign_targets": [*RAW["campaign_targets"], ("TypeA", 2, 99), ("TypeA", 4, 99), ("TypeB", 6, 98)]},
+        [
+            f"{TARGETS} CAMPAIGN, row 11: expected a row in campaign_desc.csv, found CAMPAIGN 98, {UNLISTED}",
+            f"{TARGETS} CAMPAIGN, rows 9, 10: expected a row in campaign_desc.csv, found CAMPAIGN 99, {UNLISTED}",
+        ],
+    ),
+    "many targets of a campaign without dates": (
+        {"campaign_targets": [*RAW["campaign_targets"], *[("TypeA", key, 99) for key in range(1, 7)]]},
+        [
+            f"{TARGETS} CAMPAIGN, rows 9, 10 and 4 more: expected a row in campaign_desc.csv, "
+            f"found CAMPAIGN 99, {UNLISTED}"
+        ],
+    ),
+    "coupon of a campaign without dates": (
+        {"coupons": [*RAW["coupons"], (1, COLA, 98)]},
+        [f"coupon.csv, column CAMPAIGN, row 6: expected a row in campaign_desc.csv, found CAMPAIGN 98, {UNLISTED}"],
+    ),
+    "redemption of a campaign without dates": (
+        {"coupon_redemptions": [*RAW["coupon_redemptions"], (1, 70, 51700010076, 98)]},
+        [
+            "coupon_redempt.csv, column CAMPAIGN, row 5: expected a row in campaign_desc.csv, "
+            f"found CAMPAIGN 98, {UNLISTED}"
+        ],
+    ),
+    "campaign with two types": (
+        {"campaign_targets": [["TypeC", *row[1:]] if row[2] == 8 else row for row in RAW["campaign_targets"]]},
+        [
+            f"{TARGETS} DESCRIPTION, rows 3, 4: expected the type of campaign 8 in campaign_desc.csv, TypeA, "
+            "found TypeC. Make the two files agree: the type decides in which study a household counts as treated."
+        ],
+    ),
+    "several at once": (
+        {
+            "campaigns": [("TypeD", 8, 60, 75), ("TypeC", 30, "", 15), ("TypeA", 13, 80, 70), *RAW["campaigns"][3:]],
+            "campaign_targets": [*RAW["campaign_targets"], ("TypeA", "two", 8), ("TypeB", 5, 40)],
+        },
+        [
+            _strict(
+                f"{DATES} END_DAY, row 4: END_DAY = '70', START_DAY = '80'",
+                "an END_DAY on or after START_DAY",
+                "ends_before_start",
+            ),
+            _strict(f"{DATES} START_DAY, row 3: START_DAY = blank", "a value", "missing"),
+            _strict(
+                f"{DATES} DESCRIPTION, row 2: DESCRIPTION = 'TypeD'", "one of TypeA, TypeB, TypeC", "unknown_value"
+            ),
+            _strict(
+                f"{TARGETS} household_key, row 9: household_key = 'two'",
+                "a whole number, at most 9,223,372,036,854,775,807",
+                "not_a_number",
+            ),
+            f"{TARGETS} CAMPAIGN, row 10: expected a row in campaign_desc.csv, found CAMPAIGN 40, {UNLISTED}",
+        ],
+    ),
+    "no row that is sound": (
+        {"transactions": [(*row[:5], str(row[5]).replace(".", ","), *row[6:]) for row in RAW["transactions"]]},
+        [
+            "transaction_data.csv: expected at least one sound row, found 27 of 27 rejected: "
+            "27 by 'not_a_number' (a number), row 2: SALES_VALUE = '4,0'; row 3: SALES_VALUE = '2,0'; "
+            "row 4: SALES_VALUE = '20,0'. Mend the file."
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_would_change_who_is_treated_or_leaves_nothing_stops_the_load(tmp_path: Path, case: str) -> None:
+    overrides, messages = CASES[case]
+    assert refusal(write_raw(tmp_path / "raw", **overrides), tmp_path / "staged") == messages
+
+
+def test_a_refused_load_leaves_earlier_tables_as_they_were(tmp_path: Path) -> None:
+    staging = tmp_path / "staged"
+    load(write_raw(tmp_path / "good"), staging)
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in staging.iterdir()}
+    with pytest.raises(JourneyError, match=r"^campaign_desc\.csv, column START_DAY"):
+        load(write_raw(tmp_path / "bad", campaigns=changed("campaigns", 2, START_DAY="")), staging)
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in staging.iterdir()} == before
+
+
+# ------------------------------------------------------------------------- how much may be left out
+
+N_LINES = 200
+
+
+def _lines(n_rejected: int, n_later: int = 0) -> list[tuple[Any, ...]]:
+    """Lines of which the first have no quantity, and the next no such time."""
+    lines = [line(1, 1000 + place, 10, COLA) for place in range(N_LINES)]
+    for place in range(n_rejected):
+        lines[place] = line(1, 1000 + place, 10, COLA, quantity=0)
+    for place in range(n_rejected, n_rejected + n_later):
+        lines[place] = line(1, 1000 + place, 10, COLA, time=1299)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("share", "n_rejected", "n_later"), [(0.01, 2, 0), (0.1, 12, 8), (0.3, 20, 40), (0, 0, 0), (0.07, 14, 0)]
+)
+def test_rejects_just_at_the_limit_load(tmp_path: Path, share: float, n_rejected: int, n_later: int) -> None:
+    folder = write_raw(tmp_path / "raw", transactions=_lines(n_rejected, n_later))
+    journey = load(folder, tmp_path / "staged", JourneySettings(max_reject_share=share))
+    written = read_table(journey.tables["transactions"], "transactions")
+    assert len(written) == N_LINES - n_rejected - n_later
+
+
+def test_one_reject_above_the_limit_is_refused_with_every_rule(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", transactions=_lines(2, 1))
+    assert refusal(folder, tmp_path / "staged", JourneySettings()) == [
+        "transaction_data.csv: expected at most 0.01 of the rows rejected (journey.max_reject_share), "
+        "found 3 of 200 rejected: 2 by 'no_quantity' (a quantity above 0), row 2: QUANTITY = '0'; row 3: "
+        "QUANTITY = '0'; 1 by 'not_a_time' (minutes from 0 to 59), row 4: TRANS_TIME = '1299'. "
+        "Mend the file, or raise the setting if these rows may go."
+    ]
+
+
+def test_blank_rows_are_not_counted_among_the_rows(tmp_path: Path) -> None:
+    people = [("", "", "", "", "", "", "", key) for key in range(1, 101)]
+    padding = [("",) * 8] * 900
+    settings = JourneySettings(max_reject_share=0.01)
+    lines = _lines(0)
+    good = write_raw(tmp_path / "good", transactions=lines, demographics=[*people[:99], *padding, people[0]])
+    assert examined(good, settings).problems == ()
+    bad = write_raw(tmp_path / "bad", transactions=lines, demographics=[*people[:98], *padding, *people[:2]])
+    (message,) = refusal(bad, tmp_path / "staged", settings)
+    assert message.startswith("hh_demographic.csv: expected at most 0.01 of the rows rejected (journey.max_reject_")
+    assert "found 2 of 100 rejected: 2 by 'duplicate_key' (each key once), row 1000: household_key 1" in message
+
+
+# --------------------------------------------------------------------------------- signs of discounts
+
+
+def test_discounts_of_the_wrong_sign_throughout_are_refused_column_by_column(tmp_path: Path) -> None:
+    lines = [line(1, 1000 + place, 10, COLA, retail=0.5, match=0.25 * (place < 1)) for place in range(N_LINES)]
+    folder = write_raw(tmp_path / "raw", transactions=lines)
+    expected = "expected discounts of at most 0, but for 0.01 of them (journey.max_reject_share)"
+    mend = "Change the sign of the column, or raise the setting if these discounts may be set to 0."
+    # The match is one line in 200: few of the rows, and yet every match there is.
+    assert refusal(folder, tmp_path / "staged", JourneySettings()) == [
+        f"transaction_data.csv, column RETAIL_DISC: {expected}, found 200 of 200 above 0. {mend}",
+        f"transaction_data.csv, column COUPON_MATCH_DISC: {expected}, found 1 of 1 above 0. {mend}",
+    ]
+
+
+def test_noise_above_zero_is_set_to_zero_however_much_of_it_there_is(tmp_path: Path) -> None:
+    lines = [line(1, 1000 + place, 10, COLA, retail=1e-15 if place else -1.0) for place in range(N_LINES)]
+    journey = load(write_raw(tmp_path / "raw", transactions=lines), tmp_path / "staged", JourneySettings())
+    written = read_table(journey.tables["transactions"], "transactions")
+    assert written["retail_disc"].tolist() == [1.0] + [0.0] * (N_LINES - 1)
+    (repaired,) = journey.inspection.rejects.query("rule == 'positive_discount'").itertuples()
+    assert (repaired.column, repaired.n, repaired.share) == ("retail_disc", N_LINES - 1, (N_LINES - 1) / N_LINES)

@@ -1,0 +1,284 @@
+"""Checks of trials, overlap, balance, effects and doubts about them, seen to pass and to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dunnhumby_pipeline.engine import duck
+from dunnhumby_pipeline.features.customer import customer_features
+from dunnhumby_pipeline.orchestration.checks import causal
+from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.settings import CheckSettings
+from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
+
+CHECKS = CheckSettings(max_weighted_smd=0.10, max_propensity_auc=0.85, min_overlap_share=0.50)
+NAN = float("nan")
+
+
+# Look-ahead
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    transactions = lines((1, 50, 4.0), (1, 60, 8.0), (1, 100, 16.0), (2, 99, 1.0), (2, 100, 2.0), (3, 45, 0.5))
+    return write_tables(
+        tmp_path_factory.mktemp("tables"),
+        transactions=transactions,
+        products=pd.DataFrame({"product_id": [1], "department": ["GROCERY"], "brand": ["National"]}),
+    )
+
+
+def _trials(tables: dict[str, Path], index_day: int) -> pd.DataFrame:
+    """Trials of index day 100 whose covariates are computed as if it were `index_day`."""
+    windows = pd.DataFrame({"window": [8], "first_day": [40], "index_day": [index_day]}).astype("int32")
+    relations: dict[str, duck.Relation] = {name: tables[name] for name in ("transactions", "products")}
+    frame = duck.run(customer_features(), {**relations, "windows": windows.astype({"window": "int64"})}, ENGINE)
+    return frame.rename(columns={"window": "campaign"}).assign(index_day=100, lookback_start=40)
+
+
+def test_covariates_of_the_look_back_pass(tables: dict[str, Path]) -> None:
+    found = causal.no_look_ahead(_trials(tables, 100), tables["transactions"], ENGINE)
+    assert found.passed
+    assert found.message == "3 trials agree; last feature day at least 1 day before"
+    assert found.figures == {"n_trials": 3, "n_ahead": 0, "n_differing": 0}
+
+
+def test_covariates_computed_a_day_too_late_are_caught(tables: dict[str, Path]) -> None:
+    found = causal.no_look_ahead(_trials(tables, 101), tables["transactions"], ENGINE)
+    assert not found.passed
+    assert found.figures["n_differing"] == 3
+    assert found.message == (
+        "0 trials with a feature day on or after the index day, 3 that differ from their look-back recomputed "
+        "from the lines"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "n_ahead", "n_differing"),
+    [
+        # Spend alone one day too late; a trial that knows a later day; one basket more; a cent or so.
+        ("monetary_sales", [28.0, 3.0, 0.5], 0, 2),
+        ("recency", [39, -1, 54], 1, 1),
+        ("frequency", [3, 1, 1], 0, 1),
+        ("monetary_sales", [12.0, 1.02, 0.5], 0, 1),
+        ("household_key", [1, 2, 9], 0, 1),
+    ],
+)
+def test_a_leak_in_one_covariate_is_caught(
+    tables: dict[str, Path], column: str, values: list[float], n_ahead: int, n_differing: int
+) -> None:
+    leaked = _trials(tables, 100).assign(**{column: values})
+    found = causal.no_look_ahead(leaked, tables["transactions"], ENGINE)
+    assert not found.passed
+    assert (found.figures["n_ahead"], found.figures["n_differing"]) == (n_ahead, n_differing)
+
+
+def test_no_trials_is_no_proof(tables: dict[str, Path]) -> None:
+    found = causal.no_look_ahead(_trials(tables, 100).head(0), tables["transactions"], ENGINE)
+    assert not found.passed
+    assert found.message == "there are no trials: no household that shopped in a look-back is eligible"
+
+
+# Overlap and balance
+
+
+def test_arms_need_enough_trials_inside_overlap() -> None:
+    table = pd.DataFrame({"treated": [1] * 40 + [0] * 60, "in_overlap": [True] * 30 + [False] * 10 + [True] * 60})
+    enough = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=30))
+    assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials in overlap")
+    assert enough.figures == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
+    short = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
+    advice = "at least 31 of each are needed: pool more waves, or another campaign type"
+    assert (short.passed, short.message) == (False, f"30 treated and 60 control trials in overlap; {advice}")
+    assert not causal.arms_in_overlap(table.assign(treated=0), CheckSettings(min_trials_per_arm=2)).passed
+
+
+def _diagnostics(share: float, auc: float) -> pd.DataFrame:
+    # A wave of its own must not be taken for the whole.
+    return pd.DataFrame({"wave": ["8", "all"], "share_in_overlap": [0.01, share], "auc": [0.99, auc]})
+
+
+def test_the_share_in_overlap_and_the_auc_are_those_of_all_waves() -> None:
+    good, bad = _diagnostics(0.5, 0.85), _diagnostics(0.49, 0.86)
+    assert causal.overlap_share(good, CHECKS) == Verdict(
+        True, "50% of trials in overlap, at least 50% expected", {"share_in_overlap": 0.5}
+    )
+    share = causal.overlap_share(bad, CHECKS)
+    advice = "; effects speak of this part of the customers only"
+    assert (share.passed, share.message) == (False, f"49% of trials in overlap, at least 50% expected{advice}")
+    assert causal.propensity_auc(good, CHECKS) == Verdict(
+        True, "propensity AUC 0.850, at most 0.85 expected", {"auc": 0.85}
+    )
+    auc = causal.propensity_auc(bad, CHECKS)
+    advice = "; targeting followed the covariates closely: weigh how little overlap is left"
+    assert (auc.passed, auc.message) == (False, f"propensity AUC 0.860, at most 0.85 expected{advice}")
+    assert not causal.propensity_auc(_diagnostics(0.5, NAN), CHECKS).passed
+
+
+def test_arms_need_enough_effective_trials() -> None:
+    table = pd.DataFrame({"wave": ["8", "all"], "ess_treated": [9.0, 50.0], "ess_control": [9.0, 400.4]})
+    found = causal.effective_arms(table, CheckSettings(min_effective_trials=50))
+    text = "effective sample size 50 treated and 400 control trials"
+    assert found == Verdict(True, text, {"ess_treated": 50.0, "ess_control": 400.4})
+    for arm in ("ess_treated", "ess_control"):
+        few = causal.effective_arms(table.assign(**{arm: 49.4}), CheckSettings(min_effective_trials=50))
+        assert not few.passed
+        assert few.message.endswith("; at least 50 of each are needed: pool more waves, or another campaign type")
+
+
+def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> None:
+    table = pd.DataFrame(
+        {
+            "covariate": ["recency", "spend"] * 3,
+            "weighting": ["none"] * 2 + ["overlap"] * 2 + ["entropy"] * 2,
+            "smd": [0.9, -0.8, 0.02, -0.10, 0.5, 0.0],
+        }
+    )
+    text = "largest |SMD| after overlap weighting"
+    good = causal.balance_after_weighting(table, CHECKS)
+    assert good == Verdict(True, f"{text} 0.100 (spend), ceiling 0.10", {"max_weighted_smd": 0.1})
+    bad = causal.balance_after_weighting(table, CheckSettings(max_weighted_smd=0.05))
+    advice = "; the propensity model misses it: look at it wave by wave, or add it in another form"
+    assert (bad.passed, bad.message) == (False, f"{text} 0.100 (spend), ceiling 0.05{advice}")
+    unknown = table.assign(smd=[0.9, -0.8, 0.02, NAN, 0.5, 0.0])
+    found = causal.balance_after_weighting(unknown, CHECKS)
+    assert (found.passed, found.message) == (False, "no SMD after overlap weighting for spend")
+    assert not causal.balance_after_weighting(table[table["weighting"] == "none"], CHECKS).passed
+
+
+# Effects
+
+
+def _effects(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
+    """Estimates on the primary outcome over all waves, with intervals, among others that do not count."""
+    others = [
+        ("purchase_amount", "naive", "all", True, -70.0, -90.0, -50.0),
+        ("redeemed", "aipw", "all", False, -7.0, -9.0, -5.0),
+        ("purchase_amount", "aipw", "8", True, -70.0, -90.0, -50.0),
+    ]
+    wanted = [("purchase_amount", name, "all", True, *numbers) for name, *numbers in rows]
+    columns = ["outcome", "estimator", "wave", "primary", "estimate", "ci_lower", "ci_upper"]
+    return pd.DataFrame(others + wanted, columns=columns).assign(estimand="ATE", population="all")
+
+
+def test_adjusted_estimates_of_one_sign_agree() -> None:
+    found = causal.estimators_agree(_effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", 1.0, -3.0, 5.0)), CHECKS)
+    text = "2 adjusted estimates from 1.0 (overlap_weighted, ATE in all) to 5.0 (aipw, ATE in all)"
+    assert found == Verdict(True, text, {"lowest_estimate": 1.0, "highest_estimate": 5.0})
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "advice"),
+    [
+        (-5.0, -1.0, "they contradict each other beyond their errors: see the balance and overlap figures before any"),
+        (-8.0, 2.0, "their signs differ, though not beyond their errors: read the effect as not proven"),
+    ],
+)
+def test_adjusted_estimates_of_two_signs_are_warned_of(lower: float, upper: float, advice: str) -> None:
+    opposed = _effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", -3.0, lower, upper))
+    found = causal.estimators_agree(opposed, CHECKS)
+    assert not found.passed
+    assert found.message.startswith("2 adjusted estimates from -3.0 (overlap_weighted, ATE in all) to 5.0 (aipw,")
+    assert advice in found.message
+
+
+def test_estimates_that_are_not_there_do_not_agree() -> None:
+    message = "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
+    for effects in (_effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", NAN, NAN, NAN)), _effects()):
+        assert causal.estimators_agree(effects, CHECKS) == Verdict(False, message)
+
+
+# Doubts
+
+
+def _controls(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Rows of control, wave, estimate and standard error."""
+    frame = pd.DataFrame(rows, columns=["control", "wave", "estimate", "se"]).assign(
+        n_trials=1234, n_treated=163, n_days=61.5
+    )
+    half = 1.96 * frame["se"]
+    return frame.assign(ci_lower=frame["estimate"] - half, ci_upper=frame["estimate"] + half)
+
+
+JUDGES = {"placebo outcome": causal.placebo_outcome, "placebo wave": causal.placebo_wave}
+
+
+@pytest.mark.parametrize("control", JUDGES)
+def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of(control: str) -> None:
+    judge, [other] = JUDGES[control], [name for name in JUDGES if name != control]
+    found = judge(
+        _controls((control, "all", 9.0, 10.0), (control, "8", 19.0, 10.0), (other, "all", 900.0, 1.0)), CHECKS
+    )
+    assert found.passed
+    assert found.message.startswith("placebo effect 9.0 (-10.6 to 28.6) on spend over about 62 days before")
+    assert found.message.endswith("163 treated of 1,234 trials")
+    assert found.figures == {"placebo_effect": 9.0, "n_waves_beyond": 0.0}
+    for estimate in (129.0, -129.0):
+        bad = judge(_controls((control, "all", estimate, 10.0)), CHECKS)
+        assert not bad.passed
+        assert "not adjusted for" in bad.message or "lengthen trial.look_back_days" in bad.message
+
+
+def test_opposite_placebo_effects_of_waves_do_not_cancel() -> None:
+    rows = [("placebo outcome", "all", 1.0, 10.0), ("placebo outcome", "13", 25.0, 9.0)]
+    found = causal.placebo_outcome(_controls(*rows, ("placebo outcome", "18", -27.0, 9.0)), CHECKS)
+    assert not found.passed
+    assert "; beyond its error in wave 13, 18; the arms differed" in found.message
+    # Among three waves one beyond two errors is no surprise.
+    calm = [("placebo outcome", wave, 19.0, 9.0) for wave in ("8", "13", "18")]
+    assert causal.placebo_outcome(_controls(rows[0], *calm), CHECKS).passed
+
+
+@pytest.mark.parametrize("control", JUDGES)
+def test_a_placebo_that_no_wave_allows_is_not_passed(control: str) -> None:
+    for controls in (_controls((control, "8", 9.0, 20.0)), _controls()):
+        found = JUDGES[control](controls, CHECKS)
+        assert not found.passed
+        assert found.message.startswith("not tested: no wave has enough data before it")
+
+
+def test_propensities_at_their_bound_are_counted() -> None:
+    few = pd.DataFrame({"propensity_bounded": [True] * 5 + [False] * 95})
+    assert causal.propensities_bounded(few, CHECKS) == Verdict(
+        True, "5.0% of propensities bounded, at most 5% expected", {"share_bounded": 0.05}
+    )
+    many = causal.propensities_bounded(few.assign(propensity_bounded=[True] * 6 + [False] * 94), CHECKS)
+    assert not many.passed
+    assert many.message.endswith("rest on the bound and their intervals are too narrow: quote the effect in overlap")
+
+
+@pytest.mark.parametrize(
+    ("value", "passed", "words"),
+    [
+        (1.5, True, "E-value of the interval 1.50, at least 1.5 expected"),
+        (1.49, False, "a weak unmeasured cause of both targeting and the outcome would explain the effect away"),
+        (1.0, False, "the interval includes zero, so there is nothing yet to explain away"),
+        (NAN, False, "no E-value: the effect or its interval is missing; see average_effects"),
+    ],
+)
+def test_an_effect_that_little_explains_away_is_warned_of(value: float, passed: bool, words: str) -> None:
+    rows = [
+        ("e_value", "estimate", 9.0),
+        ("e_value", "interval limit nearest to zero", value),
+        ("manski", "estimate", 9.0),
+    ]
+    found = causal.e_value(pd.DataFrame(rows, columns=["analysis", "quantity", "estimate"]), CHECKS)
+    assert found.passed is passed
+    assert words in found.message
+
+
+def _models(chosen: str) -> pd.DataFrame:
+    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("r_learner", -1, 12.5, 4.0)]
+    frame = pd.DataFrame(rows, columns=["model", "fold", "gain_over_constant", "gain_se"])
+    # One fold's choice is not the choice.
+    return frame.assign(chosen=(frame["model"] == chosen) | (frame["fold"] == 0))
+
+
+def test_heterogeneity_is_a_model_that_beats_the_constant() -> None:
+    found = causal.heterogeneity(_models("r_learner"), CHECKS)
+    assert found == Verdict(True, "r_learner beats the constant by 12.5 (SE 4) in R-loss", {"gain_over_constant": 12.5})
+    none = causal.heterogeneity(_models("constant"), CHECKS)
+    assert none == Verdict(False, "not proven: no model beats one constant effect for all out of fold")

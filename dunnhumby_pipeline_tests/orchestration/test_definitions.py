@@ -1,0 +1,184 @@
+"""The graph as it is declared: what exists, what it may import, what loading it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.checks.gates import GATES
+from dunnhumby_pipeline.orchestration.checks.registry import BLOCK, CHECKS, WARN
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.settings import Home
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib")
+CONTRACT = {
+    "raw": {f"raw_{table.name}" for table in schema.TABLES},
+    "journey": {*(table.name for table in schema.TABLES), "rejects", "rejected_rows"},
+    "segmentation": {
+        "customer_features",
+        "feature_drift",
+        "feature_choice",
+        "factor_selection",
+        "factor_loadings",
+        "nmf_factors",
+        "segment_scoreboard",
+        "segments",
+        "segment_centroids",
+        "segment_stability",
+        "segment_jaccard",
+        "segment_identity",
+        "segment_model",
+        "reference_loadings",
+        "reference_factors",
+        "segment_profiles",
+        "segment_features",
+        "segment_demographics",
+        "demographic_tests",
+        "segment_departments",
+        "factor_needs",
+        "need_loadings",
+        "household_needs",
+        "segment_playbook",
+        "pareto_curve",
+        "customer_lifetime_value",
+        "clv_parameters",
+        "clv_validation",
+        "clv_calibration",
+        "segment_lifetime_value",
+        "lifetime_differences",
+        "household_value_need",
+        "value_need",
+        "segment_migration",
+        "migration_summary",
+        "segment_drift",
+        "early_warning",
+        "warning_evidence",
+    },
+    "causal": {
+        "first_campaign_cohort",
+        "trial_waves",
+        "trial_flow",
+        "trial_protocol",
+        "design_comparison",
+        "causal_graph",
+        "identification",
+        "nuisances",
+        "nuisance_quality",
+        "propensity",
+        "overlap_diagnostics",
+        "propensity_calibration",
+        "outside_overlap",
+        "covariate_balance",
+        "average_effects",
+        "pooled_effects",
+        "effect_robustness",
+        "campaign_dose",
+        "sensitivity",
+        "confounder_benchmarks",
+        "confounding_contour",
+        "rosenbaum_bounds",
+        "negative_controls",
+        "event_study",
+        "cate_models",
+        "cate_estimates",
+        "household_effects",
+    },
+    "targeting": {"campaign_economics", "policy_value", "roi_curve", "targeting_list"},
+    "report": {"campaign_report"},
+}
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_defs(home=Home(tmp_path_factory.mktemp("home")))
+
+
+def test_definitions_are_loadable(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_asset_of_the_contract_exists_in_its_group(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    found: dict[str, set[str]] = {}
+    for key in graph.get_all_asset_keys():
+        found.setdefault(graph.get(key).group_name, set()).add(key.to_user_string())
+    assert found == CONTRACT
+
+
+def test_causal_targeting_and_report_have_a_partition_a_campaign_type(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        partitioned = node.group_name in ("causal", "targeting", "report")
+        assert node.is_partitioned == partitioned, key
+        if partitioned:
+            assert node.partitions_def.get_partition_keys() == list(schema.CAMPAIGN_TYPES)
+
+
+def test_every_asset_is_described(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if not graph.get(key).description] == []
+
+
+def test_the_study_job_holds_every_asset_and_check(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def(STUDY_JOB)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set().union(*CONTRACT.values())
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == {check.key for check in CHECKS}
+
+
+def test_severity_policy() -> None:
+    severity = {f"{c.key.asset_key.to_user_string()}.{c.key.name}": c.severity for c in CHECKS}
+    blocking = {name for name, found in severity.items() if found is BLOCK}
+    assert blocking == {
+        *(f"{table.name}.schema_and_keys" for table in schema.TABLES),
+        *(f"{name}.campaign_in_campaigns" for name in ("campaign_targets", "coupons", "coupon_redemptions")),
+        "transactions.weeks_agree",
+        "customer_features.features_complete",
+        "segment_stability.warm_stability",
+        "first_campaign_cohort.no_look_ahead",
+        "propensity.arms_in_overlap",
+        "overlap_diagnostics.effective_arms",
+        "covariate_balance.balance_after_weighting",
+        "targeting_list.list_backed",
+    }
+    assert {name for name, found in severity.items() if found is WARN} == set(severity) - blocking
+
+
+def test_the_targeting_list_lies_downstream_of_every_gate(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    upstream = dg.AssetSelection.assets("targeting_list").upstream().resolve(graph)
+    assert {gate.asset_key for gate in GATES} <= upstream
+
+
+def test_checks_of_partitioned_assets_carry_their_partitions(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for check in CHECKS:
+        of_asset = graph.get(check.key.asset_key).partitions_def
+        assert graph.get(check.key).partitions_def == of_asset, check.key
+        assert check.partitioned == (of_asset is not None)
+
+
+def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = f"import sys; import dunnhumby_pipeline.definitions; print([m for m in {HEAVY!r} if m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_imports_run_downward_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename="pyproject.toml", cache_dir=None) == EXIT_STATUS_SUCCESS
+
+
+def test_no_room_is_too_large() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "dunnhumby_pipeline").rglob("*.py")}
+    assert {path.name: n for path, n in lines.items() if n > 500} == {}

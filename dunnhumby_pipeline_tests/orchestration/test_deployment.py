@@ -1,0 +1,111 @@
+"""The examples of deployments in docs/deploy are accepted by what they configure."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import runpy
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.settings import Home, load_settings
+
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+GIGABYTES = {"GB": 1.0, "Gi": 1.073741824, "GiB": 1.073741824}
+
+
+def gigabytes(size: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(\w+)", size).groups()
+    return float(number) * GIGABYTES[unit]
+
+
+# ------------------------------------------------------------------------------------------------------- celery
+
+
+@pytest.fixture(scope="module")
+def celery_job() -> dg.JobDefinition:
+    location = runpy.run_path(str(DEPLOY / "celery_location.py"))
+    dg.Definitions.validate_loadable(location["defs"])
+    return location["defs"].resolve_job_def(study_job.name)
+
+
+@pytest.fixture
+def celery_config() -> dict[str, Any]:
+    return yaml.safe_load((DEPLOY / "celery.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_celery_location_runs_the_same_study_on_celery(celery_job: dg.JobDefinition) -> None:
+    from dunnhumby_pipeline.definitions import build_defs
+
+    here = build_defs().resolve_job_def(study_job.name)
+    assert celery_job.executor_def.name == "celery"
+    assert {node.name for node in celery_job.nodes} == {node.name for node in here.nodes}
+
+
+def test_the_celery_run_configuration_is_accepted(celery_job: dg.JobDefinition, celery_config: dict[str, Any]) -> None:
+    accepted = dg.validate_run_config(celery_job, celery_config)
+    assert accepted["execution"]["celery"]["broker"] == celery_config["execution"]["config"]["broker"]
+
+
+def test_a_misspelt_celery_setting_would_be_found(celery_job: dg.JobDefinition, celery_config: dict[str, Any]) -> None:
+    celery_config["execution"]["config"]["brocker"] = celery_config["execution"]["config"].pop("broker")
+    with pytest.raises(dg.DagsterInvalidConfigError, match="brocker"):
+        dg.validate_run_config(celery_job, celery_config)
+
+
+# --------------------------------------------------------------------------------------------------- kubernetes
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    return yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def deployment(values: dict[str, Any]) -> dict[str, Any]:
+    (only,) = values["dagster-user-deployments"]["deployments"]
+    return only
+
+
+def test_kubernetes_loads_a_module_that_has_definitions(deployment: dict[str, Any]) -> None:
+    option, module = deployment["dagsterApiGrpcArgs"]
+    assert option == "--module-name"
+    assert callable(importlib.import_module(module).defs)
+
+
+def test_kubernetes_sets_settings_that_there_are(
+    deployment: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable in deployment["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    engine = load_settings(Home(tmp_path)).engine
+    assert engine.temp_directory == Path("/spill")
+    assert engine.threads == int(deployment["resources"]["limits"]["cpu"])
+    assert Home.resolve().root == Path("/study").resolve()
+
+
+def test_kubernetes_mounts_what_the_settings_name(deployment: dict[str, Any]) -> None:
+    volumes = {volume["name"] for volume in deployment["volumes"]}
+    mounts = {PurePosixPath(mount["mountPath"]) for mount in deployment["volumeMounts"]}
+    assert {mount["name"] for mount in deployment["volumeMounts"]} == volumes
+    paths = [variable["value"] for variable in deployment["env"] if variable["value"].startswith("/")]
+    assert len(paths) == 3
+    for path in map(PurePosixPath, paths):
+        assert mounts & {path, *path.parents}
+
+
+def test_kubernetes_gives_a_run_more_memory_than_the_engine_takes(
+    values: dict[str, Any], deployment: dict[str, Any]
+) -> None:
+    environment = {variable["name"]: variable["value"] for variable in deployment["env"]}
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    limit = launcher["runK8sConfig"]["containerConfig"]["resources"]["limits"]["memory"]
+    assert gigabytes(limit) >= gigabytes(environment["DUNNHUMBY_ENGINE__MEMORY_LIMIT"]) + 2
+    assert deployment["includeConfigInLaunchedRuns"]["enabled"] is True
+    queue = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queue["maxConcurrentRuns"] == 1

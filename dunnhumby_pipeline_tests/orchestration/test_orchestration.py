@@ -1,0 +1,498 @@
+"""Storage, gates, checks and alerts in real runs of the real definitions on an invented retailer."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
+from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.columns import described
+from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.storage import (
+    ParquetStore,
+    mark_stale,
+    stale_mark,
+    table_metadata,
+    table_path,
+    write_atomically,
+)
+from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
+from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+from dunnhumby_pipeline.segmentation.segments.model_store import load_model
+from dunnhumby_pipeline.settings import Home, Settings
+from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+from dunnhumby_pipeline.simulate.simulate import simulate
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, quick_settings
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """A study of 400 invented households that has run to its end once."""
+    root = tmp_path_factory.mktemp("orchestration")
+    simulate(root / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
+    laboratory = Laboratory(Home(root / "home"), root / "raw")
+    outcome, _ = laboratory.run()
+    assert outcome.errors == ()
+    return laboratory
+
+
+@pytest.fixture
+def laboratory(finished: Laboratory, tmp_path: Path) -> Laboratory:
+    """A copy of the finished study, to be spoilt at will."""
+    shutil.copytree(finished.home.root, tmp_path / "home")
+    return Laboratory(Home(tmp_path / "home"), finished.raw)
+
+
+def was_stopped(events: list[dg.DagsterEvent], step: str) -> bool:
+    """Whether the step was planned and never started."""
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    return step in steps(events, planned) and step not in steps(events, dg.DagsterEventType.STEP_START)
+
+
+def steps(events: list[dg.DagsterEvent], kind: dg.DagsterEventType) -> set[str]:
+    return {event.step_key or "" for event in events if event.event_type == kind}
+
+
+# --- a run that goes well ---------------------------------------------------------------------------
+
+
+def test_every_check_has_run_and_no_gate_is_closed(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])["status"]
+        require_open_gates(instance, "TypeA")
+    assert set(states) <= {"pass", "warn"}
+    assert states["first_campaign_cohort", "no_look_ahead"] == "pass"
+
+
+def test_partitions_do_not_share_their_checks(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        states = all_check_states(instance, "TypeB").set_index(["asset", "check"])["status"]
+        with pytest.raises(dg.Failure, match=r"propensity.arms_in_overlap: not run, never evaluated"):
+            require_open_gates(instance, "TypeB")
+    assert states["transactions", "schema_and_keys"] == "pass"
+    assert states["propensity", "arms_in_overlap"] == "not run"
+
+
+def test_each_partition_has_its_own_folder(finished: Laboratory) -> None:
+    warehouse = finished.home.warehouse
+    assert (warehouse / "transactions.parquet").is_file()
+    assert (warehouse / "TypeA" / "propensity.parquet").is_file()
+    assert (warehouse / "TypeA" / "campaign_report.html").is_file()
+    assert not (warehouse / "propensity.parquet").exists()
+    assert [path.name for path in warehouse.iterdir() if path.name.startswith(".")] == []
+
+
+def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("segments"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = event.asset_materialization.metadata
+    assert shown["dagster/row_count"].value == 400
+    assert [c.name for c in shown["dagster/column_schema"].value.columns] == [
+        "household_key",
+        "segment",
+        "segment_name",
+        "stability",
+    ]
+    assert len(shown["preview"].records) == 5
+    assert shown["dagster/uri"].value.startswith("file://")
+
+
+def test_every_column_of_every_table_is_described(finished: Laboratory) -> None:
+    undescribed = {
+        (path.stem, column)
+        for path in finished.home.warehouse.rglob("*.parquet")
+        for column in pd.read_parquet(path).columns
+        if described(path.stem, column) is None
+    }
+    assert undescribed == set()
+
+
+# --- the segments of the run before -----------------------------------------------------------------
+
+
+def names_of(laboratory: Laboratory) -> set[str]:
+    return set(pd.read_parquet(laboratory.home.warehouse / "segments.parquet")["segment"])
+
+
+def start_of(laboratory: Laboratory) -> str:
+    """How the last fit says that it began."""
+    with laboratory.history() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("segment_model"))
+    assert event is not None and event.asset_materialization is not None
+    shown = event.asset_materialization.metadata
+    assert shown["dagster/uri"].value.endswith("segment_model.npz")
+    assert shown["bytes"].value > 0
+    return str(shown["start"].value)
+
+
+def test_the_next_run_starts_from_the_model_and_keeps_its_names(laboratory: Laboratory) -> None:
+    assert start_of(laboratory) == "cold: first run"
+    before = names_of(laboratory)
+    outcome, _ = laboratory.run("key:segments")
+    assert outcome.errors == ()
+    assert start_of(laboratory) == "warm: from the run before"
+    assert names_of(laboratory) == before
+    identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
+    assert identity["kept"].all()
+    assert identity["jaccard"].min() > 0.9
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("segment_identity", "identity_kept"), "message"].startswith("all 4 segments keep their names")
+
+
+def test_a_model_that_cannot_be_read_is_named_and_replaced(laboratory: Laboratory) -> None:
+    model = laboratory.home.warehouse / "segment_model.npz"
+    model.write_bytes(b"no model")
+    outcome, _ = laboratory.run("key:segments")
+    assert outcome.success
+    assert "is no model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
+    assert load_model(model).slugs
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("segment_identity", "identity_kept"), "status"] == "warn"
+    assert [path.name for path in laboratory.home.warehouse.iterdir() if path.name.startswith(".")] == []
+
+
+def test_other_settings_start_cold_and_keep_what_has_not_changed(laboratory: Laboratory) -> None:
+    settings = quick_settings()
+    other = settings.model_copy(update={"segmentation": settings.segmentation.model_copy(update={"n_segments": 5})})
+    outcome, _ = laboratory.run("key:segments", other)
+    assert outcome.success
+    assert start_of(laboratory) == "cold: the settings that shape a model have changed since the run before"
+    identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
+    assert len(identity["segment"].dropna()) == 5
+    assert (identity["reason"] != "first run").all()
+
+
+def test_the_users_playbook_is_followed_and_its_mistakes_are_named(laboratory: Laboratory) -> None:
+    book = laboratory.home.root / "playbook.toml"
+    book.write_text(
+        '[segments.default]\npriority = 5\nstrategy = "Ours"\naction = "Ask"\navoid = "Guess"\n'
+        '[offers.default]\noffer = "None"\n'
+    )
+    outcome, _ = laboratory.run("key:segment_playbook or key:value_need")
+    assert outcome.success
+    assert set(pd.read_parquet(laboratory.home.warehouse / "segment_playbook.parquet")["strategy"]) == {"Ours"}
+    assert set(pd.read_parquet(laboratory.home.warehouse / "value_need.parquet")["offer"].dropna()) == {"None"}
+    book.write_text("[segments.default]\npriority = 9\n")
+    refused, _ = laboratory.run("key:segment_playbook")
+    assert not refused.success
+    assert refused.errors[0].startswith(f"describe_segments: {book} cannot be used: segments.default.priority:")
+
+
+@pytest.mark.parametrize(
+    ("select", "message"),
+    [
+        ("key:customer_lifetime_value", "value_lifetimes: lifetime value needs 112 days, to learn from one half"),
+        ("key:migration_summary", "follow_segments: migration.look_back_days (84) and one step"),
+    ],
+)
+def test_a_history_that_is_too_short_is_said_to_be(laboratory: Laboratory, select: str, message: str) -> None:
+    lines = laboratory.home.warehouse / "transactions.parquet"
+    frame = pd.read_parquet(lines)
+    write_atomically(frame[frame["day"] <= 100], lines)
+    outcome, _ = laboratory.run(select)
+    assert not outcome.success
+    assert outcome.errors[0].startswith(message)
+
+
+def test_tables_of_other_households_are_refused(laboratory: Laboratory) -> None:
+    needs = laboratory.home.warehouse / "household_needs.parquet"
+    whole = pd.read_parquet(needs)
+    write_atomically(whole.iloc[1:], needs)
+    outcome, _ = laboratory.run("key:value_need")
+    assert outcome.errors[0].startswith(
+        "value_segments: lifetime values, leading needs and features must have the same"
+    )
+    write_atomically(whole, needs)
+    segments = laboratory.home.warehouse / "segments.parquet"
+    write_atomically(pd.read_parquet(segments).iloc[1:], segments)
+    outcome, _ = laboratory.run("key:segment_lifetime_value")
+    assert outcome.errors[0].startswith("value_segments: ") and "household" in outcome.errors[0]
+
+
+def test_a_model_that_cannot_place_the_periods_is_refused(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def misplaced(*_: object) -> pd.Series:
+        raise MatrixError("features are missing: weekend_share")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dunnhumby_pipeline.segmentation.look_back.window_segments", misplaced)
+        outcome, _ = laboratory.run("key:migration_summary")
+    assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
+    (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")
+    outcome, _ = laboratory.run("key:migration_summary")
+    assert outcome.errors[0].startswith("follow_segments: ") and "is no model" in outcome.errors[0]
+
+
+# --- blocked runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("select", "check", "stopped", "settings"),
+    [
+        (
+            "key:segment_stability or key:first_campaign_cohort",
+            "segment_stability_warm_stability",
+            "enrol_trials",
+            quick_settings(warm_ari_floor=1.0),
+        ),
+        (
+            "key:propensity or key:covariate_balance",
+            "propensity_arms_in_overlap",
+            "covariate_balance",
+            quick_settings(min_trials_per_arm=100_000),
+        ),
+        (
+            "key:covariate_balance or key:average_effects",
+            "covariate_balance_balance_after_weighting",
+            "estimate_effects",
+            quick_settings(max_weighted_smd=1e-9),
+        ),
+        (
+            "key:overlap_diagnostics or key:average_effects",
+            "overlap_diagnostics_effective_arms",
+            "estimate_effects",
+            quick_settings(min_effective_trials=100_000),
+        ),
+    ],
+)
+def test_a_failed_gate_stops_what_lies_downstream(
+    laboratory: Laboratory, select: str, check: str, stopped: str, settings: Settings
+) -> None:
+    outcome, events = laboratory.run(select, settings)
+    assert not outcome.success
+    # What was meant to be made and was not belongs to an earlier study.
+    assert outcome.built < outcome.planned
+    assert set(re.findall(r"key:(\w+)", select)) <= outcome.planned
+    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, stopped)
+
+
+@pytest.mark.parametrize(
+    ("trial", "words"),
+    [
+        ({"design": "never_targeted"}, "trial.design is 'never_targeted', which chooses controls by what they bought"),
+        ({"outcome": "redeemed"}, "trial.outcome is 'redeemed', and a policy's value needs an outcome in $"),
+    ],
+)
+def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
+    laboratory: Laboratory, trial: dict[str, str], words: str
+) -> None:
+    settings = quick_settings()
+    settings = settings.model_copy(update={"trial": settings.trial.model_copy(update=trial)})
+    before = laboratory.table("targeting_list").read_bytes()
+    for table, step in (("policy_value", "value_policies"), ("targeting_list", "targeting_list")):
+        mark = stale_mark(laboratory.table("targeting_list"))
+        mark.unlink(missing_ok=True)
+        outcome, _ = laboratory.run(f"key:{table}", settings)
+        assert outcome.errors[0].startswith(f"{step}: {words}"), outcome.errors
+        assert words in mark.read_text()
+    assert laboratory.table("targeting_list").read_bytes() == before
+    mark.unlink()
+    study = Study(settings, laboratory.home, laboratory.raw)
+    shown = study_tables(study, "TypeA")
+    assert shown.average_effects is not None
+    assert (shown.policy_value, shown.roi_curve, shown.targeting_list) == (None, None, None)
+    assert words in study_facts(study, "TypeA")["stale"]
+
+
+@pytest.mark.parametrize(
+    ("select", "check", "stopped"),
+    [
+        ("key:coupons or key:campaign_economics", "coupons_schema_and_keys", "campaign_economics"),
+        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort_no_look_ahead", "fit_nuisances"),
+    ],
+)
+def test_a_gate_without_threshold_stops_too(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, select: str, check: str, stopped: str
+) -> None:
+    def fail(*args: object) -> Verdict:
+        return Verdict(False, "spoilt on purpose")
+
+    monkeypatch.setattr(causal, "no_look_ahead", fail)
+    monkeypatch.setattr(journey, "schema_and_keys", fail)
+    _, events = laboratory.run(select)
+    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, stopped)
+
+
+def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "MAY_BE_NULL", set())
+    monkeypatch.setattr(features, "SHARES", ["share_grocery"])
+    _, events = laboratory.run("key:customer_features or key:segments")
+    assert "customer_features_features_complete" in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert was_stopped(events, "fit_segments")
+
+
+def test_a_list_without_backing_does_not_replace_the_last_good_one(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = laboratory.table("targeting_list")
+    before = listed.read_bytes()
+    monkeypatch.setattr(targeting, "list_backed", lambda *args: Verdict(False, "3 targets outside overlap"))
+    outcome, events = laboratory.run("key:targeting_list or key:campaign_report")
+    assert outcome.errors == ("targeting_list: the targeting list is not rebuilt: 3 targets outside overlap",)
+    assert was_stopped(events, "campaign_report")
+    assert listed.read_bytes() == before
+    assert stale_mark(listed).read_text() == "not rebuilt: 3 targets outside overlap\n"
+
+
+def test_a_spoilt_table_closes_its_gate(laboratory: Laboratory) -> None:
+    coupons = laboratory.home.warehouse / "coupons.parquet"
+    frame = pd.read_parquet(coupons)
+    write_atomically(pd.concat([frame, frame.head(2)]), coupons)
+    found = journey.schema_and_keys(schema.COUPONS, coupons, quick_settings().engine)
+    assert not found.passed
+    assert "0 nulls in required columns and 2 repeated keys" in found.message
+
+
+def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
+    settings = quick_settings(min_overlap_share=1.0, max_propensity_auc=0.51)
+    outcome, _ = laboratory.run("key:overlap_diagnostics or key:average_effects", settings)
+    assert outcome.success
+    assert "average_effects" in outcome.built
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("overlap_diagnostics", "overlap_share"), "status"] == "warn"
+    assert "effects speak of this part of the customers only" in str(
+        states.loc[("overlap_diagnostics", "overlap_share"), "message"]
+    )
+
+
+def test_a_later_run_refuses_the_list_and_the_last_one_stays_marked_stale(laboratory: Laboratory) -> None:
+    listed = laboratory.table("targeting_list")
+    before = listed.read_bytes()
+    blocked, _ = laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
+    assert not blocked.success
+    refused, _ = laboratory.run("key:targeting_list")
+    assert not refused.success
+    assert "segment_stability.warm_stability: fail" in refused.errors[0]
+    assert listed.read_bytes() == before
+    assert "mean warm ARI" in stale_mark(listed).read_text()
+
+    mended, _ = laboratory.run("key:segment_stability or key:targeting_list")
+    assert mended.errors == ()
+    assert not stale_mark(listed).exists()
+
+
+def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(laboratory.raw or "", raw)
+    (raw / "product.csv").unlink()
+    before = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
+    outcome, _ = Laboratory(laboratory.home, raw).run("key:transactions")
+    assert not outcome.success
+    assert outcome.errors[0].startswith("load_journey: product.csv: expected this file")
+    after = {path.name: path.stat().st_mtime_ns for path in laboratory.home.warehouse.glob("*.parquet")}
+    assert after == before
+
+
+def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
+    with pytest.raises(ValueError, match=r"names no asset; there are average_effects, campaign_dose, campaign_e"):
+        laboratory.run("key:nothing_like_it")
+
+
+# --- storage ----------------------------------------------------------------------------------------
+
+
+def test_a_write_that_fails_leaves_the_old_table_and_no_debris(tmp_path: Path) -> None:
+    target = tmp_path / "table.parquet"
+    write_atomically(pd.DataFrame({"a": [1]}), target)
+    with pytest.raises(Exception, match=r"Conversion failed|cannot mix|Could not convert|Expected"):
+        write_atomically(pd.DataFrame({"a": [object(), 1]}), target)
+    assert pd.read_parquet(target)["a"].tolist() == [1]
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_a_staged_file_is_moved_and_a_missing_input_is_named(tmp_path: Path) -> None:
+    staged = tmp_path / "staged.parquet"
+    pd.DataFrame({"a": [1, 2]}).to_parquet(staged)
+    store = ParquetStore(tmp_path / "warehouse")
+    store.handle_output(dg.build_output_context(asset_key="moved"), staged)
+    assert not staged.exists()
+    assert table_metadata(table_path(tmp_path / "warehouse", "moved"))["dagster/row_count"] == 2
+    with pytest.raises(dg.Failure, match=r"absent.parquet does not exist: materialise absent first"):
+        store.load_input(dg.build_input_context(asset_key="absent"))
+    with pytest.raises(TypeError, match="gave a list; expected a pandas DataFrame"):
+        store.handle_output(dg.build_output_context(asset_key="moved"), [1])  # type: ignore[arg-type]
+
+
+def test_only_a_table_that_exists_becomes_stale(tmp_path: Path) -> None:
+    table = tmp_path / "targeting_list.parquet"
+    mark_stale(table, "why")
+    assert not stale_mark(table).exists()
+    table.touch()
+    mark_stale(table, "why")
+    assert stale_mark(table).read_text() == "why\n"
+
+
+# --- alerts -----------------------------------------------------------------------------------------
+
+
+def test_alerts_report_each_change_once(laboratory: Laboratory) -> None:
+    notifier = LogFileNotifier(laboratory.home.alerts_log)
+
+    def look(cursor: str | None) -> str:
+        with (
+            laboratory.history() as instance,
+            dg.build_sensor_context(
+                instance=instance,
+                cursor=cursor,
+                resources={"notifier": notifier},
+                repository_def=laboratory.defs().get_repository_def(),
+            ) as context,
+        ):
+            seen = alert_on_check_change.evaluate_tick(context).cursor
+        assert seen is not None
+        return seen
+
+    def lines() -> list[str]:
+        return notifier.path.read_text().splitlines() if notifier.path.exists() else []
+
+    cursor = look(None)
+    first = lines()
+    assert any("first_campaign_cohort.no_look_ahead[TypeA]: not run -> pass" in line for line in first)
+    assert len(first) == len(json.loads(cursor))
+    assert look(cursor) == cursor
+    assert lines() == first
+
+    laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
+    cursor = look(cursor)
+    changed = lines()[len(first) :]
+    assert len(changed) == 1
+    assert "segment_stability.warm_stability: pass -> fail. mean warm ARI" in changed[0]
+
+
+def test_a_failed_run_is_reported(tmp_path: Path) -> None:
+    notifier = LogFileNotifier(tmp_path / "alerts.log")
+
+    @dg.op
+    def crash() -> None:
+        raise RuntimeError("a check that crashes")
+
+    @dg.job
+    def doomed() -> None:
+        crash()
+
+    with dg.instance_for_test() as instance:
+        result = doomed.execute_in_process(instance=instance, raise_on_error=False)
+        context = dg.build_run_status_sensor_context(
+            "alert_on_run_failure", result.get_run_failure_event(), instance, result.dagster_run
+        ).for_run_failure()
+        alert_on_run_failure(context, notifier=notifier)
+    written = notifier.path.read_text()
+    assert f"run {result.dagster_run.run_id} of doomed failed." in written

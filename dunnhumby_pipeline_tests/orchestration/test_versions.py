@@ -1,0 +1,189 @@
+"""Code versions: what changes them and what does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from ast import literal_eval
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
+from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
+from dunnhumby_pipeline.orchestration.assets.trials import OVERLAPPING
+from dunnhumby_pipeline.orchestration.platform import versions
+from dunnhumby_pipeline.orchestration.platform.versions import READS, compiled
+from dunnhumby_pipeline.settings import Home, Settings, load_settings
+
+CODE = '''"""What it is for."""
+
+def add(a: int, b: int) -> int:
+    """A sum."""
+    return a + b if a in {"x", "y", "z"} else b
+'''
+
+
+def instructions(source: str) -> list[str]:
+    return list(versions._instructions(compiled(source)))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda code: code.replace("A sum.", "Another word for it."),
+        lambda code: code.replace("What it is for.", "Else."),
+        lambda code: code.replace("    return", "    # why\n\n    return"),
+        lambda code: code.replace('    """A sum."""\n', ""),
+        lambda code: code.replace("return a + b if", "return (\n        a + b) if"),
+    ],
+)
+def test_words_and_layout_change_nothing(edit: Callable[[str], str]) -> None:
+    assert edit(CODE) != CODE
+    assert instructions(edit(CODE)) == instructions(CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("a + b", "a - b"), ("b: int)", "b: int = 1)"), ('"z"', '"w"'), ("add", "plus"), ("else b", "else 1.0")],
+)
+def test_code_changes_it(old: str, new: str) -> None:
+    assert instructions(CODE.replace(old, new)) != instructions(CODE)
+
+
+def step_versions(settings: Settings | None = None, home: Home | None = None) -> dict[str, str]:
+    home = home or Home(Path(os.environ["DUNNHUMBY_HOME"]))
+    graph = build_defs(home=home, settings=settings or load_settings()).resolve_asset_graph()
+    return {key.to_user_string(): graph.get(key).code_version or "" for key in graph.materializable_asset_keys}
+
+
+def test_every_asset_has_a_version() -> None:
+    assert all(len(version) == 16 for version in step_versions().values())
+
+
+@pytest.mark.parametrize(
+    ("changed", "assets"),
+    [
+        (
+            {"economics": {"margin": 0.25}},
+            {"campaign_economics", "campaign_report"},
+        ),
+        (
+            {"policy": {"curve_steps": 10}},
+            {"policy_value", "roi_curve", "targeting_list", "campaign_report"},
+        ),
+        (
+            {"overlap": {"lower": 0.2}},
+            {"propensity", *OVERLAPPING, "design_comparison", "targeting_list", "campaign_report"},
+        ),
+        ({"effects": {"caliper": 0.1}}, {*ESTIMATED, *DOUBTED, "campaign_report"}),
+        ({"sensitivity": {"weeks_after": 8}}, {*DOUBTED, "campaign_report"}),
+        (
+            {"nuisance": {"n_repeats": 5}},
+            {
+                *("trial_protocol", "nuisances", "nuisance_quality", "design_comparison"),
+                *(*DOUBTED, "campaign_report"),
+            },
+        ),
+        ({"nuisance": {"n_jobs": 1}}, set()),
+        ({"migration": {"step_days": 14}}, {*FOLLOWED, "campaign_report"}),
+        ({"lifetime_value": {"n_bins": 5}}, {*LIFETIMES, "campaign_report"}),
+        ({"profile": {"n_needs": 2}}, {*DESCRIBED, *LIFETIMES, "campaign_report"}),
+        ({"segmentation": {"n_segments": 6}}, {*FITTED, "segment_model", "campaign_report"}),
+        ({"engine": {"threads": 1}}, set()),
+        ({"cate": {"n_jobs": 1}}, set()),
+        ({"campaign_types": ("TypeB",)}, set()),
+        ({"warehouse": "memory://elsewhere"}, set()),
+        (
+            {"journey": {"max_reject_share": 0.2}},
+            {
+                *("transactions", "products", "promotions", "campaigns", "campaign_targets", "coupons"),
+                *("coupon_redemptions", "demographics", "rejects", "rejected_rows", "campaign_report"),
+            },
+        ),
+    ],
+)
+def test_a_setting_changes_the_assets_that_read_it(changed: dict[str, object], assets: set[str]) -> None:
+    before, after = step_versions(), step_versions(load_settings(**changed))
+    assert {name for name in before if before[name] != after[name]} == assets
+
+
+def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    before = step_versions(home=home)
+    (tmp_path / "playbook.toml").write_text("[segments.default]\n")
+    after = step_versions(home=home)
+    assert {name for name in before if before[name] != after[name]} == {*DESCRIBED, *CROSSED}
+    (tmp_path / "playbook.toml").write_text("[offers.default]\n")
+    assert step_versions(home=home)["value_need"] != after["value_need"]
+
+
+def test_every_step_is_listed_and_every_setting_is_read() -> None:
+    steps = {
+        definition.op.name for definition in build_defs().assets or [] if isinstance(definition, dg.AssetsDefinition)
+    }
+    assert steps - {"observe_raw"} == set(READS)
+    read = {name for step, names in READS.items() if step != "campaign_report" for name in names}
+    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "warehouse"}
+
+
+def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = step_versions()
+    real = versions.module_hash
+
+    def altered(module: str) -> str:
+        return "altered" if module.endswith((".causal.calibration", ".journey.cleaning")) else real(module)
+
+    monkeypatch.setattr(versions, "module_hash", altered)
+    after = step_versions()
+    changed = {name for name in before if before[name] != after[name]}
+    assert {"overlap_diagnostics", "propensity_calibration", "transactions", "rejects"} <= changed
+    assert changed.isdisjoint({"customer_features", "segments", "nuisances", "average_effects", "policy_value"})
+
+
+def test_the_report_rests_on_its_template() -> None:
+    behind = versions.modules_behind(versions._function(_step("campaign_report")))
+    assert {"dunnhumby_pipeline.report.page", "dunnhumby_pipeline.figures.overlap"} <= set(behind)
+    beside = versions._file("dunnhumby_pipeline.report.page").parent
+    assert any(path.suffix == ".j2" for path in beside.iterdir())
+
+
+def _step(name: str) -> dg.OpDefinition:
+    assets = [made for made in build_defs().assets or [] if isinstance(made, dg.AssetsDefinition)]
+    return next(made.op for made in assets if made.op.name == name)
+
+
+def test_versions_are_the_same_in_every_process() -> None:
+    code = (
+        "from dunnhumby_pipeline.definitions import build_defs\n"
+        "graph = build_defs().resolve_asset_graph()\n"
+        "print(sorted((k.to_user_string(), graph.get(k).code_version) for k in graph.materializable_asset_keys))"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+    assert len(literal_eval(runs[0])) == len(step_versions())
+
+
+def test_versions_are_cheap() -> None:
+    steps = [_step(name) for name in READS]
+    for cached in (versions.modules, versions.imports_of, versions.module_hash, versions._compiled):
+        cached.cache_clear()
+    settings = load_settings()
+    began = time.process_time()
+    for step in steps:
+        versions.step_version(step, settings, Home(Path("nowhere")))
+    assert time.process_time() - began < 0.5

@@ -1,0 +1,188 @@
+"""The answer says whether the campaign works, in the unit of its outcome, and how far that may be wrong."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dunnhumby_pipeline.contracts.names import E_VALUE_OF_INTERVAL, PLACEBO_OUTCOME
+from dunnhumby_pipeline.report.answer import effect_text, main_effects, plain_answer
+from dunnhumby_pipeline.report.summary import render_summary
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.words.numbers import MINUS
+from dunnhumby_pipeline_tests.fakes import invented_campaign as campaign
+from dunnhumby_pipeline_tests.fakes import invented_doubts as doubts
+from dunnhumby_pipeline_tests.fakes import invented_run as run
+from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+
+SPEND, VISITS = "purchase_amount", "purchase_count"
+
+
+def point(question: str, **replaced: pd.DataFrame | None) -> str:
+    return dict(plain_answer(invented.study_tables(**replaced)).points)[question]
+
+
+def effects_on(outcome: str, sign: float = 1.0) -> pd.DataFrame:
+    """Effects of which those on `outcome` are primary; below zero when `sign` is -1."""
+    table = campaign.average_effects()
+    estimate = sign * table["estimate"]
+    return campaign.with_interval(
+        table.drop(columns=["ci_lower", "ci_upper"]).assign(estimate=estimate, primary=table["outcome"] == outcome)
+    )
+
+
+def test_the_effects_to_know_are_of_all_trials_and_waves_and_the_primary_outcome() -> None:
+    found = campaign.average_effects()
+    for table in (found, found.iloc[::-1]):
+        picked = main_effects(table)
+        assert [(name, row["estimator"], row["estimate"]) for name, row in picked.items()] == [
+            *(("ATE", "aipw", 74.2), ("ATT", "att", 81.5), ("ATO", "overlap_weighted", 66.3)),
+        ]
+        assert {row["population"] for row in picked.values()} == {"all"}
+    inside = main_effects(found.loc[found["population"] == "overlap"])
+    assert [(name, row["estimate"]) for name, row in inside.items()] == [("ATE", 69.8)]
+    assert main_effects(found.loc[found["wave"] != "all"]) == main_effects(found.assign(primary=False)) == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "proven", "said"),
+    [
+        (SPEND, True, "It raises spend: $66 (35 to 97) of sales per targeted household, among households that could"),
+        (
+            *(SPEND, False),
+            f"Not proven: the interval of its effect on spend includes zero: $8 ({MINUS}13 to 29) of sales",
+        ),
+        (VISITS, True, "It raises purchases: 1.33 (0.71 to 1.95) purchases per targeted household, among"),
+        ("redeemed", True, "It raises redemption: 8.0 (4.2 to 11.7) % points per targeted household, among"),
+    ],
+)
+def test_whether_the_campaign_works_is_said_in_the_unit_of_its_outcome(outcome: str, proven: bool, said: str) -> None:
+    found = campaign.average_effects(proven)
+    found["primary"] = found["outcome"] == outcome
+    assert effect_text(main_effects(found)["ATO"]) in said
+    assert point("Does the campaign work?", average_effects=found).startswith(said)
+
+
+def test_without_the_primary_estimator_the_average_over_all_trials_is_told() -> None:
+    found = effects_on(SPEND, sign=-1).query("estimator == 'aipw'")
+    said = point("Does the campaign work?", average_effects=found)
+    assert said == f"It lowers spend: {MINUS}$74 ({MINUS}119 to {MINUS}29) of sales per targeted household, on average."
+    assert point("Does the campaign work?", average_effects=None) == "Average effects: not built."
+    unmarked = found.assign(primary=False)
+    assert point("Does the campaign work?", average_effects=unmarked) == "Average effects: not built."
+
+
+def placebo(estimate: float, se: float) -> pd.DataFrame:
+    """Negative controls of which the placebo outcome over all waves is as given."""
+    table = doubts.negative_controls()
+    row = (table["control"] == PLACEBO_OUTCOME) & (table["wave"] == "all")
+    bounds = ["estimate", "ci_lower", "ci_upper"]
+    table.loc[row, bounds] = [[estimate, estimate - 1.96 * se, estimate + 1.96 * se]]
+    return table
+
+
+BEFORE = "In 84 days before the look-back, which it cannot have touched, the campaign “raised” spend by"
+UNLIKE = "the arms differ in something that is not adjusted for."
+CHANCE = "no more than chance."
+AS_LARGE = "no more than chance, but no less than its effect."
+
+
+@pytest.mark.parametrize(
+    ("estimate", "se", "outcome", "sign", "said"),
+    [
+        (20, 6, SPEND, 1, f"$20 (8 to 32): {UNLIKE}"),
+        (-20, 6, SPEND, 1, f"{MINUS}$20 ({MINUS}32 to {MINUS}8): {UNLIKE}"),
+        (3.1, 8.4, SPEND, 1, f"$3 ({MINUS}13 to 20): {CHANCE}"),
+        (66, 40, SPEND, 1, f"$66 ({MINUS}12 to 144): {CHANCE}"),
+        (67, 40, SPEND, 1, f"$67 ({MINUS}11 to 145): {AS_LARGE}"),
+        # As far from zero, on the other side or on the same.
+        (-67, 40, SPEND, 1, f"{MINUS}$67 ({MINUS}145 to 11): {CHANCE}"),
+        (-67, 40, SPEND, -1, f"{MINUS}$67 ({MINUS}145 to 11): {AS_LARGE}"),
+        # Spend cannot be held against visits.
+        (67, 40, VISITS, 1, f"$67 ({MINUS}11 to 145): {CHANCE}"),
+        (67, np.nan, SPEND, 1, "$67.0, which has no interval to be judged by."),
+    ],
+)
+def test_the_placebo_says_whether_the_answer_may_be_wrong(
+    estimate: float, se: float, outcome: str, sign: float, said: str
+) -> None:
+    effects, controls = effects_on(outcome, sign), placebo(estimate, se)
+    found = point("May that be wrong?", negative_controls=controls, average_effects=effects)
+    assert found.startswith(f"{BEFORE} {said} A hidden cause")
+
+
+def test_a_placebo_beside_an_unknown_effect_is_not_called_small_or_large() -> None:
+    found = point("May that be wrong?", negative_controls=placebo(67, 40), average_effects=None)
+    assert f"$67 ({MINUS}11 to 145): {CHANCE} A hidden cause" in found
+
+
+def doubt(estimate: float) -> pd.DataFrame:
+    table = doubts.sensitivity()
+    table.loc[table["quantity"] == E_VALUE_OF_INTERVAL, "estimate"] = estimate
+    return table
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (1.0, "The interval includes zero, so there is nothing yet for a hidden cause to explain away."),
+        (
+            1.8,
+            "A hidden cause 1.8 times as common among those targeted, that raises the outcome as much, would bring "
+            "the interval to zero.",
+        ),
+        # The table says why there is none.
+        (np.nan, "With 1.8 times of both"),
+    ],
+)
+def test_the_e_value_says_what_would_overturn_the_answer(limit: float, said: str) -> None:
+    assert point("May that be wrong?", sensitivity=doubt(limit)).endswith(f"no more than chance. {said}")
+
+
+def test_doubts_without_an_e_value_say_so() -> None:
+    rest = doubts.sensitivity().query("analysis != 'e_value'")
+    unknown = "How strong a hidden cause would have to be is not known."
+    assert point("May that be wrong?", sensitivity=rest).endswith(f"{CHANCE} {unknown}")
+    assert point("May that be wrong?", sensitivity=None).endswith(f"{CHANCE} Sensitivity: not built.")
+
+
+def test_what_could_not_be_tested_is_not_called_safe() -> None:
+    neither = point("May that be wrong?", negative_controls=None, sensitivity=None)
+    assert neither == "Negative controls and sensitivity: not built."
+    controls = doubts.negative_controls()
+    for left in (controls["control"] != PLACEBO_OUTCOME, controls["wave"] != "all"):
+        found = point("May that be wrong?", negative_controls=controls[left])
+        assert found.startswith("Whether the arms were alike before the look-back could not be tested. A hidden cause")
+    assert point("May that be wrong?", negative_controls=None).startswith("Negative controls: not built. A hidden")
+
+
+def effects_on_screen(average_effects: pd.DataFrame | None) -> str:
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(render_summary(StudyTables(average_effects=average_effects), run.checks(), run.facts()))
+    flat = " ".join(console.export_text().split())
+    return flat[flat.index(" Effect") + 1 : flat.index(" Policy")]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: campaign.average_effects(proven=False),
+            f"Effect on spend ATE $15 ({MINUS}2 to 31), not proven; ATT $5 ({MINUS}29 to 39), not proven; "
+            f"ATO $8 ({MINUS}13 to 29), not proven",
+        ),
+        (
+            lambda: effects_on(VISITS),
+            "Effect on purchases ATE 1.48 (0.58 to 2.39), above zero; ATT 1.6 (0.6 to 2.7), above zero; "
+            "ATO 1.33 (0.71 to 1.95), above zero",
+        ),
+        (lambda: None, "Effect not built"),
+    ],
+)
+def test_the_terminal_has_the_effects_to_know(make: Callable[[], pd.DataFrame | None], said: str) -> None:
+    assert effects_on_screen(make()) == said

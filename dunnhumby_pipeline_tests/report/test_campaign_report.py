@@ -1,0 +1,332 @@
+"""The section on the campaign shows what was built, numbers with their units and marks, and words as text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from dunnhumby_pipeline.figures.campaign import design as design_figures
+from dunnhumby_pipeline.report import campaign_pictures, pictures
+from dunnhumby_pipeline.report.campaign_pictures import Drawn, draw_campaign
+from dunnhumby_pipeline.report.design import design_grids
+from dunnhumby_pipeline.report.page import render_report
+from dunnhumby_pipeline.report.tables import COLUMNS, StudyTables
+from dunnhumby_pipeline.report.views import Grid, effect_rows, overlap_rows
+from dunnhumby_pipeline.settings import Settings, TrialSettings
+from dunnhumby_pipeline.words.numbers import INFINITY, MINUS, NOTHING
+from dunnhumby_pipeline_tests.fakes import invented_campaign as campaign
+from dunnhumby_pipeline_tests.fakes import invented_doubts as doubts
+from dunnhumby_pipeline_tests.fakes import invented_run as run
+from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+from dunnhumby_pipeline_tests.fakes.drawn import printed
+
+SPEND, VISITS = "purchase_amount", "purchase_count"
+OF_VISITS = Settings(trial=TrialSettings(outcome=VISITS))
+ATTACK = '[b]<script>alert("1")</script>[/b]'
+WAVES_ALIKE = "Does it do the same in every wave?"
+HIDDEN_CAUSE = "How strong would a hidden cause have to be?"
+# The pictures and grids that need each table, as the page calls them.
+SHOWN = {
+    "first_campaign_cohort": {"Trials and arms by wave"},
+    "propensity": {"Overlap of the arms"},
+    "trial_protocol": {"The trial that is emulated"},
+    "trial_flow": {"From the data to the two arms"},
+    "design_comparison": {"Why this design", "Designs side by side", "What each design does to the comparison"},
+    "causal_graph": {"What is assumed to cause what"},
+    "identification": {"What the graph identifies"},
+    "overlap_diagnostics": {"Overlap by wave"},
+    "propensity_calibration": {"Does the propensity mean what it says?"},
+    "outside_overlap": {"Who lies outside, in words"},
+    "covariate_balance": {"Balance: are the arms alike after weighting?"},
+    "average_effects": {
+        *("Average effect of the campaign", "Average effect on visits", WAVES_ALIKE, "Every estimate"),
+    },
+    "pooled_effects": {WAVES_ALIKE, "Waves put together"},
+    "effect_robustness": {"Does it depend on who is left out, or on a few large baskets?"},
+    "campaign_dose": {"Other campaigns"},
+    "sensitivity": {"What it would take to overturn it", "What is known without assumptions"},
+    "confounder_benchmarks": {HIDDEN_CAUSE, "A hidden cause as strong as what was measured"},
+    "confounding_contour": {HIDDEN_CAUSE},
+    "rosenbaum_bounds": {"Hidden bias within matched pairs"},
+    "negative_controls": {"“Effects” where there can be none", "Negative controls"},
+    "event_study": {"Week by week"},
+    "cate_models": {"Models of who responds more, scored on households they did not see"},
+}
+
+
+def own_tables(**replaced: pd.DataFrame | None) -> StudyTables:
+    """The tables of the section alone, and of them the columns that the report says it reads."""
+    study = invented.study_tables()
+    kept = {name: getattr(study, name)[list(COLUMNS[name])] for name in SHOWN}
+    return StudyTables(**{**kept, **replaced})
+
+
+def section_of(tables: StudyTables, settings: Settings, drawn: Drawn) -> str:
+    """The section's HTML, with the alternative texts of `drawn` and no image."""
+    with pytest.MonkeyPatch.context() as patch:
+        images = {name: pictures.Picture("data:,", alt, 9, 9) for name, (_, alt) in drawn.items()}
+        patch.setattr(pictures, "draw_pictures", lambda tables, settings: images)
+        html = render_report(tables, run.checks(), run.facts(), settings)
+    return html[html.index("<h2>What the campaign does</h2>") : html.index("<h2>What targeting is worth</h2>")]
+
+
+def shown(section: str) -> set[str]:
+    """Titles of the pictures and captions of the grids that are there."""
+    titles = re.findall(r"<figure>\s*<h3>(.*?)</h3>", section) + re.findall(r"<caption>(.*?)</caption>", section)
+    return {unescape(title) for title in titles}
+
+
+def not_built(section: str) -> set[str]:
+    """Titles and captions of what is said to be missing."""
+    titles = re.findall(r'<h3>([^<]*)</h3>\s*<p class="missing">Picture: not built', section)
+    captions = re.findall(r'<p class="missing">(?!Picture)(.*?): not built\.</p>', section)
+    return {unescape(title) for title in titles + captions}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    return draw_campaign(own_tables(), Settings())
+
+
+@pytest.fixture(scope="module")
+def section(drawn: Drawn) -> str:
+    return section_of(own_tables(), Settings(), drawn)
+
+
+@pytest.fixture(scope="module")
+def grids() -> dict[str, Grid]:
+    return design_grids(invented.study_tables(), SPEND)
+
+
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures cost time; which there are and what their texts say does not depend on what they show."""
+    for module in ("bounds", "contour", "design", "effects", "overlap", "sensitivity"):
+        room = getattr(campaign_pictures, module)
+        for name, found in list(vars(room).items()):
+            if getattr(found, "__annotations__", {}).get("return") == "Figure":
+                monkeypatch.setattr(room, name, lambda *_: Figure())
+
+
+def texts(grid: Grid) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in grid.rows]
+
+
+def test_the_section_shows_every_picture_and_grid(section: str, drawn: Drawn) -> None:
+    assert shown(section) == set().union(*SHOWN.values())
+    assert not_built(section) == set()
+    images = re.findall(r'<img src="data:," alt="([^"]*)"', section)
+    assert sorted(map(unescape, images)) == sorted(alt for _, alt in drawn.values())
+    assert all(len(alt) > 40 for _, alt in drawn.values())
+
+
+def test_every_table_of_the_campaign_is_in_the_section() -> None:
+    made = {*vars(campaign), *vars(doubts)}
+    assert {field.name for field in fields(StudyTables)} & made == set(SHOWN) - {"cate_models"}
+
+
+@pytest.mark.usefixtures("blank")
+@pytest.mark.parametrize("table", SHOWN)
+def test_a_missing_table_is_not_built_and_all_else_is(table: str) -> None:
+    tables = own_tables(**{table: None})
+    section = section_of(tables, Settings(), draw_campaign(tables, Settings()))
+    assert not_built(section) == SHOWN[table]
+    assert shown(section) == set().union(*SHOWN.values()) - SHOWN[table]
+
+
+@pytest.mark.usefixtures("blank")
+def test_a_study_of_visits_has_them_once_and_in_their_unit() -> None:
+    found = campaign.average_effects()
+    tables = own_tables(average_effects=found.assign(primary=found["outcome"] == VISITS))
+    drawn = draw_campaign(tables, OF_VISITS)
+    section = section_of(tables, OF_VISITS, drawn)
+    assert not_built(section) == set() and "Average effect on visits" not in section
+    assert drawn["effects"][1] == (
+        "Effects on purchases (purchases per household) with intervals: "
+        "ATE 1.48 (0.58 to 2.39); ATT 1.6 (0.6 to 2.7); ATO 1.33 (0.71 to 1.95)"
+    )
+    assert drawn["contour"][1].endswith("recency, it would move the effect by up to 18.0 purchases.")
+    benchmarks = design_grids(tables, VISITS)["benchmarks"]
+    assert benchmarks.headers[2] == "Of purchases left over" and benchmarks.headers[4] == "Bias up to (purchases)"
+    assert "$" not in "".join(texts(benchmarks)[0])
+
+
+def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
+    for name, grid in grids.items():
+        assert {len(row) for row in grid.rows} == {len(grid.headers)}, name
+        assert max(grid.numeric, default=0) < len(grid.headers), name
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "row"),
+    [
+        ("protocol", 4, "outcome | Spend in $, over the follow-up; 0 for a household that did not come."),
+        (
+            *("comparison", 0),
+            "Sequential trials (in use) | 1,472 | 4,851 | 0.87 | 55% | 1.2 | 0.090 | 1,081 | $295 | "
+            f"$8 ({MINUS}13 to 29)",
+        ),
+        ("design_notes", 2, "Never-targeted controls | Controls are chosen for having bought while the wave ran."),
+        ("identification", 2, "not measured | needs and plans, earlier purchases, retailer's own knowledge"),
+        ("outside", 1, "spend_total above 2410; campaign is 8 | nearly always targeted | 171 | 0% | 39% | 61%"),
+        (
+            *("pooled", 0),
+            "Spend | Overlap weighted | fixed effects | $72 (42 to 101) | $ | above zero | 0.960 on 3 | 0.81 | 0% | "
+            f"{NOTHING}",
+        ),
+        (
+            *("pooled", 9),
+            "Redemption | Overlap weighted | random effects | 8.6 (5.0 to 12.2) | % points | above zero | 0.960 on 3 | "
+            "0.81 | 0% | 8.6 (0.7 to 16.4)",
+        ),
+        ("doubts", 1, "E-value | Interval limit nearest to zero | 1.80 | With 1.8 times of both"),
+        (
+            *("doubts", 4),
+            "Omitted variable | Bias as of the strongest measured group | $18.0 | "
+            f"As strong as 'recency', the effect then lies at {MINUS}$3.37 to $32.77.",
+        ),
+        (
+            *("doubts", 6),
+            f"Bounds without assumptions | ATE lower bound | {MINUS}$1,890 | The average effect is at least that.",
+        ),
+        ("benchmarks", 0, f"Recency | 7 | 4.1% | 7.2% | $18.0 | $15 ({MINUS}21 to 51)"),
+        (
+            "controls",
+            0,
+            f"Placebo outcome | all | 84 | $3 ({MINUS}13 to 20) | within its error of zero | 4,278 | 1,128",
+        ),
+        ("controls", 4, "Placebo wave | all | 56 | $32 (17 to 46) | above zero | 6,101 | 1,450"),
+    ],
+)
+def test_each_grid_says_what_its_table_does(grids: dict[str, Grid], name: str, place: int, row: str) -> None:
+    assert " | ".join(texts(grids[name])[place]) == row
+
+
+def test_marks_say_what_is_in_use_and_what_is_worth_a_warning(grids: dict[str, Grid]) -> None:
+    assert [row[0].strong for row in grids["comparison"].rows] == [True, False, False]
+    assert [row[4].mark for row in grids["controls"].rows] == [*["pass"] * 4, *["warn"] * 3, *["pass"] * 2]
+    assert {row[5].mark for row in grids["pooled"].rows} == {"pass"}
+    unproven = design_grids(StudyTables(pooled_effects=campaign.pooled_effects(proven=False)), SPEND)["pooled"]
+    assert {(row[5].text, row[5].mark) for row in unproven.rows} == {("not proven", "warn")}
+    unknown = doubts.negative_controls().assign(ci_lower=np.nan, ci_upper=np.nan)
+    (cell, *_) = [row[4] for row in design_grids(StudyTables(negative_controls=unknown), SPEND)["controls"].rows]
+    assert (cell.text, cell.mark) == (NOTHING, "")
+
+
+def test_overlap_has_all_waves_first_and_the_cost_of_inverse_propensities() -> None:
+    grid = overlap_rows(campaign.overlap_diagnostics())
+    assert texts(grid)[0] == ["all", "0.87", "0.94", "24%", "75%", "0%", "1,045", "2,523", "265"]
+    assert [row[0].text for row in grid.rows] == ["all", *campaign.WAVES]
+    assert [row[0].strong for row in grid.rows] == [True, False, False, False, False]
+
+
+def test_every_estimate_has_its_estimand_unit_and_verdict() -> None:
+    rows = [row[:6] for row in texts(effect_rows(campaign.average_effects()))]
+    assert ["Spend", "all", "Propensity matching (ATT), matched only", "$79 (20 to 138)", "$", "above zero"] in rows
+    assert ["Purchases", "all", "Naive difference (association)", "4.62 (4.07 to 5.17)", "purchases"] in [
+        row[:5] for row in rows if row[5] == "association"
+    ]
+    assert ["Redemption", "8", "Overlap weighted (ATO)", "7.0 (1.8 to 12.1)", "% points", "above zero"] in rows
+    assert {row[2].split(" (")[0] for row in rows} == {
+        *("Naive difference", "AIPW", "Overlap weighted", "OLS regression", "Inverse propensity weighted", "TMLE"),
+        *("Lin regression", "AIPW of the treated", "Propensity matching", "Entropy balancing", "Partially linear DML"),
+    }
+
+
+def test_a_design_that_could_not_be_built_has_its_reason_and_no_number() -> None:
+    table = campaign.design_comparison()
+    unknown = [name for name in table.columns if name not in ("design", "chosen", "note")]
+    table.loc[2, unknown] = None
+    table.loc[2, "note"] = "Not comparable: no control bought while the wave ran"
+    assert table["n_treated"].dtype == "Int64"
+    tables = StudyTables(design_comparison=table)
+    grids = design_grids(tables, SPEND)
+    assert texts(grids["comparison"])[2] == ["Never-targeted controls", *[NOTHING] * 9]
+    assert texts(grids["design_notes"])[2][1] == "Not comparable: no control bought while the wave ran"
+    figure, alt = draw_campaign(tables, Settings())["comparison"]
+    figure.draw_without_rendering()
+    assert alt.endswith(f"Never-targeted controls AUC {NOTHING}, {NOTHING} in overlap.")
+
+
+def test_what_has_no_bound_is_infinite_and_not_unknown() -> None:
+    benchmarks = doubts.confounder_benchmarks()
+    benchmarks.loc[0, ["gain_treatment", "bias", "upper", "ci_upper"]] = [1.2, *[np.inf] * 3]
+    benchmarks.loc[0, ["lower", "ci_lower"]] = -np.inf
+    balance = campaign.covariate_balance()
+    balance.loc[(balance["covariate"] == "campaign_8") & (balance["weighting"] == "none"), "smd"] = -np.inf
+    balance.loc[balance["weighting"] == "entropy", "smd"] = np.nan
+    tables = StudyTables(
+        confounder_benchmarks=benchmarks,
+        confounding_contour=doubts.confounding_contour(),
+        covariate_balance=balance,
+        design_comparison=campaign.design_comparison().assign(max_smd=np.inf),
+    )
+    grids = design_grids(tables, SPEND)
+    assert texts(grids["benchmarks"])[0] == ["Recency", "7", "4.1%", "120.0%", INFINITY, INFINITY]
+    assert texts(grids["comparison"])[0][5:7] == [INFINITY, "0.090"]
+    drawn = draw_campaign(tables, Settings())
+    assert drawn["contour"][1].endswith(f"recency, it would move the effect by up to {INFINITY}.")
+    assert f"unweighted {INFINITY};" in drawn["balance"][1] and f"entropy balancing {NOTHING};" in drawn["balance"][1]
+
+
+@pytest.mark.usefixtures("blank")
+def test_words_of_tables_are_text_and_not_markup() -> None:
+    frames = {
+        "trial_protocol": campaign.trial_protocol().assign(specification=ATTACK),
+        "trial_flow": campaign.trial_flow().assign(stage=ATTACK, reason=ATTACK),
+        "design_comparison": campaign.design_comparison().assign(note=ATTACK),
+        "causal_graph": campaign.causal_graph().assign(cause=ATTACK),
+        "identification": campaign.identification().assign(text=ATTACK),
+        "outside_overlap": campaign.outside_overlap().assign(rule=f"spend < 5 {ATTACK}"),
+        "sensitivity": doubts.sensitivity().assign(meaning=ATTACK),
+        "confounder_benchmarks": doubts.confounder_benchmarks().assign(group=ATTACK),
+        "negative_controls": doubts.negative_controls().assign(control=ATTACK, wave=ATTACK),
+    }
+    tables = own_tables(**frames)
+    section = section_of(tables, Settings(), draw_campaign(tables, Settings()))
+    assert "<script" not in section
+    rows = sum(len(frames[name]) for name in frames if name not in ("trial_flow", "causal_graph"))
+    assert unescape(section).count(f"{ATTACK}</td>") == rows + len(frames["negative_controls"])
+    assert "spend &lt; 5 [b]&lt;script&gt;" in section
+
+
+def test_a_reason_with_signs_of_markup_is_drawn_as_it_is() -> None:
+    reason = f"{ATTACK} spent $5 to $9"
+    figure = design_figures.trial_flow(campaign.trial_flow().assign(reason=reason))
+    figure.draw_without_rendering()
+    bare = re.sub(r"\s", "", reason)
+    assert any(bare in re.sub(r"\s", "", text) for text in printed(figure.axes[0]))
+
+
+def test_the_graph_is_told_without_the_arrows_that_are_assumed_absent(drawn: Drawn) -> None:
+    present, absent = drawn["graph"][1].split(" Assumed absent: ")
+    assert "past purchases to campaign" in present and "earlier purchases to campaign" not in present
+    assert absent == "earlier purchases to campaign; retailer's own knowledge to campaign."
+
+
+def test_hidden_bias_is_held_to_the_same_line_in_the_picture_as_in_the_table(drawn: Drawn) -> None:
+    # One-sided, so half of what the interval leaves out: 0.004 exp(14 (gamma - 1)) = 0.025.
+    p_values, _ = drawn["rosenbaum"][0].axes
+    assert p_values.get_title("left") == f"p passes 2.5% at gamma {1 + np.log(0.025 / 0.004) / 14:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("flow", "not sent a wave of the type before 6,323; trials 6,323; treated 1,472; control 4,851."),
+        ("comparison", "Sequential trials AUC 0.87, 55% in overlap; First eligible wave AUC 0.79"),
+        ("overlap", "% of trials lie between 0.1 and 0.9."),
+        ("propensity_calibration", "50% expected, 55% targeted; 78% expected, 72% targeted"),
+        ("effects", "ATE $74 (29 to 119); ATT $82 (30 to 133); ATO $66 (35 to 97)"),
+        ("controls", "placebo wave, wave all: $32 (17 to 46)"),
+        ("contour", "the strongest group measured, recency, it would move the effect by up to $18.0."),
+    ],
+)
+def test_who_cannot_see_a_picture_is_told_its_numbers(drawn: Drawn, name: str, part: str) -> None:
+    assert part in drawn[name][1]

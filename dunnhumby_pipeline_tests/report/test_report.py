@@ -1,0 +1,294 @@
+"""The page and the summary say what the tables say, and say plainly what they do not."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dunnhumby_pipeline.report import pictures
+from dunnhumby_pipeline.report.answer import plain_answer
+from dunnhumby_pipeline.report.page import render_report
+from dunnhumby_pipeline.report.summary import render_summary
+from dunnhumby_pipeline.report.tables import COLUMNS, StudyTables, ordered_checks
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words.numbers import MINUS
+from dunnhumby_pipeline_tests.fakes import invented_run as run
+from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+SLUG = "light-grocery"
+ATTACK = '<script>alert("1")</script>'
+
+
+class Page(HTMLParser):
+    """Text and images of a page; fails on tags that do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.images: list[dict[str, str | None]] = []
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag == "img":
+            self.images.append(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    """A proven study, drawn once, in which one segment's name tries to be markup."""
+    segments = invented.segments()
+    segments.loc[segments["segment"] == SLUG, "segment_name"] = ATTACK
+    profiles = invented.customers.segment_profiles()
+    profiles.loc[profiles["segment"] == SLUG, "segment_name"] = ATTACK
+    tables = invented.study_tables(segments=segments, segment_profiles=profiles)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "DOTS_PER_INCH", 40)
+        return render_report(tables, run.checks(), run.facts(), Settings())
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of words need no pictures."""
+    monkeypatch.setattr(pictures, "draw_pictures", lambda tables, settings: {})
+
+
+def text_of(tables: StudyTables, **facts: object) -> str:
+    failed = bool(facts.get("stale"))
+    return Page(render_report(tables, run.checks(failed), run.facts(**facts), Settings())).text
+
+
+def summary_of(tables: StudyTables, checks: pd.DataFrame | None = None, **facts: object) -> str:
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(render_summary(tables, run.checks() if checks is None else checks, run.facts(**facts)))
+    return console.export_text()
+
+
+def test_the_page_opens_with_the_answer(page: Page) -> None:
+    opening = page.text[: page.text.index("The data")]
+    assert "Target 1,463 of 2,500 households: $6.1 (3.6 to 8.6) profit per household" in opening
+    assert "profit per household in overlap" in opening
+    assert "claimed $12.4" in opening
+    assert "It raises spend: $66 (35 to 97)" in opening
+    assert "the campaign “raised” spend by $3" in opening and "A hidden cause 1.8 times as common" in opening
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "2,595,732",  # lines
+        "182 days",  # look-back
+        "1,463 to target, 152 to test, 885 to leave",
+        "$74 (29 to 119)",  # ATE
+        "8.0 (4.2 to 11.7)",  # redemption, percentage points
+        "$85 (29 to 142)",  # ATT by entropy balancing
+        "$42.43",  # fixed breakeven
+        "$7.70",  # estimated breakeven
+        "40,026",  # R-loss of the model in use
+        "5 of 5",  # its folds
+        "0 fail, 1 warn, 0 not run, 21 pass",
+        "AUC 0.91 is above 0.85",
+        "$6.9 (3.0 to 10.8)",  # everybody
+        "Outcomes end four weeks after the campaign",
+    ],
+)
+def test_the_page_has_the_key_numbers(page: Page, number: str) -> None:
+    assert number in page.text
+
+
+def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
+    without_images = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "data:", html)
+    assert not re.search(r"https?:|url\(|@import|[\"']//", without_images)
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", without_images)
+    assert not page.tags & {"script", "link", "iframe", "object"}
+
+
+def test_every_picture_has_words_for_who_cannot_see_it(page: Page) -> None:
+    assert len(page.images) == 37
+    for image in page.images:
+        assert image["src"] and image["src"].startswith("data:image/png;base64,")
+        assert image["alt"] and len(image["alt"]) > 40
+        assert int(image["width"] or 0) <= 900
+
+
+def test_a_segment_name_is_text_and_not_markup(html: str, page: Page) -> None:
+    assert ATTACK not in html
+    assert ATTACK in page.text
+
+
+def test_the_list_has_the_most_profitable_households_first(page: Page) -> None:
+    best = invented.targeting_list().sort_values("expected_profit", ascending=False)
+    start = page.text.index("The 25 households")
+    keys = [page.text.find(f"\n{key}target", start) for key in best["household_key"].head(3)]
+    listed = re.findall(r"\n(\d+)(?:target|test|leave)", page.text[start:])
+    assert [int(key) for key in listed] == list(best["household_key"].head(25))
+    assert keys == sorted(keys)
+
+
+def test_what_is_proven_is_not_called_unproven(page: Page) -> None:
+    assert "not proven" not in page.text.lower()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_interval_that_includes_zero_is_not_proven() -> None:
+    text = text_of(invented.study_tables(proven=False))
+    opening = text[: text.index("The data")]
+    assert "Not proven: targeting by “Effect above breakeven” is worth" in opening
+    assert f"$6.1 ({MINUS}1.7 to 13.9)" in opening
+    assert "Not proven: the interval of its effect on spend includes zero" in opening
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_parts_that_are_missing_are_not_built() -> None:
+    text = text_of(StudyTables(), stale="Built before the balance check failed.")
+    assert text.count("not built") >= 20
+    assert "No answer yet" in text
+    assert "The targeting list is stale. Built before the balance check failed." in text
+    assert "covariate_balance: balanced_after_weighting (largest SMD 0.14, ceiling 0.10)" in text
+
+
+def test_only_the_pictures_of_built_tables_are_drawn() -> None:
+    drawn = pictures.draw_pictures(StudyTables(roi_curve=invented.roi_curve()), Settings())
+    assert list(drawn) == ["roi"]
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_a_table_without_a_column_is_refused_by_name(table: str) -> None:
+    column = COLUMNS[table][-1]
+    frame = getattr(invented.study_tables(), table).drop(columns=column)
+    with pytest.raises(ValueError, match=rf"{table} lacks the column\(s\) {column}"):
+        StudyTables(**{table: frame})
+
+
+def test_a_table_without_rows_counts_as_missing() -> None:
+    assert StudyTables(segments=invented.segments().iloc[:0]).segments is None
+
+
+def test_checks_that_need_reading_come_first() -> None:
+    states = list(ordered_checks(run.checks(failed=True))["status"])
+    assert states == ["fail", "warn", *["not run"] * 3, *["pass"] * 17]
+    with pytest.raises(ValueError, match="unknown status green"):
+        ordered_checks(run.checks().assign(status="green"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "lower", "upper", "state", "headline"),
+    [
+        ("top_10%", 1.0, 3.0, "pays", "Target 1,463 of 2,500"),
+        ("top_10%", -3.0, -1.0, "loses", "Do not target by “Top 10% by effect”"),
+        ("top_10%", -1.0, 1.0, "not proven", "Not proven"),
+        ("top_10%", 0.0, 1.0, "not proven", "Not proven"),
+        ("top_10%", np.nan, np.nan, "no answer", "No answer yet"),
+        ("treat_none", 0.0, 0.0, "nobody", "Target nobody"),
+        ("cate_above_breakeven", 0.0, 0.0, "nobody", "Target nobody: “Effect above breakeven” selects no household"),
+    ],
+)
+def test_the_headline_follows_the_interval(policy: str, lower: float, upper: float, state: str, headline: str) -> None:
+    row = invented.policy_value().iloc[[2]].assign(policy=policy, ci_lower=lower, ci_upper=upper)
+    if state == "nobody":
+        row = row.assign(share_targeted=0.0)
+    answer = plain_answer(invented.study_tables(policy_value=row))
+    assert answer.state == state
+    assert answer.headline.startswith(headline)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "gain", "says"),
+    [
+        ("r_learner", 184.0, "R-learner predicts effects better than one effect for all, by 2.6 standard errors"),
+        ("constant", 0.0, "No model predicts effects better"),
+    ],
+)
+def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen(
+    chosen: str, gain: float, says: str
+) -> None:
+    models = invented.cate_models()
+    models["chosen"] = models["model"] == chosen
+    models.loc[models["model"] == chosen, "gain_over_constant"] = gain
+    points = dict(plain_answer(invented.study_tables(cate_models=models)).points)
+    assert points["Do households differ?"].startswith(says)
+
+
+def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
+    text = summary_of(invented.study_tables())
+    lines = text.splitlines()
+    assert len(lines) <= 45 and max(map(len, lines)) <= 100
+    for part in (
+        "2,500 households",
+        "524  21%    4% of revenue  Light grocery: Nudge",
+        "6,323: 1,472 treated, 4,851 control, from 2,477 households",
+        "75% of trials, propensity AUC 0.87",
+        "$6.1 (3.6 to 8.6) per household, above zero; claimed $12.4",
+        "1,463 to target, 152 to test, 885 to leave",
+        "overlap_diagnostics.propensity_auc: AUC 0.91",
+        "campaign_report.html",
+    ):
+        assert part in text
+    flat = " ".join(text.split())
+    effects = "ATE $74 (29 to 119), above zero; ATT $82 (30 to 133), above zero; ATO $66 (35 to 97), above zero"
+    assert f"Effect on spend {effects}" in flat
+    for asset, check in run.checks()[["asset", "check"]].itertuples(index=False):
+        assert asset in flat and check in flat
+    assert "not proven" not in text.lower() and "not built" not in text
+
+
+def test_the_summary_of_a_blocked_run_says_what_is_not_built() -> None:
+    text = summary_of(StudyTables(), run.checks(failed=True), stale="The last good list is kept.")
+    assert text.count("not built") == 11
+    assert "Stale list: The last good list is kept." in text
+    assert "covariate_balance.balanced_after_weighting (blocks): largest SMD 0.14" in text
+
+
+def test_the_summary_calls_an_interval_with_zero_not_proven() -> None:
+    assert f"$6.1 ({MINUS}1.7 to 13.9) per household, not proven" in summary_of(invented.study_tables(False))
+
+
+def test_brackets_in_data_are_text_in_the_summary() -> None:
+    text = summary_of(invented.study_tables(), source="[red]raw[/red]", campaign_type="[b]TypeA")
+    assert "[red]raw[/red]" in text and "[b]TypeA" in text
+
+
+def test_words_do_not_load_matplotlib() -> None:
+    code = (
+        "import sys, dunnhumby_pipeline.report.page, dunnhumby_pipeline.report.summary\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "words"),
+    [(-3.0, -1.0, "would lose money"), (1.0, 3.0, "would pay"), (-1.0, 1.0, "is not proven to pay")],
+)
+def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper: float, words: str) -> None:
+    rows = invented.policy_value()
+    nobody = rows.iloc[[2]].assign(policy="cate_above_breakeven", share_targeted=0.0, chosen=True)
+    everybody = rows.iloc[[2]].assign(policy="treat_all", ci_lower=lower, ci_upper=upper, chosen=False)
+    answer = plain_answer(invented.study_tables(policy_value=pd.concat([nobody, everybody])))
+    assert f"targeting everybody {words}" in answer.headline
