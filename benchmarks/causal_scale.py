@@ -2,7 +2,7 @@
 
     python -m benchmarks.causal_scale [TRIALS=1000000]
 
-Households keep their covariates over three waves; spend before and after the index day is in the lines of
+Households keep their covariates over three campaigns; spend before and after the index day is in the lines of
 transactions, so that negative controls and the event study are read from tables as in a study. Features of
 look-backs are not part of it: `benchmarks/features.py` has them.
 """
@@ -84,10 +84,10 @@ def main(n_trials: int) -> None:
             event_study(tables, trials, x, data, settings.sensitivity, settings.engine, settings.confidence)
         print(f"{'all but inventing':24}{time.perf_counter() - began:8.1f} s")
     columns = ["estimator", "estimand", "population", "estimate", "se"]
-    of_all = found[(found["wave"] == "all") & found["primary"]]
+    of_all = found[(found["campaign"] == "all") & found["primary"]]
     print(of_all[columns].to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     print(f"planted: {EFFECT}")
-    print(controls[controls["wave"] == "all"].to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    print(controls[controls["campaign"] == "all"].to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
 @contextmanager
@@ -105,9 +105,9 @@ def invent(
     """Trials, covariates (n, p) with their names, and tables. Taste raises spend and the chance to be treated."""
     own = rng.normal(size=(n_households, N_COVARIATES)).astype("float64")
     mean_basket = np.exp(2.5 + 0.3 * own[:, 0] + 0.1 * own[:, 1])
-    waves = len(INDEX_DAYS)
-    household = np.tile(np.arange(n_households), waves)
-    wave = np.repeat(np.arange(waves), n_households)
+    n_campaigns = len(INDEX_DAYS)
+    household = np.tile(np.arange(n_households), n_campaigns)
+    position_of = np.repeat(np.arange(n_campaigns), n_households)
     treated = (rng.random(len(household)) < expit(-1 + 0.7 * own[household, 0])).astype("int64")
     days = rng.integers(1, LAST_DAY + 1, size=n_households * BASKETS)
     buyer = np.repeat(np.arange(n_households), BASKETS)
@@ -125,15 +125,15 @@ def invent(
     for position, start in enumerate(INDEX_DAYS):
         inside = lines["day"].between(start, start + FOLLOW_UP - 1)
         bought = lines.loc[inside].groupby("household_key")["sales_value"].sum()
-        spend[wave == position] = bought.reindex(np.arange(n_households) + 1, fill_value=0.0)
+        spend[position_of == position] = bought.reindex(np.arange(n_households) + 1, fill_value=0.0)
     trials = pd.DataFrame(
         {
             "household_key": household + 1,
-            "campaign": wave + 1,
+            "campaign": position_of + 1,
             "treated": treated,
-            "index_day": np.asarray(INDEX_DAYS)[wave],
-            "lookback_start": np.asarray(INDEX_DAYS)[wave] - LOOK_BACK,
-            "outcome_end": np.asarray(INDEX_DAYS)[wave] + FOLLOW_UP - 1,
+            "index_day": np.asarray(INDEX_DAYS)[position_of],
+            "lookback_start": np.asarray(INDEX_DAYS)[position_of] - LOOK_BACK,
+            "outcome_end": np.asarray(INDEX_DAYS)[position_of] + FOLLOW_UP - 1,
             "purchase_amount": spend + EFFECT * treated,
             "purchase_count": spend / 10,
             "redeemed": treated * (rng.random(len(treated)) < 0.1),
@@ -141,7 +141,7 @@ def invent(
     )
     campaigns = pd.DataFrame(
         {
-            "campaign": np.arange(waves) + 1,
+            "campaign": np.arange(n_campaigns) + 1,
             "description": "TypeA",
             "start_day": INDEX_DAYS,
             "end_day": np.asarray(INDEX_DAYS) + 47,

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.coverage [REPETITIONS]
 
-Each study: 600 households in two waves, those treated in the first not entering the second; ten covariates, of
+Each study: 600 households in two campaigns, those treated in the first not entering the second; ten covariates, of
 which the first three decide who is treated and what is spent, so that the naive difference is wrong, and the effect
 grows with the first, so that ATE, ATT and ATO differ; spend has a household's own level and a gamma's skew. The
 nuisances are the study's own (`cross_fit`, 5 folds, 1 repeat), and so is the table of effects. Every estimator is
@@ -21,11 +21,11 @@ from dunnhumby_pipeline.causal.effects.average import average_effects
 from dunnhumby_pipeline.causal.estimators.matching import match_pairs
 from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit
 from dunnhumby_pipeline.causal.overlap.overlap import propensity_table
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, SPEND
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, SPEND
 from dunnhumby_pipeline.settings import EffectSettings, NuisanceSettings, OverlapSettings
 
 Array = NDArray[np.float64]
-N_HOUSEHOLDS, N_WAVES, N_COVARIATES = 600, 2, 10
+N_HOUSEHOLDS, N_CAMPAIGNS, N_COVARIATES = 600, 2, 10
 NUISANCE = NuisanceSettings(n_folds=5, n_repeats=1, n_jobs=1)
 EFFECT, OVERLAP = EffectSettings(), OverlapSettings()
 KEY = ["estimator", "estimand", "population"]
@@ -38,7 +38,7 @@ def main(repetitions: int) -> None:
 
 
 def one_study(seed: int) -> pd.DataFrame:
-    """The table of effects on spend over all waves of one invented study, and `truth` of each row."""
+    """The table of effects on spend over all campaigns of one invented study, and `truth` of each row."""
     trials, x, e, effect = invent_study(seed)
     nuisances = cross_fit(trials, x, NUISANCE, seed).nuisances
     # The other outcomes do not vary.
@@ -47,7 +47,7 @@ def one_study(seed: int) -> pd.DataFrame:
     )
     propensity = propensity_table(nuisances, x, OVERLAP)
     table = average_effects(trials, x, nuisances, propensity, EFFECT, 0.95, SPEND).effects
-    table = table.loc[table["wave"] == ALL_WAVES]
+    table = table.loc[table["campaign"] == ALL_CAMPAIGNS]
     estimated, treated = nuisances["propensity"].to_numpy(), trials["treated"].to_numpy(dtype=float)
     pairs = match_pairs(estimated, treated, trials["campaign"].to_numpy(), EFFECT.caliper)
     inside = propensity["in_overlap"].to_numpy(dtype=float)
@@ -69,8 +69,8 @@ def invent_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
     rng = np.random.default_rng([6, seed])
     own = rng.normal(size=(N_HOUSEHOLDS, N_COVARIATES))
     level = 60 * rng.normal(size=N_HOUSEHOLDS)
-    entering, waves = np.arange(N_HOUSEHOLDS), []
-    for wave in range(N_WAVES):
+    entering, entered = np.arange(N_HOUSEHOLDS), []
+    for order in range(N_CAMPAIGNS):
         x = 0.8 * own[entering] + 0.6 * rng.normal(size=(len(entering), N_COVARIATES))
         e = 1 / (1 + np.exp(0.5 - 0.8 * x[:, 0] - 0.5 * x[:, 1] + 0.4 * x[:, 2]))
         effect = 40 + 30 * x[:, 0]
@@ -78,9 +78,9 @@ def invent_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
         mean = 300 + 80 * x[:, 0] + 40 * x[:, 1] - 40 * x[:, 2] + 20 * np.maximum(x[:, 3], 0) ** 2
         noise = 60 * (rng.gamma(2.0, size=len(entering)) - 2)
         spend = mean + treated * effect + level[entering] + noise
-        waves.append((entering, np.full(len(entering), wave + 1), treated, spend, e, effect, x))
+        entered.append((entering, np.full(len(entering), order + 1), treated, spend, e, effect, x))
         entering = entering[treated == 0]
-    household, campaign, treated, spend, e, effect, x = (np.concatenate(part) for part in zip(*waves, strict=True))
+    household, campaign, treated, spend, e, effect, x = (np.concatenate(part) for part in zip(*entered, strict=True))
     trials = pd.DataFrame(
         {"household_key": household + 1, "campaign": campaign, "treated": treated, "index_day": 100 * campaign}
     )

@@ -45,9 +45,9 @@ def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
     engine = load_settings(home).engine
     tables = Study(load_settings(home), home).journey_tables()
     everything = one_window(*observed_days(tables["transactions"], engine))
-    before, after = wave_windows(pd.read_parquet(tables["campaigns"]), everything)
+    before, after = campaign_windows(pd.read_parquet(tables["campaigns"]), everything)
     history = {"customer_features": (customer_features(), everything)}
-    waves = {
+    campaigns = {
         "customer_features": (customer_features(), before),
         "promotion_exposure": (promotion_exposure(), before),
         "campaigns_received": (campaigns_received(), before),
@@ -55,7 +55,7 @@ def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
         "purchases": (purchases(), after),
     }
     # Each run forks from this process: what is compiled here once is not compiled in every run.
-    for expression, _ in waves.values():
+    for expression, _ in campaigns.values():
         to_sql(expression)
     print(f"copies       lines  {'what':24}  seconds   cpu s  peak MB  x scan   (cpu)")
     for n_copies in copies:
@@ -63,7 +63,10 @@ def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
         measure(partial(copied, tables, n_copies, scratch))
         many = copied(tables, n_copies, scratch)
         n_lines = pq.read_metadata(many["transactions"]).num_rows
-        for what, asked in (("features, all history", history), (f"{len(before)} waves, all of a trial", waves)):
+        for what, asked in (
+            ("features, all history", history),
+            (f"{len(before)} campaigns, all of a trial", campaigns),
+        ):
             scan = median([measure(partial(bare_scan, asked, many, engine)) for _ in range(n_runs)])
             work = median([measure(partial(evaluate, asked, many, engine)) for _ in range(n_runs)])
             times = f"{work.seconds:8.2f} {work.cpu_seconds:8.2f} {work.peak_mb:8.0f}"
@@ -71,13 +74,13 @@ def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
             print(f"{n_copies:6} {n_lines:11,}  {what:24} {times} {ratios}", flush=True)
 
 
-def wave_windows(campaigns: pd.DataFrame, observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Windows before (182 days) and after (to 28 days past the end) each TypeA wave that begins in the data."""
+def campaign_windows(campaigns: pd.DataFrame, observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Windows before (182 days) and after (to 28 days past the end) each TypeA campaign that begins in the data."""
     first, end = int(observed["first_day"].iloc[0]), int(observed["index_day"].iloc[0])
-    waves = campaigns.loc[(campaigns["description"] == "TypeA") & (campaigns["start_day"] >= first + 28)]
-    start, window = waves["start_day"], waves["campaign"]
+    of_type = campaigns.loc[(campaigns["description"] == "TypeA") & (campaigns["start_day"] >= first + 28)]
+    start, window = of_type["start_day"], of_type["campaign"]
     before = {"window": window, "first_day": (start - 182).clip(lower=first), "index_day": start}
-    after = {"window": window, "first_day": start, "index_day": (waves["end_day"] + 29).clip(upper=end)}
+    after = {"window": window, "first_day": start, "index_day": (of_type["end_day"] + 29).clip(upper=end)}
     kinds = {"window": "int64", "first_day": "int32", "index_day": "int32"}
     return pd.DataFrame(before).astype(kinds), pd.DataFrame(after).astype(kinds)
 

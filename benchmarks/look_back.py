@@ -2,7 +2,7 @@
 
     python -m benchmarks.look_back [HOME]
 
-For each length: propensity AUC, share in overlap and overlap-weighted effect on spend by wave; and the negative
+For each length: propensity AUC, share in overlap and overlap-weighted effect on spend by campaign; and the negative
 controls, of which the placebo outcome is spend *before* the look-back, which no campaign can have touched.
 """
 
@@ -39,7 +39,7 @@ def main(home: Home) -> None:
 
 
 def study(tables: dict[str, TablePath], settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Overlap and overlap-weighted effect on spend by wave; negative controls. Without look-back segments."""
+    """Overlap and overlap-weighted effect on spend by campaign; negative controls. Without look-back segments."""
     trials = build_cohort(tables, TYPE, settings.trial, settings.engine).trials
     x = fit_design_matrix(trials, covariate_columns(TYPE)).apply(trials)
     nuisances = cross_fit(trials, x, settings.nuisance, settings.seed_for("nuisances")).nuisances
@@ -47,10 +47,10 @@ def study(tables: dict[str, TablePath], settings: Settings) -> tuple[pd.DataFram
     diagnostics = overlap_diagnostics(propensity, trials["index_day"])
     effects = average_effects(trials, x, nuisances, propensity, settings.effects, settings.confidence, SPEND).effects
     estimated = effects[effects["primary"] & (effects["estimator"] == PRIMARY_ESTIMATOR)]
-    columns = ["wave", "index_day", "n_trials", "n_treated", "auc", "share_in_overlap", "estimate", "se"]
+    columns = ["campaign", "index_day", "n_trials", "n_treated", "auc", "share_in_overlap", "estimate", "se"]
     data = residuals(trials, nuisances, SPEND)
     controls = negative_controls(tables, trials, x, data, TYPE, settings, settings.seed_for("negative_controls"))
-    return diagnostics.merge(estimated[["wave", "estimate", "se"]], on="wave")[columns], controls.frame
+    return diagnostics.merge(estimated[["campaign", "estimate", "se"]], on="campaign")[columns], controls.frame
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import time
 
 import pandas as pd
 
-from benchmarks.features import wave_windows
+from benchmarks.features import campaign_windows
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -27,7 +27,7 @@ def main(home: Home, remote: str) -> int:
     cluster = EngineSettings(kind="spark", remote=remote)
     tables = Study(load_settings(home), home).journey_tables()
     everything = one_window(*observed_days(tables["transactions"], here))
-    before, _ = wave_windows(pd.read_parquet(tables["campaigns"]), everything)
+    before, _ = campaign_windows(pd.read_parquet(tables["campaigns"]), everything)
     relations = {**tables, **BESIDE, "windows": pd.concat([everything, before], ignore_index=True)}
     n_different = 0
     print(f"{'expression':24} {'rows':>8} {'columns':>8} {'DuckDB s':>9} {'Spark s':>8} {'again s':>8}  differs in")

@@ -92,15 +92,15 @@ def test_the_planted_effect_lies_in_its_interval(invented: Finished, raw: Path, 
     planted = json.loads((raw / "truth" / "plan.json").read_text())["truth"]
     effects = invented.table("average_effects")
     row = effects.query(
-        "outcome == 'purchase_amount' and wave == 'all' and population == 'all' and estimator == @estimator"
+        "outcome == 'purchase_amount' and campaign == 'all' and population == 'all' and estimator == @estimator"
     ).iloc[0]
     assert row["ci_lower"] < planted[truth] < row["ci_upper"]
-    naive = effects.query("outcome == 'purchase_amount' and wave == 'all' and estimator == 'naive'").iloc[0]
+    naive = effects.query("outcome == 'purchase_amount' and campaign == 'all' and estimator == 'naive'").iloc[0]
     assert naive["ci_lower"] > planted[truth], "the naive difference must be wrong here, or nothing is tested"
 
 
 def test_what_came_before_the_campaign_shows_no_effect_of_it(invented: Finished) -> None:
-    controls = invented.table("negative_controls").query("wave == 'all'").set_index("control")
+    controls = invented.table("negative_controls").query("campaign == 'all'").set_index("control")
     placebo = controls.loc["placebo outcome"]
     assert placebo["ci_lower"] < 0 < placebo["ci_upper"]
     weeks = invented.table("event_study").groupby("phase")["estimate"].mean()
@@ -112,7 +112,7 @@ def test_designs_stand_side_by_side(invented: Finished) -> None:
     assert comparison.index[comparison["chosen"]].tolist() == ["sequential_trials"]
     assert comparison.at["never_targeted", "share_control_without_purchase"] == 0
     assert comparison.at["never_targeted", "auc"] > comparison.at["sequential_trials", "auc"]
-    assert comparison.at["first_eligible_wave", "n_trials"] == comparison.at["first_eligible_wave", "n_households"]
+    assert comparison.at["first_eligible", "n_trials"] == comparison.at["first_eligible", "n_households"]
 
 
 def test_the_trials_and_their_treatment_are_the_planted_ones(invented: Finished, raw: Path) -> None:
@@ -213,10 +213,10 @@ def test_segments_of_the_sample_outlast_a_quarter_in_their_value(sample: Finishe
     assert set(advice["segment"]) == set(sample.table("segments")["segment"])
 
 
-def test_the_sample_waves_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
+def test_the_sample_campaigns_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
     trials = sample.table("first_campaign_cohort")
     assert sorted(trials["index_day"].unique()) == [323, 412, 504]
-    left_out = sample.table("trial_waves").query("not used")
+    left_out = sample.table("trial_campaigns").query("not used")
     assert left_out["index_day"].tolist() == [587]
     assert "the data end on day 649, 21 days before" in left_out["reason"].item()
     treated = trials.groupby("index_day")["treated"].sum()

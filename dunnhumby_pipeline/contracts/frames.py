@@ -1,4 +1,4 @@
-"""What every reader of a frame needs: its columns checked, its waves in order. No matplotlib here."""
+"""What every reader of a frame needs: its columns checked, its campaigns in order. No matplotlib here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import ALL_WAVES
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 
 
 def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataFrame:
@@ -19,12 +19,12 @@ def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataF
     return frame
 
 
-def in_wave_order(frame: pd.DataFrame, column: str = "wave") -> pd.DataFrame:
-    """All waves together first, then the waves as the table lists them: by their first day.
+def in_campaign_order(frame: pd.DataFrame, column: str = "campaign") -> pd.DataFrame:
+    """All campaigns together first, then the campaigns as the table lists them: by their first day.
 
     Campaign ids are not chronological, so they are no order.
     """
-    together = frame[column].astype(str) == ALL_WAVES
+    together = frame[column].astype(str) == ALL_CAMPAIGNS
     return pd.concat([frame.loc[together], frame.loc[~together]])
 
 

@@ -8,10 +8,10 @@ AMOUNTS = (SPEND, WITHOUT_FUEL, MARGIN_WEIGHTED)
 OUTCOMES = (SPEND, VISITS, REDEEMED)
 PRIMARY_OUTCOME = SPEND
 # Designs of the study.
-SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED = "sequential_trials", "first_eligible_wave", "never_targeted"
+SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED = "sequential_trials", "first_eligible", "never_targeted"
 DESIGNS = (SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED)
-# The wave of a row about all waves together, the fold about all folds, the repeat about the medians of all.
-ALL_WAVES = "all"
+# The campaign of a row about all campaigns together, the fold about all folds, the repeat about the medians of all.
+ALL_CAMPAIGNS = "all"
 ALL_FOLDS = -1
 ALL_REPEATS = -1
 # The estimator that the decision rests on, and the difference that is adjusted for nothing.
@@ -20,5 +20,5 @@ NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"
 # What the tables of doubts call the analyses that checks and pictures look for.
-PLACEBO_OUTCOME, PLACEBO_WAVE = "placebo outcome", "placebo wave"
+PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"

@@ -203,7 +203,7 @@ PROMOTIONS = Table(
 CAMPAIGNS = Table(
     "campaigns",
     "campaign_desc",
-    "one wave: a campaign with its first and last day, ordered by its first day",
+    "one campaign: one mailing with its first and last day, ordered by its first day",
     (
         CAMPAIGN_TYPE,
         CAMPAIGN,

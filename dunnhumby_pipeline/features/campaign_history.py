@@ -16,8 +16,8 @@ def campaigns_received() -> ir.Table:
     Over the unbound tables `campaign_targets`, `campaigns` and `windows`. One row a window and
     household with at least one; others have received none.
     """
-    targets, waves, windows = unbound("campaign_targets"), unbound("campaigns"), windows_table()
-    dated = targets.select("household_key", "campaign").join(waves, "campaign")
+    targets, campaigns, windows = unbound("campaign_targets"), unbound("campaigns"), windows_table()
+    dated = targets.select("household_key", "campaign").join(campaigns, "campaign")
     earlier = dated.join(windows, [dated.start_day < windows.index_day])
     active = earlier.end_day >= earlier.index_day
     counts = {}

@@ -59,7 +59,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "source": origin.description,
         "campaign_type": campaign_type,
         **_observed(study),
-        "n_waves": _n_waves(study, campaign_type),
+        "n_campaigns": _n_campaigns(study, campaign_type),
         "paths": {
             "tables": str(study.warehouse),
             "targeting list": _place(study.table(LIST, campaign_type)),
@@ -110,7 +110,7 @@ def _observed(study: Study) -> dict[str, Any]:
     }
 
 
-def _n_waves(study: Study, campaign_type: str) -> int | None:
+def _n_campaigns(study: Study, campaign_type: str) -> int | None:
     cohort = study.table("first_campaign_cohort", campaign_type)
     if not cohort.is_file():
         return None

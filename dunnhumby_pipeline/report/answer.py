@@ -11,8 +11,8 @@ from typing import Literal
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import (
+    ALL_CAMPAIGNS,
     ALL_FOLDS,
-    ALL_WAVES,
     AMOUNTS,
     CONSTANT,
     E_VALUE,
@@ -73,12 +73,12 @@ def decision_counts(targeting_list: pd.DataFrame) -> dict[str, int]:
 
 
 def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
-    """The effects on the primary outcome over all waves that a reader should know: ATE, ATT and ATO.
+    """The effects on the primary outcome over all campaigns that a reader should know: ATE, ATT and ATO.
 
     ATE by AIPW, ATT by its score for the treated, ATO overlap weighted. Of several populations, all trials come first.
     """
     whole = average_effects.loc[
-        average_effects["primary"].astype(bool) & (average_effects["wave"].astype(str) == ALL_WAVES)
+        average_effects["primary"].astype(bool) & (average_effects["campaign"].astype(str) == ALL_CAMPAIGNS)
     ].sort_values("population", key=lambda population: population != "all", kind="stable")
     found = {}
     for estimand, estimator in (("ATE", "aipw"), ("ATT", "att"), ("ATO", PRIMARY_ESTIMATOR)):
@@ -227,7 +227,7 @@ def _hidden_cause(sensitivity: pd.DataFrame) -> str:
 
 def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> str:
     """What the campaign "did" to spend before the look-back, beside what it is said to do."""
-    placebo = _row_of(controls, control=PLACEBO_OUTCOME, wave=ALL_WAVES)
+    placebo = _row_of(controls, control=PLACEBO_OUTCOME, campaign=ALL_CAMPAIGNS)
     if placebo is None:
         return "Whether the arms were alike before the look-back could not be tested."
     found = numbers.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")

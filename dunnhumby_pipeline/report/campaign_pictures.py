@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.causal.design.graph import ASSUMED_ABSENT
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, VISITS
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, VISITS
 from dunnhumby_pipeline.figures.campaign import bounds, contour, design, effects, overlap, sensitivity
 from dunnhumby_pipeline.report.answer import effect_text, main_effects
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -31,7 +31,7 @@ def draw_campaign(tables: StudyTables, settings: Settings) -> Drawn:
 def _design(tables: StudyTables) -> Drawn:
     drawn: Drawn = {}
     if tables.trial_flow is not None:
-        whole = tables.trial_flow[tables.trial_flow["wave"] == ALL_WAVES].sort_values("step")
+        whole = tables.trial_flow[tables.trial_flow["campaign"] == ALL_CAMPAIGNS].sort_values("step")
         steps = "; ".join(f"{row['stage']} {numbers.count(row['n'])}" for _, row in whole.iterrows())
         drawn["flow"] = (design.trial_flow(tables.trial_flow), f"Flow of households into the study: {steps}.")
     if tables.design_comparison is not None:
@@ -95,9 +95,9 @@ def _effects(tables: StudyTables, outcome: str) -> Drawn:
             "Effects on visits with intervals, by every estimator.",
         )
     if tables.pooled_effects is not None:
-        drawn["wave_effects"] = (
-            effects.wave_forest(found, tables.pooled_effects),
-            "Overlap-weighted effect of each wave with its interval, and the waves pooled.",
+        drawn["campaign_effects"] = (
+            effects.campaign_forest(found, tables.pooled_effects),
+            "Overlap-weighted effect of each campaign with its interval, and the campaigns pooled.",
         )
     return drawn
 
@@ -121,7 +121,7 @@ def _doubts(tables: StudyTables) -> Drawn:
     drawn: Drawn = {}
     if tables.negative_controls is not None:
         alt = "Effects where there can be none: " + "; ".join(
-            f"{row['control']}, wave {row['wave']}: "
+            f"{row['control']}, campaign {row['campaign']}: "
             f"{numbers.interval(row['estimate'], row['ci_lower'], row['ci_upper'], '$')}"
             for _, row in tables.negative_controls.iterrows()
         )

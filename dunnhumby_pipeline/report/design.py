@@ -95,7 +95,7 @@ def outside_rows(outside: pd.DataFrame) -> Grid:
 
 
 def pooled_rows(pooled: pd.DataFrame) -> Grid:
-    """Effects of the waves put together, and whether the waves differ."""
+    """Effects of the campaigns put together, and whether the campaigns differ."""
     rows = []
     for _, row in pooled.iterrows():
         name, unit = terms.outcome(row["outcome"])
@@ -124,7 +124,7 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
         )
     headers = (
         "Outcome|Estimator|Pooled by|Effect (interval)|Per household|Against zero|Q|p|I²|"
-        "Another wave (middle and range)"
+        "Another campaign (middle and range)"
     )
     return as_grid(headers, rows, {3, 6, 7, 8, 9})
 
@@ -181,7 +181,7 @@ def control_rows(controls: pd.DataFrame) -> Grid:
             (
                 *cells(
                     terms.spoken(row["control"]),
-                    str(row["wave"]),
+                    str(row["campaign"]),
                     numbers.count(row["n_days"]),
                     numbers.interval(row["estimate"], *bounds, "$"),
                 ),
@@ -189,4 +189,4 @@ def control_rows(controls: pd.DataFrame) -> Grid:
                 *cells(numbers.count(row["n_trials"]), numbers.count(row["n_treated"])),
             )
         )
-    return as_grid("Control|Wave|Days|“Effect” (interval)|Against zero|Trials|Treated", rows, {2, 3, 5, 6})
+    return as_grid("Control|Campaign|Days|“Effect” (interval)|Against zero|Trials|Treated", rows, {2, 3, 5, 6})

@@ -96,9 +96,9 @@ def _breakeven(economics: pd.DataFrame | None) -> str | None:
     if used is None or used.empty:
         return None
     row = used.iloc[0]
-    waves = "" if len(used) == 1 else f" in wave {row['wave']}; other waves have their own"
+    campaigns = "" if len(used) == 1 else f" in campaign {row['campaign']}; other campaigns have their own"
     return (
         f"Contacting a household pays when it raises that household's sales by more than "
         f"{numbers.price(row['breakeven'])}: {numbers.price(row['contact_cost'])} a contact at a margin of "
-        f"{numbers.percent(row['margin'])} ({row['source']} cost{waves})."
+        f"{numbers.percent(row['margin'])} ({row['source']} cost{campaigns})."
     )

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dunnhumby_pipeline.contracts.frames import comparable
-from dunnhumby_pipeline.contracts.names import ALL_WAVES
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 from dunnhumby_pipeline.report.answer import (
     NOT_BUILT,
     chosen_policy,
@@ -80,7 +80,7 @@ def _data(facts: Mapping[str, Any]) -> Text:
     return Text(
         f"{facts['source']}: {numbers.count(facts.get('n_households'))} households, "
         f"{numbers.count(facts.get('n_lines'))} lines, days {numbers.count(facts.get('first_day'))} to "
-        f"{numbers.count(facts.get('last_day'))}, {numbers.count(facts.get('n_waves'))} waves{took}"
+        f"{numbers.count(facts.get('last_day'))}, {numbers.count(facts.get('n_campaigns'))} campaigns{took}"
     )
 
 
@@ -144,7 +144,7 @@ def _trials(cohort: pd.DataFrame | None) -> Text:
 
 
 def _overlap(diagnostics: pd.DataFrame | None) -> Text:
-    whole = None if diagnostics is None else diagnostics.loc[diagnostics["wave"].astype(str) == ALL_WAVES]
+    whole = None if diagnostics is None else diagnostics.loc[diagnostics["campaign"].astype(str) == ALL_CAMPAIGNS]
     if whole is None or whole.empty:
         return _not_built()
     row = whole.iloc[0]

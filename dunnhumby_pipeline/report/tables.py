@@ -129,7 +129,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "first_campaign_cohort": ("household_key", "campaign", "treated", "index_day", "outcome_end", "redeemed"),
     "propensity": ("campaign", "treated", "propensity"),
     "trial_protocol": ("component", "specification"),
-    "trial_flow": ("wave", "step", "stage", "n", "n_excluded", "reason"),
+    "trial_flow": ("campaign", "step", "stage", "n", "n_excluded", "reason"),
     "design_comparison": (
         "design",
         "chosen",
@@ -149,7 +149,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "causal_graph": ("cause", "effect", "observed", "meaning"),
     "identification": ("item", "text"),
     "overlap_diagnostics": (
-        "wave",
+        "campaign",
         "auc",
         "calibration_slope",
         "share_below",
@@ -218,7 +218,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "negative_controls": (
         "control",
-        "wave",
+        "campaign",
         "n_trials",
         "n_treated",
         "n_days",
@@ -232,7 +232,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "estimator",
         "estimand",
         "population",
-        "wave",
+        "campaign",
         "estimate",
         "ci_lower",
         "ci_upper",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.frames import in_wave_order
-from dunnhumby_pipeline.contracts.names import ALL_FOLDS, ALL_WAVES, CONSTANT
+from dunnhumby_pipeline.contracts.frames import in_campaign_order
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, ALL_FOLDS, CONSTANT
 from dunnhumby_pipeline.report.answer import value_text
 from dunnhumby_pipeline.report.tables import ordered_checks
 from dunnhumby_pipeline.settings import Settings
@@ -61,9 +61,9 @@ def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, 
         ("Households", numbers.count(facts.get("n_households"))),
         ("Transaction lines", numbers.count(facts.get("n_lines"))),
         ("Days", f"{numbers.count(facts.get('first_day'))} to {numbers.count(facts.get('last_day'))}"),
-        ("Waves", numbers.count(facts.get("n_waves"))),
-        ("Look-back", f"{settings.trial.look_back_days} days before the wave"),
-        ("Follow-up", f"{settings.trial.follow_up_days} days after the wave's end"),
+        ("Campaigns", numbers.count(facts.get("n_campaigns"))),
+        ("Look-back", f"{settings.trial.look_back_days} days before the campaign"),
+        ("Follow-up", f"{settings.trial.follow_up_days} days after the campaign's end"),
         ("Intervals", numbers.percent(settings.confidence)),
         ("Seed", str(settings.seed)),
     ]
@@ -82,8 +82,8 @@ def check_states(checks: pd.DataFrame) -> Grid:
 
 
 def trial_rows(cohort: pd.DataFrame) -> Grid:
-    """Trials, arms and days of each wave."""
-    waves = cohort.groupby("campaign", sort=False).agg(
+    """Trials, arms and days of each campaign."""
+    campaigns = cohort.groupby("campaign", sort=False).agg(
         index_day=("index_day", "first"),
         end=("outcome_end", "max"),
         trials=("treated", "size"),
@@ -92,38 +92,38 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     redeemed = cohort.loc[cohort["treated"] == 1].groupby("campaign")["redeemed"].mean()
     totals = (len(cohort), cohort["treated"].sum(), len(cohort) - cohort["treated"].sum())
     share = cohort.loc[cohort["treated"] == 1, "redeemed"].mean()
-    rows = [cells(ALL_WAVES, "", *map(numbers.count, totals), numbers.percent(share, 1), strong=True)]
-    for wave, row in waves.sort_values("index_day", kind="stable").iterrows():
+    rows = [cells(ALL_CAMPAIGNS, "", *map(numbers.count, totals), numbers.percent(share, 1), strong=True)]
+    for campaign, row in campaigns.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
         days = f"{int(row['index_day'])} to {int(row['end'])}"
-        rows.append(cells(str(wave), days, *map(numbers.count, arms), numbers.percent(redeemed.get(wave), 1)))
-    return as_grid("Wave|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
+        rows.append(cells(str(campaign), days, *map(numbers.count, arms), numbers.percent(redeemed.get(campaign), 1)))
+    return as_grid("Campaign|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
 
 
 def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
-    """How alike the arms are, wave by wave."""
+    """How alike the arms are, campaign by campaign."""
     rows = [
         cells(
-            str(row["wave"]),
+            str(row["campaign"]),
             numbers.number(row["auc"], 2),
             numbers.number(row["calibration_slope"], 2),
             *(numbers.percent(row[share]) for share in ("share_below", "share_in_overlap", "share_above")),
             *(numbers.count(row[size]) for size in ("ess_treated", "ess_control", "ess_ipw_treated")),
-            strong=str(row["wave"]) == ALL_WAVES,
+            strong=str(row["campaign"]) == ALL_CAMPAIGNS,
         )
-        for _, row in in_wave_order(diagnostics).iterrows()
+        for _, row in in_campaign_order(diagnostics).iterrows()
     ]
     headers = (
-        "Wave|Propensity AUC|Calibration slope|Trials below|In overlap|Above|Effective treated|Effective control|"
+        "Campaign|Propensity AUC|Calibration slope|Trials below|In overlap|Above|Effective treated|Effective control|"
         "Effective treated by inverse propensity"
     )
     return as_grid(headers, rows, set(range(1, 9)))
 
 
 def effect_rows(average_effects: pd.DataFrame) -> Grid:
-    """Every estimate over all waves, then the waves; what an association says about zero is not an effect."""
+    """Every estimate over all campaigns, then the campaigns; what an association says about zero is not an effect."""
     rows = []
-    ordered = in_wave_order(average_effects)
+    ordered = in_campaign_order(average_effects)
     for _, row in ordered.iterrows():
         name, unit = terms.outcome(row["outcome"])
         bounds = (row["ci_lower"], row["ci_upper"])
@@ -133,7 +133,7 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
             (
                 *cells(
                     name,
-                    str(row["wave"]),
+                    str(row["campaign"]),
                     terms.estimator(row["estimator"], row["estimand"], row["population"]),
                     terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
                     unit,
@@ -142,7 +142,7 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
                 *cells(numbers.count(row["n_trials"]), numbers.count(row["n_households"])),
             )
         )
-    headers = "Outcome|Wave|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
+    headers = "Outcome|Campaign|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
     return as_grid(headers, rows, {3, 6, 7})
 
 
@@ -197,11 +197,11 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
 
 def economics_rows(economics: pd.DataFrame) -> Grid:
     """Cost of a contact and the breakeven it implies: fixed and estimated from redeemed coupons."""
-    ordered = in_wave_order(economics).sort_values("used", ascending=False, kind="stable")
+    ordered = in_campaign_order(economics).sort_values("used", ascending=False, kind="stable")
     rows = [
         cells(
             terms.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
-            str(row["wave"]),
+            str(row["campaign"]),
             numbers.count(row["n_targeted"]),
             numbers.price(row["retailer_cost"]),
             numbers.price(row["manufacturer_cost"]),
@@ -212,7 +212,7 @@ def economics_rows(economics: pd.DataFrame) -> Grid:
         )
         for _, row in ordered.iterrows()
     ]
-    headers = "Cost|Wave|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
+    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
     return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
 
 

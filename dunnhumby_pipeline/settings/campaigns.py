@@ -12,27 +12,27 @@ from dunnhumby_pipeline.settings.section import Section
 class TrialSettings(Section):
     """Who enters the study when, what is known of them, and the outcome."""
 
-    design: Literal["sequential_trials", "first_eligible_wave", "never_targeted"] = Field(
+    design: Literal["sequential_trials", "first_eligible", "never_targeted"] = Field(
         "sequential_trials",
-        description="'sequential_trials': a trial at every wave a household is eligible at; 'first_eligible_wave': at "
+        description="'sequential_trials': a trial at every campaign a household is eligible at; 'first_eligible': at "
         "the first of them only; 'never_targeted': the reference study's, for comparison, from which no list is made",
     )
     look_back_days: int = Field(182, ge=28, description="days before the index day that covariates see")
-    min_history_days: int = Field(28, ge=1, description="fewest days of data before a wave's first day")
+    min_history_days: int = Field(28, ge=1, description="fewest days of data before a campaign's first day")
     washout_days: int | None = Field(
         None,
         ge=1,
-        description="days before the index day in which no wave of the type sent to a household may have begun; "
+        description="days before the index day in which no campaign of the type sent to a household may have begun; "
         "without it, at no time before",
     )
-    follow_up_days: int = Field(28, ge=0, description="days after the wave's end that outcomes see")
+    follow_up_days: int = Field(28, ge=0, description="days after the campaign's end that outcomes see")
     min_window_days: int = Field(
         28,
         ge=1,
-        description="fewest days of an outcome window; a wave that the type's next one cuts shorter is left out",
+        description="fewest days of an outcome window; a campaign that the type's next one cuts shorter is left out",
     )
-    keep_cut_waves: bool = Field(
-        False, description="also study waves whose outcome window the end of the data cuts short, for both arms"
+    keep_cut_campaigns: bool = Field(
+        False, description="also study campaigns whose outcome window the end of the data cuts short, for both arms"
     )
     outcome: Literal[
         "purchase_amount", "purchase_count", "redeemed", "amount_without_fuel", "margin_weighted_amount"
@@ -111,8 +111,10 @@ class SensitivitySettings(Section):
         3.0, gt=1, le=10, description="largest ratio of odds of treatment within a pair in the Rosenbaum bounds"
     )
     placebo_days: int = Field(84, ge=14, description="days before the look-back that the placebo outcome sees at most")
-    min_placebo_days: int = Field(28, ge=7, description="fewest of them for a wave to enter the placebo outcome")
-    placebo_shift_days: int = Field(56, ge=14, description="days by which the placebo wave comes before the real one")
+    min_placebo_days: int = Field(28, ge=7, description="fewest of them for a campaign to enter the placebo outcome")
+    placebo_shift_days: int = Field(
+        56, ge=14, description="days by which the placebo campaign comes before the real one"
+    )
     weeks_before: int = Field(12, ge=2, le=52, description="weeks before the index day in the event study")
     weeks_after: int = Field(12, ge=1, le=52, description="weeks from the index day on in the event study")
 

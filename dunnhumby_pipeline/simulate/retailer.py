@@ -29,9 +29,9 @@ Bools = NDArray[np.bool_]
 
 LOOK_BACK_DAYS = 182
 FOLLOW_UP_DAYS = 28
-FIRST_WAVE_DAY = 224
-WAVE_SPACING = 92
-WAVE_LENGTHS = (41, 47, 49, 48, 46)
+FIRST_CAMPAIGN_DAY = 224
+CAMPAIGN_SPACING = 92
+CAMPAIGN_LENGTHS = (41, 47, 49, 48, 46)
 MOOD_DAYS = 28
 
 TASTE_SLOTS, REGULAR_SLOTS, PROMOTED_SLOTS = 256, 512, 16
@@ -50,7 +50,7 @@ class RetailerPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     n_households: int = Field(default=2500, ge=1, le=50_000_000, description="households")
-    n_days: int = Field(default=711, ge=300, le=1100, description="days; TypeA waves fill them")
+    n_days: int = Field(default=711, ge=300, le=1100, description="days; TypeA campaigns fill them")
     seed: int = Field(default=20261122, ge=0, description="the same plan gives the same bytes")
     n_products: int = Field(default=4000, ge=400, le=50_000, description="products")
     n_stores: int = Field(default=40, ge=2, le=1000, description="stores")
@@ -133,7 +133,7 @@ TYPES = (
 
 
 @dataclass(frozen=True)
-class Wave:
+class Campaign:
     """One campaign: its days are inclusive. `type` is TypeA, TypeB or TypeC."""
 
     campaign: int
@@ -146,17 +146,17 @@ class Wave:
         return self.end + FOLLOW_UP_DAYS
 
 
-def plan_waves(plan: RetailerPlan, rng: np.random.Generator) -> tuple[Wave, ...]:
+def plan_campaigns(plan: RetailerPlan, rng: np.random.Generator) -> tuple[Campaign, ...]:
     """The calendar, ordered by start day; TypeA outcome windows `[start, end + 28]` never overlap."""
-    starts = range(FIRST_WAVE_DAY, plan.n_days, WAVE_SPACING)
-    spans = [("TypeA", s, s + WAVE_LENGTHS[i % len(WAVE_LENGTHS)] - 1) for i, s in enumerate(starts)]
+    starts = range(FIRST_CAMPAIGN_DAY, plan.n_days, CAMPAIGN_SPACING)
+    spans = [("TypeA", s, s + CAMPAIGN_LENGTHS[i % len(CAMPAIGN_LENGTHS)] - 1) for i, s in enumerate(starts)]
     spans = [span for span in spans if span[2] + FOLLOW_UP_DAYS <= plan.n_days]
     for kind, count, length in (("TypeB", plan.n_type_b, 33), ("TypeC", plan.n_type_c, 54)):
         days = np.linspace(100, plan.n_days - length - 14, count).astype(int)
         spans += [(kind, int(day), int(day) + length - 1) for day in days]
     ids = rng.permutation(len(spans)) + 1
-    waves = (Wave(int(i), *span) for i, span in zip(ids, spans, strict=True))
-    return tuple(sorted(waves, key=lambda wave: (wave.start, wave.campaign)))
+    campaigns = (Campaign(int(i), *span) for i, span in zip(ids, spans, strict=True))
+    return tuple(sorted(campaigns, key=lambda campaign: (campaign.start, campaign.campaign)))
 
 
 @dataclass(frozen=True)
@@ -264,20 +264,20 @@ class Retailer:
 
     plan: RetailerPlan
     catalogue: Catalogue
-    waves: tuple[Wave, ...]
+    campaigns: tuple[Campaign, ...]
     week: Ints
 
     @classmethod
     def open(cls, plan: RetailerPlan) -> Retailer:
         week = np.array([week_of_day(day) for day in range(plan.n_days + 1)])
-        return cls(plan, build_catalogue(plan, stream(plan, 0)), plan_waves(plan, stream(plan, 1)), week)
+        return cls(plan, build_catalogue(plan, stream(plan, 0)), plan_campaigns(plan, stream(plan, 1)), week)
 
     def store_id(self, store: Ints) -> Ints:
         return 286 + 7 * store
 
     @property
-    def type_a(self) -> tuple[Wave, ...]:
-        return tuple(wave for wave in self.waves if wave.type == "TypeA")
+    def type_a(self) -> tuple[Campaign, ...]:
+        return tuple(campaign for campaign in self.campaigns if campaign.type == "TypeA")
 
 
 @dataclass(frozen=True)
@@ -421,16 +421,16 @@ def shop_unprompted(shop: Retailer, homes: Households, rng: np.random.Generator)
     """All baskets of the households in a world without campaigns, every household at least one.
 
     Moods (gamma, mean 1) are drawn afresh every 28 days *and at each TypeA start*, so that given a
-    household's parameters what it does from a wave's start on is independent of what it did before.
+    household's parameters what it does from a campaign's start on is independent of what it did before.
     A household whose rhythm gave no trip gets one before any TypeA look-back, where it changes no trial.
     """
     n_days = shop.plan.n_days
-    cuts = {*range(1, n_days + 1, MOOD_DAYS), *(wave.start for wave in shop.type_a)}
+    cuts = {*range(1, n_days + 1, MOOD_DAYS), *(campaign.start for campaign in shop.type_a)}
     period = np.searchsorted(sorted(cuts), np.arange(n_days + 1), side="right")
     mood = rng.gamma(MOOD_SHAPE, 1 / MOOD_SHAPE, (len(homes), len(cuts) + 1))
     count = rng.poisson(homes.rate * mood[:, period])
     idle = np.flatnonzero(count.sum(axis=1) == 0)
-    count[idle, rng.integers(1, FIRST_WAVE_DAY - LOOK_BACK_DAYS, len(idle))] = 1
+    count[idle, rng.integers(1, FIRST_CAMPAIGN_DAY - LOOK_BACK_DAYS, len(idle))] = 1
     household, day = np.nonzero(count)
     times = count[household, day]
     return go_shopping(shop, homes, np.repeat(household, times), np.repeat(day, times), rng)

@@ -1,6 +1,6 @@
 """An invented retailer in the raw form of the eight files, with the true effects of its campaigns beside it.
 
-The truth, and why it is exact. For a trial (household h, TypeA wave w, not treated before, seen in the
+The truth, and why it is exact. For a trial (household h, TypeA campaign w, not treated before, seen in the
 look-back) let x be the look-back measures of `look_back` and let tau = tau(x), in $.
 
 - Assignment: h is treated with probability e(x), by a coin of its own. Nothing else enters, so given x
@@ -11,7 +11,7 @@ look-back) let x be the look-back measures of `look_back` and let tau = tau(x), 
   spend in the window, known from the household's parameters; given these the window is independent of the
   look-back, so exactly |tau| is lost on average. tau is kept above -mu / 2.
 
-Hence E[spend | treated] - E[spend | control] = tau for every trial. Later TypeA waves, TypeB and TypeC
+Hence E[spend | treated] - E[spend | control] = tau for every trial. Later TypeA campaigns, TypeB and TypeC
 have no effect. Redeemed coupons leave SALES_VALUE alone: a manufacturer's coupon is reimbursed, and the
 retailer's match is granted in place of as much of the loyalty discount.
 """
@@ -39,13 +39,13 @@ from dunnhumby_pipeline.contracts.schema import TABLES
 from dunnhumby_pipeline.simulate.retailer import (
     Behaviour,
     Bools,
+    Campaign,
     Floats,
     Households,
     Ints,
     Receipts,
     Retailer,
     RetailerPlan,
-    Wave,
     draw_households,
     go_shopping,
     merge_lines,
@@ -91,12 +91,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class SimulationReport:
-    """What was written: rows per table, the truth over all trials, and by TypeA wave in order of start."""
+    """What was written: rows per table, the truth over all trials, and by TypeA campaign in order of start."""
 
     folder: Path
     rows: dict[str, int]
     truth: Truth
-    waves: tuple[tuple[Wave, Truth], ...]
+    campaigns: tuple[tuple[Campaign, Truth], ...]
 
 
 @dataclass(frozen=True)
@@ -114,16 +114,16 @@ class Rule:
         # Clipped, so that no household is certain to be targeted or to be left out.
         return np.clip((measures - self.centre) / self.scale, -MAX_SCORE, MAX_SCORE)
 
-    def score(self, wave: Wave, measures: Floats) -> Floats:
-        """The logit [n] of the propensity, less the wave's intercept; TypeB and TypeC look at spend alone."""
-        return self.standardised(measures) @ (self.targeting if wave.type == "TypeA" else OTHER_TARGETING)
+    def score(self, campaign: Campaign, measures: Floats) -> Floats:
+        """The logit [n] of the propensity, less the campaign's intercept; TypeB and TypeC look at spend alone."""
+        return self.standardised(measures) @ (self.targeting if campaign.type == "TypeA" else OTHER_TARGETING)
 
-    def propensity(self, wave: Wave, measures: Floats) -> Floats:
-        """True probability [n] that `wave` targets households that shopped in the look-back."""
-        return np.asarray(expit(self.intercepts[wave.campaign] + self.score(wave, measures)))
+    def propensity(self, campaign: Campaign, measures: Floats) -> Floats:
+        """True probability [n] that `campaign` targets households that shopped in the look-back."""
+        return np.asarray(expit(self.intercepts[campaign.campaign] + self.score(campaign, measures)))
 
     def effect(self, measures: Floats, expected: Floats) -> Floats:
-        """True effect [n] ($) of a first TypeA wave; `expected` [n] is the window's spend ($) without it."""
+        """True effect [n] ($) of a first TypeA campaign; `expected` [n] is the window's spend ($) without it."""
         tau = self.effect_constant + self.standardised(measures) @ self.effects
         return np.maximum(tau, -expected / 2)
 
@@ -134,10 +134,10 @@ def _find_rule(shop: Retailer) -> Rule:
     homes = draw_households(shop, PILOT_HOUSEHOLDS, rng)
     behaviour = Behaviour.of(shop, len(homes), shop_unprompted(shop, homes, rng))
     seen = []
-    for wave in shop.waves:
-        shopped, measures = behaviour.look_back(wave.start)
+    for campaign in shop.campaigns:
+        shopped, measures = behaviour.look_back(campaign.start)
         seen.append(measures[shopped])
-    pooled = np.concatenate([x for wave, x in zip(shop.waves, seen, strict=True) if wave.type == "TypeA"])
+    pooled = np.concatenate([x for campaign, x in zip(shop.campaigns, seen, strict=True) if campaign.type == "TypeA"])
     rule = Rule(pooled.mean(axis=0), pooled.std(axis=0), TARGETING, EFFECT, 0.0, {})
     z = rule.standardised(pooled)
     targeting = TARGETING * plan.targeting_strength / (z @ TARGETING).std()
@@ -145,34 +145,34 @@ def _find_rule(shop: Retailer) -> Rule:
     constant = plan.effect_mean - float((z @ effects).mean())
     rule = replace(rule, targeting=targeting, effects=effects, effect_constant=constant)
     intercepts = {}
-    for wave, x in zip(shop.waves, seen, strict=True):
-        share, score = TARGET_SHARES.get(wave.type, plan.target_share), rule.score(wave, x)
-        intercepts[wave.campaign] = brentq(lambda a, z=score, s=share: expit(a + z).mean() - s, -30, 30)
+    for campaign, x in zip(shop.campaigns, seen, strict=True):
+        share, score = TARGET_SHARES.get(campaign.type, plan.target_share), rule.score(campaign, x)
+        intercepts[campaign.campaign] = brentq(lambda a, z=score, s=share: expit(a + z).mean() - s, -30, 30)
     return replace(rule, intercepts=intercepts)
 
 
 def _target(
     shop: Retailer, homes: Households, behaviour: Behaviour, rule: Rule, rng: np.random.Generator
 ) -> tuple[Bools, pd.DataFrame]:
-    """Who each wave targets [n, waves], and the trials with their truth (household by position).
+    """Who each campaign targets [n, campaigns], and the trials with their truth (household by position).
 
     A household without a trip in the look-back is no trial and never targeted.
     """
-    targeted = np.zeros((len(homes), len(shop.waves)), dtype=bool)
+    targeted = np.zeros((len(homes), len(shop.campaigns)), dtype=bool)
     treated_before = np.zeros(len(homes), dtype=bool)
     trials = []
-    for i, wave in enumerate(shop.waves):
-        shopped, measures = behaviour.look_back(wave.start)
-        chance = rule.propensity(wave, measures)
+    for i, campaign in enumerate(shop.campaigns):
+        shopped, measures = behaviour.look_back(campaign.start)
+        chance = rule.propensity(campaign, measures)
         targeted[:, i] = shopped & (rng.random(len(homes)) < chance)
-        if wave.type != "TypeA":
+        if campaign.type != "TypeA":
             continue
-        expected = homes.expected_spend(shop, wave.start, wave.outcome_end)
+        expected = homes.expected_spend(shop, campaign.start, campaign.outcome_end)
         tau = rule.effect(measures, expected)
         who = np.flatnonzero(shopped & ~treated_before)
         trial = {
             "household": who,
-            "campaign": np.full(len(who), wave.campaign),
+            "campaign": np.full(len(who), campaign.campaign),
             "propensity": chance[who],
             "treated": targeted[who, i].astype(np.int64),
             "effect": tau[who],
@@ -186,15 +186,15 @@ def _target(
 def _respond(
     shop: Retailer, homes: Households, base: Receipts, trials: pd.DataFrame, rng: np.random.Generator
 ) -> Receipts:
-    """The baskets with the effects of first TypeA waves in them, ordered by household and time."""
+    """The baskets with the effects of first TypeA campaigns in them, ordered by household and time."""
     kept = np.ones(len(base.day), dtype=bool)
     # Drawn for every basket, so that the effect's settings do not shift other random choices.
     luck = rng.random(len(kept))
     treated = trials[trials["treated"] == 1]
     households, days = [], []
-    for wave in shop.type_a:
-        group = treated[treated["campaign"] == wave.campaign]
-        span = np.arange(wave.start, wave.outcome_end + 1)
+    for campaign in shop.type_a:
+        group = treated[treated["campaign"] == campaign.campaign]
+        span = np.arange(campaign.start, campaign.outcome_end + 1)
         who, tau = group["household"].to_numpy(), group["effect"].to_numpy()
         rate = np.maximum(tau, 0)[:, None] / len(span) / homes.basket_spend[who][:, shop.week[span]]
         count = rng.poisson(rate)
@@ -204,7 +204,7 @@ def _respond(
         drop = np.zeros(len(homes))
         # Where nothing is expected nothing is lost: tau is at least -expected / 2.
         drop[who] = np.maximum(-tau, 0) / np.maximum(group["expected_spend"], 1e-9)
-        inside = (base.day >= wave.start) & (base.day <= wave.outcome_end)
+        inside = (base.day >= campaign.start) & (base.day <= campaign.outcome_end)
         kept &= ~(inside & (luck < drop[base.household]))
     extra = go_shopping(shop, homes, np.concatenate(households), np.concatenate(days), rng)
 
@@ -229,12 +229,12 @@ def _respond(
 
 
 def _issue_coupons(shop: Retailer) -> Ints:
-    """The coupon [waves, products] of each wave that is good for a product, by position; -1 when none is."""
+    """The coupon [campaigns, products] of each campaign that is good for a product, by position; -1 when none is."""
     rng = stream(shop.plan, 2)
     goods = np.flatnonzero((shop.catalogue.shelf_cents > 0) & (shop.catalogue.lot_units == 1))
-    coupon_of = np.full((len(shop.waves), shop.plan.n_products), -1)
-    for i, wave in enumerate(shop.waves):
-        n_coupons, n_each = COUPON_PLANS[wave.type]
+    coupon_of = np.full((len(shop.campaigns), shop.plan.n_products), -1)
+    for i, campaign in enumerate(shop.campaigns):
+        n_coupons, n_each = COUPON_PLANS[campaign.type]
         n_each = min(n_each, len(goods) // n_coupons)
         chosen = rng.permutation(goods)[: n_coupons * n_each]
         coupon_of[i, chosen] = coupon_of.max() + 1 + np.repeat(np.arange(n_coupons), n_each)
@@ -244,19 +244,19 @@ def _issue_coupons(shop: Retailer) -> Ints:
 def _redeem(
     shop: Retailer, coupon_of: Ints, redeeming: Floats, targeted: Bools, receipts: Receipts, rng: Any
 ) -> pd.DataFrame:
-    """Coupons redeemed (household, day, coupon, wave by position), each with its line and discount (cents).
+    """Coupons redeemed (household, day, coupon, campaign by position), each with its line and discount (cents).
 
     A targeted household remembers some of the coupons that fit its lines, and uses each coupon once.
     """
     household, day, parts = receipts.household, receipts.day, []
-    for i, wave in enumerate(shop.waves):
-        inside = (day >= wave.start) & (day <= wave.end) & targeted[household, i]
+    for i, campaign in enumerate(shop.campaigns):
+        inside = (day >= campaign.start) & (day <= campaign.end) & targeted[household, i]
         fits = np.flatnonzero(inside[receipts.basket] & (coupon_of[i][receipts.product] >= 0))
         parts.append(fits[rng.random(len(fits)) < redeeming[household[receipts.basket[fits]]]])
     line = np.concatenate(parts)
-    wave_of_line = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    basket, coupon = receipts.basket[line], coupon_of[wave_of_line, receipts.product[line]]
-    used = pd.DataFrame({"household": household[basket], "day": day[basket], "wave": wave_of_line})
+    campaign_of_line = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    basket, coupon = receipts.basket[line], coupon_of[campaign_of_line, receipts.product[line]]
+    used = pd.DataFrame({"household": household[basket], "day": day[basket], "position": campaign_of_line})
     used["coupon"], used["line"] = coupon, line
     used["cents"] = np.minimum(FACE_CENTS[coupon % len(FACE_CENTS)], receipts.sale_cents(shop)[line] // 2)
     return used[used["cents"] >= 10].drop_duplicates(["household", "coupon"]).drop_duplicates("line")
@@ -386,12 +386,12 @@ def _write_shared(shop: Retailer, coupon_of: Ints, files: _RawFiles) -> None:
     """The tables that do not grow with the households."""
     files.append("products", shop.catalogue.products)
     names = {"type": "description", "start": "start_day", "end": "end_day"}
-    files.append("campaigns", pd.DataFrame([asdict(wave) for wave in shop.waves]).rename(columns=names))
-    wave, product = np.nonzero(coupon_of >= 0)
+    files.append("campaigns", pd.DataFrame([asdict(campaign) for campaign in shop.campaigns]).rename(columns=names))
+    campaign, product = np.nonzero(coupon_of >= 0)
     coupons = {
-        "coupon_upc": FIRST_COUPON_UPC + coupon_of[wave, product],
+        "coupon_upc": FIRST_COUPON_UPC + coupon_of[campaign, product],
         "product_id": shop.catalogue.products["product_id"].to_numpy()[product],
-        "campaign": np.array([w.campaign for w in shop.waves])[wave],
+        "campaign": np.array([w.campaign for w in shop.campaigns])[campaign],
     }
     files.append("coupons", coupons)
     for rows in _promotions(shop):
@@ -418,22 +418,22 @@ def _write_chunk(
     append("transactions", {**lines, "basket_id": files.next_basket + lines["basket_id"]})
     files.next_basket += len(receipts.day)
     append("demographics", _demographics(plan, homes, stream(plan, 15, chunk)))
-    kind, campaign = np.array([w.type for w in shop.waves]), np.array([w.campaign for w in shop.waves])
-    who, wave = np.nonzero(targeted)
-    append("campaign_targets", {"description": kind[wave], "household_key": who, "campaign": campaign[wave]})
+    kind, campaign = np.array([w.type for w in shop.campaigns]), np.array([w.campaign for w in shop.campaigns])
+    who, which = np.nonzero(targeted)
+    append("campaign_targets", {"description": kind[which], "household_key": who, "campaign": campaign[which]})
     redeemed = {"household_key": used["household"].to_numpy(), "day": used["day"].to_numpy()}
     redeemed |= {"coupon_upc": FIRST_COUPON_UPC + used["coupon"].to_numpy()}
-    append("coupon_redemptions", redeemed | {"campaign": campaign[used["wave"].to_numpy()]})
+    append("coupon_redemptions", redeemed | {"campaign": campaign[used["position"].to_numpy()]})
     trials.insert(0, "household_key", first + 1 + trials.pop("household"))
     return trials, homes.described(first + 1)
 
 
-def _sums(trials: pd.DataFrame, n_waves: int) -> Floats:
-    """Sums [n_waves, 6] in order of campaign: trials, treated, e(1 - e), tau, tau squared, e(1 - e) tau."""
+def _sums(trials: pd.DataFrame, n_campaigns: int) -> Floats:
+    """Sums [n_campaigns, 6] in order of campaign: trials, treated, e(1 - e), tau, tau squared, e(1 - e) tau."""
     e, tau = trials["propensity"].to_numpy(), trials["effect"].to_numpy()
     overlap = e * (1 - e)
     parts = (np.ones(len(e)), trials["treated"], overlap, tau, tau**2, overlap * tau)
-    return np.column_stack([np.bincount(trials["campaign"] - 1, p, n_waves) for p in parts])
+    return np.column_stack([np.bincount(trials["campaign"] - 1, p, n_campaigns) for p in parts])
 
 
 def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], None] | None = None) -> SimulationReport:
@@ -444,10 +444,10 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
     end or not at all, and the same plan gives the same bytes. `truth/` holds
 
     - `trials.parquet`: one row per trial (household_key, campaign): propensity, treated (0/1), effect ($),
-      expected_spend ($ in the outcome window without the wave). A household that did not shop in the 182
-      days before a wave, or was treated by an earlier TypeA wave, is no trial there;
+      expected_spend ($ in the outcome window without the campaign). A household that did not shop in the 182
+      days before a campaign, or was treated by an earlier TypeA campaign, is no trial there;
     - `households.parquet`: household_key, segment and latent parameters;
-    - `plan.json`: the plan, the true effects over all trials and by wave, and how they came about.
+    - `plan.json`: the plan, the true effects over all trials and by campaign, and how they came about.
 
     Raises FileExistsError when `folder` is a file or holds any.
     """
@@ -457,11 +457,11 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
         shop = Retailer.open(plan)
         rule, coupon_of, files = _find_rule(shop), _issue_coupons(shop), _RawFiles(work, stack)
         _write_shared(shop, coupon_of, files)
-        sums = np.zeros((len(shop.waves), 6))
+        sums = np.zeros((len(shop.campaigns), 6))
         truths: dict[str, pq.ParquetWriter] = {}
         for first in range(0, plan.n_households, CHUNK_HOUSEHOLDS):
             trials, homes = _write_chunk(shop, coupon_of, rule, first, files)
-            sums += _sums(trials, len(shop.waves))
+            sums += _sums(trials, len(shop.campaigns))
             for name, frame in (("trials", trials), ("households", homes)):
                 rows = pa.Table.from_pandas(frame, preserve_index=False)
                 if name not in truths:
@@ -470,8 +470,8 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
                 truths[name].write_table(rows)
             if progress is not None:
                 progress(min(first + CHUNK_HOUSEHOLDS, plan.n_households), plan.n_households)
-        waves = tuple((wave, _truth(sums[wave.campaign - 1])) for wave in shop.type_a)
-        report = SimulationReport(folder, files.rows, _truth(sums.sum(axis=0)), waves)
+        campaigns = tuple((campaign, _truth(sums[campaign.campaign - 1])) for campaign in shop.type_a)
+        report = SimulationReport(folder, files.rows, _truth(sums.sum(axis=0)), campaigns)
         document = json.dumps(_document(plan, rule, report), indent=1)
         (work / "truth" / "plan.json").write_text(document + "\n", encoding="utf-8")
     return report
@@ -491,6 +491,8 @@ def _document(plan: RetailerPlan, rule: Rule, report: SimulationReport) -> dict[
         "plan": plan.model_dump(),
         "rows": report.rows,
         "truth": asdict(report.truth),
-        "waves": [{**asdict(wave), "outcome_end": wave.outcome_end, **asdict(t)} for wave, t in report.waves],
+        "campaigns": [
+            {**asdict(campaign), "outcome_end": campaign.outcome_end, **asdict(t)} for campaign, t in report.campaigns
+        ],
         "rule": {"measures": MEASURES, **numbers},
     }

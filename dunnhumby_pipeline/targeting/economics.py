@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import ALL_WAVES
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
 COLUMNS = [
     "source",
-    "wave",
+    "campaign",
     "n_targeted",
     "retailer_cost",
     "manufacturer_cost",
@@ -30,46 +30,46 @@ def breakeven(contact_cost: float, margin: float) -> float:
 
 
 def campaign_economics(
-    tables: Mapping[str, TablePath], waves: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
+    tables: Mapping[str, TablePath], campaigns: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
 ) -> pd.DataFrame:
-    """The fixed cost beside the cost in the data, for each wave and for all of them (columns `COLUMNS`).
+    """The fixed cost beside the cost in the data, for each campaign and for all of them (columns `COLUMNS`).
 
-    The estimated cost is what coupons of the wave took off the prices, per targeted household ($):
+    The estimated cost is what coupons of the campaign took off the prices, per targeted household ($):
     discounts on lines that a redeeming household bought on the day of redemption, of products the
-    coupon is good for, during the wave. A line counts once, whatever the number of coupons that fit it, and
-    for the earlier wave when coupons of two fit.
+    coupon is good for, during the campaign. A line counts once, whatever the number of coupons that fit it, and
+    for the earlier campaign when coupons of two fit.
     `retailer_cost` is the retailer's own match (coupon_match_disc), which is what a contact costs the
     retailer; `manufacturer_cost` (coupon_disc) is reimbursed and stands beside it.
     """
     with connect(engine) as connection:
         for name in ("transactions", "coupons", "coupon_redemptions", "campaign_targets"):
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {table_at(connection, tables[name])}")
-        connection.register("waves", waves[["campaign", "start_day", "end_day"]])
-        by_wave = connection.execute(_COST_BY_WAVE).fetchdf()
+        connection.register("campaigns", campaigns[["campaign", "start_day", "end_day"]])
+        by_campaign = connection.execute(_COST_BY_CAMPAIGN).fetchdf()
     rows = [
         _row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer)
-        for row in by_wave.itertuples()
+        for row in by_campaign.itertuples()
     ]
-    totals = by_wave[["n_targeted", "retailer", "manufacturer"]].sum()
-    rows.append(_row("estimated", ALL_WAVES, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
+    totals = by_campaign[["n_targeted", "retailer", "manufacturer"]].sum()
+    rows.append(_row("estimated", ALL_CAMPAIGNS, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
     frame = pd.DataFrame(rows).assign(margin=settings.margin)
     fixed = {
         "source": "fixed",
-        "wave": ALL_WAVES,
+        "campaign": ALL_CAMPAIGNS,
         "n_targeted": int(totals["n_targeted"]),
         "contact_cost": settings.contact_cost,
         "margin": settings.margin,
     }
     frame = pd.concat([pd.DataFrame([fixed]), frame], ignore_index=True)
     frame["breakeven"] = breakeven(frame["contact_cost"], frame["margin"])
-    frame["used"] = (frame["source"] == settings.cost_source) & (frame["wave"] == ALL_WAVES)
+    frame["used"] = (frame["source"] == settings.cost_source) & (frame["campaign"] == ALL_CAMPAIGNS)
     return frame[COLUMNS]
 
 
-def _row(source: str, wave: str, n_targeted: int, retailer: float, manufacturer: float) -> dict[str, object]:
+def _row(source: str, campaign: str, n_targeted: int, retailer: float, manufacturer: float) -> dict[str, object]:
     return {
         "source": source,
-        "wave": wave,
+        "campaign": campaign,
         "n_targeted": int(n_targeted),
         "retailer_cost": retailer / n_targeted,
         "manufacturer_cost": manufacturer / n_targeted,
@@ -78,12 +78,12 @@ def _row(source: str, wave: str, n_targeted: int, retailer: float, manufacturer:
 
 
 # Sums run over whole cents, so that they do not depend on the order of the rows.
-_COST_BY_WAVE = """
+_COST_BY_CAMPAIGN = """
 WITH redeemed_lines AS (
     SELECT DISTINCT ON (t.household_key, t.basket_id, t.product_id)
            w.campaign, t.coupon_match_disc, t.coupon_disc
     FROM coupon_redemptions r
-    JOIN waves w ON r.campaign = w.campaign AND r.day BETWEEN w.start_day AND w.end_day
+    JOIN campaigns w ON r.campaign = w.campaign AND r.day BETWEEN w.start_day AND w.end_day
     JOIN coupons c ON c.campaign = r.campaign AND c.coupon_upc = r.coupon_upc
     JOIN transactions t
       ON t.household_key = r.household_key AND t.day = r.day AND t.product_id = c.product_id
@@ -98,7 +98,7 @@ costs AS (
 SELECT w.campaign, count(t.household_key) AS n_targeted,
        coalesce(any_value(costs.retailer), 0) AS retailer,
        coalesce(any_value(costs.manufacturer), 0) AS manufacturer
-FROM waves w
+FROM campaigns w
 JOIN campaign_targets t ON t.campaign = w.campaign
 LEFT JOIN costs ON costs.campaign = w.campaign
 GROUP BY w.campaign, w.start_day ORDER BY w.start_day, w.campaign

@@ -97,7 +97,7 @@ def covariate(name: str) -> str:
         if name.startswith(start):
             return f"{said}: {name.removeprefix(start).replace('_', ' ')}"
     if name.startswith("campaign_"):
-        return f"Wave {name.removeprefix('campaign_')}"
+        return f"Campaign {name.removeprefix('campaign_')}"
     return feature(name)
 
 

@@ -47,7 +47,7 @@ _WEIGHTINGS = {
 }
 _DESIGNS = {
     SEQUENTIAL: "Sequential trials",
-    FIRST_ELIGIBLE: "First eligible wave",
+    FIRST_ELIGIBLE: "First eligible campaign",
     NEVER_TARGETED: "Never-targeted controls",
 }
 _OUTCOMES = {

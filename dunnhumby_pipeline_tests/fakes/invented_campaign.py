@@ -11,8 +11,8 @@ from dunnhumby_pipeline.causal.design.graph import causal_graph as causal_graph
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline_tests.fakes.invented_customers import FEATURES, SEGMENTS, frame_of
 
-# Wave: index day, trials, treated. By index day, which is not the order of the ids.
-WAVES = {"30": (323, 2045, 344), "8": (412, 1983, 824), "13": (504, 1223, 163), "18": (587, 1072, 141)}
+# Campaign: index day, trials, treated. By index day, which is not the order of the ids.
+CAMPAIGNS = {"30": (323, 2045, 344), "8": (412, 1983, 824), "13": (504, 1223, 163), "18": (587, 1072, 141)}
 SCALES = {"purchase_amount": 1.0, "purchase_count": 0.02, "redeemed": 0.0012}
 # Estimate and standard error: of effects that are proven, and of effects that are not.
 ESTIMATES = {
@@ -30,8 +30,8 @@ ESTIMATES = {
     ("entropy", "ATO", "overlap"): ((64.4, 18.1), (8.8, 13.1)),
     ("dml", "ATO", "all"): ((67.0, 16.0), (11.9, 10.9)),
 }
-# The same of the overlap-weighted effect of each wave.
-WAVE_ESTIMATES = {
+# The same of the overlap-weighted effect of each campaign.
+CAMPAIGN_ESTIMATES = {
     "30": ((84.0, 31.0), (23.0, 17.0)),
     "8": ((58.0, 22.0), (10.5, 18.1)),
     "13": ((75.0, 36.0), (-12.1, 31.0)),
@@ -49,7 +49,7 @@ def with_interval(frame: pd.DataFrame) -> pd.DataFrame:
 def first_campaign_cohort() -> pd.DataFrame:
     random = np.random.default_rng(4)
     frames = []
-    for wave, (index_day, size, n_treated) in WAVES.items():
+    for campaign, (index_day, size, n_treated) in CAMPAIGNS.items():
         leaning = random.normal(np.log(n_treated / (size - n_treated)), 1.1, size)
         order = np.argsort(-leaning - random.logistic(size=size))
         treated = np.isin(np.arange(size), order[:n_treated]).astype(int)
@@ -57,7 +57,7 @@ def first_campaign_cohort() -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "household_key": random.choice(2500, size, replace=False) + 1,
-                    "campaign": int(wave),
+                    "campaign": int(campaign),
                     "treated": treated,
                     "index_day": index_day,
                     "lookback_start": max(1, index_day - 182),
@@ -95,17 +95,20 @@ def propensity() -> pd.DataFrame:
 def overlap_diagnostics() -> pd.DataFrame:
     scores = propensity()
     rows = []
-    for wave, part in [("all", scores), *((str(wave), part) for wave, part in scores.groupby("campaign", sort=False))]:
+    for campaign, part in [
+        ("all", scores),
+        *((str(campaign), part) for campaign, part in scores.groupby("campaign", sort=False)),
+    ]:
         treated, chance = int(part["treated"].sum()), part["propensity"]
         control = len(part) - treated
-        day = WAVES[wave][0] if wave in WAVES else None
+        day = CAMPAIGNS[campaign][0] if campaign in CAMPAIGNS else None
         fit = (0.871, float(((part["treated"] - chance) ** 2).mean()), 0.03, 0.94)
         shares = (part["in_overlap"].mean(), (chance < 0.1).mean(), (chance > 0.9).mean())
         sizes = (0.71 * treated, 0.52 * control, 0.18 * treated, 0.8 * control, 0.6 * treated, 0.4 * control)
         crump = (0.07, part["in_crump"].mean())
-        rows.append((wave, day, len(part), treated, control, *fit, *shares, *crump, *sizes, 0.12 * control))
+        rows.append((campaign, day, len(part), treated, control, *fit, *shares, *crump, *sizes, 0.12 * control))
     columns = (
-        "wave index_day n_trials n_treated n_control auc brier calibration_intercept calibration_slope "
+        "campaign index_day n_trials n_treated n_control auc brier calibration_intercept calibration_slope "
         "share_in_overlap share_below share_above crump_alpha share_in_crump ess_treated ess_control ess_ipw_treated "
         "ess_ipw_control ess_balance_treated ess_balance_control ess_control_as_treated"
     )
@@ -142,7 +145,7 @@ def covariate_balance(n: int = 110) -> pd.DataFrame:
     covariates = [
         *("age_desc_19-24", "income_desc_Under 15K", "missingindicator_monetary_std", "received_typeb"),
         *FEATURES,
-        *(f"campaign_{wave}" for wave in WAVES),
+        *(f"campaign_{campaign}" for campaign in CAMPAIGNS),
         *(f"lookback_segment_{slug}" for slug in SEGMENTS),
         *("exposure_display", "exposure_mailer", "received_campaigns_of_other_types_before_index_day"),
         *("age_unknown", "income_unknown", "household_size_unknown"),
@@ -162,10 +165,13 @@ def covariate_balance(n: int = 110) -> pd.DataFrame:
 
 def trial_protocol() -> pd.DataFrame:
     rows = [
-        ("eligibility", "Households that shopped in the 182 days before the wave and were sent no TypeA wave before."),
-        ("assignment", "Treated: the households that the TypeA wave lists. Control: the others that are eligible."),
-        ("index day", "The first day of the wave, for both arms: day 323 (campaign 30) and three more."),
-        ("follow-up", "From the index day to 28 days after the last day of the wave: 61 to 76 days by wave."),
+        (
+            "eligibility",
+            "Households that shopped in the 182 days before the campaign and were sent no TypeA campaign before.",
+        ),
+        ("assignment", "Treated: the households that the TypeA campaign lists. Control: the others that are eligible."),
+        ("index day", "The first day of the campaign, for both arms: day 323 (campaign 30) and three more."),
+        ("follow-up", "From the index day to 28 days after the last day of the campaign: 61 to 76 days by campaign."),
         ("outcome", "Spend in $, over the follow-up; 0 for a household that did not come."),
         ("estimand", "The mean effect of being sent the campaign, weighed by e (1 - e) (ATO)."),
         ("analysis", "Propensity and mean outcomes are fitted on 5 folds that keep a household together."),
@@ -175,39 +181,39 @@ def trial_protocol() -> pd.DataFrame:
 
 def trial_flow() -> pd.DataFrame:
     seen = "seen in the data by the end of the outcome window"
-    sent = "sent a wave of the type before"
+    sent = "sent a campaign of the type before"
     late, away = "first bought on the index day or later", "did not shop in the look-back"
     rows = [
         ("all", 1, seen, 9876, 0, None),
         ("all", 2, "known before the index day", 9500, 376, late),
         ("all", 3, "shopped in the look-back", 9120, 380, away),
-        ("all", 4, "not sent a wave of the type before", 6323, 2797, sent),
+        ("all", 4, "not sent a campaign of the type before", 6323, 2797, sent),
         ("all", 5, "trials", 6323, 0, None),
         ("all", 6, "treated", 1472, 0, None),
         ("all", 7, "control", 4851, 0, None),
         ("30", 1, seen, 2470, 0, None),
         ("30", 2, "known before the index day", 2380, 90, late),
-        ("26", 1, "wave left out", 0, 332, "fewer than 28 days of data lie before its first day"),
+        ("26", 1, "campaign left out", 0, 332, "fewer than 28 days of data lie before its first day"),
         (
-            *("23", 1, "wave left out", 0, 361),
+            *("23", 1, "campaign left out", 0, 361),
             "the data end on day 711, 12 days before its outcome window would, on day 723",
         ),
     ]
-    return frame_of("wave step stage n n_excluded reason", rows)
+    return frame_of("campaign step stage n n_excluded reason", rows)
 
 
 def design_comparison() -> pd.DataFrame:
-    same = "Both arms of a wave share index day, look-back and outcome window."
+    same = "Both arms of a campaign share index day, look-back and outcome window."
     once = "As sequential trials, but a household counts once."
-    ahead = "Controls are chosen for having bought while the wave ran."
+    ahead = "Controls are chosen for having bought while the campaign ran."
     sizes = {
         "sequential_trials": (True, 6323, 2431, 1472, 4851, 176.2, 177.9, 0.061),
-        "first_eligible_wave": (False, 2431, 2431, 611, 1820, 158.0, 161.4, 0.077),
+        "first_eligible": (False, 2431, 2431, 611, 1820, 158.0, 161.4, 0.077),
         "never_targeted": (False, 2290, 2290, 1513, 777, 391.5, 318.3, 0.0),
     }
     found = {
         "sequential_trials": (0.871, 0.55, 1.21, 0.09, 1080.8, 2522.5, 295.0, 12.6, 14.7, 8.5, 8.0, 10.6, -12.7, 28.8),
-        "first_eligible_wave": (0.79, 0.61, 1.05, 0.11, 398.0, 910.0, 214.0, 21.0, 19.3, 15.9, 11.0, 18.9, -26.0, 48.0),
+        "first_eligible": (0.79, 0.61, 1.05, 0.11, 398.0, 910.0, 214.0, 21.0, 19.3, 15.9, 11.0, 18.9, -26.0, 48.0),
         "never_targeted": (0.989, 0.17, 3.4, 0.61, 61.0, 88.0, 402.0, 17.3, 141.0, 92.0, 95.0, 80.1, -62.0, 252.0),
     }
     notes = dict(zip(found, (same, once, ahead), strict=True))
@@ -223,7 +229,7 @@ def design_comparison() -> pd.DataFrame:
 def identification() -> pd.DataFrame:
     rows = [
         ("estimand", "the effect on purchase_amount, per household over the outcome window, of being listed"),
-        ("adjustment set", "wave, demographics, past purchases: the largest that blocks every back-door path"),
+        ("adjustment set", "campaign, demographics, past purchases: the largest that blocks every back-door path"),
         ("not measured", "needs and plans, earlier purchases, retailer's own knowledge"),
         (
             "assumed absent: earlier purchases -> campaign",
@@ -242,18 +248,18 @@ def average_effects(proven: bool = True) -> pd.DataFrame:
         for names, values in ESTIMATES.items():
             estimate, se = values[side]
             rows.append((outcome, *names, "all", scale * estimate, scale * se, 6323, 2431, primary))
-        for wave, values in WAVE_ESTIMATES.items():
+        for campaign, values in CAMPAIGN_ESTIMATES.items():
             estimate, se = values[side]
-            n = WAVES[wave][1]
+            n = CAMPAIGNS[campaign][1]
             for estimator, estimand, shift in (("naive", "association", 200), ("overlap_weighted", "ATO", 0)):
-                key = (outcome, estimator, estimand, "all", wave)
+                key = (outcome, estimator, estimand, "all", campaign)
                 rows.append((*key, scale * (estimate + shift), scale * se, n, n, primary))
-    columns = "outcome estimator estimand population wave estimate se n_trials n_households primary"
+    columns = "outcome estimator estimand population campaign estimate se n_trials n_households primary"
     return with_interval(frame_of(columns, rows))
 
 
 def pooled_effects(proven: bool = True) -> pd.DataFrame:
-    """Each outcome by both estimators and methods; as `average_effects`, of which only some waves' are."""
+    """Each outcome by both estimators and methods; as `average_effects`, of which only some campaigns' are."""
     spreads = {
         (True, "fixed"): (71.5, 15.2, 0.0, 0.96, 3, 0.81, 0.0, np.nan, np.nan),
         (True, "random"): (71.5, 15.2, 0.0, 0.96, 3, 0.81, 0.0, 6.1, 136.9),
@@ -267,7 +273,9 @@ def pooled_effects(proven: bool = True) -> pd.DataFrame:
         rows.append(
             (outcome, estimator, method, 4, size * estimate, size * se, size * tau, *test, size * low, size * high)
         )
-    columns = "outcome estimator method n_waves estimate se tau q q_df q_p_value i2 prediction_lower prediction_upper"
+    columns = (
+        "outcome estimator method n_campaigns estimate se tau q q_df q_p_value i2 prediction_lower prediction_upper"
+    )
     return with_interval(frame_of(columns, rows))
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts import bounds
-from dunnhumby_pipeline.contracts.names import PLACEBO_OUTCOME, PLACEBO_WAVE
+from dunnhumby_pipeline.contracts.names import PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline_tests.fakes.invented_campaign import with_interval
 from dunnhumby_pipeline_tests.fakes.invented_customers import frame_of
 
 GROUPS = (
     *("recency", "frequency", "monetary", "behaviour", "category", "time", "tenure", "exposure", "campaigns"),
-    *("trend", "diversity", "rhythm", "coupon use", "demographics", "wave", "look-back segment"),
+    *("trend", "diversity", "rhythm", "coupon use", "demographics", "campaign", "look-back segment"),
 )
 
 
@@ -94,19 +94,19 @@ def rosenbaum_bounds(start: float = 0.004) -> pd.DataFrame:
 
 
 def negative_controls() -> pd.DataFrame:
-    """A placebo outcome that is no more than chance, and a placebo wave that is more."""
+    """A placebo outcome that is no more than chance, and a placebo campaign that is more."""
     rows = [
         (PLACEBO_OUTCOME, "all", 4278, 1128, 84.0, 3.1, 8.4),
         (PLACEBO_OUTCOME, "8", 1983, 824, 84.0, 1.2, 10.1),
         (PLACEBO_OUTCOME, "13", 1223, 163, 84.0, 6.0, 14.0),
         (PLACEBO_OUTCOME, "18", 1072, 141, 84.0, 4.4, 16.1),
-        (PLACEBO_WAVE, "all", 6101, 1450, 56.0, 31.5, 7.2),
-        (PLACEBO_WAVE, "30", 2001, 344, 56.0, 35.1, 12.0),
-        (PLACEBO_WAVE, "8", 1960, 822, 56.0, 29.0, 9.9),
-        (PLACEBO_WAVE, "13", 1160, 150, 56.0, 22.0, 19.9),
-        (PLACEBO_WAVE, "18", 980, 134, 56.0, 18.5, 21.3),
+        (PLACEBO_CAMPAIGN, "all", 6101, 1450, 56.0, 31.5, 7.2),
+        (PLACEBO_CAMPAIGN, "30", 2001, 344, 56.0, 35.1, 12.0),
+        (PLACEBO_CAMPAIGN, "8", 1960, 822, 56.0, 29.0, 9.9),
+        (PLACEBO_CAMPAIGN, "13", 1160, 150, 56.0, 22.0, 19.9),
+        (PLACEBO_CAMPAIGN, "18", 980, 134, 56.0, 18.5, 21.3),
     ]
-    return with_interval(frame_of("control wave n_trials n_treated n_days estimate se", rows))
+    return with_interval(frame_of("control campaign n_trials n_treated n_days estimate se", rows))
 
 
 def event_study() -> pd.DataFrame:

@@ -44,7 +44,7 @@ def facts(**replaced: Any) -> dict[str, Any]:
         "n_lines": 2595732,
         "first_day": 1,
         "last_day": 711,
-        "n_waves": 5,
+        "n_campaigns": 5,
         "paths": {
             "report": "/home/analyst/study/data/warehouse/TypeA/campaign_report.html",
             "targeting list": "/home/analyst/study/data/warehouse/TypeA/targeting_list.parquet",

@@ -37,10 +37,10 @@ def cate_estimates() -> pd.DataFrame:
 
 def campaign_economics() -> pd.DataFrame:
     costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("estimated", "all", 1893, 2.31, 0.64, 2.31)]
-    for position, wave in enumerate(campaign.WAVES):
+    for position, name in enumerate(campaign.CAMPAIGNS):
         cost = 1.9 + 0.2 * position
-        costs.append(("estimated", wave, 380, cost, 0.6, cost))
-    columns = "source wave n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
+        costs.append(("estimated", name, 380, cost, 0.6, cost))
+    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
     return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
 
 

@@ -73,18 +73,18 @@ def invent_trials(
     n_households: int,
     seed: int | list[int],
     effect: Callable[[Array], Array],
-    n_waves: int = 1,
+    n_campaigns: int = 1,
     noise: float = 1.0,
     household_noise: float = 0.0,
 ) -> Known:
-    """Trials of `n_households` in each of `n_waves`, with four covariates that a household keeps.
+    """Trials of `n_households` in each of `n_campaigns`, with four covariates that a household keeps.
 
     The first covariate raises both propensity and spend, so that a naive comparison is wrong.
     """
     rng = np.random.default_rng(seed)
     own = rng.normal(size=(n_households, 4))
     taste = household_noise * rng.normal(size=n_households)
-    household = np.tile(np.arange(n_households), n_waves)
+    household = np.tile(np.arange(n_households), n_campaigns)
     x = own[household]
     propensity = 1 / (1 + np.exp(0.3 - 0.8 * x[:, 0]))
     mu0 = 10 + 3 * x[:, 0] + x[:, 1]
@@ -94,9 +94,9 @@ def invent_trials(
     trials = pd.DataFrame(
         {
             "household_key": household + 1,
-            "campaign": np.repeat(np.arange(n_waves), n_households) + 1,
+            "campaign": np.repeat(np.arange(n_campaigns), n_households) + 1,
             "treated": treated,
-            "index_day": 100 * (np.repeat(np.arange(n_waves), n_households) + 1),
+            "index_day": 100 * (np.repeat(np.arange(n_campaigns), n_households) + 1),
             "purchase_amount": spend,
             "purchase_count": spend,
             "redeemed": spend,

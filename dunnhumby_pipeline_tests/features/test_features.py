@@ -278,7 +278,7 @@ def sample() -> Frames:
     }
 
 
-# Look-backs of the four TypeA waves, which overlap; one week; and one before the sample begins.
+# Look-backs of the four TypeA campaigns, which overlap; one week; and one before the sample begins.
 SAMPLE_WINDOWS = windows_of((141, 323), (230, 412), (322, 504), (405, 587), (500, 507), (1, 285))
 TINY_WINDOWS = windows_of((1, LAST_DAY + 1), (1, 60), (20, 81), (24, 80), (61, 90), (10, 11), (95, 100), (-50, 3))
 
@@ -683,10 +683,10 @@ def test_campaigns_received_by_hand(tiny: Frames) -> None:
 
 
 def test_a_campaign_that_starts_on_the_index_day_is_never_counted(sample: Frames) -> None:
-    waves = sample["campaigns"].query("description == 'TypeA'").sort_values("start_day")
-    windows = windows_of(*((1, int(day)) for day in waves["start_day"]))
+    campaigns = sample["campaigns"].query("description == 'TypeA'").sort_values("start_day")
+    windows = windows_of(*((1, int(day)) for day in campaigns["start_day"]))
     found = answer(campaigns_received, sample, windows)
-    targets = sample["campaign_targets"].merge(waves[["campaign", "start_day"]], on="campaign")
+    targets = sample["campaign_targets"].merge(campaigns[["campaign", "start_day"]], on="campaign")
     for window in windows.itertuples():
         earlier = targets[targets["start_day"] < window.index_day].groupby("household_key").size()
         told = found[found["window"] == window.window].set_index("household_key")["received_typea"]

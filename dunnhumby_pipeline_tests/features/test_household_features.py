@@ -140,19 +140,19 @@ def slow(tables: Frames, windows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFr
 
 def slow_history(tables: Frames, windows: pd.DataFrame) -> dict[tuple[int, int], Counter[str]]:
     """Counts of campaigns and coupons that are not 0, by window and household."""
-    waves = {wave.campaign: wave for wave in tables["campaigns"].itertuples()}
+    campaigns = {campaign.campaign: campaign for campaign in tables["campaigns"].itertuples()}
     counts: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
     for window in windows.itertuples():
         for target in tables["campaign_targets"].itertuples():
-            wave, of = waves[target.campaign], counts[window.window, target.household_key]
-            if wave.start_day < window.index_day:
-                of[f"received_{wave.description.lower()}"] += 1
-                of[f"active_{wave.description.lower()}"] += wave.end_day >= window.index_day
+            campaign, of = campaigns[target.campaign], counts[window.window, target.household_key]
+            if campaign.start_day < window.index_day:
+                of[f"received_{campaign.description.lower()}"] += 1
+                of[f"active_{campaign.description.lower()}"] += campaign.end_day >= window.index_day
         for coupon in tables["coupon_redemptions"].itertuples():
             if window.first_day <= coupon.day < window.index_day:
                 of = counts[window.window, coupon.household_key]
                 of["n_redemptions"] += 1
-                of[f"redeemed_{waves[coupon.campaign].description.lower()}"] += 1
+                of[f"redeemed_{campaigns[coupon.campaign].description.lower()}"] += 1
     return counts
 
 

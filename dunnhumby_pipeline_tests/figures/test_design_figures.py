@@ -83,18 +83,18 @@ def test_the_flow_has_who_is_left_who_leaves_and_the_arms() -> None:
     said = [text.replace("\n", " ") for text in printed(figure.axes[0]) if text]
     assert said[0] == "Seen in the data by the end of the outcome window n = 9,876"
     for text in (
-        "Not sent a wave of the type before n = 6,323",
-        "2,797 left out: sent a wave of the type before",
+        "Not sent a campaign of the type before n = 6,323",
+        "2,797 left out: sent a campaign of the type before",
         "Trials n = 6,323",
         "Treated n = 1,472",
         "Control n = 4,851",
     ):
         assert text in said
-    # Counts of single waves stay out.
+    # Counts of single campaigns stay out.
     assert not any("2,470" in text for text in said)
-    (left_out,) = [text for text in said if "waves left out" in text]
-    assert "2 waves left out" in left_out
-    assert "Wave 26, which lists 332 households: fewer than 28 days of data lie before its first day" in left_out
+    (left_out,) = [text for text in said if "campaigns left out" in text]
+    assert "2 campaigns left out" in left_out
+    assert "Campaign 26, which lists 332 households: fewer than 28 days of data lie before its first day" in left_out
 
 
 def test_no_text_of_the_flow_leaves_its_box_however_long_it_is() -> None:
@@ -110,18 +110,21 @@ def test_no_text_of_the_flow_leaves_its_box_however_long_it_is() -> None:
     assert not [one for place, one in enumerate(extents) if any(one.overlaps(other) for other in extents[:place])]
 
 
-def test_a_flow_without_waves_left_out_or_arms_is_drawn() -> None:
+def test_a_flow_without_campaigns_left_out_or_arms_is_drawn() -> None:
     table = trial_flow()
-    some = table.loc[(table["wave"] == "all") & ~table["stage"].isin(["treated", "control"])]
+    some = table.loc[(table["campaign"] == "all") & ~table["stage"].isin(["treated", "control"])]
     said = printed(design.trial_flow(some).axes[0])
-    assert not any("waves left out" in text or "Treated" in text for text in said)
-    with pytest.raises(ValueError, match="trial_flow has no row about all waves"):
-        design.trial_flow(table.loc[table["wave"] != "all"])
+    assert not any("campaigns left out" in text or "Treated" in text for text in said)
+    with pytest.raises(ValueError, match="trial_flow has no row about all campaigns"):
+        design.trial_flow(table.loc[table["campaign"] != "all"])
 
 
 def test_a_stage_may_leave_out_households_for_several_reasons() -> None:
     table = pd.concat(
-        [trial_flow(), frame_of("wave step stage n n_excluded reason", [("all", 4, "trials", 6000, 323, "moved away")])]
+        [
+            trial_flow(),
+            frame_of("campaign step stage n n_excluded reason", [("all", 4, "trials", 6000, 323, "moved away")]),
+        ]
     )
     said = printed(design.trial_flow(table).axes[0])
     assert "323 left out: moved away" in said
@@ -167,7 +170,9 @@ def test_lines_of_the_graph_pass_beside_the_boxes() -> None:
 
 
 def test_a_graph_with_a_circle_is_refused() -> None:
-    table = pd.concat([causal_graph(), frame_of("cause effect observed meaning", [("outcome", "wave", True, "no")])])
+    table = pd.concat(
+        [causal_graph(), frame_of("cause effect observed meaning", [("outcome", "campaign", True, "no")])]
+    )
     with pytest.raises(ValueError, match=r"arrows run in a circle: .*outcome"):
         design.causal_graph(table)
 
@@ -221,7 +226,7 @@ def test_text_is_wrapped_to_its_measured_width() -> None:
 def test_designs_have_their_measures_and_the_one_in_use_is_shaded_and_bold() -> None:
     table = design_comparison()
     auc, inside, smd, size, effect = design.design_comparison(table).axes
-    assert labels(auc) == ["Sequential trials", "First eligible wave", "Never-targeted controls"]
+    assert labels(auc) == ["Sequential trials", "First eligible campaign", "Never-targeted controls"]
     assert [text.get_text() for text in auc.get_yticklabels() if text.get_fontweight() == "bold"] == [labels(auc)[0]]
     assert line(auc, "_auc")[:, 0].tolist() == table["auc"].to_list() and printed(auc) == ["0.87", "0.79", "0.99"]
     assert printed(inside) == ["55%", "61%", "17%"] and printed(size) == ["1,081", "398", "61"]

@@ -30,8 +30,12 @@ def pooled_effects() -> pd.DataFrame:
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "average_effects": (average_effects, effects.effects_forest, "primary"),
-    "waves average_effects": (average_effects, lambda frame: effects.wave_forest(frame, pooled_effects()), "n_trials"),
-    "pooled_effects": (pooled_effects, lambda frame: effects.wave_forest(average_effects(), frame), "i2"),
+    "campaigns average_effects": (
+        average_effects,
+        lambda frame: effects.campaign_forest(frame, pooled_effects()),
+        "n_trials",
+    ),
+    "pooled_effects": (pooled_effects, lambda frame: effects.campaign_forest(average_effects(), frame), "i2"),
     "effect_robustness": (effect_robustness, effects.trimming_sensitivity, "level"),
     "campaign_dose": (campaign_dose, effects.dose_forest, "dose"),
 }
@@ -81,7 +85,7 @@ def test_the_forest_has_a_panel_an_estimand_with_all_of_its_estimators() -> None
         "Lin regression, in overlap",
     ]
     assert labels(att) == ["AIPW of the treated", "Propensity matching, matched pairs", "Entropy balancing"]
-    whole = found.loc[(found["outcome"] == "purchase_amount") & (found["wave"] == "all")]
+    whole = found.loc[(found["outcome"] == "purchase_amount") & (found["campaign"] == "all")]
     own = whole.loc[whole["estimand"] == "ATO"]
     assert np.allclose(line(ato, "_estimate")[:, 0], own["estimate"])
     assert np.allclose(line(ato, "_interval")[:, 0], own[["ci_lower", "ci_upper"]].to_numpy().ravel())
@@ -123,7 +127,7 @@ def test_the_primary_outcome_is_the_one_that_the_table_marks() -> None:
     assert "purchases" in effects.effects_forest(found).axes[-1].get_xlabel()
     with pytest.raises(ValueError, match="average_effects marks no row as primary"):
         effects.effects_forest(found.assign(primary=False))
-    with pytest.raises(ValueError, match="average_effects has no effect on margin_weighted_amount over all waves"):
+    with pytest.raises(ValueError, match="average_effects has no effect on margin_weighted_amount over all campaigns"):
         effects.effects_forest(found, "margin_weighted_amount")
 
 
@@ -134,11 +138,16 @@ def test_an_estimate_without_an_interval_is_a_point_alone() -> None:
     assert "$8.00" in printed(ato)
 
 
-def test_waves_stand_in_their_order_above_what_they_say_together() -> None:
-    (axes,) = effects.wave_forest(average_effects(), pooled_effects()).axes
+def test_campaigns_stand_in_their_order_above_what_they_say_together() -> None:
+    (axes,) = effects.campaign_forest(average_effects(), pooled_effects()).axes
     assert labels(axes) == [
-        *("Wave 30 (2,045 trials)", "Wave 8 (1,983 trials)", "Wave 13 (1,223 trials)", "Wave 18 (1,072 trials)"),
-        *("Together, fixed effects", "Together, random effects", "Range of one more wave"),
+        *(
+            "Campaign 30 (2,045 trials)",
+            "Campaign 8 (1,983 trials)",
+            "Campaign 13 (1,223 trials)",
+            "Campaign 18 (1,072 trials)",
+        ),
+        *("Together, fixed effects", "Together, random effects", "Range of one more campaign"),
     ]
     diamonds = [patch.get_xy() for patch in axes.patches if isinstance(patch, Polygon)]
     pooled = pooled_effects().iloc[:2]
@@ -148,20 +157,20 @@ def test_waves_stand_in_their_order_above_what_they_say_together() -> None:
     assert line(axes, "_interval")[-2:, 0].tolist() == [-49.0, 73.0]
     for said in ("Q = 3.90 on 3 df, p = 0.27", "I\N{SUPERSCRIPT TWO} = 23%", "tau = $14"):
         assert said in axes.get_xlabel()
-    assert axes.get_xlabel().count("Do the waves differ?") == 1
+    assert axes.get_xlabel().count("Do the campaigns differ?") == 1
 
 
-def test_a_single_wave_has_no_diamonds() -> None:
+def test_a_single_campaign_has_no_diamonds() -> None:
     found = average_effects()
-    one = found.loc[found["wave"].isin(["all", "8"])]
-    (axes,) = effects.wave_forest(one, pooled_effects().iloc[:0]).axes
-    assert labels(axes) == ["Wave 8 (1,983 trials)"]
+    one = found.loc[found["campaign"].isin(["all", "8"])]
+    (axes,) = effects.campaign_forest(one, pooled_effects().iloc[:0]).axes
+    assert labels(axes) == ["Campaign 8 (1,983 trials)"]
     assert not axes.patches and "differ" not in axes.get_xlabel()
     pooled = pooled_effects().assign(q_p_value=np.nan, prediction_lower=np.nan)
-    (axes,) = effects.wave_forest(one, pooled).axes
-    assert len(labels(axes)) == 3 and "One wave alone" in axes.get_xlabel()
-    with pytest.raises(ValueError, match="no overlap_weighted effect on purchase_amount of a single wave"):
-        effects.wave_forest(found.loc[found["wave"] == "all"], pooled)
+    (axes,) = effects.campaign_forest(one, pooled).axes
+    assert len(labels(axes)) == 3 and "One campaign alone" in axes.get_xlabel()
+    with pytest.raises(ValueError, match="no overlap_weighted effect on purchase_amount of a single campaign"):
+        effects.campaign_forest(found.loc[found["campaign"] == "all"], pooled)
 
 
 def test_trimming_has_a_mark_a_level_and_estimand_and_the_share_that_is_left() -> None:

@@ -137,7 +137,7 @@ def test_drawing_leaves_the_process_as_it_was() -> None:
 
 def test_propensities_are_mirrored_shares_of_each_arm() -> None:
     scores = campaign.propensity()
-    whole, *waves = overlap.propensity_overlap(scores, (0.2, 0.8)).axes
+    whole, *campaigns = overlap.propensity_overlap(scores, (0.2, 0.8)).axes
     treated, control = whole.containers
     for bars, arm, side in ((treated, 1, 1), (control, 0, -1)):
         values = scores.loc[scores["treated"] == arm, "propensity"]
@@ -147,11 +147,11 @@ def test_propensities_are_mirrored_shares_of_each_arm() -> None:
     outside = (~scores["propensity"].between(0.2, 0.8)).mean()
     named = [str(patch.get_label()) for patch in whole.patches]
     assert f"outside 0.2 to 0.8: {numbers.percent(outside)} of trials" in named
-    assert len(waves) == len(campaign.WAVES) and waves[0].get_title("left") == "Wave 30: 344 / 1,701"
+    assert len(campaigns) == len(campaign.CAMPAIGNS) and campaigns[0].get_title("left") == "Campaign 30: 344 / 1,701"
     assert "Propensity" in whole.get_xlabel() and "%" in whole.get_ylabel()
 
 
-def test_one_wave_needs_no_small_panels() -> None:
+def test_one_campaign_needs_no_small_panels() -> None:
     scores = campaign.propensity()
     assert len(overlap.propensity_overlap(scores.loc[scores["campaign"] == 8]).axes) == 1
 
@@ -186,7 +186,7 @@ def test_an_infinite_difference_stands_at_the_edge_and_says_so() -> None:
     table = campaign.covariate_balance()
     table.loc[(table["covariate"] == "campaign_8") & (table["weighting"] == "none"), "smd"] = -np.inf
     (axes,) = overlap.love_plot(table, ceiling=0.25).axes
-    assert labels(axes)[0] == "Wave 8"
+    assert labels(axes)[0] == "Campaign 8"
     assert line(axes, f"unweighted, worst {numbers.INFINITY}")[0, 0] < axes.get_xlim()[1]
     assert printed(axes) == [numbers.INFINITY]
     assert "tells the arms apart" in axes.get_xlabel()
@@ -206,7 +206,7 @@ def test_a_weighting_that_was_not_possible_has_no_worst_difference() -> None:
         ("lookback_segment_high_value_top_up", "Look-back segment: high value top up"),
         ("missingindicator_monetary_std", "Spread of sales a basket: not known"),
         ("received_typeb", "Campaigns of type B received"),
-        ("campaign_13", "Wave 13"),
+        ("campaign_13", "Campaign 13"),
         ("spend_trend", "Trend of spend"),
         ("something_new", "Something new"),
     ],
@@ -300,6 +300,6 @@ def test_intervals_are_as_precise_as_they_are_wide(estimate: float, lower: float
     assert numbers.interval(estimate, lower, upper, "$").replace(numbers.MINUS, "-") == written
 
 
-def test_waves_stand_as_the_table_lists_them_after_all_of_them() -> None:
-    waves = pd.DataFrame({"wave": ["30", "8", "all", "13"]})
-    assert list(frames.in_wave_order(waves)["wave"]) == ["all", "30", "8", "13"]
+def test_campaigns_stand_as_the_table_lists_them_after_all_of_them() -> None:
+    campaigns = pd.DataFrame({"campaign": ["30", "8", "all", "13"]})
+    assert list(frames.in_campaign_order(campaigns)["campaign"]) == ["all", "30", "8", "13"]

@@ -98,23 +98,23 @@ def test_an_event_study_of_one_phase_is_drawn() -> None:
     assert len(line(axes, "after the index day")) == 12
 
 
-def test_controls_have_a_panel_each_with_all_waves_first_and_what_excludes_zero_in_another_colour() -> None:
+def test_controls_have_a_panel_each_with_all_campaigns_first_and_what_excludes_zero_in_another_colour() -> None:
     table = negative_controls().iloc[::-1]
-    outcome, wave = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
+    outcome, campaign = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
     assert labels(outcome) == [
-        *("All waves (4,278 trials, 84 days)", "Wave 18 (1,072 trials, 84 days)"),
-        *("Wave 13 (1,223 trials, 84 days)", "Wave 8 (1,983 trials, 84 days)"),
+        *("All campaigns (4,278 trials, 84 days)", "Campaign 18 (1,072 trials, 84 days)"),
+        *("Campaign 13 (1,223 trials, 84 days)", "Campaign 8 (1,983 trials, 84 days)"),
     ]
-    assert len(labels(wave)) == 5 and labels(wave)[0] == "All waves (6,101 trials, 56 days)"
+    assert len(labels(campaign)) == 5 and labels(campaign)[0] == "All campaigns (6,101 trials, 56 days)"
     colours = {
         str(drawn.get_color())
-        for axes in (outcome, wave)
+        for axes in (outcome, campaign)
         for drawn in axes.get_lines()
         if drawn.get_label() == "_estimate" and float(np.asarray(drawn.get_xdata())[0]) > 25
     }
     assert colours == {style.VERMILION}
     assert {str(drawn.get_color()) for drawn in outcome.get_lines() if drawn.get_label() == "_estimate"} == {style.BLUE}
-    assert "$32 (17 to 46)" in printed(wave)
+    assert "$32 (17 to 46)" in printed(campaign)
 
 
 def test_the_contour_marks_every_group_where_it_stands_in_roots() -> None:

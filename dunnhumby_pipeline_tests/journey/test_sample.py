@@ -75,10 +75,10 @@ class BothForms:
         def day(dates: pd.Series) -> pd.Series:
             return (pd.to_datetime(dates) - pd.Timestamp("2017-01-01")).dt.days + 285
 
-        waves = self._read("campaign_descriptions")
-        waves["CAMPAIGN"] = waves["campaign_id"].replace(RENUMBERED)
-        waves["DESCRIPTION"] = waves["campaign_type"].astype(str).str.replace(" ", "")
-        targets = self._read("campaigns", f"WHERE household_id IN {HOUSEHOLDS}").merge(waves, on="campaign_id")
+        campaigns = self._read("campaign_descriptions")
+        campaigns["CAMPAIGN"] = campaigns["campaign_id"].replace(RENUMBERED)
+        campaigns["DESCRIPTION"] = campaigns["campaign_type"].astype(str).str.replace(" ", "")
+        targets = self._read("campaigns", f"WHERE household_id IN {HOUSEHOLDS}").merge(campaigns, on="campaign_id")
         redeemed = self._read("coupon_redemptions", f"WHERE household_id IN {HOUSEHOLDS}")
         coupons = self._read("coupons")
         weeks = tuple(week - 40 for week in PROMOTION_WEEKS)
@@ -88,7 +88,7 @@ class BothForms:
             "transactions": self.lines.drop(columns="utc_day"),
             "products": self._read("products"),
             "promotions": self._read("promotions", promoted).eval("week = week + 40"),
-            "campaigns": waves.assign(START_DAY=day(waves["start_date"]), END_DAY=day(waves["end_date"])),
+            "campaigns": campaigns.assign(START_DAY=day(campaigns["start_date"]), END_DAY=day(campaigns["end_date"])),
             "campaign_targets": targets.rename(columns={"household_id": "household_key"}),
             "coupons": coupons.assign(CAMPAIGN=coupons["campaign_id"].replace(RENUMBERED)),
             "coupon_redemptions": redeemed.assign(
@@ -174,15 +174,15 @@ def test_weeks_agree_with_days(both: BothForms, form: str) -> None:
 
 
 def test_the_samples_campaigns_carry_their_raw_numbers_and_days(both: BothForms) -> None:
-    waves = pd.read_parquet(both.from_sample.tables["campaigns"])
-    type_a = waves[waves["description"] == "TypeA"]
+    campaigns = pd.read_parquet(both.from_sample.tables["campaigns"])
+    type_a = campaigns[campaigns["description"] == "TypeA"]
     assert list(type_a[["campaign", "start_day", "end_day"]].itertuples(index=False, name=None)) == [
         (30, 323, 369),
         (8, 412, 460),
         (13, 504, 551),
         (18, 587, 642),
     ]
-    assert sorted(waves["campaign"]) == [*range(1, 24), 27, 28, 29, 30]
+    assert sorted(campaigns["campaign"]) == [*range(1, 24), 27, 28, 29, 30]
 
 
 def test_both_forms_are_inspected_alike_with_the_settings_as_they_come(both: BothForms) -> None:

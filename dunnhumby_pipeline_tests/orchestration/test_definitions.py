@@ -64,7 +64,7 @@ CONTRACT = {
     },
     "causal": {
         "first_campaign_cohort",
-        "trial_waves",
+        "trial_campaigns",
         "trial_flow",
         "trial_protocol",
         "design_comparison",

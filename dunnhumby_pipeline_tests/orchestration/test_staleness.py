@@ -364,7 +364,7 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
         ("overlap_diagnostics", "auc"),
         ("covariate_balance", "max_smd_overlap"),
         ("average_effects", "overlap_weighted_ATO_all"),
-        ("trial_waves", "n_used"),
+        ("trial_campaigns", "n_used"),
         ("trial_flow", "n_treated"),
         ("design_comparison", "auc_sequential_trials"),
         ("nuisance_quality", "r2_control_purchase_amount"),

@@ -36,7 +36,7 @@ def effects_on(outcome: str, sign: float = 1.0) -> pd.DataFrame:
     )
 
 
-def test_the_effects_to_know_are_of_all_trials_and_waves_and_the_primary_outcome() -> None:
+def test_the_effects_to_know_are_of_all_trials_and_campaigns_and_the_primary_outcome() -> None:
     found = campaign.average_effects()
     for table in (found, found.iloc[::-1]):
         picked = main_effects(table)
@@ -46,7 +46,7 @@ def test_the_effects_to_know_are_of_all_trials_and_waves_and_the_primary_outcome
         assert {row["population"] for row in picked.values()} == {"all"}
     inside = main_effects(found.loc[found["population"] == "overlap"])
     assert [(name, row["estimate"]) for name, row in inside.items()] == [("ATE", 69.8)]
-    assert main_effects(found.loc[found["wave"] != "all"]) == main_effects(found.assign(primary=False)) == {}
+    assert main_effects(found.loc[found["campaign"] != "all"]) == main_effects(found.assign(primary=False)) == {}
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_without_the_primary_estimator_the_average_over_all_trials_is_told() -> 
 
 
 def placebo(estimate: float, se: float) -> pd.DataFrame:
-    """Negative controls of which the placebo outcome over all waves is as given."""
+    """Negative controls of which the placebo outcome over all campaigns is as given."""
     table = doubts.negative_controls()
-    row = (table["control"] == PLACEBO_OUTCOME) & (table["wave"] == "all")
+    row = (table["control"] == PLACEBO_OUTCOME) & (table["campaign"] == "all")
     bounds = ["estimate", "ci_lower", "ci_upper"]
     table.loc[row, bounds] = [[estimate, estimate - 1.96 * se, estimate + 1.96 * se]]
     return table
@@ -155,7 +155,7 @@ def test_what_could_not_be_tested_is_not_called_safe() -> None:
     neither = point("May that be wrong?", negative_controls=None, sensitivity=None)
     assert neither == "Negative controls and sensitivity: not built."
     controls = doubts.negative_controls()
-    for left in (controls["control"] != PLACEBO_OUTCOME, controls["wave"] != "all"):
+    for left in (controls["control"] != PLACEBO_OUTCOME, controls["campaign"] != "all"):
         found = point("May that be wrong?", negative_controls=controls[left])
         assert found.startswith("Whether the arms were alike before the look-back could not be tested. A hidden cause")
     assert point("May that be wrong?", negative_controls=None).startswith("Negative controls: not built. A hidden")

@@ -29,25 +29,25 @@ from dunnhumby_pipeline_tests.fakes.drawn import printed
 SPEND, VISITS = "purchase_amount", "purchase_count"
 OF_VISITS = Settings(trial=TrialSettings(outcome=VISITS))
 ATTACK = '[b]<script>alert("1")</script>[/b]'
-WAVES_ALIKE = "Does it do the same in every wave?"
+CAMPAIGNS_ALIKE = "Does it do the same in every campaign?"
 HIDDEN_CAUSE = "How strong would a hidden cause have to be?"
 # The pictures and grids that need each table, as the page calls them.
 SHOWN = {
-    "first_campaign_cohort": {"Trials and arms by wave"},
+    "first_campaign_cohort": {"Trials and arms by campaign"},
     "propensity": {"Overlap of the arms"},
     "trial_protocol": {"The trial that is emulated"},
     "trial_flow": {"From the data to the two arms"},
     "design_comparison": {"Why this design", "Designs side by side", "What each design does to the comparison"},
     "causal_graph": {"What is assumed to cause what"},
     "identification": {"What the graph identifies"},
-    "overlap_diagnostics": {"Overlap by wave"},
+    "overlap_diagnostics": {"Overlap by campaign"},
     "propensity_calibration": {"Does the propensity mean what it says?"},
     "outside_overlap": {"Who lies outside, in words"},
     "covariate_balance": {"Balance: are the arms alike after weighting?"},
     "average_effects": {
-        *("Average effect of the campaign", "Average effect on visits", WAVES_ALIKE, "Every estimate"),
+        *("Average effect of the campaign", "Average effect on visits", CAMPAIGNS_ALIKE, "Every estimate"),
     },
-    "pooled_effects": {WAVES_ALIKE, "Waves put together"},
+    "pooled_effects": {CAMPAIGNS_ALIKE, "Campaigns put together"},
     "effect_robustness": {"Does it depend on who is left out, or on a few large baskets?"},
     "campaign_dose": {"Other campaigns"},
     "sensitivity": {"What it would take to overturn it", "What is known without assumptions"},
@@ -172,7 +172,7 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
             "Sequential trials (in use) | 1,472 | 4,851 | 0.87 | 55% | 1.2 | 0.090 | 1,081 | $295 | "
             f"$8 ({MINUS}13 to 29)",
         ),
-        ("design_notes", 2, "Never-targeted controls | Controls are chosen for having bought while the wave ran."),
+        ("design_notes", 2, "Never-targeted controls | Controls are chosen for having bought while the campaign ran."),
         ("identification", 2, "not measured | needs and plans, earlier purchases, retailer's own knowledge"),
         ("outside", 1, "spend_total above 2410; campaign is 8 | nearly always targeted | 171 | 0% | 39% | 61%"),
         (
@@ -201,7 +201,7 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
             0,
             f"Placebo outcome | all | 84 | $3 ({MINUS}13 to 20) | within its error of zero | 4,278 | 1,128",
         ),
-        ("controls", 4, "Placebo wave | all | 56 | $32 (17 to 46) | above zero | 6,101 | 1,450"),
+        ("controls", 4, "Placebo campaign | all | 56 | $32 (17 to 46) | above zero | 6,101 | 1,450"),
     ],
 )
 def test_each_grid_says_what_its_table_does(grids: dict[str, Grid], name: str, place: int, row: str) -> None:
@@ -219,10 +219,10 @@ def test_marks_say_what_is_in_use_and_what_is_worth_a_warning(grids: dict[str, G
     assert (cell.text, cell.mark) == (NOTHING, "")
 
 
-def test_overlap_has_all_waves_first_and_the_cost_of_inverse_propensities() -> None:
+def test_overlap_has_all_campaigns_first_and_the_cost_of_inverse_propensities() -> None:
     grid = overlap_rows(campaign.overlap_diagnostics())
     assert texts(grid)[0] == ["all", "0.87", "0.94", "24%", "75%", "0%", "1,045", "2,523", "265"]
-    assert [row[0].text for row in grid.rows] == ["all", *campaign.WAVES]
+    assert [row[0].text for row in grid.rows] == ["all", *campaign.CAMPAIGNS]
     assert [row[0].strong for row in grid.rows] == [True, False, False, False, False]
 
 
@@ -243,12 +243,12 @@ def test_a_design_that_could_not_be_built_has_its_reason_and_no_number() -> None
     table = campaign.design_comparison()
     unknown = [name for name in table.columns if name not in ("design", "chosen", "note")]
     table.loc[2, unknown] = None
-    table.loc[2, "note"] = "Not comparable: no control bought while the wave ran"
+    table.loc[2, "note"] = "Not comparable: no control bought while the campaign ran"
     assert table["n_treated"].dtype == "Int64"
     tables = StudyTables(design_comparison=table)
     grids = design_grids(tables, SPEND)
     assert texts(grids["comparison"])[2] == ["Never-targeted controls", *[NOTHING] * 9]
-    assert texts(grids["design_notes"])[2][1] == "Not comparable: no control bought while the wave ran"
+    assert texts(grids["design_notes"])[2][1] == "Not comparable: no control bought while the campaign ran"
     figure, alt = draw_campaign(tables, Settings())["comparison"]
     figure.draw_without_rendering()
     assert alt.endswith(f"Never-targeted controls AUC {NOTHING}, {NOTHING} in overlap.")
@@ -286,7 +286,7 @@ def test_words_of_tables_are_text_and_not_markup() -> None:
         "outside_overlap": campaign.outside_overlap().assign(rule=f"spend < 5 {ATTACK}"),
         "sensitivity": doubts.sensitivity().assign(meaning=ATTACK),
         "confounder_benchmarks": doubts.confounder_benchmarks().assign(group=ATTACK),
-        "negative_controls": doubts.negative_controls().assign(control=ATTACK, wave=ATTACK),
+        "negative_controls": doubts.negative_controls().assign(control=ATTACK, campaign=ATTACK),
     }
     tables = own_tables(**frames)
     section = section_of(tables, Settings(), draw_campaign(tables, Settings()))
@@ -319,12 +319,12 @@ def test_hidden_bias_is_held_to_the_same_line_in_the_picture_as_in_the_table(dra
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("flow", "not sent a wave of the type before 6,323; trials 6,323; treated 1,472; control 4,851."),
-        ("comparison", "Sequential trials AUC 0.87, 55% in overlap; First eligible wave AUC 0.79"),
+        ("flow", "not sent a campaign of the type before 6,323; trials 6,323; treated 1,472; control 4,851."),
+        ("comparison", "Sequential trials AUC 0.87, 55% in overlap; First eligible campaign AUC 0.79"),
         ("overlap", "% of trials lie between 0.1 and 0.9."),
         ("propensity_calibration", "50% expected, 55% targeted; 78% expected, 72% targeted"),
         ("effects", "ATE $74 (29 to 119); ATT $82 (30 to 133); ATO $66 (35 to 97)"),
-        ("controls", "placebo wave, wave all: $32 (17 to 46)"),
+        ("controls", "placebo campaign, campaign all: $32 (17 to 46)"),
         ("contour", "the strongest group measured, recency, it would move the effect by up to $18.0."),
     ],
 )

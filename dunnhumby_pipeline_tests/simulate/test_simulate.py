@@ -48,7 +48,7 @@ class Invented:
             self.sql.execute(f"CREATE TABLE {table.name} AS FROM {source}")
         self.trials = pd.read_parquet(folder / "truth" / "trials.parquet")
         self.document = json.loads((folder / "truth" / "plan.json").read_text(encoding="utf-8"))
-        self.waves = pd.DataFrame(self.document["waves"])[["campaign", "start", "end", "outcome_end"]]
+        self.campaigns = pd.DataFrame(self.document["campaigns"])[["campaign", "start", "end", "outcome_end"]]
 
     def one(self, query: str) -> float:
         row = self.sql.execute(query).fetchone()
@@ -57,7 +57,7 @@ class Invented:
 
     def outcomes(self) -> pd.DataFrame:
         """The trials with spend ($) in the outcome window and in the look-back, from the raw lines."""
-        trials = self.trials.merge(self.waves, on="campaign")
+        trials = self.trials.merge(self.campaigns, on="campaign")
         self.sql.register("trial", trials)
         spend = self.sql.execute(
             f"""
@@ -226,22 +226,22 @@ def test_a_bad_setting_is_named_with_what_was_found(setting: str, value: float) 
 def test_extreme_plans_are_written(plan: RetailerPlan, tmp_path: Path) -> None:
     invented = Invented(tmp_path / "raw", plan)
     assert invented.one("SELECT count(DISTINCT household_key) FROM transactions") == plan.n_households
-    assert len(invented.report.waves) >= 1
+    assert len(invented.report.campaigns) >= 1
 
 
 # The truth
 
 
 def test_trials_are_the_households_that_shopped_and_were_not_treated_before(study: Invented) -> None:
-    study.sql.register("wave", study.waves)
+    study.sql.register("campaign", study.campaigns)
     expected = study.sql.execute(
         f"""
         WITH treated AS (
             SELECT household_key, min(start) AS first_start
-            FROM campaign_targets JOIN wave ON wave.campaign = campaign_targets.CAMPAIGN GROUP BY ALL
+            FROM campaign_targets JOIN campaign ON campaign.campaign = campaign_targets.CAMPAIGN GROUP BY ALL
         )
         SELECT DISTINCT household_key, campaign, coalesce(first_start = start, false)::BIGINT AS treated
-        FROM transactions JOIN wave ON DAY >= start - {LOOK_BACK_DAYS} AND DAY < start
+        FROM transactions JOIN campaign ON DAY >= start - {LOOK_BACK_DAYS} AND DAY < start
         LEFT JOIN treated USING (household_key)
         WHERE first_start IS NULL OR first_start >= start
         """
@@ -253,13 +253,13 @@ def test_trials_are_the_households_that_shopped_and_were_not_treated_before(stud
     )
 
 
-def test_outcome_windows_end_before_the_next_wave_and_the_data(study: Invented) -> None:
-    waves = study.waves.sort_values("start")
-    assert len(waves) >= 4
-    assert (waves["outcome_end"].to_numpy()[:-1] < waves["start"].to_numpy()[1:]).all()
-    assert waves["outcome_end"].max() <= STUDY.n_days
-    assert (waves["start"] > LOOK_BACK_DAYS).all()
-    assert not waves["campaign"].is_monotonic_increasing
+def test_outcome_windows_end_before_the_next_campaign_and_the_data(study: Invented) -> None:
+    campaigns = study.campaigns.sort_values("start")
+    assert len(campaigns) >= 4
+    assert (campaigns["outcome_end"].to_numpy()[:-1] < campaigns["start"].to_numpy()[1:]).all()
+    assert campaigns["outcome_end"].max() <= STUDY.n_days
+    assert (campaigns["start"] > LOOK_BACK_DAYS).all()
+    assert not campaigns["campaign"].is_monotonic_increasing
 
 
 def test_propensities_are_calibrated_and_overlap(study: Invented) -> None:
@@ -286,8 +286,8 @@ def test_the_report_sums_up_the_trials(study: Invented) -> None:
     assert truth.effect_sd == pytest.approx(trials["effect"].std(ddof=0))
     assert truth.ato == pytest.approx((overlap * trials["effect"]).sum() / overlap.sum())
     assert study.document["truth"]["ate"] == truth.ate
-    for wave, found in study.report.waves:
-        assert found.ate == pytest.approx(trials.loc[trials["campaign"] == wave.campaign, "effect"].mean())
+    for campaign, found in study.report.campaigns:
+        assert found.ate == pytest.approx(trials.loc[trials["campaign"] == campaign.campaign, "effect"].mean())
     assert 45 < truth.ate < 75
     assert 30 < truth.effect_sd < 50
     assert (trials["effect"] < 0).any()

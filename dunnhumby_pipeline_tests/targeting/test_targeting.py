@@ -29,14 +29,14 @@ def named(name: str, threshold: float = 0.0) -> Policy:
 
 # What a contact costs
 
-WAVES = pd.DataFrame({"campaign": [8, 26], "start_day": [100, 90], "end_day": [120, 110]})
-# Household, day, and what the retailer and the maker took off; the comment says which wave pays.
+CAMPAIGNS = pd.DataFrame({"campaign": [8, 26], "start_day": [100, 90], "end_day": [120, 110]})
+# Household, day, and what the retailer and the maker took off; the comment says which campaign pays.
 BOUGHT = [
     (1, 105, 1.00, 0.50),  # 8: two of its coupons fit this line
     (1, 105, 0.00, 0.25),  # 8: a second line, manufacturer's money only
     (1, 106, 4.00, 4.00),  # nobody: not the day of a redemption
-    (2, 110, 0.30, 0.00),  # 26, which started first: coupons of both waves were redeemed
-    (2, 125, 8.00, 8.00),  # nobody: after the wave has ended
+    (2, 110, 0.30, 0.00),  # 26, which started first: coupons of both campaigns were redeemed
+    (2, 125, 8.00, 8.00),  # nobody: after the campaign has ended
     (3, 120, 0.00, 0.00),  # nobody: nothing taken off
     (3, 120, 2.00, 0.00),  # nobody: another product than the coupon's
     (4, 100, 0.70, 0.10),  # 8: its first day
@@ -67,10 +67,12 @@ def test_breakeven_is_the_effect_whose_margin_pays_the_contact() -> None:
     assert 0.30 * breakeven(12.73, 0.30) == pytest.approx(12.73)
 
 
-def test_costs_are_those_of_the_wave_per_targeted_household(tables: dict[str, Path]) -> None:
-    found = campaign_economics(tables, WAVES, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
+def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str, Path]) -> None:
+    found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
     assert found.columns.tolist() == ECONOMICS
-    costs = found.set_index(["source", "wave"])[["n_targeted", "retailer_cost", "manufacturer_cost", "contact_cost"]]
+    costs = found.set_index(["source", "campaign"])[
+        ["n_targeted", "retailer_cost", "manufacturer_cost", "contact_cost"]
+    ]
     assert costs.index.tolist() == [("fixed", "all"), ("estimated", "26"), ("estimated", "8"), ("estimated", "all")]
     assert costs.loc[("estimated", "8")].tolist() == pytest.approx([5, 1.70 / 5, 0.85 / 5, 1.70 / 5])
     assert costs.loc[("estimated", "26")].tolist() == pytest.approx([2, 0.30 / 2, 0.0, 0.30 / 2])
@@ -84,7 +86,7 @@ def test_costs_are_those_of_the_wave_per_targeted_household(tables: dict[str, Pa
 @pytest.mark.parametrize(("source", "cost"), [("fixed", 10.0), ("estimated", 2 / 7)])
 def test_the_setting_says_which_cost_is_used(tables: dict[str, Path], source: str, cost: float) -> None:
     settings = EconomicsSettings(margin=0.5, contact_cost=10.0, cost_source=source)
-    found = campaign_economics(tables, WAVES, settings, ENGINE)
+    found = campaign_economics(tables, CAMPAIGNS, settings, ENGINE)
     assert found["used"].sum() == 1
     assert used_cost(found) == pytest.approx((cost, 0.5))
 

@@ -1,4 +1,4 @@
-"""Waves of a campaign type: their windows, which are studied, and why the others are not."""
+"""Campaigns of a campaign type: their windows, which are studied, and why the others are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED
 from dunnhumby_pipeline.settings import TrialSettings
 
-WAVE_COLUMNS = [
+CAMPAIGN_COLUMNS = [
     "campaign",
     "start_day",
     "end_day",
@@ -24,42 +24,42 @@ WAVE_COLUMNS = [
 
 
 class CohortError(Exception):
-    """No trial can be built. The message says which wave or setting stands in the way."""
+    """No trial can be built. The message says which campaign or setting stands in the way."""
 
 
-def plan_waves(
+def plan_campaigns(
     campaigns: pd.DataFrame, campaign_type: str, first_day: int, last_day: int, settings: TrialSettings
 ) -> pd.DataFrame:
-    """All waves of a type, in order of their first day, as `WAVE_COLUMNS`; days as in the data.
+    """All campaigns of a type, in order of their first day, as `CAMPAIGN_COLUMNS`; days as in the data.
 
-    The outcome window ends follow_up_days after the wave, or the day before the type's next wave; for both
-    arms alike. `used` is false, with a `reason`, for waves with too little history, waves that had not ended
-    when the data end, waves whose outcome window is shorter than min_window_days, as when the type's next wave
-    comes soon after, and waves whose outcome window the data cut short: with keep_cut_waves those are used,
-    and end with the data. `outcome_end` of a wave left out is where it would have been. `overlaps_with`: ids
-    of the type's waves that ran on some of the same days, empty when none did.
+    The outcome window ends follow_up_days after the campaign, or the day before the type's next campaign; for both
+    arms alike. `used` is false, with a `reason`, for campaigns with too little history, campaigns that had not ended
+    when the data end, campaigns whose outcome window is shorter than min_window_days, as when the type's next campaign
+    comes soon after, and campaigns whose outcome window the data cut short: with keep_cut_campaigns those are used,
+    and end with the data. `outcome_end` of a campaign left out is where it would have been. `overlaps_with`: ids
+    of the type's campaigns that ran on some of the same days, empty when none did.
 
-    For the design 'never_targeted' the look-back is all that lies before the wave, and the outcome window
-    stops at no other wave and ends with the data at the latest, as in the reference study.
+    For the design 'never_targeted' the look-back is all that lies before the campaign, and the outcome window
+    stops at no other campaign and ends with the data at the latest, as in the reference study.
     """
-    waves = campaigns.loc[campaigns["description"] == campaign_type].sort_values(["start_day", "campaign"])
-    waves = waves.reset_index(drop=True)
+    planned = campaigns.loc[campaigns["description"] == campaign_type].sort_values(["start_day", "campaign"])
+    planned = planned.reset_index(drop=True)
     as_reference = settings.design == NEVER_TARGETED
-    start = waves["start_day"]
+    start = planned["start_day"]
     begin = start - settings.look_back_days if not as_reference else start.clip(upper=first_day)
     lookback_start = begin.clip(lower=first_day).clip(upper=start)
-    outcome_end = waves["end_day"] + settings.follow_up_days
+    outcome_end = planned["end_day"] + settings.follow_up_days
     if not as_reference:
         starts = start.drop_duplicates()
         next_start = start.map(dict(zip(starts, starts.shift(-1), strict=True)))
         outcome_end = outcome_end.where(next_start.isna() | (outcome_end < next_start), next_start - 1)
     short = start - first_day < settings.min_history_days
-    unfinished = waves["end_day"] > last_day
+    unfinished = planned["end_day"] > last_day
     cut = (outcome_end > last_day) & ~unfinished
-    if settings.keep_cut_waves or as_reference:
+    if settings.keep_cut_campaigns or as_reference:
         outcome_end = outcome_end.where(~cut, last_day)
         cut &= False
-    reason = pd.Series(None, index=waves.index, dtype=object)
+    reason = pd.Series(None, index=planned.index, dtype=object)
     reason[cut] = [_cut_short(int(end), last_day) for end in outcome_end[cut]]
     days_seen = outcome_end + 1 - start
     brief = days_seen < settings.min_window_days
@@ -70,34 +70,36 @@ def plan_waves(
     reason[unfinished] = f"it had not ended on the last day of the data, {last_day}"
     reason[short] = f"fewer than {settings.min_history_days} days of data lie before its first day"
     days = {"index_day": start, "lookback_start": lookback_start, "outcome_end": outcome_end}
-    waves = waves[["campaign", "start_day", "end_day"]].assign(**days, lookback_days=start - lookback_start)
-    waves = waves.astype("int64").assign(
-        used=reason.isna(), reason=reason.astype("str"), overlaps_with=_overlaps(waves)
+    planned = planned[["campaign", "start_day", "end_day"]].assign(**days, lookback_days=start - lookback_start)
+    planned = planned.astype("int64").assign(
+        used=reason.isna(), reason=reason.astype("str"), overlaps_with=_overlaps(planned)
     )
-    return waves[WAVE_COLUMNS]
+    return planned[CAMPAIGN_COLUMNS]
 
 
-def leave_out(waves: pd.DataFrame, reasons: Mapping[int, str]) -> pd.DataFrame:
-    """`waves` with those in `reasons`, by id, left out for it; those left out already keep their reason."""
-    newly = waves["used"] & waves["campaign"].isin(list(reasons))
-    found = waves["campaign"].map(dict(reasons)).astype("str")
-    return waves.assign(used=waves["used"] & ~newly, reason=waves["reason"].where(~newly, found))
+def leave_out(campaigns: pd.DataFrame, reasons: Mapping[int, str]) -> pd.DataFrame:
+    """`campaigns` with those in `reasons`, by id, left out for it; those left out already keep their reason."""
+    newly = campaigns["used"] & campaigns["campaign"].isin(list(reasons))
+    found = campaigns["campaign"].map(dict(reasons)).astype("str")
+    return campaigns.assign(used=campaigns["used"] & ~newly, reason=campaigns["reason"].where(~newly, found))
 
 
-def studied(waves: pd.DataFrame) -> pd.DataFrame:
-    """The waves that are used."""
-    return waves.loc[waves["used"]].reset_index(drop=True)
+def studied(campaigns: pd.DataFrame) -> pd.DataFrame:
+    """The campaigns that are used."""
+    return campaigns.loc[campaigns["used"]].reset_index(drop=True)
 
 
-def windows_of(waves: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
-    """Windows as queries want them, one a wave: from the day in column `first` up to, and without, `end` + `shift`."""
-    frame = pd.DataFrame({"window": waves["campaign"], "first_day": waves[first], "index_day": waves[end] + shift})
+def windows_of(campaigns: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
+    """Windows as queries want them, one a campaign: from the day in column `first` up to, and without, `end` + `shift`."""
+    frame = pd.DataFrame(
+        {"window": campaigns["campaign"], "first_day": campaigns[first], "index_day": campaigns[end] + shift}
+    )
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
-def in_words(waves: pd.DataFrame) -> str:
-    """The waves used and left out, a line each."""
-    used, left_out = waves.loc[waves["used"]], waves.loc[~waves["used"]]
+def in_words(campaigns: pd.DataFrame) -> str:
+    """The campaigns used and left out, a line each."""
+    used, left_out = campaigns.loc[campaigns["used"]], campaigns.loc[~campaigns["used"]]
     lines = [
         f"- campaign {row.campaign}: index day {row.index_day}, look-back of {row.lookback_days} days, "
         f"outcome window to day {row.outcome_end}"
@@ -107,10 +109,10 @@ def in_words(waves: pd.DataFrame) -> str:
     return "\n".join([*lines, *(f"- campaign {row.campaign} left out: {row.reason}" for row in left_out.itertuples())])
 
 
-def reasons_in_words(waves: pd.DataFrame) -> str:
-    """Why each wave left out is, in one sentence; that there is none when there is no wave."""
-    reasons = "; ".join(f"campaign {row.campaign}: {row.reason}" for row in waves.itertuples() if not row.used)
-    return reasons or "there is no wave of this type"
+def reasons_in_words(campaigns: pd.DataFrame) -> str:
+    """Why each campaign left out is, in one sentence; that there is none when there is no campaign."""
+    reasons = "; ".join(f"campaign {row.campaign}: {row.reason}" for row in campaigns.itertuples() if not row.used)
+    return reasons or "there is no campaign of this type"
 
 
 def days_in_words(n: int) -> str:
@@ -123,11 +125,11 @@ def _cut_short(outcome_end: int, last_day: int) -> str:
     return f"the data end on day {last_day}, {missing} before its outcome window would, on day {outcome_end}"
 
 
-def _overlaps(waves: pd.DataFrame) -> pd.Series:
-    """Ids of the other waves that ran on some of the same days, by wave."""
+def _overlaps(campaigns: pd.DataFrame) -> pd.Series:
+    """Ids of the other campaigns that ran on some of the same days, by campaign."""
     found = []
-    for wave in waves.itertuples():
-        together = (waves["start_day"] <= wave.end_day) & (waves["end_day"] >= wave.start_day)
-        others = waves.loc[together & (waves["campaign"] != wave.campaign), "campaign"]
+    for campaign in campaigns.itertuples():
+        together = (campaigns["start_day"] <= campaign.end_day) & (campaigns["end_day"] >= campaign.start_day)
+        others = campaigns.loc[together & (campaigns["campaign"] != campaign.campaign), "campaign"]
         found.append(", ".join(str(other) for other in others))
-    return pd.Series(found, index=waves.index, dtype="str")
+    return pd.Series(found, index=campaigns.index, dtype="str")

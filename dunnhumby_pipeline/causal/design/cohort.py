@@ -1,6 +1,6 @@
-"""Trials of a campaign type: who entered at each wave, what was known of them, what they then bought.
+"""Trials of a campaign type: who entered at each campaign, what was known of them, what they then bought.
 
-Both arms of a wave share the index day, the look-back before it and the outcome window after it. Who enters
+Both arms of a campaign share the index day, the look-back before it and the outcome window after it. Who enters
 follows the design in the settings (see `enrolment.enrol`).
 """
 
@@ -15,7 +15,7 @@ from dunnhumby_pipeline.causal.design.campaigns import (
     CohortError,
     in_words,
     leave_out,
-    plan_waves,
+    plan_campaigns,
     reasons_in_words,
     studied,
     windows_of,
@@ -49,22 +49,22 @@ Tables = Mapping[str, TablePath]
 @dataclass(frozen=True)
 class Cohort:
     """`trials`: one row a trial, without the look-back segment. `look_backs`: all look-back features of every
-    household that shopped in the look-back of a wave used, trial or not (column `campaign`: the wave). `waves`:
-    one row a wave of the type, used or not (`waves.WAVE_COLUMNS`). `flow`: see `flow.trial_flow`. `caps`: where
-    amounts were capped (`outcomes.winsorised`). `n_treated_without_history`: households that a wave used lists,
+    household that shopped in the look-back of a campaign used, trial or not (column `campaign`: the campaign). `campaigns`:
+    one row a campaign of the type, used or not (`campaigns.CAMPAIGN_COLUMNS`). `flow`: see `flow.trial_flow`. `caps`: where
+    amounts were capped (`outcomes.winsorised`). `n_treated_without_history`: households that a campaign used lists,
     and that are no trial there because they had not shopped in the look-back.
     """
 
     trials: pd.DataFrame
     look_backs: pd.DataFrame
-    waves: pd.DataFrame
+    campaigns: pd.DataFrame
     flow: pd.DataFrame
     caps: pd.DataFrame
     n_treated_without_history: int
 
-    def waves_text(self) -> str:
-        """The waves used and left out, a line each, in words."""
-        return in_words(self.waves)
+    def campaigns_text(self) -> str:
+        """The campaigns used and left out, a line each, in words."""
+        return in_words(self.campaigns)
 
     def placed(self, segments: pd.Series) -> pd.DataFrame:
         """The trials with their look-back segment; `segments` has one for each row of `look_backs`."""
@@ -76,35 +76,35 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     """All trials of `campaign_type` from the canonical tables, by the design in the settings.
 
     `trials`: household_key, campaign, treated (0/1), index_day, lookback_start, outcome_end (days), outcomes
-    as `outcomes.MEASURED`, covariates as `covariate_columns`. Waves without a household in both arms are left
-    out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all waves.
+    as `outcomes.MEASURED`, covariates as `covariate_columns`. Campaigns without a household in both arms are left
+    out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all campaigns.
 
-    Raises CohortError when the type has no wave, when none can be studied, when no wave has both arms, or when
+    Raises CohortError when the type has no campaign, when none can be studied, when no campaign has both arms, or when
     trial.margin_weights names a department that there is not.
     """
     weights = weights_table(settings.margin_weights, tables["products"])
     campaigns, targets = read_table(tables["campaigns"]), read_table(tables["campaign_targets"])
     first_day, last_day = observed_days(tables["transactions"], engine)
     listed = listings(targets, campaigns, campaign_type)
-    planned = plan_waves(campaigns, campaign_type, first_day, last_day, settings)
+    planned = plan_campaigns(campaigns, campaign_type, first_day, last_day, settings)
     unlisted = set(planned["campaign"]) - set(listed["campaign"])
     planned = leave_out(planned, dict.fromkeys(unlisted, "it lists no household"))
     if not planned["used"].any():
         raise CohortError(
-            f"no wave of {campaign_type} can be studied ({reasons_in_words(planned)}). The data hold days {first_day} "
+            f"no campaign of {campaign_type} can be studied ({reasons_in_words(planned)}). The data hold days {first_day} "
             f"to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
-            "trial.follow_up_days, or trial.keep_cut_waves."
+            "trial.follow_up_days, or trial.keep_cut_campaigns."
         )
     covariates = window_covariates(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
     covariates = covariates.rename(columns={"window": "campaign"})
-    waves, enrolment = _enrolled(tables, planned, listed, covariates[TRIAL_KEY], settings, engine)
+    of_type, enrolment = _enrolled(tables, planned, listed, covariates[TRIAL_KEY], settings, engine)
     if enrolment.trials["treated"].nunique() < 2:
-        lacking = leave_out(waves, enrolment.one_armed(studied(waves)))
+        lacking = leave_out(of_type, enrolment.one_armed(studied(of_type)))
         raise CohortError(
-            f"no wave of {campaign_type} has trials in both arms ({reasons_in_words(lacking)}). Choose another "
+            f"no campaign of {campaign_type} has trials in both arms ({reasons_in_words(lacking)}). Choose another "
             "campaign type or trial.design, or a longer trial.look_back_days."
         )
-    used = studied(waves)
+    used = studied(of_type)
     trials = enrolment.trials.merge(used[["campaign", "index_day", "lookback_start", "outcome_end"]], on="campaign")
     trials, caps = winsorised(with_outcomes(trials, tables, used, weights, engine), settings.winsorise)
     trials = trials.merge(covariates, on=TRIAL_KEY, how="left", validate="one_to_one")
@@ -112,8 +112,8 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     return Cohort(
         trials=trials[[*TRIAL_KEY, *columns, *covariate_columns(campaign_type, settings.washout_days)]],
         look_backs=covariates.loc[covariates["campaign"].isin(used["campaign"])].reset_index(drop=True),
-        waves=waves,
-        flow=trial_flow(enrolment, waves, listed),
+        campaigns=of_type,
+        flow=trial_flow(enrolment, of_type, listed),
         caps=caps,
         n_treated_without_history=n_without_history(used, listed, covariates[TRIAL_KEY], settings),
     )
@@ -124,7 +124,7 @@ def covariates_today(
 ) -> pd.DataFrame:
     """Covariates of every household that shopped in the look-back that ends with the data.
 
-    The next campaign's wave has not been seen, so these households carry the latest wave (`campaign`) of
+    The next campaign has not been seen, so these households carry the latest campaign (`campaign`) of
     `trials`. `received_before`: whether the household has been sent a campaign of this type; with a washout,
     in the washout_days up to the last day.
     """
@@ -139,7 +139,7 @@ def covariates_today(
 
 
 def covariate_columns(campaign_type: str, washout_days: int | None = None) -> list[str]:
-    """Covariates of a trial, all known before the index day, without wave and look-back segment.
+    """Covariates of a trial, all known before the index day, without campaign and look-back segment.
 
     Campaigns of the trial's own type are covariates when there is a washout; without one, by eligibility, none
     was received before.
@@ -161,24 +161,24 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
 
 def _enrolled(
     tables: Tables,
-    waves: pd.DataFrame,
+    campaigns: pd.DataFrame,
     listed: pd.DataFrame,
     shoppers: pd.DataFrame,
     settings: TrialSettings,
     engine: EngineSettings,
 ) -> tuple[pd.DataFrame, Enrolment]:
-    """(waves, with those left out that lack an arm; who enters at the others)."""
+    """(campaigns, with those left out that lack an arm; who enters at the others)."""
     households = first_purchases(tables["transactions"], engine)
     active = shoppers.iloc[:0]
     if settings.design == NEVER_TARGETED:
-        windows = windows_of(studied(waves), "start_day", "end_day", shift=1)
+        windows = windows_of(studied(campaigns), "start_day", "end_day", shift=1)
         active = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
         active = active.rename(columns={"window": "campaign"})
     while True:
-        enrolment = enrol(households, studied(waves), listed, shoppers, active, settings)
-        one_armed = enrolment.one_armed(studied(waves))
+        enrolment = enrol(households, studied(campaigns), listed, shoppers, active, settings)
+        one_armed = enrolment.one_armed(studied(campaigns))
         if not one_armed or settings.design == NEVER_TARGETED:
-            return waves, enrolment
-        # Where a household enters once, one that a wave left out takes with it may enter at a later wave.
+            return campaigns, enrolment
+        # Where a household enters once, one that a campaign left out takes with it may enter at a later campaign.
         earliest = next(iter(one_armed))
-        waves = leave_out(waves, {earliest: one_armed[earliest]})
+        campaigns = leave_out(campaigns, {earliest: one_armed[earliest]})

@@ -1,4 +1,4 @@
-"""Who enters at each wave: every household seen, and the first condition of the design that it does not meet."""
+"""Who enters at each campaign: every household seen, and the first condition of the design that it does not meet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """`candidates`: one row a wave and household seen by the end of its outcome window: household_key, campaign,
+    """`candidates`: one row a campaign and household seen by the end of its outcome window: household_key, campaign,
     index_day, treated (0/1), n_met (how many of `conditions`, in their order, it meets before the first that
     it does not). A trial meets all of them.
     """
@@ -36,14 +36,14 @@ class Enrolment:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """household_key, campaign and treated of each trial, in order of index day, wave and household."""
+        """household_key, campaign and treated of each trial, in order of index day, campaign and household."""
         entered = self.candidates.loc[self.candidates["n_met"] == len(self.conditions)]
         return entered.sort_values(IN_TIME_ORDER, ignore_index=True)[[*TRIAL_KEY, "treated"]]
 
-    def one_armed(self, waves: pd.DataFrame) -> dict[int, str]:
-        """The waves, in their order, whose trials do not fall in both arms, each with what is missing."""
+    def one_armed(self, campaigns: pd.DataFrame) -> dict[int, str]:
+        """The campaigns, in their order, whose trials do not fall in both arms, each with what is missing."""
         trials, reasons = self.trials, {}
-        for campaign in waves["campaign"]:
+        for campaign in campaigns["campaign"]:
             treated = trials.loc[trials["campaign"] == campaign, "treated"]
             if treated.empty:
                 reasons[int(campaign)] = "no household enters at it"
@@ -54,16 +54,16 @@ class Enrolment:
 
 
 def listings(targets: pd.DataFrame, campaigns: pd.DataFrame, campaign_type: str) -> pd.DataFrame:
-    """household_key, campaign, start_day of every wave of the type, used or not, that lists the household, once."""
+    """household_key, campaign, start_day of every campaign of the type, used or not, that lists the household, once."""
     of_type = campaigns.loc[campaigns["description"] == campaign_type, ["campaign", "start_day"]]
     listed = targets[TRIAL_KEY].drop_duplicates().merge(of_type, on="campaign")
     return listed.sort_values(["start_day", "campaign", "household_key"], ignore_index=True).astype("int64")
 
 
 def sent_before(rows: pd.DataFrame, listed: pd.DataFrame, washout_days: int | None) -> pd.Series:
-    """Whether a wave that lists the household started in the washout_days before each row's index_day.
+    """Whether a campaign that lists the household started in the washout_days before each row's index_day.
 
-    `rows`: household_key, index_day. `listed`: as from `listings`. Without a washout any earlier wave counts.
+    `rows`: household_key, index_day. `listed`: as from `listings`. Without a washout any earlier campaign counts.
     """
     known = listed[["household_key", "start_day"]].sort_values("start_day", kind="stable")
     asked = rows[["household_key", "index_day"]].astype("int64").reset_index(names="row")
@@ -78,34 +78,34 @@ def sent_before(rows: pd.DataFrame, listed: pd.DataFrame, washout_days: int | No
 
 def enrol(
     households: pd.DataFrame,
-    waves: pd.DataFrame,
+    campaigns: pd.DataFrame,
     listed: pd.DataFrame,
     shoppers: pd.DataFrame,
     active: pd.DataFrame,
     settings: TrialSettings,
 ) -> Enrolment:
-    """Who enters at which of `waves`, by the design in the settings.
+    """Who enters at which of `campaigns`, by the design in the settings.
 
     `households`: household_key, first_seen (day). `listed`: as from `listings`. `shoppers`: household_key and
-    campaign of those that shopped in the wave's look-back. `active`: the same of those that shopped while the
-    wave ran, which only 'never_targeted' looks at.
+    campaign of those that shopped in the campaign's look-back. `active`: the same of those that shopped while the
+    campaign ran, which only 'never_targeted' looks at.
 
-    'sequential_trials' (Hernan & Robins 2016; Danaei et al. 2013): a trial at every wave at which the household
-    shopped in the look-back and was not sent a wave of the type before, or in the washout_days before. Treated
-    when this wave lists it. Of waves that start on one day that list a household, the one with the lowest id
+    'sequential_trials' (Hernan & Robins 2016; Danaei et al. 2013): a trial at every campaign at which the household
+    shopped in the look-back and was not sent a campaign of the type before, or in the washout_days before. Treated
+    when this campaign lists it. Of campaigns that start on one day that list a household, the one with the lowest id
     treats it, and at the others it does not enter.
 
-    'first_eligible_wave': the first of those trials only.
+    'first_eligible': the first of those trials only.
 
-    'never_targeted': the reference study's, for comparison only. Treated: households at the first wave of the
-    type that listed them. Controls: households that no wave of the type ever listed, at the first wave during
+    'never_targeted': the reference study's, for comparison only. Treated: households at the first campaign of the
+    type that listed them. Controls: households that no campaign of the type ever listed, at the first campaign during
     which they bought. That chooses controls by what they did in the outcome window, so that none can have
     bought nothing; and whether a household is never listed is only known when the data end. Treated and
-    controls come from different waves, with look-backs of different lengths, so that every total over a
+    controls come from different campaigns, with look-backs of different lengths, so that every total over a
     look-back tells the arms apart. The study counted weeks by ceil(day / 7), which put up to six days before
     the campaign into its outcome; here days are counted.
     """
-    pairs = households.merge(waves[["campaign", "index_day", "outcome_end"]], how="cross")
+    pairs = households.merge(campaigns[["campaign", "index_day", "outcome_end"]], how="cross")
     pairs = pairs.loc[pairs["first_seen"] <= pairs["outcome_end"]]
     pairs = pairs.sort_values(IN_TIME_ORDER, ignore_index=True)
     pairs["shopped"] = _among(pairs, shoppers)
@@ -119,12 +119,12 @@ def enrol(
 
 
 def n_without_history(
-    waves: pd.DataFrame, listed: pd.DataFrame, shoppers: pd.DataFrame, settings: TrialSettings
+    campaigns: pd.DataFrame, listed: pd.DataFrame, shoppers: pd.DataFrame, settings: TrialSettings
 ) -> int:
-    """Households that one of `waves` lists and that could be treated by it, had they shopped in its look-back."""
+    """Households that one of `campaigns` lists and that could be treated by it, had they shopped in its look-back."""
     washout = None if settings.design == NEVER_TARGETED else settings.washout_days
     first_of_day = listed.loc[~listed.duplicated(["household_key", "start_day"])]
-    asked = first_of_day.loc[first_of_day["campaign"].isin(waves["campaign"])].rename(
+    asked = first_of_day.loc[first_of_day["campaign"].isin(campaigns["campaign"])].rename(
         columns={"start_day": "index_day"}
     )
     eligible = asked.loc[~sent_before(asked, listed, washout)]
@@ -143,17 +143,21 @@ def _sequential(
     pairs["known"] = pairs["first_seen"] < pairs["index_day"]
     pairs["not_sent"] = ~sent_before(pairs, listed, settings.washout_days) & ~elsewhere
     before = "before" if settings.washout_days is None else f"in the {days_in_words(settings.washout_days)} before"
-    # Hardly any type has two waves that start on one day.
+    # Hardly any type has two campaigns that start on one day.
     same_day = ", or another that started on the same day" if elsewhere.any() else ""
     conditions = [
         Condition("known before the index day", "first bought on the index day or later", "known"),
         Condition("shopped in the look-back", "did not shop in the look-back", "shopped"),
-        Condition(f"not sent a wave of the type {before}", f"sent a wave of the type {before}{same_day}", "not_sent"),
+        Condition(
+            f"not sent a campaign of the type {before}", f"sent a campaign of the type {before}{same_day}", "not_sent"
+        ),
     ]
     if settings.design == FIRST_ELIGIBLE:
         eligible = pairs[[condition.met for condition in conditions]].all(axis=1)
         pairs["first"] = eligible & ~pairs["household_key"].where(eligible).duplicated()
-        conditions.append(Condition("at the first wave they were eligible at", "entered at an earlier wave", "first"))
+        conditions.append(
+            Condition("at the first campaign they were eligible at", "entered at an earlier campaign", "first")
+        )
     return pairs, tuple(conditions)
 
 
@@ -170,14 +174,16 @@ def _never_targeted(
     pairs["first_time"] = here | (bought & ~pairs["household_key"].where(bought).duplicated())
     return pairs, (
         Condition(
-            "first sent this wave, or never sent one of the type", "first sent another wave", "first_sent_or_never"
+            "first sent this campaign, or never sent one of the type",
+            "first sent another campaign",
+            "first_sent_or_never",
         ),
         Condition(
-            "sent this wave, or bought while it ran", "never sent one, and bought nothing then", "sent_or_bought"
+            "sent this campaign, or bought while it ran", "never sent one, and bought nothing then", "sent_or_bought"
         ),
         Condition(
-            "sent this wave, or bought while no earlier one ran",
-            "never sent one, and bought while an earlier wave ran",
+            "sent this campaign, or bought while no earlier one ran",
+            "never sent one, and bought while an earlier campaign ran",
             "first_time",
         ),
         Condition("shopped before the index day", "had not shopped before: nothing is known of them", "shopped"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT, covariate_columns
-from dunnhumby_pipeline.causal.design.matrix import WAVE
+from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED
 from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.settings import TrialSettings
@@ -41,7 +41,9 @@ class Node:
 
 # Measured, in order of time. What is not named here is not measured.
 MEASURED: dict[str, Node] = {
-    "wave": Node("which wave it is: season, prices, lengths of look-back and outcome window", columns=(WAVE,)),
+    "campaign": Node(
+        "which campaign it is: season, prices, lengths of look-back and outcome window", columns=(CAMPAIGN,)
+    ),
     "demographics": Node("what the household said of itself, unknown as a level", columns=DEMOGRAPHICS),
     "shopping habits": Node(
         "what is bought, when and how", groups=("behaviour", "category", "diversity", "rhythm", "coupon use")
@@ -53,18 +55,18 @@ MEASURED: dict[str, Node] = {
         groups=("recency", "frequency", "monetary", "time", "tenure", "trend"),
     ),
     "look-back segment": Node("a summary of the look-back's features", columns=(LOOK_BACK_SEGMENT,)),
-    TREATMENT: Node("whether the wave lists the household"),
-    "coupon redemption": Node("coupons of the wave redeemed in the outcome window"),
+    TREATMENT: Node("whether the campaign lists the household"),
+    "coupon redemption": Node("coupons of the campaign redeemed in the outcome window"),
     "later campaigns": Node("other campaigns received in the outcome window"),
     OUTCOME: Node("what is bought in the outcome window"),
 }
 NEEDS, EARLIER, KNOWLEDGE = "needs and plans", "earlier purchases", "retailer's own knowledge"
 # Cause, effect, meaning.
 EDGES: tuple[tuple[str, str, str], ...] = (
-    ("wave", "past purchases", "Season, prices and the look-back's length move what is bought in it."),
-    ("wave", "other campaigns", "Which campaigns ran before depends on the calendar."),
-    ("wave", TREATMENT, "Each wave lists another share of the households."),
-    ("wave", OUTCOME, "Season and the window's length move what is bought in it."),
+    ("campaign", "past purchases", "Season, prices and the look-back's length move what is bought in it."),
+    ("campaign", "other campaigns", "Which campaigns ran before depends on the calendar."),
+    ("campaign", TREATMENT, "Each campaign lists another share of the households."),
+    ("campaign", OUTCOME, "Season and the window's length move what is bought in it."),
     ("demographics", "shopping habits", "Who lives in a household shapes what it shops for."),
     ("demographics", "past purchases", "Household size and income shape how much it buys."),
     ("demographics", TREATMENT, "The retailer may choose by them where it knows them."),
@@ -86,10 +88,10 @@ EDGES: tuple[tuple[str, str, str], ...] = (
     ("past purchases", "later campaigns", "Later lists are made from the same purchases."),
     ("past purchases", OUTCOME, "Who bought much goes on buying much."),
     (TREATMENT, OUTCOME, "Being listed reminds and informs, whether a coupon is used or not."),
-    (TREATMENT, "coupon redemption", "Only listed households hold the wave's coupons."),
+    (TREATMENT, "coupon redemption", "Only listed households hold the campaign's coupons."),
     (TREATMENT, "later campaigns", "Being listed may change which campaigns follow."),
     ("coupon redemption", OUTCOME, "Coupons change what is bought: part of the effect."),
-    ("later campaigns", OUTCOME, "They change what is bought: part of the effect as far as this wave led to them."),
+    ("later campaigns", OUTCOME, "They change what is bought: part of the effect as far as this campaign led to them."),
     (NEEDS, EARLIER, "Needs show in what was bought long ago."),
     (NEEDS, "shopping habits", "Needs shape habits."),
     (NEEDS, "past purchases", "Needs show in the look-back."),
@@ -134,9 +136,9 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "consistency",
-        "Being listed means the same for all households of a wave, and the outcome of a listed household is the one "
+        "Being listed means the same for all households of a campaign, and the outcome of a listed household is the one "
         "that being listed leads to. Campaigns that follow from it are part of the effect.",
-        "offers that differ between households of one wave, or other campaigns that go to one arm more than to the "
+        "offers that differ between households of one campaign, or other campaigns that go to one arm more than to the "
         "other for reasons of their own",
         "campaign_dose shows whether other campaigns differ between the arms, and whether the effect depends on them",
     ),
@@ -219,7 +221,7 @@ def directed_graph(graph: pd.DataFrame) -> nx.DiGraph:
 
 
 def node_columns(name: str, covariates: list[str]) -> list[str]:
-    """The columns of the trials that a measured node stands for, among `covariates`, which hold the wave too."""
+    """The columns of the trials that a measured node stands for, among `covariates`, which hold the campaign too."""
     node = MEASURED[name]
     features = {feature.name for feature in CATALOGUE if feature.group in node.groups}
     return [column for column in covariates if column in features or column in node.columns]
@@ -234,7 +236,7 @@ def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings
     """
     adjusted = adjustment_set(graph)
     directed = directed_graph(graph)
-    covariates = [*covariate_columns(campaign_type, trial.washout_days), LOOK_BACK_SEGMENT, WAVE]
+    covariates = [*covariate_columns(campaign_type, trial.washout_days), LOOK_BACK_SEGMENT, CAMPAIGN]
     since = "yet" if trial.washout_days is None else f"in the {trial.washout_days} days before"
     absent = graph.loc[graph["meaning"].str.startswith(ASSUMED_ABSENT)]
     between = [name for name in _descendants(directed, TREATMENT) if name != OUTCOME]
@@ -243,7 +245,7 @@ def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings
         (
             "estimand",
             f"the effect on {trial.outcome}, per household over the outcome window, of being listed by a "
-            f"{campaign_type} wave, for households not sent one {since}: E[outcome | listed, z] - E[outcome | not "
+            f"{campaign_type} campaign, for households not sent one {since}: E[outcome | listed, z] - E[outcome | not "
             "listed, z] for households alike in z, the adjustment set, averaged with weights e (1 - e) (ATO), e being "
             "the chance of being listed given z",
         ),

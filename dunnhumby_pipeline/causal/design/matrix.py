@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-WAVE = "campaign"
+CAMPAIGN = "campaign"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def trial_matrix(
 
 
 def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatrix:
-    """Learn medians for missing values, with an indicator each, and the levels of text columns and wave.
+    """Learn medians for missing values, with an indicator each, and the levels of text columns and campaign.
 
     Raises ValueError naming covariates that are missing from the trials, or when none has a value.
     """
@@ -58,7 +58,7 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatr
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
 
-    missing = [name for name in [*covariates, WAVE] if name not in trials.columns]
+    missing = [name for name in [*covariates, CAMPAIGN] if name not in trials.columns]
     if missing:
         raise ValueError(f"covariates missing from the trials: {missing}")
     left_out = tuple(name for name in covariates if trials[name].isna().all())
@@ -66,7 +66,7 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatr
     if not used:
         raise ValueError(f"no covariate has any value among the {len(trials)} trials")
     numeric = tuple(name for name in used if pd.api.types.is_numeric_dtype(trials[name]))
-    categorical = (*(name for name in used if name not in numeric), WAVE)
+    categorical = (*(name for name in used if name not in numeric), CAMPAIGN)
     transformer = ColumnTransformer(
         [
             ("numeric", SimpleImputer(strategy="median", add_indicator=True), list(numeric)),

@@ -29,22 +29,22 @@ MEASURED = (SPEND, VISITS, REDEEMED, WITHOUT_FUEL, MARGIN_WEIGHTED)
 def with_outcomes(
     trials: pd.DataFrame,
     tables: Mapping[str, TablePath],
-    waves: pd.DataFrame,
+    campaigns: pd.DataFrame,
     weights: pd.DataFrame,
     engine: EngineSettings,
 ) -> pd.DataFrame:
-    """Add to each trial what it is measured by, over the days index_day to outcome_end of its wave.
+    """Add to each trial what it is measured by, over the days index_day to outcome_end of its campaign.
 
     purchase_amount, amount_without_fuel and margin_weighted_amount ($), purchase_count (baskets) and redeemed
-    (0/1: any coupon of this wave). `weights`: as from `weights_table`.
+    (0/1: any coupon of this campaign). `weights`: as from `weights_table`.
     """
     relations = {name: tables[name] for name in ("transactions", "products")}
-    windows = windows_of(waves, "index_day", "outcome_end", shift=1)
+    windows = windows_of(campaigns, "index_day", "outcome_end", shift=1)
     bought = run(weighed_purchases(), {**relations, "windows": windows, "margin_weights": weights}, engine)
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
     trials = trials.fillna(dict.fromkeys((*AMOUNTS, VISITS), 0.0))
-    redemptions = read_table(tables["coupon_redemptions"]).merge(waves, on="campaign")
+    redemptions = read_table(tables["coupon_redemptions"]).merge(campaigns, on="campaign")
     inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
     redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
     trials = trials.merge(redeemers, on=TRIAL_KEY, how="left")

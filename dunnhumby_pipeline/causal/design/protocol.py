@@ -28,15 +28,15 @@ _MEASURED = {
 }
 
 
-def trial_protocol(campaign_type: str, settings: Settings, waves: pd.DataFrame) -> pd.DataFrame:
-    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016), with days from `waves`.
+def trial_protocol(campaign_type: str, settings: Settings, campaigns: pd.DataFrame) -> pd.DataFrame:
+    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016), with days from `campaigns`.
 
-    Components: eligibility, assignment, index day, follow-up, outcome, estimand, analysis. `waves`: as
-    `Cohort.waves`, at least one of them used; ValueError when none is.
+    Components: eligibility, assignment, index day, follow-up, outcome, estimand, analysis. `campaigns`: as
+    `Cohort.campaigns`, at least one of them used; ValueError when none is.
     """
-    used = studied(waves)
+    used = studied(campaigns)
     if used.empty:
-        raise ValueError("no wave is used; a protocol describes those that are")
+        raise ValueError("no campaign is used; a protocol describes those that are")
     rows = {
         "eligibility": _eligibility(campaign_type, settings.trial, used),
         "assignment": _assignment(campaign_type, settings.trial),
@@ -57,52 +57,52 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
     look_backs = _range(used["lookback_days"])
     if trial.design == NEVER_TARGETED:
         return (
-            f"Households that bought before the wave, at any time in the data ({look_backs} by wave). Treated: at the "
-            f"first {campaign_type} wave that lists them. Controls: households that no {campaign_type} wave in the "
-            "data ever lists, at the first wave during which they bought. The second rule looks ahead: it is the "
+            f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: at the "
+            f"first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} campaign in the "
+            "data ever lists, at the first campaign during which they bought. The second rule looks ahead: it is the "
             "reference study's, kept for comparison only."
         )
     washout = "at any time before"
     if trial.washout_days is not None:
         washout = f"in the {days_in_words(trial.washout_days)} before"
-    entry = "A household enters at every wave at which it is eligible."
+    entry = "A household enters at every campaign at which it is eligible."
     if trial.design == FIRST_ELIGIBLE:
-        entry = "A household enters once, at the first wave at which it is eligible."
-    cut = "" if trial.keep_cut_waves else ", and that ended early enough for the whole follow-up to lie in the data"
+        entry = "A household enters once, at the first campaign at which it is eligible."
+    cut = "" if trial.keep_cut_campaigns else ", and that ended early enough for the whole follow-up to lie in the data"
     return (
-        f"Households that shopped in the {days_in_words(trial.look_back_days)} before the wave, or since the data "
-        f"begin where that is later ({look_backs} by wave), and that were sent no {campaign_type} wave {washout}. "
-        f"{entry} Waves are those with {days_in_words(trial.min_history_days)} of data or more before them{cut}."
+        f"Households that shopped in the {days_in_words(trial.look_back_days)} before the campaign, or since the data "
+        f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign {washout}. "
+        f"{entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before them{cut}."
     )
 
 
 def _assignment(campaign_type: str, trial: TrialSettings) -> str:
-    arms = f"Treated: the households that the {campaign_type} wave lists. Control: the others that are eligible."
+    arms = f"Treated: the households that the {campaign_type} campaign lists. Control: the others that are eligible."
     if trial.design == NEVER_TARGETED:
-        arms = f"Treated: listed by the {campaign_type} wave. Control: never listed by any."
+        arms = f"Treated: listed by the {campaign_type} campaign. Control: never listed by any."
     same_type = trial.washout_days is not None and trial.design != NEVER_TARGETED
     campaigns = "campaigns of any type" if same_type else "campaigns of other types"
     return (
         f"{arms} The retailer chose whom to list; nothing was randomised. The arms are made comparable by what was "
         f"known on the index day: purchases, promotions seen, coupons used, {campaigns} received, demographics, the "
-        "wave and the look-back segment. What the retailer knew beyond that is not adjusted for."
+        "campaign and the look-back segment. What the retailer knew beyond that is not adjusted for."
     )
 
 
 def _index_day(used: pd.DataFrame) -> str:
     days = _listed([f"day {row.index_day} (campaign {row.campaign})" for row in used.itertuples()])
-    return f"The first day of the wave, for both arms: {days}. Covariates end the day before."
+    return f"The first day of the campaign, for both arms: {days}. Covariates end the day before."
 
 
 def _follow_up(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -> str:
     length = _range(used["outcome_end"] - used["index_day"] + 1)
-    after = f"{days_in_words(trial.follow_up_days)} after the last day of the wave"
+    after = f"{days_in_words(trial.follow_up_days)} after the last day of the campaign"
     if trial.design == NEVER_TARGETED:
-        until = f"{after}, or the end of the data; the next wave does not end it"
+        until = f"{after}, or the end of the data; the next campaign does not end it"
     else:
-        until = f"{after}, or the day before the next {campaign_type} wave if that comes first"
-        until += ", or the end of the data" if trial.keep_cut_waves else ""
-    return f"From the index day to {until}: {length} by wave, the same days for both arms of a wave."
+        until = f"{after}, or the day before the next {campaign_type} campaign if that comes first"
+        until += ", or the end of the data" if trial.keep_cut_campaigns else ""
+    return f"From the index day to {until}: {length} by campaign, the same days for both arms of a campaign."
 
 
 def _outcome(trial: TrialSettings) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT
-from dunnhumby_pipeline.causal.design.matrix import WAVE
+from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
 from dunnhumby_pipeline.causal.nuisance.fold_ridge import FoldMoments, fold_moments, ridge
 from dunnhumby_pipeline.features.catalogue import CATALOGUE
 
@@ -23,12 +23,12 @@ def covariate_groups(names: Sequence[str]) -> dict[str, Columns]:
     """Group -> numbers of its columns, for the `names` of a design matrix, in the order the groups first appear.
 
     A feature belongs to its group in the catalogue, and so does the indicator that it is missing; levels of
-    text columns belong to demographics, wave and look-back segment. Raises ValueError naming columns of no group.
+    text columns belong to demographics, campaign and look-back segment. Raises ValueError naming columns of no group.
     """
     by_feature: dict[str, str] = {feature.name: feature.group for feature in CATALOGUE}
     by_level = {
         **dict.fromkeys(DEMOGRAPHICS, "demographics"),
-        WAVE: "wave",
+        CAMPAIGN: "campaign",
         LOOK_BACK_SEGMENT: "look-back segment",
     }
     found: dict[str, list[int]] = {}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.doubts.period_spend import Tables, estimable, period_spend, wave_days
+from dunnhumby_pipeline.causal.doubts.period_spend import Tables, campaign_days, estimable, period_spend
 from dunnhumby_pipeline.causal.effects.average import obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
@@ -43,14 +43,14 @@ def event_study(
 
     Week 0 begins on the index day, week -1 ends the day before it. Weeks inside the look-back are part of the
     covariates `x` (n, p): there the curve shows how well the arms were made alike, before the look-back whether
-    they were alike already, and from week 0 on the effect. A wave enters the weeks that lie in the data as a
-    whole and end within its outcome window, since a later wave may reach its controls. `n_trials` therefore
-    differs by week, and so do the waves behind it; a week with few households in an arm has no row.
+    they were alike already, and from week 0 on the effect. A campaign enters the weeks that lie in the data as a
+    whole and end within its outcome window, since a later campaign may reach its controls. `n_trials` therefore
+    differs by week, and so do the campaigns behind it; a week with few households in an arm has no row.
     Propensity of the study, means linear and cross-fitted, intervals normal, clustered by household.
-    Raises ValueError as `wave_days` does.
+    Raises ValueError as `campaign_days` does.
     """
     weeks = np.arange(-settings.weeks_before, settings.weeks_after)
-    periods = event_weeks(wave_days(trials), weeks, *observed_days(tables["transactions"], engine))
+    periods = event_weeks(campaign_days(trials), weeks, *observed_days(tables["transactions"], engine))
     spend = period_spend(tables, trials, periods, len(weeks), engine)
     quantile, rows = normal_quantile(confidence), []
     for columns in _alike(np.isfinite(spend)):
@@ -68,12 +68,12 @@ def event_study(
     return pd.DataFrame(rows, columns=list(TYPES)).astype(TYPES).sort_values("week", ignore_index=True)
 
 
-def event_weeks(waves: pd.DataFrame, weeks: NDArray[np.int64], first_day: int, last_day: int) -> pd.DataFrame:
-    """The weeks that each wave has: campaign, period (position in `weeks`), first_day, index_day (first day out).
+def event_weeks(campaigns: pd.DataFrame, weeks: NDArray[np.int64], first_day: int, last_day: int) -> pd.DataFrame:
+    """The weeks that each campaign has: campaign, period (position in `weeks`), first_day, index_day (first day out).
 
-    `waves`: campaign, index_day, outcome_end (its last day). `first_day`, `last_day`: those of the data.
+    `campaigns`: campaign, index_day, outcome_end (its last day). `first_day`, `last_day`: those of the data.
     """
-    every = waves.merge(pd.DataFrame({"period": np.arange(len(weeks)), "week": weeks}), how="cross")
+    every = campaigns.merge(pd.DataFrame({"period": np.arange(len(weeks)), "week": weeks}), how="cross")
     start = every["index_day"] + _DAYS * every["week"]
     stop = start + _DAYS
     observed = (start >= first_day) & (stop - 1 <= every["outcome_end"].clip(upper=last_day))

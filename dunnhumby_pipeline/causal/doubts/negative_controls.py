@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.design.campaigns import windows_of
 from dunnhumby_pipeline.causal.design.cohort import covariate_columns, window_covariates
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
-from dunnhumby_pipeline.causal.doubts.period_spend import Tables, estimable, period_spend, wave_days
+from dunnhumby_pipeline.causal.doubts.period_spend import Tables, campaign_days, estimable, period_spend
 from dunnhumby_pipeline.causal.effects.average import obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, PLACEBO_OUTCOME, PLACEBO_WAVE, TRIAL_KEY
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.features.windows import observed_days
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
 
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 
 TYPES = {
     "control": "str",
-    "wave": "str",
+    "campaign": "str",
     "n_trials": "int64",
     "n_treated": "int64",
     "n_days": "float64",
@@ -37,15 +37,15 @@ TYPES = {
     "ci_lower": "float64",
     "ci_upper": "float64",
 }
-LEFT_OUT_TYPES = {"control": "str", "wave": "str", "n_trials": "int64", "reason": "str"}
-_BEFORE_THE_LOOK_BACK, _BEFORE_THE_WAVE = 0, 1
+LEFT_OUT_TYPES = {"control": "str", "campaign": "str", "n_trials": "int64", "reason": "str"}
+_BEFORE_THE_LOOK_BACK, _BEFORE_THE_CAMPAIGN = 0, 1
 
 
 @dataclass(frozen=True)
 class NegativeControls:
-    """`frame`: one row a control and wave, columns `TYPES`; estimates in $ per household over `n_days` days.
+    """`frame`: one row a control and campaign, columns `TYPES`; estimates in $ per household over `n_days` days.
 
-    `left_out`: control, wave, n_trials, reason. What no estimate rests on: a wave, or some trials of one.
+    `left_out`: control, campaign, n_trials, reason. What no estimate rests on: a campaign, or some trials of one.
     """
 
     frame: pd.DataFrame
@@ -69,35 +69,35 @@ def negative_controls(
     settings: Settings,
     seed: int,
 ) -> NegativeControls:
-    """Overlap-weighted effects of the campaign on what came before it, over all waves and by wave.
+    """Overlap-weighted effects of the campaign on what came before it, over all campaigns and by campaign.
 
-    *Placebo outcome*: spend in the days before the look-back, which the covariates do not hold and the wave
+    *Placebo outcome*: spend in the days before the look-back, which the covariates do not hold and the campaign
     cannot have touched; propensity of the study itself, covariates `x` (n, p). An effect there says that arms
     alike over the look-back were not alike before it.
 
-    *Placebo wave*: the wave moved back by `placebo_shift_days`, all else made again: look-back, covariates
+    *Placebo campaign*: the campaign moved back by `placebo_shift_days`, all else made again: look-back, covariates
     (without the look-back segment), propensity; outcome is spend from the fake index day to the real one.
     Targeting may rest on these very days, which the real covariates see and the fake ones do not. So this
     control is pessimistic: it shows what the design would miss if targeting looked at newer data than the
     covariates. It needs a trial's household to have shopped in the fake look-back.
 
-    Means are linear; intervals are normal, clustered by household. Waves without enough data before them are
-    listed in `left_out`; a control without any has no row. Raises ValueError as `wave_days` does.
+    Means are linear; intervals are normal, clustered by household. Campaigns without enough data before them are
+    listed in `left_out`; a control without any has no row. Raises ValueError as `campaign_days` does.
     """
-    waves = wave_days(trials)
+    campaigns = campaign_days(trials)
     first_day, _ = observed_days(tables["transactions"], settings.engine)
-    before = placebo_outcome_days(waves, first_day, settings.sensitivity)
-    fake = placebo_wave_days(waves, first_day, settings.trial, settings.sensitivity)
+    before = placebo_outcome_days(campaigns, first_day, settings.sensitivity)
+    fake = placebo_campaign_days(campaigns, first_day, settings.trial, settings.sensitivity)
     periods = [
         days.assign(period=period, first_day=days["outcome_start"], index_day=days["outcome_stop"])
-        for period, days in ((_BEFORE_THE_LOOK_BACK, before), (_BEFORE_THE_WAVE, fake))
+        for period, days in ((_BEFORE_THE_LOOK_BACK, before), (_BEFORE_THE_CAMPAIGN, fake))
     ]
     columns = ["campaign", "period", "first_day", "index_day"]
     enough = pd.concat([frame.loc[frame["reason"] == "", columns] for frame in periods])
     spend = period_spend(tables, trials, enough, 2, settings.engine)
     found = [
         _placebo_outcome(trials, x, data, spend[:, _BEFORE_THE_LOOK_BACK], before, settings),
-        _placebo_wave(tables, trials, data, campaign_type, spend[:, _BEFORE_THE_WAVE], fake, settings, seed),
+        _placebo_campaign(tables, trials, data, campaign_type, spend[:, _BEFORE_THE_CAMPAIGN], fake, settings, seed),
     ]
     rows = [row for control in found for row in control.rows]
     left_out = [row for control in found for row in control.left_out]
@@ -107,18 +107,18 @@ def negative_controls(
     )
 
 
-def placebo_outcome_days(waves: pd.DataFrame, first_day: int, settings: SensitivitySettings) -> pd.DataFrame:
-    """Days [outcome_start, outcome_stop) of each wave's placebo outcome: the last before its look-back.
+def placebo_outcome_days(campaigns: pd.DataFrame, first_day: int, settings: SensitivitySettings) -> pd.DataFrame:
+    """Days [outcome_start, outcome_stop) of each campaign's placebo outcome: the last before its look-back.
 
-    `waves`: campaign, index_day, lookback_start. `reason`: why a wave has too few of them, else empty.
+    `campaigns`: campaign, index_day, lookback_start. `reason`: why a campaign has too few of them, else empty.
     """
-    stop = waves["lookback_start"]
+    stop = campaigns["lookback_start"]
     start = (stop - settings.placebo_days).clip(lower=first_day)
     short = stop - start < settings.min_placebo_days
     why = f"fewer than {settings.min_placebo_days} days of data lie before its look-back"
     return pd.DataFrame(
         {
-            "campaign": waves["campaign"],
+            "campaign": campaigns["campaign"],
             "outcome_start": start,
             "outcome_stop": stop,
             "reason": np.where(short, why, ""),
@@ -126,22 +126,22 @@ def placebo_outcome_days(waves: pd.DataFrame, first_day: int, settings: Sensitiv
     )
 
 
-def placebo_wave_days(
-    waves: pd.DataFrame, first_day: int, trial: TrialSettings, settings: SensitivitySettings
+def placebo_campaign_days(
+    campaigns: pd.DataFrame, first_day: int, trial: TrialSettings, settings: SensitivitySettings
 ) -> pd.DataFrame:
-    """Fake look-back [lookback_start, outcome_start) and outcome days [outcome_start, outcome_stop) of each wave.
+    """Fake look-back [lookback_start, outcome_start) and outcome days [outcome_start, outcome_stop) of each campaign.
 
-    The look-back is as long as the wave's own where the data reach. `reason` as in `placebo_outcome_days`.
+    The look-back is as long as the campaign's own where the data reach. `reason` as in `placebo_outcome_days`.
     """
-    index_day = waves["index_day"] - settings.placebo_shift_days
-    look_back = (index_day - (waves["index_day"] - waves["lookback_start"])).clip(lower=first_day)
+    index_day = campaigns["index_day"] - settings.placebo_shift_days
+    look_back = (index_day - (campaigns["index_day"] - campaigns["lookback_start"])).clip(lower=first_day)
     why = f"fewer than {trial.min_history_days} days of data lie before its fake index day"
     return pd.DataFrame(
         {
-            "campaign": waves["campaign"],
+            "campaign": campaigns["campaign"],
             "lookback_start": look_back,
             "outcome_start": index_day,
-            "outcome_stop": waves["index_day"],
+            "outcome_stop": campaigns["index_day"],
             "reason": np.where(index_day - first_day < trial.min_history_days, why, ""),
         }
     )
@@ -161,7 +161,7 @@ def _placebo_outcome(
     return _estimated(PLACEBO_OUTCOME, trials["campaign"].iloc[rows], own, days, left_out, settings.confidence)
 
 
-def _placebo_wave(
+def _placebo_campaign(
     tables: Tables,
     trials: pd.DataFrame,
     data: Residuals,
@@ -171,7 +171,7 @@ def _placebo_wave(
     settings: Settings,
     seed: int,
 ) -> _Found:
-    left_out = _short(PLACEBO_WAVE, trials, days)
+    left_out = _short(PLACEBO_CAMPAIGN, trials, days)
     enough = days.loc[days["reason"] == ""]
     if enough.empty:
         return _Found([], left_out)
@@ -181,20 +181,20 @@ def _placebo_wave(
     rows = own_trials["row"].to_numpy()
     away = trials["campaign"].drop(trials.index[rows]).value_counts(sort=False)
     left_out += [
-        (PLACEBO_WAVE, str(wave), away[wave], "these households did not shop in the fake look-back")
-        for wave in enough["campaign"]
-        if wave in away
+        (PLACEBO_CAMPAIGN, str(campaign), away[campaign], "these households did not shop in the fake look-back")
+        for campaign in enough["campaign"]
+        if campaign in away
     ]
     treated, folds = data.treated[rows], data.folds[rows]
     if not estimable(treated, folds):
-        return _Found([], left_out + _too_few(PLACEBO_WAVE, len(rows)))
+        return _Found([], left_out + _too_few(PLACEBO_CAMPAIGN, len(rows)))
     names = covariate_columns(campaign_type, settings.trial.washout_days)
     x = fit_design_matrix(own_trials, names).apply(own_trials)
     y, households = spend[rows], data.households[rows]
     propensity = _propensity(x, treated, households, folds, settings.nuisance, seed)
     mean = linear_means(x, y[:, None], folds)[:, 0]
     own = Residuals(y, treated, propensity, mean, mean, households, folds)
-    return _estimated(PLACEBO_WAVE, own_trials["campaign"], own, days, left_out, settings.confidence)
+    return _estimated(PLACEBO_CAMPAIGN, own_trials["campaign"], own, days, left_out, settings.confidence)
 
 
 def _propensity(
@@ -216,36 +216,36 @@ def _propensity(
 def _estimated(
     control: str, campaigns: pd.Series, data: Residuals, days: pd.DataFrame, left_out: list[tuple], confidence: float
 ) -> _Found:
-    """A row for all waves (n_days: the mean over trials) and one each, but for waves that prove nothing."""
+    """A row for all campaigns (n_days: the mean over trials) and one each, but for campaigns that prove nothing."""
     length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy()
     quantile, rows = normal_quantile(confidence), []
-    for wave, inside in _waves(campaigns, days):
+    for campaign, inside in _campaigns(campaigns, days):
         n, n_treated = int(inside.sum()), int(data.treated[inside].sum())
         reason = obstacle(data, inside, least=FEWEST_HOUSEHOLDS)
         if reason is None and np.ptp(data.y[inside]) == 0:
             reason = "nobody bought anything on those days, so there is nothing to differ in"
         if reason is not None:
-            left_out = [*left_out, (control, wave, n, reason)]
+            left_out = [*left_out, (control, campaign, n, reason)]
             continue
         estimate, se = overlap_weighted(data, inside)
         ends = (estimate - quantile * se, estimate + quantile * se)
-        rows.append((control, wave, n, n_treated, float(length[inside].mean()), estimate, se, *ends))
+        rows.append((control, campaign, n, n_treated, float(length[inside].mean()), estimate, se, *ends))
     return _Found(rows, left_out)
 
 
-def _waves(campaigns: pd.Series, days: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
-    yield ALL_WAVES, np.ones(len(campaigns), dtype=bool)
+def _campaigns(campaigns: pd.Series, days: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
+    yield ALL_CAMPAIGNS, np.ones(len(campaigns), dtype=bool)
     for campaign in days.loc[days["reason"] == "", "campaign"]:
         yield str(campaign), (campaigns == campaign).to_numpy()
 
 
 def _too_few(control: str, n_trials: int) -> list[tuple]:
-    """What is left out when waves have the days and not the trials."""
-    return [(control, ALL_WAVES, n_trials, "an arm is not in two folds")] if n_trials else []
+    """What is left out when campaigns have the days and not the trials."""
+    return [(control, ALL_CAMPAIGNS, n_trials, "an arm is not in two folds")] if n_trials else []
 
 
 def _short(control: str, trials: pd.DataFrame, days: pd.DataFrame) -> list[tuple]:
-    """The waves that have too few days, with their trials."""
+    """The campaigns that have too few days, with their trials."""
     n_trials = trials["campaign"].value_counts()
     short = days.loc[days["reason"] != ""]
     return [(control, str(row.campaign), n_trials[row.campaign], row.reason) for row in short.itertuples(index=False)]

@@ -77,7 +77,7 @@ _OUTCOMES = {
 
 
 _STRUCTURAL = (
-    "Only households that the wave lists hold its coupons: without the list nobody redeems, so the effect is the share "
+    "Only households that the campaign lists hold its coupons: without the list nobody redeems, so the effect is the share "
     "of those listed who do, and no hidden cause can explain it away."
 )
 

@@ -16,7 +16,7 @@ from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_d
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, AMOUNTS, NAIVE, OUTCOMES, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, OUTCOMES, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.settings import EffectSettings
 
 __all__ = ["AverageEffects", "aipw", "average_effects", "naive", "overlap_weighted"]
@@ -28,8 +28,8 @@ ARMS = ((1, "treated"), (0, "control"))
 
 @dataclass(frozen=True)
 class AverageEffects:
-    """`effects`: one row an outcome, estimator, estimand, population and wave. `not_estimated`: estimator,
-    estimand, population, wave and reason of each estimate that these trials do not allow, whatever the outcome.
+    """`effects`: one row an outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
+    estimand, population, campaign and reason of each estimate that these trials do not allow, whatever the outcome.
     `left_out`: estimator and column of x of each covariate that a regression left out because those before it
     determine it.
     """
@@ -46,7 +46,7 @@ class _Plan:
     estimator: str
     estimand: str
     population: str
-    wave: str
+    campaign: str
     rows: Mask
     estimate: Callable[[Residuals, Array], tuple[float, float]]
     nobody: str = "no trial is in it"
@@ -57,7 +57,7 @@ class _Plan:
             "estimator": self.estimator,
             "estimand": self.estimand,
             "population": self.population,
-            "wave": self.wave,
+            "campaign": self.campaign,
         }
 
 
@@ -70,15 +70,15 @@ def average_effects(
     confidence: float,
     primary_outcome: str,
 ) -> AverageEffects:
-    """Effects on every outcome that `nuisances` has means of, over all waves; the cheap estimators by wave too.
+    """Effects on every outcome that `nuisances` has means of, over all campaigns; the cheap estimators by campaign too.
 
     `x` (n, p): covariates of the trials, for regressions and balance. `propensity`: the propensity table, with
     in_overlap, w_ipw, w_balance and w_treated. All three list the same trials in the same order.
     Spend in $, visits in baskets, redemption as a share, each per household over its outcome window. `effects`:
-    outcome, estimator, estimand, population, wave, estimate, se, ci_lower, ci_upper, n_trials, n_households,
+    outcome, estimator, estimand, population, campaign, estimate, se, ci_lower, ci_upper, n_trials, n_households,
     primary (whether the outcome is `primary_outcome`). Populations: all trials, those in `overlap`, those
     `matched` in pairs. An estimate needs two households in each arm, as one tells nothing of an arm's error, that
-    of a wave FEWEST_HOUSEHOLDS.
+    of a campaign FEWEST_HOUSEHOLDS.
     Raises ValueError when `nuisances` or `propensity` lists other trials, or has no mean of `primary_outcome`.
     """
     outcomes = estimated_outcomes(nuisances)
@@ -93,7 +93,7 @@ def average_effects(
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
     rows, missing = [], {}
     for plan in _plans(trials, x, some, propensity, settings):
-        reason = obstacle(some, plan.rows, plan.nobody, 2 if plan.wave == ALL_WAVES else FEWEST_HOUSEHOLDS)
+        reason = obstacle(some, plan.rows, plan.nobody, 2 if plan.campaign == ALL_CAMPAIGNS else FEWEST_HOUSEHOLDS)
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue
@@ -111,13 +111,13 @@ def average_effects(
     not_estimated = [(*key, reason) for key, reason in missing.items()]
     return AverageEffects(
         effects.reset_index(drop=True),
-        pd.DataFrame(not_estimated, columns=["estimator", "estimand", "population", "wave", "reason"]),
+        pd.DataFrame(not_estimated, columns=["estimator", "estimand", "population", "campaign", "reason"]),
         _left_out(x, some, propensity),
     )
 
 
 _COLUMNS = [
-    *("outcome", "estimator", "estimand", "population", "wave"),
+    *("outcome", "estimator", "estimand", "population", "campaign"),
     *("estimate", "se", "ci_lower", "ci_upper", "n_trials", "n_households", "primary"),
 ]
 
@@ -146,7 +146,7 @@ def interval(estimate: float, se: float, confidence: float) -> dict[str, object]
     return {"estimate": estimate, "se": se, "ci_lower": estimate - half_width, "ci_upper": estimate + half_width}
 
 
-def _waves(trials: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
+def _campaigns(trials: pd.DataFrame) -> Iterator[tuple[str, Mask]]:
     for campaign in trials.sort_values("index_day")["campaign"].unique():
         yield str(campaign), (trials["campaign"] == campaign).to_numpy()
 
@@ -164,9 +164,9 @@ def _plans(
 
     def plan(estimator: str, estimand: str, rows: Mask, estimate: Callable, population: str = "all") -> _Plan:
         nobody = {"matched": apart, "overlap": outside, "all": "there is no trial"}[population]
-        return _Plan(estimator, estimand, population, ALL_WAVES, rows, estimate, nobody)
+        return _Plan(estimator, estimand, population, ALL_CAMPAIGNS, rows, estimate, nobody)
 
-    whole = _every_wave(ALL_WAVES, everyone, inside)
+    whole = _every_campaign(ALL_CAMPAIGNS, everyone, inside)
     beside = [
         plan("ols", "ATO", everyone, lambda own, _: ols(own, x, everyone)),
         plan("ipw", "ATE", everyone, lambda own, _: ipw(own, weights["w_ipw"], everyone)),
@@ -178,18 +178,22 @@ def _plans(
         plan("entropy", "ATO", inside, lambda own, _: entropy_overlap(own, x, weights["w_balance"], inside), "overlap"),
         plan("dml", "ATO", everyone, lambda own, mean: dml(own, mean, everyone)),
     ]
-    return [*whole, *beside, *(each for wave, rows in _waves(trials) for each in _every_wave(wave, rows, inside))]
+    return [
+        *whole,
+        *beside,
+        *(each for campaign, rows in _campaigns(trials) for each in _every_campaign(campaign, rows, inside)),
+    ]
 
 
-def _every_wave(wave: str, rows: Mask, inside: Mask) -> list[_Plan]:
-    """The estimators that every wave has, and all waves together."""
+def _every_campaign(campaign: str, rows: Mask, inside: Mask) -> list[_Plan]:
+    """The estimators that every campaign has, and all campaigns together."""
     both = rows & inside
     none, outside = "there is no trial", "no trial is in overlap"
     return [
-        _Plan(NAIVE, "association", "all", wave, rows, lambda own, _: naive(own, rows), none),
-        _Plan("aipw", "ATE", "all", wave, rows, lambda own, _: aipw(own, rows), none),
-        _Plan("aipw", "ATE", "overlap", wave, both, lambda own, _: aipw(own, both), outside),
-        _Plan(PRIMARY_ESTIMATOR, "ATO", "all", wave, rows, lambda own, _: overlap_weighted(own, rows), none),
+        _Plan(NAIVE, "association", "all", campaign, rows, lambda own, _: naive(own, rows), none),
+        _Plan("aipw", "ATE", "all", campaign, rows, lambda own, _: aipw(own, rows), none),
+        _Plan("aipw", "ATE", "overlap", campaign, both, lambda own, _: aipw(own, both), outside),
+        _Plan(PRIMARY_ESTIMATOR, "ATO", "all", campaign, rows, lambda own, _: overlap_weighted(own, rows), none),
     ]
 
 

@@ -17,7 +17,7 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import FoldsError, cross_fit, 
 from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
 from dunnhumby_pipeline.contracts.names import (
-    ALL_WAVES,
+    ALL_CAMPAIGNS,
     DESIGNS,
     FIRST_ELIGIBLE,
     NEVER_TARGETED,
@@ -28,11 +28,11 @@ from dunnhumby_pipeline.contracts.names import (
 from dunnhumby_pipeline.settings import Settings
 
 NOTES = {
-    SEQUENTIAL: "Both arms of a wave share index day, look-back and outcome window; a household counts at every wave "
+    SEQUENTIAL: "Both arms of a campaign share index day, look-back and outcome window; a household counts at every campaign "
     "at which it is eligible.",
-    FIRST_ELIGIBLE: "As sequential trials, but a household counts once, so that most enter at the first wave and the "
+    FIRST_ELIGIBLE: "As sequential trials, but a household counts once, so that most enter at the first campaign and the "
     "later ones have few trials.",
-    NEVER_TARGETED: "Controls are chosen for having bought while the wave ran, so none has bought nothing; look-backs "
+    NEVER_TARGETED: "Controls are chosen for having bought while the campaign ran, so none has bought nothing; look-backs "
     "differ in length between the arms and tell them apart.",
 }
 COUNTS = ("n_trials", "n_households", "n_treated", "n_control")
@@ -137,7 +137,7 @@ def _compared(fitted: FittedDesign, settings: Settings) -> dict[str, object]:
     look_back = trials["index_day"] - trials["lookback_start"]
     propensity = propensity_table(fitted.nuisances, fitted.x, settings.overlap)
     overlap = overlap_diagnostics(propensity, trials["index_day"])
-    overlap = overlap.loc[overlap["wave"] == ALL_WAVES].iloc[0]
+    overlap = overlap.loc[overlap["campaign"] == ALL_CAMPAIGNS].iloc[0]
     balance = covariate_balance(fitted.x, fitted.names, propensity)
     size = balance["smd"].abs()
     largest = size.where(np.isfinite(size)).groupby(balance["weighting"]).max()

@@ -1,4 +1,4 @@
-"""Effects of the waves pooled: one effect for all (fixed), or waves drawn from a population of waves (random)."""
+"""Effects of the campaigns pooled: one effect for all (fixed), or campaigns drawn from a population of campaigns (random)."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PRIMARY_ESTIMATOR
 
 Array = NDArray[np.float64]
 FIXED, RANDOM = "fixed", "random"
-# (estimator, population) pooled over waves.
+# (estimator, population) pooled over campaigns.
 POOLED = ((PRIMARY_ESTIMATOR, "all"), ("aipw", "overlap"))
 
 
 def pooled_effects(average_effects: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Wave estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW in overlap.
+    """Campaign estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW in overlap.
 
-    One row an outcome, estimator and method: n_waves, estimate, se, ci_lower, ci_upper, tau (standard deviation
-    of effects between waves, in the outcome's units), q, q_df, q_p_value (Cochran's test of one effect for all),
+    One row an outcome, estimator and method: n_campaigns, estimate, se, ci_lower, ci_upper, tau (standard deviation
+    of effects between campaigns, in the outcome's units), q, q_df, q_p_value (Cochran's test of one effect for all),
     i2 (share of the spread of estimates beyond their errors, 0 to 1; Higgins & Thompson 2002),
-    prediction_lower, prediction_upper (where a further wave's effect is expected; Higgins, Thompson &
+    prediction_lower, prediction_upper (where a further campaign's effect is expected; Higgins, Thompson &
     Spiegelhalter 2009, with t of k - 2 degrees of freedom). Prediction is null for `fixed` and with fewer than three
-    waves, q_p_value with one.
+    campaigns, q_p_value with one.
 
     `fixed`: weights 1 / se^2. `random`: tau by Paule & Mandel (1982), and the interval of Hartung & Knapp (2001),
-    t of k - 1 degrees of freedom with a scale that is kept from falling below one: a few waves say little of the
-    mean of all waves, and the normal interval would cover it too seldom. One wave: both are its own estimate.
-    Estimates without a positive error are left out. Households recur across waves, so that wave
-    estimates are not quite independent; the joint estimate with clustered errors (wave "all") stays primary.
+    t of k - 1 degrees of freedom with a scale that is kept from falling below one: a few campaigns say little of the
+    mean of all campaigns, and the normal interval would cover it too seldom. One campaign: both are its own estimate.
+    Estimates without a positive error are left out. Households recur across campaigns, so that campaign
+    estimates are not quite independent; the joint estimate with clustered errors (campaign "all") stays primary.
     """
-    waves = average_effects.loc[(average_effects["wave"] != ALL_WAVES) & (average_effects["se"] > 0)]
+    campaigns = average_effects.loc[(average_effects["campaign"] != ALL_CAMPAIGNS) & (average_effects["se"] > 0)]
     rows = []
     for outcome in average_effects["outcome"].unique():
         for estimator, population in POOLED:
-            own = waves.loc[
-                (waves["outcome"] == outcome) & (waves["estimator"] == estimator) & (waves["population"] == population)
+            own = campaigns.loc[
+                (campaigns["outcome"] == outcome)
+                & (campaigns["estimator"] == estimator)
+                & (campaigns["population"] == population)
             ]
             if len(own):
                 pooled = pool(own["estimate"].to_numpy(dtype=float), own["se"].to_numpy(dtype=float), confidence)
@@ -49,7 +51,7 @@ _COLUMNS = [
     "outcome",
     "estimator",
     "method",
-    *("n_waves", "estimate", "se", "ci_lower", "ci_upper"),
+    *("n_campaigns", "estimate", "se", "ci_lower", "ci_upper"),
     *("tau", "q", "q_df", "q_p_value", "i2"),
     *("prediction_lower", "prediction_upper"),
 ]
@@ -107,7 +109,7 @@ def _t(confidence: float, degrees: int) -> float:
 
 def _row(k: int, estimate: float, se: float, half_width: float, tau: float, q: float) -> dict[str, object]:
     return {
-        "n_waves": k,
+        "n_campaigns": k,
         "estimate": estimate,
         "se": se,
         "ci_lower": estimate - half_width,

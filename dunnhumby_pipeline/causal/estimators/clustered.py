@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 # With fewer households in an arm, clustered errors are too small (Cameron & Miller 2015): with 2 treated households a
 # 95 % interval of the primary estimator covers in 66 % of draws, with 8 in 85 %, with 20 in 90 %. Parts of a study,
-# such as a wave, are held to it.
+# such as a campaign, are held to it.
 FEWEST_HOUSEHOLDS = 20
 
 

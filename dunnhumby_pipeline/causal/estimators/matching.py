@@ -1,4 +1,4 @@
-"""Matching on the propensity: each treated trial with the nearest control of its wave that is still free."""
+"""Matching on the propensity: each treated trial with the nearest control of its campaign that is still free."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Mask = NDArray[np.bool_]
 def match_pairs(propensity: Array, treated: Array, groups: NDArray, caliper: float) -> pd.DataFrame:
     """One row a pair, in order of `treated_row`: treated_row and control_row, positions among the n trials.
 
-    One to one without replacement, within `groups` (n,), such as waves. The treated choose in descending order
+    One to one without replacement, within `groups` (n,), such as campaigns. The treated choose in descending order
     of propensity, those for whom controls are rarest first; each takes the control whose logit of the propensity
     is nearest, if within `caliper` standard deviations of the logit over all trials (Rosenbaum & Rubin 1985;
     Austin 2011). Ties go to the earlier trial among the treated, and among controls to the lower logit. A

@@ -47,7 +47,7 @@ class FoldsError(ValueError):
 
 
 def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold (n,) of each trial: a household's trials share a fold; arms and waves are spread evenly.
+    """Fold (n,) of each trial: a household's trials share a fold; arms and campaigns are spread evenly.
 
     Raises FoldsError when an arm has fewer households than there are folds, or when a fold would
     lack an arm or leave fewer than two of its households to fit on.

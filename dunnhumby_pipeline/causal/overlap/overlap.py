@@ -9,7 +9,7 @@ from scipy import optimize, special
 
 from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.calibration import recalibration
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, TRIAL_KEY
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, TRIAL_KEY
 from dunnhumby_pipeline.settings import OverlapSettings
 
 __all__ = [
@@ -152,27 +152,27 @@ def effective_sample_size(weights: Array) -> float:
     return float(weights.sum()) ** 2 / squared if squared > 0 else 0.0
 
 
-def overlap_diagnostics(propensity: pd.DataFrame, waves: pd.Series) -> pd.DataFrame:
-    """One row for all trials, then one a wave by index day: how well the propensity tells, and what overlap leaves.
+def overlap_diagnostics(propensity: pd.DataFrame, campaigns: pd.Series) -> pd.DataFrame:
+    """One row for all trials, then one a campaign by index day: how well the propensity tells, and what overlap leaves.
 
-    `waves` (n,): index day of each trial. auc and brier (mean squared error) of the propensity, its
+    `campaigns` (n,): index day of each trial. auc and brier (mean squared error) of the propensity, its
     calibration intercept and slope (see `recalibration`); shares of trials inside, below and above the
     overlap region; crump_alpha, the threshold of all trials that `in_crump` rests on, the same in every row,
     and the row's share inside it; effective sample sizes in trials (Kish 1965): of each arm under overlap
     weights (ess_), inverse propensity (ess_ipw_) and entropy balancing to the overlap population (ess_balance_),
     and of the controls weighted to the treated (ess_control_as_treated). auc and calibration are null where a
-    wave has one arm only; calibration also where the propensities of the arms do not interleave.
+    campaign has one arm only; calibration also where the propensities of the arms do not interleave.
     """
-    frame = propensity.assign(index_day=waves.to_numpy())
+    frame = propensity.assign(index_day=campaigns.to_numpy())
     alpha = crump_threshold(propensity["propensity"].to_numpy(dtype=float))
-    rows = [_diagnose(ALL_WAVES, None, frame, alpha)]
+    rows = [_diagnose(ALL_CAMPAIGNS, None, frame, alpha)]
     for (index_day, campaign), part in frame.groupby(["index_day", "campaign"]):
         rows.append(_diagnose(str(campaign), index_day, part, alpha))
     table = pd.DataFrame(rows)
     return table.astype({"index_day": "Int64"})
 
 
-def _diagnose(wave: str, index_day: int | None, part: pd.DataFrame, alpha: float) -> dict[str, object]:
+def _diagnose(campaign: str, index_day: int | None, part: pd.DataFrame, alpha: float) -> dict[str, object]:
     from sklearn.metrics import roc_auc_score
 
     treated = part["treated"].to_numpy() == 1
@@ -186,7 +186,7 @@ def _diagnose(wave: str, index_day: int | None, part: pd.DataFrame, alpha: float
         return effective_sample_size(part[column].to_numpy(dtype=float)[arm])
 
     return {
-        "wave": wave,
+        "campaign": campaign,
         "index_day": index_day,
         "n_trials": len(part),
         "n_treated": int(treated.sum()),

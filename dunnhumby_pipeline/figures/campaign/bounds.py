@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.causal.doubts.bounds import MONOTONE_BOTH, MONOTONE_RESPONSE, MONOTONE_SELECTION, NO_ASSUMPTION
 from dunnhumby_pipeline.causal.doubts.sensitivity import LOWER_BOUND, UPPER_BOUND
 from dunnhumby_pipeline.contracts.frames import require
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import ForestRow, draw_forest, effect_axis, effect_row, effect_ticks, inset
 from dunnhumby_pipeline.words import numbers, terms
@@ -32,7 +32,7 @@ def true_bounds(
     """Where the average effect (ATE) on `outcome` can lie under each assumption, and no model of targeting.
 
     Thick: between the bounds; thin: their sampling error. Bounds that contradict each other speak against the
-    assumption and are vermilion. Above them stand the estimates over all waves and trials, when `average_effects` is
+    assumption and are vermilion. Above them stand the estimates over all campaigns and trials, when `average_effects` is
     given. What reaches far beyond is cut, with an arrow head. In the unit of `terms.outcome`, per household.
     """
     require(sensitivity, "sensitivity", ["analysis", "quantity", *_BOUNDS])
@@ -79,9 +79,9 @@ def _bounds(sensitivity: pd.DataFrame) -> pd.DataFrame:
 
 
 def _estimates(average_effects: pd.DataFrame, outcome: str) -> list[ForestRow]:
-    columns = ["outcome", "estimator", "estimand", "population", "wave", "estimate", "ci_lower", "ci_upper"]
+    columns = ["outcome", "estimator", "estimand", "population", "campaign", "estimate", "ci_lower", "ci_upper"]
     require(average_effects, "average_effects", columns)
-    whole = (average_effects["wave"].astype(str) == ALL_WAVES) & (average_effects["population"] == "all")
+    whole = (average_effects["campaign"].astype(str) == ALL_CAMPAIGNS) & (average_effects["population"] == "all")
     own = (average_effects["outcome"] == outcome) & average_effects["estimator"].isin([AIPW, PRIMARY_ESTIMATOR])
     return [
         effect_row(

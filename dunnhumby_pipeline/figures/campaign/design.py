@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dunnhumby_pipeline.causal.design.flow import CONTROL, LEFT_OUT, TREATED, TRIALS
 from dunnhumby_pipeline.contracts.frames import require
-from dunnhumby_pipeline.contracts.names import ALL_WAVES
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 from dunnhumby_pipeline.figures.campaign.graphs import causal_graph
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.boxes import PAD, Box, Sheet
@@ -59,13 +59,13 @@ _MEASURES = (
 def trial_flow(trial_flow: pd.DataFrame) -> Figure:
     """Flow of households into the study (CONSORT; Schulz et al. 2010): who is left goes down, who leaves to the right.
 
-    Counts are those of all waves together, a household counting once for every wave. The last level are the arms.
-    Waves left out altogether are listed below.
+    Counts are those of all campaigns together, a household counting once for every campaign. The last level are the arms.
+    Campaigns left out altogether are listed below.
     """
-    require(trial_flow, "trial_flow", ["wave", "step", "stage", "n", "n_excluded", "reason"])
-    whole = trial_flow.loc[trial_flow["wave"].astype(str) == ALL_WAVES].sort_values("step", kind="stable")
+    require(trial_flow, "trial_flow", ["campaign", "step", "stage", "n", "n_excluded", "reason"])
+    whole = trial_flow.loc[trial_flow["campaign"].astype(str) == ALL_CAMPAIGNS].sort_values("step", kind="stable")
     if whole.empty:
-        raise ValueError("trial_flow has no row about all waves")
+        raise ValueError("trial_flow has no row about all campaigns")
     arms = [row for _, row in whole.iterrows() if row["stage"] in (TREATED, CONTROL)]
     sheet = Sheet()
     last: Box | None = None
@@ -95,7 +95,7 @@ def trial_flow(trial_flow: pd.DataFrame) -> Figure:
     reached = max(reached, aside)
     left_out = trial_flow.loc[trial_flow["stage"] == LEFT_OUT]
     if len(left_out):
-        reached = _waves_left_out(sheet, left_out, reached + 2 * AIR)
+        reached = _campaigns_left_out(sheet, left_out, reached + 2 * AIR)
     return sheet.cut(reached + _EDGE)
 
 
@@ -138,14 +138,14 @@ def _split(sheet: Sheet, last: Box, arms: list[pd.Series]) -> float:
     return reached
 
 
-def _waves_left_out(sheet: Sheet, left_out: pd.DataFrame, top: float) -> float:
-    """A box that lists the waves left out and why; where it ends."""
+def _campaigns_left_out(sheet: Sheet, left_out: pd.DataFrame, top: float) -> float:
+    """A box that lists the campaigns left out and why; where it ends."""
     width = sheet.width - 2 * _EDGE
-    lines = [f"{numbers.count(len(left_out))} {'wave' if len(left_out) == 1 else 'waves'} left out"]
+    lines = [f"{numbers.count(len(left_out))} {'campaign' if len(left_out) == 1 else 'campaigns'} left out"]
     for _, row in left_out.iterrows():
         lists = f", which lists {numbers.count(row['n_excluded'])} households" if row["n_excluded"] > 0 else ""
         why = f": {row['reason']}" if _told(row["reason"]) else ""
-        lines.append(f"Wave {row['wave']}{lists}{why}")
+        lines.append(f"Campaign {row['campaign']}{lists}{why}")
     text = sheet.wrap("\n".join(lines), width - 2 * PAD)
     height = sheet.height_of(text)
     sheet.draw(Box(sheet.width / 2, top + height / 2, width, height), text, face=style.SHADE, centred=False)

@@ -1,4 +1,4 @@
-"""Pictures of average effects: by estimator, by wave, by what is left out, by the dose of other campaigns."""
+"""Pictures of average effects: by estimator, by campaign, by what is left out, by the dose of other campaigns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline.causal.effects.robustness import CRUMP, TRIMMING, WINSORISING
-from dunnhumby_pipeline.contracts.frames import in_wave_order, require
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, AMOUNTS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.frames import in_campaign_order, require
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import (
     ForestRow,
@@ -27,7 +27,7 @@ from dunnhumby_pipeline.words import numbers, terms
 ESTIMANDS = ("association", "ATE", "ATT", "ATO")
 LABEL_WIDTH = 40
 _BOUNDS = ["estimate", "ci_lower", "ci_upper"]
-_EFFECTS = ["outcome", "estimator", "estimand", "population", "wave", *_BOUNDS, "n_trials"]
+_EFFECTS = ["outcome", "estimator", "estimand", "population", "campaign", *_BOUNDS, "n_trials"]
 _TESTED = ["tau", "q", "q_df", "q_p_value", "i2", "prediction_lower", "prediction_upper"]
 _POOLED = ["outcome", "estimator", "method", *_BOUNDS, *_TESTED]
 _ROBUST = ["variation", "level", "estimator", "estimand", *_BOUNDS, "n_trials"]
@@ -36,7 +36,7 @@ _ESTIMAND_LOOKS = {"ATE": (style.ORANGE, "s"), "ATO": (style.BLUE, "o")}
 
 
 def effects_forest(average_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
-    """Effect over all waves with intervals by every estimator, a panel an estimand: only there they must agree.
+    """Effect over all campaigns with intervals by every estimator, a panel an estimand: only there they must agree.
 
     `outcome`: by default that of the rows marked `primary`. Its unit is that of `terms.outcome`, per household.
     The naive difference is grey, for it is an association; the primary estimator is bold. What lies far from the
@@ -44,9 +44,9 @@ def effects_forest(average_effects: pd.DataFrame, outcome: str | None = None) ->
     """
     chosen = _chosen_outcome(average_effects, outcome)
     own = average_effects["outcome"] == chosen
-    whole = average_effects.loc[own & (average_effects["wave"].astype(str) == ALL_WAVES)]
+    whole = average_effects.loc[own & (average_effects["campaign"].astype(str) == ALL_CAMPAIGNS)]
     if whole.empty:
-        raise ValueError(f"average_effects has no effect on {chosen} over all waves")
+        raise ValueError(f"average_effects has no effect on {chosen} over all campaigns")
     found = list(dict.fromkeys(whole["estimand"]))
     estimands = [*(name for name in ESTIMANDS if name in found), *(name for name in found if name not in ESTIMANDS)]
     panels = [
@@ -98,11 +98,11 @@ def _forest_panels(panels: Sequence[tuple[str, list[ForestRow]]], name: str, uni
     return figure
 
 
-def wave_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
-    """The primary estimator wave by wave, by index day, and what the waves say together (diamonds).
+def campaign_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
+    """The primary estimator campaign by campaign, by index day, and what the campaigns say together (diamonds).
 
-    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more wave would lie.
-    Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single wave,
+    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more campaign would lie.
+    Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single campaign,
     there are no diamonds.
     """
     chosen = _chosen_outcome(average_effects, outcome)
@@ -112,17 +112,17 @@ def wave_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, out
         (average_effects["outcome"] == chosen)
         & (average_effects["estimator"] == PRIMARY_ESTIMATOR)
         & (average_effects["population"] == "all")
-        & (average_effects["wave"].astype(str) != ALL_WAVES)
+        & (average_effects["campaign"].astype(str) != ALL_CAMPAIGNS)
     ]
     if each.empty:
-        raise ValueError(f"average_effects has no {PRIMARY_ESTIMATOR} effect on {chosen} of a single wave")
+        raise ValueError(f"average_effects has no {PRIMARY_ESTIMATOR} effect on {chosen} of a single campaign")
     pooled = pooled_effects.reindex(columns=_POOLED)
     pooled = pooled.loc[(pooled["outcome"] == chosen) & (pooled["estimator"] == PRIMARY_ESTIMATOR)]
     rows = [
-        effect_row(f"Wave {row['wave']} ({numbers.count(row['n_trials'])} trials)", row, chosen)
-        for _, row in in_wave_order(each).iterrows()
+        effect_row(f"Campaign {row['campaign']} ({numbers.count(row['n_trials'])} trials)", row, chosen)
+        for _, row in in_campaign_order(each).iterrows()
     ]
-    n_waves = len(rows)
+    n_campaigns = len(rows)
     rows += [
         effect_row(f"Together, {row['method']} effects", row, chosen, style.ORANGE, strong=True)
         for _, row in pooled.iterrows()
@@ -133,10 +133,10 @@ def wave_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, out
     axes = style.add_axes(figure)
     limits = common_limits(rows)
     draw_forest(axes, rows, limits=limits)
-    for position in range(n_waves, n_waves + len(pooled)):
+    for position in range(n_campaigns, n_campaigns + len(pooled)):
         draw_diamond(axes, position, rows[position], limits)
     if len(pooled):
-        axes.axhline(n_waves - 0.5, color=style.RULE, linewidth=0.8)
+        axes.axhline(n_campaigns - 0.5, color=style.RULE, linewidth=0.8)
     name, unit = terms.outcome(chosen)
     effect_ticks(axes, unit, "x")
     notes = dict.fromkeys(_heterogeneity(row, chosen) for _, row in pooled.iterrows())
@@ -154,19 +154,19 @@ def _predicted(pooled: pd.DataFrame, outcome: str) -> list[ForestRow]:
         if numbers.is_number(low) and numbers.is_number(high):
             span = f"{numbers.beside_interval(low, low, high, sign)} to {numbers.beside_interval(high, low, high)}"
             middle = scale * float(row["estimate"])
-            rows.append(ForestRow("Range of one more wave", middle, low, high, span, style.MUTED, marker="|"))
+            rows.append(ForestRow("Range of one more campaign", middle, low, high, span, style.MUTED, marker="|"))
     return rows
 
 
 def _heterogeneity(row: pd.Series, outcome: str) -> str:
-    """How much the waves differ, in one line."""
+    """How much the campaigns differ, in one line."""
     if not numbers.is_number(row["q_p_value"]):
-        return "One wave alone cannot say whether waves differ"
+        return "One campaign alone cannot say whether campaigns differ"
     scale, sign = terms.outcome_scale(outcome)
     p_value = numbers.number(row["q_p_value"], 2)
     test = f"Q = {numbers.number(row['q'], 3)} on {numbers.count(row['q_df'])} df, p = {p_value}"
     spread = f"; tau = {numbers.number(scale * float(row['tau']), 2, sign)}" if numbers.is_number(row["tau"]) else ""
-    return f"Do the waves differ? {test}; I\N{SUPERSCRIPT TWO} = {numbers.percent(row['i2'])}{spread}"
+    return f"Do the campaigns differ? {test}; I\N{SUPERSCRIPT TWO} = {numbers.percent(row['i2'])}{spread}"
 
 
 def trimming_sensitivity(effect_robustness: pd.DataFrame, outcome: str = PRIMARY_OUTCOME) -> Figure:

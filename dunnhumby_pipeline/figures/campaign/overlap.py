@@ -14,8 +14,8 @@ from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
 
 BINS = np.linspace(0, 1, 41)
-WAVE_BINS = np.linspace(0, 1, 21)
-WAVE_COLUMNS = 5
+CAMPAIGN_BINS = np.linspace(0, 1, 21)
+CAMPAIGN_COLUMNS = 5
 COVARIATE_WIDTH = 52
 # Marker, edge and face of each weighting: told apart by shape and filling in grey too. Later ones lie on top.
 _WEIGHTINGS = {
@@ -29,20 +29,20 @@ _WEIGHTINGS = {
 
 
 def propensity_overlap(propensity: pd.DataFrame, region: tuple[float, float] = (0.1, 0.9)) -> Figure:
-    """Share of each arm's trials (%) by propensity: treated upward, control downward; one panel a wave below.
+    """Share of each arm's trials (%) by propensity: treated upward, control downward; one panel a campaign below.
 
     Propensities outside `region` are shaded: there, one arm is too rare to compare.
     """
     require(propensity, "propensity", ["campaign", "treated", "propensity"])
-    waves = list(propensity["campaign"].unique())
-    small_rows = -(-len(waves) // WAVE_COLUMNS) if len(waves) > 1 else 0
+    campaigns = list(propensity["campaign"].unique())
+    small_rows = -(-len(campaigns) // CAMPAIGN_COLUMNS) if len(campaigns) > 1 else 0
     figure = style.new_figure(3.6 + 1.75 * small_rows)
     if not small_rows:
         _whole_panel(figure, propensity, region)
         return figure
     parts = figure.add_gridspec(2, 1, height_ratios=[3.6, 1.75 * small_rows])
     _whole_panel(figure.add_subfigure(parts[0]), propensity, region)
-    _wave_panels(figure.add_subfigure(parts[1]), propensity, waves, region)
+    _campaign_panels(figure.add_subfigure(parts[1]), propensity, campaigns, region)
     return figure
 
 
@@ -53,19 +53,21 @@ def _whole_panel(parent: Figure | SubFigure, propensity: pd.DataFrame, region: t
     style.name_axes(axes, "Propensity: chance of being targeted, given the look-back", "Share of the arm (%)")
 
 
-def _wave_panels(parent: SubFigure, propensity: pd.DataFrame, waves: list[object], region: tuple[float, float]) -> None:
-    columns = min(WAVE_COLUMNS, len(waves))
-    grid = parent.add_gridspec(-(-len(waves) // columns), columns)
+def _campaign_panels(
+    parent: SubFigure, propensity: pd.DataFrame, campaigns: list[object], region: tuple[float, float]
+) -> None:
+    columns = min(CAMPAIGN_COLUMNS, len(campaigns))
+    grid = parent.add_gridspec(-(-len(campaigns) // columns), columns)
     tallest = 0.0
     panels: list[Axes] = []
-    for position, wave in enumerate(waves):
-        trials = propensity.loc[propensity["campaign"] == wave]
+    for position, campaign in enumerate(campaigns):
+        trials = propensity.loc[propensity["campaign"] == campaign]
         axes = style.add_axes(parent, grid[position // columns, position % columns])
-        tallest = max(tallest, _mirrored_histogram(axes, trials, region, WAVE_BINS))
+        tallest = max(tallest, _mirrored_histogram(axes, trials, region, CAMPAIGN_BINS))
         panels.append(axes)
         treated = int(trials["treated"].sum())
         axes.set_title(
-            f"Wave {wave}: {numbers.count(treated)} / {numbers.count(len(trials) - treated)}",
+            f"Campaign {campaign}: {numbers.count(treated)} / {numbers.count(len(trials) - treated)}",
             loc="left",
             fontsize=style.SMALL,
             color=style.INK,
@@ -74,7 +76,9 @@ def _wave_panels(parent: SubFigure, propensity: pd.DataFrame, waves: list[object
         axes.tick_params(labelsize=style.SMALL - 1, labelleft=position % columns == 0)
     for axes in panels:
         axes.set_ylim(-1.1 * tallest, 1.1 * tallest)
-    parent.supxlabel("Propensity, wave by wave (treated / control trials)", fontsize=style.TEXT, color=style.INK)
+    parent.supxlabel(
+        "Propensity, campaign by campaign (treated / control trials)", fontsize=style.TEXT, color=style.INK
+    )
 
 
 def _mirrored_histogram(axes: Axes, trials: pd.DataFrame, region: tuple[float, float], bins: np.ndarray) -> float:

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy import stats
 
-from dunnhumby_pipeline.contracts.frames import in_wave_order, require
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, PLACEBO_OUTCOME, PLACEBO_WAVE, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.frames import in_campaign_order, require
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME, PRIMARY_OUTCOME
 from dunnhumby_pipeline.figures.campaign.bounds import true_bounds
 from dunnhumby_pipeline.figures.campaign.contour import confounding_contour
 from dunnhumby_pipeline.figures.kit import style
@@ -24,7 +24,7 @@ LEAST_P = 1e-4
 _BOUNDS = ["estimate", "ci_lower", "ci_upper"]
 _CONTROLS = {
     PLACEBO_OUTCOME: "Placebo outcome: spend before the look-back",
-    PLACEBO_WAVE: "Placebo wave: the wave moved back to where there was none",
+    PLACEBO_CAMPAIGN: "Placebo campaign: the campaign moved back to where there was none",
 }
 
 
@@ -81,13 +81,13 @@ def event_study(event_study: pd.DataFrame) -> Figure:
 def negative_controls(negative_controls: pd.DataFrame) -> Figure:
     """Effects that must be zero when the design holds ($ per household), with intervals: a panel a control.
 
-    Over all waves (bold) and by wave. An interval that excludes zero is vermilion: there the arms were not alike.
+    Over all campaigns (bold) and by campaign. An interval that excludes zero is vermilion: there the arms were not alike.
     """
-    columns = ["control", "wave", "n_trials", "n_days", *_BOUNDS]
+    columns = ["control", "campaign", "n_trials", "n_days", *_BOUNDS]
     require(negative_controls, "negative_controls", columns)
     panels = [
         (_CONTROLS.get(str(control), terms.spoken(str(control))), [_control_row(row) for _, row in rows.iterrows()])
-        for control, rows in in_wave_order(negative_controls).groupby("control", sort=False)
+        for control, rows in in_campaign_order(negative_controls).groupby("control", sort=False)
     ]
     figure = style.new_figure(0.65 + sum(0.5 + 0.36 * len(rows) for _, rows in panels))
     grid = figure.add_gridspec(len(panels), 1, height_ratios=[0.3 + 0.36 * len(rows) for _, rows in panels])
@@ -104,11 +104,11 @@ def negative_controls(negative_controls: pd.DataFrame) -> Figure:
 
 
 def _control_row(row: pd.Series) -> ForestRow:
-    together = str(row["wave"]) == ALL_WAVES
+    together = str(row["campaign"]) == ALL_CAMPAIGNS
     found = numbers.verdict(row["ci_lower"], row["ci_upper"]) in ("above zero", "below zero")
-    wave = "All waves" if together else f"Wave {row['wave']}"
+    campaign = "All campaigns" if together else f"Campaign {row['campaign']}"
     return ForestRow(
-        f"{wave} ({numbers.count(row['n_trials'])} trials, {numbers.count(row['n_days'])} days)",
+        f"{campaign} ({numbers.count(row['n_trials'])} trials, {numbers.count(row['n_days'])} days)",
         row["estimate"],
         row["ci_lower"],
         row["ci_upper"],

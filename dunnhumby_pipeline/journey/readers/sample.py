@@ -66,9 +66,9 @@ def embedded_sample() -> Source:
         discounts_negative=False,
         limits=(
             "The sample is one year for education and prototyping, not the full two years.",
-            "The first TypeA wave (campaign 26, days 224-264) ended before the sample begins: which households "
+            "The first TypeA campaign (campaign 26, days 224-264) ended before the sample begins: which households "
             "it targeted is unknown, so 'first TypeA campaign' means first in the observed window.",
-            "Look-backs of waves near the start of the data are shorter than the setting; each trial records its own.",
+            "Look-backs of campaigns near the start of the data are shorter than the setting; each trial records its own.",
         ),
     )
 
@@ -116,7 +116,7 @@ def _selects(data: Path) -> dict[str, str]:
             SELECT replace(campaign_type, ' ', '') AS description, household_id AS household_key,
                    {campaign} AS campaign
             FROM {parquet("campaigns")} AS targets
-            JOIN {parquet("campaign_descriptions")} AS waves USING (campaign_id)""",
+            JOIN {parquet("campaign_descriptions")} AS campaigns USING (campaign_id)""",
         "coupons": f"SELECT coupon_upc, product_id, {campaign} AS campaign FROM {parquet('coupons')}",
         "coupon_redemptions": f"""
             SELECT household_id AS household_key, {day("redemption_date")} AS day, coupon_upc,

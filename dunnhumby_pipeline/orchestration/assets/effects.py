@@ -12,8 +12,8 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 # Later numbers rest on arms that are alike where they overlap: these are checked first.
 COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 ESTIMATED = {
-    "average_effects": "Average effects on spend, visits and redemption by every estimator, and by wave.",
-    "pooled_effects": "Effects of the waves pooled, with fixed and random effects, and how much they differ.",
+    "average_effects": "Average effects on spend, visits and redemption by every estimator, and by campaign.",
+    "pooled_effects": "Effects of the campaigns pooled, with fixed and random effects, and how much they differ.",
     "effect_robustness": "The effect with other trials left out, outcomes capped, or another outcome in $.",
     "campaign_dose": "Whether other campaigns differ between the arms, and whether the effect depends on them.",
 }
@@ -22,7 +22,7 @@ DOUBTED = {
     "confounder_benchmarks": "What a confounder as strong as each group of covariates would do to the effect.",
     "confounding_contour": "The limit of the effect by the strength of a confounder.",
     "rosenbaum_bounds": "Tests of the matched pairs under hidden bias of growing strength.",
-    "negative_controls": "Effects where there can be none: before the look-back, and of a wave that was not yet.",
+    "negative_controls": "Effects where there can be none: before the look-back, and of a campaign that was not yet.",
     "event_study": "Effect on weekly spend by week around the index day.",
 }
 
@@ -41,7 +41,7 @@ def estimate_effects(
     propensity: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Average effects by every estimator, pooled over waves, varied, and beside other campaigns."""
+    """Average effects by every estimator, pooled over campaigns, varied, and beside other campaigns."""
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
     from dunnhumby_pipeline.causal.effects.average import average_effects
     from dunnhumby_pipeline.causal.effects.dose import campaign_dose, others_active, others_in_window
@@ -87,8 +87,8 @@ def question_effects(
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     data = residuals(trials, nuisances, settings.trial.outcome)
-    waves = trials["campaign"].to_numpy()
-    pairs = match_pairs(data.propensity, data.treated, waves, settings.effects.caliper)
+    campaigns = trials["campaign"].to_numpy()
+    pairs = match_pairs(data.propensity, data.treated, campaigns, settings.effects.caliper)
     differences = pair_differences(data, pairs)
     doubts = sensitivity_tables(
         data, x, design.names, differences, settings.sensitivity, settings.confidence, settings.trial.outcome

@@ -36,8 +36,8 @@ def campaign_economics(
     """Contact cost and breakeven effect: as set, and as the coupons of the data imply."""
     from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
 
-    waves = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
-    return estimate(study.journey_tables(), waves, study.settings.economics, study.settings.engine)
+    studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
+    return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
 @dg.multi_asset(

@@ -22,11 +22,11 @@ LOOK_BACK_TABLES = (
     "demographics",
 )
 ENROLLED = {
-    "trial_waves": "Every wave of the type, used or left out with the reason.",
+    "trial_campaigns": "Every campaign of the type, used or left out with the reason.",
     "trial_flow": "Households and trials at every step from the data to the two arms.",
 }
 OVERLAPPING = {
-    "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by wave.",
+    "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by campaign.",
     "propensity_calibration": "Share treated against the propensity, by bins of trials.",
     "outside_overlap": "Who is hardly ever and who is nearly always targeted, in words.",
 }
@@ -44,7 +44,7 @@ ASSUMED = {
     deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
     outs={
         "first_campaign_cohort": dg.AssetOut(
-            description="Trials: eligible households at each wave, with covariates of the look-back and outcomes."
+            description="Trials: eligible households at each campaign, with covariates of the look-back and outcomes."
         ),
         **{name: dg.AssetOut(description=meaning) for name, meaning in ENROLLED.items()},
     },
@@ -67,18 +67,18 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
         metadata={
             "n_treated": int(trials["treated"].sum()),
             "n_households": int(trials["household_key"].nunique()),
-            "waves": dg.MetadataValue.md(cohort.waves_text()),
+            "campaigns": dg.MetadataValue.md(cohort.campaigns_text()),
             "treated_without_look_back_purchase": cohort.n_treated_without_history,
             "covariates_without_any_value": ", ".join(design.left_out) or "none",
             "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
         },
     )
-    yield dg.Output(cohort.waves, "trial_waves")
+    yield dg.Output(cohort.campaigns, "trial_campaigns")
     yield dg.Output(cohort.flow, "trial_flow")
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
-    """What assigns segments to the households of each wave's look-back."""
+    """What assigns segments to the households of each campaign's look-back."""
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
@@ -88,12 +88,12 @@ def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
 
 @dg.asset(group_name=GROUP, partitions_def=campaign_types)
 def trial_protocol(
-    context: dg.AssetExecutionContext, trial_waves: pd.DataFrame, study: dg.ResourceParam[Study]
+    context: dg.AssetExecutionContext, trial_campaigns: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """The trial that the study emulates, component by component."""
     from dunnhumby_pipeline.causal.design.protocol import trial_protocol as describe
 
-    return describe(context.partition_key, study.settings, trial_waves)
+    return describe(context.partition_key, study.settings, trial_campaigns)
 
 
 @dg.multi_asset(

@@ -7,14 +7,14 @@ import pandas as pd
 from scipy import stats
 
 from dunnhumby_pipeline.contracts.names import (
+    ALL_CAMPAIGNS,
     ALL_FOLDS,
-    ALL_WAVES,
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
+    PLACEBO_CAMPAIGN,
     PLACEBO_OUTCOME,
-    PLACEBO_WAVE,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -71,7 +71,7 @@ def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdic
     control = len(inside) - treated
     least = settings.min_trials_per_arm
     passed = min(treated, control) >= least
-    advice = "" if passed else f"; at least {least} of each are needed: pool more waves, or another campaign type"
+    advice = "" if passed else f"; at least {least} of each are needed: pool more campaigns, or another campaign type"
     figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
     return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
 
@@ -82,7 +82,7 @@ def effective_arms(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdic
     treated, control = float(whole["ess_treated"]), float(whole["ess_control"])
     least = settings.min_effective_trials
     passed = min(treated, control) >= least
-    advice = "" if passed else f"; at least {least:g} of each are needed: pool more waves, or another campaign type"
+    advice = "" if passed else f"; at least {least:g} of each are needed: pool more campaigns, or another campaign type"
     text = f"effective sample size {treated:,.0f} treated and {control:,.0f} control trials"
     return Verdict(passed, f"{text}{advice}", {"ess_treated": treated, "ess_control": control})
 
@@ -114,14 +114,18 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
     worst = weighted.loc[weighted["smd"].abs().idxmax()]
     largest = abs(float(worst["smd"]))
     passed = largest <= settings.max_weighted_smd
-    advice = "" if passed else "; the propensity model misses it: look at it wave by wave, or add it in another form"
+    advice = (
+        "" if passed else "; the propensity model misses it: look at it campaign by campaign, or add it in another form"
+    )
     text = f"largest |SMD| after overlap weighting {largest:.3f} ({worst['covariate']}), "
     return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
 
 
 def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The adjusted estimates on the primary outcome, over all waves, have one sign."""
-    adjusted = effects.loc[effects["primary"] & (effects["wave"] == ALL_WAVES) & (effects["estimator"] != NAIVE)]
+    """The adjusted estimates on the primary outcome, over all campaigns, have one sign."""
+    adjusted = effects.loc[
+        effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS) & (effects["estimator"] != NAIVE)
+    ]
     if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
         return Verdict(
             False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
@@ -161,36 +165,36 @@ def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
         "before the look-back",
         "the arms differed before anything the covariates see: where there is more history, lengthen "
         "trial.look_back_days; until then the effect is no more certain than this difference is small",
-        "no wave has enough data before its look-back; add history, or see design_comparison",
+        "no campaign has enough data before its look-back; add history, or see design_comparison",
     )
 
 
-def placebo_wave(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """A wave dated before it came has no effect."""
+def placebo_campaign(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A campaign dated before it came has no effect."""
     return _no_effect(
-        controls.loc[controls["control"] == PLACEBO_WAVE],
-        "before a wave dated too early",
+        controls.loc[controls["control"] == PLACEBO_CAMPAIGN],
+        "before a campaign dated too early",
         "targeting may have used these very days, which the real covariates see and those of this test do not; if it "
         "did not, the arms differ in something that is not adjusted for",
-        "no wave has enough data before it; add history",
+        "no campaign has enough data before it; add history",
     )
 
 
 def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Verdict:
-    """Whether a negative control is within its error of zero: over all waves, and in each, given their number."""
-    whole = rows.loc[rows["wave"] == ALL_WAVES]
+    """Whether a negative control is within its error of zero: over all campaigns, and in each, given their number."""
+    whole = rows.loc[rows["campaign"] == ALL_CAMPAIGNS]
     if whole.empty:
         return Verdict(False, f"not tested: {untested}")
-    row, waves = whole.iloc[0], rows.loc[rows["wave"] != ALL_WAVES]
-    width = float(stats.norm.ppf(1 - 0.025 / max(len(waves), 1)))
-    beyond = waves.loc[waves["estimate"].abs() > width * waves["se"], "wave"]
+    row, campaigns = whole.iloc[0], rows.loc[rows["campaign"] != ALL_CAMPAIGNS]
+    width = float(stats.norm.ppf(1 - 0.025 / max(len(campaigns), 1)))
+    beyond = campaigns.loc[campaigns["estimate"].abs() > width * campaigns["se"], "campaign"]
     text = (
         f"placebo effect {row['estimate']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f}) on spend over about "
         f"{row['n_days']:.0f} days {when}, {row['n_treated']:,.0f} treated of {row['n_trials']:,.0f} trials"
     )
-    alone = f"; beyond its error in wave {', '.join(beyond)}" if len(beyond) else ""
+    alone = f"; beyond its error in campaign {', '.join(beyond)}" if len(beyond) else ""
     passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"]) and beyond.empty
-    figures = {"placebo_effect": float(row["estimate"]), "n_waves_beyond": float(len(beyond))}
+    figures = {"placebo_effect": float(row["estimate"]), "n_campaigns_beyond": float(len(beyond))}
     return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", figures)
 
 
@@ -229,4 +233,4 @@ def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:
-    return diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]
+    return diagnostics.loc[diagnostics["campaign"] == ALL_CAMPAIGNS].iloc[0]

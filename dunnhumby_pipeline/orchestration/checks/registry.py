@@ -260,7 +260,7 @@ CHECKS: tuple[StudyCheck, ...] = (
     _table_check("covariate_balance", causal.balance_after_weighting, BLOCK),
     _table_check("average_effects", causal.estimators_agree, WARN),
     _table_check("negative_controls", causal.placebo_outcome, WARN),
-    _table_check("negative_controls", causal.placebo_wave, WARN),
+    _table_check("negative_controls", causal.placebo_campaign, WARN),
     _table_check("sensitivity", causal.e_value, WARN),
     _table_check("cate_models", causal.heterogeneity, WARN),
     _table_check("policy_value", targeting.value_proven, WARN),

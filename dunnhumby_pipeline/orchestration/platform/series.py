@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import ALL_FOLDS, ALL_REPEATS, ALL_WAVES, PRIMARY_ESTIMATOR, SPEND
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, ALL_FOLDS, ALL_REPEATS, PRIMARY_ESTIMATOR, SPEND
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import gini
@@ -27,7 +27,7 @@ _JOURNEY: Mapping[str, Mapping[str, str]] = {
     },
     "products": {"n_departments": "count(DISTINCT department)"},
     "promotions": {"first_week": "min(week_no)", "last_week": "max(week_no)"},
-    "campaigns": {"n_waves": "count(*)", "last_start_day": "max(start_day)"},
+    "campaigns": {"n_campaigns": "count(*)", "last_start_day": "max(start_day)"},
     "campaign_targets": {"n_households": "count(DISTINCT household_key)"},
     "coupons": {"n_coupons": "count(DISTINCT coupon_upc)"},
     "coupon_redemptions": {"n_households": "count(DISTINCT household_key)", "last_day": "max(day)"},
@@ -173,7 +173,7 @@ def _propensity(propensity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def _overlap(diagnostics: pd.DataFrame) -> Mapping[str, object]:
-    whole = diagnostics.loc[diagnostics["wave"] == ALL_WAVES].iloc[0]
+    whole = diagnostics.loc[diagnostics["campaign"] == ALL_CAMPAIGNS].iloc[0]
     return {name: whole[name] for name in ("auc", "share_in_overlap", "ess_treated", "ess_control")}
 
 
@@ -183,17 +183,17 @@ def _balance(balance: pd.DataFrame) -> Mapping[str, object]:
 
 
 def _effects(effects: pd.DataFrame) -> Mapping[str, object]:
-    main = effects[effects["primary"] & (effects["wave"] == ALL_WAVES)]
+    main = effects[effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS)]
     return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}
 
 
 def _flow(flow: pd.DataFrame) -> Mapping[str, object]:
-    whole = flow[flow["wave"] == ALL_WAVES]
+    whole = flow[flow["campaign"] == ALL_CAMPAIGNS]
     return {f"n_{row.stage.replace(' ', '_')}": row.n for row in whole.itertuples() if row.n is not None}
 
 
-def _waves(waves: pd.DataFrame) -> Mapping[str, object]:
-    return {"n_used": int(waves["used"].sum()), "n_left_out": int((~waves["used"]).sum())}
+def _campaigns(campaigns: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_used": int(campaigns["used"].sum()), "n_left_out": int((~campaigns["used"]).sum())}
 
 
 def _designs(comparison: pd.DataFrame) -> Mapping[str, object]:
@@ -233,7 +233,7 @@ def _benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
 
 
 def _controls(controls: pd.DataFrame) -> Mapping[str, object]:
-    whole = controls[controls["wave"] == ALL_WAVES]
+    whole = controls[controls["campaign"] == ALL_CAMPAIGNS]
     return {row.control.replace(" ", "_"): row.estimate for row in whole.itertuples()}
 
 
@@ -296,7 +296,7 @@ _SERIES: Mapping[str, Callable[[pd.DataFrame], Mapping[str, object]]] = {
     "overlap_diagnostics": _overlap,
     "covariate_balance": _balance,
     "trial_flow": _flow,
-    "trial_waves": _waves,
+    "trial_campaigns": _campaigns,
     "design_comparison": _designs,
     "nuisance_quality": _quality,
     "propensity_calibration": _calibration,

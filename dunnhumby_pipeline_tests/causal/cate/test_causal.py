@@ -46,13 +46,13 @@ def sloped(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def varied() -> Known:
-    """400 households in two waves, whose effects differ by the third covariate."""
-    return invent_trials(400, seed=1, effect=sloped, n_waves=2, household_noise=1.0)
+    """400 households in two campaigns, whose effects differ by the third covariate."""
+    return invent_trials(400, seed=1, effect=sloped, n_campaigns=2, household_noise=1.0)
 
 
 @pytest.fixture(scope="module")
 def uniform() -> Known:
-    return invent_trials(400, seed=2, effect=flat, n_waves=2, household_noise=1.0)
+    return invent_trials(400, seed=2, effect=flat, n_campaigns=2, household_noise=1.0)
 
 
 def blind(known: Known) -> Residuals:

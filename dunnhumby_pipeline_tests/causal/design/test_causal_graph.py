@@ -58,7 +58,9 @@ def test_the_adjustment_set_blocks_every_back_door_and_holds_nothing_that_the_ca
     assert adjusted == set(MEASURED) - {TREATMENT, OUTCOME, "coupon redemption", "later campaigns"}
 
 
-@pytest.mark.parametrize("left_out", ["wave", "demographics", "shopping habits", "past purchases", "other campaigns"])
+@pytest.mark.parametrize(
+    "left_out", ["campaign", "demographics", "shopping habits", "past purchases", "other campaigns"]
+)
 def test_each_confounder_is_needed(left_out: str) -> None:
     rest = set(adjustment_set(GRAPH)) - {left_out}
     assert not nx.is_d_separator(back_doors(GRAPH), {TREATMENT}, {OUTCOME}, rest)
@@ -100,17 +102,17 @@ def test_any_new_arrow_from_an_unmeasured_cause_of_both_is_found() -> None:
 def test_a_collider_of_unmeasured_causes_is_not_adjusted_for() -> None:
     # The M of Pearl: adjusting for demographics would open a path that is closed without it.
     m = graph_of(
-        ("u", TREATMENT), ("u", "demographics"), ("v", "demographics"), ("v", OUTCOME), ("wave", TREATMENT),
-        ("wave", OUTCOME), (TREATMENT, OUTCOME),
+        ("u", TREATMENT), ("u", "demographics"), ("v", "demographics"), ("v", OUTCOME), ("campaign", TREATMENT),
+        ("campaign", OUTCOME), (TREATMENT, OUTCOME),
     )  # fmt: skip
-    assert adjustment_set(m) == ("wave",)
+    assert adjustment_set(m) == ("campaign",)
 
 
 def test_circles_and_graphs_without_an_effect_are_refused() -> None:
     with pytest.raises(IdentificationError) as caught:
-        adjustment_set(graph_of(("wave", TREATMENT), (TREATMENT, OUTCOME), (OUTCOME, "wave")))
+        adjustment_set(graph_of(("campaign", TREATMENT), (TREATMENT, OUTCOME), (OUTCOME, "campaign")))
     assert str(caught.value).startswith("arrows run in a circle: ")
-    for arrows in ([("wave", OUTCOME)], [("wave", TREATMENT), ("wave", OUTCOME)]):
+    for arrows in ([("campaign", OUTCOME)], [("campaign", TREATMENT), ("campaign", OUTCOME)]):
         with pytest.raises(IdentificationError) as caught:
             adjustment_set(graph_of(*arrows))
         assert str(caught.value) == "no arrows lead from campaign to outcome; expected at least one path"
@@ -131,8 +133,8 @@ def test_the_grounds_are_told_in_words() -> None:
     assert told.index.is_unique
     assert told.index.tolist()[:2] == ["estimand", "adjustment set"]
     assert "the effect on purchase_count" in told["estimand"]
-    assert "a TypeA wave, for households not sent one yet:" in told["estimand"]
-    assert told["adjustment set"].startswith("wave, demographics, shopping habits, ")
+    assert "a TypeA campaign, for households not sent one yet:" in told["estimand"]
+    assert told["adjustment set"].startswith("campaign, demographics, shopping habits, ")
     assert told["covariates: promotion exposure"].endswith("(display_exposure_rate, mailer_exposure_rate)")
     assert told["not adjusted for"].startswith("coupon redemption, later campaigns: ")
     assert told["not measured"] == "needs and plans, earlier purchases, retailer's own knowledge"

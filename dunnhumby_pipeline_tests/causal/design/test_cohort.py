@@ -1,4 +1,4 @@
-"""Trials: who enters at each wave, what is known of them, what they then buy; and the matrix made of it."""
+"""Trials: who enters at each campaign, what is known of them, what they then buy; and the matrix made of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dunnhumby_pipeline.causal.design.campaigns import WAVE_COLUMNS, plan_waves, studied
+from dunnhumby_pipeline.causal.design.campaigns import CAMPAIGN_COLUMNS, plan_campaigns, studied
 from dunnhumby_pipeline.causal.design.cohort import (
     DEMOGRAPHICS,
     Cohort,
@@ -25,27 +25,27 @@ TRIAL = TrialSettings(look_back_days=60, min_history_days=28, follow_up_days=28)
 NAN = float("nan")
 
 
-# Waves
+# Campaigns
 
 
-def _campaigns(*waves: tuple[int, int, int], kind: str = "TypeA") -> pd.DataFrame:
-    return pd.DataFrame(waves, columns=["campaign", "start_day", "end_day"]).assign(description=kind)
+def _campaigns(*campaigns: tuple[int, int, int], kind: str = "TypeA") -> pd.DataFrame:
+    return pd.DataFrame(campaigns, columns=["campaign", "start_day", "end_day"]).assign(description=kind)
 
 
 def _plan(campaigns: pd.DataFrame, last_day: int = 700, **changed: object) -> pd.DataFrame:
-    return plan_waves(campaigns, "TypeA", 1, last_day, TRIAL.model_copy(update=changed))
+    return plan_campaigns(campaigns, "TypeA", 1, last_day, TRIAL.model_copy(update=changed))
 
 
-def _reasons(waves: pd.DataFrame) -> dict[int, str]:
-    left_out = waves.loc[~waves["used"]]
+def _reasons(campaigns: pd.DataFrame) -> dict[int, str]:
+    left_out = campaigns.loc[~campaigns["used"]]
     return dict(zip(left_out["campaign"], left_out["reason"], strict=True))
 
 
-def test_windows_follow_the_wave_and_waves_follow_their_days_not_their_ids() -> None:
+def test_windows_follow_the_campaign_and_campaigns_follow_their_days_not_their_ids() -> None:
     campaigns = pd.concat([_campaigns((7, 400, 430), (26, 200, 240)), _campaigns((1, 210, 215), kind="TypeB")])
-    waves = _plan(campaigns)
-    assert waves.columns.tolist() == WAVE_COLUMNS
-    assert waves.drop(columns="reason").to_dict("list") == {
+    campaigns = _plan(campaigns)
+    assert campaigns.columns.tolist() == CAMPAIGN_COLUMNS
+    assert campaigns.drop(columns="reason").to_dict("list") == {
         "campaign": [26, 7],
         "start_day": [200, 400],
         "end_day": [240, 430],
@@ -56,96 +56,107 @@ def test_windows_follow_the_wave_and_waves_follow_their_days_not_their_ids() -> 
         "used": [True, True],
         "overlaps_with": ["", ""],
     }
-    assert waves["reason"].isna().all()
+    assert campaigns["reason"].isna().all()
 
 
 @pytest.mark.parametrize(
     ("next_start", "last_day", "outcome_end"),
     [(269, 700, 268), (268, 700, 267), (230, 700, 229), (900, 268, 268), (230, 240, 229)],
-    ids=["follow-up in full", "next wave a day early", "next wave while it runs", "just enough data", "cut before"],
+    ids=[
+        "follow-up in full",
+        "next campaign a day early",
+        "next campaign while it runs",
+        "just enough data",
+        "cut before",
+    ],
 )
-def test_the_outcome_window_stops_at_the_next_wave(next_start: int, last_day: int, outcome_end: int) -> None:
+def test_the_outcome_window_stops_at_the_next_campaign(next_start: int, last_day: int, outcome_end: int) -> None:
     used = studied(_plan(_campaigns((1, 200, 240), (2, next_start, next_start + 10)), last_day))
     assert used.set_index("campaign").loc[1, "outcome_end"] == outcome_end
 
 
-def test_a_wave_in_the_last_days_of_the_data_is_left_out_and_says_how_many_days_are_missing() -> None:
+def test_a_campaign_in_the_last_days_of_the_data_is_left_out_and_says_how_many_days_are_missing() -> None:
     campaigns = _campaigns((1, 200, 240))
     expected = "the data end on day 250, 18 days before its outcome window would, on day 268"
     assert _reasons(_plan(campaigns, 250)) == {1: expected}
     expected = "the data end on day 267, 1 day before its outcome window would, on day 268"
     assert _reasons(_plan(campaigns, 267)) == {1: expected}
     assert _plan(campaigns, 250)["outcome_end"].tolist() == [268]
-    # A next wave ends the window first, whether it can be studied or not.
+    # A next campaign ends the window first, whether it can be studied or not.
     assert _reasons(_plan(_campaigns((1, 200, 240), (2, 245, 300)), 250)) == {
         2: "it had not ended on the last day of the data, 250"
     }
 
 
-def test_a_wave_that_is_cut_may_be_kept_and_ends_with_the_data() -> None:
-    kept = _plan(_campaigns((1, 200, 240), (2, 245, 300)), 270, keep_cut_waves=True)
+def test_a_campaign_that_is_cut_may_be_kept_and_ends_with_the_data() -> None:
+    kept = _plan(_campaigns((1, 200, 240), (2, 245, 300)), 270, keep_cut_campaigns=True)
     assert kept["used"].tolist() == [True, False]
-    kept = _plan(_campaigns((1, 200, 240)), 250, keep_cut_waves=True)
+    kept = _plan(_campaigns((1, 200, 240)), 250, keep_cut_campaigns=True)
     assert kept[["outcome_end", "used"]].to_numpy().tolist() == [[250, True]]
 
 
-def test_waves_of_one_day_do_not_cut_each_other() -> None:
+def test_campaigns_of_one_day_do_not_cut_each_other() -> None:
     used = studied(_plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 300, 320))))
     assert used["campaign"].tolist() == [3, 9, 5]
     assert used["outcome_end"].tolist() == [258, 268, 348]
 
 
-def test_waves_that_overlap_in_time_name_each_other() -> None:
-    waves = _plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 240, 320), (6, 321, 330)))
-    assert dict(zip(waves["campaign"], waves["overlaps_with"], strict=True)) == {3: "9", 9: "3, 5", 5: "9", 6: ""}
+def test_campaigns_that_overlap_in_time_name_each_other() -> None:
+    campaigns = _plan(_campaigns((9, 200, 240), (3, 200, 230), (5, 240, 320), (6, 321, 330)))
+    assert dict(zip(campaigns["campaign"], campaigns["overlaps_with"], strict=True)) == {
+        3: "9",
+        9: "3, 5",
+        5: "9",
+        6: "",
+    }
     # Both are studied; the earlier ends where the later begins.
-    assert waves["used"].all()
-    assert waves["outcome_end"].tolist() == [239, 239, 320, 358]
+    assert campaigns["used"].all()
+    assert campaigns["outcome_end"].tolist() == [239, 239, 320, 358]
 
 
-def test_waves_without_history_or_end_are_left_out_with_their_reason() -> None:
+def test_campaigns_without_history_or_end_are_left_out_with_their_reason() -> None:
     campaigns = _campaigns((4, -5, 20), (1, 28, 40), (2, 29, 50), (3, 660, 701), (5, 660, 670))
-    waves = _plan(campaigns)
-    used = studied(waves)
+    campaigns = _plan(campaigns)
+    used = studied(campaigns)
     assert used["campaign"].tolist() == [2, 5]
     assert used["lookback_start"].tolist() == [1, 600]
     assert used["lookback_days"].tolist() == [28, 60]
-    assert _reasons(waves) == {
+    assert _reasons(campaigns) == {
         4: "fewer than 28 days of data lie before its first day",
         1: "fewer than 28 days of data lie before its first day",
         3: "it had not ended on the last day of the data, 700",
     }
-    assert (waves["lookback_days"] >= 0).all(), "a wave before the data has no look-back, not a negative one"
+    assert (campaigns["lookback_days"] >= 0).all(), "a campaign before the data has no look-back, not a negative one"
 
 
-def test_an_outcome_window_that_the_next_wave_cuts_short_is_left_out() -> None:
+def test_an_outcome_window_that_the_next_campaign_cuts_short_is_left_out() -> None:
     soon = _campaigns((1, 200, 240), (2, 227, 260), (3, 300, 330))
     assert _reasons(_plan(soon)) == {1: "its outcome window has 27 days, fewer than 28"}
     assert _reasons(_plan(soon, min_window_days=27)) == {}
-    # A wave whose days contradict each other ends before it begins.
+    # A campaign whose days contradict each other ends before it begins.
     assert _reasons(_plan(_campaigns((1, 200, 171)))) == {1: "its outcome window has 0 days, fewer than 28"}
 
 
 def test_history_is_counted_in_days_of_data_not_in_days_of_look_back() -> None:
-    waves = _plan(_campaigns((1, 90, 95), (2, 91, 95)), min_history_days=90)
-    assert studied(waves)[["campaign", "lookback_days"]].to_numpy().tolist() == [[2, 60]]
-    assert waves.loc[~waves["used"], "campaign"].tolist() == [1]
+    campaigns = _plan(_campaigns((1, 90, 95), (2, 91, 95)), min_history_days=90)
+    assert studied(campaigns)[["campaign", "lookback_days"]].to_numpy().tolist() == [[2, 60]]
+    assert campaigns.loc[~campaigns["used"], "campaign"].tolist() == [1]
 
 
-def test_the_reference_studys_waves_look_back_to_the_first_day_and_stop_at_no_other_wave() -> None:
+def test_the_reference_studys_campaigns_look_back_to_the_first_day_and_stop_at_no_other_campaign() -> None:
     campaigns = _campaigns((1, 20, 30), (2, 200, 240), (3, 230, 250), (4, 650, 690), (5, 680, 701))
-    waves = _plan(campaigns, design="never_targeted")
-    assert _reasons(waves) == {
+    campaigns = _plan(campaigns, design="never_targeted")
+    assert _reasons(campaigns) == {
         1: "fewer than 28 days of data lie before its first day",
         5: "it had not ended on the last day of the data, 700",
     }
-    used = studied(waves)
+    used = studied(campaigns)
     assert used["lookback_start"].tolist() == [1, 1, 1]
     assert used["lookback_days"].tolist() == [199, 229, 649]
     assert used["outcome_end"].tolist() == [268, 278, 700]
 
 
-# A hand-made retailer: TypeA waves 8 (day 100), 5 (day 150), 30 without history, 9 not ended; 40 is a TypeB.
+# A hand-made retailer: TypeA campaigns 8 (day 100), 5 (day 150), 30 without history, 9 not ended; 40 is a TypeB.
 
 CAMPAIGNS = pd.concat(
     [_campaigns((30, 20, 25), (8, 100, 110), (5, 150, 160), (9, 300, 400)), _campaigns((40, 90, 105), kind="TypeB")]
@@ -197,18 +208,18 @@ def trials(cohort: Cohort) -> pd.DataFrame:
     return cohort.trials.set_index(["campaign", "household_key"])
 
 
-def test_each_wave_admits_the_households_it_may(cohort: Cohort) -> None:
+def test_each_campaign_admits_the_households_it_may(cohort: Cohort) -> None:
     entered = {
         (row.campaign, row.household_key): row.treated
         for row in cohort.trials[["campaign", "household_key", "treated"]].itertuples()
     }
     assert entered == {
-        # 4 was sent a wave that is left out for lack of history: sent is sent. 5 did not shop in the look-back.
+        # 4 was sent a campaign that is left out for lack of history: sent is sent. 5 did not shop in the look-back.
         (8, 1): 0,
         (8, 2): 1,
         (8, 3): 0,
         (8, 6): 0,
-        # 2 was sent wave 8 before; 1 and 6 had not been sent a TypeA wave yet; 5 shopped by now, and had been sent.
+        # 2 was sent campaign 8 before; 1 and 6 had not been sent a TypeA campaign yet; 5 shopped by now, and had been sent.
         (5, 1): 1,
         (5, 3): 0,
         (5, 6): 0,
@@ -235,7 +246,7 @@ def test_a_household_is_treated_once_at_most(cohort: Cohort) -> None:
     assert (last_seen[first_treated.index] == first_treated).all()
 
 
-def test_a_household_sent_another_wave_of_the_same_day_is_no_control(tmp_path: Path) -> None:
+def test_a_household_sent_another_campaign_of_the_same_day_is_no_control(tmp_path: Path) -> None:
     folder = write_tables(
         tmp_path,
         transactions=lines(*((household, day, 1.0) for household in (1, 2, 3) for day in (1, 95, 320))),
@@ -272,7 +283,7 @@ def test_buying_nothing_is_an_outcome_of_zero(trials: pd.DataFrame) -> None:
     assert trials.loc[(8, 2), "purchase_amount"] == 64.0
 
 
-def test_redeemed_means_a_coupon_of_this_wave_in_the_outcome_window(trials: pd.DataFrame) -> None:
+def test_redeemed_means_a_coupon_of_this_campaign_in_the_outcome_window(trials: pd.DataFrame) -> None:
     assert trials.index[trials["redeemed"] == 1].tolist() == [(8, 2), (5, 3)]
     assert set(trials["redeemed"]) == {0, 1}
 
@@ -307,8 +318,8 @@ def test_columns_of_trials_are_as_promised(cohort: Cohort) -> None:
     assert len(shoppers) > len(cohort.trials), "households that are no trial any more count among the shoppers"
 
 
-def test_the_waves_are_told_in_words(cohort: Cohort) -> None:
-    assert cohort.waves_text().splitlines() == [
+def test_the_campaigns_are_told_in_words(cohort: Cohort) -> None:
+    assert cohort.campaigns_text().splitlines() == [
         "- campaign 8: index day 100, look-back of 60 days, outcome window to day 138",
         "- campaign 5: index day 150, look-back of 60 days, outcome window to day 188",
         "- campaign 30 left out: fewer than 28 days of data lie before its first day",
@@ -316,15 +327,15 @@ def test_the_waves_are_told_in_words(cohort: Cohort) -> None:
     ]
 
 
-def test_a_type_without_a_wave_to_study_says_why(tables: dict[str, Path]) -> None:
-    with pytest.raises(CohortError, match=r"no wave of TypeC can be studied \(there is no wave of this type\)"):
+def test_a_type_without_a_campaign_to_study_says_why(tables: dict[str, Path]) -> None:
+    with pytest.raises(CohortError, match=r"no campaign of TypeC can be studied \(there is no campaign of this type\)"):
         build_cohort(tables, "TypeC", TRIAL, ENGINE)
     with pytest.raises(CohortError) as caught:
         build_cohort(tables, "TypeB", TRIAL.model_copy(update={"min_history_days": 90}), ENGINE)
     assert str(caught.value) == (
-        "no wave of TypeB can be studied (campaign 40: fewer than 90 days of data lie before its first day). "
+        "no campaign of TypeB can be studied (campaign 40: fewer than 90 days of data lie before its first day). "
         "The data hold days 1 to 320; choose another campaign type, a shorter "
-        "trial.min_history_days or trial.follow_up_days, or trial.keep_cut_waves."
+        "trial.min_history_days or trial.follow_up_days, or trial.keep_cut_campaigns."
     )
 
 
@@ -336,7 +347,7 @@ def test_covariates_of_today_see_the_last_look_back(tables: dict[str, Path], coh
     assert today["monetary_sales"].tolist() == [64.0, 48.0, 4.0, 1.0]
     assert today["recency"].tolist() == [190, 181, 200, 0]
     assert today["received_before"].tolist() == [True, False, True, True]
-    # The latest wave by its day, which is not the one with the highest id.
+    # The latest campaign by its day, which is not the one with the highest id.
     assert set(today["campaign"]) == {5}
     assert set(covariate_columns("TypeA")) <= set(today.columns)
     a_day_less = TRIAL.model_copy(update={"look_back_days": 200})
@@ -400,7 +411,7 @@ def test_covariates_without_a_value_are_left_out_and_named_and_missing_ones_refu
         fit_design_matrix(covariates.assign(tenure=NAN), ["tenure"])
 
 
-def test_the_matrix_of_trials_holds_every_covariate_wave_and_segment(cohort: Cohort) -> None:
+def test_the_matrix_of_trials_holds_every_covariate_campaign_and_segment(cohort: Cohort) -> None:
     complete = cohort.trials.assign(lookback_segment="light", monetary_std=[1.0, NAN, 2.0, 3.0, 4.0, 5.0, 6.0])
     design, x = trial_matrix(complete, "TypeA")
     assert x.shape == (len(complete), len(design.names))

@@ -1,4 +1,4 @@
-"""Designs: who enters at which wave, how trials are measured, the counts on the way, and the designs side by side."""
+"""Designs: who enters at which campaign, how trials are measured, the counts on the way, and the designs side by side."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ Tables = dict[str, Path]
 Entered = dict[tuple[int, int], int]
 
 
-def _campaigns(*waves: tuple[int, int, int], kind: str = "TypeA") -> pd.DataFrame:
-    return pd.DataFrame(waves, columns=["campaign", "start_day", "end_day"]).assign(description=kind)
+def _campaigns(*campaigns: tuple[int, int, int], kind: str = "TypeA") -> pd.DataFrame:
+    return pd.DataFrame(campaigns, columns=["campaign", "start_day", "end_day"]).assign(description=kind)
 
 
 def _targets(*pairs: tuple[int, int]) -> pd.DataFrame:
@@ -73,23 +73,23 @@ def _cohort(tables: Tables, **changed: object) -> Cohort:
 
 
 def _entered(cohort: Cohort) -> Entered:
-    """Treated (0/1) of each trial, by wave and household."""
+    """Treated (0/1) of each trial, by campaign and household."""
     rows = cohort.trials[["campaign", "household_key", "treated"]].itertuples(index=False)
     return {(campaign, household): treated for campaign, household, treated in rows}
 
 
-# Households 1 to 5 shop in every look-back and in every wave but for what is said. Waves of days 100, 150 and 250.
-WAVES = _campaigns((8, 100, 110), (5, 150, 160), (3, 250, 260))
+# Households 1 to 5 shop in every look-back and in every campaign but for what is said. Campaigns of days 100, 150 and 250.
+CAMPAIGNS = _campaigns((8, 100, 110), (5, 150, 160), (3, 250, 260))
 STEADY = [(household, day, 1.0) for household in (1, 2, 3, 4, 5) for day in (1, 95, 105, 145, 155, 245, 255, 300)]
 
 
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """1 is sent wave 8 and wave 3; 2 waves 5 and 3; 3 wave 3; 4 and 5 are sent none."""
+    """1 is sent campaign 8 and campaign 3; 2 campaigns 5 and 3; 3 campaign 3; 4 and 5 are sent none."""
     return write_tables(
         tmp_path_factory.mktemp("steady"),
         transactions=lines(*STEADY),
-        campaigns=WAVES,
+        campaigns=CAMPAIGNS,
         campaign_targets=_targets((1, 8), (1, 3), (2, 5), (2, 3), (3, 3)),
     )
 
@@ -109,7 +109,7 @@ def test_the_washout_ends_a_day_before_its_first_day(
     steady: Tables, washout: int, enters_at_5: bool, enter_at_3: set[int]
 ) -> None:
     entered = _entered(_cohort(steady, washout_days=washout))
-    # Household 1 was sent wave 8, 50 days before wave 5 and 150 before wave 3; household 2 wave 5, 100 before wave 3.
+    # Household 1 was sent campaign 8, 50 days before campaign 5 and 150 before campaign 3; household 2 campaign 5, 100 before campaign 3.
     assert entered.get((5, 1)) == (0 if enters_at_5 else None)
     assert {household for household in (1, 2) if (3, household) in entered} == enter_at_3
     assert all(entered[3, household] == 1 for household in enter_at_3)
@@ -139,53 +139,53 @@ def test_today_a_washout_counts_back_from_the_last_day(steady: Tables) -> None:
         return today.set_index("household_key").loc[[1, 2, 3, 4], "received_before"].tolist()
 
     assert received(None) == [True, True, True, False]
-    # Day 301 would be the next index day; wave 3 started on day 250.
+    # Day 301 would be the next index day; campaign 3 started on day 250.
     assert received(51) == [True, True, True, False]
     assert received(50) == [False] * 4
 
 
-def test_a_household_listed_twice_by_one_wave_counts_once(tmp_path: Path) -> None:
+def test_a_household_listed_twice_by_one_campaign_counts_once(tmp_path: Path) -> None:
     tables = write_tables(
         tmp_path,
         transactions=lines(*STEADY),
-        campaigns=WAVES,
+        campaigns=CAMPAIGNS,
         campaign_targets=_targets((1, 8), (1, 8), (2, 5), (9, 5), (9, 5), (3, 3)),
     )
     cohort = _cohort(tables)
     assert not cohort.trials.duplicated(["household_key", "campaign"]).any()
     assert cohort.trials["treated"].sum() == 3
     assert cohort.n_treated_without_history == 1, "household 9 is listed and never seen"
-    assert (cohort.flow.query("stage == 'treated'").set_index("wave")["n"] == [3, 1, 1, 1]).all()
+    assert (cohort.flow.query("stage == 'treated'").set_index("campaign")["n"] == [3, 1, 1, 1]).all()
 
 
-# The first eligible wave
+# The first eligible campaign
 
 
-def test_at_the_first_eligible_wave_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
-    # All shop before wave 8 and enter there: waves 5 and 3 have nobody left.
-    cohort = _cohort(steady, design="first_eligible_wave")
+def test_at_the_first_eligible_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
+    # All shop before campaign 8 and enter there: campaigns 5 and 3 have nobody left.
+    cohort = _cohort(steady, design="first_eligible")
     assert _entered(cohort) == {(8, 1): 1, (8, 2): 0, (8, 3): 0, (8, 4): 0, (8, 5): 0}
-    reasons = cohort.waves.set_index("campaign")["reason"]
+    reasons = cohort.campaigns.set_index("campaign")["reason"]
     assert reasons[5] == reasons[3] == "no household enters at it"
     later = [(household, day, 1.0) for household in (6, 7) for day in (145, 155)]
     tables = write_tables(
         tmp_path,
         transactions=lines(*STEADY, *later),
-        campaigns=WAVES,
+        campaigns=CAMPAIGNS,
         campaign_targets=_targets((1, 8), (6, 5), (7, 3)),
     )
-    entered = _entered(_cohort(tables, design="first_eligible_wave"))
+    entered = _entered(_cohort(tables, design="first_eligible"))
     assert entered == {(8, 1): 1, (8, 2): 0, (8, 3): 0, (8, 4): 0, (8, 5): 0, (5, 6): 1, (5, 7): 0}
 
 
-def test_who_would_enter_at_a_wave_that_is_left_out_enters_at_a_later_one(tmp_path: Path) -> None:
-    # Nobody that shops is sent wave 8, so that it has controls only.
+def test_who_would_enter_at_a_campaign_that_is_left_out_enters_at_a_later_one(tmp_path: Path) -> None:
+    # Nobody that shops is sent campaign 8, so that it has controls only.
     tables = write_tables(
-        tmp_path, transactions=lines(*STEADY), campaigns=WAVES, campaign_targets=_targets((9, 8), (2, 5), (3, 3))
+        tmp_path, transactions=lines(*STEADY), campaigns=CAMPAIGNS, campaign_targets=_targets((9, 8), (2, 5), (3, 3))
     )
-    cohort = _cohort(tables, design="first_eligible_wave")
+    cohort = _cohort(tables, design="first_eligible")
     assert _entered(cohort) == {(5, household): int(household == 2) for household in (1, 2, 3, 4, 5)}
-    assert cohort.waves.set_index("campaign").loc[8, "reason"] == (
+    assert cohort.campaigns.set_index("campaign").loc[8, "reason"] == (
         "all of its 5 trials are control: no treated to compare them with"
     )
 
@@ -193,7 +193,7 @@ def test_who_would_enter_at_a_wave_that_is_left_out_enters_at_a_later_one(tmp_pa
 # The reference study's design
 
 
-def test_never_targeted_controls_are_those_never_sent_at_the_first_wave_they_bought_in(tmp_path: Path) -> None:
+def test_never_targeted_controls_are_those_never_sent_at_the_first_campaign_they_bought_in(tmp_path: Path) -> None:
     shops = [
         *((1, day, 1.0) for day in (10, 95, 260)),
         (2, 10, 1.0),
@@ -212,30 +212,30 @@ def test_never_targeted_controls_are_those_never_sent_at_the_first_wave_they_bou
     tables = write_tables(
         tmp_path,
         transactions=lines(*shops),
-        campaigns=WAVES,
+        campaigns=CAMPAIGNS,
         campaign_targets=_targets((1, 5), (1, 3), (7, 3), (8, 5), (99, 8)),
     )
     cohort = _cohort(tables, design="never_targeted")
     assert _entered(cohort) == {
-        # 3 bought in wave 8 and again in wave 5; 2 and 5 in none; 6 only from day 102 on: nothing was known of it.
+        # 3 bought in campaign 8 and again in campaign 5; 2 and 5 in none; 6 only from day 102 on: nothing was known of it.
         (8, 3): 0,
-        # Its first wave was 5, of the two that listed it. 4 bought on the last day of wave 5.
+        # Its first campaign was 5, of the two that listed it. 4 bought on the last day of campaign 5.
         (5, 1): 1,
         (5, 4): 0,
         # Sent, and last seen on day 30: the look-back is all there is.
         (3, 7): 1,
     }
     assert cohort.trials.set_index("household_key")["lookback_start"].to_dict() == {3: 10, 1: 10, 4: 10, 7: 10}
-    assert cohort.n_treated_without_history == 2, "household 8 was sent wave 5 and came later, 99 never came"
-    # Waves 8 and 3 have one arm each; the reference study pooled them all.
-    assert cohort.waves["used"].all()
+    assert cohort.n_treated_without_history == 2, "household 8 was sent campaign 5 and came later, 99 never came"
+    # Campaigns 8 and 3 have one arm each; the reference study pooled them all.
+    assert cohort.campaigns["used"].all()
     controls = cohort.trials.loc[cohort.trials["treated"] == 0]
     assert (controls["purchase_count"] > 0).all()
-    assert cohort.flow.query("wave == '8'")[["stage", "n", "n_excluded"]].to_numpy().tolist() == [
+    assert cohort.flow.query("campaign == '8'")[["stage", "n", "n_excluded"]].to_numpy().tolist() == [
         ["seen in the data by the end of the outcome window", 7, 0],
-        ["first sent this wave, or never sent one of the type", 5, 2],
-        ["sent this wave, or bought while it ran", 2, 3],
-        ["sent this wave, or bought while no earlier one ran", 2, 0],
+        ["first sent this campaign, or never sent one of the type", 5, 2],
+        ["sent this campaign, or bought while it ran", 2, 3],
+        ["sent this campaign, or bought while no earlier one ran", 2, 0],
         ["shopped before the index day", 1, 1],
         ["trials", 1, 0],
         ["treated", 0, 0],
@@ -248,7 +248,7 @@ def test_never_targeted_controls_are_those_never_sent_at_the_first_wave_they_bou
 
 @dataclass(frozen=True)
 class Drawn:
-    """A small world: waves used and not, who is listed, when first seen, who shopped before and during waves."""
+    """A small world: campaigns used and not, who is listed, when first seen, who shopped before and during campaigns."""
 
     households: pd.DataFrame
     planned: pd.DataFrame
@@ -257,20 +257,22 @@ class Drawn:
     active: pd.DataFrame
 
     @property
-    def waves(self) -> pd.DataFrame:
+    def campaigns(self) -> pd.DataFrame:
         return self.planned.loc[self.planned["used"]]
 
     def enrolled(self, settings: TrialSettings) -> Enrolment:
-        return enrol(self.households, self.waves, self.listed, self.shoppers, self.active, settings)
+        return enrol(self.households, self.campaigns, self.listed, self.shoppers, self.active, settings)
 
 
 def _drawn(seed: int) -> Drawn:
     rng = np.random.default_rng(seed)
-    n, n_waves = int(rng.integers(1, 9)), int(rng.integers(1, 6))
-    planned = pd.DataFrame({"campaign": rng.permutation(n_waves) + 1, "index_day": 10 * rng.integers(1, 7, n_waves)})
+    n, n_campaigns = int(rng.integers(1, 9)), int(rng.integers(1, 6))
+    planned = pd.DataFrame(
+        {"campaign": rng.permutation(n_campaigns) + 1, "index_day": 10 * rng.integers(1, 7, n_campaigns)}
+    )
     planned = planned.sort_values(["index_day", "campaign"], ignore_index=True)
-    planned = planned.assign(outcome_end=planned["index_day"] + rng.integers(0, 30, n_waves))
-    planned = planned.assign(used=rng.random(n_waves) < 0.8, reason="left out")
+    planned = planned.assign(outcome_end=planned["index_day"] + rng.integers(0, 30, n_campaigns))
+    planned = planned.assign(used=rng.random(n_campaigns) < 0.8, reason="left out")
     households = pd.DataFrame({"household_key": np.arange(n) + 1, "first_seen": rng.integers(1, 80, n)})
     pairs = households.merge(planned, how="cross")
     key = ["household_key", "campaign"]
@@ -289,26 +291,26 @@ def _slowly(world: Drawn, trial: TrialSettings) -> Entered:
     active = set(world.active.itertuples(index=False, name=None))
     entered: Entered = {}
     done: set[int] = set()
-    for wave in world.waves.itertuples():
+    for mailed in world.campaigns.itertuples():
         for household in sent:
             first_here = min(sent[household], default=None)
             if trial.design == "never_targeted":
                 if not sent[household]:
-                    enters, treated = household not in done and (household, wave.campaign) in active, 0
+                    enters, treated = household not in done and (household, mailed.campaign) in active, 0
                     done |= {household} if enters else set()
                 else:
-                    enters, treated = first_here is not None and first_here[1] == wave.campaign, 1
+                    enters, treated = first_here is not None and first_here[1] == mailed.campaign, 1
             else:
-                since = -1000 if trial.washout_days is None else wave.index_day - trial.washout_days
-                before = [day for day, _ in sent[household] if since <= day < wave.index_day]
-                on_day = [campaign for day, campaign in sorted(sent[household]) if day == wave.index_day]
-                treated = int(on_day[:1] == [wave.campaign])
+                since = -1000 if trial.washout_days is None else mailed.index_day - trial.washout_days
+                before = [day for day, _ in sent[household] if since <= day < mailed.index_day]
+                on_day = [campaign for day, campaign in sorted(sent[household]) if day == mailed.index_day]
+                treated = int(on_day[:1] == [mailed.campaign])
                 enters = not before and (not on_day or treated == 1)
-                if trial.design == "first_eligible_wave" and (household, wave.campaign) in shopped:
+                if trial.design == "first_eligible" and (household, mailed.campaign) in shopped:
                     enters = enters and household not in done
                     done |= {household} if enters else set()
-            if enters and (household, wave.campaign) in shopped:
-                entered[wave.campaign, household] = treated
+            if enters and (household, mailed.campaign) in shopped:
+                entered[mailed.campaign, household] = treated
     return entered
 
 
@@ -330,12 +332,12 @@ def test_the_flow_adds_up(seed: int, design: str, washout: int | None) -> None:
     world = _drawn(seed)
     enrolment = world.enrolled(TRIAL.model_copy(update={"design": design, "washout_days": washout}))
     flow = trial_flow(enrolment, world.planned, world.listed)
-    assert flow.columns.tolist() == ["wave", "step", "stage", "n", "n_excluded", "reason"]
-    left_out = flow.loc[flow["stage"] == "wave left out"]
-    assert left_out["wave"].tolist() == world.planned.loc[~world.planned["used"], "campaign"].astype(str).tolist()
+    assert flow.columns.tolist() == ["campaign", "step", "stage", "n", "n_excluded", "reason"]
+    left_out = flow.loc[flow["stage"] == "campaign left out"]
+    assert left_out["campaign"].tolist() == world.planned.loc[~world.planned["used"], "campaign"].astype(str).tolist()
     assert (left_out["n"] == 0).all()
-    used = flow.loc[flow["stage"] != "wave left out"]
-    for wave, block in used.groupby("wave", sort=False):
+    used = flow.loc[flow["stage"] != "campaign left out"]
+    for campaign, block in used.groupby("campaign", sort=False):
         assert block["step"].tolist() == list(range(1, len(block) + 1))
         by_stage = block.set_index("stage")["n"]
         chain = block.iloc[:-2]
@@ -343,11 +345,11 @@ def test_the_flow_adds_up(seed: int, design: str, washout: int | None) -> None:
         assert (chain["n_excluded"] >= 0).all()
         assert by_stage["treated"] + by_stage["control"] == by_stage["trials"]
         trials = enrolment.trials
-        of_wave = trials if wave == "all" else trials.loc[trials["campaign"].astype(str) == wave]
-        assert (by_stage["trials"], by_stage["treated"]) == (len(of_wave), of_wave["treated"].sum())
-    counts = used.loc[used["wave"] != "all"].groupby("step")[["n", "n_excluded"]].sum()
+        of_campaign = trials if campaign == "all" else trials.loc[trials["campaign"].astype(str) == campaign]
+        assert (by_stage["trials"], by_stage["treated"]) == (len(of_campaign), of_campaign["treated"].sum())
+    counts = used.loc[used["campaign"] != "all"].groupby("step")[["n", "n_excluded"]].sum()
     if len(counts):
-        whole = used.loc[used["wave"] == "all"].set_index("step")[["n", "n_excluded"]]
+        whole = used.loc[used["campaign"] == "all"].set_index("step")[["n", "n_excluded"]]
         pd.testing.assert_frame_equal(counts, whole, check_index_type=False, check_names=False)
 
 
@@ -364,35 +366,37 @@ def test_a_washout_longer_than_the_data_is_none(seed: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
-def test_the_treated_and_those_without_history_are_all_that_a_first_wave_lists(seed: int) -> None:
+def test_the_treated_and_those_without_history_are_all_that_a_first_campaign_lists(seed: int) -> None:
     world = _drawn(seed)
     trials = world.enrolled(TRIAL).trials
-    lost = n_without_history(world.waves, world.listed, world.shoppers, TRIAL)
+    lost = n_without_history(world.campaigns, world.listed, world.shoppers, TRIAL)
     first = world.listed.drop_duplicates("household_key")
-    assert trials["treated"].sum() + lost == first["campaign"].isin(world.waves["campaign"]).sum()
+    assert trials["treated"].sum() + lost == first["campaign"].isin(world.campaigns["campaign"]).sum()
 
 
-# Waves without one of the arms
+# Campaigns without one of the arms
 
 
-def test_a_wave_that_lists_nobody_or_only_strangers_is_left_out(tmp_path: Path) -> None:
-    campaigns = pd.concat([WAVES, _campaigns((6, 50, 60))])
+def test_a_campaign_that_lists_nobody_or_only_strangers_is_left_out(tmp_path: Path) -> None:
+    campaigns = pd.concat([CAMPAIGNS, _campaigns((6, 50, 60))])
     tables = write_tables(
         tmp_path, transactions=lines(*STEADY), campaigns=campaigns, campaign_targets=_targets((9, 8), (2, 5), (3, 3))
     )
     cohort = _cohort(tables)
-    assert dict(zip(cohort.waves["campaign"], cohort.waves["used"], strict=True)) == {
+    assert dict(zip(cohort.campaigns["campaign"], cohort.campaigns["used"], strict=True)) == {
         6: False,
         8: False,
         5: True,
         3: True,
     }
-    assert cohort.waves_text().splitlines()[2:] == [
+    assert cohort.campaigns_text().splitlines()[2:] == [
         "- campaign 6 left out: it lists no household",
         "- campaign 8 left out: all of its 5 trials are control: no treated to compare them with",
     ]
     assert set(cohort.trials["campaign"]) == set(cohort.look_backs["campaign"]) == {5, 3}
-    left_out = cohort.flow.loc[cohort.flow["stage"] == "wave left out", ["wave", "step", "n", "n_excluded", "reason"]]
+    left_out = cohort.flow.loc[
+        cohort.flow["stage"] == "campaign left out", ["campaign", "step", "n", "n_excluded", "reason"]
+    ]
     assert left_out.to_numpy().tolist() == [
         ["6", 1, 0, 0, "it lists no household"],
         ["8", 1, 0, 1, "all of its 5 trials are control: no treated to compare them with"],
@@ -409,7 +413,7 @@ def test_a_wave_that_lists_nobody_or_only_strangers_is_left_out(tmp_path: Path) 
         ),
         (
             _targets(*((household, 8) for household in (1, 2, 3, 4, 5))),
-            "first_eligible_wave",
+            "first_eligible",
             "campaign 8: all of its 5 trials are treated: no control to compare them with",
         ),
     ],
@@ -423,7 +427,7 @@ def test_a_type_with_one_arm_only_says_so_and_what_to_do(
     with pytest.raises(CohortError) as caught:
         _cohort(tables, design=design)
     assert str(caught.value) == (
-        f"no wave of TypeA has trials in both arms ({why}). Choose another campaign type or trial.design, or a longer "
+        f"no campaign of TypeA has trials in both arms ({why}). Choose another campaign type or trial.design, or a longer "
         "trial.look_back_days."
     )
 
@@ -546,7 +550,7 @@ def test_a_cohort_is_capped_over_all_its_trials(shop: Tables) -> None:
 # The flow in numbers
 
 
-def test_the_flow_of_a_hand_made_wave(tmp_path: Path) -> None:
+def test_the_flow_of_a_hand_made_campaign(tmp_path: Path) -> None:
     shops = [
         *((household, 95, 1.0) for household in (1, 2, 3)),
         (4, 20, 1.0),
@@ -566,22 +570,24 @@ def test_the_flow_of_a_hand_made_wave(tmp_path: Path) -> None:
         ["8", 1, "seen in the data by the end of the outcome window", 7, 0, nobody],
         ["8", 2, "known before the index day", 5, 2, "first bought on the index day or later"],
         ["8", 3, "shopped in the look-back", 4, 1, "did not shop in the look-back"],
-        ["8", 4, "not sent a wave of the type before", 3, 1, "sent a wave of the type before"],
+        ["8", 4, "not sent a campaign of the type before", 3, 1, "sent a campaign of the type before"],
         ["8", 5, "trials", 3, 0, nobody],
         ["8", 6, "treated", 1, 0, nobody],
         ["8", 7, "control", 2, 0, nobody],
     ]
-    found = cohort.flow.loc[cohort.flow["wave"] == "8"].reset_index(drop=True)
+    found = cohort.flow.loc[cohort.flow["campaign"] == "8"].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, pd.DataFrame(expected, columns=found.columns), check_dtype=False)
-    assert cohort.flow.loc[cohort.flow["wave"] == "9", ["stage", "n", "n_excluded", "reason"]].to_numpy().tolist() == [
-        ["wave left out", 0, 2, "the data end on day 500, 23 days before its outcome window would, on day 523"]
+    assert cohort.flow.loc[
+        cohort.flow["campaign"] == "9", ["stage", "n", "n_excluded", "reason"]
+    ].to_numpy().tolist() == [
+        ["campaign left out", 0, 2, "the data end on day 500, 23 days before its outcome window would, on day 523"]
     ]
-    assert cohort.flow["wave"].drop_duplicates().tolist() == ["all", "8", "2", "9"]
+    assert cohort.flow["campaign"].drop_duplicates().tolist() == ["all", "8", "2", "9"]
 
 
-def test_the_flow_names_a_washout_and_waves_of_one_day(steady: Tables, tmp_path: Path) -> None:
+def test_the_flow_names_a_washout_and_campaigns_of_one_day(steady: Tables, tmp_path: Path) -> None:
     flow = _cohort(steady, washout_days=1).flow
-    assert "not sent a wave of the type in the 1 day before" in set(flow["stage"])
+    assert "not sent a campaign of the type in the 1 day before" in set(flow["stage"])
     tables = write_tables(
         tmp_path,
         transactions=lines(*STEADY),
@@ -589,7 +595,7 @@ def test_the_flow_names_a_washout_and_waves_of_one_day(steady: Tables, tmp_path:
         campaign_targets=_targets((1, 8), (2, 5)),
     )
     reasons = set(_cohort(tables).flow["reason"].dropna())
-    assert "sent a wave of the type before, or another that started on the same day" in reasons
+    assert "sent a campaign of the type before, or another that started on the same day" in reasons
 
 
 def test_listings_are_of_the_type_alone_and_in_order_of_days() -> None:
@@ -603,11 +609,11 @@ def test_listings_are_of_the_type_alone_and_in_order_of_days() -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """120 households over waves of days 100 and 200; frequent shoppers are sent them more often."""
+    """120 households over campaigns of days 100 and 200; frequent shoppers are sent them more often."""
     rng = np.random.default_rng(4)
     rates = rng.uniform(0.02, 0.3, 120)
     shops = [(h + 1, int(day), 5.0) for h in range(120) for day in np.flatnonzero(rng.random(300) < rates[h]) + 1]
-    targets = [(h + 1, wave) for h in range(120) for wave in (8, 5) if rng.random() < 2.5 * rates[h]]
+    targets = [(h + 1, campaign) for h in range(120) for campaign in (8, 5) if rng.random() < 2.5 * rates[h]]
     return write_tables(
         tmp_path_factory.mktemp("many"),
         transactions=lines(*shops),
@@ -674,7 +680,7 @@ def test_a_design_that_is_fitted_already_is_not_fitted_again(
     monkeypatch.setattr("dunnhumby_pipeline.causal.design_comparison.build_cohort", counted)
     known = FittedDesign(trials, x, matrix.names, nuisances)
     found = compare_designs(many, "TypeA", STUDY, _light, known)
-    assert built == ["first_eligible_wave", "never_targeted"]
+    assert built == ["first_eligible", "never_targeted"]
     pd.testing.assert_frame_equal(found.iloc[:1], compared.iloc[:1])
 
 
@@ -687,5 +693,5 @@ def test_a_design_that_cannot_be_built_or_fitted_has_nulls_and_says_why(steady: 
     for note, arm in zip(found["note"], ("treated", "treated", "(treated|control)"), strict=True):
         assert re.match(rf"Not comparable: .*{arm} .*choose (fewer folds|another nuisance\.n_folds), or", note), note
     missing = compare_designs(steady, "TypeC", STUDY, _light)
-    assert missing["note"].str.startswith("Not comparable: no wave of TypeC can be studied").all()
+    assert missing["note"].str.startswith("Not comparable: no campaign of TypeC can be studied").all()
     assert missing["chosen"].tolist() == [True, False, False]

@@ -1,11 +1,11 @@
-"""The protocol says in sentences what the settings ask for, with the days of the waves that are used."""
+"""The protocol says in sentences what the settings ask for, with the days of the campaigns that are used."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-from dunnhumby_pipeline.causal.design.campaigns import plan_waves
+from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns
 from dunnhumby_pipeline.causal.design.protocol import trial_protocol
 from dunnhumby_pipeline.contracts.names import DESIGNS
 from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSettings
@@ -19,8 +19,8 @@ CAMPAIGNS = pd.DataFrame(
 def _protocol(repeats: int = 3, **changed: object) -> dict[str, str]:
     trial = TrialSettings.model_validate(changed)
     settings = Settings(trial=trial, nuisance=NuisanceSettings(n_repeats=repeats))
-    waves = plan_waves(CAMPAIGNS, "TypeA", 285, 649, trial)
-    frame = trial_protocol("TypeA", settings, waves)
+    campaigns = plan_campaigns(CAMPAIGNS, "TypeA", 285, 649, trial)
+    frame = trial_protocol("TypeA", settings, campaigns)
     assert frame.columns.tolist() == ["component", "specification"]
     return dict(zip(frame["component"], frame["specification"], strict=True))
 
@@ -28,24 +28,24 @@ def _protocol(repeats: int = 3, **changed: object) -> dict[str, str]:
 def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
     assert _protocol() == {
         "eligibility": (
-            "Households that shopped in the 182 days before the wave, or since the data begin where that is later (38 "
-            "to 182 days by wave), and that were sent no TypeA wave at any time before. A household enters at every "
-            "wave at which it is eligible. Waves are those with 28 days of data or more before them, and that ended "
+            "Households that shopped in the 182 days before the campaign, or since the data begin where that is later (38 "
+            "to 182 days by campaign), and that were sent no TypeA campaign at any time before. A household enters at every "
+            "campaign at which it is eligible. Campaigns are those with 28 days of data or more before them, and that ended "
             "early enough for the whole follow-up to lie in the data."
         ),
         "assignment": (
-            "Treated: the households that the TypeA wave lists. Control: the others that are eligible. The retailer "
+            "Treated: the households that the TypeA campaign lists. Control: the others that are eligible. The retailer "
             "chose whom to list; nothing was randomised. The arms are made comparable by what was known on the index "
-            "day: purchases, promotions seen, coupons used, campaigns of other types received, demographics, the wave "
+            "day: purchases, promotions seen, coupons used, campaigns of other types received, demographics, the campaign "
             "and the look-back segment. What the retailer knew beyond that is not adjusted for."
         ),
         "index day": (
-            "The first day of the wave, for both arms: day 323 (campaign 30), day 412 (campaign 8) and day 504 "
+            "The first day of the campaign, for both arms: day 323 (campaign 30), day 412 (campaign 8) and day 504 "
             "(campaign 13). Covariates end the day before."
         ),
         "follow-up": (
-            "From the index day to 28 days after the last day of the wave, or the day before the next TypeA wave if "
-            "that comes first: 75 to 77 days by wave, the same days for both arms of a wave."
+            "From the index day to 28 days after the last day of the campaign, or the day before the next TypeA campaign if "
+            "that comes first: 75 to 77 days by campaign, the same days for both arms of a campaign."
         ),
         "outcome": (
             "Spend in $, over the follow-up; 0 for a household that did not come. Beside it: visits, in baskets; "
@@ -76,30 +76,32 @@ def test_every_design_has_all_components_in_order(design: str, washout: int | No
 
 def test_a_washout_changes_who_is_eligible_and_what_is_adjusted_for() -> None:
     protocol = _protocol(washout_days=90)
-    assert "were sent no TypeA wave in the 90 days before." in protocol["eligibility"]
+    assert "were sent no TypeA campaign in the 90 days before." in protocol["eligibility"]
     assert "campaigns of any type received" in protocol["assignment"]
     assert "in the 1 day before." in _protocol(washout_days=1)["eligibility"]
 
 
-def test_the_first_eligible_wave_is_said() -> None:
-    expected = "A household enters once, at the first wave at which it is eligible."
-    assert expected in _protocol(design="first_eligible_wave")["eligibility"]
+def test_the_first_eligible_is_said() -> None:
+    expected = "A household enters once, at the first campaign at which it is eligible."
+    assert expected in _protocol(design="first_eligible")["eligibility"]
 
 
 def test_the_reference_design_says_that_it_looks_ahead_and_names_its_own_windows() -> None:
     protocol = _protocol(design="never_targeted", washout_days=90)
     assert "The second rule looks ahead" in protocol["eligibility"]
-    assert "(38 to 302 days by wave)" in protocol["eligibility"]
-    assert protocol["assignment"].startswith("Treated: listed by the TypeA wave. Control: never listed by any.")
+    assert "(38 to 302 days by campaign)" in protocol["eligibility"]
+    assert protocol["assignment"].startswith("Treated: listed by the TypeA campaign. Control: never listed by any.")
     # It has no washout, so that nobody was sent one of the type before.
     assert "campaigns of other types received" in protocol["assignment"]
-    assert "or the end of the data; the next wave does not end it: 63 to 77 days by wave" in protocol["follow-up"]
+    assert (
+        "or the end of the data; the next campaign does not end it: 63 to 77 days by campaign" in protocol["follow-up"]
+    )
 
 
-def test_waves_that_may_be_cut_are_said() -> None:
-    protocol = _protocol(keep_cut_waves=True)
-    assert protocol["eligibility"].endswith("Waves are those with 28 days of data or more before them.")
-    assert "if that comes first, or the end of the data: 63 to 77 days by wave" in protocol["follow-up"]
+def test_campaigns_that_may_be_cut_are_said() -> None:
+    protocol = _protocol(keep_cut_campaigns=True)
+    assert protocol["eligibility"].endswith("Campaigns are those with 28 days of data or more before them.")
+    assert "if that comes first, or the end of the data: 63 to 77 days by campaign" in protocol["follow-up"]
     assert "day 587 (campaign 18)" in protocol["index day"]
 
 
@@ -119,14 +121,14 @@ def test_one_division_into_folds_is_said_as_one() -> None:
     assert "predicted out of fold, once." in _protocol(repeats=1)["analysis"]
 
 
-def test_waves_of_one_length_are_told_in_one_number() -> None:
-    waves = plan_waves(CAMPAIGNS, "TypeA", 1, 649, TrialSettings())
-    frame = trial_protocol("TypeA", Settings(), waves.iloc[:1]).set_index("component")["specification"]
-    assert "(182 days by wave)" in frame["eligibility"]
+def test_campaigns_of_one_length_are_told_in_one_number() -> None:
+    campaigns = plan_campaigns(CAMPAIGNS, "TypeA", 1, 649, TrialSettings())
+    frame = trial_protocol("TypeA", Settings(), campaigns.iloc[:1]).set_index("component")["specification"]
+    assert "(182 days by campaign)" in frame["eligibility"]
     assert "day 323 (campaign 30). Covariates" in frame["index day"]
 
 
-def test_without_a_wave_there_is_nothing_to_describe() -> None:
-    waves = plan_waves(CAMPAIGNS, "TypeB", 285, 649, TrialSettings())
-    with pytest.raises(ValueError, match=r"no wave is used; a protocol describes those that are"):
-        trial_protocol("TypeB", Settings(), waves)
+def test_without_a_campaign_there_is_nothing_to_describe() -> None:
+    campaigns = plan_campaigns(CAMPAIGNS, "TypeB", 285, 649, TrialSettings())
+    with pytest.raises(ValueError, match=r"no campaign is used; a protocol describes those that are"):
+        trial_protocol("TypeB", Settings(), campaigns)

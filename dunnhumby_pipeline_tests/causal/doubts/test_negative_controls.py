@@ -19,13 +19,13 @@ from dunnhumby_pipeline.causal.doubts.event_study import event_study, event_week
 from dunnhumby_pipeline.causal.doubts.negative_controls import (
     NegativeControls,
     negative_controls,
+    placebo_campaign_days,
     placebo_outcome_days,
-    placebo_wave_days,
 )
-from dunnhumby_pipeline.causal.doubts.period_spend import period_spend, wave_days
+from dunnhumby_pipeline.causal.doubts.period_spend import campaign_days, period_spend
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.contracts.names import ALL_WAVES, PLACEBO_OUTCOME, PLACEBO_WAVE
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
@@ -42,7 +42,9 @@ SEEN_BY_ALL = (99, 1, 1024.0)  # A household that is no trial shops on the first
 Lines = list[tuple[int, int, float]]
 
 
-def wave(campaign: int, index_day: int, lookback_start: int, outcome_end: int, first: int, n: int = 20) -> pd.DataFrame:
+def campaign(
+    campaign: int, index_day: int, lookback_start: int, outcome_end: int, first: int, n: int = 20
+) -> pd.DataFrame:
     """`n` trials of households `first`, `first` + 1 and so on, the first half treated."""
     return pd.DataFrame({"household_key": np.arange(first, first + n), "campaign": campaign}).assign(
         treated=(np.arange(n) < n // 2).astype("int64"),
@@ -81,8 +83,8 @@ def controls_of(
     return negative_controls(tables, trials, x, data, "TypeA", SETTINGS, seed=1)
 
 
-def row(found: NegativeControls, control: str, which: str = ALL_WAVES) -> pd.Series:
-    chosen = found.frame.loc[(found.frame["control"] == control) & (found.frame["wave"] == which)]
+def row(found: NegativeControls, control: str, which: str = ALL_CAMPAIGNS) -> pd.Series:
+    chosen = found.frame.loc[(found.frame["control"] == control) & (found.frame["campaign"] == which)]
     assert len(chosen) == 1
     return chosen.iloc[0]
 
@@ -91,16 +93,16 @@ def row(found: NegativeControls, control: str, which: str = ALL_WAVES) -> pd.Ser
 
 
 def test_placebo_days_end_where_the_look_back_begins_and_are_long_enough() -> None:
-    waves = pd.DataFrame({"campaign": [1, 2, 3, 4], "lookback_start": [28, 29, 85, 200]})
-    found = placebo_outcome_days(waves, 1, SensitivitySettings())
+    campaigns = pd.DataFrame({"campaign": [1, 2, 3, 4], "lookback_start": [28, 29, 85, 200]})
+    found = placebo_outcome_days(campaigns, 1, SensitivitySettings())
     assert found["outcome_start"].tolist() == [1, 1, 1, 116]
     assert found["outcome_stop"].tolist() == [28, 29, 85, 200]
     assert found["reason"].tolist() == ["fewer than 28 days of data lie before its look-back", "", "", ""]
 
 
-def test_a_placebo_wave_keeps_the_length_of_the_look_back_where_the_data_reach() -> None:
-    waves = pd.DataFrame({"campaign": [1, 2, 3], "index_day": [84, 85, 300], "lookback_start": [1, 1, 200]})
-    found = placebo_wave_days(waves, 1, TrialSettings(), SensitivitySettings())
+def test_a_placebo_campaign_keeps_the_length_of_the_look_back_where_the_data_reach() -> None:
+    campaigns = pd.DataFrame({"campaign": [1, 2, 3], "index_day": [84, 85, 300], "lookback_start": [1, 1, 200]})
+    found = placebo_campaign_days(campaigns, 1, TrialSettings(), SensitivitySettings())
     assert found["lookback_start"].tolist() == [1, 1, 144]
     assert found["outcome_start"].tolist() == [28, 29, 244]
     assert found["outcome_stop"].tolist() == [84, 85, 300]
@@ -117,9 +119,9 @@ def test_a_placebo_wave_keeps_the_length_of_the_look_back_where_the_data_reach()
 def test_weeks_lie_in_the_data_and_the_outcome_window_and_do_not_overlap(
     index_day: int, window: int, first_day: int, n_days: int
 ) -> None:
-    waves = pd.DataFrame({"campaign": [1], "index_day": [index_day], "outcome_end": [index_day + window - 1]})
+    campaigns = pd.DataFrame({"campaign": [1], "index_day": [index_day], "outcome_end": [index_day + window - 1]})
     last_day, weeks = first_day + n_days, np.arange(-12, 12)
-    found = event_weeks(waves, weeks, first_day, last_day)
+    found = event_weeks(campaigns, weeks, first_day, last_day)
     days = [
         day for start, stop in zip(found["first_day"], found["index_day"], strict=True) for day in range(start, stop)
     ]
@@ -134,7 +136,7 @@ def test_weeks_lie_in_the_data_and_the_outcome_window_and_do_not_overlap(
 def test_spend_of_periods_is_that_of_a_loop_over_all_lines(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     rows = [(int(h), int(d), float(a)) for h, d, a in rng.integers(1, 30, (300, 3))]
-    trials = pd.concat([wave(5, 20, 1, 25, 1, 12), wave(2, 10, 1, 25, 7, 12)], ignore_index=True)
+    trials = pd.concat([campaign(5, 20, 1, 25, 1, 12), campaign(2, 10, 1, 25, 7, 12)], ignore_index=True)
     trials = trials.sample(frac=1, random_state=1).reset_index(drop=True)
     periods = pd.DataFrame(
         [(5, 0, 3, 9), (5, 2, 9, 12), (2, 0, 4, 30), (2, 1, 28, 29)],
@@ -143,21 +145,21 @@ def test_spend_of_periods_is_that_of_a_loop_over_all_lines(tmp_path: Path) -> No
     found = period_spend(journey(tmp_path, rows), trials, periods, 3, ENGINE)
     expected = np.full((24, 3), np.nan)
     for i, trial in trials.iterrows():
-        for campaign, period, first, stop in periods.to_numpy():
-            if trial["campaign"] == campaign:
+        for listed, period, first, stop in periods.to_numpy():
+            if trial["campaign"] == listed:
                 spent = [a for h, d, a in rows if h == trial["household_key"] and first <= d < stop]
                 expected[i, period] = sum(spent)
     np.testing.assert_allclose(found, expected)
 
 
-def test_trials_of_a_wave_share_its_days_or_are_refused() -> None:
-    trials = pd.concat([wave(5, 20, 1, 25, 1), wave(2, 10, 1, 25, 1)])
-    assert wave_days(trials)["campaign"].tolist() == [2, 5]
+def test_trials_of_a_campaign_share_its_days_or_are_refused() -> None:
+    trials = pd.concat([campaign(5, 20, 1, 25, 1), campaign(2, 10, 1, 25, 1)])
+    assert campaign_days(trials)["campaign"].tolist() == [2, 5]
     trials.iloc[0, trials.columns.get_loc("lookback_start")] = 3
     with pytest.raises(ValueError) as caught:
-        wave_days(trials)
+        campaign_days(trials)
     assert str(caught.value) == (
-        "trials of the waves [5] do not share index_day, lookback_start, outcome_end; make the trials again"
+        "trials of the campaigns [5] do not share index_day, lookback_start, outcome_end; make the trials again"
     )
 
 
@@ -165,7 +167,7 @@ def test_trials_of_a_wave_share_its_days_or_are_refused() -> None:
 
 
 def test_the_placebo_outcome_holds_the_lines_before_the_look_back_and_no_others(tmp_path: Path) -> None:
-    trials = pd.concat([wave(7, 250, 150, 290, 21), wave(3, 120, 20, 160, 1)], ignore_index=True)
+    trials = pd.concat([campaign(7, 250, 150, 290, 21), campaign(3, 120, 20, 160, 1)], ignore_index=True)
     tables = journey(
         tmp_path,
         [
@@ -175,40 +177,40 @@ def test_the_placebo_outcome_holds_the_lines_before_the_look_back_and_no_others(
         ],
     )
     found = controls_of(tables, trials)
-    for which in (ALL_WAVES, "7"):
+    for which in (ALL_CAMPAIGNS, "7"):
         placebo = row(found, PLACEBO_OUTCOME, which)
         assert placebo["estimate"] == pytest.approx(6.0)
         assert placebo[["n_trials", "n_treated", "n_days"]].tolist() == [20, 10, 84.0]
     left_out = found.left_out.loc[found.left_out["control"] == PLACEBO_OUTCOME]
-    assert left_out[["wave", "n_trials", "reason"]].to_numpy().tolist() == [
+    assert left_out[["campaign", "n_trials", "reason"]].to_numpy().tolist() == [
         ["3", 20, "fewer than 28 days of data lie before its look-back"]
     ]
 
 
-def test_the_placebo_wave_holds_the_lines_from_the_fake_to_the_real_index_day(tmp_path: Path) -> None:
-    trials = pd.concat([wave(7, 250, 150, 290, 21), wave(3, 120, 20, 160, 1)], ignore_index=True)
+def test_the_placebo_campaign_holds_the_lines_from_the_fake_to_the_real_index_day(tmp_path: Path) -> None:
+    trials = pd.concat([campaign(7, 250, 150, 290, 21), campaign(3, 120, 20, 160, 1)], ignore_index=True)
     tables = journey(
         tmp_path,
         [
             SEEN_BY_ALL,
             *bought(range(1, 21), (30, 1.0)),
             *bought(range(1, 11), (64, 16.0), (119, 32.0), (120, 64.0)),
-            # A household without a line spent 0, and waves have each their own days.
+            # A household without a line spent 0, and campaigns have each their own days.
             *bought(range(21, 41), (100, 1.0)),
             *bought(range(21, 31), (194, 2.0), (249, 4.0), (250, 8.0)),
         ],
     )
     found = controls_of(tables, trials)
-    assert row(found, PLACEBO_WAVE, "3")["estimate"] == pytest.approx(48.0, abs=1e-3)
-    assert row(found, PLACEBO_WAVE, "7")["estimate"] == pytest.approx(6.0, abs=1e-3)
-    whole = row(found, PLACEBO_WAVE)
+    assert row(found, PLACEBO_CAMPAIGN, "3")["estimate"] == pytest.approx(48.0, abs=1e-3)
+    assert row(found, PLACEBO_CAMPAIGN, "7")["estimate"] == pytest.approx(6.0, abs=1e-3)
+    whole = row(found, PLACEBO_CAMPAIGN)
     assert whole["estimate"] == pytest.approx((48 + 6) / 2, abs=1e-3)
     assert whole[["n_trials", "n_treated", "n_days"]].tolist() == [40, 20, 56.0]
-    assert found.frame.loc[found.frame["control"] == PLACEBO_WAVE, "wave"].tolist() == [ALL_WAVES, "3", "7"]
+    assert found.frame.loc[found.frame["control"] == PLACEBO_CAMPAIGN, "campaign"].tolist() == [ALL_CAMPAIGNS, "3", "7"]
 
 
-def test_the_placebo_wave_needs_a_purchase_in_its_own_look_back(tmp_path: Path) -> None:
-    trials = wave(7, 250, 150, 290, 1)
+def test_the_placebo_campaign_needs_a_purchase_in_its_own_look_back(tmp_path: Path) -> None:
+    trials = campaign(7, 250, 150, 290, 1)
     # Fake look-back: days 94 to 193.
     tables = journey(
         tmp_path,
@@ -221,9 +223,9 @@ def test_the_placebo_wave_needs_a_purchase_in_its_own_look_back(tmp_path: Path) 
         ],
     )
     found = controls_of(tables, trials)
-    assert row(found, PLACEBO_WAVE)["n_trials"] == 16
+    assert row(found, PLACEBO_CAMPAIGN)["n_trials"] == 16
     assert found.left_out.to_numpy().tolist() == [
-        [PLACEBO_WAVE, "7", 4, "these households did not shop in the fake look-back"]
+        [PLACEBO_CAMPAIGN, "7", 4, "these households did not shop in the fake look-back"]
     ]
 
 
@@ -250,7 +252,7 @@ def targeted_by(day: int, spend: pd.DataFrame, blocks: dict[str, Path]) -> tuple
     """(controls when the campaign went to who spent much on `day`; difference of the arms in the placebo outcome)."""
     chance = 1 / (1 + np.exp(-(spend[day] - 40) / 6))
     treated = np.random.default_rng(9).random(600) < chance
-    trials = wave(7, 300, 200, 340, 1, 600).assign(treated=treated.astype("int64"))
+    trials = campaign(7, 300, 200, 340, 1, 600).assign(treated=treated.astype("int64"))
     x = spend[[EARLY, LATE]].to_numpy()
     propensity = LogisticRegression().fit(x, treated).predict_proba(x)[:, 1]
     found = controls_of(blocks, trials, residuals_of(trials, propensity, 3), x)
@@ -267,7 +269,7 @@ def test_nothing_is_caught_when_the_covariates_hold_what_targeting_saw(
 ) -> None:
     found, difference = targeted_by(EARLY, spend, blocks)
     assert difference > 3, "without adjustment the arms differ"
-    for control in (PLACEBO_OUTCOME, PLACEBO_WAVE):
+    for control in (PLACEBO_OUTCOME, PLACEBO_CAMPAIGN):
         placebo = row(found, control)
         assert placebo["ci_lower"] < 0 < placebo["ci_upper"], control
         assert placebo["se"] < 1
@@ -278,8 +280,8 @@ def late(spend: pd.DataFrame, blocks: dict[str, Path]) -> NegativeControls:
     return targeted_by(LATE, spend, blocks)[0]
 
 
-def test_targeting_by_newer_spend_is_caught_by_the_placebo_wave_alone(late: NegativeControls) -> None:
-    before, shifted = row(late, PLACEBO_OUTCOME), row(late, PLACEBO_WAVE)
+def test_targeting_by_newer_spend_is_caught_by_the_placebo_campaign_alone(late: NegativeControls) -> None:
+    before, shifted = row(late, PLACEBO_OUTCOME), row(late, PLACEBO_CAMPAIGN)
     assert before["ci_lower"] < 0 < before["ci_upper"]
     assert shifted["ci_lower"] > 0
     assert shifted["n_trials"] == 600
@@ -296,9 +298,9 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
     spend: pd.DataFrame, blocks: dict[str, Path]
 ) -> None:
     chance = 1 / (1 + np.exp(-(spend[LATE] - 40) / 6))
-    shoppers = wave(7, 300, 200, 340, 1, 600).assign(treated=(np.random.default_rng(4).random(600) < chance) * 1)
+    shoppers = campaign(7, 300, 200, 340, 1, 600).assign(treated=(np.random.default_rng(4).random(600) < chance) * 1)
     # Trials that do not shop in either look-back come first, so that rows and trials do not agree.
-    trials = pd.concat([wave(7, 300, 200, 340, 2001), shoppers], ignore_index=True)
+    trials = pd.concat([campaign(7, 300, 200, 340, 2001), shoppers], ignore_index=True)
     x = np.vstack([np.zeros((20, 2)), spend[[EARLY, LATE]].to_numpy()])
     data = residuals_of(trials, np.concatenate([np.full(20, 0.5), chance]), 3)
     found = controls_of(blocks, trials, data, x)
@@ -317,7 +319,7 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
         inside = folds == fold
         e[inside] = fit_propensity(matrix[~inside], t[~inside], 1).probability(matrix[inside])
     rt, ry = t - e.clip(0.01, 0.99), y - linear_means(matrix, y[:, None], folds)[:, 0]
-    shifted = row(found, PLACEBO_WAVE)
+    shifted = row(found, PLACEBO_CAMPAIGN)
     assert shifted["n_trials"] == 600
     assert shifted["estimate"] == pytest.approx((rt * ry).sum() / (rt**2).sum())
 
@@ -337,7 +339,7 @@ class Certain:
 def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_allow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trials = wave(7, 250, 150, 290, 2001, 1500)
+    trials = campaign(7, 250, 150, 290, 2001, 1500)
     rows = [*bought(range(2001, 3501), (100, 1.0)), *bought(range(2001, 2751), (200, 6.0))]
     monkeypatch.setattr("dunnhumby_pipeline.causal.negative_controls.fit_propensity", Certain)
     few = SETTINGS.model_copy(update={"nuisance": NuisanceSettings(max_trials=1000, propensity_bound=0.1)})
@@ -345,43 +347,47 @@ def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_al
     found = negative_controls(tables, trials, x, residuals_of(trials), "TypeA", few, seed=1)
     # Each household drawn is held out of one of two folds.
     assert sum(Certain.fitted_to) == 1000
-    assert row(found, PLACEBO_WAVE)["n_trials"] == 1500, "the effect is one of all trials"
+    assert row(found, PLACEBO_CAMPAIGN)["n_trials"] == 1500, "the effect is one of all trials"
     # The mean is 3 for all; residuals are 0.9 and 3 in one arm, -0.1 and -3 in the other.
-    assert row(found, PLACEBO_WAVE)["estimate"] == pytest.approx((0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2))
+    assert row(found, PLACEBO_CAMPAIGN)["estimate"] == pytest.approx((0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2))
 
 
 # Bad input
 
 
-def test_without_history_there_is_no_row_and_every_wave_is_listed(tmp_path: Path) -> None:
-    trials = pd.concat([wave(7, 40, 10, 60, 1), wave(3, 50, 20, 60, 21)], ignore_index=True)
+def test_without_history_there_is_no_row_and_every_campaign_is_listed(tmp_path: Path) -> None:
+    trials = pd.concat([campaign(7, 40, 10, 60, 1), campaign(3, 50, 20, 60, 21)], ignore_index=True)
     found = controls_of(journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 41), (25, 1.0))]), trials)
     assert found.frame.empty
     assert found.frame.dtypes[["n_trials", "estimate"]].tolist() == ["int64", "float64"]
-    assert found.left_out[["control", "wave", "n_trials"]].to_numpy().tolist() == [
-        [control, which, 20] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE) for which in ("7", "3")
+    assert found.left_out[["control", "campaign", "n_trials"]].to_numpy().tolist() == [
+        [control, which, 20] for control in (PLACEBO_OUTCOME, PLACEBO_CAMPAIGN) for which in ("7", "3")
     ]
 
 
-def test_a_wave_of_one_arm_is_left_out_and_counts_in_the_whole(tmp_path: Path) -> None:
-    trials = pd.concat([wave(7, 250, 150, 290, 1), wave(8, 260, 150, 290, 21).assign(treated=0)], ignore_index=True)
+def test_a_campaign_of_one_arm_is_left_out_and_counts_in_the_whole(tmp_path: Path) -> None:
+    trials = pd.concat(
+        [campaign(7, 250, 150, 290, 1), campaign(8, 260, 150, 290, 21).assign(treated=0)], ignore_index=True
+    )
     some = [(1, 121, 2.0), (1, 200, 2.0)]
     found = controls_of(journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 41), (120, 1.0)), *some]), trials)
-    assert found.frame[["control", "wave", "n_trials"]].to_numpy().tolist() == [
-        [control, which, n] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE) for which, n in ((ALL_WAVES, 40), ("7", 20))
+    assert found.frame[["control", "campaign", "n_trials"]].to_numpy().tolist() == [
+        [control, which, n]
+        for control in (PLACEBO_OUTCOME, PLACEBO_CAMPAIGN)
+        for which, n in ((ALL_CAMPAIGNS, 40), ("7", 20))
     ]
     assert found.left_out.to_numpy().tolist() == [
-        [control, "8", 20, "the treated arm has no household"] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE)
+        [control, "8", 20, "the treated arm has no household"] for control in (PLACEBO_OUTCOME, PLACEBO_CAMPAIGN)
     ]
 
 
 def test_arms_that_cannot_be_cross_fitted_are_left_out(tmp_path: Path) -> None:
-    trials = wave(7, 250, 150, 290, 1).assign(treated=[1, *[0] * 19])
+    trials = campaign(7, 250, 150, 290, 1).assign(treated=[1, *[0] * 19])
     tables = journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 21), (120, 1.0))])
     found = controls_of(tables, trials)
     assert found.frame.empty
     assert found.left_out.to_numpy().tolist() == [
-        [control, ALL_WAVES, 20, "an arm is not in two folds"] for control in (PLACEBO_OUTCOME, PLACEBO_WAVE)
+        [control, ALL_CAMPAIGNS, 20, "an arm is not in two folds"] for control in (PLACEBO_OUTCOME, PLACEBO_CAMPAIGN)
     ]
     assert weekly(tables, trials).empty
 
@@ -390,7 +396,7 @@ def test_an_arm_of_few_households_or_an_outcome_that_does_not_vary_proves_nothin
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables = journey(tmp_path, [SEEN_BY_ALL, *bought(range(1, 21), (120, 1.0))])
-    trials = wave(7, 250, 150, 290, 1)
+    trials = campaign(7, 250, 150, 290, 1)
     n_treated = int(trials["treated"].sum())
     for module in ("negative_controls", "event_study"):
         monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
@@ -414,7 +420,7 @@ def weekly(tables: dict[str, Path], trials: pd.DataFrame) -> pd.DataFrame:
 
 def test_weeks_begin_on_the_index_day_and_hold_seven_days(tmp_path: Path) -> None:
     borders = (86, 92, 93, 99, 100, 106, 107, 113, 114, 120)
-    trials = pd.concat([wave(7, 100, 50, 119, 1), wave(3, 107, 50, 120, 21)], ignore_index=True)
+    trials = pd.concat([campaign(7, 100, 50, 119, 1), campaign(3, 107, 50, 120, 21)], ignore_index=True)
     tables = journey(
         tmp_path,
         [
@@ -425,21 +431,21 @@ def test_weeks_begin_on_the_index_day_and_hold_seven_days(tmp_path: Path) -> Non
         ],
     )
     found = weekly(tables, trials).set_index("week")
-    # Wave 7 has days 86 to 113 in whole weeks, that is weeks -2 to 1; wave 3, whose arms are alike, -3 to 1.
+    # Campaign 7 has days 86 to 113 in whole weeks, that is weeks -2 to 1; campaign 3, whose arms are alike, -3 to 1.
     assert found.index.tolist() == [-3, -2, -1, 0, 1]
     assert found["phase"].tolist() == ["before", "before", "before", "after", "after"]
     assert found["n_trials"].tolist() == [20, 40, 40, 40, 40]
-    of_wave_7 = {-2: 1 + 2, -1: 4 + 8, 0: 16 + 32, 1: 64 + 128}
-    expected = [0.0, *(of_wave_7[week] / 2 for week in (-2, -1, 0, 1))]
+    of_campaign_7 = {-2: 1 + 2, -1: 4 + 8, 0: 16 + 32, 1: 64 + 128}
+    expected = [0.0, *(of_campaign_7[week] / 2 for week in (-2, -1, 0, 1))]
     np.testing.assert_allclose(found["estimate"], expected, atol=1e-9)
-    # By itself, without the other wave's zeros.
+    # By itself, without the other campaign's zeros.
     alone = weekly(tables, trials.iloc[:20]).set_index("week")
-    np.testing.assert_allclose(alone["estimate"], list(of_wave_7.values()), atol=1e-9)
+    np.testing.assert_allclose(alone["estimate"], list(of_campaign_7.values()), atol=1e-9)
     assert alone["se"].max() == pytest.approx(0, abs=1e-9)
 
 
 def test_weeks_end_with_the_data_when_those_end_before_the_outcome_window(tmp_path: Path) -> None:
-    trials = wave(7, 100, 50, 200, 1)
+    trials = campaign(7, 100, 50, 200, 1)
     tables = journey(tmp_path, [(99, 1, 1.0), *bought(range(1, 21), (113, 1.0))])
     assert weekly(tables, trials)["week"].tolist() == [-3, -2, -1, 0, 1]
 
@@ -454,7 +460,7 @@ def test_a_planted_effect_shows_after_the_index_day_and_not_before(tmp_path: Pat
     treated = rng.random(n) < propensity
     spent[np.ix_(treated, weeks >= 0)] += 5.0
     rows = [(h + 1, 100 + 7 * int(w) + 3, float(spent[h, i])) for h in range(n) for i, w in enumerate(weeks)]
-    trials = wave(7, 100, 30, 155, 1, n).assign(treated=treated.astype("int64"))
+    trials = campaign(7, 100, 30, 155, 1, n).assign(treated=treated.astype("int64"))
     tables = journey(tmp_path, [(999, 1, 1.0), *rows, (999, 160, 1.0)])
     data = residuals_of(trials, propensity, 3)
     found = event_study(tables, trials, x, data, SensitivitySettings(weeks_before=10, weeks_after=8), ENGINE, 0.95)

@@ -176,7 +176,7 @@ def test_the_interval_covers_the_effect_and_not_both_bounds() -> None:
 
 
 def test_bounds_cluster_by_household() -> None:
-    known = invent_trials(200, seed=3, effect=constant_effect, n_waves=3, household_noise=5.0)
+    known = invent_trials(200, seed=3, effect=constant_effect, n_campaigns=3, household_noise=5.0)
     data = known.residuals()
     lowest, highest = data.y.min(), data.y.max()
     clustered = bounds_of(data, lowest, highest)["upper_se"]
@@ -197,7 +197,7 @@ def test_bounds_need_a_range_that_holds_the_outcomes_and_both_arms() -> None:
 
 
 def test_estimate_and_error_are_those_of_the_primary_estimator() -> None:
-    data = invent_trials(300, seed=4, effect=constant_effect, n_waves=2, household_noise=2.0).residuals()
+    data = invent_trials(300, seed=4, effect=constant_effect, n_campaigns=2, household_noise=2.0).residuals()
     short = short_estimate(data)
     assert (short.estimate, short.se) == pytest.approx(overlap_weighted(data, np.ones(600, dtype=bool)))
     assert short.interval(0.95) == pytest.approx((short.estimate - Z * short.se, short.estimate + Z * short.se))
@@ -429,7 +429,7 @@ def test_columns_belong_to_the_groups_of_the_catalogue() -> None:
         "frequency": [2],
         "campaigns": [4],
         "demographics": [5, 6, 9],
-        "wave": [7],
+        "campaign": [7],
         "look-back segment": [8],
     }
     with pytest.raises(ValueError, match=r"^columns that belong to no group of covariates: \['shoe_size'\]$"):

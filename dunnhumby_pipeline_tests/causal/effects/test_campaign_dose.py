@@ -22,7 +22,7 @@ def constant_effect(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_waves=2)
+    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
 
 
 def test_campaigns_in_the_outcome_window_are_counted_as_by_brute_force(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_doses_that_share_households_are_not_taken_for_independent() -> None:
 def test_the_test_of_doses_has_its_size() -> None:
     p_values = []
     for seed in range(120):
-        known = invent_trials(150, seed=[34, seed], effect=constant_effect, n_waves=2, household_noise=1.0)
+        known = invent_trials(150, seed=[34, seed], effect=constant_effect, n_campaigns=2, household_noise=1.0)
         dose = np.random.default_rng([34, seed]).integers(0, 3, 300)
         p_values.append(equality_p_value(known.residuals(), [dose == level for level in range(3)]))
     assert stats.kstest(p_values, "uniform").pvalue > 0.01

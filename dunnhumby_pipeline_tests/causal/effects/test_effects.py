@@ -109,7 +109,7 @@ def test_the_naive_difference_has_the_two_sample_standard_error() -> None:
 
 
 def test_fitted_nuisances_recover_the_effect_that_the_naive_difference_misses() -> None:
-    known = invent_trials(500, seed=7, effect=constant_effect, n_waves=2)
+    known = invent_trials(500, seed=7, effect=constant_effect, n_campaigns=2)
     data = residuals(known.trials, cross_fit(known.trials, known.x, TWO_FOLDS, seed=1).nuisances, "purchase_amount")
     for estimator in (aipw, overlap_weighted):
         estimate, se = estimator(data, everyone(data))
@@ -130,8 +130,8 @@ def test_the_two_estimands_part_when_effects_differ() -> None:
 
 
 def _invented_estimates(seed: int) -> tuple[tuple[float, float], ...]:
-    """Estimates and errors of one study of 150 households in three waves, with nuisances that are a little off."""
-    known = invent_trials(150, seed=[9, seed], effect=constant_effect, n_waves=3, household_noise=1.5)
+    """Estimates and errors of one study of 150 households in three campaigns, with nuisances that are a little off."""
+    known = invent_trials(150, seed=[9, seed], effect=constant_effect, n_campaigns=3, household_noise=1.5)
     tilted = np.clip(known.propensity + 0.05 * np.sin(3 * known.x[:, 1]), 0.05, 0.95)
     data = known.residuals(propensity=tilted, mu0=known.mu0 + 0.3 * known.x[:, 2])
     pairs = match_pairs(data.propensity, data.treated, known.trials["campaign"].to_numpy(), 0.2)
@@ -179,7 +179,7 @@ def test_the_overlap_weighted_effect_forgives_a_wrong_propensity_where_effects_v
 
 @pytest.fixture(scope="module")
 def small() -> Known:
-    return invent_trials(60, seed=21, effect=lambda x: 2 + x[:, 1], n_waves=2, household_noise=1.0)
+    return invent_trials(60, seed=21, effect=lambda x: 2 + x[:, 1], n_campaigns=2, household_noise=1.0)
 
 
 def test_regression_adjustment_is_statsmodels_with_clustered_errors(small: Known) -> None:
@@ -255,7 +255,7 @@ def test_inverse_propensity_weighting_is_weighted_least_squares(small: Known) ->
 
 def _balanced(seed: int) -> tuple[tuple[float, float], ...]:
     """Entropy-balanced effects on the overlap population and on the treated, with their errors and truths."""
-    known = invent_trials(250, seed=[22, seed], effect=lambda x: 2 + x[:, 0], n_waves=2, household_noise=1.0)
+    known = invent_trials(250, seed=[22, seed], effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=1.0)
     data = known.residuals()
     treated = data.treated == 1
     e = known.propensity
@@ -360,7 +360,7 @@ def test_targeted_means_of_outcomes_that_do_not_vary() -> None:
 @pytest.fixture(scope="module")
 def varied() -> tuple[Known, pd.DataFrame]:
     """Effects that grow with the first covariate, and so with the propensity."""
-    known = invent_trials(1500, seed=10, effect=lambda x: 2 + x[:, 0], n_waves=2, household_noise=0.5)
+    known = invent_trials(1500, seed=10, effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=0.5)
     return known, propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.7))
 
 
@@ -391,7 +391,7 @@ def test_every_estimator_recovers_its_own_estimand(varied: tuple[Known, pd.DataF
         ("ATT", "all"): known.effect[treated == 1].mean(),
         ("ATT", "matched"): known.effect[pairs["treated_row"]].mean(),
     }
-    own = table[(table["outcome"] == SPEND) & (table["wave"] == "all")].set_index(["estimator", "estimand"])
+    own = table[(table["outcome"] == SPEND) & (table["campaign"] == "all")].set_index(["estimator", "estimand"])
     assert len(own) == 13
     for (estimator, estimand), row in own.iterrows():
         if estimator == "naive":
@@ -404,7 +404,7 @@ def test_every_estimator_recovers_its_own_estimand(varied: tuple[Known, pd.DataF
 
 
 def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
-    known = invent_trials(300, seed=10, effect=constant_effect, n_waves=2)
+    known = invent_trials(300, seed=10, effect=constant_effect, n_campaigns=2)
     one_armed = known.trials["campaign"] == 2
     trials = known.trials.assign(treated=known.trials["treated"].where(~one_armed, 0))
     nuisances = known.nuisances().assign(treated=trials["treated"])
@@ -413,21 +413,23 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     given = {"trials": trials, "nuisances": nuisances, "primary_outcome": "purchase_count"}
     found = estimate(known, propensity, **given)
     table = found.effects
-    own = "outcome estimator estimand population wave estimate se ci_lower ci_upper n_trials n_households primary"
+    own = "outcome estimator estimand population campaign estimate se ci_lower ci_upper n_trials n_households primary"
     assert table.columns.tolist() == own.split()
     assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed"]
-    assert table.groupby("wave")["estimator"].count().to_dict() == {"1": 3 * 4, "all": 3 * 13}
+    assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 3 * 4, "all": 3 * 13}
     assert (table["primary"] == (table["outcome"] == "purchase_count")).all()
     assert not table.isna().any(axis=None)
     np.testing.assert_allclose(table["ci_upper"] - table["estimate"], 1.6449 * table["se"], rtol=1e-4)
     np.testing.assert_allclose(table["estimate"] - table["ci_lower"], 1.6449 * table["se"], rtol=1e-4)
-    row = table[(table["population"] == "overlap") & (table["wave"] == "all") & (table["estimator"] == "aipw")].iloc[0]
+    row = table[
+        (table["population"] == "overlap") & (table["campaign"] == "all") & (table["estimator"] == "aipw")
+    ].iloc[0]
     assert row["n_trials"] == inside.sum() == 2 * row["n_households"]
     data = residuals(trials, nuisances, SPEND)
     assert (row["estimate"], row["se"]) == pytest.approx(aipw(data, inside))
     missing = found.not_estimated
-    assert missing.columns.tolist() == ["estimator", "estimand", "population", "wave", "reason"]
-    assert missing["wave"].tolist() == ["2"] * 4
+    assert missing.columns.tolist() == ["estimator", "estimand", "population", "campaign", "reason"]
+    assert missing["campaign"].tolist() == ["2"] * 4
     assert set(missing["reason"]) == {"the treated arm has no household"}
     assert found.left_out.empty
 
@@ -438,7 +440,7 @@ def test_what_cannot_be_estimated_is_listed_with_its_reason() -> None:
     nobody = propensity.assign(in_overlap=False, w_balance=0.0)
     x = np.column_stack([known.x, known.x[:, 1]])
     found = estimate(known, nobody, x=x, settings=EffectSettings(caliper=1e-9))
-    reasons = found.not_estimated.set_index(["estimator", "wave"])["reason"]
+    reasons = found.not_estimated.set_index(["estimator", "campaign"])["reason"]
     assert reasons.to_dict() == {
         ("aipw", "all"): "no trial is in overlap",
         ("lin", "all"): "no trial is in overlap",
@@ -487,7 +489,7 @@ def test_effects_are_of_the_outcomes_that_have_means(varied: tuple[Known, pd.Dat
 @settings(max_examples=8, deadline=None)
 @given(shift=st.floats(-1000, 1000), scale=st.floats(0.01, 100))
 def test_shifting_the_outcome_leaves_effects_and_scaling_it_scales_them(shift: float, scale: float) -> None:
-    known = invent_trials(120, seed=13, effect=lambda x: 2 + x[:, 0], n_waves=2)
+    known = invent_trials(120, seed=13, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
     only = [name for name in known.nuisances() if not name.endswith(("purchase_count", "redeemed"))]
     nuisances = known.nuisances()[only]
     propensity = propensity_table(nuisances, known.x, OverlapSettings(lower=0.2, upper=0.8))

@@ -1,4 +1,4 @@
-"""Pooled waves: published figures, hand computations, and intervals that cover the mean of all waves."""
+"""Pooled campaigns: published figures, hand computations, and intervals that cover the mean of all campaigns."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def test_pooling_is_statsmodels_where_its_iteration_arrives() -> None:
     assert (random["q"], random["i2"]) == pytest.approx((theirs.q, theirs.i2))
 
 
-def test_rounding_does_not_lose_the_spread_between_waves() -> None:
+def test_rounding_does_not_lose_the_spread_between_campaigns() -> None:
     estimates, errors = np.array([0.0, 70.0]), np.array([1.0, 26.0])
-    # The library's iteration steps past the root and says that waves do not differ.
+    # The library's iteration steps past the root and says that campaigns do not differ.
     assert combine_effects(estimates, errors**2, method_re="iterated", atol=1e-12, maxiter=1000).tau2 == 0
     # 70^2 / (2 tau^2 + 677) = 1.
     assert pool(estimates, errors, 0.95)[1]["tau"] == pytest.approx(np.sqrt(2111.5))
 
 
-def test_two_waves_by_hand() -> None:
+def test_two_campaigns_by_hand() -> None:
     fixed, random = pool(np.array([0.0, 10.0]), np.array([1.0, 2.0]), 0.95)
     assert fixed["estimate"] == pytest.approx(2.0)
     assert fixed["se"] == pytest.approx(np.sqrt(0.8))
@@ -73,7 +73,7 @@ def test_two_waves_by_hand() -> None:
     assert np.isnan([random["prediction_lower"], fixed["prediction_upper"]]).all()
 
 
-def test_the_prediction_interval_has_two_degrees_less_than_waves() -> None:
+def test_the_prediction_interval_has_two_degrees_less_than_campaigns() -> None:
     estimates, errors = np.array([66.0, 76.0, 17.0, -28.0]), np.array([16.0, 28.0, 22.0, 25.0])
     fixed, random = pool(estimates, errors, 0.9)
     spread = np.hypot(random["tau"], random["se"])
@@ -86,14 +86,14 @@ def test_the_prediction_interval_has_two_degrees_less_than_waves() -> None:
     assert weights @ (estimates - np.average(estimates, weights=weights)) ** 2 == pytest.approx(3, abs=1e-6)
 
 
-def test_waves_that_differ_less_than_their_errors_are_not_pooled_to_less_error() -> None:
+def test_campaigns_that_differ_less_than_their_errors_are_not_pooled_to_less_error() -> None:
     fixed, random = pool(np.array([5.0, 5.1, 4.9]), np.array([1.0, 1.0, 2.0]), 0.95)
     assert (random["tau"], random["i2"]) == (0.0, 0.0)
     assert (random["estimate"], random["se"]) == pytest.approx((fixed["estimate"], fixed["se"]))
     assert random["ci_upper"] > fixed["ci_upper"]
 
 
-def test_one_wave_is_its_own_pool() -> None:
+def test_one_campaign_is_its_own_pool() -> None:
     fixed, random = pool(np.array([3.0]), np.array([1.5]), 0.95)
     for row in (fixed, random):
         assert (row["estimate"], row["se"], row["tau"], row["q"], row["q_df"], row["i2"]) == (3.0, 1.5, 0, 0, 0, 0)
@@ -103,15 +103,15 @@ def test_one_wave_is_its_own_pool() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    waves=st.lists(st.tuples(st.floats(-500, 500), st.floats(0.01, 100)), min_size=2, max_size=8),
+    campaigns=st.lists(st.tuples(st.floats(-500, 500), st.floats(0.01, 100)), min_size=2, max_size=8),
     scale=st.sampled_from([1e-4, 1.0, 1e4]),
 )
-def test_tau_solves_its_equation_whatever_the_unit(waves: list[tuple[float, float]], scale: float) -> None:
-    estimates, errors = scale * np.array(waves).T
+def test_tau_solves_its_equation_whatever_the_unit(campaigns: list[tuple[float, float]], scale: float) -> None:
+    estimates, errors = scale * np.array(campaigns).T
 
     def excess(tau2: float) -> float:
         weights = 1 / (errors**2 + tau2)
-        return float(weights @ (estimates - np.average(estimates, weights=weights)) ** 2) - (len(waves) - 1)
+        return float(weights @ (estimates - np.average(estimates, weights=weights)) ** 2) - (len(campaigns) - 1)
 
     fixed, random = pool(estimates, errors, 0.95)
     expected = optimize.brentq(excess, 0, 1e8 * scale**2, xtol=1e-12 * scale**2) if excess(0) > 0 else 0.0
@@ -122,7 +122,7 @@ def test_tau_solves_its_equation_whatever_the_unit(waves: list[tuple[float, floa
     assert fixed["se"] <= random["se"] * (1 + 1e-12)
 
 
-def test_intervals_of_few_waves_cover_the_mean_of_all_waves() -> None:
+def test_intervals_of_few_campaigns_cover_the_mean_of_all_campaigns() -> None:
     rng = np.random.default_rng(1)
     errors = np.array([16.0, 28.0, 22.0, 25.0])
     covered, normally = [], []
@@ -135,26 +135,26 @@ def test_intervals_of_few_waves_cover_the_mean_of_all_waves() -> None:
     assert np.mean(normally) < 0.92
 
 
-def wave_rows(estimator: str, population: str, estimates: Array, errors: Array) -> pd.DataFrame:
-    frame = pd.DataFrame({"wave": ["30", "8", "13"], "estimate": estimates, "se": errors})
-    whole = pd.DataFrame({"wave": ["all"], "estimate": [99.0], "se": [0.1]})
+def campaign_rows(estimator: str, population: str, estimates: Array, errors: Array) -> pd.DataFrame:
+    frame = pd.DataFrame({"campaign": ["30", "8", "13"], "estimate": estimates, "se": errors})
+    whole = pd.DataFrame({"campaign": ["all"], "estimate": [99.0], "se": [0.1]})
     frame = pd.concat([whole, frame])
     return frame.assign(outcome="purchase_amount", estimator=estimator, population=population)
 
 
-def test_the_table_pools_waves_by_outcome_and_estimator() -> None:
+def test_the_table_pools_campaigns_by_outcome_and_estimator() -> None:
     errors = np.array([1.0, 1.0, 1.0])
     effects = pd.concat(
         [
-            wave_rows("naive", "all", np.array([200.0, 210.0, 220.0]), errors),
-            wave_rows("overlap_weighted", "all", np.array([1.0, 2.0, 3.0]), errors),
-            wave_rows("aipw", "overlap", np.array([2.0, 4.0, 9.0]), np.array([1.0, 1.0, 0.0])),
-            wave_rows("aipw", "all", np.array([7.0, 7.0, 7.0]), errors),
+            campaign_rows("naive", "all", np.array([200.0, 210.0, 220.0]), errors),
+            campaign_rows("overlap_weighted", "all", np.array([1.0, 2.0, 3.0]), errors),
+            campaign_rows("aipw", "overlap", np.array([2.0, 4.0, 9.0]), np.array([1.0, 1.0, 0.0])),
+            campaign_rows("aipw", "all", np.array([7.0, 7.0, 7.0]), errors),
         ]
     )
     table = pooled_effects(effects, 0.95)
     own = (
-        "outcome estimator method n_waves estimate se ci_lower ci_upper tau q q_df q_p_value i2 "
+        "outcome estimator method n_campaigns estimate se ci_lower ci_upper tau q q_df q_p_value i2 "
         "prediction_lower prediction_upper"
     )
     assert table.columns.tolist() == own.split()
@@ -165,8 +165,8 @@ def test_the_table_pools_waves_by_outcome_and_estimator() -> None:
         ("aipw", "fixed"),
         ("aipw", "random"),
     ]
-    # The wave without an error is not pooled.
-    assert found["n_waves"].tolist() == [3, 3, 2, 2]
+    # The campaign without an error is not pooled.
+    assert found["n_campaigns"].tolist() == [3, 3, 2, 2]
     assert found["estimate"].tolist() == pytest.approx([2.0, 2.0, 3.0, 3.0])
     assert found.loc[("overlap_weighted", "fixed"), "q"] == pytest.approx(2.0)
-    assert pooled_effects(effects[effects["wave"] == "all"], 0.95).empty
+    assert pooled_effects(effects[effects["campaign"] == "all"], 0.95).empty

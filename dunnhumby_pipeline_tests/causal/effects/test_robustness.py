@@ -22,7 +22,7 @@ def constant_effect(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_waves=2)
+    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ def test_the_error_counts_what_pairs_share_through_a_household() -> None:
 
 
 def test_matching_recovers_the_effect_on_the_matched() -> None:
-    known = invent_trials(1500, seed=4, effect=lambda x: 2 + x[:, 0], n_waves=2)
+    known = invent_trials(1500, seed=4, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
     data = known.residuals()
     pairs = match_pairs(data.propensity, data.treated, known.trials["campaign"].to_numpy(), 0.2)
     estimate, se = matched_difference(data, pairs)

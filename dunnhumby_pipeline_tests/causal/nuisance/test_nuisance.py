@@ -16,7 +16,7 @@ from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_o
 from dunnhumby_pipeline.settings import NuisanceSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
 
-# Rare wave-and-arm combinations are spread as well as they can be.
+# Rare campaign-and-arm combinations are spread as well as they can be.
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
 
 TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
@@ -31,11 +31,11 @@ def constant_effect(x: Array) -> Array:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 4))
-def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: int, n_waves: int) -> None:
+def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: int, n_campaigns: int) -> None:
     rng = np.random.default_rng(seed)
-    # Each household is a control until the wave that sends it, which is its last trial.
-    sent = rng.integers(0, n_waves + 2, 60)
-    rows = [(h, w, int(sent[h] == w)) for h in range(60) for w in range(min(n_waves, sent[h] + 1))]
+    # Each household is a control until the campaign that sends it, which is its last trial.
+    sent = rng.integers(0, n_campaigns + 2, 60)
+    rows = [(h, w, int(sent[h] == w)) for h in range(60) for w in range(min(n_campaigns, sent[h] + 1))]
     trials = pd.DataFrame(rows, columns=["household_key", "campaign", "treated"])
     assume(trials.loc[trials["treated"] == 1, "household_key"].nunique() >= 2 * n_folds)
     with warnings.catch_warnings():
@@ -64,7 +64,7 @@ def test_an_arm_too_small_for_the_folds_is_named() -> None:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(150, seed=1, effect=constant_effect, n_waves=2)
+    return invent_trials(150, seed=1, effect=constant_effect, n_campaigns=2)
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def test_standardised_differences_by_hand() -> None:
 
 
 def test_every_weighting_balances_what_differed() -> None:
-    known = invent_trials(1200, seed=5, effect=lambda x: np.full(len(x), 2.0), n_waves=2)
+    known = invent_trials(1200, seed=5, effect=lambda x: np.full(len(x), 2.0), n_campaigns=2)
     table = overlap.propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.8))
     balance = overlap.covariate_balance(known.x, tuple("abcd"), table)
     assert balance.columns.tolist() == ["covariate", "weighting", "smd"]

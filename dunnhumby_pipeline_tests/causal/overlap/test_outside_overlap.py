@@ -64,20 +64,20 @@ def test_whole_numbers_are_counted_not_halved() -> None:
 
 def test_levels_of_a_factor_are_said_as_levels() -> None:
     rng = np.random.default_rng(2)
-    wave = rng.choice([5, 8, 13, 18], 1000)
+    campaign = rng.choice([5, 8, 13, 18], 1000)
     age = rng.choice(["35-44", "65+", "unknown"], 1000)
     segment = rng.choice(["top_up_active", "top_up_lapsed", "stock_up_active"], 1000)
-    columns = {f"campaign_{level}": wave == level for level in (5, 8, 13, 18)}
+    columns = {f"campaign_{level}": campaign == level for level in (5, 8, 13, 18)}
     columns |= {f"age_desc_{level}": age == level for level in ("35-44", "65+", "unknown")}
     columns |= {f"lookback_segment_{level}": segment == level for level in np.unique(segment)}
     columns |= {"missingindicator_monetary_std": rng.random(1000) < 0.2}
     x = np.column_stack(list(columns.values())).astype(float)
     names = list(columns)
-    assert rules(x, names, np.where(wave == 8, 0.5, 0.05), depth=1) == {
+    assert rules(x, names, np.where(campaign == 8, 0.5, 0.05), depth=1) == {
         "campaign is not 8": "rarely targeted",
         "campaign is 8": "in overlap",
     }
-    assert set(rules(x, names, np.where(np.isin(wave, [8, 13]), 0.5, 0.05), depth=2)) == {
+    assert set(rules(x, names, np.where(np.isin(campaign, [8, 13]), 0.5, 0.05), depth=2)) == {
         "campaign is 5",
         "campaign is 18",
         "campaign is 8 or 13",

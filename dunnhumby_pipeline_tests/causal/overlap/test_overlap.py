@@ -141,7 +141,7 @@ def test_crump_trimming_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def scored() -> tuple[Known, pd.DataFrame]:
-    known = invent_trials(1200, seed=5, effect=constant_effect, n_waves=2)
+    known = invent_trials(1200, seed=5, effect=constant_effect, n_campaigns=2)
     return known, propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.8))
 
 
@@ -212,11 +212,11 @@ def test_trials_of_one_arm_have_no_weights_to_the_treated() -> None:
 
 
 def separated(n: int = 400) -> tuple[pd.DataFrame, Array]:
-    """Nuisances and covariates of trials that the first covariate tells apart, in two waves."""
+    """Nuisances and covariates of trials that the first covariate tells apart, in two campaigns."""
     x = np.random.default_rng(8).normal(size=(n, 5))
     treated = (x[:, 0] > 0).astype(int)
-    wave = np.repeat([1, 2], n // 2)
-    keys = {"household_key": np.arange(n), "campaign": wave, "treated": treated}
+    campaign = np.repeat([1, 2], n // 2)
+    keys = {"household_key": np.arange(n), "campaign": campaign, "treated": treated}
     return pd.DataFrame({**keys, "propensity": np.where(treated == 1, 0.99, 0.01)}), x
 
 
@@ -241,7 +241,7 @@ def test_perfectly_separated_arms_still_make_tables() -> None:
 # Diagnostics
 
 
-def test_diagnostics_by_wave_with_a_wave_of_one_arm() -> None:
+def test_diagnostics_by_campaign_with_a_campaign_of_one_arm() -> None:
     table = pd.DataFrame(
         {
             "campaign": [8, 8, 8, 8, 5, 5],
@@ -257,20 +257,20 @@ def test_diagnostics_by_wave_with_a_wave_of_one_arm() -> None:
     )
     found = overlap_diagnostics(table, pd.Series([100] * 4 + [50] * 2))
     assert found.columns.tolist() == [
-        *("wave", "index_day", "n_trials", "n_treated", "n_control", "auc", "brier"),
+        *("campaign", "index_day", "n_trials", "n_treated", "n_control", "auc", "brier"),
         *("calibration_intercept", "calibration_slope", "share_in_overlap", "share_below", "share_above"),
         *("crump_alpha", "share_in_crump", "ess_treated", "ess_control", "ess_ipw_treated", "ess_ipw_control"),
         *("ess_balance_treated", "ess_balance_control", "ess_control_as_treated"),
     ]
-    assert found["wave"].tolist() == ["all", "5", "8"]
+    assert found["campaign"].tolist() == ["all", "5", "8"]
     assert found["index_day"].isna().tolist() == [True, False, False]
     assert found["index_day"].tolist()[1:] == [50, 100]
     assert found[["n_trials", "n_treated", "n_control"]].to_numpy().tolist() == [[6, 2, 4], [2, 0, 2], [4, 2, 2]]
-    # Of the four pairs of wave 8 three are in order and one is tied.
+    # Of the four pairs of campaign 8 three are in order and one is tied.
     assert found["auc"].tolist() == pytest.approx([6.5 / 8, np.nan, 3.5 / 4], nan_ok=True)
     squares = [0.05**2, 0.2**2, 0.6**2, 0.4**2, 0.45**2, 0.05**2]
     assert found["brier"].tolist() == pytest.approx([np.mean(squares), np.mean(squares[4:]), np.mean(squares[:4])])
-    # The arms of wave 8 share no propensity but 0.4, on the border.
+    # The arms of campaign 8 share no propensity but 0.4, on the border.
     assert found["calibration_slope"].isna().tolist() == [False, True, True]
     assert found["calibration_intercept"].isna().tolist() == [False, True, True]
     shares = found[["share_in_overlap", "share_below", "share_above", "share_in_crump"]].to_numpy()

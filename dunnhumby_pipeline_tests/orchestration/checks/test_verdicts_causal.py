@@ -91,17 +91,17 @@ def test_arms_need_enough_trials_inside_overlap() -> None:
     assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials in overlap")
     assert enough.figures == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
     short = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
-    advice = "at least 31 of each are needed: pool more waves, or another campaign type"
+    advice = "at least 31 of each are needed: pool more campaigns, or another campaign type"
     assert (short.passed, short.message) == (False, f"30 treated and 60 control trials in overlap; {advice}")
     assert not causal.arms_in_overlap(table.assign(treated=0), CheckSettings(min_trials_per_arm=2)).passed
 
 
 def _diagnostics(share: float, auc: float) -> pd.DataFrame:
-    # A wave of its own must not be taken for the whole.
-    return pd.DataFrame({"wave": ["8", "all"], "share_in_overlap": [0.01, share], "auc": [0.99, auc]})
+    # A campaign of its own must not be taken for the whole.
+    return pd.DataFrame({"campaign": ["8", "all"], "share_in_overlap": [0.01, share], "auc": [0.99, auc]})
 
 
-def test_the_share_in_overlap_and_the_auc_are_those_of_all_waves() -> None:
+def test_the_share_in_overlap_and_the_auc_are_those_of_all_campaigns() -> None:
     good, bad = _diagnostics(0.5, 0.85), _diagnostics(0.49, 0.86)
     assert causal.overlap_share(good, CHECKS) == Verdict(
         True, "50% of trials in overlap, at least 50% expected", {"share_in_overlap": 0.5}
@@ -119,14 +119,14 @@ def test_the_share_in_overlap_and_the_auc_are_those_of_all_waves() -> None:
 
 
 def test_arms_need_enough_effective_trials() -> None:
-    table = pd.DataFrame({"wave": ["8", "all"], "ess_treated": [9.0, 50.0], "ess_control": [9.0, 400.4]})
+    table = pd.DataFrame({"campaign": ["8", "all"], "ess_treated": [9.0, 50.0], "ess_control": [9.0, 400.4]})
     found = causal.effective_arms(table, CheckSettings(min_effective_trials=50))
     text = "effective sample size 50 treated and 400 control trials"
     assert found == Verdict(True, text, {"ess_treated": 50.0, "ess_control": 400.4})
     for arm in ("ess_treated", "ess_control"):
         few = causal.effective_arms(table.assign(**{arm: 49.4}), CheckSettings(min_effective_trials=50))
         assert not few.passed
-        assert few.message.endswith("; at least 50 of each are needed: pool more waves, or another campaign type")
+        assert few.message.endswith("; at least 50 of each are needed: pool more campaigns, or another campaign type")
 
 
 def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> None:
@@ -141,7 +141,7 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
     good = causal.balance_after_weighting(table, CHECKS)
     assert good == Verdict(True, f"{text} 0.100 (spend), ceiling 0.10", {"max_weighted_smd": 0.1})
     bad = causal.balance_after_weighting(table, CheckSettings(max_weighted_smd=0.05))
-    advice = "; the propensity model misses it: look at it wave by wave, or add it in another form"
+    advice = "; the propensity model misses it: look at it campaign by campaign, or add it in another form"
     assert (bad.passed, bad.message) == (False, f"{text} 0.100 (spend), ceiling 0.05{advice}")
     unknown = table.assign(smd=[0.9, -0.8, 0.02, NAN, 0.5, 0.0])
     found = causal.balance_after_weighting(unknown, CHECKS)
@@ -153,14 +153,14 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
 
 
 def _effects(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
-    """Estimates on the primary outcome over all waves, with intervals, among others that do not count."""
+    """Estimates on the primary outcome over all campaigns, with intervals, among others that do not count."""
     others = [
         ("purchase_amount", "naive", "all", True, -70.0, -90.0, -50.0),
         ("redeemed", "aipw", "all", False, -7.0, -9.0, -5.0),
         ("purchase_amount", "aipw", "8", True, -70.0, -90.0, -50.0),
     ]
     wanted = [("purchase_amount", name, "all", True, *numbers) for name, *numbers in rows]
-    columns = ["outcome", "estimator", "wave", "primary", "estimate", "ci_lower", "ci_upper"]
+    columns = ["outcome", "estimator", "campaign", "primary", "estimate", "ci_lower", "ci_upper"]
     return pd.DataFrame(others + wanted, columns=columns).assign(estimand="ATE", population="all")
 
 
@@ -195,15 +195,15 @@ def test_estimates_that_are_not_there_do_not_agree() -> None:
 
 
 def _controls(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
-    """Rows of control, wave, estimate and standard error."""
-    frame = pd.DataFrame(rows, columns=["control", "wave", "estimate", "se"]).assign(
+    """Rows of control, campaign, estimate and standard error."""
+    frame = pd.DataFrame(rows, columns=["control", "campaign", "estimate", "se"]).assign(
         n_trials=1234, n_treated=163, n_days=61.5
     )
     half = 1.96 * frame["se"]
     return frame.assign(ci_lower=frame["estimate"] - half, ci_upper=frame["estimate"] + half)
 
 
-JUDGES = {"placebo outcome": causal.placebo_outcome, "placebo wave": causal.placebo_wave}
+JUDGES = {"placebo outcome": causal.placebo_outcome, "placebo campaign": causal.placebo_campaign}
 
 
 @pytest.mark.parametrize("control", JUDGES)
@@ -215,29 +215,29 @@ def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of(control: str) 
     assert found.passed
     assert found.message.startswith("placebo effect 9.0 (-10.6 to 28.6) on spend over about 62 days before")
     assert found.message.endswith("163 treated of 1,234 trials")
-    assert found.figures == {"placebo_effect": 9.0, "n_waves_beyond": 0.0}
+    assert found.figures == {"placebo_effect": 9.0, "n_campaigns_beyond": 0.0}
     for estimate in (129.0, -129.0):
         bad = judge(_controls((control, "all", estimate, 10.0)), CHECKS)
         assert not bad.passed
         assert "not adjusted for" in bad.message or "lengthen trial.look_back_days" in bad.message
 
 
-def test_opposite_placebo_effects_of_waves_do_not_cancel() -> None:
+def test_opposite_placebo_effects_of_campaigns_do_not_cancel() -> None:
     rows = [("placebo outcome", "all", 1.0, 10.0), ("placebo outcome", "13", 25.0, 9.0)]
     found = causal.placebo_outcome(_controls(*rows, ("placebo outcome", "18", -27.0, 9.0)), CHECKS)
     assert not found.passed
-    assert "; beyond its error in wave 13, 18; the arms differed" in found.message
-    # Among three waves one beyond two errors is no surprise.
-    calm = [("placebo outcome", wave, 19.0, 9.0) for wave in ("8", "13", "18")]
+    assert "; beyond its error in campaign 13, 18; the arms differed" in found.message
+    # Among three campaigns one beyond two errors is no surprise.
+    calm = [("placebo outcome", campaign, 19.0, 9.0) for campaign in ("8", "13", "18")]
     assert causal.placebo_outcome(_controls(rows[0], *calm), CHECKS).passed
 
 
 @pytest.mark.parametrize("control", JUDGES)
-def test_a_placebo_that_no_wave_allows_is_not_passed(control: str) -> None:
+def test_a_placebo_that_no_campaign_allows_is_not_passed(control: str) -> None:
     for controls in (_controls((control, "8", 9.0, 20.0)), _controls()):
         found = JUDGES[control](controls, CHECKS)
         assert not found.passed
-        assert found.message.startswith("not tested: no wave has enough data before it")
+        assert found.message.startswith("not tested: no campaign has enough data before it")
 
 
 def test_propensities_at_their_bound_are_counted() -> None:
