@@ -1,0 +1,19 @@
+"""All tables of the study by name, and which step makes which."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts.table import Table
+
+TABLES: dict[str, Table] = {}
+
+
+def table(name: str) -> Table:
+    """The table called `name`; KeyError, listing the tables there are, when there is none."""
+    if name not in TABLES:
+        raise KeyError(f"no table is called {name!r}; there are {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def made_by(step: str) -> tuple[Table, ...]:
+    """The tables that a step makes, in the order of the study."""
+    return tuple(table for table in TABLES.values() if table.made_by == step)
