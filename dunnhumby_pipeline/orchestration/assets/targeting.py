@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
-from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
@@ -84,6 +84,7 @@ def targeting_list(
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
+    gates: dg.ResourceParam[Gates],
 ) -> dg.Output[pd.DataFrame]:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
@@ -92,7 +93,7 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
 
     _require_grounds(study, context.partition_key)
-    require_open_gates(context.instance, context.partition_key)
+    require_open_gates(context.instance, gates, context.partition_key)
     settings = study.settings
     cost, margin = used_cost(campaign_economics)
     threshold = breakeven(cost, margin)
