@@ -6,14 +6,14 @@ python -m dunnhumby_pipeline.orchestration.dictionary --check docs/data_dictiona
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.features.dictionary import write_or_check
 from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.platform.columns import derived
+from dunnhumby_pipeline.words.document import markdown_table, write_or_check
 
 _HEAD = """# Data dictionary
 
@@ -26,12 +26,12 @@ The UI shows the same descriptions with each table.
 def dictionary_markdown() -> str:
     """The text of docs/data_dictionary.md."""
     parts = [_HEAD, "## Canonical tables\n", *(_canonical(table) for table in schema.TABLES)]
-    parts += ["## Tables that the study makes\n", _table(("table", "group", "holds"), _made()), ""]
+    parts += ["## Tables that the study makes\n", markdown_table(("table", "group", "holds"), _made()), ""]
     parts += [
         "## Columns of these tables\n",
         "Keys and demographics keep their names and meanings; features are in [features.md](features.md). A name means "
         "the same in every table, but for those that are listed with theirs.\n",
-        _table(("column", "unit", "meaning"), ((f"`{name}`", m.unit, m.text) for name, m in derived().items())),
+        markdown_table(("column", "unit", "meaning"), ((f"`{name}`", m.unit, m.text) for name, m in derived().items())),
         "",
     ]
     return "\n".join(parts)
@@ -55,7 +55,7 @@ def _canonical(table: schema.Table) -> str:
         "",
         f"One row: {table.meaning}. File `{table.file}`. Key: {', '.join(table.key)}. Order: {', '.join(table.order)}.",
         "",
-        _table(("column", "raw header", "type", "unit", "values", "null", "meaning"), rows),
+        markdown_table(("column", "raw header", "type", "unit", "values", "null", "meaning"), rows),
         "",
     ]
     lines += [f"- `{rule.column}`: {rule.expected} (rule `{rule.name}`)." for rule in table.rules]
@@ -86,11 +86,6 @@ def _made() -> Iterator[tuple[str, ...]]:
                 name = spec.key.to_user_string()
                 if name not in canonical:
                     yield f"`{name}`", spec.group_name or "", spec.description or ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -66,9 +66,7 @@ def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineS
 
 
 def look_ahead(sight: Sight) -> Verdict:
-    return no_look_ahead(
-        sight.read("first_campaign_cohort"), sight.path("transactions"), sight.study.settings.engine
-    )
+    return no_look_ahead(sight.read("first_campaign_cohort"), sight.path("transactions"), sight.study.settings.engine)
 
 
 def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:

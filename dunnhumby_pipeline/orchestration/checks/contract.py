@@ -38,7 +38,9 @@ def schema_and_keys(table: Table, path: TablePath) -> Verdict:
         wrong = _wrong_columns(table, file.schema_arrow, n_rows)
         if wrong:
             return Verdict(False, f"{'; '.join(wrong)}: not what {table.name} promises", {"n_rows": n_rows})
-        nulls = {name: n for name in file.schema_arrow.names if _refuses_null(table, name) and (n := _n_nulls(file, name))}
+        nulls = {
+            name: n for name in file.schema_arrow.names if _refuses_null(table, name) and (n := _n_nulls(file, name))
+        }
         n_repeated = n_rows - _n_keys(file, table.key)
     metrics = {"n_rows": n_rows, "n_nulls": sum(nulls.values()), "n_repeated_keys": n_repeated}
     found = [f"{n:,} nulls in {name}" for name, n in nulls.items()]

@@ -69,9 +69,7 @@ def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) 
     return {name: shown.value for name, shown in made[earlier].metadata.items()}
 
 
-def record_observation(
-    instance: dg.DagsterInstance, key: dg.AssetKey, version: str, facts: Mapping[str, Any]
-) -> None:
+def record_observation(instance: dg.DagsterInstance, key: dg.AssetKey, version: str, facts: Mapping[str, Any]) -> None:
     """Record the content of an external asset, outside a run."""
     instance.report_runless_asset_event(dg.AssetObservation(key, metadata=facts, tags={DATA_VERSION_TAG: version}))
 
