@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.features import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
 
 _HEAD = f"""# Features
 
-Made from `dunnhumby_pipeline/features/catalogue.py` by `make docs`; edit that, not this.
+Made from `dunnhumby_pipeline/contracts/features.py` by `make docs`; edit that, not this.
 
 What is known of a household over a *window* of days: the whole history in `customer_features`, the look-back of a
 campaign in the trials. Both come from one function, `features.profile.household_features`. The first {len(FEATURES)}, up to

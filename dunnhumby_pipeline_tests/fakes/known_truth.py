@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.contracts.names import OUTCOMES, PRIMARY_OUTCOME, TRIAL_KEY
-from dunnhumby_pipeline.features.catalogue import FACTORED
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.segmentation.segments.clusters import Segmentation
 from dunnhumby_pipeline.segmentation.segments.model_store import SegmentModel

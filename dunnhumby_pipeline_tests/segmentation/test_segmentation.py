@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from sklearn.preprocessing import QuantileTransformer
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.segmentation.factors.factors import (
     RIDGE,
     Factors,

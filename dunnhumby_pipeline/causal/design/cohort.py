@@ -24,16 +24,16 @@ from dunnhumby_pipeline.causal.design.enrolment import Enrolment, enrol, listing
 from dunnhumby_pipeline.causal.design.flow import trial_flow
 from dunnhumby_pipeline.causal.design.outcomes import MEASURED, weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
-from dunnhumby_pipeline.engine.run import run
-from dunnhumby_pipeline.engine.tables import TablePath, read_table
-from dunnhumby_pipeline.features.catalogue import (
+from dunnhumby_pipeline.contracts.features import (
     COVARIATES,
     HISTORY_COVARIATES,
     active_column,
     received_column,
     redeemed_column,
 )
+from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
+from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.profile import household_features
 from dunnhumby_pipeline.features.purchases import first_purchases, purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window

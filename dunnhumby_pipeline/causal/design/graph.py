@@ -14,8 +14,8 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT, covariate_columns
 from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.settings import TrialSettings
 
 if TYPE_CHECKING:

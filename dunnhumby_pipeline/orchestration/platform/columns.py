@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import OUTCOMES
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import FEATURES, NEED_GROUPS
+from dunnhumby_pipeline.contracts.features import FEATURES, NEED_GROUPS
 from dunnhumby_pipeline.segmentation.factors.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.segments.naming import FACTOR_WORDS, FAINT

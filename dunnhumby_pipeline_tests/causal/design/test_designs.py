@@ -28,8 +28,8 @@ from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 from dunnhumby_pipeline.causal.design.outcomes import winsorised
 from dunnhumby_pipeline.causal.effects.design_comparison import COLUMNS, NOTES, FittedDesign, compare_designs
 from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import DESIGNS
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
