@@ -1,4 +1,4 @@
-"""Effects of the campaigns pooled: one effect for all (fixed), or campaigns drawn from a population of campaigns (random)."""
+"""Effects of the campaigns pooled: one effect for all (fixed), or campaigns drawn from a population (random)."""
 
 from __future__ import annotations
 
