@@ -137,7 +137,7 @@ def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(monkeypatch: pyt
     real = versions.module_hash
 
     def altered(module: str) -> str:
-        return "altered" if module.endswith((".causal.calibration", ".journey.cleaning")) else real(module)
+        return "altered" if module.endswith((".causal.overlap.calibration", ".journey.cleaning")) else real(module)
 
     monkeypatch.setattr(versions, "module_hash", altered)
     after = step_versions()
