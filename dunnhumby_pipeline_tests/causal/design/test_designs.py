@@ -162,7 +162,7 @@ def test_a_household_listed_twice_by_one_campaign_counts_once(tmp_path: Path) ->
 # The first eligible campaign
 
 
-def test_at_the_first_eligible_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
+def test_at_the_first_eligible_campaign_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
     # All shop before campaign 8 and enter there: campaigns 5 and 3 have nobody left.
     cohort = _cohort(steady, design="first_eligible")
     assert _entered(cohort) == {(8, 1): 1, (8, 2): 0, (8, 3): 0, (8, 4): 0, (8, 5): 0}

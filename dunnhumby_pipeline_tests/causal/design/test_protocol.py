@@ -81,7 +81,7 @@ def test_a_washout_changes_who_is_eligible_and_what_is_adjusted_for() -> None:
     assert "in the 1 day before." in _protocol(washout_days=1)["eligibility"]
 
 
-def test_the_first_eligible_is_said() -> None:
+def test_the_first_eligible_campaign_is_said() -> None:
     expected = "A household enters once, at the first campaign at which it is eligible."
     assert expected in _protocol(design="first_eligible")["eligibility"]
 

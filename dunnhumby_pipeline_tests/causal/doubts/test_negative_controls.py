@@ -34,7 +34,7 @@ from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tabl
 def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journeys written by hand have a handful of households; what a study needs is tested by itself."""
     for module in ("negative_controls", "event_study"):
-        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", 2)
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.doubts.{module}.FEWEST_HOUSEHOLDS", 2)
 
 
 SETTINGS = Settings(engine=ENGINE)
@@ -399,7 +399,7 @@ def test_an_arm_of_few_households_or_an_outcome_that_does_not_vary_proves_nothin
     trials = campaign(7, 250, 150, 290, 1)
     n_treated = int(trials["treated"].sum())
     for module in ("negative_controls", "event_study"):
-        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.doubts.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
     found = controls_of(tables, trials)
     assert found.frame.empty
     assert set(found.left_out["reason"]) == {f"the treated arm has {n_treated} households"}
