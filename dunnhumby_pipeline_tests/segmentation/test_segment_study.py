@@ -193,7 +193,7 @@ def test_a_fit_that_is_broken_off_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     def broken_off(*arguments: object, **named: object) -> Clusters:
         return Clusters(fit_clusters(*arguments, **named).centroids, converged=False)
 
-    monkeypatch.setattr("dunnhumby_pipeline.segmentation.scoreboard.fit_clusters", broken_off)
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", broken_off)
     stuck = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert stuck["converged"].tolist() == [False]
 

@@ -29,10 +29,10 @@ _MEASURED = {
 
 
 def trial_protocol(campaign_type: str, settings: Settings, campaigns: pd.DataFrame) -> pd.DataFrame:
-    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016), with days from `campaigns`.
+    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016).
 
     Components: eligibility, assignment, index day, follow-up, outcome, estimand, analysis. `campaigns`: as
-    `Cohort.campaigns`, at least one of them used; ValueError when none is.
+    `Cohort.campaigns`, whose days are given; ValueError when none of them is used.
     """
     used = studied(campaigns)
     if used.empty:
@@ -57,10 +57,10 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
     look_backs = _range(used["lookback_days"])
     if trial.design == NEVER_TARGETED:
         return (
-            f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: at the "
-            f"first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} campaign in the "
-            "data ever lists, at the first campaign during which they bought. The second rule looks ahead: it is the "
-            "reference study's, kept for comparison only."
+            f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: "
+            f"at the first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} "
+            "campaign in the data ever lists, at the first campaign during which they bought. The second rule looks "
+            "ahead: it is the reference study's, kept for comparison only."
         )
     washout = "at any time before"
     if trial.washout_days is not None:
@@ -71,8 +71,9 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
     cut = "" if trial.keep_cut_campaigns else ", and that ended early enough for the whole follow-up to lie in the data"
     return (
         f"Households that shopped in the {days_in_words(trial.look_back_days)} before the campaign, or since the data "
-        f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign {washout}. "
-        f"{entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before them{cut}."
+        f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign "
+        f"{washout}. {entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before "
+        f"them{cut}."
     )
 
 

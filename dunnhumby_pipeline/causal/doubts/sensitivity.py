@@ -77,8 +77,8 @@ _OUTCOMES = {
 
 
 _STRUCTURAL = (
-    "Only households that the campaign lists hold its coupons: without the list nobody redeems, so the effect is the share "
-    "of those listed who do, and no hidden cause can explain it away."
+    "Only households that the campaign lists hold its coupons: without the list nobody redeems, so the effect is the "
+    "share of those listed who do, and no hidden cause can explain it away."
 )
 
 

@@ -28,7 +28,7 @@ ARMS = ((1, "treated"), (0, "control"))
 
 @dataclass(frozen=True)
 class AverageEffects:
-    """`effects`: one row an outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
+    """`effects`: one row per outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
     estimand, population, campaign and reason of each estimate that these trials do not allow, whatever the outcome.
     `left_out`: estimator and column of x of each covariate that a regression left out because those before it
     determine it.
@@ -186,7 +186,7 @@ def _plans(
 
 
 def _every_campaign(campaign: str, rows: Mask, inside: Mask) -> list[_Plan]:
-    """The estimators that every campaign has, and all campaigns together."""
+    """The estimators that each campaign has, and all campaigns together."""
     both = rows & inside
     none, outside = "there is no trial", "no trial is in overlap"
     return [

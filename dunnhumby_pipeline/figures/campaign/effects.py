@@ -101,9 +101,9 @@ def _forest_panels(panels: Sequence[tuple[str, list[ForestRow]]], name: str, uni
 def campaign_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
     """The primary estimator campaign by campaign, by index day, and what the campaigns say together (diamonds).
 
-    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more campaign would lie.
-    Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single campaign,
-    there are no diamonds.
+    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more campaign would
+    lie. Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single
+    campaign, there are no diamonds.
     """
     chosen = _chosen_outcome(average_effects, outcome)
     if len(pooled_effects):

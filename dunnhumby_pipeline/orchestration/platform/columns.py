@@ -27,6 +27,8 @@ class Meaning:
 
 
 _MAX_FACTORS = 15
+# Tables with rows about single campaigns and about all of them together.
+_BY_CAMPAIGN = ("trial_flow", "overlap_diagnostics", "average_effects", "negative_controls", "campaign_economics")
 _DERIVED: Mapping[str, Meaning] = {
     # rejects
     "table": Meaning("canonical table whose raw file was read"),
@@ -351,7 +353,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "outside_overlap.rule": Meaning("who, in terms of covariates"),
     "outside_overlap.verdict": Meaning("rarely targeted, in overlap, or nearly always targeted"),
     "share_of_trials": Meaning("share of all trials", "0-1"),
-    "campaign": Meaning("campaign, or 'all' for all campaigns together"),
+    **{f"{table}.campaign": Meaning("campaign, or 'all' for all campaigns together") for table in _BY_CAMPAIGN},
     "n_trials": Meaning("trials", "trials"),
     "n_treated": Meaning("treated trials", "trials"),
     "n_control": Meaning("control trials", "trials"),
