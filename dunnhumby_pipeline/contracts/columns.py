@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from dunnhumby_pipeline.contracts.features import HISTORY, WHOLE, Feature
 from dunnhumby_pipeline.contracts.table import Column, flag, integer, number, text
 
 _SHARED = {
@@ -22,10 +24,7 @@ _SHARED = {
         text("factor", "factor"),
         number("loading", "loading of the feature on the factor; the largest of a factor is 1"),
         text("factor_name", "factor in words, from the loadings it does not share"),
-        number("factor_1", "score on factor 1"),
-        number("factor_2", "score on factor 2"),
-        number("factor_3", "score on factor 3"),
-        number("factor_4", "score on factor 4"),
+        number("factor_", "score on the factor of that number", many=True),
         text("segment", "segment, a stable slug"),
         text("segment_name", "segment in words"),
         integer("n_households", "households", "households"),
@@ -61,7 +60,7 @@ _SHARED = {
         text("to_segment", "segment in the later period; (no purchase) without a line"),
         number("spend_before", "sales in the earlier period", "$"),
         number("spend_after", "sales in the period that is looked at last", "$"),
-        integer("campaign", "campaign, or 'all' for all campaigns together"),
+        integer("campaign", "campaign; ids are not chronological"),
         integer("treated", "whether this campaign lists the household", "0/1"),
         integer("index_day", "first day of the campaign", "day"),
         integer("lookback_start", "first day of the look-back", "day"),
@@ -96,6 +95,25 @@ _SHARED = {
 }
 
 
+# In tables of results: the campaign as text, so that all of them together have a name.
+CAMPAIGN_OR_ALL = text("campaign", "campaign, or 'all' for all campaigns together")
+
+
 def shared(names: str, *, nullable: bool = False) -> tuple[Column, ...]:
     """The shared columns that `names` lists, apart by spaces. KeyError when one is not shared."""
     return tuple(replace(_SHARED[name], nullable=nullable) for name in names.split())
+
+
+def feature_columns(features: Iterable[Feature]) -> tuple[Column, ...]:
+    """The columns of features, each with its formula as meaning; those of campaigns depend on the type studied."""
+    return tuple(
+        Column(
+            feature.name,
+            "BIGINT" if feature.name in WHOLE else "DOUBLE",
+            feature.formula,
+            feature.unit,
+            nullable=bool(feature.null_when),
+            optional=feature in HISTORY,
+        )
+        for feature in features
+    )

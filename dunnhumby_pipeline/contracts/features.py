@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 
@@ -83,10 +83,10 @@ class Feature:
 
 
 def _f(
-    name: str, group: Group, unit: str, formula: str, models: str = "", null_when: str = "", **words: str
+    name: str, group: Group, unit: str, formula: str, models: str = "", null_when: str = "", **words: Any
 ) -> Feature:
-    uses = {"factored": "factors" in models, "covariate": "effects" in models, "censored": "censored" in models}
-    return Feature(name, group, unit, formula, null_when, **words, **uses)
+    uses: dict[str, Any] = {"factored": "factors" in models, "covariate": "effects" in models, "censored": "censored" in models}
+    return Feature(name, group, unit, formula, null_when, **uses, **words)
 
 
 BOTH = "factors effects"
@@ -559,3 +559,10 @@ _KNOWN_OF_A_SHOPPER = (*FEATURES, *TENURE, *EXPOSURE, *HABITS, *DIVERSITY)
 COVARIATES = tuple(feature.name for feature in _KNOWN_OF_A_SHOPPER if feature.covariate)
 HISTORY_COVARIATES = tuple(feature.name for feature in HISTORY if feature.covariate)
 MAY_BE_NULL = frozenset(feature.name for feature in CATALOGUE if feature.null_when)
+# Covariates of a trial that are features; campaigns of the trial's own type are left out by some designs.
+TRIAL_COVARIATES = tuple(feature for feature in CATALOGUE if feature.covariate)
+
+
+def feature(name: str) -> Feature:
+    """The feature called `name`; KeyError when there is none."""
+    return {feature.name: feature for feature in CATALOGUE}[name]

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.causal.design.campaigns import (
 )
 from dunnhumby_pipeline.causal.design.enrolment import Enrolment, enrol, listings, n_without_history, sent_before
 from dunnhumby_pipeline.causal.design.flow import trial_flow
-from dunnhumby_pipeline.causal.design.outcomes import MEASURED, weights_table, winsorised, with_outcomes
+from dunnhumby_pipeline.causal.design.outcomes import weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import (
     COVARIATES,
@@ -32,6 +32,7 @@ from dunnhumby_pipeline.contracts.features import (
     redeemed_column,
 )
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.profile import household_features

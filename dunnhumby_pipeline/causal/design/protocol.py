@@ -8,24 +8,12 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.campaigns import days_in_words, studied
 from dunnhumby_pipeline.contracts.names import (
-    AMOUNTS,
     FIRST_ELIGIBLE,
     MARGIN_WEIGHTED,
     NEVER_TARGETED,
-    REDEEMED,
-    SPEND,
-    VISITS,
-    WITHOUT_FUEL,
 )
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES, outcome
 from dunnhumby_pipeline.settings import Settings, TrialSettings
-
-_MEASURED = {
-    SPEND: "spend in $",
-    VISITS: "visits, in baskets",
-    REDEEMED: "whether any coupon of the campaign was redeemed",
-    WITHOUT_FUEL: "spend in $, fuel left out",
-    MARGIN_WEIGHTED: "spend in $, each department weighed by its margin",
-}
 
 
 def trial_protocol(campaign_type: str, settings: Settings, campaigns: pd.DataFrame) -> pd.DataFrame:
@@ -108,12 +96,12 @@ def _follow_up(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -> 
 
 def _outcome(trial: TrialSettings) -> str:
     # Without weights, spend by margin is spend.
-    measured = [name for name in _MEASURED if name != MARGIN_WEIGHTED or trial.margin_weights]
-    beside = [_MEASURED[name] for name in measured if name != trial.outcome]
+    known = [each for each in OUTCOMES if each.name != MARGIN_WEIGHTED or trial.margin_weights]
+    beside = [each.measured for each in known if each.name != trial.outcome]
     weights = _listed([f"{name} {weight:g}" for name, weight in trial.margin_weights.items()])
-    text = f"{_MEASURED[trial.outcome].capitalize()}, over the follow-up; 0 for a household that did not come."
+    text = f"{outcome(trial.outcome).measured.capitalize()}, over the follow-up; 0 for a household that did not come."
     if trial.winsorise is not None:
-        what = "It" if trial.outcome in AMOUNTS else "Spend"
+        what = "It" if outcome(trial.outcome).in_dollars else "Spend"
         text += f" {what} is capped at its {trial.winsorise * 100:g}% quantile over all trials."
     text += f" Beside it: {'; '.join(beside)}."
     return text + (f" Weights of departments: {weights}; 1 for the others." if weights else "")

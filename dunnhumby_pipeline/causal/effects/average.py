@@ -16,7 +16,8 @@ from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_d
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, OUTCOMES, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED, AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
 
 __all__ = ["AverageEffects", "aipw", "average_effects", "naive", "overlap_weighted"]
@@ -124,7 +125,7 @@ _COLUMNS = [
 
 def estimated_outcomes(nuisances: pd.DataFrame) -> list[str]:
     """The outcomes whose means in both arms `nuisances` holds, in the order of `names`."""
-    known = dict.fromkeys([*OUTCOMES, *AMOUNTS])
+    known = dict.fromkeys([*ALWAYS_ESTIMATED, *AMOUNTS])
     return [outcome for outcome in known if {mu_column(0, outcome), mu_column(1, outcome)} <= set(nuisances.columns)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, number
 
@@ -21,6 +22,7 @@ TABLES = (
             *shared("chosen"),
         ),
         partitioned=True,
+        metrics=metrics.models,
     ),
     Table(
         "cate_estimates",
@@ -31,6 +33,7 @@ TABLES = (
         key=("household_key", "campaign"),
         columns=(*shared("household_key campaign cate cate_lower cate_upper fold model"),),
         partitioned=True,
+        metrics=metrics.cate,
     ),
     Table(
         "household_effects",
@@ -49,5 +52,6 @@ TABLES = (
             *shared("lookback_segment cate cate_lower cate_upper propensity"),
         ),
         partitioned=True,
+        metrics=metrics.household_effects,
     ),
 )

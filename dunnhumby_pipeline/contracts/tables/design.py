@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, feature_columns, shared
+from dunnhumby_pipeline.contracts.features import TRIAL_COVARIATES
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
+from dunnhumby_pipeline.contracts.schema import DEMOGRAPHICS
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -15,22 +19,13 @@ TABLES = (
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated index_day lookback_start outcome_end"),
-            number("purchase_amount", "spend in the outcome window", "$"),
-            number("purchase_count", "baskets in the outcome window", "baskets"),
-            integer("redeemed", "whether a coupon of the campaign was redeemed in the outcome window", "0/1"),
-            number("amount_without_fuel", "spend in the outcome window outside the department FUEL", "$"),
-            number("margin_weighted_amount", "spend in the outcome window, weighted by the departments' margins", "$"),
-            text("age_desc", "age group"),
-            text("marital_status_code", "marital status"),
-            text("income_desc", "income band"),
-            text("homeowner_desc", "owns or rents"),
-            text("hh_comp_desc", "household composition"),
-            text("household_size_desc", "household size"),
-            text("kid_category_desc", "number of children"),
+            *(outcome.column for outcome in OUTCOMES),
+            *feature_columns(TRIAL_COVARIATES),
+            *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment"),
-            # FEATURES 40
         ),
         partitioned=True,
+        metrics=metrics.cohort,
     ),
     Table(
         "trial_campaigns",
@@ -50,6 +45,7 @@ TABLES = (
             text("overlaps_with", "campaigns of the type that run at the same time"),
         ),
         partitioned=True,
+        metrics=metrics.campaigns,
     ),
     Table(
         "trial_flow",
@@ -59,7 +55,7 @@ TABLES = (
         row="a step from the data to the arms, by campaign",
         key=("campaign", "step"),
         columns=(
-            text("campaign", "campaign, or 'all' for all campaigns together"),
+            CAMPAIGN_OR_ALL,
             integer("step", "position of the step in the flow"),
             text("stage", "who is left after this step"),
             integer("n", "households, or over all campaigns trials, left after this step"),
@@ -67,6 +63,7 @@ TABLES = (
             text("reason", "why this step leaves them out", nullable=True),
         ),
         partitioned=True,
+        metrics=metrics.flow,
     ),
     Table(
         "trial_protocol",
@@ -141,5 +138,6 @@ TABLES = (
             text("note", "what the row says, in words"),
         ),
         partitioned=True,
+        metrics=metrics.designs,
     ),
 )

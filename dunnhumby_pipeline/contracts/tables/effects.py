@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -16,11 +17,12 @@ TABLES = (
         columns=(
             *shared("outcome estimator estimand"),
             text("population", "trials that the row is about: all, those in overlap, or those matched"),
-            text("campaign", "campaign, or 'all' for all campaigns together"),
+            CAMPAIGN_OR_ALL,
             *shared("estimate se ci_lower ci_upper n_trials n_households"),
             flag("primary", "whether the outcome is the one that the decision rests on"),
         ),
         partitioned=True,
+        metrics=metrics.effects,
     ),
     Table(
         "pooled_effects",
@@ -53,6 +55,7 @@ TABLES = (
             ),
         ),
         partitioned=True,
+        metrics=metrics.pooled,
     ),
     Table(
         "effect_robustness",
@@ -102,6 +105,7 @@ TABLES = (
             text("meaning", "what the row says to someone who has to decide"),
         ),
         partitioned=True,
+        metrics=metrics.sensitivity,
     ),
     Table(
         "confounder_benchmarks",
@@ -120,6 +124,7 @@ TABLES = (
             *shared("ci_lower ci_upper"),
         ),
         partitioned=True,
+        metrics=metrics.benchmarks,
     ),
     Table(
         "confounding_contour",
@@ -170,13 +175,14 @@ TABLES = (
         key=("control", "campaign"),
         columns=(
             text("control", "negative control: placebo outcome or placebo campaign"),
-            text("campaign", "campaign, or 'all' for all campaigns together"),
+            CAMPAIGN_OR_ALL,
             *shared("n_trials n_treated"),
             number("n_days", "mean days that the placebo's outcome sees", "days"),
             number("estimate", "“effect” on spend over n_days", "$"),
             *shared("se ci_lower ci_upper"),
         ),
         partitioned=True,
+        metrics=metrics.controls,
     ),
     Table(
         "event_study",
@@ -192,5 +198,6 @@ TABLES = (
             *shared("se ci_lower ci_upper n_trials"),
         ),
         partitioned=True,
+        metrics=metrics.weeks,
     ),
 )

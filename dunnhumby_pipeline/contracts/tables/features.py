@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import feature_columns, shared
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -15,8 +17,9 @@ TABLES = (
         key=("household_key",),
         columns=(
             *shared("household_key"),
-            # FEATURES 57
+            *feature_columns(CATALOGUE),
         ),
+        metrics=metrics.customers,
     ),
     Table(
         "feature_drift",
@@ -39,6 +42,7 @@ TABLES = (
             number("null_share_before", "share of nulls in the run before", "0-1", nullable=True),
             number("null_share_now", "share of nulls now", "0-1"),
         ),
+        metrics=metrics.drift,
     ),
     Table(
         "feature_choice",
@@ -86,6 +90,7 @@ TABLES = (
             *shared("chosen"),
             text("reason", "why this number of factors was chosen; empty for the others"),
         ),
+        metrics=metrics.selection,
     ),
     Table(
         "factor_loadings",
@@ -103,7 +108,7 @@ TABLES = (
         meaning="Factor scores of each household.",
         row="a household",
         key=("household_key",),
-        columns=(*shared("household_key factor_1 factor_2 factor_3 factor_4"),),
+        columns=(*shared("household_key factor_"),),
     ),
     Table(
         "reference_loadings",
@@ -121,9 +126,6 @@ TABLES = (
         meaning="Factor scores of each household in the reference study's setting.",
         row="a household",
         key=("household_key",),
-        columns=(
-            *shared("household_key factor_1 factor_2 factor_3 factor_4"),
-            number("factor_5", "score on factor 5"),
-        ),
+        columns=(*shared("household_key factor_"),),
     ),
 )

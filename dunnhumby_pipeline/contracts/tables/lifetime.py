@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
@@ -43,6 +44,7 @@ TABLES = (
             integer("monetary_score", "for how much it bought, 5 best", "1-5"),
             text("rfm_segment", "name of these three scores"),
         ),
+        metrics=metrics.lifetimes,
     ),
     Table(
         "clv_parameters",
@@ -58,7 +60,8 @@ TABLES = (
             number("value", "estimate of the parameter, in the unit its meaning names"),
             flag(
                 "in_range",
-                "whether a parameter lies off the bounds of the search and where its model says something; empty for figures of the fit",
+                "whether a parameter lies off the bounds of the search and where its model says something; empty for "
+                "measures of the fit",
                 nullable=True,
             ),
             text("meaning", "the parameter in words"),
@@ -88,6 +91,7 @@ TABLES = (
             integer("n_new", "households first seen after the forecast, which it cannot know", "households"),
             number("new_spend_share", "their share of the spend that was to be forecast", "0-1"),
         ),
+        metrics=metrics.validation,
     ),
     Table(
         "clv_calibration",
@@ -135,5 +139,6 @@ TABLES = (
             integer("n_groups", "segments", "segments"),
             *shared("eta_squared f_statistic f_p_value epsilon_squared kruskal_h kruskal_p_value"),
         ),
+        metrics=metrics.differences,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
@@ -38,6 +39,7 @@ TABLES = (
             integer("n_left", "households that bought in the earlier period alone", "households"),
             integer("n_joined", "households that bought in the later period alone", "households"),
         ),
+        metrics=metrics.migration,
     ),
     Table(
         "segment_drift",
@@ -54,6 +56,7 @@ TABLES = (
                 "psi", "population stability index from one period to the other; above 0.2 is a change to look into"
             ),
         ),
+        metrics=metrics.segment_drift,
     ),
     Table(
         "early_warning",
@@ -69,6 +72,8 @@ TABLES = (
             number("change", "spend_after less spend_before", "$"),
             number("change_share", "change as a share of spend_before"),
         ),
+        metrics=metrics.warnings,
+        may_be_empty=True,
     ),
     Table(
         "warning_evidence",
@@ -87,5 +92,6 @@ TABLES = (
             number("spend_at", "sales in the period in which they were listed", "$"),
             *shared("spend_after"),
         ),
+        may_be_empty=True,
     ),
 )

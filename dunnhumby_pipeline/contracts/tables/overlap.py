@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -16,12 +17,8 @@ TABLES = (
         columns=(
             *shared("household_key campaign treated fold propensity"),
             flag("propensity_bounded", "whether the propensity was kept away from 0 or 1"),
-            number("mu0_purchase_amount", "mean purchase_amount expected untreated, out of fold"),
-            number("mu1_purchase_amount", "mean purchase_amount expected treated, out of fold"),
-            number("mu0_purchase_count", "mean purchase_count expected untreated, out of fold"),
-            number("mu1_purchase_count", "mean purchase_count expected treated, out of fold"),
-            number("mu0_redeemed", "mean redeemed expected untreated, out of fold"),
-            number("mu1_redeemed", "mean redeemed expected treated, out of fold"),
+            number("mu0_", "mean of the outcome expected untreated, out of fold", "unit of the outcome", many=True),
+            number("mu1_", "mean of the outcome expected treated, out of fold", "unit of the outcome", many=True),
         ),
         partitioned=True,
     ),
@@ -39,6 +36,7 @@ TABLES = (
             number("value", "its value, in the unit of the quantity", nullable=True),
         ),
         partitioned=True,
+        metrics=metrics.quality,
     ),
     Table(
         "propensity",
@@ -56,6 +54,7 @@ TABLES = (
             number("w_treated", "entropy-balancing weight towards the treated"),
         ),
         partitioned=True,
+        metrics=metrics.propensity,
     ),
     Table(
         "overlap_diagnostics",
@@ -65,7 +64,7 @@ TABLES = (
         row="a campaign, or all",
         key=("campaign",),
         columns=(
-            text("campaign", "campaign, or 'all' for all campaigns together"),
+            CAMPAIGN_OR_ALL,
             *shared("index_day", nullable=True),
             *shared("n_trials n_treated n_control auc"),
             number("brier", "mean squared error of the propensity; lower is better", "0-1"),
@@ -84,6 +83,7 @@ TABLES = (
             ),
         ),
         partitioned=True,
+        metrics=metrics.overlap,
     ),
     Table(
         "propensity_calibration",
@@ -100,6 +100,7 @@ TABLES = (
             *shared("ci_lower ci_upper"),
         ),
         partitioned=True,
+        metrics=metrics.calibration,
     ),
     Table(
         "outside_overlap",
@@ -132,5 +133,6 @@ TABLES = (
             number("smd", "standardised mean difference, treated minus control", "standard deviations"),
         ),
         partitioned=True,
+        metrics=metrics.balance,
     ),
 )

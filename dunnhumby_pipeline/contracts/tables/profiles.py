@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import feature_columns, shared
+from dunnhumby_pipeline.contracts.features import feature
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -26,9 +28,11 @@ TABLES = (
             text("lifecycle", "stage of the segment: active, new, lapsing or lapsed"),
             text(
                 "leading_need",
-                "need in which the segment lies furthest above all households; none when by less than 0.2 standard deviations",
+                "need in which the segment lies furthest above all households; none when by less than 0.2 standard "
+                "deviations",
             ),
         ),
+        metrics=metrics.profiles,
     ),
     Table(
         "segment_features",
@@ -48,7 +52,8 @@ TABLES = (
             *shared("eta_squared f_statistic f_p_value epsilon_squared kruskal_h kruskal_p_value", nullable=True),
             text(
                 "role",
-                "used: the feature made the segments; twin: it says the same as one that did; independent: evidence of its own",
+                "used: the feature made the segments; twin: it says the same as one that did; independent: evidence of "
+                "its own",
             ),
             text(
                 "closest_used",
@@ -128,6 +133,7 @@ TABLES = (
             number("share_of_revenue", "share of sales that these households bring", "0-1"),
             number("gini", "Gini coefficient of revenue over all households: 0 when all bring the same", "0-1"),
         ),
+        metrics=metrics.pareto,
     ),
     Table(
         "factor_needs",
@@ -199,7 +205,7 @@ TABLES = (
             number("discount_rate_mean", "mean discount rate over the households", "0-1"),
             text("offer", "offer that the playbook recommends for the cell"),
             text("rule", "rule of the playbook that holds; default when none does"),
-            # FEATURES 1
+            *feature_columns([feature("discount_rate")]),
         ),
     ),
     Table(
@@ -212,7 +218,8 @@ TABLES = (
         columns=(
             *shared("household_key clv_tier need need_margin clv revenue"),
             number("discounts", "retail and coupon discounts over the whole history", "$"),
-            # FEATURES 1
+            *feature_columns([feature("discount_rate")]),
         ),
+        metrics=metrics.value_need,
     ),
 )

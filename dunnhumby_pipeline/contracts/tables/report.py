@@ -11,5 +11,6 @@ TABLES = (
         made_by="campaign_report",
         meaning="Who the customers are, whom to target, how sure we are and what it is worth, on one page.",
         partitioned=True,
+        suffix=".html",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
@@ -17,12 +18,14 @@ TABLES = (
             *shared("household_key segment segment_name"),
             number("stability", "share of bootstrap refits that give the household this segment", "0-1"),
         ),
+        metrics=metrics.segments,
     ),
     Table(
         "segment_scoreboard",
         group="segments",
         made_by="fit_segments",
-        meaning="Quality and stability of the segments chosen, of the reference study's setting and of every candidate.",
+        meaning="Quality and stability of the segments chosen, of the reference study's setting and of "
+        "every candidate.",
         row="a way to find segments",
         key=("role", "method", "n_features", "n_factors", "n_segments"),
         columns=(
@@ -46,6 +49,7 @@ TABLES = (
             flag("eligible", "whether the rule may choose it: enough segments, and none too small"),
             text("reason", "why it was chosen, or why it is there"),
         ),
+        metrics=metrics.scoreboard,
     ),
     Table(
         "segment_stability",
@@ -60,6 +64,7 @@ TABLES = (
             number("ari", "adjusted Rand index of the refit and the reference; 1 is the same partition"),
             *shared("converged"),
         ),
+        metrics=metrics.stability,
     ),
     Table(
         "segment_jaccard",
@@ -81,6 +86,7 @@ TABLES = (
                 "recovered", "share of cold refits in which the segment comes back: overlap of at least 0.75", "0-1"
             ),
         ),
+        metrics=metrics.jaccard,
     ),
     Table(
         "segment_identity",
@@ -102,11 +108,14 @@ TABLES = (
             text("described_as", "name that today's profile alone would give"),
             text("reason", "why the name is kept or new"),
         ),
+        metrics=metrics.identity,
     ),
     Table(
         "segment_model",
         group="segments",
         made_by="fit_segments",
-        meaning="The fitted features, factors and segments with their names, as arrays: it scores other households and months, and the next run starts from it.",
+        meaning="The fitted features, factors and segments with their names, as arrays: it scores other "
+        "households and months, and the next run starts from it.",
+        suffix=".npz",
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
 from dunnhumby_pipeline.contracts.table import Table, integer, number, text
 
 TABLES = (
@@ -15,7 +16,7 @@ TABLES = (
         key=("source", "campaign"),
         columns=(
             text("source", "where the cost comes from: fixed in the settings, or estimated from the coupons"),
-            text("campaign", "campaign, or 'all' for all campaigns together"),
+            CAMPAIGN_OR_ALL,
             integer("n_targeted", "households that the campaign targeted", "households"),
             number("retailer_cost", "retailer-funded coupon discounts per targeted household", "$", nullable=True),
             number(
@@ -27,6 +28,7 @@ TABLES = (
             *shared("used"),
         ),
         partitioned=True,
+        metrics=metrics.economics,
     ),
     Table(
         "policy_value",
@@ -45,6 +47,7 @@ TABLES = (
             *shared("n_trials chosen"),
         ),
         partitioned=True,
+        metrics=metrics.value,
     ),
     Table(
         "roi_curve",
@@ -75,5 +78,6 @@ TABLES = (
             text("reason", "why the decision is what it is"),
         ),
         partitioned=True,
+        metrics=metrics.decisions,
     ),
 )

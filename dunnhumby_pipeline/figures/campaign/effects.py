@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline.causal.effects.robustness import CRUMP, TRIMMING, WINSORISING
 from dunnhumby_pipeline.contracts.frames import in_campaign_order, require
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import (
     ForestRow,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import CATALOGUE
-from dunnhumby_pipeline.contracts.names import OUTCOMES
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -326,8 +326,8 @@ _DERIVED: Mapping[str, Meaning] = {
     "fold": Meaning("cross-fitting fold of the household; -1 is all of them"),
     "propensity": Meaning("probability of treatment given the covariates, out of fold", "0-1"),
     "propensity_bounded": Meaning("whether the propensity was kept away from 0 or 1"),
-    **{f"mu0_{outcome}": Meaning(f"mean {outcome} expected untreated, out of fold") for outcome in OUTCOMES},
-    **{f"mu1_{outcome}": Meaning(f"mean {outcome} expected treated, out of fold") for outcome in OUTCOMES},
+    **{f"mu0_{outcome}": Meaning(f"mean {outcome} expected untreated, out of fold") for outcome in ALWAYS_ESTIMATED},
+    **{f"mu1_{outcome}": Meaning(f"mean {outcome} expected treated, out of fold") for outcome in ALWAYS_ESTIMATED},
     "in_overlap": Meaning("whether the propensity lies in the overlap region"),
     "w_overlap": Meaning("overlap weight"),
     "w_ipw": Meaning("inverse-probability weight"),

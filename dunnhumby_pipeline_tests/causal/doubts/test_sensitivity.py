@@ -580,7 +580,7 @@ def test_a_negative_naive_difference_speaks_against_monotony() -> None:
     ("outcome", "unit", "interval"),
     [
         ("amount_without_fuel", "$", r"now it is \$1\.\d\d to \$2\.\d\d\.$"),
-        ("purchase_count", "baskets", r"now it is 1\.\d+ to 2[.\d]* baskets\.$"),
+        ("purchase_count", "visits", r"now it is 1\.\d+ to 2[.\d]* visits\.$"),
     ],
 )
 def test_sentences_speak_of_the_outcome_in_its_unit(outcome: str, unit: str, interval: str) -> None:
