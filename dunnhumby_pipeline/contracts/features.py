@@ -85,7 +85,11 @@ class Feature:
 def _f(
     name: str, group: Group, unit: str, formula: str, models: str = "", null_when: str = "", **words: Any
 ) -> Feature:
-    uses: dict[str, Any] = {"factored": "factors" in models, "covariate": "effects" in models, "censored": "censored" in models}
+    uses: dict[str, Any] = {
+        "factored": "factors" in models,
+        "covariate": "effects" in models,
+        "censored": "censored" in models,
+    }
     return Feature(name, group, unit, formula, null_when, **uses, **words)
 
 

@@ -43,7 +43,7 @@ class Outcome:
         return Column(self.name, "BIGINT" if self.whole else "DOUBLE", self.meaning, self.counted_in)
 
 
-OUTCOMES: tuple[Outcome, ...] = (
+_ALL: tuple[Outcome, ...] = (
     Outcome(
         SPEND, "Spend", "spend", "$", "$", measured="spend in $", meaning="spend in the outcome window", always=True
     ),
@@ -88,14 +88,8 @@ OUTCOMES: tuple[Outcome, ...] = (
         meaning="spend in the outcome window, weighted by the departments' margins",
     ),
 )
-MEASURED = tuple(outcome.name for outcome in OUTCOMES)
-ALWAYS_ESTIMATED = tuple(outcome.name for outcome in OUTCOMES if outcome.always)
-AMOUNTS = tuple(outcome.name for outcome in OUTCOMES if outcome.in_dollars)
-
-
-def outcome(name: str) -> Outcome:
-    """The outcome called `name`; KeyError, listing the outcomes there are, when there is none."""
-    for candidate in OUTCOMES:
-        if candidate.name == name:
-            return candidate
-    raise KeyError(f"no outcome is called {name!r}; there are {', '.join(MEASURED)}")
+# By name, in the order of the columns of trials.
+OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _ALL}
+MEASURED = tuple(OUTCOMES)
+ALWAYS_ESTIMATED = tuple(outcome.name for outcome in _ALL if outcome.always)
+AMOUNTS = tuple(outcome.name for outcome in _ALL if outcome.in_dollars)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
-from dunnhumby_pipeline.contracts.outcomes import outcome as outcome_called
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
 from dunnhumby_pipeline.words.numbers import interval
 
@@ -104,15 +104,17 @@ def design(name: str) -> str:
 
 def outcome(name: str) -> tuple[str, str]:
     """An outcome's name in words, and the unit of its effects per household."""
-    return outcome_called(name).label, outcome_called(name).unit
+    known = OUTCOMES.get(name)
+    return (known.label, known.unit) if known else (spoken(name), "units")
 
 
 def outcome_scale(name: str) -> tuple[float, str]:
     """What effects on an outcome are multiplied by to be in the unit that `outcome` gives, and the sign before them."""
-    return outcome_called(name).scale, outcome_called(name).sign
+    known = OUTCOMES.get(name)
+    return (known.scale, known.sign) if known else (1.0, "")
 
 
 def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:
     """An effect on an outcome with its interval, in the unit of the outcome."""
-    known = outcome_called(name)
-    return interval(known.scale * estimate, known.scale * lower, known.scale * upper, known.sign)
+    scale, sign = outcome_scale(name)
+    return interval(scale * estimate, scale * lower, scale * upper, sign)

@@ -12,7 +12,7 @@ from dunnhumby_pipeline.contracts.names import (
     MARGIN_WEIGHTED,
     NEVER_TARGETED,
 )
-from dunnhumby_pipeline.contracts.outcomes import OUTCOMES, outcome
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import Settings, TrialSettings
 
 
@@ -96,12 +96,12 @@ def _follow_up(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -> 
 
 def _outcome(trial: TrialSettings) -> str:
     # Without weights, spend by margin is spend.
-    known = [each for each in OUTCOMES if each.name != MARGIN_WEIGHTED or trial.margin_weights]
+    known = [each for each in OUTCOMES.values() if each.name != MARGIN_WEIGHTED or trial.margin_weights]
     beside = [each.measured for each in known if each.name != trial.outcome]
     weights = _listed([f"{name} {weight:g}" for name, weight in trial.margin_weights.items()])
-    text = f"{outcome(trial.outcome).measured.capitalize()}, over the follow-up; 0 for a household that did not come."
+    text = f"{OUTCOMES[trial.outcome].measured.capitalize()}, over the follow-up; 0 for a household that did not come."
     if trial.winsorise is not None:
-        what = "It" if outcome(trial.outcome).in_dollars else "Spend"
+        what = "It" if OUTCOMES[trial.outcome].in_dollars else "Spend"
         text += f" {what} is capped at its {trial.winsorise * 100:g}% quantile over all trials."
     text += f" Beside it: {'; '.join(beside)}."
     return text + (f" Weights of departments: {weights}; 1 for the others." if weights else "")

@@ -29,8 +29,7 @@ from dunnhumby_pipeline.causal.doubts.e_value import e_values_of_difference, poo
 from dunnhumby_pipeline.causal.doubts.rosenbaum import critical_gamma, rosenbaum_bounds, shown_sign
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import E_VALUE, E_VALUE_OF_INTERVAL, PRIMARY_OUTCOME, REDEEMED
-from dunnhumby_pipeline.contracts.outcomes import MEASURED, Outcome
-from dunnhumby_pipeline.contracts.outcomes import outcome as outcome_called
+from dunnhumby_pipeline.contracts.outcomes import MEASURED, OUTCOMES, Outcome
 from dunnhumby_pipeline.settings import SensitivitySettings
 
 Array = NDArray[np.float64]
@@ -109,7 +108,7 @@ def sensitivity_tables(
     """
     if outcome not in MEASURED:
         raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(MEASURED)}")
-    words, groups = outcome_called(outcome), covariate_groups(names)
+    words, groups = OUTCOMES[outcome], covariate_groups(names)
     if len(np.unique(data.treated)) < 2:
         raise ValueError("sensitivity of an effect needs treated and control trials")
     sd = pooled_sd(data.y, data.treated)

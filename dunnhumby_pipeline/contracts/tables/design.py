@@ -19,7 +19,7 @@ TABLES = (
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated index_day lookback_start outcome_end"),
-            *(outcome.column for outcome in OUTCOMES),
+            *(outcome.column for outcome in OUTCOMES.values()),
             *feature_columns(TRIAL_COVARIATES),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment"),
