@@ -29,7 +29,7 @@ from dunnhumby_pipeline.causal.doubts.e_value import e_values_of_difference, poo
 from dunnhumby_pipeline.causal.doubts.rosenbaum import critical_gamma, rosenbaum_bounds, shown_sign
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import E_VALUE, E_VALUE_OF_INTERVAL, PRIMARY_OUTCOME, REDEEMED
-from dunnhumby_pipeline.contracts.outcomes import MEASURED, OUTCOMES, Outcome
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES, Outcome
 from dunnhumby_pipeline.settings import SensitivitySettings
 
 Array = NDArray[np.float64]
@@ -106,8 +106,8 @@ def sensitivity_tables(
     (1 - confidence) / 2; pairs count as independent. Raises ValueError when an arm is empty, a column belongs to no
     group of covariates, or the outcome is not known.
     """
-    if outcome not in MEASURED:
-        raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(MEASURED)}")
+    if outcome not in OUTCOMES:
+        raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(OUTCOMES)}")
     words, groups = OUTCOMES[outcome], covariate_groups(names)
     if len(np.unique(data.treated)) < 2:
         raise ValueError("sensitivity of an effect needs treated and control trials")
