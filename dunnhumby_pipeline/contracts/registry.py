@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.table import Table
+from dunnhumby_pipeline.contracts.tables import (
+    cate,
+    design,
+    effects,
+    features,
+    journey,
+    lifetime,
+    movement,
+    overlap,
+    profiles,
+    report,
+    segments,
+    targeting,
+)
 
-TABLES: dict[str, Table] = {}
+# In the order of the study.
+_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, targeting, report)
+TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 
 def table(name: str) -> Table:

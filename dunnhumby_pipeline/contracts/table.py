@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SqlType = Literal["BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN"]
-Metrics = Callable[["pd.DataFrame"], Mapping[str, object]]
+# From the table as a frame; or SQL expressions over it by name, for tables that are not loaded for this.
+Metrics = Callable[[Any], Mapping[str, object]] | Mapping[str, str]
 
 
 @dataclass(frozen=True)

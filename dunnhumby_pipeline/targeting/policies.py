@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.contracts.names import AMOUNTS, FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE, TrialSettings, top_policy
 
 Array = NDArray[np.float64]
