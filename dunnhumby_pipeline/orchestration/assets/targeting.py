@@ -7,11 +7,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
-
-GROUP = "targeting"
 
 
 def _require_grounds(study: Study, campaign_type: str) -> None:
@@ -25,11 +23,7 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-@dg.asset(
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"],
-)
+@step(settings=("economics",), deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"])
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -40,15 +34,7 @@ def campaign_economics(
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@dg.multi_asset(
-    name="value_policies",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={
-        "policy_value": dg.AssetOut(description="Honest and claimed value of every policy, $ per household."),
-        "roi_curve": dg.AssetOut(description="Value as the share of households targeted grows."),
-    },
-)
+@step(settings=("seed", "confidence", "trial", "policy"))
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -77,7 +63,7 @@ def value_policies(
     yield dg.Output(roi_curve(evidence, settings.policy.curve_steps), "roi_curve")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=["policy_value"])
+@step(settings=("seed", "trial", "overlap", "policy", "checks"), deps=["policy_value"])
 def targeting_list(
     context: dg.AssetExecutionContext,
     segments: pd.DataFrame,
