@@ -542,7 +542,7 @@ EXTENDED = (*EXPOSURE, *HISTORY, *HABITS, *DIVERSITY)
 # All there is of a household in a window, in the order of the columns.
 CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
 
-# Counts that are stored as whole numbers; the others have decimals.
+# Counts that are stored as whole numbers; the others, those of campaigns among them, are sums of doubles.
 WHOLE = frozenset(
     (
         "recency",
@@ -554,7 +554,6 @@ WHOLE = frozenset(
         "n_departments",
         "tenure",
         "tenure_weeks",
-        *(feature.name for feature in HISTORY),
     )
 )
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
