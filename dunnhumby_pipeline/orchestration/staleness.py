@@ -57,8 +57,8 @@ def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type:
     stale = []
     for check in CHECKS:
         since, record = made[check.key.asset_key], records.get(check.key)
-        evaluated = record is not None and record.evaluation is not None
-        if since is not None and not (evaluated and record.timestamp >= since):
+        evaluated = record.timestamp if record is not None and record.evaluation is not None else None
+        if since is not None and (evaluated is None or evaluated < since):
             stale.append(check.key)
     return stale
 

@@ -50,8 +50,7 @@ def checks_markdown(checks: Sequence[Check] = CHECKS) -> str:
     """The text of docs/checks.md: what every table is checked for first, then a table of checks per group."""
     families: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
-        alike = check.name if len(check.reads) == 0 else ""
-        families.setdefault((alike, check.red, check.advice, check.severity.value), []).append(check)
+        families.setdefault((check.red, check.advice), []).append(check)
     shared = [family for family in families.values() if len(family) > _NAMED]
     groups: dict[str, list[list[Check]]] = {table.group: [] for table in contracts.TABLES.values()}
     for family in families.values():

@@ -97,6 +97,6 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
     Raises ValueError, with dagster's words, when the text cannot be read.
     """
     try:
-        return dg.AssetSelection.from_string(selection).required_multi_asset_neighbors().resolve(graph)
+        return set(dg.AssetSelection.from_string(selection).required_multi_asset_neighbors().resolve(graph))
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error

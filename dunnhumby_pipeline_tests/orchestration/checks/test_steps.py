@@ -29,6 +29,7 @@ COLUMNS = (integer("household_key", "household"),)
 FIRST, SECOND = (
     Table(name, "small", "make_both", name, key=("household_key",), columns=COLUMNS) for name in ("first", "second")
 )
+OTHER = Table("other", "small", "make_other", "other", key=("household_key",), columns=COLUMNS)
 LATER = Table("later", "small", "make_later", "later", key=("household_key",), columns=COLUMNS, partitioned=True)
 
 
@@ -52,30 +53,34 @@ def check(table: str, judge: Callable[..., Verdict], severity: dg.AssetCheckSeve
 
 
 CHECKS = (
-    *(keeps_contract(table) for table in (FIRST, SECOND, LATER)),
+    *(keeps_contract(table) for table in (FIRST, SECOND, LATER, OTHER)),
     check("first", has_three, WARN),
     check("later", as_many, WARN, "first"),
 )
 
 
 class Small:
-    """Two tables made together, and one, partitioned, that is made from the first of them."""
+    """Two tables made together; one, partitioned, that is made from the first of them; and one beside them."""
 
     def __init__(self, folder: Path) -> None:
         self.study = Study(Settings(), Home(folder))
         self.first = [1, 2, 3]
 
     def run(self, *checks: Check, only: dg.AssetSelection | None = None) -> dg.ExecuteInProcessResult:
-        @dg.multi_asset(name="make_both", outs={"first": dg.AssetOut(), "second": dg.AssetOut()})
+        @dg.multi_asset(name="make_both", outs={name: dg.AssetOut(key=asset_key(name)) for name in ("first", "second")})
         def make_both() -> Iterator[dg.Output[pd.DataFrame]]:
             yield dg.Output(pd.DataFrame({"household_key": self.first}), "first")
             yield dg.Output(pd.DataFrame({"household_key": [1]}), "second")
 
-        @dg.asset(name="later", partitions_def=campaign_types)
+        @dg.asset(key=asset_key("later"), ins={"first": dg.AssetIn(asset_key("first"))}, partitions_def=campaign_types)
         def make_later(first: pd.DataFrame) -> pd.DataFrame:
             return first
 
-        assets = [make_both, make_later]
+        @dg.asset(key=asset_key("other"))
+        def make_other() -> pd.DataFrame:
+            return pd.DataFrame({"household_key": [1, 2]})
+
+        assets = [make_both, make_later, make_other]
         defs = dg.Definitions(
             assets=assets,
             asset_checks=check_steps(checks or CHECKS),
@@ -95,7 +100,7 @@ class Small:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
-    for table in (FIRST, SECOND, LATER):
+    for table in (FIRST, SECOND, LATER, OTHER):
         monkeypatch.setitem(contracts.TABLES, table.name, table)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,18 +108,24 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
 
 
 def started(result: dg.ExecuteInProcessResult) -> list[str]:
-    return [event.step_key or "" for event in result.all_events if event.is_step_start]
+    return [(event.step_key or "").split("__")[-1] for event in result.all_events if event.is_step_start]
+
+
+def of_tables(result: dg.ExecuteInProcessResult) -> list[str]:
+    """The steps that were started, but those of the table beside."""
+    return [step for step in started(result) if "other" not in step]
 
 
 def found(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     evaluations = result.get_asset_check_evaluations()
-    return {f"{each.asset_key.path[-1]}.{each.check_name}": each.passed for each in evaluations}
+    judged = {f"{each.asset_key.path[-1]}.{each.check_name}": each.passed for each in evaluations}
+    return {name: passed for name, passed in judged.items() if not name.startswith("other.")}
 
 
 def test_what_reads_a_table_comes_after_all_of_its_checks(small: Small) -> None:
     result = small.run()
     assert result.success
-    assert started(result) == ["make_both", "check_make_both", "later", "check_make_later"]
+    assert of_tables(result) == ["make_both", "check_make_both", "later", "check_make_later"]
     assert found(result) == {
         "first.schema_and_keys": True,
         "second.schema_and_keys": True,
@@ -128,7 +139,7 @@ def test_a_failed_warning_stops_nothing(small: Small) -> None:
     small.first = [1, 2]
     result = small.run()
     assert result.success
-    assert started(result) == ["make_both", "check_make_both", "later", "check_make_later"]
+    assert of_tables(result) == ["make_both", "check_make_both", "later", "check_make_later"]
     [warned] = [each for each in result.get_asset_check_evaluations() if not each.passed]
     assert (warned.check_name, warned.severity, warned.blocking, warned.description) == (
         "has_three",
@@ -143,7 +154,7 @@ def test_a_failed_gate_stops_what_lies_downstream(small: Small) -> None:
     small.first = [1, 1, 2]
     result = small.run()
     assert not result.success
-    assert started(result) == ["make_both", "check_make_both"]
+    assert of_tables(result) == ["make_both", "check_make_both"]
     # The warnings of the same step are heard all the same.
     assert found(result) == {
         "first.schema_and_keys": False,
@@ -162,7 +173,7 @@ def test_only_what_blocks_is_labelled_as_blocking() -> None:
 def test_a_judgement_that_crashes_hides_none_of_those_before_it(small: Small) -> None:
     result = small.run(*CHECKS, check("second", crashes, WARN), check("second", has_three, WARN))
     assert not result.success
-    assert started(result) == ["make_both", "check_make_both"]
+    assert of_tables(result) == ["make_both", "check_make_both"]
     assert found(result) == {
         "first.schema_and_keys": True,
         "second.schema_and_keys": True,
@@ -182,10 +193,12 @@ def test_a_check_can_be_carried_out_alone(small: Small, table: str, name: str, s
 
 
 def test_a_check_waits_for_every_table_that_it_reads(small: Small) -> None:
-    other = check("later", has_three, WARN)
-    result = small.run(*CHECKS, replace(other, reads=("second",), judge=as_many, named="as_many_as_second"))
+    # No asset reads the table beside: the check alone makes it come first.
+    result = small.run(*CHECKS, check("first", as_many, WARN, "other"))
     assert result.success
-    assert found(result)["later.as_many_as_second"] is False
+    order = started(result)
+    assert order.index("other") < order.index("check_make_both") < order.index("later")
+    assert found(result)["first.as_many"] is False
 
 
 def test_a_table_is_read_once_for_all_of_its_checks(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
