@@ -1,5 +1,5 @@
 """Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all; and
-the one file that is no table, the fitted segments.
+the few files that are no tables: fitted models and matrices of covariates.
 
 Here: paths, atomic writes, the metadata every table shows in the UI, and the mark of a stale table.
 Not here: what a table means or whether it is right (`checks`).
@@ -25,7 +25,7 @@ PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
 _STALE_SUFFIX = ".STALE.txt"
 # What is no table lies beside the tables under its own suffix; a step stages it, and who wants it reads it there.
-SUFFIXES = {"segment_model": ".npz"}
+SUFFIXES = dict.fromkeys(("segment_model", "design_matrix", "household_matrix", "cate_model"), ".npz")
 _TABLE = ".parquet"
 
 
