@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN
-from dunnhumby_pipeline.targeting.economics import Economics
-from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.base import Array, Rule
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.economics import Economics
+    from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.settings import PolicySettings
-from dunnhumby_pipeline.targeting.economics import Economics
-from dunnhumby_pipeline.targeting.evidence import Evidence
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.economics import Economics
+    from dunnhumby_pipeline.targeting.evidence import Evidence
 
 Array = NDArray[np.float64]
 Selection = NDArray[np.bool_]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.settings import TREAT_NONE
-from dunnhumby_pipeline.targeting.economics import Economics
-from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.base import Array, Rule
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.economics import Economics
+    from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
 class Nobody(Rule):

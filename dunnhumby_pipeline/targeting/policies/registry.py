@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.settings import PolicySettings
+from dunnhumby_pipeline.settings import PolicySettings, SettingsError
 from dunnhumby_pipeline.targeting.policies.above_breakeven import AboveBreakeven
 from dunnhumby_pipeline.targeting.policies.base import Policy
 from dunnhumby_pipeline.targeting.policies.everybody import Everybody
@@ -18,8 +18,8 @@ def policies(settings: PolicySettings) -> tuple[Policy, ...]:
 
 
 def chosen_policy(settings: PolicySettings) -> Policy:
-    """The policy that the list follows; ValueError naming the setting and the choices when there is none."""
+    """The policy that the list follows; SettingsError naming the setting and the choices when there is none."""
     available = {policy.name: policy for policy in policies(settings)}
     if settings.chosen not in available:
-        raise ValueError(f"policy.chosen is {settings.chosen!r}; expected one of {', '.join(available)}")
+        raise SettingsError(f"policy.chosen is {settings.chosen!r}; expected one of {', '.join(available)}")
     return available[settings.chosen]

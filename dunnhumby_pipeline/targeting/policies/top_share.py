@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.settings import PolicySettings, top_policy
-from dunnhumby_pipeline.targeting.economics import Economics
-from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.base import Array
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.economics import Economics
+    from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,10 @@ class CausalForest(Learner):
             random_state=self.seed,
             n_jobs=self.n_jobs,
         )
+        # The outcome less its mean, rounded as CausalForestDML rounds it: a last digit can turn a split.
+        mean = data.y - data.outcome_residual
         with threadpool_limits(1):
-            self.forest.fit(x, data.treatment_residual, data.outcome_residual)
+            self.forest.fit(x, data.treatment_residual, data.y - mean)
         # Threads add the trees' predictions in the order in which they finish, which changes the last digits.
         self.forest.n_jobs = 1
         return self
