@@ -544,8 +544,17 @@ CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
 
 # Counts that are stored as whole numbers; the others have decimals.
 WHOLE = frozenset(
-    "recency recency_weeks active_last_4w active_last_12w frequency weeks_with_purchase "
-    "n_departments tenure tenure_weeks".split()
+    [
+        "recency",
+        "recency_weeks",
+        "active_last_4w",
+        "active_last_12w",
+        "frequency",
+        "weeks_with_purchase",
+        "n_departments",
+        "tenure",
+        "tenure_weeks",
+    ]
 )
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)

@@ -37,7 +37,7 @@ def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()
 
 def no_grounds(study: Study) -> str | None:
     """Why no policy can be judged with these settings; None when one can."""
-    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+    from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
     try:
         require_grounds(study.settings.trial)

@@ -29,6 +29,7 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -36,7 +37,7 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     trials = cohort.placed(place(cohort.look_backs))
-    design, _ = trial_matrix(trials, campaign_type, settings.trial)
+    design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
         "first_campaign_cohort",
@@ -51,6 +52,10 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     )
     yield dg.Output(cohort.campaigns, "trial_campaigns")
     yield dg.Output(cohort.flow, "trial_flow")
+    matrix = study.table("design_matrix", campaign_type)
+    with study.staging() as staging:
+        save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)
+        yield dg.Output(staging / matrix.name, "design_matrix", metadata={"n_columns": len(design.names)})
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
@@ -82,16 +87,16 @@ def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam
     yield dg.Output(identification(edges, context.partition_key, study.settings.trial), "identification")
 
 
-@step(settings=("seed", "trial", "nuisance"))
+@step(settings=("seed", "trial", "nuisance"), deps=["design_matrix"])
 def fit_nuisances(
     context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
     """Propensity and outcome means, medians over several divisions into folds."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, fitted_outcomes
 
     settings = study.settings
-    _, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    x = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort).x
     outcomes = fitted_outcomes(settings.trial.outcome)
     seed = settings.seed_for("nuisances")
     fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
@@ -100,22 +105,19 @@ def fit_nuisances(
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 
-@step(settings=("trial", "overlap"))
+@step(settings=("overlap",), deps=["design_matrix"])
 def propensity(
-    context: dg.AssetExecutionContext,
-    first_campaign_cohort: pd.DataFrame,
-    nuisances: pd.DataFrame,
-    study: dg.ResourceParam[Study],
+    context: dg.AssetExecutionContext, nuisances: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """Propensity, regions of overlap and weights of every trial."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.overlap import propensity_table
 
-    _, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
+    x = load_matrix(study.table("design_matrix", context.partition_key), nuisances).x
     return propensity_table(nuisances, x, study.settings.overlap)
 
 
-@step(settings=("confidence", "trial", "overlap"))
+@step(settings=("confidence", "overlap"), deps=["design_matrix"])
 def diagnose_overlap(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -123,37 +125,34 @@ def diagnose_overlap(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Could either arm have been chosen, does the propensity mean what it says, and who lies outside."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.calibration import propensity_calibration
     from dunnhumby_pipeline.causal.overlap.outside import outside_overlap
     from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics
 
     settings = study.settings
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     yield dg.Output(overlap_diagnostics(propensity, first_campaign_cohort["index_day"]), "overlap_diagnostics")
     calibration = propensity_calibration(propensity, settings.overlap.n_bins, settings.confidence)
     yield dg.Output(calibration, "propensity_calibration")
-    yield dg.Output(outside_overlap(x, design.names, propensity, settings.overlap), "outside_overlap")
+    yield dg.Output(outside_overlap(matrix.x, matrix.names, propensity, settings.overlap), "outside_overlap")
 
 
-@step(settings=("trial",))
+@step(deps=["design_matrix"])
 def covariate_balance(
-    context: dg.AssetExecutionContext,
-    first_campaign_cohort: pd.DataFrame,
-    propensity: pd.DataFrame,
-    study: dg.ResourceParam[Study],
+    context: dg.AssetExecutionContext, propensity: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """Standardised mean difference of every covariate, before and after each weighting."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.balance import covariate_balance as balance
 
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
-    return balance(x, design.names, propensity)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), propensity)
+    return balance(matrix.x, matrix.names, propensity)
 
 
 @step(
     settings=("seed", "confidence", "trial", "nuisance", "overlap"),
-    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE],
+    deps=[*LOOK_BACK_TABLES, "segment_model", "design_matrix", *COMPARABLE],
 )
 def design_comparison(
     context: dg.AssetExecutionContext,
@@ -162,11 +161,11 @@ def design_comparison(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.effects.design_comparison import FittedDesign, compare_designs
 
     settings = study.settings
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
-    known = FittedDesign(first_campaign_cohort, x, design.names, nuisances)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
+    known = FittedDesign(first_campaign_cohort, matrix.x, matrix.names, nuisances)
     segments_of = _segments_of(study.table("segment_model"))
     return compare_designs(study.journey_tables(), context.partition_key, settings, segments_of, known)
