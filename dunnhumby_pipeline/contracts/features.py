@@ -207,18 +207,6 @@ def feature(name: str) -> Feature:
 
 def shape() -> tuple[object, ...]:
     """What tables rest on of these declarations: all but the formula, and a label that names no factor."""
-    return tuple(
-        (
-            f.name,
-            f.group,
-            f.unit,
-            bool(f.null_when),
-            f.factored,
-            f.covariate,
-            f.censored,
-            f.word or f.label,
-            f.leads,
-            f.lacks,
-        )
-        for f in CATALOGUE
-    ) + (RECENT_DAYS, PROFILE_TABLES, VALUE_GROUPS, NEED_GROUPS, sorted(WHOLE))
+    of_each = ((f.name, f.group, f.unit, bool(f.null_when), f.factored, f.covariate, f.censored) for f in CATALOGUE)
+    names = ((f.word or f.label, f.leads, f.lacks) for f in CATALOGUE)
+    return (*of_each, *names, RECENT_DAYS, PROFILE_TABLES, VALUE_GROUPS, NEED_GROUPS, sorted(WHOLE))
