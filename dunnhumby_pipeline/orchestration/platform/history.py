@@ -6,6 +6,7 @@ test holds that no other module does; a release of dagster that moves one is met
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 
 AssetGraph: TypeAlias = BaseAssetGraph
+# The setting of a history that copies no output of steps into files.
+NO_COMPUTE_LOGS = (
+    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
+)
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
 
@@ -94,9 +99,16 @@ def partition_of(graph: AssetGraph, key: dg.AssetKey, partition: str) -> str | N
 def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
     """The assets that a text in dagster's selection syntax names, and those made together with them.
 
-    Raises ValueError, with dagster's words, when the text cannot be read.
+    The name of a table stands for its key, which has the group before it. Raises ValueError, with dagster's words,
+    when the text cannot be read.
     """
+    names = {key.path[-1]: key.to_user_string() for key in graph.get_all_asset_keys()}
+
+    def as_key(found: re.Match[str]) -> str:
+        return f'key:"{names[found[1]]}"' if found[1] in names else found[0]
+
+    keys = re.sub(r'(?<![\w/:"])(?:key:)?"?(\w+)"?(?![\w/:"(])', as_key, selection)
     try:
-        return set(dg.AssetSelection.from_string(selection).required_multi_asset_neighbors().resolve(graph))
+        return set(dg.AssetSelection.from_string(keys).required_multi_asset_neighbors().resolve(graph))
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
