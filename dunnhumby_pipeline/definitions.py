@@ -17,6 +17,7 @@ from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
+from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
 
 def build_defs(
@@ -29,6 +30,7 @@ def build_defs(
     """
     home = home or Home.resolve()
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
+    chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules([journey, segmentation, trials, effects, targeting, report])
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(

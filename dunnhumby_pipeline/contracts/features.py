@@ -542,9 +542,9 @@ EXTENDED = (*EXPOSURE, *HISTORY, *HABITS, *DIVERSITY)
 # All there is of a household in a window, in the order of the columns.
 CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
 
-# Counts that are stored as whole numbers; the others, those of campaigns among them, are sums of doubles.
+# Counts that are stored as whole numbers; the others have decimals.
 WHOLE = frozenset(
-    (
+    [
         "recency",
         "recency_weeks",
         "active_last_4w",
@@ -554,7 +554,7 @@ WHOLE = frozenset(
         "n_departments",
         "tenure",
         "tenure_weeks",
-    )
+    ]
 )
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)

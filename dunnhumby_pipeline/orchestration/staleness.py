@@ -22,7 +22,6 @@ from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
-from dunnhumby_pipeline.orchestration.reporting import REPORT, report_path
 
 
 def stale_assets(
@@ -83,8 +82,7 @@ def _not_on_disk(study: Study, graph: AssetGraph, campaign_type: str) -> set[dg.
     missing = {asset_key(LIST)} if stale_mark(study.table(LIST, campaign_type)).is_file() else set()
     for key in graph.materializable_asset_keys:
         name = table_of(key)
-        path = study.table(name, partition_of(graph, key, campaign_type))
-        if not (report_path(study, campaign_type) if name == REPORT else path).is_file():
+        if not study.table(name, partition_of(graph, key, campaign_type)).is_file():
             missing.add(key)
     origin = Origin.read(study.origin)
     if origin is None or not origin.is_whole({name: study.table(name) for name in TABLES}):

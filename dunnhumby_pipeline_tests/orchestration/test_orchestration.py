@@ -10,13 +10,13 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
+from dunnhumby_pipeline.orchestration.platform.columns import described
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
-from dunnhumby_pipeline.orchestration.platform.columns import described
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
