@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from dunnhumby_pipeline.contracts.features import FACTORED, FEATURES
+from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.segmentation.factors.factors import explained
 from dunnhumby_pipeline.segmentation.factors.feature_choice import choose_features, given_features
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError

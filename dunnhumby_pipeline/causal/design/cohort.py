@@ -24,13 +24,8 @@ from dunnhumby_pipeline.causal.design.enrolment import Enrolment, enrol, listing
 from dunnhumby_pipeline.causal.design.flow import trial_flow
 from dunnhumby_pipeline.causal.design.outcomes import weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.features import (
-    COVARIATES,
-    HISTORY_COVARIATES,
-    active_column,
-    received_column,
-    redeemed_column,
-)
+from dunnhumby_pipeline.contracts.feature import active_column, received_column, redeemed_column
+from dunnhumby_pipeline.contracts.features import COVARIATES, HISTORY_COVARIATES
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.engine.run import run
