@@ -17,6 +17,7 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.settings import Home
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +138,7 @@ def test_the_study_job_holds_every_asset_and_check(defs: dg.Definitions) -> None
 
 
 def test_severity_policy() -> None:
-    severity = {f"{c.key.asset_key.to_user_string()}.{c.key.name}": c.severity for c in CHECKS}
+    severity = {f"{check.table}.{check.name}": check.severity for check in CHECKS}
     blocking = {name for name, found in severity.items() if found is BLOCK}
     assert blocking == {
         *(f"{table.name}.schema_and_keys" for table in TABLES.values() if table.is_table),
@@ -156,7 +157,7 @@ def test_severity_policy() -> None:
 
 def test_the_targeting_list_lies_downstream_of_every_gate(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    upstream = dg.AssetSelection.assets("targeting_list").upstream().resolve(graph)
+    upstream = dg.AssetSelection.assets(asset_key("targeting_list")).upstream().resolve(graph)
     gates = {f"{gate.asset_key.path[-1]}.{gate.name}" for gate in defs.resources["gates"].keys}
     assert {gate.asset_key for gate in defs.resources["gates"].keys} <= upstream
     # The contract of all that the list rests on, and every judgement that blocks but the list's own.

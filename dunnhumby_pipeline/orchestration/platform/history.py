@@ -6,6 +6,7 @@ test holds that no other module does; a release of dagster that moves one is met
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,13 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStal
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
+
 AssetGraph: TypeAlias = BaseAssetGraph
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
+# An asset's name alone in a selection, without the group that its key begins with.
+_NAME = re.compile(r"\bkey:(\w+)(?![\w/*])")
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,12 @@ def partition_of(graph: AssetGraph, key: dg.AssetKey, partition: str) -> str | N
 def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
     """The assets that a text in dagster's selection syntax names, and those made together with them.
 
-    Raises ValueError, with dagster's words, when the text cannot be read.
+    'key:segments' stands for the asset of that name in whichever group. Raises ValueError, with dagster's words, when
+    the text cannot be read.
     """
+    keys = {table_of(key): key.to_user_string() for key in graph.get_all_asset_keys()}
+    named = _NAME.sub(lambda found: f"key:{keys.get(found[1], found[1])}", selection)
     try:
-        return set(dg.AssetSelection.from_string(selection).required_multi_asset_neighbors().resolve(graph))
+        return set(dg.AssetSelection.from_string(named).required_multi_asset_neighbors().resolve(graph))
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
