@@ -79,8 +79,19 @@ def test_what_was_never_made_is_unsynced(instance: dg.DagsterInstance, graph: As
     assert unsynced(graph, instance, "TypeA") == set(graph.materializable_asset_keys)
 
 
-def test_a_selection_takes_the_tables_made_together(graph: AssetGraph) -> None:
-    assert {"policy_value", "roi_curve"} == {table_of(key) for key in selected(graph, "key:*roi_curve")}
+@pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:targeting/roi_curve", "key:policy_value"])
+def test_a_selection_takes_the_tables_made_together(graph: AssetGraph, text: str) -> None:
+    assert {"policy_value", "roi_curve"} == {table_of(key) for key in selected(graph, text)}
+
+
+def test_a_selection_names_assets_with_or_without_their_group(graph: AssetGraph) -> None:
+    for text in ("key:targeting_list+ or key:raw_coupons", "key:targeting/targeting_list+ or key:raw/raw_coupons"):
+        names = {table_of(key) for key in selected(graph, text)}
+        assert {"targeting_list", "campaign_report"} <= names, text
+    assert selected(graph, "key:nothing_like_it") == set()
+
+
+def test_a_selection_that_cannot_be_read_is_refused(graph: AssetGraph) -> None:
     with pytest.raises(ValueError, match="Invalid selection string"):
         selected(graph, "key:segments or or")
 

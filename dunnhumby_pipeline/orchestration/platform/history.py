@@ -19,6 +19,8 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStal
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
+
 AssetGraph: TypeAlias = BaseAssetGraph
 # The setting of a history that copies no output of steps into files.
 NO_COMPUTE_LOGS = (
@@ -26,6 +28,8 @@ NO_COMPUTE_LOGS = (
 )
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
+# The name of an asset in a selection, without the group that its key begins with.
+_NAME = re.compile(r'(?<![\w/:"])(?:key:)?"?(\w+)"?(?![\w/:"(*])')
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,12 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
     The name of a table stands for its key, which has the group before it. Raises ValueError, with dagster's words,
     when the text cannot be read.
     """
-    names = {key.path[-1]: key.to_user_string() for key in graph.get_all_asset_keys()}
+    names = {table_of(key): key.to_user_string() for key in graph.get_all_asset_keys()}
 
     def as_key(found: re.Match[str]) -> str:
         return f'key:"{names[found[1]]}"' if found[1] in names else found[0]
 
-    keys = re.sub(r'(?<![\w/:"])(?:key:)?"?(\w+)"?(?![\w/:"(])', as_key, selection)
     try:
-        return set(dg.AssetSelection.from_string(keys).required_multi_asset_neighbors().resolve(graph))
+        return set(dg.AssetSelection.from_string(_NAME.sub(as_key, selection)).required_multi_asset_neighbors().resolve(graph))
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
