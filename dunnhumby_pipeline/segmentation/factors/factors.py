@@ -14,6 +14,8 @@ from dunnhumby_pipeline.engine.threads import one_thread
 Array = NDArray[np.float64]
 MAX_ITERATIONS = 2000
 TOLERANCE = 3e-4
+# Refits say how stable factors are; that is known long before their last digits.
+REFIT_TOLERANCE = 5e-4
 # Scores are a convex problem: solved closely, they do not depend on who else is scored.
 SCORE_TOLERANCE = 1e-6
 # A little ridge picks one of many equally good factorisations, so that refits agree.
@@ -58,7 +60,12 @@ class Factors:
 
 
 def fit_factors(
-    matrix: Array, features: tuple[str, ...], n_factors: int, seed: int, start: Factors | None = None
+    matrix: Array,
+    features: tuple[str, ...],
+    n_factors: int,
+    seed: int,
+    start: Factors | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Factors:
     """Factor an (n, p) matrix in [0, 1] by coordinate descent (Cichocki & Phan 2009).
 
@@ -83,7 +90,7 @@ def fit_factors(
         n_factors,
         init="custom" if start else "nndsvda",
         max_iter=MAX_ITERATIONS,
-        tol=TOLERANCE,
+        tol=tolerance,
         alpha_W=RIDGE,
         random_state=seed,
     )

@@ -17,6 +17,12 @@ class TooFewDistinct(ValueError):
     """Fewer households differ than there are to be segments. The message says how many do."""
 
 
+def too_few_distinct(scores: Array, n_segments: int) -> bool:
+    """Whether fewer than `n_segments` rows of `scores` (n, k) differ."""
+    # Most often one factor tells enough households apart, and costs a tenth of all of them.
+    return len(np.unique(scores[:, 0])) < n_segments and len(np.unique(scores, axis=0)) < n_segments
+
+
 def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Array, bool]:
     """(centroids (s, k), whether every fit stopped of itself) of the consensus of K-Means over subsamples of the rows
     of `scores` (n, k).
@@ -35,7 +41,7 @@ def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Arra
     with one_thread():
         for subsample in range(N_SUBSAMPLES):
             rows = np.random.default_rng([seed, subsample]).permutation(len(scores))[:size]
-            if len(np.unique(scores[rows], axis=0)) < n_segments:
+            if too_few_distinct(scores[rows], n_segments):
                 raise TooFewDistinct(
                     f"segmentation.n_segments is {n_segments}, but a subsample of {size} households has fewer that "
                     "differ in their factor scores; choose fewer segments"

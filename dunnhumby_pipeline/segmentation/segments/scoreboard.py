@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, fit_clusters
-from dunnhumby_pipeline.segmentation.segments.stability import Refit, refitted_labels
+from dunnhumby_pipeline.segmentation.segments.stability import Refit, adjusted_rand, refitted_labels
 from dunnhumby_pipeline.settings import SegmentationSettings
 
 Array = NDArray[np.float64]
@@ -185,9 +185,7 @@ def useful_rows(candidates: pd.DataFrame, settings: SegmentationSettings) -> pd.
 def _row(
     method: str, n_segments: int, scores: Array, labels: Labels, found: Iterable[Labels | None], seed: int
 ) -> dict[str, object]:
-    from sklearn.metrics import adjusted_rand_score
-
-    every = np.array([np.nan if other is None else adjusted_rand_score(labels, other) for other in found])
+    every = np.array([np.nan if other is None else adjusted_rand(labels, other) for other in found])
     aris = every[np.isfinite(every)]
     return {
         "method": method,
