@@ -14,8 +14,6 @@ from dunnhumby_pipeline.engine.threads import one_thread
 Array = NDArray[np.float64]
 MAX_ITERATIONS = 2000
 TOLERANCE = 3e-4
-# Refits say how stable factors are; that is known long before their last digits.
-REFIT_TOLERANCE = 5e-4
 # Scores are a convex problem: solved closely, they do not depend on who else is scored.
 SCORE_TOLERANCE = 1e-6
 # A little ridge picks one of many equally good factorisations, so that refits agree.
@@ -70,7 +68,7 @@ def fit_factors(
     """Factor an (n, p) matrix in [0, 1] by coordinate descent (Cichocki & Phan 2009).
 
     Cold starts are NNDSVDa (Boutsidis & Gallopoulos 2008), the same whatever the seed. `start` warm-starts from
-    earlier factors and keeps their order. Whether the solver stopped of itself is in `converged`. Raises ValueError
+    earlier factors and keeps their order. `tolerance` is relative to the first step. Whether the solver stopped of itself is in `converged`. Raises ValueError
     when there are more factors than rows or columns, or `start` has other features.
     """
     from sklearn.decomposition import NMF

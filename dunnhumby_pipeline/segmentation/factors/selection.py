@@ -9,7 +9,7 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
-from dunnhumby_pipeline.segmentation.factors.factors import REFIT_TOLERANCE, explained, fit_factors, hoyer_sparsity
+from dunnhumby_pipeline.segmentation.factors.factors import explained, fit_factors, hoyer_sparsity
 
 Array = NDArray[np.float64]
 # The cophenetic correlation looks at pairs of households, so at a sample of them.
@@ -46,11 +46,7 @@ def scan_factors(matrix: Array, features: tuple[str, ...], largest: int, n_refit
     for n_factors in range(2, largest + 1):
         fitted = fit_factors(matrix, features, n_factors, seed)
         scores = fitted.scores(matrix)
-        again = [
-            fit_factors(matrix[half], features, n_factors, seed, tolerance=REFIT_TOLERANCE)
-            for half in halves
-            if len(half) >= n_factors
-        ]
+        again = [fit_factors(matrix[half], features, n_factors, seed) for half in halves if len(half) >= n_factors]
         others = [one.scores(matrix) for one in again]
         worst = [matched_correlations(scores, other).min() for other in others]
         rows.append(
