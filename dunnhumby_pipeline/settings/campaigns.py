@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dunnhumby_pipeline.contracts.names import SPEND
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.settings.section import Section
 
 
@@ -34,9 +36,7 @@ class TrialSettings(Section):
     keep_cut_campaigns: bool = Field(
         False, description="also study campaigns whose outcome window the end of the data cuts short, for both arms"
     )
-    outcome: Literal[
-        "purchase_amount", "purchase_count", "redeemed", "amount_without_fuel", "margin_weighted_amount"
-    ] = Field("purchase_amount", description="the outcome that the decision rests on")
+    outcome: Literal[MEASURED] = Field(SPEND, description="the outcome that the decision rests on")  # type: ignore[valid-type]
     winsorise: float | None = Field(
         None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it none is"
     )
@@ -165,17 +165,10 @@ class PolicySettings(Section):
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")
-    def _names_are_known_and_distinct(self) -> PolicySettings:
+    def _shares_are_distinct(self) -> PolicySettings:
         wrong = [share for share in self.top_shares if not 0 < share < 1]
         if wrong:
             raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
-        if len(set(self.names)) < len(self.names):
+        if len({top_policy(share) for share in self.top_shares}) < len(self.top_shares):
             raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
-        if self.chosen not in self.names:
-            raise ValueError(f"policy.chosen is {self.chosen!r}; expected one of {', '.join(self.names)}")
         return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The policies there are, by name."""
-        return (TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN, *(top_policy(share) for share in self.top_shares))
