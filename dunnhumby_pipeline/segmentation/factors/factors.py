@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 MAX_ITERATIONS = 2000
@@ -41,7 +42,7 @@ class Factors:
         from sklearn.decomposition import non_negative_factorization
         from sklearn.exceptions import ConvergenceWarning
 
-        with threadpool_limits(1), warnings.catch_warnings():
+        with one_thread(), warnings.catch_warnings():
             # Close to machine precision the stopping rule can be out of reach; the scores are not.
             warnings.simplefilter("ignore", ConvergenceWarning)
             scores, _, _ = non_negative_factorization(
@@ -86,7 +87,7 @@ def fit_factors(
         alpha_W=RIDGE,
         random_state=seed,
     )
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         # Reported as `converged`, for every fit.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if start is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Arra
 
     size = max(int(SHARE * len(scores)), n_segments)
     memberships, fits = [], []
-    with threadpool_limits(1):
+    with one_thread():
         for subsample in range(N_SUBSAMPLES):
             rows = np.random.default_rng([seed, subsample]).permutation(len(scores))[:size]
             if len(np.unique(scores[rows], axis=0)) < n_segments:

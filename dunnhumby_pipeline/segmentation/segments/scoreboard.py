@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, fit_clusters
 from dunnhumby_pipeline.segmentation.segments.stability import Refit, refitted_labels
 from dunnhumby_pipeline.settings import SegmentationSettings
@@ -207,7 +207,7 @@ def _mixture(sample: Array, everyone: Array, n_segments: int, seed: int) -> tupl
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         start = KMeans(n_segments, n_init=2, random_state=seed % 2**32).fit(sample).cluster_centers_
         model = GaussianMixture(
