@@ -1,46 +1,25 @@
 """Propensity and outcome models, cross-fitted once with folds grouped by household, shared by all estimators.
 
-Propensity e(x): mean of an L2 logistic regression and shallow boosted trees. Outcome means mu0(x), mu1(x):
-mean of a LassoCV and shallow boosted trees, each fitted within its arm (Chernozhukov et al. 2018 for
-cross-fitting).
+Propensity e(x): mean of an L2 logistic regression and shallow boosted trees. Outcome means mu0(x), mu1(x): mean of a
+lasso and shallow boosted trees, each fitted within its arm (Chernozhukov et al. 2018 for cross-fitting).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcomes, fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
-
-_TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.8, "n_jobs": 1}
-_N_TREES = 120
-_MIN_CHILD = 10
-_INNER_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Averaged:
-    """Two fitted models whose predictions are averaged."""
-
-    first: Any
-    second: Any
-
-    def mean(self, x: Array) -> Array:
-        return (self.first.predict(x) + self.second.predict(x)) / 2
-
-    def probability(self, x: Array) -> Array:
-        return (self.first.predict_proba(x)[:, 1] + self.second.predict_proba(x)[:, 1]) / 2
 
 
 class FoldsError(ValueError):
@@ -77,41 +56,6 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
                     "choose another nuisance.n_folds, or a campaign type with more trials"
                 )
     return folds
-
-
-def fit_propensity(x: Array, treated: Array | Groups, seed: int) -> Averaged:
-    """Fit e(x) = P(treated | x) on (n, p) covariates."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from xgboost import XGBClassifier
-
-    with threadpool_limits(1):
-        logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, treated)
-        trees = XGBClassifier(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD / 2, random_state=seed, **_TREES).fit(
-            x, treated
-        )
-    return Averaged(logistic, trees)
-
-
-def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
-    """Fit the mean of `y` on (n, p) covariates of one arm; the lasso's own folds are grouped by household."""
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import LassoCV
-    from sklearn.model_selection import GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from xgboost import XGBRegressor
-
-    if np.ptp(y) == 0:
-        # Controls never redeem a campaign's coupons.
-        unvaried = DummyRegressor().fit(x, y)
-        return Averaged(unvaried, unvaried)
-    inner = list(GroupKFold(min(_INNER_FOLDS, len(np.unique(households)))).split(x, y, households))
-    with threadpool_limits(1):
-        lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
-        trees = XGBRegressor(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD, random_state=seed, **_TREES).fit(x, y)
-    return Averaged(lasso, trees)
 
 
 def mu_column(arm: int, outcome: str) -> str:
@@ -195,10 +139,11 @@ def _predict_fold(
     train = drawn(~held_out, households, max_trials, seed)
     new = x[held_out]
     found = {"propensity": fit_propensity(x[train], treated[train], seed).probability(new)}
-    for outcome, y in outcomes.items():
-        for arm in (0, 1):
-            rows = train & (treated == arm)
-            found[mu_column(arm, outcome)] = fit_outcome(x[rows], y[rows], households[rows], seed).mean(new)
+    values = np.column_stack(list(outcomes.values()))
+    for arm in (0, 1):
+        rows = train & (treated == arm)
+        fitted = fit_outcomes(x[rows], values[rows], households[rows], seed)
+        found |= {mu_column(arm, outcome): own.mean(new) for outcome, own in zip(outcomes, fitted, strict=True)}
     return found
 
 
