@@ -13,7 +13,8 @@ from dunnhumby_pipeline.causal.design.cohort import CohortError, Tables, build_c
 from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 from dunnhumby_pipeline.causal.effects.average import aipw, naive, overlap_weighted
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
-from dunnhumby_pipeline.causal.nuisance.cross_fit import FoldsError, cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.folds import FoldsError
 from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
 from dunnhumby_pipeline.contracts.names import (

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
-_TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.8, "nthread": 1}
-_N_TREES = 120
+_MAX_BIN = 64
+_TREES = {
+    "max_depth": 3,
+    "learning_rate": 0.1,
+    "subsample": 0.8,
+    "colsample_bytree": 0.8,
+    "max_bin": _MAX_BIN,
+    "nthread": 1,
+}
+_N_TREES = 60
 _MIN_CHILD = 10
 _INNER_FOLDS = 5
 
@@ -85,7 +93,7 @@ def _boosted(x: Array, outcomes: Array | Groups, seed: int, **parameters: object
     import xgboost
 
     # Binning the covariates takes as long as 30 trees.
-    binned = xgboost.QuantileDMatrix(x, nthread=1)
+    binned = xgboost.QuantileDMatrix(x, max_bin=_MAX_BIN, nthread=1)
     found = []
     for y in outcomes.T:
         binned.set_label(y)

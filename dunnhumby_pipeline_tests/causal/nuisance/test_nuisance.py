@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, drawn, household_folds, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.settings import NuisanceSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
