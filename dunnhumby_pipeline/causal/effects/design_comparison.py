@@ -96,7 +96,7 @@ def compare_designs(
     """
     rows = []
     # Designs share most of their look-backs, which take longest.
-    fitted = {} if known is None else {settings.trial.design: known}
+    fitted: dict[str, FittedDesign] = {} if known is None else {settings.trial.design: known}
     for design in DESIGNS:
         chosen = design == settings.trial.design
         row: dict[str, object] = {"design": design, "chosen": chosen, "note": NOTES[design]}
