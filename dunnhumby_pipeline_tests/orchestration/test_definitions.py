@@ -64,6 +64,7 @@ CONTRACT = {
     },
     "causal": {
         "first_campaign_cohort",
+        "design_matrix",
         "trial_campaigns",
         "trial_flow",
         "trial_protocol",
@@ -89,7 +90,10 @@ CONTRACT = {
         "event_study",
         "cate_models",
         "cate_estimates",
+        "cate_by_model",
+        "cate_model",
         "household_effects",
+        "household_matrix",
     },
     "targeting": {"campaign_economics", "policy_value", "roi_curve", "targeting_list"},
     "report": {"campaign_report"},

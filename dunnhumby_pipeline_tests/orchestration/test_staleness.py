@@ -48,7 +48,8 @@ ALL = {
     *SEGMENTATION,
     *("first_campaign_cohort", "trial_protocol", "design_comparison", "nuisances", "nuisance_quality", "propensity"),
     *(*ENROLLED, *ASSUMED, *OVERLAPPING, *ESTIMATED, *DOUBTED),
-    *("covariate_balance", "cate_models", "cate_estimates", "household_effects", "campaign_economics"),
+    *("design_matrix", "covariate_balance", "cate_models", "cate_estimates", "cate_by_model", "cate_model"),
+    *("household_effects", "household_matrix", "campaign_economics"),
     *("policy_value", "roi_curve", "targeting_list", "campaign_report"),
 }
 # Settings that say where tables are computed and where they lie, not what they hold.
