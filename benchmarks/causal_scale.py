@@ -35,7 +35,7 @@ from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.calibration import propensity_calibration
 from dunnhumby_pipeline.causal.overlap.outside import outside_overlap
 from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
-from dunnhumby_pipeline.features.catalogue import COVARIATES
+from dunnhumby_pipeline.contracts.features import COVARIATES
 from dunnhumby_pipeline.settings import load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import write_tables
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.features.catalogue import FEATURES
+from dunnhumby_pipeline.contracts.features import FEATURES
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
 QUICK = {
@@ -213,7 +213,7 @@ def test_segments_of_the_sample_outlast_a_quarter_in_their_value(sample: Finishe
     assert set(advice["segment"]) == set(sample.table("segments")["segment"])
 
 
-def test_the_sample_campaigns_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
+def test_the_trials_of_the_sample_are_those_of_the_first_observed_campaigns(sample: Finished) -> None:
     trials = sample.table("first_campaign_cohort")
     assert sorted(trials["index_day"].unique()) == [323, 412, 504]
     left_out = sample.table("trial_campaigns").query("not used")

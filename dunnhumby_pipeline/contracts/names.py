@@ -1,11 +1,8 @@
-"""Names and keys that the causal tables share with those who read them. Imports nothing."""
+"""Names and keys that tables share with those who read them. Imports nothing."""
 
 TRIAL_KEY = ["household_key", "campaign"]
 SPEND, VISITS, REDEEMED = "purchase_amount", "purchase_count", "redeemed"
 WITHOUT_FUEL, MARGIN_WEIGHTED = "amount_without_fuel", "margin_weighted_amount"
-# Outcomes in $, and outcomes of which every study estimates the effect.
-AMOUNTS = (SPEND, WITHOUT_FUEL, MARGIN_WEIGHTED)
-OUTCOMES = (SPEND, VISITS, REDEEMED)
 PRIMARY_OUTCOME = SPEND
 # Designs of the study.
 SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED = "sequential_trials", "first_eligible", "never_targeted"
@@ -22,3 +19,5 @@ CONSTANT = "constant"
 # What the tables of doubts call the analyses that checks and pictures look for.
 PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
+# The need of a household that scores on none.
+NO_NEED = "none"

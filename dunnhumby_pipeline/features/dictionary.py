@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.features import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
 
 _HEAD = f"""# Features
 
-Made from `dunnhumby_pipeline/features/catalogue.py` by `make docs`; edit that, not this.
+Made from `dunnhumby_pipeline/contracts/features.py` by `make docs`; edit that, not this.
 
 What is known of a household over a *window* of days: the whole history in `customer_features`, the look-back of a
-campaign in the trials. Both come from one function, `features.profile.household_features`. The first {len(FEATURES)}, up to
-time, are the features of the study; the others extend them.
+campaign in the trials. Both come from one function, `features.profile.household_features`. The first {len(FEATURES)},
+up to time, are the features of the study; the others extend them.
 
 - A window runs from its first day up to, and not with, its index day; its last day is the day before. Weeks run from
   Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
@@ -31,8 +31,7 @@ time, are the features of the study; the others extend them.
   Campaigns are neither: they are what the retailer did.
 - *Used by*: factors, the NMF matrix of the reference study, whose features are the first to be taken; which of the
   {len(FEATURES)} a study factors is chosen by rule and stands in its table `feature_choice`. Effects, the covariates of
-  the causal models. Of its own type a campaign's trials have no campaigns as covariates: by eligibility none was received
-  before.
+  the causal models. Campaigns of the type under study are no covariates: an eligible household received none before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")

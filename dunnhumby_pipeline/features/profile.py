@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.features import CATALOGUE, HISTORY
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
-from dunnhumby_pipeline.features.catalogue import CATALOGUE, HISTORY
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.diversity import department_diversity
 from dunnhumby_pipeline.features.exposure import promotion_exposure

@@ -13,13 +13,13 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
-    AMOUNTS,
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     PLACEBO_OUTCOME,
     PRIMARY_ESTIMATOR,
 )
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import TREAT_ALL
 from dunnhumby_pipeline.words import numbers, terms

@@ -95,7 +95,7 @@ def outside_rows(outside: pd.DataFrame) -> Grid:
 
 
 def pooled_rows(pooled: pd.DataFrame) -> Grid:
-    """Effects of the campaigns put together, and whether the campaigns differ."""
+    """Effects of the campaigns pooled, and whether the campaigns differ."""
     rows = []
     for _, row in pooled.iterrows():
         name, unit = terms.outcome(row["outcome"])

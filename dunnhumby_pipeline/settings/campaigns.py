@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from dunnhumby_pipeline.contracts.names import SPEND
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.settings.section import Section
 
 
@@ -34,9 +36,7 @@ class TrialSettings(Section):
     keep_cut_campaigns: bool = Field(
         False, description="also study campaigns whose outcome window the end of the data cuts short, for both arms"
     )
-    outcome: Literal[
-        "purchase_amount", "purchase_count", "redeemed", "amount_without_fuel", "margin_weighted_amount"
-    ] = Field("purchase_amount", description="the outcome that the decision rests on")
+    outcome: Literal[MEASURED] = Field(SPEND, description="the outcome that the decision rests on")  # type: ignore[valid-type]
     winsorise: float | None = Field(
         None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it none is"
     )

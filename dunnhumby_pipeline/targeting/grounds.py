@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.names import AMOUNTS, FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.settings import TrialSettings
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.names import AMOUNTS, FIRST_ELIGIBLE, NEVER_TARGETED, REDEEMED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
 from dunnhumby_pipeline.words.numbers import interval
 
@@ -49,13 +50,6 @@ _DESIGNS = {
     SEQUENTIAL: "Sequential trials",
     FIRST_ELIGIBLE: "First eligible campaign",
     NEVER_TARGETED: "Never-targeted controls",
-}
-_OUTCOMES = {
-    "purchase_amount": ("Spend", "$"),
-    "purchase_count": ("Purchases", "purchases"),
-    "redeemed": ("Redemption", "% points"),
-    "amount_without_fuel": ("Spend without fuel", "$"),
-    "margin_weighted_amount": ("Margin-weighted spend", "$"),
 }
 
 
@@ -110,15 +104,17 @@ def design(name: str) -> str:
 
 def outcome(name: str) -> tuple[str, str]:
     """An outcome's name in words, and the unit of its effects per household."""
-    return _OUTCOMES.get(name, (spoken(name), "units"))
+    known = OUTCOMES.get(name)
+    return (known.label, known.unit) if known else (spoken(name), "units")
 
 
 def outcome_scale(name: str) -> tuple[float, str]:
     """What effects on an outcome are multiplied by to be in the unit that `outcome` gives, and the sign before them."""
-    return (100.0 if name == REDEEMED else 1.0), ("$" if name in AMOUNTS else "")
+    known = OUTCOMES.get(name)
+    return (known.scale, known.sign) if known else (1.0, "")
 
 
 def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:
-    """An effect on an outcome with its interval, in the unit that `outcome` gives."""
+    """An effect on an outcome with its interval, in the unit of the outcome."""
     scale, sign = outcome_scale(name)
     return interval(scale * estimate, scale * lower, scale * upper, sign)

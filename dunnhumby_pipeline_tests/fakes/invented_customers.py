@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
-from dunnhumby_pipeline.features.catalogue import FEATURES as CATALOGUE
+from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.features import FEATURES as CATALOGUE
 
 SEGMENTS = {
     "active-loyalists": ("Active loyalists", 509),

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.names import OUTCOMES, PRIMARY_OUTCOME, TRIAL_KEY
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.names import PRIMARY_OUTCOME, TRIAL_KEY
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.segmentation.segments.clusters import Segmentation
 from dunnhumby_pipeline.segmentation.segments.model_store import SegmentModel
@@ -61,7 +62,7 @@ class Known:
     def nuisances(self, n_folds: int = 3, **replaced: Array) -> pd.DataFrame:
         """The truth as a table of nuisances; `replaced`: propensity, mu0 or mu1 made wrong on purpose."""
         true = {"propensity": self.propensity, "mu0": self.mu0, "mu1": self.mu1, **replaced}
-        means = {mu_column(arm, outcome): true[f"mu{arm}"] for outcome in OUTCOMES for arm in (0, 1)}
+        means = {mu_column(arm, outcome): true[f"mu{arm}"] for outcome in ALWAYS_ESTIMATED for arm in (0, 1)}
         fold = self.trials["household_key"] % n_folds
         return self.trials[[*TRIAL_KEY, "treated"]].assign(fold=fold, propensity=true["propensity"], **means)
 

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dunnhumby_pipeline.contracts import features as catalogue
 from dunnhumby_pipeline.engine.compile import to_sql, unbound
 from dunnhumby_pipeline.engine.duck import Relation, connect, run
-from dunnhumby_pipeline.features import catalogue
 from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category

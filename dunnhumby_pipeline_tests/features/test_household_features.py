@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from dunnhumby_pipeline.contracts import features as catalogue
 from dunnhumby_pipeline.engine.duck import connect
-from dunnhumby_pipeline.features import catalogue
 from dunnhumby_pipeline.features.campaign_history import coupons_redeemed
 from dunnhumby_pipeline.features.diversity import department_diversity
 from dunnhumby_pipeline.features.habits import shopping_habits

@@ -124,7 +124,7 @@ def test_effects_on_other_outcomes_have_their_own_unit() -> None:
 def test_the_primary_outcome_is_the_one_that_the_table_marks() -> None:
     found = average_effects()
     found["primary"] = found["outcome"] == "purchase_count"
-    assert "purchases" in effects.effects_forest(found).axes[-1].get_xlabel()
+    assert "visits" in effects.effects_forest(found).axes[-1].get_xlabel()
     with pytest.raises(ValueError, match="average_effects marks no row as primary"):
         effects.effects_forest(found.assign(primary=False))
     with pytest.raises(ValueError, match="average_effects has no effect on margin_weighted_amount over all campaigns"):

@@ -127,8 +127,8 @@ def test_drawing_leaves_the_process_as_it_was() -> None:
         "keys = set(matplotlib.rcParams) - {'backend'}\n"
         "def state(): return {key: matplotlib.rcParams[key] for key in keys}\n"
         "before = state()\n"
-        "from dunnhumby_pipeline_tests import invented_tables as invented\n"
-        "from dunnhumby_pipeline.figures import targeting\n"
+        "from dunnhumby_pipeline_tests.fakes import invented_tables as invented\n"
+        "from dunnhumby_pipeline.figures.campaign import targeting\n"
         "targeting.roi_curve(invented.roi_curve())\n"
         "assert 'matplotlib.pyplot' not in sys.modules and state() == before"
     )

@@ -100,7 +100,7 @@ def test_an_event_study_of_one_phase_is_drawn() -> None:
 
 def test_controls_have_a_panel_each_with_all_campaigns_first_and_what_excludes_zero_in_another_colour() -> None:
     table = negative_controls().iloc[::-1]
-    outcome, campaign = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
+    campaign, outcome = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
     assert labels(outcome) == [
         *("All campaigns (4,278 trials, 84 days)", "Campaign 18 (1,072 trials, 84 days)"),
         *("Campaign 13 (1,223 trials, 84 days)", "Campaign 8 (1,983 trials, 84 days)"),

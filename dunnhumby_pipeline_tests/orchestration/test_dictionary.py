@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.orchestration.dictionary import dictionary_markdown, main
 from dunnhumby_pipeline.orchestration.platform.columns import derived, described, features
 

@@ -47,7 +47,7 @@ SHOWN = {
     "average_effects": {
         *("Average effect of the campaign", "Average effect on visits", CAMPAIGNS_ALIKE, "Every estimate"),
     },
-    "pooled_effects": {CAMPAIGNS_ALIKE, "Campaigns put together"},
+    "pooled_effects": {CAMPAIGNS_ALIKE, "Campaigns pooled"},
     "effect_robustness": {"Does it depend on who is left out, or on a few large baskets?"},
     "campaign_dose": {"Other campaigns"},
     "sensitivity": {"What it would take to overturn it", "What is known without assumptions"},

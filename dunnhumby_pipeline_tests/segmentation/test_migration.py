@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.segmentation.factors.factors import Factors
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.movement.early_warning import early_warning, warning_evidence

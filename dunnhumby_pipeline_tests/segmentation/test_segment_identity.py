@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.orchestration.checks.segmentation import identity_kept
 from dunnhumby_pipeline.segmentation.factors.factors import Factors
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from dunnhumby_pipeline.features.catalogue import FACTORED, FEATURES
+from dunnhumby_pipeline.contracts.features import FACTORED, FEATURES
 from dunnhumby_pipeline.segmentation.factors.factors import explained
 from dunnhumby_pipeline.segmentation.factors.feature_choice import choose_features, given_features
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
@@ -193,7 +193,7 @@ def test_a_fit_that_is_broken_off_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     def broken_off(*arguments: object, **named: object) -> Clusters:
         return Clusters(fit_clusters(*arguments, **named).centroids, converged=False)
 
-    monkeypatch.setattr("dunnhumby_pipeline.segmentation.scoreboard.fit_clusters", broken_off)
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", broken_off)
     stuck = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert stuck["converged"].tolist() == [False]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from sklearn.preprocessing import QuantileTransformer
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.segmentation.factors.factors import (
     RIDGE,
     Factors,
@@ -237,7 +237,7 @@ def test_factors_are_matched_whatever_their_order_and_a_constant_one_matches_not
 
 
 def test_an_unfinished_fit_says_so(planted: tuple[NDArray, NDArray], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dunnhumby_pipeline.segmentation.factors.MAX_ITERATIONS", 2)
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.factors.factors.MAX_ITERATIONS", 2)
     unfinished = fit_factors(planted[0], COLUMNS, 3, seed=5)
     assert (unfinished.converged, unfinished.n_iterations) == (False, 2)
     scan = scan_factors(planted[0], COLUMNS, 3, 2, seed=5)

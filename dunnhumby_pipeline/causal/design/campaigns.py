@@ -1,4 +1,4 @@
-"""Campaigns of a campaign type: their windows, which are studied, and why the others are not."""
+"""The campaigns of one type: their windows, which are studied, and why the others are not."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def studied(campaigns: pd.DataFrame) -> pd.DataFrame:
 
 
 def windows_of(campaigns: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
-    """Windows as queries want them, one a campaign: from the day in column `first` up to, and without, `end` + `shift`."""
+    """Windows as queries want them, one per campaign: [`first`, `end` + `shift`), both names of columns of days."""
     frame = pd.DataFrame(
         {"window": campaigns["campaign"], "first_day": campaigns[first], "index_day": campaigns[end] + shift}
     )
@@ -98,7 +98,7 @@ def windows_of(campaigns: pd.DataFrame, first: str, end: str, shift: int = 0) ->
 
 
 def in_words(campaigns: pd.DataFrame) -> str:
-    """The campaigns used and left out, a line each."""
+    """The campaigns used and those left out, one per line."""
     used, left_out = campaigns.loc[campaigns["used"]], campaigns.loc[~campaigns["used"]]
     lines = [
         f"- campaign {row.campaign}: index day {row.index_day}, look-back of {row.lookback_days} days, "
@@ -110,7 +110,7 @@ def in_words(campaigns: pd.DataFrame) -> str:
 
 
 def reasons_in_words(campaigns: pd.DataFrame) -> str:
-    """Why each campaign left out is, in one sentence; that there is none when there is no campaign."""
+    """In one sentence, why each campaign that is left out is; or that the type has no campaign."""
     reasons = "; ".join(f"campaign {row.campaign}: {row.reason}" for row in campaigns.itertuples() if not row.used)
     return reasons or "there is no campaign of this type"
 

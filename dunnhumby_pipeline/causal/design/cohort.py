@@ -1,4 +1,4 @@
-"""Trials of a campaign type: who entered at each campaign, what was known of them, what they then bought.
+"""The trials of one campaign type: who entered at each campaign, what was known of them, what they then bought.
 
 Both arms of a campaign share the index day, the look-back before it and the outcome window after it. Who enters
 follows the design in the settings (see `enrolment.enrol`).
@@ -22,18 +22,19 @@ from dunnhumby_pipeline.causal.design.campaigns import (
 )
 from dunnhumby_pipeline.causal.design.enrolment import Enrolment, enrol, listings, n_without_history, sent_before
 from dunnhumby_pipeline.causal.design.flow import trial_flow
-from dunnhumby_pipeline.causal.design.outcomes import MEASURED, weights_table, winsorised, with_outcomes
+from dunnhumby_pipeline.causal.design.outcomes import weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
-from dunnhumby_pipeline.engine.run import run
-from dunnhumby_pipeline.engine.tables import TablePath, read_table
-from dunnhumby_pipeline.features.catalogue import (
+from dunnhumby_pipeline.contracts.features import (
     COVARIATES,
     HISTORY_COVARIATES,
     active_column,
     received_column,
     redeemed_column,
 )
+from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
+from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.profile import household_features
 from dunnhumby_pipeline.features.purchases import first_purchases, purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
@@ -48,11 +49,11 @@ Tables = Mapping[str, TablePath]
 
 @dataclass(frozen=True)
 class Cohort:
-    """`trials`: one row a trial, without the look-back segment. `look_backs`: all look-back features of every
-    household that shopped in the look-back of a campaign used, trial or not (column `campaign`: the campaign). `campaigns`:
-    one row a campaign of the type, used or not (`campaigns.CAMPAIGN_COLUMNS`). `flow`: see `flow.trial_flow`. `caps`: where
-    amounts were capped (`outcomes.winsorised`). `n_treated_without_history`: households that a campaign used lists,
-    and that are no trial there because they had not shopped in the look-back.
+    """`trials`: one row per trial, without the look-back segment. `look_backs`: all look-back features of every
+    household that shopped in the look-back of a used campaign, trial or not (column `campaign` says which).
+    `campaigns`: one row per campaign of the type, used or not (`campaigns.CAMPAIGN_COLUMNS`). `flow`: see
+    `flow.trial_flow`. `caps`: where amounts were capped (`outcomes.winsorised`). `n_treated_without_history`:
+    households listed by a used campaign that are no trial there because they had not shopped in the look-back.
     """
 
     trials: pd.DataFrame
@@ -63,7 +64,7 @@ class Cohort:
     n_treated_without_history: int
 
     def campaigns_text(self) -> str:
-        """The campaigns used and left out, a line each, in words."""
+        """The campaigns used and those left out, one per line, in words."""
         return in_words(self.campaigns)
 
     def placed(self, segments: pd.Series) -> pd.DataFrame:
@@ -91,8 +92,8 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     planned = leave_out(planned, dict.fromkeys(unlisted, "it lists no household"))
     if not planned["used"].any():
         raise CohortError(
-            f"no campaign of {campaign_type} can be studied ({reasons_in_words(planned)}). The data hold days {first_day} "
-            f"to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
+            f"no campaign of {campaign_type} can be studied ({reasons_in_words(planned)}). The data hold days "
+            f"{first_day} to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
             "trial.follow_up_days, or trial.keep_cut_campaigns."
         )
     covariates = window_covariates(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
@@ -179,6 +180,6 @@ def _enrolled(
         one_armed = enrolment.one_armed(studied(campaigns))
         if not one_armed or settings.design == NEVER_TARGETED:
             return campaigns, enrolment
-        # Where a household enters once, one that a campaign left out takes with it may enter at a later campaign.
+        # Where a household enters once, one whose campaign is left out may enter at a later campaign.
         earliest = next(iter(one_armed))
         campaigns = leave_out(campaigns, {earliest: one_armed[earliest]})

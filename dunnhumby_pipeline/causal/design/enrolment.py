@@ -26,7 +26,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """`candidates`: one row a campaign and household seen by the end of its outcome window: household_key, campaign,
+    """`candidates`: one row per campaign and household seen by the end of its outcome window: household_key, campaign,
     index_day, treated (0/1), n_met (how many of `conditions`, in their order, it meets before the first that
     it does not). A trial meets all of them.
     """

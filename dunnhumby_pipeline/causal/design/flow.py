@@ -13,10 +13,10 @@ TRIALS, TREATED, CONTROL, LEFT_OUT = "trials", "treated", "control", "campaign l
 def trial_flow(enrolment: Enrolment, campaigns: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     """Counts as in a CONSORT flow diagram (Schulz et al. 2010): campaign, step, stage, n, n_excluded, reason.
 
-    One block of rows for 'all', one a campaign used, one row a campaign left out. `n` households are left at a stage,
-    after `n_excluded` were left out at it for `reason`: n of a step = n of the step before - n_excluded, up to
-    the stage 'trials', which the stages 'treated' and 'control' add up to. For 'all', a household counts once
-    for every campaign. A campaign left out has n 0, and leaves out the households it lists.
+    One block of rows for 'all', one per used campaign; one row per campaign left out. `n` households are left at a
+    stage, after `n_excluded` were left out at it for `reason`: n of a step = n of the step before - n_excluded, up
+    to the stage 'trials', which the stages 'treated' and 'control' add up to. For 'all', a household counts once
+    per campaign. A campaign left out has n 0, and leaves out the households it lists.
     """
     used = campaigns.loc[campaigns["used"], "campaign"]
     candidates = enrolment.candidates

@@ -14,8 +14,8 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT, covariate_columns
 from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.settings import TrialSettings
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class Node:
 
 # Measured, in order of time. What is not named here is not measured.
 MEASURED: dict[str, Node] = {
-    "campaign": Node(
-        "which campaign it is: season, prices, lengths of look-back and outcome window", columns=(CAMPAIGN,)
+    "season and prices": Node(
+        "season, prices and lengths of look-back and outcome window, as told by which campaign it is",
+        columns=(CAMPAIGN,),
     ),
     "demographics": Node("what the household said of itself, unknown as a level", columns=DEMOGRAPHICS),
     "shopping habits": Node(
@@ -63,10 +64,10 @@ MEASURED: dict[str, Node] = {
 NEEDS, EARLIER, KNOWLEDGE = "needs and plans", "earlier purchases", "retailer's own knowledge"
 # Cause, effect, meaning.
 EDGES: tuple[tuple[str, str, str], ...] = (
-    ("campaign", "past purchases", "Season, prices and the look-back's length move what is bought in it."),
-    ("campaign", "other campaigns", "Which campaigns ran before depends on the calendar."),
-    ("campaign", TREATMENT, "Each campaign lists another share of the households."),
-    ("campaign", OUTCOME, "Season and the window's length move what is bought in it."),
+    ("season and prices", "past purchases", "Season, prices and the look-back's length move what is bought in it."),
+    ("season and prices", "other campaigns", "Which campaigns ran before depends on the calendar."),
+    ("season and prices", TREATMENT, "Each campaign lists another share of the households."),
+    ("season and prices", OUTCOME, "Season and the window's length move what is bought in it."),
     ("demographics", "shopping habits", "Who lives in a household shapes what it shops for."),
     ("demographics", "past purchases", "Household size and income shape how much it buys."),
     ("demographics", TREATMENT, "The retailer may choose by them where it knows them."),
@@ -136,8 +137,8 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "consistency",
-        "Being listed means the same for all households of a campaign, and the outcome of a listed household is the one "
-        "that being listed leads to. Campaigns that follow from it are part of the effect.",
+        "Being listed means the same for all households of a campaign, and the outcome of a listed household is the "
+        "one that being listed leads to. Campaigns that follow from it are part of the effect.",
         "offers that differ between households of one campaign, or other campaigns that go to one arm more than to the "
         "other for reasons of their own",
         "campaign_dose shows whether other campaigns differ between the arms, and whether the effect depends on them",

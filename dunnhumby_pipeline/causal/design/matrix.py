@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT, covariate_columns
-from dunnhumby_pipeline.features.catalogue import CENSORED
+from dunnhumby_pipeline.contracts.features import CENSORED
 from dunnhumby_pipeline.settings import TrialSettings
 
 if TYPE_CHECKING:

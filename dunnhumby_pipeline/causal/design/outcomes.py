@@ -8,22 +8,12 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.design.campaigns import CohortError, windows_of
-from dunnhumby_pipeline.contracts.names import (
-    AMOUNTS,
-    MARGIN_WEIGHTED,
-    REDEEMED,
-    SPEND,
-    TRIAL_KEY,
-    VISITS,
-    WITHOUT_FUEL,
-)
+from dunnhumby_pipeline.contracts.names import REDEEMED, TRIAL_KEY, VISITS
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.purchases import weighed_purchases
 from dunnhumby_pipeline.settings import EngineSettings
-
-# All that a trial is measured by, in the order of its columns.
-MEASURED = (SPEND, VISITS, REDEEMED, WITHOUT_FUEL, MARGIN_WEIGHTED)
 
 
 def with_outcomes(

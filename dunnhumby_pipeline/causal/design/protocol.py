@@ -8,31 +8,19 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.campaigns import days_in_words, studied
 from dunnhumby_pipeline.contracts.names import (
-    AMOUNTS,
     FIRST_ELIGIBLE,
     MARGIN_WEIGHTED,
     NEVER_TARGETED,
-    REDEEMED,
-    SPEND,
-    VISITS,
-    WITHOUT_FUEL,
 )
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import Settings, TrialSettings
-
-_MEASURED = {
-    SPEND: "spend in $",
-    VISITS: "visits, in baskets",
-    REDEEMED: "whether any coupon of the campaign was redeemed",
-    WITHOUT_FUEL: "spend in $, fuel left out",
-    MARGIN_WEIGHTED: "spend in $, each department weighed by its margin",
-}
 
 
 def trial_protocol(campaign_type: str, settings: Settings, campaigns: pd.DataFrame) -> pd.DataFrame:
-    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016), with days from `campaigns`.
+    """Seven rows, component and specification: those of a target trial (Hernan & Robins 2016).
 
     Components: eligibility, assignment, index day, follow-up, outcome, estimand, analysis. `campaigns`: as
-    `Cohort.campaigns`, at least one of them used; ValueError when none is.
+    `Cohort.campaigns`, whose days are given; ValueError when none of them is used.
     """
     used = studied(campaigns)
     if used.empty:
@@ -57,10 +45,10 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
     look_backs = _range(used["lookback_days"])
     if trial.design == NEVER_TARGETED:
         return (
-            f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: at the "
-            f"first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} campaign in the "
-            "data ever lists, at the first campaign during which they bought. The second rule looks ahead: it is the "
-            "reference study's, kept for comparison only."
+            f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: "
+            f"at the first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} "
+            "campaign in the data ever lists, at the first campaign during which they bought. The second rule looks "
+            "ahead: it is the reference study's, kept for comparison only."
         )
     washout = "at any time before"
     if trial.washout_days is not None:
@@ -71,8 +59,9 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
     cut = "" if trial.keep_cut_campaigns else ", and that ended early enough for the whole follow-up to lie in the data"
     return (
         f"Households that shopped in the {days_in_words(trial.look_back_days)} before the campaign, or since the data "
-        f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign {washout}. "
-        f"{entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before them{cut}."
+        f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign "
+        f"{washout}. {entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before "
+        f"them{cut}."
     )
 
 
@@ -107,12 +96,12 @@ def _follow_up(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -> 
 
 def _outcome(trial: TrialSettings) -> str:
     # Without weights, spend by margin is spend.
-    measured = [name for name in _MEASURED if name != MARGIN_WEIGHTED or trial.margin_weights]
-    beside = [_MEASURED[name] for name in measured if name != trial.outcome]
+    known = [each for each in OUTCOMES.values() if each.name != MARGIN_WEIGHTED or trial.margin_weights]
+    beside = [each.measured for each in known if each.name != trial.outcome]
     weights = _listed([f"{name} {weight:g}" for name, weight in trial.margin_weights.items()])
-    text = f"{_MEASURED[trial.outcome].capitalize()}, over the follow-up; 0 for a household that did not come."
+    text = f"{OUTCOMES[trial.outcome].measured.capitalize()}, over the follow-up; 0 for a household that did not come."
     if trial.winsorise is not None:
-        what = "It" if trial.outcome in AMOUNTS else "Spend"
+        what = "It" if OUTCOMES[trial.outcome].in_dollars else "Spend"
         text += f" {what} is capped at its {trial.winsorise * 100:g}% quantile over all trials."
     text += f" Beside it: {'; '.join(beside)}."
     return text + (f" Weights of departments: {weights}; 1 for the others." if weights else "")

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
 from dunnhumby_pipeline.causal.nuisance.fold_ridge import FoldMoments, fold_moments, ridge
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.int64]

@@ -43,7 +43,7 @@ _BEFORE_THE_LOOK_BACK, _BEFORE_THE_CAMPAIGN = 0, 1
 
 @dataclass(frozen=True)
 class NegativeControls:
-    """`frame`: one row a control and campaign, columns `TYPES`; estimates in $ per household over `n_days` days.
+    """`frame`: one row per control and campaign, columns `TYPES`; estimates in $ per household over `n_days` days.
 
     `left_out`: control, campaign, n_trials, reason. What no estimate rests on: a campaign, or some trials of one.
     """
@@ -216,7 +216,7 @@ def _propensity(
 def _estimated(
     control: str, campaigns: pd.Series, data: Residuals, days: pd.DataFrame, left_out: list[tuple], confidence: float
 ) -> _Found:
-    """A row for all campaigns (n_days: the mean over trials) and one each, but for campaigns that prove nothing."""
+    """A row for all campaigns (n_days: the mean over trials) and one per campaign, but for those that prove nothing."""
     length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy()
     quantile, rows = normal_quantile(confidence), []
     for campaign, inside in _campaigns(campaigns, days):

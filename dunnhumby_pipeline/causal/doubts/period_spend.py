@@ -20,7 +20,7 @@ _DAYS = ["index_day", "lookback_start", "outcome_end"]
 
 
 def campaign_days(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a campaign of the trials, in order of index days: campaign, index_day, lookback_start, outcome_end.
+    """One row per campaign of the trials, in order of index days: campaign, index_day, lookback_start, outcome_end.
 
     Raises ValueError when trials of one campaign do not share them: an effect by week would mean nothing.
     """

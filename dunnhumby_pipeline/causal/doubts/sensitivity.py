@@ -28,7 +28,8 @@ from dunnhumby_pipeline.causal.doubts.covariate_gains import covariate_gains, co
 from dunnhumby_pipeline.causal.doubts.e_value import e_values_of_difference, pooled_sd
 from dunnhumby_pipeline.causal.doubts.rosenbaum import critical_gamma, rosenbaum_bounds, shown_sign
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.contracts.names import AMOUNTS, E_VALUE, E_VALUE_OF_INTERVAL, PRIMARY_OUTCOME, REDEEMED, VISITS
+from dunnhumby_pipeline.contracts.names import E_VALUE, E_VALUE_OF_INTERVAL, PRIMARY_OUTCOME, REDEEMED
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES, Outcome
 from dunnhumby_pipeline.settings import SensitivitySettings
 
 Array = NDArray[np.float64]
@@ -53,32 +54,24 @@ _ASSUMPTIONS = {
 Row = tuple[str, str, float | None, float | None, float | None, str, str]
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """How sentences speak of an outcome and its amounts."""
-
-    noun: str
-    unit: str
-
-    def amount(self, value: float) -> str:
-        sign = "-" if round(value, 2) < 0 else ""
-        return f"{sign}${abs(value):,.2f}" if self.unit == "$" else f"{value:,.3g} {self.unit}".rstrip()
-
-    def span(self, lower: float, upper: float) -> str:
-        low = self.amount(lower) if self.unit == "$" else f"{lower:,.3g}"
-        return f"{low} to {self.amount(upper)}"
+def _unit(outcome: Outcome) -> str:
+    # A rate stands without a unit: it is a share.
+    return outcome.unit if outcome.scale == 1 else ""
 
 
-_OUTCOMES = {
-    **dict.fromkeys(AMOUNTS, _Outcome("spend", "$")),
-    VISITS: _Outcome("number of visits", "baskets"),
-    REDEEMED: _Outcome("rate of redemption", ""),
-}
+def _amount(outcome: Outcome, value: float) -> str:
+    sign = "-" if round(value, 2) < 0 else ""
+    return f"{sign}${abs(value):,.2f}" if outcome.in_dollars else f"{value:,.3g} {_unit(outcome)}".rstrip()
+
+
+def _span(outcome: Outcome, lower: float, upper: float) -> str:
+    low = _amount(outcome, lower) if outcome.in_dollars else f"{lower:,.3g}"
+    return f"{low} to {_amount(outcome, upper)}"
 
 
 _STRUCTURAL = (
-    "Only households that the campaign lists hold its coupons: without the list nobody redeems, so the effect is the share "
-    "of those listed who do, and no hidden cause can explain it away."
+    "Only households that the campaign lists hold its coupons: without the list nobody redeems, so the effect is the "
+    "share of those listed who do, and no hidden cause can explain it away."
 )
 
 
@@ -113,9 +106,9 @@ def sensitivity_tables(
     (1 - confidence) / 2; pairs count as independent. Raises ValueError when an arm is empty, a column belongs to no
     group of covariates, or the outcome is not known.
     """
-    if outcome not in _OUTCOMES:
-        raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(_OUTCOMES)}")
-    words, groups = _OUTCOMES[outcome], covariate_groups(names)
+    if outcome not in OUTCOMES:
+        raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(OUTCOMES)}")
+    words, groups = OUTCOMES[outcome], covariate_groups(names)
     if len(np.unique(data.treated)) < 2:
         raise ValueError("sensitivity of an effect needs treated and control trials")
     sd = pooled_sd(data.y, data.treated)
@@ -141,23 +134,23 @@ def _table(rows: list[Row]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(["estimate", "ci_lower", "ci_upper"], float))
 
 
-def _e_value_rows(short: ShortEstimate, sd: float, confidence: float, words: _Outcome) -> list[Row]:
+def _e_value_rows(short: ShortEstimate, sd: float, confidence: float, words: Outcome) -> list[Row]:
     lower, upper = short.interval(confidence)
     values = e_values_of_difference(short.estimate, lower, upper, sd)
     whole = (
         f"An unmeasured cause would have to go with {values.estimate:.2f} times the chance of being targeted and "
         f"{values.estimate:.2f} times the chance of a high {words.noun}, beyond all that was measured, to explain the "
-        f"estimate of {words.amount(short.estimate)} away (sd within the arms {words.amount(sd)})."
+        f"estimate of {_amount(words, short.estimate)} away (sd within the arms {_amount(words, sd)})."
     )
     if values.limit > 1:
         part = (
             f"With {values.limit:.2f} times of both the {confidence:.0%} interval would include zero; now it is "
-            f"{words.span(lower, upper)}."
+            f"{_span(words, lower, upper)}."
         )
     else:
         part = (
-            f"Nothing needs to be unmeasured: the {confidence:.0%} interval, {words.span(lower, upper)}, includes zero "
-            "already."
+            f"Nothing needs to be unmeasured: the {confidence:.0%} interval, {_span(words, lower, upper)}, includes "
+            "zero already."
         )
     return [
         (E_VALUE, E_VALUE_OF_ESTIMATE, values.estimate, None, None, "risk ratio", whole),
@@ -166,26 +159,26 @@ def _e_value_rows(short: ShortEstimate, sd: float, confidence: float, words: _Ou
 
 
 def _omitted_variable_rows(
-    short: ShortEstimate, benchmarks: pd.DataFrame, confidence: float, words: _Outcome
+    short: ShortEstimate, benchmarks: pd.DataFrame, confidence: float, words: Outcome
 ) -> list[Row]:
     whole, part = robustness_value(short), interval_robustness_value(short, confidence)
     of_estimate = (
         f"An unmeasured cause would have to explain {whole:.1%} of what is left unexplained of targeting and of "
-        f"the {words.noun} alike, to bring the estimate of {words.amount(short.estimate)} to zero."
+        f"the {words.noun} alike, to bring the estimate of {_amount(words, short.estimate)} to zero."
     )
     of_interval = (
         f"With {part:.1%} of each the {confidence:.0%} interval would include zero."
         if part > 0
-        else f"The {confidence:.0%} interval, {words.span(*short.interval(confidence))}, includes zero already."
+        else f"The {confidence:.0%} interval, {_span(words, *short.interval(confidence))}, includes zero already."
     )
     strongest = benchmarks.iloc[0]
     named = f"the measured group '{strongest['group']}'"
     if np.isfinite(strongest["bias"]):
         of_group = (
             f"An unmeasured cause as strong as {named}, the strongest of {len(benchmarks)}, could have moved the "
-            f"estimate by {words.amount(strongest['bias'])}: the effect then lies at "
-            f"{words.span(strongest['lower'], strongest['upper'])}, with sampling error at "
-            f"{words.span(strongest['ci_lower'], strongest['ci_upper'])}."
+            f"estimate by {_amount(words, strongest['bias'])}: the effect then lies at "
+            f"{_span(words, strongest['lower'], strongest['upper'])}, with sampling error at "
+            f"{_span(words, strongest['ci_lower'], strongest['ci_upper'])}."
         )
     else:
         of_group = (
@@ -195,12 +188,12 @@ def _omitted_variable_rows(
     return [
         (OMITTED_VARIABLE, ROBUSTNESS, whole, None, None, "share", of_estimate),
         (OMITTED_VARIABLE, INTERVAL_ROBUSTNESS, part, None, None, "share", of_interval),
-        (OMITTED_VARIABLE, STRONGEST_BIAS, float(strongest["bias"]), None, None, words.unit, of_group),
+        (OMITTED_VARIABLE, STRONGEST_BIAS, float(strongest["bias"]), None, None, _unit(words), of_group),
     ]
 
 
 def _matched(
-    differences: Array, settings: SensitivitySettings, significance: float, words: _Outcome
+    differences: Array, settings: SensitivitySettings, significance: float, words: Outcome
 ) -> tuple[pd.DataFrame, list[Row]]:
     """(Rosenbaum bounds, their row)."""
     if len(differences) == 0:
@@ -225,9 +218,9 @@ def _matched(
     return table, [(ROSENBAUM, CRITICAL_GAMMA, gamma, None, None, "odds ratio", meaning)]
 
 
-def _bound_rows(data: Residuals, confidence: float, words: _Outcome) -> list[Row]:
+def _bound_rows(data: Residuals, confidence: float, words: Outcome) -> list[Row]:
     lowest, highest = min(0.0, float(data.y.min())), max(0.0, float(data.y.max()))
-    spoken = {"noun": words.noun, "lowest": words.amount(lowest), "highest": words.amount(highest)}
+    spoken = {"noun": words.noun, "lowest": _amount(words, lowest), "highest": _amount(words, highest)}
     rows: list[Row] = []
     for bound in effect_bounds(data, lowest, highest, confidence).itertuples():
         if_so = _ASSUMPTIONS[str(bound.assumption)].format(**spoken)
@@ -236,18 +229,18 @@ def _bound_rows(data: Residuals, confidence: float, words: _Outcome) -> list[Row
             ("least", bound.lower, bound.ci_lower),
             ("most", bound.upper, bound.ci_upper),
         ):
-            error = "" if value == limit else f", or {words.amount(limit)} with sampling error ({confidence:.0%})"
-            ends.append(f"{if_so}, the average effect on all households is at {end} {words.amount(value)}{error}.")
+            error = "" if value == limit else f", or {_amount(words, limit)} with sampling error ({confidence:.0%})"
+            ends.append(f"{if_so}, the average effect on all households is at {end} {_amount(words, value)}{error}.")
         if bound.upper < bound.lower:
             ends[1] += " That is below the lower bound: the data speak against the assumption."
         rows += [
-            (str(bound.assumption), LOWER_BOUND, bound.lower, bound.ci_lower, None, words.unit, ends[0]),
-            (str(bound.assumption), UPPER_BOUND, bound.upper, None, bound.ci_upper, words.unit, ends[1]),
+            (str(bound.assumption), LOWER_BOUND, bound.lower, bound.ci_lower, None, _unit(words), ends[0]),
+            (str(bound.assumption), UPPER_BOUND, bound.upper, None, bound.ci_upper, _unit(words), ends[1]),
         ]
     return rows
 
 
-def _rows_without_an_answer(words: _Outcome, why: str) -> list[Row]:
+def _rows_without_an_answer(words: Outcome, why: str) -> list[Row]:
     return [
         (analysis, quantity, None, None, None, unit, why)
         for analysis, quantity, unit in (
@@ -255,7 +248,7 @@ def _rows_without_an_answer(words: _Outcome, why: str) -> list[Row]:
             (E_VALUE, E_VALUE_OF_INTERVAL, "risk ratio"),
             (OMITTED_VARIABLE, ROBUSTNESS, "share"),
             (OMITTED_VARIABLE, INTERVAL_ROBUSTNESS, "share"),
-            (OMITTED_VARIABLE, STRONGEST_BIAS, words.unit),
+            (OMITTED_VARIABLE, STRONGEST_BIAS, _unit(words)),
         )
     ]
 

@@ -16,7 +16,8 @@ from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_d
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, OUTCOMES, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED, AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
 
 __all__ = ["AverageEffects", "aipw", "average_effects", "naive", "overlap_weighted"]
@@ -28,7 +29,7 @@ ARMS = ((1, "treated"), (0, "control"))
 
 @dataclass(frozen=True)
 class AverageEffects:
-    """`effects`: one row an outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
+    """`effects`: one row per outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
     estimand, population, campaign and reason of each estimate that these trials do not allow, whatever the outcome.
     `left_out`: estimator and column of x of each covariate that a regression left out because those before it
     determine it.
@@ -124,7 +125,7 @@ _COLUMNS = [
 
 def estimated_outcomes(nuisances: pd.DataFrame) -> list[str]:
     """The outcomes whose means in both arms `nuisances` holds, in the order of `names`."""
-    known = dict.fromkeys([*OUTCOMES, *AMOUNTS])
+    known = dict.fromkeys([*ALWAYS_ESTIMATED, *AMOUNTS])
     return [outcome for outcome in known if {mu_column(0, outcome), mu_column(1, outcome)} <= set(nuisances.columns)]
 
 
@@ -186,7 +187,7 @@ def _plans(
 
 
 def _every_campaign(campaign: str, rows: Mask, inside: Mask) -> list[_Plan]:
-    """The estimators that every campaign has, and all campaigns together."""
+    """The estimators that each campaign has, and all campaigns together."""
     both = rows & inside
     none, outside = "there is no trial", "no trial is in overlap"
     return [

@@ -28,12 +28,12 @@ from dunnhumby_pipeline.contracts.names import (
 from dunnhumby_pipeline.settings import Settings
 
 NOTES = {
-    SEQUENTIAL: "Both arms of a campaign share index day, look-back and outcome window; a household counts at every campaign "
-    "at which it is eligible.",
-    FIRST_ELIGIBLE: "As sequential trials, but a household counts once, so that most enter at the first campaign and the "
-    "later ones have few trials.",
-    NEVER_TARGETED: "Controls are chosen for having bought while the campaign ran, so none has bought nothing; look-backs "
-    "differ in length between the arms and tell them apart.",
+    SEQUENTIAL: "Both arms of a campaign share index day, look-back and outcome window; a household counts at every "
+    "campaign at which it is eligible.",
+    FIRST_ELIGIBLE: "As sequential trials, but a household counts once, so that most enter at the first campaign and "
+    "the later ones have few trials.",
+    NEVER_TARGETED: "Controls are chosen for having bought while the campaign ran, so none has bought nothing; "
+    "look-backs differ in length between the arms and tell them apart.",
 }
 COUNTS = ("n_trials", "n_households", "n_treated", "n_control")
 COLUMNS = [

@@ -14,10 +14,10 @@ from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
+from dunnhumby_pipeline.contracts.features import active_column
 from dunnhumby_pipeline.contracts.names import TRIAL_KEY
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
-from dunnhumby_pipeline.features.catalogue import active_column
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""Effects of the campaigns pooled: one effect for all (fixed), or campaigns drawn from a population of campaigns (random)."""
+"""Effects of the campaigns pooled: one effect for all (fixed), or campaigns drawn from a population (random)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POOLED = ((PRIMARY_ESTIMATOR, "all"), ("aipw", "overlap"))
 def pooled_effects(average_effects: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Campaign estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW in overlap.
 
-    One row an outcome, estimator and method: n_campaigns, estimate, se, ci_lower, ci_upper, tau (standard deviation
+    One row per outcome, estimator and method: n_campaigns, estimate, se, ci_lower, ci_upper, tau (standard deviation
     of effects between campaigns, in the outcome's units), q, q_df, q_p_value (Cochran's test of one effect for all),
     i2 (share of the spread of estimates beyond their errors, 0 to 1; Higgins & Thompson 2002),
     prediction_lower, prediction_upper (where a further campaign's effect is expected; Higgins, Thompson &

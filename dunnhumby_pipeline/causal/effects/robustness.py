@@ -13,14 +13,8 @@ from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.contracts.names import (
-    AMOUNTS,
-    MARGIN_WEIGHTED,
-    PRIMARY_ESTIMATOR,
-    REDEEMED,
-    SPEND,
-    WITHOUT_FUEL,
-)
+from dunnhumby_pipeline.contracts.names import MARGIN_WEIGHTED, PRIMARY_ESTIMATOR, REDEEMED, SPEND, WITHOUT_FUEL
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
 
 Array = NDArray[np.float64]

@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dunnhumby_pipeline.contracts.names import ALL_REPEATS, OUTCOMES, TRIAL_KEY
+from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
@@ -120,7 +121,7 @@ def mu_column(arm: int, outcome: str) -> str:
 
 def fitted_outcomes(primary: str) -> tuple[str, ...]:
     """The outcomes whose means are fitted: those of every study, and the primary one where it is another."""
-    return OUTCOMES if primary in OUTCOMES else (*OUTCOMES, primary)
+    return ALWAYS_ESTIMATED if primary in ALWAYS_ESTIMATED else (*ALWAYS_ESTIMATED, primary)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class CrossFit:
 
 
 def cross_fit(
-    trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int, outcomes: Sequence[str] = OUTCOMES
+    trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int, outcomes: Sequence[str] = ALWAYS_ESTIMATED
 ) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over `n_repeats` divisions into folds.
 

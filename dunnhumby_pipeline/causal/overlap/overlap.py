@@ -153,7 +153,7 @@ def effective_sample_size(weights: Array) -> float:
 
 
 def overlap_diagnostics(propensity: pd.DataFrame, campaigns: pd.Series) -> pd.DataFrame:
-    """One row for all trials, then one a campaign by index day: how well the propensity tells, and what overlap leaves.
+    """One row for all trials, then one per campaign by index day: how well the propensity tells, what overlap leaves.
 
     `campaigns` (n,): index day of each trial. auc and brier (mean squared error) of the propensity, its
     calibration intercept and slope (see `recalibration`); shares of trials inside, below and above the

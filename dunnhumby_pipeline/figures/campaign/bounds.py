@@ -32,8 +32,8 @@ def true_bounds(
     """Where the average effect (ATE) on `outcome` can lie under each assumption, and no model of targeting.
 
     Thick: between the bounds; thin: their sampling error. Bounds that contradict each other speak against the
-    assumption and are vermilion. Above them stand the estimates over all campaigns and trials, when `average_effects` is
-    given. What reaches far beyond is cut, with an arrow head. In the unit of `terms.outcome`, per household.
+    assumption and are vermilion. Above them stand the estimates over all campaigns and trials, when `average_effects`
+    is given. What reaches far beyond is cut, with an arrow head. In the unit of `terms.outcome`, per household.
     """
     require(sensitivity, "sensitivity", ["analysis", "quantity", *_BOUNDS])
     name, unit = terms.outcome(outcome)

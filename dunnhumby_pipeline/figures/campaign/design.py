@@ -59,7 +59,7 @@ _MEASURES = (
 def trial_flow(trial_flow: pd.DataFrame) -> Figure:
     """Flow of households into the study (CONSORT; Schulz et al. 2010): who is left goes down, who leaves to the right.
 
-    Counts are those of all campaigns together, a household counting once for every campaign. The last level are the arms.
+    Counts are those of all campaigns together, a household counting once per campaign. The last level shows the arms.
     Campaigns left out altogether are listed below.
     """
     require(trial_flow, "trial_flow", ["campaign", "step", "stage", "n", "n_excluded", "reason"])
@@ -139,7 +139,7 @@ def _split(sheet: Sheet, last: Box, arms: list[pd.Series]) -> float:
 
 
 def _campaigns_left_out(sheet: Sheet, left_out: pd.DataFrame, top: float) -> float:
-    """A box that lists the campaigns left out and why; where it ends."""
+    """A box that lists the campaigns left out, and why; returns where it ends."""
     width = sheet.width - 2 * _EDGE
     lines = [f"{numbers.count(len(left_out))} {'campaign' if len(left_out) == 1 else 'campaigns'} left out"]
     for _, row in left_out.iterrows():

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
 from dunnhumby_pipeline.causal.effects.robustness import CRUMP, TRIMMING, WINSORISING
 from dunnhumby_pipeline.contracts.frames import in_campaign_order, require
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, AMOUNTS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import (
     ForestRow,
@@ -101,9 +102,9 @@ def _forest_panels(panels: Sequence[tuple[str, list[ForestRow]]], name: str, uni
 def campaign_forest(average_effects: pd.DataFrame, pooled_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
     """The primary estimator campaign by campaign, by index day, and what the campaigns say together (diamonds).
 
-    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more campaign would lie.
-    Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single campaign,
-    there are no diamonds.
+    `outcome` as in `effects_forest`. The thin bar below the diamonds is where the effect of one more campaign would
+    lie. Q, its p value, I2 and tau stand below. Where `pooled_effects` has nothing on the outcome, as with a single
+    campaign, there are no diamonds.
     """
     chosen = _chosen_outcome(average_effects, outcome)
     if len(pooled_effects):

@@ -29,7 +29,7 @@ _WEIGHTINGS = {
 
 
 def propensity_overlap(propensity: pd.DataFrame, region: tuple[float, float] = (0.1, 0.9)) -> Figure:
-    """Share of each arm's trials (%) by propensity: treated upward, control downward; one panel a campaign below.
+    """Share of each arm's trials (%) by propensity: treated upward, control downward; one panel per campaign below.
 
     Propensities outside `region` are shaded: there, one arm is too rare to compare.
     """
@@ -76,9 +76,7 @@ def _campaign_panels(
         axes.tick_params(labelsize=style.SMALL - 1, labelleft=position % columns == 0)
     for axes in panels:
         axes.set_ylim(-1.1 * tallest, 1.1 * tallest)
-    parent.supxlabel(
-        "Propensity, campaign by campaign (treated / control trials)", fontsize=style.TEXT, color=style.INK
-    )
+    parent.supxlabel("Propensity by campaign (treated / control trials)", fontsize=style.TEXT, color=style.INK)
 
 
 def _mirrored_histogram(axes: Axes, trials: pd.DataFrame, region: tuple[float, float], bins: np.ndarray) -> float:

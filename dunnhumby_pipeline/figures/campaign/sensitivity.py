@@ -81,7 +81,8 @@ def event_study(event_study: pd.DataFrame) -> Figure:
 def negative_controls(negative_controls: pd.DataFrame) -> Figure:
     """Effects that must be zero when the design holds ($ per household), with intervals: a panel a control.
 
-    Over all campaigns (bold) and by campaign. An interval that excludes zero is vermilion: there the arms were not alike.
+    Over all campaigns (bold) and by campaign. An interval that excludes zero is vermilion: there the arms were not
+    alike.
     """
     columns = ["control", "campaign", "n_trials", "n_days", *_BOUNDS]
     require(negative_controls, "negative_controls", columns)

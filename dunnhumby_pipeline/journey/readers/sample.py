@@ -66,9 +66,9 @@ def embedded_sample() -> Source:
         discounts_negative=False,
         limits=(
             "The sample is one year for education and prototyping, not the full two years.",
-            "The first TypeA campaign (campaign 26, days 224-264) ended before the sample begins: which households "
+            "The first TypeA campaign (number 26, days 224-264) ended before the sample begins: which households "
             "it targeted is unknown, so 'first TypeA campaign' means first in the observed window.",
-            "Look-backs of campaigns near the start of the data are shorter than the setting; each trial records its own.",
+            "Look-backs near the start of the data are shorter than the setting; each trial records its own.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The campaign report: one HTML page a campaign type."""
+"""The campaign report: one HTML page per campaign type."""
 
 import dagster as dg
 

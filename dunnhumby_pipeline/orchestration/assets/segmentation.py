@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.features import PROFILE_TABLES
 from dunnhumby_pipeline.engine.tables import read_table
-from dunnhumby_pipeline.features.catalogue import PROFILE_TABLES
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.origin import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.resources import Study

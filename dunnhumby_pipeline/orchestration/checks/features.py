@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE, MAY_BE_NULL
+from dunnhumby_pipeline.contracts.features import CATALOGUE, MAY_BE_NULL
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.names import OUTCOMES
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Meaning:
 
 
 _MAX_FACTORS = 15
+# Tables with rows about single campaigns and about all of them together.
+_BY_CAMPAIGN = ("trial_flow", "overlap_diagnostics", "average_effects", "negative_controls", "campaign_economics")
 _DERIVED: Mapping[str, Meaning] = {
     # rejects
     "table": Meaning("canonical table whose raw file was read"),
@@ -324,8 +326,8 @@ _DERIVED: Mapping[str, Meaning] = {
     "fold": Meaning("cross-fitting fold of the household; -1 is all of them"),
     "propensity": Meaning("probability of treatment given the covariates, out of fold", "0-1"),
     "propensity_bounded": Meaning("whether the propensity was kept away from 0 or 1"),
-    **{f"mu0_{outcome}": Meaning(f"mean {outcome} expected untreated, out of fold") for outcome in OUTCOMES},
-    **{f"mu1_{outcome}": Meaning(f"mean {outcome} expected treated, out of fold") for outcome in OUTCOMES},
+    **{f"mu0_{outcome}": Meaning(f"mean {outcome} expected untreated, out of fold") for outcome in ALWAYS_ESTIMATED},
+    **{f"mu1_{outcome}": Meaning(f"mean {outcome} expected treated, out of fold") for outcome in ALWAYS_ESTIMATED},
     "in_overlap": Meaning("whether the propensity lies in the overlap region"),
     "w_overlap": Meaning("overlap weight"),
     "w_ipw": Meaning("inverse-probability weight"),
@@ -351,7 +353,7 @@ _DERIVED: Mapping[str, Meaning] = {
     "outside_overlap.rule": Meaning("who, in terms of covariates"),
     "outside_overlap.verdict": Meaning("rarely targeted, in overlap, or nearly always targeted"),
     "share_of_trials": Meaning("share of all trials", "0-1"),
-    "campaign": Meaning("campaign, or 'all' for all campaigns together"),
+    **{f"{table}.campaign": Meaning("campaign, or 'all' for all campaigns together") for table in _BY_CAMPAIGN},
     "n_trials": Meaning("trials", "trials"),
     "n_treated": Meaning("treated trials", "trials"),
     "n_control": Meaning("control trials", "trials"),

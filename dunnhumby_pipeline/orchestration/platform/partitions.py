@@ -1,4 +1,4 @@
-"""Partitions: causal and targeting assets have one a campaign type.
+"""Partitions: causal and targeting assets have one per campaign type.
 
 Their checks carry the same partitions, so that the state of one type never stands for another. Dagster
 calls this a preview.

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, ALL_FOLDS, ALL_REPEATS, PRIMARY_ESTIMATOR, SPEND
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, ALL_FOLDS, ALL_REPEATS, NO_NEED, PRIMARY_ESTIMATOR, SPEND
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import gini
-from dunnhumby_pipeline.segmentation.needs.needs import NO_NEED
 from dunnhumby_pipeline.settings import EngineSettings
 
 Figures = dict[str, float]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import FACTORED, FEATURES
+from dunnhumby_pipeline.contracts.features import FACTORED, FEATURES
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, fit_scaling
 
 FEWEST = 4

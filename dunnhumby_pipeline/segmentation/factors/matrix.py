@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.features.catalogue import CENSORED
+from dunnhumby_pipeline.contracts.features import CENSORED
 
 Array = NDArray[np.float64]
 Treatment = Literal["percentile", "log"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.features.catalogue import FEATURES, NEED_GROUPS
+from dunnhumby_pipeline.contracts.features import FEATURES, NEED_GROUPS
+from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.segmentation.factors.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.segments.naming import FACTOR_WORDS, FAINT
@@ -16,7 +17,6 @@ from dunnhumby_pipeline.settings import ProfileSettings
 
 # What is bought, in the words that factors are named by.
 NEEDS = {feature.name: FACTOR_WORDS[feature.name] for feature in FEATURES if feature.group in NEED_GROUPS}
-NO_NEED = "none"
 # What is in the basket and at which price, whatever the size of it. Not alcohol: most households buy none, so that its
 # share says first of all how often one comes.
 BASKET_MIX = (

@@ -16,8 +16,9 @@ from typing import Annotated, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
-from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, NO_NEED, plain_need
+from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.contracts.names import NO_NEED
+from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, plain_need
 from dunnhumby_pipeline.settings import found_wrong
 
 Tier = Literal["high", "mid", "low"]

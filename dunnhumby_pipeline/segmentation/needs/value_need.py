@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
-from dunnhumby_pipeline.segmentation.needs.needs import NO_NEED
 from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, offer_for
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
 from dunnhumby_pipeline.segmentation.segments.naming import lifecycles, tier
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.segmentation.factors.factors import Factors
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels
 
@@ -29,54 +30,14 @@ _NEARBY = (1 / MARGIN, 1.0, MARGIN)
 
 # What a segment leads in, and what it leads in by having little of it.
 NEEDS: dict[tuple[str, int], str] = {
-    ("discount_usage_pct", 1): "deal seeking",
-    ("discount_usage_pct", -1): "full price",
-    ("coupon_savings_ratio", 1): "coupon",
-    ("private_label_ratio", 1): "private label",
-    ("private_label_ratio", -1): "national brand",
-    ("monetary_avg_basket_sales", 1): "stock-up",
-    ("monetary_avg_basket_sales", -1): "top-up",
-    ("share_grocery", 1): "grocery",
-    ("share_fresh", 1): "fresh",
-    ("share_bakery", 1): "bakery",
-    ("share_health_beauty", 1): "health and beauty",
-    ("share_alcohol", 1): "alcohol",
+    (feature.name, sign): word
+    for feature in CATALOGUE
+    for sign, word in ((1, feature.leads), (-1, feature.lacks))
+    if word
 }
 REQUIRED = tuple(dict.fromkeys(("recency", "monetary_sales", *(feature for feature, _ in NEEDS))))
 
-FACTOR_WORDS: dict[str, str] = {
-    "recency": "long since last visit",
-    "recency_weeks": "long since last visit",
-    "days_between_purchases_avg": "rare visits",
-    "days_between_purchases_std": "rare visits",
-    "frequency": "frequent visits",
-    "frequency_per_week": "frequent visits",
-    "frequency_per_month": "frequent visits",
-    "transaction_count": "high spend",
-    "weeks_with_purchase": "frequent visits",
-    "purchase_regularity": "frequent visits",
-    "week_coverage": "frequent visits",
-    "monetary_sales": "high spend",
-    "monetary_actual": "high spend",
-    "monetary_per_week": "high spend",
-    "monetary_avg_basket_sales": "big baskets",
-    "monetary_avg_basket_actual": "big baskets",
-    "monetary_std": "big baskets",
-    "avg_items_per_basket": "big baskets",
-    "avg_products_per_basket": "big baskets",
-    "coupon_savings_ratio": "coupons",
-    "discount_rate": "deals",
-    "discount_usage_pct": "deals",
-    "private_label_ratio": "private label",
-    "n_departments": "variety",
-    "n_products": "variety",
-    "share_grocery": "grocery",
-    "share_fresh": "fresh",
-    "share_bakery": "bakery",
-    "share_health_beauty": "health and beauty",
-    "share_alcohol": "alcohol",
-    "share_other": "other departments",
-}
+FACTOR_WORDS: dict[str, str] = {feature.name: feature.word or feature.label.lower() for feature in CATALOGUE}
 # A second word joins the first when it weighs at least this share of it.
 SECOND_WORD = 0.5
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.features.catalogue import FACTORED
+from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.segmentation.factors.factors import (
     Factors,
     explained,

@@ -219,7 +219,7 @@ def test_each_campaign_admits_the_households_it_may(cohort: Cohort) -> None:
         (8, 2): 1,
         (8, 3): 0,
         (8, 6): 0,
-        # 2 was sent campaign 8 before; 1 and 6 had not been sent a TypeA campaign yet; 5 shopped by now, and had been sent.
+        # 2 was sent campaign 8 before; 1 and 6 had not been sent a TypeA campaign yet; 5 shopped by now, and had been.
         (5, 1): 1,
         (5, 3): 0,
         (5, 6): 0,

@@ -1,4 +1,4 @@
-"""Designs: who enters at which campaign, how trials are measured, the counts on the way, and the designs side by side."""
+"""Designs: who enters at which campaign, how trials are measured, the counts on the way, the designs compared."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 from dunnhumby_pipeline.causal.design.outcomes import winsorised
 from dunnhumby_pipeline.causal.effects.design_comparison import COLUMNS, NOTES, FittedDesign, compare_designs
 from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import DESIGNS
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
 from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
@@ -63,7 +63,7 @@ def _few_features(tables: Tables, windows: pd.DataFrame, engine: object) -> pd.D
 def _quickly() -> Iterator[None]:
     """Features take most of the time, and are tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dunnhumby_pipeline.causal.cohort.household_features", _few_features)
+        patch.setattr("dunnhumby_pipeline.causal.design.cohort.household_features", _few_features)
         yield
 
 
@@ -78,7 +78,7 @@ def _entered(cohort: Cohort) -> Entered:
     return {(campaign, household): treated for campaign, household, treated in rows}
 
 
-# Households 1 to 5 shop in every look-back and in every campaign but for what is said. Campaigns of days 100, 150 and 250.
+# Campaigns start on days 100, 150 and 250. Households 1 to 5 shop in every look-back and campaign unless said.
 CAMPAIGNS = _campaigns((8, 100, 110), (5, 150, 160), (3, 250, 260))
 STEADY = [(household, day, 1.0) for household in (1, 2, 3, 4, 5) for day in (1, 95, 105, 145, 155, 245, 255, 300)]
 
@@ -109,7 +109,8 @@ def test_the_washout_ends_a_day_before_its_first_day(
     steady: Tables, washout: int, enters_at_5: bool, enter_at_3: set[int]
 ) -> None:
     entered = _entered(_cohort(steady, washout_days=washout))
-    # Household 1 was sent campaign 8, 50 days before campaign 5 and 150 before campaign 3; household 2 campaign 5, 100 before campaign 3.
+    # Household 1 was sent campaign 8, 50 days before campaign 5 and 150 before campaign 3; household 2 was sent
+    # campaign 5, 100 days before campaign 3.
     assert entered.get((5, 1)) == (0 if enters_at_5 else None)
     assert {household for household in (1, 2) if (3, household) in entered} == enter_at_3
     assert all(entered[3, household] == 1 for household in enter_at_3)
@@ -161,7 +162,7 @@ def test_a_household_listed_twice_by_one_campaign_counts_once(tmp_path: Path) ->
 # The first eligible campaign
 
 
-def test_at_the_first_eligible_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
+def test_at_the_first_eligible_campaign_a_household_enters_once(steady: Tables, tmp_path: Path) -> None:
     # All shop before campaign 8 and enter there: campaigns 5 and 3 have nobody left.
     cohort = _cohort(steady, design="first_eligible")
     assert _entered(cohort) == {(8, 1): 1, (8, 2): 0, (8, 3): 0, (8, 4): 0, (8, 5): 0}
@@ -217,7 +218,7 @@ def test_never_targeted_controls_are_those_never_sent_at_the_first_campaign_they
     )
     cohort = _cohort(tables, design="never_targeted")
     assert _entered(cohort) == {
-        # 3 bought in campaign 8 and again in campaign 5; 2 and 5 in none; 6 only from day 102 on: nothing was known of it.
+        # 3 bought in campaigns 8 and 5; 2 and 5 in none; 6 only from day 102 on: nothing was known of it.
         (8, 3): 0,
         # Its first campaign was 5, of the two that listed it. 4 bought on the last day of campaign 5.
         (5, 1): 1,
@@ -248,7 +249,7 @@ def test_never_targeted_controls_are_those_never_sent_at_the_first_campaign_they
 
 @dataclass(frozen=True)
 class Drawn:
-    """A small world: campaigns used and not, who is listed, when first seen, who shopped before and during campaigns."""
+    """A small world: campaigns used or not, who is listed, when first seen, who shopped before and in campaigns."""
 
     households: pd.DataFrame
     planned: pd.DataFrame
@@ -427,8 +428,8 @@ def test_a_type_with_one_arm_only_says_so_and_what_to_do(
     with pytest.raises(CohortError) as caught:
         _cohort(tables, design=design)
     assert str(caught.value) == (
-        f"no campaign of TypeA has trials in both arms ({why}). Choose another campaign type or trial.design, or a longer "
-        "trial.look_back_days."
+        f"no campaign of TypeA has trials in both arms ({why}). Choose another campaign type or trial.design, or a "
+        "longer trial.look_back_days."
     )
 
 
@@ -677,7 +678,7 @@ def test_a_design_that_is_fitted_already_is_not_fitted_again(
         built.append(trial.design)
         raise CohortError("not asked for")
 
-    monkeypatch.setattr("dunnhumby_pipeline.causal.design_comparison.build_cohort", counted)
+    monkeypatch.setattr("dunnhumby_pipeline.causal.effects.design_comparison.build_cohort", counted)
     known = FittedDesign(trials, x, matrix.names, nuisances)
     found = compare_designs(many, "TypeA", STUDY, _light, known)
     assert built == ["first_eligible", "never_targeted"]

@@ -28,24 +28,24 @@ def _protocol(repeats: int = 3, **changed: object) -> dict[str, str]:
 def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
     assert _protocol() == {
         "eligibility": (
-            "Households that shopped in the 182 days before the campaign, or since the data begin where that is later (38 "
-            "to 182 days by campaign), and that were sent no TypeA campaign at any time before. A household enters at every "
-            "campaign at which it is eligible. Campaigns are those with 28 days of data or more before them, and that ended "
-            "early enough for the whole follow-up to lie in the data."
+            "Households that shopped in the 182 days before the campaign, or since the data begin where that is later "
+            "(38 to 182 days by campaign), and that were sent no TypeA campaign at any time before. A household enters "
+            "at every campaign at which it is eligible. Campaigns are those with 28 days of data or more before them, "
+            "and that ended early enough for the whole follow-up to lie in the data."
         ),
         "assignment": (
-            "Treated: the households that the TypeA campaign lists. Control: the others that are eligible. The retailer "
-            "chose whom to list; nothing was randomised. The arms are made comparable by what was known on the index "
-            "day: purchases, promotions seen, coupons used, campaigns of other types received, demographics, the campaign "
-            "and the look-back segment. What the retailer knew beyond that is not adjusted for."
+            "Treated: the households that the TypeA campaign lists. Control: the others that are eligible. The "
+            "retailer chose whom to list; nothing was randomised. The arms are made comparable by what was known on "
+            "the index day: purchases, promotions seen, coupons used, campaigns of other types received, demographics, "
+            "the campaign and the look-back segment. What the retailer knew beyond that is not adjusted for."
         ),
         "index day": (
             "The first day of the campaign, for both arms: day 323 (campaign 30), day 412 (campaign 8) and day 504 "
             "(campaign 13). Covariates end the day before."
         ),
         "follow-up": (
-            "From the index day to 28 days after the last day of the campaign, or the day before the next TypeA campaign if "
-            "that comes first: 75 to 77 days by campaign, the same days for both arms of a campaign."
+            "From the index day to 28 days after the last day of the campaign, or the day before the next TypeA "
+            "campaign if that comes first: 75 to 77 days by campaign, the same days for both arms of a campaign."
         ),
         "outcome": (
             "Spend in $, over the follow-up; 0 for a household that did not come. Beside it: visits, in baskets; "
@@ -81,7 +81,7 @@ def test_a_washout_changes_who_is_eligible_and_what_is_adjusted_for() -> None:
     assert "in the 1 day before." in _protocol(washout_days=1)["eligibility"]
 
 
-def test_the_first_eligible_is_said() -> None:
+def test_the_first_eligible_campaign_is_said() -> None:
     expected = "A household enters once, at the first campaign at which it is eligible."
     assert expected in _protocol(design="first_eligible")["eligibility"]
 

@@ -34,7 +34,7 @@ from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tabl
 def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journeys written by hand have a handful of households; what a study needs is tested by itself."""
     for module in ("negative_controls", "event_study"):
-        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", 2)
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.doubts.{module}.FEWEST_HOUSEHOLDS", 2)
 
 
 SETTINGS = Settings(engine=ENGINE)
@@ -341,7 +341,7 @@ def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_al
 ) -> None:
     trials = campaign(7, 250, 150, 290, 2001, 1500)
     rows = [*bought(range(2001, 3501), (100, 1.0)), *bought(range(2001, 2751), (200, 6.0))]
-    monkeypatch.setattr("dunnhumby_pipeline.causal.negative_controls.fit_propensity", Certain)
+    monkeypatch.setattr("dunnhumby_pipeline.causal.doubts.negative_controls.fit_propensity", Certain)
     few = SETTINGS.model_copy(update={"nuisance": NuisanceSettings(max_trials=1000, propensity_bound=0.1)})
     tables, x = journey(tmp_path, [SEEN_BY_ALL, *rows]), np.zeros((1500, 1))
     found = negative_controls(tables, trials, x, residuals_of(trials), "TypeA", few, seed=1)
@@ -399,12 +399,12 @@ def test_an_arm_of_few_households_or_an_outcome_that_does_not_vary_proves_nothin
     trials = campaign(7, 250, 150, 290, 1)
     n_treated = int(trials["treated"].sum())
     for module in ("negative_controls", "event_study"):
-        monkeypatch.setattr(f"dunnhumby_pipeline.causal.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
+        monkeypatch.setattr(f"dunnhumby_pipeline.causal.doubts.{module}.FEWEST_HOUSEHOLDS", n_treated + 1)
     found = controls_of(tables, trials)
     assert found.frame.empty
     assert set(found.left_out["reason"]) == {f"the treated arm has {n_treated} households"}
     assert weekly(tables, trials).empty
-    monkeypatch.setattr("dunnhumby_pipeline.causal.negative_controls.FEWEST_HOUSEHOLDS", 2)
+    monkeypatch.setattr("dunnhumby_pipeline.causal.doubts.negative_controls.FEWEST_HOUSEHOLDS", 2)
     alike = controls_of(tables, trials).left_out
     assert "nobody bought anything on those days, so there is nothing to differ in" in set(alike["reason"])
 

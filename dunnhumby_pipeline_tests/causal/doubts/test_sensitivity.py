@@ -580,7 +580,7 @@ def test_a_negative_naive_difference_speaks_against_monotony() -> None:
     ("outcome", "unit", "interval"),
     [
         ("amount_without_fuel", "$", r"now it is \$1\.\d\d to \$2\.\d\d\.$"),
-        ("purchase_count", "baskets", r"now it is 1\.\d+ to 2[.\d]* baskets\.$"),
+        ("purchase_count", "visits", r"now it is 1\.\d+ to 2[.\d]* visits\.$"),
     ],
 )
 def test_sentences_speak_of_the_outcome_in_its_unit(outcome: str, unit: str, interval: str) -> None:
@@ -605,7 +605,7 @@ def test_what_only_the_treated_can_do_no_hidden_cause_explains() -> None:
 
 def test_an_unknown_outcome_is_refused() -> None:
     known = invent_trials(30, seed=17, effect=constant_effect)
-    with pytest.raises(ValueError, match=r"^'joy' is no outcome; expected one of purchase_amount, amount_without_fuel"):
+    with pytest.raises(ValueError, match=r"^'joy' is no outcome; expected one of purchase_amount, purchase_count"):
         sensitivity_tables(known.residuals(), known.x, NAMES, np.ones(3), SensitivitySettings(), 0.95, outcome="joy")
 
 

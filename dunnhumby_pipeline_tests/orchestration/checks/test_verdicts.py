@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.features.catalogue import CATALOGUE
+from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.checks import features as of_features
 from dunnhumby_pipeline.orchestration.checks import journey, segmentation, targeting

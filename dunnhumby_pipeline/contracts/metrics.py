@@ -1,0 +1,228 @@
+"""The metrics of tables: few numbers, each worth a look when it jumps from run to run.
+
+Each function takes a table as a frame and gives its metrics by name; what is not known is None or NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dunnhumby_pipeline.contracts.names import (
+    ALL_CAMPAIGNS,
+    ALL_FOLDS,
+    ALL_REPEATS,
+    NO_NEED,
+    PRIMARY_ESTIMATOR,
+    SPEND,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def customers(features: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_households": len(features),
+        "mean_spend": features["monetary_sales"].mean(),
+        "median_recency": features["recency"].median(),
+        "share_active_last_4w": features["active_last_4w"].mean(),
+    }
+
+
+def drift(drift: pd.DataFrame) -> Mapping[str, object]:
+    return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
+
+
+def segment_drift(drift: pd.DataFrame) -> Mapping[str, object]:
+    # What a segment adds is in the index of the mix already.
+    return drift(drift[drift["kind"] != "segment"])
+
+
+def segments(segments: pd.DataFrame) -> Mapping[str, object]:
+    shares = segments["segment"].value_counts(normalize=True)
+    return {
+        "largest_share": shares.max(),
+        "smallest_share": shares.min(),
+        "mean_stability": segments["stability"].mean(),
+    }
+
+
+def stability(stability: pd.DataFrame) -> Mapping[str, object]:
+    means = stability.groupby("start")["ari"].mean()
+    return {f"mean_ari_{start}": mean for start, mean in means.items()}
+
+
+def selection(selection: pd.DataFrame) -> Mapping[str, object]:
+    chosen = selection.loc[selection["chosen"]].iloc[0]
+    return {name: chosen[name] for name in ("n_factors", "centred_r2", "stability")}
+
+
+def scoreboard(scoreboard: pd.DataFrame) -> Mapping[str, object]:
+    rows = scoreboard[scoreboard["role"] != "candidate"].set_index("role")
+    return {
+        **{name: rows.at["chosen", name] for name in ("n_segments", "silhouette")},
+        **{f"{role}_{start}_ari": rows.at[role, f"{start}_ari"] for role in rows.index for start in ("cold", "warm")},
+    }
+
+
+def jaccard(jaccard: pd.DataFrame) -> Mapping[str, object]:
+    return {"lowest_mean_jaccard": jaccard["mean_jaccard"].min(), "max_dissolved": jaccard["dissolved"].max()}
+
+
+def identity(identity: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_kept": int(identity["kept"].sum()), "least_overlap": identity["jaccard"].min()}
+
+
+def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
+    high = profiles["value_tier"] == "high"
+    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+
+
+def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
+    fifth = curve.iloc[(curve["share_of_households"] - 0.2).abs().argmin()]
+    return {"revenue_share_of_best_fifth": fifth["share_of_revenue"], "gini": fifth["gini"]}
+
+
+def lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
+    return {"mean_clv": values["clv"].mean(), "mean_probability_alive": values["probability_alive"].mean()}
+
+
+def validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    spend = validation[validation["target"] == "spend"]
+    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()}
+
+
+def differences(differences: pd.DataFrame) -> Mapping[str, object]:
+    return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
+
+
+def value_need(households: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_without_need": (households["need"] == NO_NEED).mean()}
+
+
+def migration(summary: pd.DataFrame) -> Mapping[str, object]:
+    last = summary[summary["to_period"] - summary["from_period"] == 1].iloc[-1]
+    return {
+        "mean_ari": summary.loc[summary["to_period"] - summary["from_period"] == 1, "ari"].mean(),
+        "mean_ari_apart": summary.loc[summary["shared_days"] == 0, "ari"].mean(),
+        "last_ari": last["ari"],
+        "last_share_staying": last["share_staying"],
+    }
+
+
+def warnings(listed: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(listed), "change": listed["change"].sum()}
+
+
+def cohort(trials: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_treated": int(trials["treated"].sum()),
+        "n_households": trials["household_key"].nunique(),
+        "mean_spend": trials[SPEND].mean(),
+    }
+
+
+def propensity(propensity: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_in_overlap": propensity["in_overlap"].mean()}
+
+
+def overlap(diagnostics: pd.DataFrame) -> Mapping[str, object]:
+    whole = diagnostics.loc[diagnostics["campaign"] == ALL_CAMPAIGNS].iloc[0]
+    return {name: whole[name] for name in ("auc", "share_in_overlap", "ess_treated", "ess_control")}
+
+
+def balance(balance: pd.DataFrame) -> Mapping[str, object]:
+    worst = balance["smd"].abs().groupby(balance["weighting"]).max()
+    return {f"max_smd_{weighting}": smd for weighting, smd in worst.items()}
+
+
+def effects(effects: pd.DataFrame) -> Mapping[str, object]:
+    main = effects[effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS)]
+    return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}
+
+
+def flow(flow: pd.DataFrame) -> Mapping[str, object]:
+    whole = flow[flow["campaign"] == ALL_CAMPAIGNS]
+    return {f"n_{row.stage.replace(' ', '_')}": row.n for row in whole.itertuples() if row.n is not None}
+
+
+def campaigns(campaigns: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_used": int(campaigns["used"].sum()), "n_left_out": int((~campaigns["used"]).sum())}
+
+
+def designs(comparison: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        f"{figure}_{row['design']}": row[figure]
+        for _, row in comparison.iterrows()
+        for figure in ("auc", "share_in_overlap", "ato")
+    }
+
+
+def quality(quality: pd.DataFrame) -> Mapping[str, object]:
+    medians = quality[quality["repeat"] == ALL_REPEATS]
+    effects = quality[(quality["repeat"] != ALL_REPEATS) & (quality["quantity"] == PRIMARY_ESTIMATOR)]
+    spread = effects[effects["outcome"] == SPEND]["value"]
+    named = {
+        f"{row.quantity}_{row.outcome}" if isinstance(row.outcome, str) else row.quantity: row.value
+        for row in medians.itertuples()
+    }
+    return {**named, "spread_of_effect_over_repeats": spread.max() - spread.min()}
+
+
+def calibration(calibration: pd.DataFrame) -> Mapping[str, object]:
+    return {"largest_gap": (calibration["share_treated"] - calibration["mean_propensity"]).abs().max()}
+
+
+def pooled(pooled: pd.DataFrame) -> Mapping[str, object]:
+    on_spend = pooled[(pooled["outcome"] == SPEND) & (pooled["estimator"] == PRIMARY_ESTIMATOR)].set_index("method")
+    return {f"{name}_{method}": on_spend.at[method, name] for method in on_spend.index for name in ("estimate", "i2")}
+
+
+def sensitivity(sensitivity: pd.DataFrame) -> Mapping[str, object]:
+    return {f"{row.analysis}_{row.quantity}".replace(" ", "_"): row.estimate for row in sensitivity.itertuples()}
+
+
+def benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
+    return {"largest_bias": benchmarks["bias"].abs().max()}
+
+
+def controls(controls: pd.DataFrame) -> Mapping[str, object]:
+    whole = controls[controls["campaign"] == ALL_CAMPAIGNS]
+    return {row.control.replace(" ", "_"): row.estimate for row in whole.itertuples()}
+
+
+def weeks(weeks: pd.DataFrame) -> Mapping[str, object]:
+    return {f"mean_{phase}": value for phase, value in weeks.groupby("phase")["estimate"].mean().items()}
+
+
+def models(models: pd.DataFrame) -> Mapping[str, object]:
+    chosen = models[models["chosen"] & (models["fold"] == ALL_FOLDS)].iloc[0]
+    return {"gain_over_constant": chosen["gain_over_constant"]}
+
+
+def cate(estimates: pd.DataFrame) -> Mapping[str, object]:
+    return {"mean_cate": estimates["cate"].mean(), "sd_cate": estimates["cate"].std()}
+
+
+def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
+
+
+def economics(economics: pd.DataFrame) -> Mapping[str, object]:
+    used = economics.loc[economics["used"]].iloc[0]
+    return {"contact_cost": used["contact_cost"], "breakeven": used["breakeven"]}
+
+
+def value(values: pd.DataFrame) -> Mapping[str, object]:
+    chosen = values.loc[values["chosen"]].iloc[0]
+    return {name: chosen[name] for name in ("share_targeted", "value", "ci_lower", "ci_upper", "claimed_value", "roi")}
+
+
+def decisions(targeting_list: pd.DataFrame) -> Mapping[str, object]:
+    counts = targeting_list["decision"].value_counts()
+    targets = targeting_list[targeting_list["decision"] == "target"]
+    return {
+        **{f"n_{decision}": n for decision, n in counts.items()},
+        "expected_profit_of_targets": targets["expected_profit"].sum(),
+    }

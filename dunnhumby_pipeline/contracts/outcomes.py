@@ -1,0 +1,95 @@
+"""What a trial is measured by over its outcome window: each outcome's column, words, unit and scale, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dunnhumby_pipeline.contracts.names import MARGIN_WEIGHTED, REDEEMED, SPEND, VISITS, WITHOUT_FUEL
+from dunnhumby_pipeline.contracts.table import Column
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome. `name` is its column; `label` heads figures and tables, `noun` stands in sentences.
+
+    `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
+    column. `measured` says what is measured. `always`: every study estimates the effect on it.
+    """
+
+    name: str
+    label: str
+    noun: str
+    unit: str
+    counted_in: str
+    measured: str
+    meaning: str
+    scale: float = 1.0
+    whole: bool = False
+    always: bool = False
+
+    @property
+    def in_dollars(self) -> bool:
+        """Whether it is an amount of money, from which profit follows."""
+        return self.unit == "$"
+
+    @property
+    def sign(self) -> str:
+        """What stands before an effect: the $ of an amount."""
+        return "$" if self.in_dollars else ""
+
+    @property
+    def column(self) -> Column:
+        """Its column in the table of trials."""
+        return Column(self.name, "BIGINT" if self.whole else "DOUBLE", self.meaning, self.counted_in)
+
+
+_ALL: tuple[Outcome, ...] = (
+    Outcome(
+        SPEND, "Spend", "spend", "$", "$", measured="spend in $", meaning="spend in the outcome window", always=True
+    ),
+    Outcome(
+        VISITS,
+        "Visits",
+        "number of visits",
+        "visits",
+        "visits",
+        measured="visits, in baskets",
+        meaning="visits in the outcome window: distinct baskets",
+        always=True,
+    ),
+    Outcome(
+        REDEEMED,
+        "Redemption",
+        "rate of redemption",
+        "% points",
+        "0/1",
+        measured="whether any coupon of the campaign was redeemed",
+        meaning="whether a coupon of the campaign was redeemed in the outcome window",
+        scale=100.0,
+        whole=True,
+        always=True,
+    ),
+    Outcome(
+        WITHOUT_FUEL,
+        "Spend without fuel",
+        "spend",
+        "$",
+        "$",
+        measured="spend in $, fuel left out",
+        meaning="spend in the outcome window outside the department FUEL",
+    ),
+    Outcome(
+        MARGIN_WEIGHTED,
+        "Margin-weighted spend",
+        "spend",
+        "$",
+        "$",
+        measured="spend in $, each department weighed by its margin",
+        meaning="spend in the outcome window, weighted by the departments' margins",
+    ),
+)
+# By name, in the order of the columns of trials.
+OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _ALL}
+MEASURED = tuple(OUTCOMES)
+ALWAYS_ESTIMATED = tuple(outcome.name for outcome in _ALL if outcome.always)
+AMOUNTS = tuple(outcome.name for outcome in _ALL if outcome.in_dollars)

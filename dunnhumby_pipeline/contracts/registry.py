@@ -1,0 +1,35 @@
+"""All tables of the study by name, and which step makes which."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts.table import Table
+from dunnhumby_pipeline.contracts.tables import (
+    cate,
+    design,
+    effects,
+    features,
+    journey,
+    lifetime,
+    movement,
+    overlap,
+    profiles,
+    report,
+    segments,
+    targeting,
+)
+
+# In the order of the study.
+_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, targeting, report)
+TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
+
+
+def table(name: str) -> Table:
+    """The table called `name`; KeyError, listing the tables there are, when there is none."""
+    if name not in TABLES:
+        raise KeyError(f"no table is called {name!r}; there are {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def made_by(step: str) -> tuple[Table, ...]:
+    """The tables that a step makes, in the order of the study."""
+    return tuple(table for table in TABLES.values() if table.made_by == step)

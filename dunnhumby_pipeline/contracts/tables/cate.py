@@ -1,0 +1,83 @@
+"""Tables of the group cate."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts.table import Table, flag, number
+
+TABLES = (
+    Table(
+        "cate_models",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Out-of-fold R-loss of every model, and which was chosen.",
+        row="a model and a fold",
+        key=("model", "fold"),
+        columns=(
+            *shared("model fold"),
+            number("r_loss", "mean out-of-fold R-loss; lower is better", "$ squared"),
+            number("gain_over_constant", "R-loss of one constant effect minus that of the model", "$ squared"),
+            number("gain_se", "standard error of the gain, clustered by household", "$ squared"),
+            *shared("chosen"),
+        ),
+        partitioned=True,
+        metrics=metrics.models,
+    ),
+    Table(
+        "cate_estimates",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Out-of-fold effect of every trial with its interval.",
+        row="a trial",
+        key=("household_key", "campaign"),
+        columns=(*shared("household_key campaign cate cate_lower cate_upper fold model"),),
+        partitioned=True,
+        metrics=metrics.cate,
+    ),
+    Table(
+        "cate_by_model",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Out-of-fold effect of every trial by every model.",
+        row="a trial and a model",
+        key=("household_key", "campaign", "model"),
+        columns=(*shared("household_key campaign model fold cate"),),
+        partitioned=True,
+    ),
+    Table(
+        "cate_model",
+        group="cate",
+        made_by="fit_cate",
+        meaning="The chosen model of the effect, fitted to all trials, as arrays, to predict for others.",
+        partitioned=True,
+        suffix=".npz",
+    ),
+    Table(
+        "household_effects",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Effect and propensity of every household as of the last day of the data.",
+        row="a household as of the last day",
+        key=("household_key",),
+        columns=(
+            *shared("household_key"),
+            flag(
+                "received_before",
+                "whether a campaign of the type was received by the last day, or within the washout",
+                "0/1",
+            ),
+            *shared("lookback_segment cate cate_lower cate_upper propensity"),
+        ),
+        partitioned=True,
+        metrics=metrics.household_effects,
+    ),
+    Table(
+        "household_matrix",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Covariates of these households as numbers, in the columns of the design matrix, as arrays.",
+        partitioned=True,
+        suffix=".npz",
+    ),
+)

@@ -1,0 +1,138 @@
+"""Tables of the group overlap."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts import metrics
+from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
+from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
+
+TABLES = (
+    Table(
+        "nuisances",
+        group="overlap",
+        made_by="fit_nuisances",
+        meaning="Propensity and outcome means of every trial, cross-fitted once and shared by all estimators.",
+        row="a trial",
+        key=("household_key", "campaign"),
+        columns=(
+            *shared("household_key campaign treated fold propensity"),
+            flag("propensity_bounded", "whether the propensity was kept away from 0 or 1"),
+            number("mu0_", "mean of the outcome expected untreated, out of fold", "unit of the outcome", many=True),
+            number("mu1_", "mean of the outcome expected treated, out of fold", "unit of the outcome", many=True),
+        ),
+        partitioned=True,
+    ),
+    Table(
+        "nuisance_quality",
+        group="overlap",
+        made_by="fit_nuisances",
+        meaning="How well the nuisances predict out of fold, and the effect each division into folds gives.",
+        row="a measure of a division into folds",
+        key=("repeat", "quantity", "outcome"),
+        columns=(
+            integer("repeat", "division into folds; -1 is the medians over all of them"),
+            text("quantity", "measure of quality, or the effect that the nuisances lead to"),
+            *shared("outcome", nullable=True),
+            number("value", "its value, in the unit of the quantity", nullable=True),
+        ),
+        partitioned=True,
+        metrics=metrics.quality,
+    ),
+    Table(
+        "propensity",
+        group="overlap",
+        made_by="propensity",
+        meaning="Propensity, regions of overlap and weights of every trial.",
+        row="a trial",
+        key=("household_key", "campaign"),
+        columns=(
+            *shared("household_key campaign treated propensity in_overlap"),
+            flag("in_crump", "whether the propensity lies where the ATE is estimated best (Crump et al. 2009)"),
+            number("w_overlap", "overlap weight"),
+            number("w_ipw", "inverse-probability weight"),
+            number("w_balance", "entropy-balancing weight towards the overlap population; 0 outside the region"),
+            number("w_treated", "entropy-balancing weight towards the treated"),
+        ),
+        partitioned=True,
+        metrics=metrics.propensity,
+    ),
+    Table(
+        "overlap_diagnostics",
+        group="overlap",
+        made_by="diagnose_overlap",
+        meaning="Arms, propensity AUC and calibration, share in overlap and effective sizes, by campaign.",
+        row="a campaign, or all",
+        key=("campaign",),
+        columns=(
+            CAMPAIGN_OR_ALL,
+            *shared("index_day", nullable=True),
+            *shared("n_trials n_treated n_control auc"),
+            number("brier", "mean squared error of the propensity; lower is better", "0-1"),
+            number("calibration_intercept", "intercept of the treatment on the propensity's logit; 0 is calibrated"),
+            number("calibration_slope", "slope of the treatment on the propensity's logit; 1 is calibrated"),
+            *shared("share_in_overlap share_below share_above"),
+            number("crump_alpha", "distance from 0 and 1 at which trimming estimates the ATE best", "0-1"),
+            number("share_in_crump", "share of trials within that distance", "0-1"),
+            *shared("ess_treated ess_control"),
+            number("ess_ipw_treated", "effective number of treated trials, inverse-probability weighted", "trials"),
+            number("ess_ipw_control", "effective number of control trials, inverse-probability weighted", "trials"),
+            number("ess_balance_treated", "effective number of treated trials, entropy balanced", "trials"),
+            number("ess_balance_control", "effective number of control trials, entropy balanced", "trials"),
+            number(
+                "ess_control_as_treated", "effective number of control trials, balanced towards the treated", "trials"
+            ),
+        ),
+        partitioned=True,
+        metrics=metrics.overlap,
+    ),
+    Table(
+        "propensity_calibration",
+        group="overlap",
+        made_by="diagnose_overlap",
+        meaning="Share treated against the propensity, by bins of trials.",
+        row="a bin of trials",
+        key=("bin",),
+        columns=(
+            integer("bin", "bin of trials by propensity, from the lowest"),
+            *shared("n_trials"),
+            number("mean_propensity", "mean propensity", "0-1"),
+            number("share_treated", "share of trials that were treated", "0-1"),
+            *shared("ci_lower ci_upper"),
+        ),
+        partitioned=True,
+        metrics=metrics.calibration,
+    ),
+    Table(
+        "outside_overlap",
+        group="overlap",
+        made_by="diagnose_overlap",
+        meaning="Who is hardly ever and who is nearly always targeted, in words.",
+        row="a rule in terms of covariates",
+        key=("rule",),
+        columns=(
+            text("rule", "who, in terms of covariates"),
+            text("verdict", "rarely targeted, in overlap, or nearly always targeted"),
+            *shared("n_trials"),
+            number("share_of_trials", "share of all trials", "0-1"),
+            *shared("share_below"),
+            number("share_inside", "share of trials in the overlap region", "0-1"),
+            *shared("share_above"),
+        ),
+        partitioned=True,
+    ),
+    Table(
+        "covariate_balance",
+        group="overlap",
+        made_by="covariate_balance",
+        meaning="Standardised mean difference of every covariate, before and after each weighting.",
+        row="a covariate and a weighting",
+        key=("covariate", "weighting"),
+        columns=(
+            text("covariate", "covariate; a level of a text covariate stands as covariate and level"),
+            text("weighting", "weights used, none, or trimming to the overlap region"),
+            number("smd", "standardised mean difference, treated minus control", "standard deviations"),
+        ),
+        partitioned=True,
+        metrics=metrics.balance,
+    ),
+)
