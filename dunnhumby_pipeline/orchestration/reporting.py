@@ -73,7 +73,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
 
 def report_path(study: Study, campaign_type: str) -> TablePath:
     """Where the HTML report of a campaign type lies."""
-    return study.table(REPORT, campaign_type).with_suffix(".html")
+    return study.table(REPORT, campaign_type)
 
 
 def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> TablePath:

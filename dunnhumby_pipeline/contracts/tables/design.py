@@ -69,7 +69,8 @@ TABLES = (
         "design_matrix",
         group="design",
         made_by="enrol_trials",
-        meaning="Covariates of every trial as numbers with names, as arrays: what every estimator adjusts for.",
+        meaning="Covariates of every trial as numbers, with the names of the columns, as arrays; fitted once, read by "
+        "all that adjusts for them.",
         partitioned=True,
         suffix=".npz",
     ),

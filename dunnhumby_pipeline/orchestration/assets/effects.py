@@ -5,35 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration.assets.trials import GROUP, LOOK_BACK_TABLES
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES
 from dunnhumby_pipeline.orchestration.platform.resources import Study
-
-# Later numbers rest on arms that are alike where they overlap: these are checked first.
-COMPARABLE = ("covariate_balance", "overlap_diagnostics")
-ESTIMATED = {
-    "average_effects": "Average effects on spend, visits and redemption by every estimator, and by campaign.",
-    "pooled_effects": "Effects of the campaigns pooled, with fixed and random effects, and how much they differ.",
-    "effect_robustness": "The effect with other trials left out, outcomes capped, or another outcome in $.",
-    "campaign_dose": "Whether other campaigns differ between the arms, and whether the effect depends on them.",
-}
-DOUBTED = {
-    "sensitivity": "How far the effect may be wrong, and what that would take.",
-    "confounder_benchmarks": "What a confounder as strong as each group of covariates would do to the effect.",
-    "confounding_contour": "The limit of the effect by the strength of a confounder.",
-    "rosenbaum_bounds": "Tests of the matched pairs under hidden bias of growing strength.",
-    "negative_controls": "Effects where there can be none: before the look-back, and of a campaign that was not yet.",
-    "event_study": "Effect on weekly spend by week around the index day.",
-}
+from dunnhumby_pipeline.orchestration.platform.step import step
 
 
-@dg.multi_asset(
-    name="estimate_effects",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=[*COMPARABLE, "design_matrix", "campaigns", "campaign_targets"],
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in ESTIMATED.items()},
-)
+@step(settings=("confidence", "trial", "effects"), deps=[*COMPARABLE, "design_matrix", "campaigns", "campaign_targets"])
 def estimate_effects(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -63,12 +40,9 @@ def estimate_effects(
     yield dg.Output(campaign_dose(x, data, active, received, confidence), "campaign_dose")
 
 
-@dg.multi_asset(
-    name="question_effects",
-    group_name=GROUP,
-    partitions_def=campaign_types,
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "effects", "sensitivity"),
     deps=[*LOOK_BACK_TABLES, *COMPARABLE, "design_matrix"],
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in DOUBTED.items()},
 )
 def question_effects(
     context: dg.AssetExecutionContext,
@@ -106,25 +80,9 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
 
 
-@dg.multi_asset(
-    name="fit_cate",
-    group_name=GROUP,
-    partitions_def=campaign_types,
+@step(
+    settings=("seed", "confidence", "trial", "cate"),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
-    outs={
-        "cate_models": dg.AssetOut(description="Out-of-fold R-loss of every model, and which was chosen."),
-        "cate_estimates": dg.AssetOut(description="Out-of-fold effect of every trial with its interval."),
-        "cate_by_model": dg.AssetOut(description="Out-of-fold effect of every trial by every model."),
-        "household_effects": dg.AssetOut(
-            description="Effect and propensity of every household as of the last day of the data."
-        ),
-        "household_matrix": dg.AssetOut(
-            description="Covariates of these households as numbers, in the columns of the design matrix, as arrays."
-        ),
-        "cate_model": dg.AssetOut(
-            description="The chosen model of the effect, fitted to all trials, as arrays, to predict for others."
-        ),
-    },
 )
 def fit_cate(
     context: dg.AssetExecutionContext,

@@ -7,15 +7,13 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
-from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
+from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.targeting.evidence import Evidence
-from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
-
-GROUP = "targeting"
 
 
 def _require_grounds(study: Study, campaign_type: str) -> None:
@@ -29,11 +27,7 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-@dg.asset(
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"],
-)
+@step(settings=("economics",), deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"])
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -44,16 +38,7 @@ def campaign_economics(
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@dg.multi_asset(
-    name="value_policies",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["design_matrix"],
-    outs={
-        "policy_value": dg.AssetOut(description="Honest and claimed value of every policy, $ per household."),
-        "roi_curve": dg.AssetOut(description="Value as the share of households targeted grows."),
-    },
-)
+@step(settings=("seed", "confidence", "trial", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -97,9 +82,8 @@ def _evidence(
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence)
 
 
-@dg.asset(
-    group_name=GROUP,
-    partitions_def=campaign_types,
+@step(
+    settings=("seed", "confidence", "trial", "overlap", "policy", "checks"),
     deps=["policy_value", "design_matrix", "household_matrix"],
 )
 def targeting_list(
@@ -113,6 +97,7 @@ def targeting_list(
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
+    gates: dg.ResourceParam[Gates],
 ) -> dg.Output[pd.DataFrame]:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
@@ -123,7 +108,7 @@ def targeting_list(
 
     campaign_type = context.partition_key
     _require_grounds(study, campaign_type)
-    require_open_gates(context.instance, campaign_type)
+    require_open_gates(context.instance, gates, campaign_type)
     settings, economics = study.settings, used_economics(campaign_economics)
     effects = (cate_estimates, cate_by_model)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)

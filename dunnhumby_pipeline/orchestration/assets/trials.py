@@ -7,10 +7,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
 
-GROUP = "causal"
 # What a look-back is made of.
 LOOK_BACK_TABLES = (
     "transactions",
@@ -21,37 +20,11 @@ LOOK_BACK_TABLES = (
     "coupon_redemptions",
     "demographics",
 )
-ENROLLED = {
-    "trial_campaigns": "Every campaign of the type, used or left out with the reason.",
-    "trial_flow": "Households and trials at every step from the data to the two arms.",
-}
-OVERLAPPING = {
-    "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by campaign.",
-    "propensity_calibration": "Share treated against the propensity, by bins of trials.",
-    "outside_overlap": "Who is hardly ever and who is nearly always targeted, in words.",
-}
-ASSUMED = {
-    "causal_graph": "What is assumed to cause what.",
-    "identification": "What follows from the graph: the adjustment set, and the assumptions in plain words.",
-}
+# Later numbers rest on arms that are alike where they overlap: these are judged before what takes long.
+COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
-@dg.multi_asset(
-    name="enrol_trials",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    # Segments that do not survive a refit stop the study here: they are covariates.
-    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
-    outs={
-        "first_campaign_cohort": dg.AssetOut(
-            description="Trials: eligible households at each campaign, with covariates of the look-back and outcomes."
-        ),
-        **{name: dg.AssetOut(description=meaning) for name, meaning in ENROLLED.items()},
-        "design_matrix": dg.AssetOut(
-            description="Covariates of every trial as numbers with names, as arrays: what every estimator adjusts for."
-        ),
-    },
-)
+@step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
 def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
@@ -94,7 +67,7 @@ def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda look_backs: window_segments(look_backs, "campaign", fitted)
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+@step(settings=("confidence", "trial", "nuisance"))
 def trial_protocol(
     context: dg.AssetExecutionContext, trial_campaigns: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -104,12 +77,7 @@ def trial_protocol(
     return describe(context.partition_key, study.settings, trial_campaigns)
 
 
-@dg.multi_asset(
-    name="draw_causal_graph",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in ASSUMED.items()},
-)
+@step(settings=("trial",))
 def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The graph that is assumed, and what it identifies."""
     from dunnhumby_pipeline.causal.design.graph import causal_graph, identification
@@ -119,20 +87,7 @@ def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam
     yield dg.Output(identification(edges, context.partition_key, study.settings.trial), "identification")
 
 
-@dg.multi_asset(
-    name="fit_nuisances",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["design_matrix"],
-    outs={
-        "nuisances": dg.AssetOut(
-            description="Propensity and outcome means of every trial, cross-fitted once and shared by all estimators."
-        ),
-        "nuisance_quality": dg.AssetOut(
-            description="How well the nuisances predict out of fold, and the effect each division into folds gives."
-        ),
-    },
-)
+@step(settings=("seed", "trial", "nuisance"), deps=["design_matrix"])
 def fit_nuisances(
     context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
@@ -150,7 +105,7 @@ def fit_nuisances(
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=["design_matrix"])
+@step(settings=("overlap",), deps=["design_matrix"])
 def propensity(
     context: dg.AssetExecutionContext, nuisances: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -162,13 +117,7 @@ def propensity(
     return propensity_table(nuisances, x, study.settings.overlap)
 
 
-@dg.multi_asset(
-    name="diagnose_overlap",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["design_matrix"],
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in OVERLAPPING.items()},
-)
+@step(settings=("confidence", "overlap"), deps=["design_matrix"])
 def diagnose_overlap(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -189,7 +138,7 @@ def diagnose_overlap(
     yield dg.Output(outside_overlap(matrix.x, matrix.names, propensity, settings.overlap), "outside_overlap")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=["design_matrix"])
+@step(deps=["design_matrix"])
 def covariate_balance(
     context: dg.AssetExecutionContext, propensity: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -201,7 +150,10 @@ def covariate_balance(
     return balance(matrix.x, matrix.names, propensity)
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_model", "design_matrix"])
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "overlap"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", "design_matrix", *COMPARABLE],
+)
 def design_comparison(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
