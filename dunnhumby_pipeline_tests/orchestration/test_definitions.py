@@ -66,6 +66,7 @@ CONTRACT = {
     },
     "causal": {
         "first_campaign_cohort",
+        "design_matrix",
         "trial_campaigns",
         "trial_flow",
         "trial_protocol",
@@ -89,7 +90,6 @@ CONTRACT = {
         "rosenbaum_bounds",
         "negative_controls",
         "event_study",
-        "design_matrix",
         "household_matrix",
         "cate_model",
         "cate_by_model",

@@ -112,6 +112,8 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
         return f'key:"{names[found[1]]}"' if found[1] in names else found[0]
 
     try:
-        return set(dg.AssetSelection.from_string(_NAME.sub(as_key, selection)).required_multi_asset_neighbors().resolve(graph))
+        return set(
+            dg.AssetSelection.from_string(_NAME.sub(as_key, selection)).required_multi_asset_neighbors().resolve(graph)
+        )
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
