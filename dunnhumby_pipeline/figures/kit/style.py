@@ -126,7 +126,7 @@ def heatmap(
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = cmap((value - limits[0]) / span)
         dark = np.isfinite(value) and 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-        axes.text(
+        cell = axes.text(
             column,
             row,
             printed[row][column],
@@ -136,6 +136,8 @@ def heatmap(
             color="white" if dark else INK,
             parse_math=False,
         )
+        # Inside the axes: the layout need not measure it.
+        cell.set_in_layout(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
