@@ -18,7 +18,10 @@ from dunnhumby_pipeline.report.sections import (
 )
 
 CHAPTERS = (
-    Chapter("Who the customers are", (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS)),
+    Chapter(
+        "Who the customers are",
+        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL),
+    ),
     Chapter(
         "What the campaign does",
         (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),

@@ -37,6 +37,22 @@ def _flow_alt(tables: StudyTables, settings: Settings) -> str:
     return f"Flow of households into the study: {steps}."
 
 
+def campaign_rows(campaigns: pd.DataFrame) -> Grid:
+    """Every campaign of the type with its days, and why it is left out if it is."""
+    rows = [
+        cells(
+            str(row["campaign"]),
+            f"{row['start_day']} to {row['end_day']}",
+            f"{row['index_day']} to {row['outcome_end']}",
+            numbers.count(row["lookback_days"]),
+            "in use" if row["used"] else f"left out: {row['reason']}",
+            strong=bool(row["used"]),
+        )
+        for _, row in campaigns.iterrows()
+    ]
+    return as_grid("Campaign|Runs on days|Outcome on days|Look-back days|In the study", rows, {3})
+
+
 def trial_rows(cohort: pd.DataFrame) -> Grid:
     """Trials, arms and days of each campaign."""
     campaigns = cohort.groupby("campaign", sort=False).agg(
@@ -133,6 +149,12 @@ PARTS = (
         rows=lambda tables, settings: protocol_rows(tables["trial_protocol"]),
     ),
     Section("flow", "From the data to the two arms", ("trial_flow",), draw=_flow, alt=_flow_alt),
+    Section(
+        "campaigns",
+        "Campaigns of the type, in use or left out",
+        ("trial_campaigns",),
+        rows=lambda tables, settings: campaign_rows(tables["trial_campaigns"]),
+    ),
     Section(
         "trials",
         "Trials and arms by campaign",

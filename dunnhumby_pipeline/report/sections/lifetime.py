@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
-from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
-from dunnhumby_pipeline.words.features import segment_name, segment_names
+from dunnhumby_pipeline.words.features import feature, segment_name, segment_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+TOP_FEATURES = 3
+_MODELS = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma", "stacked": "Weights of the forecast", "both": "Both"}
+_MEASURES = {
+    "clv": "sales expected in 52 weeks",
+    "expected_trips_52w": "trips expected in 52 weeks",
+    "probability_alive": "chance of still being a customer",
+}
 
 
 def _value_need(tables: StudyTables, settings: Settings) -> Figure:
@@ -49,6 +57,54 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
     ]
     headers = "Lifetime value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
     return as_grid(headers, rows, {2, 3, 4, 5})
+
+
+def need_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Each need: the features it is read from, and the households that it leads."""
+    leading = tables["household_needs"]["need"].value_counts()
+    loadings = tables["need_loadings"]
+    rows = []
+    for _, found in tables["factor_needs"].iterrows():
+        own = loadings[(loadings["factor"] == found["factor"]) & (loadings["loading"] > 0)]
+        features = own.nlargest(TOP_FEATURES, "loading")["feature"]
+        led = leading.get(found["need"], 0) if found["is_need"] else 0
+        rows.append(
+            cells(
+                terms.spoken(str(found["need"])) if found["is_need"] else "None",
+                "; ".join(map(feature, features)),
+                numbers.percent(found["need_share"]),
+                numbers.count(led),
+                numbers.percent(led / max(leading.sum(), 1)),
+            )
+        )
+    return as_grid("Need|Read from|Of the factor's weight|Households led by it|Share", rows, {2, 3, 4})
+
+
+def concentration_note(tables: StudyTables, settings: Settings) -> str:
+    """How much of the sales expected the most valuable tenth of households holds."""
+    worth = tables["household_value_need"]["clv"].sort_values(ascending=False)
+    tenth = worth.head(max(round(len(worth) / 10), 1))
+    return (
+        f"The {numbers.count(len(tenth))} households with the largest lifetime value, a tenth of all, hold "
+        f"{numbers.percent(tenth.sum() / worth.sum())} of the sales expected in 52 weeks."
+    )
+
+
+def differences_note(tables: StudyTables, settings: Settings) -> str:
+    """How much of the spread of lifetime value lies between segments."""
+    found: dict[str, float] = tables["lifetime_differences"].set_index("measure")["eta_squared"].to_dict()
+    said = "; ".join(f"{_MEASURES.get(name, terms.spoken(name))} {numbers.percent(eta)}" for name, eta in found.items())
+    return f"How much of the spread between households the segments explain (eta squared): {said}."
+
+
+def parameter_rows(parameters: pd.DataFrame) -> Grid:
+    """The parameters of the models fitted last, and whether each lies in the range in which its model makes sense."""
+    rows = []
+    for _, row in parameters[parameters["stretch"] == parameters["stretch"].iloc[-1]].iterrows():
+        fits = numbers.NOTHING if pd.isna(row["in_range"]) else "yes" if row["in_range"] else "no"
+        model = _MODELS.get(row["model"], terms.spoken(row["model"]))
+        rows.append(cells(model, row["parameter"], numbers.number(row["value"], 4), fits, row["meaning"]))
+    return as_grid("Model|Parameter|Value|In range|Meaning", rows, {2})
 
 
 def _clv(tables: StudyTables, settings: Settings) -> Figure:
@@ -136,6 +192,12 @@ PARTS = (
         "already.",
         rows=offer_rows,
     ),
+    Section(
+        "needs",
+        "What each need is read from",
+        ("factor_needs", "need_loadings", "household_needs"),
+        rows=need_rows,
+    ),
     Heading("What they will be worth"),
     Section(
         "clv",
@@ -146,6 +208,8 @@ PARTS = (
         _clv,
         _clv_alt,
     ),
+    Note("concentration_note", concentration_note, ("household_value_need",)),
+    Note("differences_note", differences_note, ("lifetime_differences",)),
     Note(
         "forecast_note",
         lambda tables, settings: forecast_note(tables["clv_validation"], settings.lifetime_value.forecast),
@@ -177,6 +241,21 @@ PARTS = (
         _pareto,
         lambda tables, settings: (
             "Curve of the share of revenue by share of households, the largest revenue first, above the diagonal."
+        ),
+    ),
+)
+# At the end of the chapter, beside how the segments were made.
+MODEL = (
+    Fold(
+        "Parameters of the forecast",
+        (
+            Section(
+                "clv_parameters",
+                "Models of trips and of spend on a trip",
+                ("clv_parameters",),
+                "As fitted to the whole history. Out of its range, a parameter tells nothing.",
+                rows=lambda tables, settings: parameter_rows(tables["clv_parameters"]),
+            ),
         ),
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.frames import in_campaign_order
-from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, ALL_REPEATS, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Section
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -64,6 +64,27 @@ def _calibration_alt(tables: StudyTables, settings: Settings) -> str:
         f"{numbers.percent(row['mean_propensity'])} expected, {numbers.percent(row['share_treated'])} targeted"
         for _, row in tables["propensity_calibration"].iterrows()
     )
+
+
+def quality_rows(quality: pd.DataFrame) -> Grid:
+    """Each measure of the nuisance models: the median over divisions into folds, and the range."""
+    names = {
+        "propensity_auc": "Propensity: AUC",
+        "propensity_log_loss": "Propensity: log loss",
+        "r2_control": "Outcome of controls: variance explained",
+        "r2_treated": "Outcome of the treated: variance explained",
+        PRIMARY_ESTIMATOR: "Overlap-weighted effect that follows",
+    }
+    single = quality[quality["repeat"] != ALL_REPEATS]
+    rows = []
+    for (quantity, outcome), found in single.groupby(["quantity", "outcome"], sort=False, dropna=False):
+        values = found["value"].dropna()
+        said = names.get(str(quantity), terms.spoken(str(quantity)))
+        measured = numbers.NOTHING if pd.isna(outcome) else terms.outcome(str(outcome))[0]
+        scale = terms.outcome_scale(str(outcome))[0] if quantity == PRIMARY_ESTIMATOR else 1.0
+        texts = [numbers.number(scale * value, 3) for value in (values.median(), values.min(), values.max())]
+        rows.append(cells(said, measured, texts[0], f"{texts[1]} to {texts[2]}" if len(values) else numbers.NOTHING))
+    return as_grid("Measure|Outcome|Median|Lowest to highest", rows, {2, 3})
 
 
 def outside_rows(outside: pd.DataFrame) -> Grid:
@@ -127,6 +148,14 @@ PARTS = (
         "Rules of a shallow tree: what tells those hardly ever targeted, and those nearly always targeted, from the "
         "rest. Effects say little about them.",
         rows=lambda tables, settings: outside_rows(tables["outside_overlap"]),
+    ),
+    Section(
+        "nuisance_quality",
+        "How well propensity and outcome are predicted, out of fold",
+        ("nuisance_quality",),
+        "Each division of the households into folds gives a value; where lowest and highest lie apart, the answer "
+        "depends on the division.",
+        rows=lambda tables, settings: quality_rows(tables["nuisance_quality"]),
     ),
     Section(
         "balance",

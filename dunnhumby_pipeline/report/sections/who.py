@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP_DEPARTMENTS = 3
-_ATTRIBUTES = (
-    ("age_desc", "Age"),
-    ("income_desc", "Income"),
-    ("household_size_desc", "Household size"),
-    ("kid_category_desc", "Children"),
-)
+_QUESTIONS = {
+    "age_desc": "Age",
+    "marital_status_code": "Marital status",
+    "income_desc": "Income",
+    "homeowner_desc": "Home",
+    "hh_comp_desc": "Composition",
+    "household_size_desc": "Household size",
+    "kid_category_desc": "Children",
+}
+_SHOWN = ("age_desc", "income_desc", "household_size_desc", "kid_category_desc")
 
 
 def _sizes(tables: StudyTables, settings: Settings) -> Figure:
@@ -154,7 +158,7 @@ def department_rows(tables: StudyTables, settings: Settings) -> Grid:
 def demographic_rows(tables: StudyTables, settings: Settings) -> Grid:
     """The most frequent answer of each segment to each question."""
     demographics, names = tables["segment_demographics"], segment_names(tables["segment_profiles"])
-    found = [(name, spoken) for name, spoken in _ATTRIBUTES if name in set(demographics["attribute"])]
+    found = [(name, _QUESTIONS[name]) for name in _SHOWN if name in set(demographics["attribute"])]
     rows = []
     for slug in in_named_order(demographics["segment"].unique(), names):
         own = demographics[demographics["segment"] == slug]
@@ -179,6 +183,20 @@ def _demographics_note(tables: StudyTables, settings: Settings) -> str:
         f"{numbers.percent(coverage.min())} to {numbers.percent(coverage.max())} of a segment. "
         "Those who answered are not a fair picture of those who did not: read a row as a hint where few are known."
     )
+
+
+def answer_test_rows(tests: pd.DataFrame) -> Grid:
+    """How far answers go together with segments, question by question."""
+    rows = [
+        cells(
+            "Whether anything is known" if row["attribute"] == "known" else _QUESTIONS.get(row["attribute"], "Other"),
+            numbers.count(row["n"]),
+            numbers.number(row["cramers_v"], 2),
+            "under 0.001" if row["p_value"] < 0.001 else numbers.number(row["p_value"], 2),
+        )
+        for _, row in tests.iterrows()
+    ]
+    return as_grid("Question|Households|Cramér's V|p", rows, {1, 2, 3})
 
 
 PARTS = (
@@ -248,6 +266,13 @@ PARTS = (
         "Most frequent answers, where demographics are known",
         ("segment_demographics", "segment_profiles"),
         rows=demographic_rows,
+    ),
+    Section(
+        "demographic_tests",
+        "Do segments answer differently?",
+        ("demographic_tests",),
+        "Cramér's V is 0 where segments answer alike and 1 where the segment tells the answer; under 0.1 it is slight.",
+        rows=lambda tables, settings: answer_test_rows(tables["demographic_tests"]),
     ),
     Note("demographics_note", _demographics_note, ("segment_demographics", "segment_profiles")),
 )
