@@ -277,8 +277,12 @@ def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
 
 def _settings(home: Home) -> Settings:
     """The settings of a home; exits when they cannot be used."""
+    from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
+
     try:
-        return load_settings(home)
+        settings = load_settings(home)
+        chosen_policy(settings.policy)
+        return settings
     except SettingsError as error:
         _refuse(str(error))
 

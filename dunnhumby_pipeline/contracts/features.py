@@ -544,7 +544,7 @@ CATALOGUE = (*FEATURES, *TENURE, *EXTENDED)
 
 # Counts that are stored as whole numbers; the others have decimals.
 WHOLE = frozenset(
-    (
+    [
         "recency",
         "recency_weeks",
         "active_last_4w",
@@ -554,8 +554,7 @@ WHOLE = frozenset(
         "n_departments",
         "tenure",
         "tenure_weeks",
-        *(feature.name for feature in HISTORY),
-    )
+    ]
 )
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)

@@ -37,7 +37,7 @@ def _partition(name: str, campaign_type: str) -> str | None:
 
 def no_grounds(study: Study) -> str | None:
     """Why no policy can be judged with these settings; None when one can."""
-    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+    from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
     try:
         require_grounds(study.settings.trial)
@@ -73,7 +73,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
 
 def report_path(study: Study, campaign_type: str) -> TablePath:
     """Where the HTML report of a campaign type lies."""
-    return study.table(REPORT, campaign_type).with_suffix(".html")
+    return study.table(REPORT, campaign_type)
 
 
 def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> TablePath:

@@ -165,17 +165,10 @@ class PolicySettings(Section):
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")
-    def _names_are_known_and_distinct(self) -> PolicySettings:
+    def _shares_are_distinct(self) -> PolicySettings:
         wrong = [share for share in self.top_shares if not 0 < share < 1]
         if wrong:
             raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
-        if len(set(self.names)) < len(self.names):
+        if len({top_policy(share) for share in self.top_shares}) < len(self.top_shares):
             raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
-        if self.chosen not in self.names:
-            raise ValueError(f"policy.chosen is {self.chosen!r}; expected one of {', '.join(self.names)}")
         return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The policies there are, by name."""
-        return (TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN, *(top_policy(share) for share in self.top_shares))

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dunnhumby_pipeline.orchestration.checks.registry import Sight
+from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import Home, Settings
 

@@ -36,6 +36,16 @@ TABLES = (
         metrics=metrics.cate,
     ),
     Table(
+        "cate_by_model",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Out-of-fold effect of every trial by every model.",
+        row="a trial and a model",
+        key=("household_key", "campaign", "model"),
+        columns=shared("household_key campaign model fold cate"),
+        partitioned=True,
+    ),
+    Table(
         "household_effects",
         group="cate",
         made_by="fit_cate",
@@ -53,5 +63,21 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.household_effects,
+    ),
+    Table(
+        "household_matrix",
+        group="cate",
+        made_by="fit_cate",
+        meaning="Covariates of these households as numbers, in the columns of the design matrix, as arrays.",
+        partitioned=True,
+        suffix=".npz",
+    ),
+    Table(
+        "cate_model",
+        group="cate",
+        made_by="fit_cate",
+        meaning="The chosen model of the effect, fitted to all trials, as arrays, to predict for others.",
+        partitioned=True,
+        suffix=".npz",
     ),
 )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 
+from dunnhumby_pipeline.orchestration.platform.history import selected
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.settings import Home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -70,7 +71,7 @@ def run_study(
             return
         # Told to listeners alone: the result does not hold it.
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key:
-            planned.add(event.asset_key.path[-1])
+            planned.add(table_of(event.asset_key))
         on_event(event)
 
     instance.add_event_listener(run_id, pass_on)
@@ -85,7 +86,7 @@ def run_study(
             run_id=run_id,
         )
     built = frozenset(
-        event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key
+        table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
     )
     return Outcome(result.success, frozenset(planned), built, _errors(result))
 
@@ -93,9 +94,8 @@ def run_study(
 def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     try:
-        # Tables that are made together are made again together.
-        keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
-    except DagsterInvalidAssetSelectionError as error:
+        keys = selected(graph, select)
+    except ValueError as error:
         raise SelectionError(f"--select {select!r} cannot be read: {error}") from error
     if not keys:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
@@ -104,14 +104,20 @@ def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """Why steps failed, in words: first the checks that block, each by name, then what crashed."""
     messages = []
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
+                name = f"{table_of(found.asset_key)}.{found.check_name}"
+                messages.append(f"{name}: {found.description}; what lies downstream was not run")
+        elif event.is_step_failure:
             failure = event.step_failure_data
             described = failure.user_failure_data.description if failure.user_failure_data else None
             error = failure.error
             if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
-                described = "a blocking check failed; what lies downstream was not run"
+                continue
             cause = error.cause if error is not None and error.cause is not None else error
             messages.append(f"{event.step_key}: {described or (cause.message.strip() if cause else '')}")
     return tuple(messages)

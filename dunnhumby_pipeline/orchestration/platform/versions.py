@@ -20,6 +20,7 @@ from typing import Any
 import dagster as dg
 
 import dunnhumby_pipeline
+from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
 
 PACKAGE = dunnhumby_pipeline.__name__
@@ -29,39 +30,12 @@ _NOT_FOLLOWED = f"{PACKAGE}.settings"
 _NOTHING = opmap["NOP"]
 _WIRING = f"{PACKAGE}.orchestration"
 
-# The settings that each step reads. Those of the engine say where a table is computed, not what it holds.
-READS: Mapping[str, tuple[str, ...]] = {
-    "load_journey": ("journey",),
-    "describe_customers": (),
-    "fit_segments": ("seed", "segmentation"),
-    "describe_segments": ("seed", "confidence", "profile"),
-    "value_lifetimes": ("confidence", "profile", "lifetime_value"),
-    "value_segments": ("confidence",),
-    "follow_segments": ("migration",),
-    "enrol_trials": ("trial",),
-    "trial_protocol": ("confidence", "trial", "nuisance"),
-    "draw_causal_graph": ("trial",),
-    "fit_nuisances": ("seed", "trial", "nuisance"),
-    "propensity": ("trial", "overlap"),
-    "diagnose_overlap": ("confidence", "trial", "overlap"),
-    "covariate_balance": ("trial",),
-    "design_comparison": ("seed", "confidence", "trial", "nuisance", "overlap"),
-    "estimate_effects": ("confidence", "trial", "effects"),
-    "question_effects": ("seed", "confidence", "trial", "nuisance", "effects", "sensitivity"),
-    "fit_cate": ("seed", "confidence", "trial", "cate"),
-    "campaign_economics": ("economics",),
-    "value_policies": ("seed", "confidence", "trial", "policy"),
-    "targeting_list": ("seed", "trial", "overlap", "policy", "checks"),
-    "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
-}
-# Steps that follow the playbook.
-FOLLOW_PLAYBOOK = frozenset({"describe_segments", "value_segments"})
 # Settings that change the time a step takes and not its tables.
 WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}, "nuisance": {"n_jobs"}}
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:
-    """The assets that modules define, each with its code version. KeyError for a step not listed in `READS`."""
+    """The assets that modules define, each with its code version."""
 
     def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
         version = step_version(definition.op, settings, home)
@@ -72,10 +46,12 @@ def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[
 
 
 def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
-    """The code version of a step: 16 hexadecimal digits."""
-    read = {name: _value(settings, name) for name in READS[step.name]}
-    followed = [_playbook_hash(home)] if step.name in FOLLOW_PLAYBOOK else []
-    return digest([code_hash(_function(step)), repr(sorted(read.items())), *followed])
+    """The code version of a step: 16 hexadecimal digits. Of what it makes, shapes count and words do not."""
+    declared = STEPS[step.name]
+    read = {name: _value(settings, name) for name in declared.settings}
+    followed = [_playbook_hash(home)] if declared.follows_playbook else []
+    shapes = [table.shape() for table in declared.tables]
+    return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
 
 def _playbook_hash(home: Home) -> str:
