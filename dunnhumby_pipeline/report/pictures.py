@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 from dataclasses import dataclass
 
@@ -34,11 +35,16 @@ class Picture:
 def draw_picture(section: Section, tables: StudyTables, settings: Settings) -> Picture:
     """The picture of a section whose tables were built."""
     assert section.draw is not None and section.alt is not None
-    figure = section.draw(tables, settings)
-    figure.set_dpi(DOTS_PER_INCH)
-    canvas = FigureCanvasAgg(figure)
-    # `savefig` would lay out and draw twice, the first time for the layout alone.
-    canvas.draw()
+    # A figure is many small objects: for them the collector would walk through all that the process holds.
+    gc.freeze()
+    try:
+        figure = section.draw(tables, settings)
+        figure.set_dpi(DOTS_PER_INCH)
+        canvas = FigureCanvasAgg(figure)
+        # `savefig` would lay out and draw twice, the first time for the layout alone.
+        canvas.draw()
+    finally:
+        gc.unfreeze()
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     file = io.BytesIO()
     flat = image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

@@ -50,11 +50,6 @@ class StudyTables:
         return all(name in self._frames for name in names)
 
 
-def report_reads() -> tuple[str, ...]:
-    """The tables that the report and the summary read."""
-    return tuple(COLUMNS)
-
-
 def ordered_checks(checks: pd.DataFrame) -> pd.DataFrame:
     """Checks with what needs reading first: fail, warn, not run, pass; within a state as given."""
     missing = [column for column in CHECK_COLUMNS if column not in checks.columns]

@@ -72,6 +72,14 @@ def add_axes(parent: Figure | SubFigure, position: Any = 111, **options: Any) ->
     return axes
 
 
+def settle(figure: Figure) -> None:
+    """Give every axes its final place, for what is placed by it; a later draw does not lay out again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
     """Axis labels with their units, and a title flush left."""
     axes.set_xlabel(x, fontsize=TEXT, color=INK, parse_math=False)
