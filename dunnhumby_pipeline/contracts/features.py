@@ -46,7 +46,7 @@ HISTORY: tuple[Feature, ...] = (
                 "campaigns",
                 f"{kind} campaigns sent to the household that started before the index day, in all of the data",
                 "effects",
-                label=f"Campaigns of type {kind.upper()} received",
+                label=f"Campaigns of type {kind.removeprefix('Type')} received",
             ),
             _f(
                 active_column(kind),
@@ -54,7 +54,7 @@ HISTORY: tuple[Feature, ...] = (
                 "campaigns",
                 "those of them active on the index day",
                 "effects",
-                label=f"Campaigns of type {kind.upper()} running",
+                label=f"Campaigns of type {kind.removeprefix('Type')} running",
             ),
         )
     ),
@@ -72,7 +72,7 @@ HISTORY: tuple[Feature, ...] = (
             "campaigns",
             "coupons",
             f"coupons redeemed, of {kind} campaigns",
-            label=f"Coupons of type {kind.upper()} redeemed",
+            label=f"Coupons of type {kind.removeprefix('Type')} redeemed",
         )
         for kind in CAMPAIGN_TYPES
     ),

@@ -134,7 +134,7 @@ def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.Dat
         panels.append((axes, points))
     _tier_legend(figure, list(profiles["value_tier"]))
     # Labels need the final places of the axes.
-    figure.draw_without_rendering()
+    style.settle(figure)
     for axes, points in panels:
         known = np.isfinite(points).all(axis=1)
         texts = [name for name, there in zip(names, known, strict=True) if there]

@@ -5,7 +5,7 @@ import dagster as dg
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
-from dunnhumby_pipeline.report.tables import report_reads
+from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
 # Where tables lie and what computes them does not show in a report, nor which types a schedule studies.

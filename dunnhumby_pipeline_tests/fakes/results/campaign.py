@@ -1,4 +1,4 @@
-"""Invented but plausible tables of the campaign's study: its design, its overlap, its effects."""
+"""Made-up but plausible tables of the campaign's study: its design, its overlap, its effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.graph import causal_graph as causal_graph
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
-from dunnhumby_pipeline_tests.fakes.invented_customers import FEATURES, SEGMENTS, frame_of
+from dunnhumby_pipeline_tests.fakes.results.customers import FEATURES, SEGMENTS, frame_of
 
 # Campaign: index day, trials, treated. By index day, which is not the order of the ids.
 CAMPAIGNS = {"30": (323, 2045, 344), "8": (412, 1983, 824), "13": (504, 1223, 163), "18": (587, 1072, 141)}
@@ -306,3 +306,21 @@ def campaign_dose() -> pd.DataFrame:
         (NO_DIFFERENCE, ANY_DOSE, 0.77, np.nan, 6323, 1472),
     ]
     return with_interval(frame_of("quantity dose estimate se n_trials n_treated", rows))
+
+
+def trial_campaigns() -> pd.DataFrame:
+    rows = [(30, 323, 369, 323, 397, 38, True, None), (18, 587, 642, 587, 670, 182, False, "the data end on day 649")]
+    return frame_of("campaign start_day end_day index_day outcome_end lookback_days used reason", rows)
+
+
+def nuisance_quality() -> pd.DataFrame:
+    rows = [
+        (repeat, quantity, outcome, value + 0.01 * repeat)
+        for repeat in (0, 1, 2, -1)
+        for quantity, outcome, value in (
+            ("propensity_auc", None, 0.87),
+            ("r2_control", "purchase_amount", 0.74),
+            ("overlap_weighted", "redeemed", 0.1),
+        )
+    ]
+    return frame_of("repeat quantity outcome value", rows)

@@ -1,4 +1,4 @@
-"""Invented but plausible tables of how far the campaign's effect may be wrong."""
+"""Made-up but plausible tables of how far the campaign's effect may be wrong."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts import bounds
 from dunnhumby_pipeline.contracts.names import PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
-from dunnhumby_pipeline_tests.fakes.invented_campaign import with_interval
-from dunnhumby_pipeline_tests.fakes.invented_customers import frame_of
+from dunnhumby_pipeline_tests.fakes.results.campaign import with_interval
+from dunnhumby_pipeline_tests.fakes.results.customers import frame_of
 
 GROUPS = (
     *("recency", "frequency", "monetary", "behaviour", "category", "time", "tenure", "exposure", "campaigns"),

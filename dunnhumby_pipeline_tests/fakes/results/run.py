@@ -1,4 +1,4 @@
-"""Invented check states and facts of a run, to stand beside the invented tables."""
+"""Made-up check states and facts of a run, to stand beside the tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def checks(failed: bool = False) -> pd.DataFrame:
 
 
 def facts(**replaced: Any) -> dict[str, Any]:
-    """Facts of an invented run."""
+    """Facts of a made-up run."""
     whole: dict[str, Any] = {
         "source": "raw files in data/raw",
         "campaign_type": "TypeA",

@@ -1,18 +1,19 @@
-"""Invented but plausible results of a study, for tests of pictures, report and summary."""
+"""Made-up but plausible results of a study, for tests of pictures, report and summary."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import sys
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline_tests.fakes import invented_campaign as campaign
-from dunnhumby_pipeline_tests.fakes import invented_customers as customers
-from dunnhumby_pipeline_tests.fakes import invented_doubts as doubts
-from dunnhumby_pipeline_tests.fakes.invented_customers import frame_of, segments
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
+from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
 def cate_models() -> pd.DataFrame:
@@ -99,21 +100,38 @@ def targeting_list() -> pd.DataFrame:
 
 # Tables that say something else of an effect that is not proven.
 _EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+_PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}
+
+
+def promised(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with a placeholder in every column that the contract promises and no test looks at."""
+    contract = registry.table(name)
+    missing = [column for column in contract.columns if column.name in set(contract.required) - set(frame.columns)]
+    return frame.assign(**{column.name: _PLACEHOLDERS.get(column.type, 0) for column in missing})
+
+
+def maker(name: str) -> Callable[..., pd.DataFrame]:
+    """The function that makes the table `name`."""
+    return next(
+        vars(module)[name] for module in (customers, campaign, doubts, sys.modules[__name__]) if name in vars(module)
+    )
 
 
 @cache
 def _study(proven: bool) -> dict[str, pd.DataFrame]:
-    made = {}
-    for field in fields(StudyTables):
-        rooms = (vars(customers), vars(campaign), vars(doubts), globals())
-        make = next(room[field.name] for room in rooms if field.name in room)
-        made[field.name] = make(proven) if make in _EITHER_WAY else make()
-    return made
+    makers = {name: maker(name) for name in report_reads()}
+    made = {name: make(proven) if make in _EITHER_WAY else make() for name, make in makers.items()}
+    return {name: promised(name, frame) for name, frame in made.items()}
 
 
-def study_tables(proven: bool = True, **replaced: pd.DataFrame | None) -> StudyTables:
+def tables_of(**frames: pd.DataFrame | None) -> StudyTables:
+    """A study of these tables alone."""
+    return StudyTables({name: None if frame is None else promised(name, frame) for name, frame in frames.items()})
+
+
+def study_tables(proven: bool = True, /, **replaced: pd.DataFrame | None) -> StudyTables:
     """A whole study; `replaced` puts other frames, or none, in place of some tables.
 
     The frames are shared between calls: change a copy, or one that its own function makes.
     """
-    return StudyTables(**{**_study(proven), **replaced})
+    return tables_of(**{**_study(proven), **replaced})

@@ -1,4 +1,4 @@
-"""Invented but plausible tables of who the customers are: segments, value, needs, moves."""
+"""Made-up but plausible tables of who the customers are: segments, value, needs, moves."""
 
 from __future__ import annotations
 
@@ -293,3 +293,61 @@ def segment_scoreboard() -> pd.DataFrame:
         davies_bouldin=1.4 - 0.03 * size,
         smallest_share=0.7 / size,
     )
+
+
+NEEDS = ("fresh", "grocery", "health and beauty")
+
+
+def household_needs() -> pd.DataFrame:
+    keys = segments()["household_key"]
+    return pd.DataFrame({"household_key": keys, "need": [NEEDS[key % 3] for key in keys]})
+
+
+def household_value_need() -> pd.DataFrame:
+    needs = household_needs()
+    return needs.assign(clv=[4000.0 if key % 10 == 0 else 500.0 for key in needs["household_key"]])
+
+
+def factor_needs() -> pd.DataFrame:
+    rows = [(f"factor_{number}", True, 0.9, need) for number, need in enumerate(NEEDS, 1)]
+    return frame_of("factor is_need need_share need", [*rows, ("factor_4", False, 0.2, "")])
+
+
+def need_loadings() -> pd.DataFrame:
+    shares = ("share_fresh", "share_grocery", "share_health_beauty", "discount_rate")
+    return frame_of(
+        "factor feature loading",
+        [
+            (f"factor_{row + 1}", name, max(1 - abs(row - column), 0))
+            for row in range(4)
+            for column, name in enumerate(shares)
+        ],
+    )
+
+
+def reference_loadings() -> pd.DataFrame:
+    return factor_loadings()
+
+
+def reference_factors() -> pd.DataFrame:
+    return nmf_factors()
+
+
+def demographic_tests() -> pd.DataFrame:
+    rows = [("known", 2500, 0.55, 1e-12), ("age_desc", 801, 0.069, 0.754), ("income_desc", 801, 0.153, 0.0026)]
+    return frame_of("attribute n cramers_v p_value", rows)
+
+
+def lifetime_differences() -> pd.DataFrame:
+    rows = [("clv", 0.44), ("expected_trips_52w", 0.56), ("probability_alive", 0.01)]
+    return frame_of("measure eta_squared", rows)
+
+
+def clv_parameters() -> pd.DataFrame:
+    rows = [
+        ("first half", "bg_nbd", "r", 1.3, True, "shape of trip rates"),
+        ("whole", "bg_nbd", "r", 1.408, True, "shape of trip rates"),
+        ("whole", "bg_nbd", "mean_dropout", 0.00071, False, "mean chance of leaving after a trip"),
+        ("whole", "both", "n_households", 2469.0, None, "households with a trip"),
+    ]
+    return frame_of("stretch model parameter value in_range meaning", rows)
