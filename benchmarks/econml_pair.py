@@ -4,8 +4,8 @@
 
 Each side runs in a process of its own, one after the other: ours cross-fits propensity and means of spend, estimates
 average effects, and fits, scores and chooses among all learners of the conditional effect; econml's fits LinearDML
-(one effect for all, with its interval) and CausalForestDML (one effect per trial, with its interval), nuisances by lasso
-and logistic regression. Both have the same folds, number of trees and threads; all else of econml is its default.
+(one effect for all, with its interval) and CausalForestDML (one effect per trial, with its interval), nuisances by
+lasso and logistic regression. Both have the same folds, number of trees and threads; all else of econml is its default.
 Processor seconds, since other work may run beside it; importing the libraries is part of it.
 """
 
