@@ -143,7 +143,7 @@ def factor_scores_by_segment(
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         title = style.wrapped(spoken, int((style.WIDTH - 2.2) / columns * style.LETTERS_PER_INCH))
-        axes.set_title(title, loc="left", fontsize=style.SMALL, color=style.INK, parse_math=False)
+        axes.set_title(title, loc="left", y=1.0, fontsize=style.SMALL, color=style.INK, parse_math=False)
     figure.supxlabel("Factor score (0: nothing of it)", fontsize=style.TEXT, color=style.INK)
     return figure
 
