@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.features import FEATURES
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
 QUICK = {

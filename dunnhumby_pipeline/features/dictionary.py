@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from dunnhumby_pipeline.contracts.features import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.feature import NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.words.document import markdown_table, write_or_check
 
 _HEAD = f"""# Features

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.orchestration.platform.history import (
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 
 
@@ -41,6 +42,12 @@ def stale_assets(
     anew = (changed - _kept(study, graph)) | closed
     wanted = dg.AssetSelection.assets(*anew).downstream().resolve(graph) if anew else set()
     return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
+
+
+def stale_work(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> Work:
+    """What a run has to do so that tables are as their inputs, code and settings say, and checks speak of them."""
+    assets = frozenset(stale_assets(study, graph, instance, campaign_type))
+    return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 
 
 def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> list[dg.AssetCheckKey]:

@@ -61,7 +61,15 @@ class NuisanceSettings(Section):
     """Cross-fitted propensity and outcome models."""
 
     n_folds: int = Field(5, ge=2, le=20, description="folds, grouped by household")
-    n_repeats: int = Field(3, ge=1, le=25, description="divisions into folds, over which each prediction's median is")
+    n_repeats: int = Field(
+        3, ge=1, le=25, description="divisions into folds at most, over which each prediction's median is"
+    )
+    repeat_agreement: float = Field(
+        0.25,
+        ge=0,
+        description="two or more divisions suffice when the effects they give lie within this many standard errors of "
+        "each other; 0: all are made",
+    )
     propensity_bound: float = Field(
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )

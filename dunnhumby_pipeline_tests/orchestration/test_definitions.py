@@ -17,6 +17,7 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.settings import Home
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,6 @@ CONTRACT = {
         "nmf_factors",
         "segment_scoreboard",
         "segments",
-        "segment_centroids",
         "segment_stability",
         "segment_jaccard",
         "segment_identity",
@@ -66,6 +66,7 @@ CONTRACT = {
     },
     "causal": {
         "first_campaign_cohort",
+        "design_matrix",
         "trial_campaigns",
         "trial_flow",
         "trial_protocol",
@@ -89,6 +90,9 @@ CONTRACT = {
         "rosenbaum_bounds",
         "negative_controls",
         "event_study",
+        "household_matrix",
+        "cate_model",
+        "cate_by_model",
         "cate_models",
         "cate_estimates",
         "household_effects",
@@ -111,15 +115,21 @@ def test_every_asset_of_the_contract_exists_in_its_group(defs: dg.Definitions) -
     graph = defs.resolve_asset_graph()
     found: dict[str, set[str]] = {}
     for key in graph.get_all_asset_keys():
-        found.setdefault(graph.get(key).group_name, set()).add(key.to_user_string())
-    assert found == CONTRACT
+        group = graph.get(key).group_name
+        assert key.path[:-1] == [group], key
+        found.setdefault(group, set()).add(key.path[-1])
+    wanted: dict[str, set[str]] = {"raw": CONTRACT["raw"]}
+    for table in TABLES.values():
+        wanted.setdefault(table.group, set()).add(table.name)
+    assert found == wanted
+    assert set().union(*found.values()) == set().union(*CONTRACT.values())
 
 
 def test_causal_targeting_and_report_have_a_partition_a_campaign_type(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        partitioned = node.group_name in ("causal", "targeting", "report")
+        partitioned = key.path[-1] in CONTRACT["causal"] | CONTRACT["targeting"] | CONTRACT["report"]
         assert node.is_partitioned == partitioned, key
         if partitioned:
             assert node.partitions_def.get_partition_keys() == list(schema.CAMPAIGN_TYPES)
@@ -132,12 +142,12 @@ def test_every_asset_is_described(defs: dg.Definitions) -> None:
 
 def test_the_study_job_holds_every_asset_and_check(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def(STUDY_JOB)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set().union(*CONTRACT.values())
+    assert {key.path[-1] for key in job.asset_layer.executable_asset_keys} == set().union(*CONTRACT.values())
     assert set(job.asset_layer.asset_graph.asset_check_keys) == {check.key for check in CHECKS}
 
 
 def test_severity_policy() -> None:
-    severity = {f"{c.key.asset_key.to_user_string()}.{c.key.name}": c.severity for c in CHECKS}
+    severity = {f"{check.table}.{check.name}": check.severity for check in CHECKS}
     blocking = {name for name, found in severity.items() if found is BLOCK}
     assert blocking == {
         *(f"{table.name}.schema_and_keys" for table in TABLES.values() if table.is_table),
@@ -156,7 +166,7 @@ def test_severity_policy() -> None:
 
 def test_the_targeting_list_lies_downstream_of_every_gate(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    upstream = dg.AssetSelection.assets("targeting_list").upstream().resolve(graph)
+    upstream = dg.AssetSelection.assets(asset_key("targeting_list")).upstream().resolve(graph)
     gates = {f"{gate.asset_key.path[-1]}.{gate.name}" for gate in defs.resources["gates"].keys}
     assert {gate.asset_key for gate in defs.resources["gates"].keys} <= upstream
     # The contract of all that the list rests on, and every judgement that blocks but the list's own.

@@ -10,13 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
-from dunnhumby_pipeline.orchestration.platform.columns import described
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.registry import table as contract
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
@@ -100,7 +101,7 @@ def test_each_partition_has_its_own_folder(finished: Laboratory) -> None:
 
 def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None:
     with finished.history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("segments"))
+        event = instance.get_latest_materialization_event(asset_key("segments"))
     assert event is not None
     assert event.asset_materialization is not None
     shown = event.asset_materialization.metadata
@@ -120,7 +121,7 @@ def test_every_column_of_every_table_is_described(finished: Laboratory) -> None:
         (path.stem, column)
         for path in finished.home.warehouse.rglob("*.parquet")
         for column in pd.read_parquet(path).columns
-        if described(path.stem, column) is None
+        if contract(path.stem).column(column) is None
     }
     assert undescribed == set()
 
@@ -135,7 +136,7 @@ def names_of(laboratory: Laboratory) -> set[str]:
 def start_of(laboratory: Laboratory) -> str:
     """How the last fit says that it began."""
     with laboratory.history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("segment_model"))
+        event = instance.get_latest_materialization_event(asset_key("segment_model"))
     assert event is not None and event.asset_materialization is not None
     shown = event.asset_materialization.metadata
     assert shown["dagster/uri"].value.endswith("segment_model.npz")

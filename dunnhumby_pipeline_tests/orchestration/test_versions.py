@@ -153,6 +153,16 @@ def test_the_report_rests_on_its_template() -> None:
     assert any(path.suffix == ".j2" for path in beside.iterdir())
 
 
+def test_an_edit_of_matching_leaves_the_models_of_the_effect_and_the_list_alone() -> None:
+    for name in ("fit_cate", "value_policies", "targeting_list"):
+        behind = versions.modules_behind(versions._function(_step(name)))
+        assert "dunnhumby_pipeline.causal.estimators.clustered" in behind
+        others = (".estimators.matching", ".effects.average", ".design.graph")
+        assert [module for module in behind if module.endswith(others)] == []
+    fitted = set(versions.modules_behind(versions._function(_step("fit_cate"))))
+    assert {f"dunnhumby_pipeline.causal.cate.learners.{name}" for name in ("constant", "causal_forest")} <= fitted
+
+
 def _step(name: str) -> dg.OpDefinition:
     assets = [made for made in build_defs().assets or [] if isinstance(made, dg.AssetsDefinition)]
     return next(made.op for made in assets if made.op.name == name)

@@ -22,7 +22,8 @@ from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_FOLDS, TRIAL_KEY
 from dunnhumby_pipeline.settings import CateSettings, Settings
 

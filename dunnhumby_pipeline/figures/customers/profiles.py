@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dunnhumby_pipeline.contracts.features import FEATURES
 from dunnhumby_pipeline.contracts.frames import require
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.labels import label_points
 from dunnhumby_pipeline.words import numbers

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.features import PROFILE_TABLES
+from dunnhumby_pipeline.contracts.feature import PROFILE_TABLES
 from dunnhumby_pipeline.engine.tables import read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.origin import fingerprint_once

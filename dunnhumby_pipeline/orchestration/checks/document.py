@@ -42,12 +42,12 @@ metrics behind every check are plotted over runs in the UI.
 first run passes and says that there is nothing to compare with.
 """
 _COLUMNS = ("check", "kind", "what it checks", "red means", "do", "threshold")
-# Of a check that more tables share than this, the document gives the number of tables and not their names.
+# A check that more tables share than this stands for all tables of which nothing else is said.
 _NAMED = 8
 
 
 def checks_markdown(checks: Sequence[Check] = CHECKS) -> str:
-    """The text of docs/checks.md: what every table is checked for first, then a table of checks per group."""
+    """The text of docs/checks.md: what every table is checked for, then a table of checks per group."""
     families: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
         families.setdefault((check.red, check.advice), []).append(check)
@@ -69,7 +69,7 @@ def _row(family: Sequence[Check]) -> tuple[str, ...]:
     check = family[0]
     names = ", ".join(f"`{each.table}.{each.name}`" for each in family)
     if len(family) > _NAMED:
-        names = f"`*.{check.name}` ({len(family)} tables)"
+        names = f"`*.{check.name}`"
     descriptions = dict.fromkeys(each.description for each in family)
     return (
         names,

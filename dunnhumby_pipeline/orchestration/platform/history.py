@@ -6,6 +6,7 @@ test holds that no other module does; a release of dagster that moves one is met
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,17 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStal
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
+
 AssetGraph: TypeAlias = BaseAssetGraph
+# The setting of a history that copies no output of steps into files.
+NO_COMPUTE_LOGS = (
+    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
+)
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
+# The name of an asset in a selection, without the group that its key begins with.
+_NAME = re.compile(r'(?<![\w/:"])(?:key:)?"?(\w+)"?(?![\w/:"(*])')
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,17 @@ def partition_of(graph: AssetGraph, key: dg.AssetKey, partition: str) -> str | N
 def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
     """The assets that a text in dagster's selection syntax names, and those made together with them.
 
-    Raises ValueError, with dagster's words, when the text cannot be read.
+    The name of a table stands for its key, which has the group before it. Raises ValueError, with dagster's words,
+    when the text cannot be read.
     """
+    names = {table_of(key): key.to_user_string() for key in graph.get_all_asset_keys()}
+
+    def as_key(found: re.Match[str]) -> str:
+        return f'key:"{names[found[1]]}"' if found[1] in names else found[0]
+
     try:
-        return set(dg.AssetSelection.from_string(selection).required_multi_asset_neighbors().resolve(graph))
+        return set(
+            dg.AssetSelection.from_string(_NAME.sub(as_key, selection)).required_multi_asset_neighbors().resolve(graph)
+        )
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dis import opmap
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -25,8 +26,22 @@ from dunnhumby_pipeline.settings import Home, Settings
 
 PACKAGE = dunnhumby_pipeline.__name__
 ROOT = Path(dunnhumby_pipeline.__file__).parent
-# What a step reads of the settings counts by value; how settings are read changes no table.
-_NOT_FOLLOWED = f"{PACKAGE}.settings"
+# What a step reads of the settings counts by value; how settings are read changes no table. Contracts count by the
+# shape of what a step makes: their words, and the metrics shown beside a table, change nothing in it.
+_NOT_FOLLOWED = tuple(
+    f"{PACKAGE}.{name}"
+    for name in ("settings", "contracts.table", "contracts.columns", "contracts.metrics", "contracts.registry")
+)
+# Declarations that hold words beside what tables rest on: `shape()` of such a module leaves the words out.
+_BY_SHAPE = {
+    f"{PACKAGE}.contracts.{module}": f"{PACKAGE}.contracts.{declared}"
+    for module, declared in (
+        ("feature", "features"),
+        ("study_features", "features"),
+        ("features", "features"),
+        ("outcomes", "outcomes"),
+    )
+}
 _NOTHING = opmap["NOP"]
 _WIRING = f"{PACKAGE}.orchestration"
 
@@ -137,7 +152,11 @@ def imports_of(module: str) -> tuple[str, ...]:
 
 @cache
 def module_hash(module: str) -> str:
-    """The hash of a module's code, and of the files beside it that are not Python (a template)."""
+    """The hash of a module's code, and of the files beside it that are not Python (a template); of declarations with
+    words in them, the hash of their shape.
+    """
+    if module in _BY_SHAPE:
+        return digest([module, repr(import_module(_BY_SHAPE[module]).shape())])
     beside = sorted(path for path in _file(module).parent.iterdir() if path.is_file() and path.suffix != ".py")
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside]
     return digest([module, *_instructions(_compiled(module)), *texts])

@@ -10,7 +10,8 @@ from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learne
 from dunnhumby_pipeline.causal.cate.learners.outcome_mean import OutcomeMean
 from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_outcome
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
 
@@ -71,7 +72,7 @@ class TLearner(Learner):
     def _by_arm(self, x: Array, data: Residuals) -> list[OutcomeMean]:
         arms = [data.treated == arm for arm in _ARMS]
         fitted = [fit_outcome(x[rows], data.y[rows], data.households[rows], self.seed) for rows in arms]
-        return [OutcomeMean.of(model, x.shape[1]) for model in fitted]
+        return [OutcomeMean.of(model) for model in fitted]
 
     def _bootstrapped(self) -> list[list[OutcomeMean]]:
         """Means of refits on resampled households: made when they are first asked for, as they cost most."""
