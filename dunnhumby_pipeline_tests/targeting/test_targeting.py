@@ -174,7 +174,7 @@ def test_the_policies_offered_and_what_they_select() -> None:
         [0.0, 0.0, 1.0],
     ]
     assert chosen_policy(PolicySettings(chosen="top_25%", top_shares=(0.1, 0.25))).name == "top_25%"
-    with pytest.raises(SettingsError, match=r"policy\.chosen is 'top_9%'; expected one of treat_none, .*, top_25%$"):
+    with pytest.raises(SettingsError, match=r"policy\.chosen is 'top_9%'; expected one of treat_none, .*, top_25%"):
         chosen_policy(PolicySettings(chosen="top_9%", top_shares=(0.1, 0.25)))
 
 
