@@ -92,7 +92,7 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("kind", [RLearner, CausalForest, TLearner])
+@pytest.mark.parametrize("kind", [kind for kind in LEARNERS.values() if not kind.is_constant])
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = invent_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
