@@ -92,7 +92,7 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("kind", [RLearner, CausalForest, TLearner])
+@pytest.mark.parametrize("kind", [kind for kind in LEARNERS.values() if not kind.is_constant])
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = invent_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
@@ -295,7 +295,7 @@ def fitted(varied: Known) -> CateFit:
 def test_a_model_is_chosen_when_effects_differ_and_the_constant_when_they_do_not(
     varied: Known, uniform: Known, fitted: CateFit
 ) -> None:
-    assert fitted.chosen in {"r_learner", "causal_forest"}
+    assert fitted.chosen not in {CONSTANT, "t_learner"}
     assert CONSTANT not in set(fitted.estimates["model"])
     assert np.corrcoef(fitted.estimates["cate"], varied.effect)[0, 1] > 0.8
     alike = _fit(uniform, uniform.residuals())
