@@ -13,9 +13,8 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from click.testing import Result
 from filelock import FileLock
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs

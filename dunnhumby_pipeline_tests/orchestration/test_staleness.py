@@ -12,7 +12,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from click.testing import Result
+from typer.testing import Result
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey import cleaning
