@@ -35,7 +35,9 @@ ui: $(READY)  ## open the Dagster UI on the same tables and history
 
 docs: $(READY)  ## write the documents that are made from code
 	$(BIN)/python -m dunnhumby_pipeline.features.dictionary docs/features.md
-	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.dictionary docs/data_dictionary.md
+	$(BIN)/python -m dunnhumby_pipeline.words.dictionary docs/data_dictionary.md
+	$(BIN)/python -m dunnhumby_pipeline.words.dictionary README.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document docs/checks.md
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .
@@ -43,7 +45,9 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/mypy dunnhumby_pipeline
 	$(BIN)/dg check defs
 	$(BIN)/python -m dunnhumby_pipeline.features.dictionary --check docs/features.md
-	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.dictionary --check docs/data_dictionary.md
+	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check docs/data_dictionary.md
+	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check README.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document --check docs/checks.md
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.segmentation.factors.factors import RIDGE, Factors
 from dunnhumby_pipeline.segmentation.factors.feature_choice import choose_features
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
@@ -82,7 +82,7 @@ def million(features: pd.DataFrame, home: Home) -> None:
     labels = fitted.clusters.labels(scores)
 
     def mini_batches() -> tuple[Factors, Clusters, np.ndarray]:
-        with threadpool_limits(1):
+        with one_thread():
             matrix = fit_scaling(simulated, names).apply(simulated)
             model = MiniBatchNMF(FACTORS, init="nndsvda", batch_size=4096, alpha_W=RIDGE, random_state=1, max_iter=20)
             model.fit(matrix)

@@ -69,48 +69,47 @@ def run(
         str | None,
         typer.Option(
             "--select",
-            help="Materialise only these assets, in dagster's selection syntax, e.g. 'key:policy_value+'.",
+            help="Materialise these assets alone, stale or not, in dagster's selection syntax, e.g. 'policy_value+'.",
             show_default=False,
         ),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild every table, stale or not.")] = False,
     stale: Annotated[
-        bool,
-        typer.Option(
-            "--stale",
-            help="Materialise only what is stale: what rests on changed files, code or settings, is missing, or did "
-            "not pass a blocking check.",
-        ),
+        bool, typer.Option("--stale", help="What a run does without it, too; for scripts that say so.")
     ] = False,
     campaign_type: TypeOption = "TypeA",
 ) -> None:
     """Run the study from raw files to the targeting list and report, and show a summary.
 
-    Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
+    Only what is stale is rebuilt: what rests on changed files, code or settings, is missing, or did not pass a
+    blocking check. Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
     """
     _known_type(campaign_type)
-    if stale and select:
-        _refuse("--stale and --select each say what to materialise; give one of them")
+    if [stale, fresh, select is not None].count(True) > 1:
+        _refuse("--stale, --fresh and --select each say what to materialise; give one of them")
     began = time.monotonic()
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
-    from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, open_history, run_study
+    from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, open_history, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
-    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+    from dunnhumby_pipeline.orchestration.staleness import stale_work
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
-        wanted: str | list[dg.AssetKey] | None = select
-        if stale:
-            wanted = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
-            if not wanted:
-                console.print("Nothing is stale: every table is as its files, code and settings say.")
-                return
-            console.print(f"Stale: {', '.join(key.to_user_string() for key in wanted)}", highlight=False)
+        work = None
+        try:
+            if select is not None:
+                work = selected_work(defs, select)
+            elif not fresh:
+                work = stale_work(study, defs.resolve_asset_graph(), instance, campaign_type)
+        except SelectionError as error:
+            _refuse(str(error))
+        if work is not None and not work:
+            console.print("Nothing is stale: every table is as its files, code and settings say.")
+            _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
+            return
         with Stages() as stages:
-            try:
-                outcome = run_study(defs, instance, campaign_type, wanted, stages.on_event)
-            except SelectionError as error:
-                _refuse(str(error))
+            outcome = run_study(defs, instance, campaign_type, work, stages.on_event)
         for message in outcome.errors:
             _say("failed", message)
         listed = study.table(LIST, campaign_type)
@@ -277,8 +276,12 @@ def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
 
 def _settings(home: Home) -> Settings:
     """The settings of a home; exits when they cannot be used."""
+    from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
+
     try:
-        return load_settings(home)
+        settings = load_settings(home)
+        chosen_policy(settings.policy)
+        return settings
     except SettingsError as error:
         _refuse(str(error))
 

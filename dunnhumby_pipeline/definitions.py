@@ -9,13 +9,15 @@ import dagster as dg
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
-from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.checks.gates import Gates
+from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
+from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
 
 def build_defs(
@@ -28,15 +30,18 @@ def build_defs(
     """
     home = home or Home.resolve()
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
+    chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules([journey, segmentation, trials, effects, targeting, report])
+    made = versioned(assets, study.settings, study.home)
     return dg.Definitions(
-        assets=[observe_raw, *versioned(assets, study.settings, study.home)],
-        asset_checks=[check.definition for check in CHECKS],
+        assets=[observe_raw, *made],
+        asset_checks=check_steps(),
         jobs=[study_job],
         schedules=[weekly_study],
         sensors=[alert_on_check_change, alert_on_run_failure],
         resources={
             "study": study,
+            "gates": Gates.of(made),
             "notifier": LogFileNotifier(study.home.alerts_log),
             "io_manager": ParquetStore(study.warehouse),
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dunnhumby_pipeline.contracts.features import FEATURES
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline_tests.fakes.studies import FEW_REPEATS, SUMMARISED, Finished, command
 
 

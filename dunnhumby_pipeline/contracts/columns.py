@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dunnhumby_pipeline.contracts.features import HISTORY, WHOLE, Feature
+from dunnhumby_pipeline.contracts.feature import Feature
+from dunnhumby_pipeline.contracts.features import HISTORY, WHOLE
 from dunnhumby_pipeline.contracts.table import Column, flag, integer, number, text
 
 _SHARED = {

@@ -34,9 +34,9 @@ def drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 
 
-def segment_drift(drift: pd.DataFrame) -> Mapping[str, object]:
+def segment_drift(moved: pd.DataFrame) -> Mapping[str, object]:
     # What a segment adds is in the index of the mix already.
-    return drift(drift[drift["kind"] != "segment"])
+    return drift(moved[moved["kind"] != "segment"])
 
 
 def segments(segments: pd.DataFrame) -> Mapping[str, object]:

@@ -93,3 +93,8 @@ OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _ALL}
 MEASURED = tuple(OUTCOMES)
 ALWAYS_ESTIMATED = tuple(outcome.name for outcome in _ALL if outcome.always)
 AMOUNTS = tuple(outcome.name for outcome in _ALL if outcome.in_dollars)
+
+
+def shape() -> tuple[object, ...]:
+    """What tables rest on of these declarations: all but the label and the meaning; the rest is said in tables."""
+    return tuple((o.name, o.noun, o.unit, o.counted_in, o.measured, o.scale, o.whole, o.always) for o in _ALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from dunnhumby_pipeline.contracts.features import active_column, received_column, redeemed_column
+from dunnhumby_pipeline.contracts.feature import active_column, received_column, redeemed_column
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, within

@@ -6,12 +6,13 @@ python -m dunnhumby_pipeline.features.dictionary --check docs/features.md  # exi
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
-from dunnhumby_pipeline.contracts.features import CATALOGUE, FEATURES, NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.feature import NEED_GROUPS, VALUE_GROUPS, Feature
+from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.contracts.study_features import FEATURES
+from dunnhumby_pipeline.words.document import markdown_table, write_or_check
 
 _HEAD = f"""# Features
 
@@ -46,35 +47,18 @@ def features_markdown() -> str:
 
 
 def _section(group: str, features: Sequence[Feature]) -> str:
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(feature) for feature in features)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
-    return "\n".join([f"## {group.capitalize()}", "", *lines, ""])
+    return f"## {group.capitalize()}\n\n{markdown_table(_COLUMNS, map(_row, features))}\n"
 
 
 def _row(feature: Feature) -> tuple[str, ...]:
     used_by = [model for model, used in (("factors", feature.factored), ("effects", feature.covariate)) if used]
     words = (feature.unit, feature.formula, feature.null_when, feature.track, ", ".join(used_by))
-    return (f"`{feature.name}`", *(text.replace("|", r"\|") for text in words))
+    return (f"`{feature.name}`", *words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write docs/features.md, or check it; see `write_or_check`."""
     return write_or_check(features_markdown(), "dunnhumby_pipeline.features.dictionary", arguments)
-
-
-def write_or_check(document: str, module: str, arguments: Sequence[str] | None = None) -> int:
-    """Write a generated document to the path given, or with --check compare it: 0, or 1 and how to mend it."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}")
-    parser.add_argument("path", type=Path, help="the document")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
-    given = parser.parse_args(arguments)
-    if not given.check:
-        given.path.write_text(document, encoding="utf-8")
-        return 0
-    if given.path.is_file() and given.path.read_text(encoding="utf-8") == document:
-        return 0
-    print(f"{given.path} is stale; run: {parser.prog} {given.path}")
-    return 1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from dunnhumby_pipeline.contracts.features import RECENT_DAYS
+from dunnhumby_pipeline.contracts.feature import RECENT_DAYS
 from dunnhumby_pipeline.features.baskets import shopping_days
 from dunnhumby_pipeline.features.windows import WINDOW_KEY, ratio, tenure_start, weekday_of, windows_table, within
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import fields
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.checks.gates import check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.platform.origin import Origin
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark, write_text_atomically
+from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"
@@ -25,19 +26,18 @@ POLICY_TABLES = frozenset({"policy_value", "roi_curve", LIST})
 def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:
     """The tables of a study that lie on disk, but those named in `without`, and those of policies where the
     settings leave no grounds for any."""
-    found: dict[str, pd.DataFrame] = {}
     without = {*without, *(POLICY_TABLES if no_grounds(study) else ())}
-    for name in (table.name for table in fields(StudyTables)):
-        candidates = [study.table(name, campaign_type), study.table(name)]
-        path = next((path for path in candidates if path.is_file()), None)
-        if path is not None and name not in without:
-            found[name] = read_table(path)
-    return StudyTables(**found)
+    paths = {name: study.table(name, _partition(name, campaign_type)) for name in report_reads() if name not in without}
+    return StudyTables({name: read_table(path) for name, path in paths.items() if path.is_file()})
+
+
+def _partition(name: str, campaign_type: str) -> str | None:
+    return campaign_type if registry.table(name).partitioned else None
 
 
 def no_grounds(study: Study) -> str | None:
     """Why no policy can be judged with these settings; None when one can."""
-    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+    from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
     try:
         require_grounds(study.settings.trial)
@@ -73,7 +73,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
 
 def report_path(study: Study, campaign_type: str) -> TablePath:
     """Where the HTML report of a campaign type lies."""
-    return study.table(REPORT, campaign_type).with_suffix(".html")
+    return study.table(REPORT, campaign_type)
 
 
 def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> TablePath:

@@ -27,6 +27,16 @@ from dunnhumby_pipeline.words import numbers, terms
 NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
 
+# The tables that the answer is made of.
+READS = (
+    "policy_value",
+    "targeting_list",
+    "average_effects",
+    "negative_controls",
+    "sensitivity",
+    "cate_models",
+)
+
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
 
 
@@ -41,19 +51,21 @@ class Answer:
 
 def plain_answer(tables: StudyTables) -> Answer:
     """What a study says to someone who has to decide; questions it cannot answer say "not built"."""
-    chosen = chosen_policy(tables.policy_value)
+    tables = tables.only(READS)
+    values, listed = tables.get("policy_value"), tables.get("targeting_list")
+    chosen = chosen_policy(values)
     state = _state(chosen)
     points = (
-        ("Whom to target?", _whom(chosen, tables.targeting_list)),
-        ("How sure are we?", _how_sure(chosen, tables.policy_value)),
+        ("Whom to target?", _whom(chosen, listed)),
+        ("How sure are we?", _how_sure(chosen, values)),
         ("What is it worth?", _worth(chosen)),
-        ("Does the campaign work?", _campaign_works(tables.average_effects)),
+        ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables)),
-        ("Do households differ?", _households_differ(tables.cate_models)),
+        ("Do households differ?", _households_differ(tables.get("cate_models"))),
     )
-    headline = _headline(state, chosen, tables.targeting_list)
-    if state == "nobody" and tables.policy_value is not None:
-        headline += _everyone_instead(tables.policy_value)
+    headline = _headline(state, chosen, listed)
+    if state == "nobody" and values is not None:
+        headline += _everyone_instead(values)
     return Answer(state, headline, points)
 
 
@@ -200,11 +212,11 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
 
 def _may_be_wrong(tables: StudyTables) -> str:
     """What the strongest test of the design found, and how little would explain the effect away."""
-    controls, sensitivity = tables.negative_controls, tables.sensitivity
+    controls, sensitivity = tables.get("negative_controls"), tables.get("sensitivity")
     if controls is None and sensitivity is None:
         return f"Negative controls and sensitivity: {NOT_BUILT}."
     parts = (
-        f"Negative controls: {NOT_BUILT}." if controls is None else _placebo(controls, tables.average_effects),
+        f"Negative controls: {NOT_BUILT}." if controls is None else _placebo(controls, tables.get("average_effects")),
         f"Sensitivity: {NOT_BUILT}." if sensitivity is None else _hidden_cause(sensitivity),
     )
     return " ".join(parts)

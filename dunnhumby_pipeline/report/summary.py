@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dunnhumby_pipeline.contracts.frames import comparable
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
+from dunnhumby_pipeline.report import answer
 from dunnhumby_pipeline.report.answer import (
     NOT_BUILT,
     chosen_policy,
@@ -29,6 +30,20 @@ WIDTH = 100
 SEGMENTS_SHOWN = 12
 _GAP = ("", Text())
 _COLOURS = {"fail": "bold red", "warn": "yellow", "not run": "dim", "pass": "green"}
+# The tables that the summary is made of, beside those of the answer.
+READS = (
+    "segments",
+    "segment_profiles",
+    "segment_playbook",
+    "segment_stability",
+    "migration_summary",
+    "early_warning",
+    "first_campaign_cohort",
+    "overlap_diagnostics",
+    "average_effects",
+    "policy_value",
+    "targeting_list",
+)
 _BORDERS = {"pays": "green", "loses": "red", "not proven": "yellow"}
 
 
@@ -37,24 +52,25 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
 
     Values and effects are in $ per household.
     """
-    chosen = chosen_policy(tables.policy_value)
+    tables = tables.only((*answer.READS, *READS))
+    chosen = chosen_policy(tables.get("policy_value"))
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
     for name, text in (
         ("Data", _data(facts)),
-        ("Segments", _segments(tables.segments, tables.segment_profiles, tables.segment_playbook)),
-        ("Stability", _stability(tables.segment_stability)),
-        ("Over time", _over_time(tables.migration_summary)),
-        ("Early warning", _early_warning(tables.early_warning)),
+        ("Segments", _segments(tables.get("segments"), tables.get("segment_profiles"), tables.get("segment_playbook"))),
+        ("Stability", _stability(tables.get("segment_stability"))),
+        ("Over time", _over_time(tables.get("migration_summary"))),
+        ("Early warning", _early_warning(tables.get("early_warning"))),
         _GAP,
-        ("Trials", _trials(tables.first_campaign_cohort)),
-        ("Overlap", _overlap(tables.overlap_diagnostics)),
-        _effects(tables.average_effects),
+        ("Trials", _trials(tables.get("first_campaign_cohort"))),
+        ("Overlap", _overlap(tables.get("overlap_diagnostics"))),
+        _effects(tables.get("average_effects")),
         _GAP,
         ("Policy", _policy(chosen)),
         ("Value", _value(chosen)),
-        ("Decisions", _decisions(tables.targeting_list)),
+        ("Decisions", _decisions(tables.get("targeting_list"))),
         _GAP,
         *_check_rows(checks),
         _GAP,
@@ -65,13 +81,13 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
 
 
 def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
-    answer = plain_answer(tables)
-    text = Text(answer.headline, style="bold")
+    found = plain_answer(tables)
+    text = Text(found.headline, style="bold")
     if facts.get("stale"):
         text.append(f"\nStale list: {facts['stale']}", style="red")
     # Facts are data: as markup, a square bracket in them would be lost.
     title = Text(f"Campaign {facts['campaign_type']}")
-    return Panel(text, title=title, title_align="left", border_style=_BORDERS.get(answer.state, "none"), width=WIDTH)
+    return Panel(text, title=title, title_align="left", border_style=_BORDERS.get(found.state, "none"), width=WIDTH)
 
 
 def _data(facts: Mapping[str, Any]) -> Text:

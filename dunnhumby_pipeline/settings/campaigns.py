@@ -61,7 +61,15 @@ class NuisanceSettings(Section):
     """Cross-fitted propensity and outcome models."""
 
     n_folds: int = Field(5, ge=2, le=20, description="folds, grouped by household")
-    n_repeats: int = Field(3, ge=1, le=25, description="divisions into folds, over which each prediction's median is")
+    n_repeats: int = Field(
+        3, ge=1, le=25, description="divisions into folds at most, over which each prediction's median is"
+    )
+    repeat_agreement: float = Field(
+        0.25,
+        ge=0,
+        description="two or more divisions suffice when the effects they give lie within this many standard errors of "
+        "each other; 0: all are made",
+    )
     propensity_bound: float = Field(
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )
@@ -165,17 +173,10 @@ class PolicySettings(Section):
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")
-    def _names_are_known_and_distinct(self) -> PolicySettings:
+    def _shares_are_distinct(self) -> PolicySettings:
         wrong = [share for share in self.top_shares if not 0 < share < 1]
         if wrong:
             raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
-        if len(set(self.names)) < len(self.names):
+        if len({top_policy(share) for share in self.top_shares}) < len(self.top_shares):
             raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
-        if self.chosen not in self.names:
-            raise ValueError(f"policy.chosen is {self.chosen!r}; expected one of {', '.join(self.names)}")
         return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The policies there are, by name."""
-        return (TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN, *(top_policy(share) for share in self.top_shares))

@@ -10,7 +10,7 @@ from dunnhumby_pipeline.settings.section import Section
 
 
 class CheckSettings(Section):
-    """Thresholds of the asset checks. The severity policy is in `orchestration/checks.py`."""
+    """Thresholds of the asset checks. The severity policy is in docs/checks.md."""
 
     # With segments of one size, 0.7 is about one household in eight that a refit moves to another segment.
     warm_ari_floor: float = Field(0.70, ge=0, le=1, description="lowest mean warm-started ARI (block)")

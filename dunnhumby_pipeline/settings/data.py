@@ -21,7 +21,7 @@ class EngineSettings(Section):
         None, description="address of the Spark Connect server, such as sc://host:15002; needed when kind is 'spark'"
     )
     connect_seconds: float = Field(30, gt=0, description="seconds to wait for the Spark Connect server to answer")
-    memory_limit: str = Field("2GB", description="memory DuckDB may use before it spills to disk")
+    memory_limit: str = Field("1200MB", description="memory DuckDB may use before it spills to disk")
     threads: int = Field(2, ge=1, description="threads DuckDB may use")
     temp_directory: Path | None = Field(
         None, description="existing folder in which DuckDB spills; by default the system's folder for temporary files"

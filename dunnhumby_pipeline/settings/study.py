@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +38,8 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.settings.section import Section
 
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
@@ -173,6 +176,8 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
             f"{', '.join(name.upper() for name in Settings.model_fields)}, {HOME_VARIABLE} or {RAW_VARIABLE}"
         )
     file = (home or Home.resolve()).root / SETTINGS_FILE
+    if file.exists() and not file.is_file():
+        raise SettingsError(f"{file} is no file; expected a TOML file of settings, or nothing there")
 
     class HomeSettings(Settings):
         model_config = SettingsConfigDict(toml_file=file)
@@ -181,6 +186,10 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
         return HomeSettings(**overrides)
     except TOMLDecodeError as error:
         raise SettingsError(f"{file} is not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise SettingsError(
             f"a setting cannot be used: {found_wrong(error)} (in the environment, or in {file})"
@@ -189,10 +198,24 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
 
 def found_wrong(error: ValidationError) -> str:
     """Everything that pydantic found wrong, in words: where, what was expected, what was found."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}, found {problem['input']!r}"
-        for problem in error.errors()
-    )
+    return "; ".join(_wrong(problem) for problem in error.errors())
+
+
+def _wrong(problem: Mapping[str, Any]) -> str:
+    place = [str(part) for part in problem["loc"]]
+    setting = ".".join(place)
+    said = f"{setting}: {problem['msg']}, found {problem['input']!r}"
+    advice = hint(setting, problem["input"], _names_beside(place[:-1]) if problem["type"] == "extra_forbidden" else ())
+    return f"{said}; {advice}" if advice else said
+
+
+def _names_beside(section: Sequence[str]) -> tuple[str, ...]:
+    """The settings of a section, or the sections themselves."""
+    if not section:
+        return tuple(Settings.model_fields)
+    of = Settings.model_fields.get(section[0])
+    kind = of.annotation if of is not None else None
+    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Section) else ()
 
 
 def _unknown_variables() -> list[str]:

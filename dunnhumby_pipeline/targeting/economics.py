@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 from dunnhumby_pipeline.engine.duck import connect, table_at
@@ -22,6 +25,23 @@ COLUMNS = [
     "breakeven",
     "used",
 ]
+
+
+@dataclass(frozen=True)
+class Economics:
+    """What turns an effect on spend into profit: the contact cost ($), and the margin, profit per $ of sales."""
+
+    contact_cost: float
+    margin: float
+
+    @property
+    def breakeven(self) -> float:
+        """Effect on spend ($) whose margin pays one contact."""
+        return breakeven(self.contact_cost, self.margin)
+
+    def profit(self, effect: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Profit ($) of contacting each household, given effects on spend ($) or scores of them."""
+        return self.margin * effect - self.contact_cost
 
 
 def breakeven(contact_cost: float, margin: float) -> float:
@@ -105,7 +125,7 @@ GROUP BY w.campaign, w.start_day ORDER BY w.start_day, w.campaign
 """
 
 
-def used_cost(economics: pd.DataFrame) -> tuple[float, float]:
-    """(contact cost in $, margin) that decisions use."""
+def used_economics(economics: pd.DataFrame) -> Economics:
+    """The cost and margin that decisions use."""
     row = economics.loc[economics["used"]].iloc[0]
-    return float(row["contact_cost"]), float(row["margin"])
+    return Economics(float(row["contact_cost"]), float(row["margin"]))

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.settings import OverlapSettings
-from dunnhumby_pipeline.targeting.policies import Policy
+from dunnhumby_pipeline.targeting.economics import Economics
+from dunnhumby_pipeline.targeting.evidence import LABELS, standard_errors
+from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Selection, drawn
 
 TARGET, LEAVE, TEST = "target", "leave", "test"
 COLUMNS = [
@@ -27,21 +29,23 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Terms:
-    """What a decision is made on: the policy, contact cost ($), margin, breakeven ($), overlap region, seed."""
+    """What a decision is made on: the policy as fitted to all trials, cost and margin, the overlap region, the
+    confidence of the intervals, and the seed of a draw.
+    """
 
-    policy: Policy
-    contact_cost: float
-    margin: float
-    breakeven: float
+    policy: FittedPolicy
+    economics: Economics
     overlap: OverlapSettings
+    confidence: float
     seed: int
 
 
-def targeting_list(scored: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     """Decide for each household (columns `COLUMNS`, largest expected profit first).
 
     `scored`: household_key, cate, cate_lower, cate_upper ($; null without a purchase in the look-back),
-    propensity, segment, received_before (whether a campaign of the type was sent before).
+    propensity, segment, lookback_segment, campaign (the one whose place the next takes), received_before (whether a
+    campaign of the type was sent before). `covariates`: those of the design matrix, by household_key.
 
     target: the policy selects the household and comparable households were seen in both arms.
     test: the policy selects it, but the data cannot tell: it lies outside overlap, or it has received a
@@ -50,26 +54,33 @@ def targeting_list(scored: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     known = scored["cate"].notna()
     in_overlap = known & scored["propensity"].between(terms.overlap.lower, terms.overlap.upper)
     selected = np.zeros(len(scored), dtype=bool)
-    rng = np.random.default_rng(terms.seed)
-    selected[known.to_numpy()] = terms.policy.select(scored.loc[known, "cate"].to_numpy(), rng)
+    selected[known.to_numpy()] = _selected(scored[known], covariates, terms)
     first = ~(scored["received_before"] == True).to_numpy()  # noqa: E712 - null where nothing is known
     supported = in_overlap.to_numpy() & first
     decision = np.select([selected & supported, selected], [TARGET, TEST], LEAVE)
     frame = scored.assign(
-        decision=decision,
-        in_overlap=in_overlap,
-        expected_profit=terms.margin * scored["cate"] - terms.contact_cost,
+        decision=decision, in_overlap=in_overlap, expected_profit=terms.economics.profit(scored["cate"])
     )
     frame["reason"] = _reasons(frame, terms)
     frame = frame.sort_values(["expected_profit", "household_key"], ascending=[False, True], na_position="last")
     return frame[COLUMNS].reset_index(drop=True)
 
 
+def _selected(known: pd.DataFrame, covariates: pd.DataFrame, terms: Terms) -> Selection:
+    weights = terms.policy.weights(
+        covariates.loc[known["household_key"]].to_numpy(),
+        known[LABELS],
+        known["cate"].to_numpy(),
+        standard_errors(known, terms.confidence),
+    )
+    return drawn(weights, np.random.default_rng(terms.seed))
+
+
 def _reasons(frame: pd.DataFrame, terms: Terms) -> pd.Series:
     known = frame["cate"].notna()
     cate, lower, upper = (frame[name].map("{:.2f}".format) for name in ("cate", "cate_lower", "cate_upper"))
     sure = np.select(
-        [frame["cate_lower"] > terms.breakeven, frame["cate_upper"] < terms.breakeven],
+        [frame["cate_lower"] > terms.economics.breakeven, frame["cate_upper"] < terms.economics.breakeven],
         ["the whole interval lies above", "the whole interval lies below"],
         "not proven: the interval includes it",
     )
@@ -81,6 +92,6 @@ def _reasons(frame: pd.DataFrame, terms: Terms) -> pd.Series:
         + "): test it",
     )
     effect = "effect $" + cate + " (" + lower + " to " + upper + ")"
-    reason = effect + f" against breakeven ${terms.breakeven:.2f}, " + sure
+    reason = effect + f" against breakeven ${terms.economics.breakeven:.2f}, " + sure
     reason = reason + np.where(frame["decision"] == TEST, why_test, "")
     return reason.where(known, "no purchase in the look-back: nothing to base an effect on")

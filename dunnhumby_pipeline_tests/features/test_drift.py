@@ -98,12 +98,12 @@ def test_the_table_has_a_row_a_feature_and_nulls_where_nothing_came_before() -> 
 
 def test_features_that_moved_are_named() -> None:
     steady = features_steady(feature_drift(_features(), _features()), CHECKS)
-    assert (steady.passed, steady.figures) == (True, {"max_psi": 0.0, "n_moved": 0})
+    assert (steady.passed, steady.metrics) == (True, {"max_psi": 0.0, "n_moved": 0})
     moved = features_steady(feature_drift(_features(), _features(1.0)), CHECKS)
     assert not moved.passed
     assert moved.message.startswith("1 features moved: recency (PSI ")
     assert "frequency" not in moved.message
-    assert moved.figures["max_psi"] > 0.2
+    assert moved.metrics["max_psi"] > 0.2
     first = features_steady(feature_drift(None, _features()), CHECKS)
     assert first.passed
     assert first.message == "2 features; nothing to compare with: this is the first run"

@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
 from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.features import feature
-from dunnhumby_pipeline_tests.fakes import invented_customers as invented
 from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed, shaded
+from dunnhumby_pipeline_tests.fakes.results import customers as invented
 
 NAMES = dict(zip(*invented.segment_profiles()[["segment", "segment_name"]].to_numpy().T, strict=True))
 

@@ -19,8 +19,8 @@ from dunnhumby_pipeline.figures.kit import layers
 from dunnhumby_pipeline.figures.kit.boxes import Sheet
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
-from dunnhumby_pipeline_tests.fakes.invented_campaign import causal_graph, design_comparison, trial_flow
-from dunnhumby_pipeline_tests.fakes.invented_customers import frame_of
+from dunnhumby_pipeline_tests.fakes.results.campaign import causal_graph, design_comparison, trial_flow
+from dunnhumby_pipeline_tests.fakes.results.customers import frame_of
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "trial_flow": (trial_flow, design.trial_flow, "n_excluded"),

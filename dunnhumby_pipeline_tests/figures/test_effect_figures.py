@@ -15,9 +15,9 @@ from matplotlib.patches import Polygon
 from dunnhumby_pipeline.figures.campaign import effects
 from dunnhumby_pipeline.figures.kit.forest import ForestRow, common_limits
 from dunnhumby_pipeline.words import numbers
-from dunnhumby_pipeline_tests.fakes import invented_campaign as invented
 from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed
-from dunnhumby_pipeline_tests.fakes.invented_campaign import campaign_dose, effect_robustness
+from dunnhumby_pipeline_tests.fakes.results import campaign as invented
+from dunnhumby_pipeline_tests.fakes.results.campaign import campaign_dose, effect_robustness
 
 
 def average_effects() -> pd.DataFrame:

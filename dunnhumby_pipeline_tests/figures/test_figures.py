@@ -16,10 +16,8 @@ from dunnhumby_pipeline.figures.campaign import overlap, targeting
 from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
-from dunnhumby_pipeline_tests.fakes import invented_campaign as campaign
-from dunnhumby_pipeline_tests.fakes import invented_customers as customers
-from dunnhumby_pipeline_tests.fakes import invented_tables as invented
 from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, study
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "factor_loadings": (customers.factor_loadings, factors.factor_loadings_heatmap, "loading"),
@@ -90,8 +88,8 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
     "propensity": (campaign.propensity, overlap.propensity_overlap, "propensity"),
     "covariate_balance": (campaign.covariate_balance, lambda frame: overlap.love_plot(frame, 0.1), "smd"),
     "propensity_calibration": (campaign.propensity_calibration, overlap.propensity_calibration, "ci_upper"),
-    "roi_curve": (invented.roi_curve, targeting.roi_curve, "share_targeted"),
-    "policy_value": (invented.policy_value, targeting.policy_comparison, "claimed_value"),
+    "roi_curve": (study.roi_curve, targeting.roi_curve, "share_targeted"),
+    "policy_value": (study.policy_value, targeting.policy_comparison, "claimed_value"),
 }
 
 
@@ -127,9 +125,9 @@ def test_drawing_leaves_the_process_as_it_was() -> None:
         "keys = set(matplotlib.rcParams) - {'backend'}\n"
         "def state(): return {key: matplotlib.rcParams[key] for key in keys}\n"
         "before = state()\n"
-        "from dunnhumby_pipeline_tests.fakes import invented_tables as invented\n"
+        "from dunnhumby_pipeline_tests.fakes.results import study\n"
         "from dunnhumby_pipeline.figures.campaign import targeting\n"
-        "targeting.roi_curve(invented.roi_curve())\n"
+        "targeting.roi_curve(study.roi_curve())\n"
         "assert 'matplotlib.pyplot' not in sys.modules and state() == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
@@ -252,7 +250,7 @@ def test_a_covariate_over_the_ceiling_is_drawn_whatever_its_unweighted_differenc
 
 
 def test_the_roi_curve_starts_at_zero_and_shows_targeting_at_random() -> None:
-    curve = invented.roi_curve()
+    curve = study.roi_curve()
     (axes,) = targeting.roi_curve(curve, chosen_share=0.58).axes
     drawn = line(axes, "largest estimated effects first")
     assert tuple(drawn[0]) == (0, 0)
@@ -266,12 +264,12 @@ def test_the_roi_curve_starts_at_zero_and_shows_targeting_at_random() -> None:
 
 
 def test_random_targeting_is_unknown_when_the_curve_stops_short() -> None:
-    (axes,) = targeting.roi_curve(invented.roi_curve().iloc[:-1]).axes
+    (axes,) = targeting.roi_curve(study.roi_curve().iloc[:-1]).axes
     assert "at random" not in [drawn.get_label() for drawn in axes.get_lines()]
 
 
 def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:
-    policies = invented.policy_value()
+    policies = study.policy_value()
     (axes,) = targeting.policy_comparison(policies).axes
     assert np.allclose(line(axes, "value claimed by the model")[:, 0], policies["claimed_value"])
     honest = np.vstack([line(axes, "honest value"), line(axes, "_estimate")])

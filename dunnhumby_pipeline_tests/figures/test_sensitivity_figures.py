@@ -15,8 +15,8 @@ from dunnhumby_pipeline.figures.campaign import sensitivity
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import terms
 from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
-from dunnhumby_pipeline_tests.fakes.invented_campaign import average_effects
-from dunnhumby_pipeline_tests.fakes.invented_doubts import (
+from dunnhumby_pipeline_tests.fakes.results.campaign import average_effects
+from dunnhumby_pipeline_tests.fakes.results.doubts import (
     GROUPS,
     confounder_benchmarks,
     confounding_contour,
@@ -24,7 +24,7 @@ from dunnhumby_pipeline_tests.fakes.invented_doubts import (
     negative_controls,
     rosenbaum_bounds,
 )
-from dunnhumby_pipeline_tests.fakes.invented_doubts import sensitivity as sensitivity_table
+from dunnhumby_pipeline_tests.fakes.results.doubts import sensitivity as sensitivity_table
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "event_study": (event_study, sensitivity.event_study, "n_trials"),
@@ -236,7 +236,7 @@ def test_doubts_of_another_outcome_have_its_unit() -> None:
     _, effect = sensitivity.rosenbaum(rosenbaum_bounds(), outcome="purchase_count").axes
     (left,) = sensitivity.confounding_contour(confounding_contour(), confounder_benchmarks(), "purchase_count").axes
     for panel, said in ((axes, axes.get_xlabel()), (effect, effect.get_ylabel()), (left, left.get_ylabel())):
-        assert "purchases" in said and "$" not in "".join([said, *printed(panel)])
+        assert "visits" in said and "$" not in "".join([said, *printed(panel)])
     (left,) = sensitivity.confounding_contour(
         confounding_contour(0.147, -3.2), confounder_benchmarks(0.147), "redeemed"
     ).axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.definitions import build_defs
-from dunnhumby_pipeline.orchestration.checks.gates import GATES
-from dunnhumby_pipeline.orchestration.checks.registry import BLOCK, CHECKS, WARN
+from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.settings import Home
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +34,6 @@ CONTRACT = {
         "nmf_factors",
         "segment_scoreboard",
         "segments",
-        "segment_centroids",
         "segment_stability",
         "segment_jaccard",
         "segment_identity",
@@ -64,6 +66,7 @@ CONTRACT = {
     },
     "causal": {
         "first_campaign_cohort",
+        "design_matrix",
         "trial_campaigns",
         "trial_flow",
         "trial_protocol",
@@ -87,6 +90,9 @@ CONTRACT = {
         "rosenbaum_bounds",
         "negative_controls",
         "event_study",
+        "household_matrix",
+        "cate_model",
+        "cate_by_model",
         "cate_models",
         "cate_estimates",
         "household_effects",
@@ -109,15 +115,21 @@ def test_every_asset_of_the_contract_exists_in_its_group(defs: dg.Definitions) -
     graph = defs.resolve_asset_graph()
     found: dict[str, set[str]] = {}
     for key in graph.get_all_asset_keys():
-        found.setdefault(graph.get(key).group_name, set()).add(key.to_user_string())
-    assert found == CONTRACT
+        group = graph.get(key).group_name
+        assert key.path[:-1] == [group], key
+        found.setdefault(group, set()).add(key.path[-1])
+    wanted: dict[str, set[str]] = {"raw": CONTRACT["raw"]}
+    for table in TABLES.values():
+        wanted.setdefault(table.group, set()).add(table.name)
+    assert found == wanted
+    assert set().union(*found.values()) == set().union(*CONTRACT.values())
 
 
 def test_causal_targeting_and_report_have_a_partition_a_campaign_type(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
-        partitioned = node.group_name in ("causal", "targeting", "report")
+        partitioned = key.path[-1] in CONTRACT["causal"] | CONTRACT["targeting"] | CONTRACT["report"]
         assert node.is_partitioned == partitioned, key
         if partitioned:
             assert node.partitions_def.get_partition_keys() == list(schema.CAMPAIGN_TYPES)
@@ -130,15 +142,15 @@ def test_every_asset_is_described(defs: dg.Definitions) -> None:
 
 def test_the_study_job_holds_every_asset_and_check(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def(STUDY_JOB)
-    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set().union(*CONTRACT.values())
+    assert {key.path[-1] for key in job.asset_layer.executable_asset_keys} == set().union(*CONTRACT.values())
     assert set(job.asset_layer.asset_graph.asset_check_keys) == {check.key for check in CHECKS}
 
 
 def test_severity_policy() -> None:
-    severity = {f"{c.key.asset_key.to_user_string()}.{c.key.name}": c.severity for c in CHECKS}
+    severity = {f"{check.table}.{check.name}": check.severity for check in CHECKS}
     blocking = {name for name, found in severity.items() if found is BLOCK}
     assert blocking == {
-        *(f"{table.name}.schema_and_keys" for table in schema.TABLES),
+        *(f"{table.name}.schema_and_keys" for table in TABLES.values() if table.is_table),
         *(f"{name}.campaign_in_campaigns" for name in ("campaign_targets", "coupons", "coupon_redemptions")),
         "transactions.weeks_agree",
         "customer_features.features_complete",
@@ -154,8 +166,16 @@ def test_severity_policy() -> None:
 
 def test_the_targeting_list_lies_downstream_of_every_gate(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    upstream = dg.AssetSelection.assets("targeting_list").upstream().resolve(graph)
-    assert {gate.asset_key for gate in GATES} <= upstream
+    upstream = dg.AssetSelection.assets(asset_key("targeting_list")).upstream().resolve(graph)
+    gates = {f"{gate.asset_key.path[-1]}.{gate.name}" for gate in defs.resources["gates"].keys}
+    assert {gate.asset_key for gate in defs.resources["gates"].keys} <= upstream
+    # The contract of all that the list rests on, and every judgement that blocks but the list's own.
+    rests_on = {key.path[-1] for key in upstream} & set(TABLES) - {"targeting_list"}
+    judged = {f"{check.table}.{check.name}" for check in CHECKS if check.blocks and check.name != "schema_and_keys"}
+    assert gates == {
+        *(f"{name}.schema_and_keys" for name in rests_on if TABLES[name].is_table),
+        *(judged - {"targeting_list.list_backed"}),
+    }
 
 
 def test_checks_of_partitioned_assets_carry_their_partitions(defs: dg.Definitions) -> None:
@@ -163,7 +183,7 @@ def test_checks_of_partitioned_assets_carry_their_partitions(defs: dg.Definition
     for check in CHECKS:
         of_asset = graph.get(check.key.asset_key).partitions_def
         assert graph.get(check.key).partitions_def == of_asset, check.key
-        assert check.partitioned == (of_asset is not None)
+        assert check.contract.partitioned == (of_asset is not None)
 
 
 def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -182,3 +202,9 @@ def test_imports_run_downward_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_room_is_too_large() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "dunnhumby_pipeline").rglob("*.py")}
     assert {path.name: n for path, n in lines.items() if n > 500} == {}
+
+
+def test_one_module_looks_inside_dagster() -> None:
+    private = re.compile(r"\bdagster\._|from dagster import _")
+    inside = {path.name for path in (ROOT / "dunnhumby_pipeline").rglob("*.py") if private.search(path.read_text())}
+    assert inside == {"history.py"}

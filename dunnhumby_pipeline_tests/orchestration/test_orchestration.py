@@ -14,8 +14,9 @@ import pytest
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
 from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
-from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
+from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
@@ -50,6 +51,12 @@ def was_stopped(events: list[dg.DagsterEvent], step: str) -> bool:
     return step in steps(events, planned) and step not in steps(events, dg.DagsterEventType.STEP_START)
 
 
+def gates(laboratory: Laboratory) -> Gates:
+    found = (laboratory.defs().resources or {})["gates"]
+    assert isinstance(found, Gates)
+    return found
+
+
 def steps(events: list[dg.DagsterEvent], kind: dg.DagsterEventType) -> set[str]:
     return {event.step_key or "" for event in events if event.event_type == kind}
 
@@ -60,7 +67,7 @@ def steps(events: list[dg.DagsterEvent], kind: dg.DagsterEventType) -> set[str]:
 def test_every_check_has_run_and_no_gate_is_closed(finished: Laboratory) -> None:
     with finished.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])["status"]
-        require_open_gates(instance, "TypeA")
+        require_open_gates(instance, gates(finished), "TypeA")
     assert set(states) <= {"pass", "warn"}
     assert states["first_campaign_cohort", "no_look_ahead"] == "pass"
 
@@ -68,8 +75,8 @@ def test_every_check_has_run_and_no_gate_is_closed(finished: Laboratory) -> None
 def test_partitions_do_not_share_their_checks(finished: Laboratory) -> None:
     with finished.history() as instance:
         states = all_check_states(instance, "TypeB").set_index(["asset", "check"])["status"]
-        with pytest.raises(dg.Failure, match=r"propensity.arms_in_overlap: not run, never evaluated"):
-            require_open_gates(instance, "TypeB")
+        with pytest.raises(dg.Failure, match=r"propensity.arms_in_overlap[^;]*: not run, never evaluated"):
+            require_open_gates(instance, gates(finished), "TypeB")
     assert states["transactions", "schema_and_keys"] == "pass"
     assert states["propensity", "arms_in_overlap"] == "not run"
 
@@ -85,7 +92,7 @@ def test_each_partition_has_its_own_folder(finished: Laboratory) -> None:
 
 def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None:
     with finished.history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("segments"))
+        event = instance.get_latest_materialization_event(asset_key("segments"))
     assert event is not None
     assert event.asset_materialization is not None
     shown = event.asset_materialization.metadata
@@ -110,7 +117,7 @@ def names_of(laboratory: Laboratory) -> set[str]:
 def start_of(laboratory: Laboratory) -> str:
     """How the last fit says that it began."""
     with laboratory.history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("segment_model"))
+        event = instance.get_latest_materialization_event(asset_key("segment_model"))
     assert event is not None and event.asset_materialization is not None
     shown = event.asset_materialization.metadata
     assert shown["dagster/uri"].value.endswith("segment_model.npz")
@@ -227,25 +234,25 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
     [
         (
             "key:segment_stability or key:first_campaign_cohort",
-            "segment_stability_warm_stability",
+            "segment_stability.warm_stability",
             "enrol_trials",
             quick_settings(warm_ari_floor=1.0),
         ),
         (
             "key:propensity or key:covariate_balance",
-            "propensity_arms_in_overlap",
+            "propensity.arms_in_overlap",
             "covariate_balance",
             quick_settings(min_trials_per_arm=100_000),
         ),
         (
             "key:covariate_balance or key:average_effects",
-            "covariate_balance_balance_after_weighting",
+            "covariate_balance.balance_after_weighting",
             "estimate_effects",
             quick_settings(max_weighted_smd=1e-9),
         ),
         (
             "key:overlap_diagnostics or key:average_effects",
-            "overlap_diagnostics_effective_arms",
+            "overlap_diagnostics.effective_arms",
             "estimate_effects",
             quick_settings(min_effective_trials=100_000),
         ),
@@ -259,7 +266,7 @@ def test_a_failed_gate_stops_what_lies_downstream(
     # What was meant to be made and was not belongs to an earlier study.
     assert outcome.built < outcome.planned
     assert set(re.findall(r"key:(\w+)", select)) <= outcome.planned
-    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    assert [error for error in outcome.errors if error.startswith(f"{check}: ")]
     assert was_stopped(events, stopped)
 
 
@@ -294,8 +301,8 @@ def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
 @pytest.mark.parametrize(
     ("select", "check", "stopped"),
     [
-        ("key:coupons or key:campaign_economics", "coupons_schema_and_keys", "campaign_economics"),
-        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort_no_look_ahead", "fit_nuisances"),
+        ("key:coupons or key:campaign_economics", "coupons.schema_and_keys", "campaign_economics"),
+        ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort.no_look_ahead", "fit_nuisances"),
     ],
 )
 def test_a_gate_without_threshold_stops_too(
@@ -306,16 +313,16 @@ def test_a_gate_without_threshold_stops_too(
 
     monkeypatch.setattr(causal, "no_look_ahead", fail)
     monkeypatch.setattr(journey, "schema_and_keys", fail)
-    _, events = laboratory.run(select)
-    assert check in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    outcome, events = laboratory.run(select)
+    assert f"{check}: spoilt on purpose; what lies downstream was not run" in outcome.errors
     assert was_stopped(events, stopped)
 
 
 def test_incomplete_features_stop_the_segments(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "MAY_BE_NULL", set())
     monkeypatch.setattr(features, "SHARES", ["share_grocery"])
-    _, events = laboratory.run("key:customer_features or key:segments")
-    assert "customer_features_features_complete" in steps(events, dg.DagsterEventType.STEP_FAILURE)
+    outcome, events = laboratory.run("key:customer_features or key:segments")
+    assert outcome.errors[0].startswith("customer_features.features_complete: ")
     assert was_stopped(events, "fit_segments")
 
 

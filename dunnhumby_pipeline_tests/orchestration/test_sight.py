@@ -7,7 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dunnhumby_pipeline.orchestration.checks.registry import Sight
+from dunnhumby_pipeline.orchestration.checks.check import Sight
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import Home, Settings
 
@@ -19,7 +20,9 @@ def sight(tmp_path: Path) -> Sight:
 
 def _made(sight: Sight, version: str, rows: int) -> None:
     sight.history.report_runless_asset_event(
-        dg.AssetMaterialization("transactions", metadata={"rows": rows}, tags={"dagster/data_version": version})
+        dg.AssetMaterialization(
+            asset_key("transactions"), metadata={"rows": rows}, tags={"dagster/data_version": version}
+        )
     )
 
 

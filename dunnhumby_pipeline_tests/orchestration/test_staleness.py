@@ -15,15 +15,14 @@ import pytest
 from typer.testing import Result
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
+from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
-from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
-from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
-from dunnhumby_pipeline.orchestration.assets.trials import ASSUMED, ENROLLED, OVERLAPPING
-from dunnhumby_pipeline.orchestration.platform.columns import described
-from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, raw_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
-from dunnhumby_pipeline.orchestration.platform.versions import READS
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.staleness import stale_assets
 from dunnhumby_pipeline.settings import Settings
@@ -36,18 +35,10 @@ from dunnhumby_pipeline_tests.fakes.studies import (
     quick_settings,
 )
 
-SEGMENTATION = {
-    *("customer_features", "feature_drift", "segment_model"),
-    *(*FITTED, *DESCRIBED, *LIFETIMES, *CROSSED, *FOLLOWED),
-}
-ALL = {
-    *TABLES,
-    *SEGMENTATION,
-    *("first_campaign_cohort", "trial_protocol", "design_comparison", "nuisances", "nuisance_quality", "propensity"),
-    *(*ENROLLED, *ASSUMED, *OVERLAPPING, *ESTIMATED, *DOUBTED),
-    *("covariate_balance", "cate_models", "cate_estimates", "household_effects", "campaign_economics"),
-    *("policy_value", "roi_curve", "targeting_list", "campaign_report"),
-}
+ALL = set(CONTRACTS)
+# Of the customers, whatever campaign is studied.
+SEGMENTATION = {name for name, table in CONTRACTS.items() if not table.partitioned} - set(TABLES)
+ASSUMED = {table.name for table in made_by("draw_causal_graph")}
 # Settings that say where tables are computed and where they lie, not what they hold.
 NOT_OF_TABLES = {"engine", "warehouse"}
 TARGETING = {"campaign_economics", "policy_value", "roi_curve", "targeting_list", "campaign_report"}
@@ -71,12 +62,12 @@ def stale(laboratory: Laboratory, settings: Settings | None = None, campaign_typ
     graph = laboratory.defs(settings).resolve_asset_graph()
     study = Study(settings, laboratory.home, laboratory.raw)
     with laboratory.history() as instance:
-        return {key.to_user_string() for key in stale_assets(study, graph, instance, campaign_type)}
+        return {table_of(key) for key in stale_assets(study, graph, instance, campaign_type)}
 
 
 def metadata(laboratory: Laboratory, asset: str) -> dict[str, Any]:
     with laboratory.history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+        event = instance.get_latest_materialization_event(asset_key(asset))
     assert event is not None and event.asset_materialization is not None
     return {name: shown.value for name, shown in event.asset_materialization.metadata.items()}
 
@@ -253,7 +244,7 @@ def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:
     everything = run(laboratory, "--stale", **cost)
     assert everything.exit_code == 0, everything.output
     # What is assumed to cause what does not rest on data.
-    assert done(everything) >= set(READS) - {"draw_causal_graph"}
+    assert done(everything) >= set(STEPS) - {"draw_causal_graph"}
     for word in SUMMARISED:
         assert word in everything.output
     assert "Nothing is stale" in run(laboratory, "--stale", **cost).output
@@ -261,7 +252,7 @@ def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:
 
 def done(result: Result) -> set[str]:
     """The steps that make tables, of those that the command says it has done."""
-    return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")} & set(READS)
+    return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")} & set(STEPS)
 
 
 def test_stale_and_a_selection_exclude_each_other(laboratory: Laboratory) -> None:
@@ -290,8 +281,8 @@ def test_the_weekly_schedule_asks_for_what_is_stale_of_every_type(laboratory: La
     both = quick_settings().model_copy(update={"campaign_types": ("TypeA", "TypeC")})
     [of_c] = requests(laboratory, both)
     assert (of_c.partition_key, of_c.run_key) == ("TypeC", "TypeC-2026-11-23")
-    assert dg.AssetKey("first_campaign_cohort") in (of_c.asset_selection or [])
-    assert dg.AssetKey("segments") not in (of_c.asset_selection or [])
+    assert asset_key("first_campaign_cohort") in (of_c.asset_selection or [])
+    assert asset_key("segments") not in (of_c.asset_selection or [])
     change_first_line(laboratory)
     assert [request.partition_key for request in requests(laboratory, both)] == ["TypeA", "TypeC"]
 
@@ -300,18 +291,17 @@ def test_the_weekly_schedule_asks_for_what_is_stale_of_every_type(laboratory: La
 
 
 def test_every_step_reads_the_settings_that_its_version_is_made_of(small: SmallStudy) -> None:
-    read = {step: names - NOT_OF_TABLES for step, names in small.read.items()}
-    assert {step: read[step] for step in READS if step != "campaign_report"} == {
-        step: set(names) for step, names in READS.items() if step != "campaign_report"
-    }
-    assert read["campaign_report"] <= set(READS["campaign_report"])
+    read = {step: names - NOT_OF_TABLES for step, names in small.read.items() if step in STEPS}
+    of_report = read.pop("campaign_report")
+    assert read == {name: set(step.settings) for name, step in STEPS.items() if name != "campaign_report"}
+    assert of_report <= set(STEPS["campaign_report"].settings)
 
 
 def test_every_column_of_every_table_is_described(finished: Laboratory) -> None:
     silent = []
     for path in finished.home.warehouse.rglob("*.parquet"):
         names = pq.read_schema(path).names
-        silent += [f"{path.stem}.{name}" for name in names if not described(path.stem, name)]
+        silent += [f"{path.stem}.{name}" for name in names if not CONTRACTS[path.stem].column(name)]
     assert silent == []
 
 
@@ -345,10 +335,10 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
 
 def test_raw_files_show_their_content_and_place(finished: Laboratory) -> None:
     with finished.history() as instance:
-        record = instance.get_latest_data_version_record(dg.AssetKey("raw_products"), is_source=True)
+        record = instance.get_latest_data_version_record(raw_key("products"), is_source=True)
         observable = finished.defs().resolve_asset_graph().observable_asset_keys
     assert record is not None
     seen = record.event_log_entry.dagster_event.event_specific_data.asset_observation  # type: ignore[union-attr]
     assert len(seen.tags["dagster/data_version"]) == 32
     assert seen.metadata["bytes"].value == os.path.getsize((finished.raw or Path()) / "product.csv")
-    assert {f"raw_{table.name}" for table in schema.TABLES} == {key.to_user_string() for key in observable}
+    assert {f"raw_{table.name}" for table in schema.TABLES} == {table_of(key) for key in observable}

@@ -13,18 +13,14 @@ from rich.console import Console
 from dunnhumby_pipeline.contracts.names import E_VALUE_OF_INTERVAL, PLACEBO_OUTCOME
 from dunnhumby_pipeline.report.answer import effect_text, main_effects, plain_answer
 from dunnhumby_pipeline.report.summary import render_summary
-from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.words.numbers import MINUS
-from dunnhumby_pipeline_tests.fakes import invented_campaign as campaign
-from dunnhumby_pipeline_tests.fakes import invented_doubts as doubts
-from dunnhumby_pipeline_tests.fakes import invented_run as run
-from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+from dunnhumby_pipeline_tests.fakes.results import campaign, doubts, run, study
 
 SPEND, VISITS = "purchase_amount", "purchase_count"
 
 
 def point(question: str, **replaced: pd.DataFrame | None) -> str:
-    return dict(plain_answer(invented.study_tables(**replaced)).points)[question]
+    return dict(plain_answer(study.study_tables(**replaced)).points)[question]
 
 
 def effects_on(outcome: str, sign: float = 1.0) -> pd.DataFrame:
@@ -57,7 +53,7 @@ def test_the_effects_to_know_are_of_all_trials_and_campaigns_and_the_primary_out
             *(SPEND, False),
             f"Not proven: the interval of its effect on spend includes zero: $8 ({MINUS}13 to 29) of sales",
         ),
-        (VISITS, True, "It raises purchases: 1.33 (0.71 to 1.95) purchases per targeted household, among"),
+        (VISITS, True, "It raises visits: 1.33 (0.71 to 1.95) visits per targeted household, among"),
         ("redeemed", True, "It raises redemption: 8.0 (4.2 to 11.7) % points per targeted household, among"),
     ],
 )
@@ -163,7 +159,7 @@ def test_what_could_not_be_tested_is_not_called_safe() -> None:
 
 def effects_on_screen(average_effects: pd.DataFrame | None) -> str:
     console = Console(record=True, width=100, file=io.StringIO())
-    console.print(render_summary(StudyTables(average_effects=average_effects), run.checks(), run.facts()))
+    console.print(render_summary(study.tables_of(average_effects=average_effects), run.checks(), run.facts()))
     flat = " ".join(console.export_text().split())
     return flat[flat.index(" Effect") + 1 : flat.index(" Policy")]
 
@@ -178,7 +174,7 @@ def effects_on_screen(average_effects: pd.DataFrame | None) -> str:
         ),
         (
             lambda: effects_on(VISITS),
-            "Effect on purchases ATE 1.48 (0.58 to 2.39), above zero; ATT 1.6 (0.6 to 2.7), above zero; "
+            "Effect on visits ATE 1.48 (0.58 to 2.39), above zero; ATT 1.6 (0.6 to 2.7), above zero; "
             "ATO 1.33 (0.71 to 1.95), above zero",
         ),
         (lambda: None, "Effect not built"),

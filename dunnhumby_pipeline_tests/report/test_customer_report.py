@@ -4,56 +4,54 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
-from dunnhumby_pipeline.report.customer_notes import consistency_note, customer_notes, forecast_note
-from dunnhumby_pipeline.report.customer_pictures import draw_customers
-from dunnhumby_pipeline.report.customers import WARNED, customer_grids
+from dunnhumby_pipeline.report.grid import Grid
 from dunnhumby_pipeline.report.page import render_report
+from dunnhumby_pipeline.report.section import Note, Section, readers
+from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads, sections
+from dunnhumby_pipeline.report.sections.lifetime import forecast_note
+from dunnhumby_pipeline.report.sections.movement import WARNED
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.report.views import Grid
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words.numbers import MINUS, NOTHING
-from dunnhumby_pipeline_tests.fakes import invented_customers as customers
-from dunnhumby_pipeline_tests.fakes import invented_run as run
-from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+from dunnhumby_pipeline_tests.fakes import pages
+from dunnhumby_pipeline_tests.fakes.results import customers, run, study
 
-
-def texts(grid: Grid) -> list[list[str]]:
-    return [[cell.text for cell in row] for row in grid.rows]
+GRIDS = [part.name for part in readers(CHAPTERS[0].parts) if isinstance(part, Section) and part.rows]
 
 
 @pytest.fixture(scope="module")
 def grids() -> dict[str, Grid]:
-    return customer_grids(invented.study_tables())
+    return {name: pages.grid(name, study.study_tables()) for name in GRIDS}
 
 
 @pytest.fixture(scope="module")
 def notes() -> dict[str, str]:
-    return customer_notes(invented.study_tables(), "stacked")
+    names = [part.name for part in readers(CHAPTERS[0].parts) if isinstance(part, Note)]
+    return {name.removesuffix("_note"): pages.note(name, study.study_tables()) for name in names}
 
 
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("dunnhumby_pipeline.report.pictures.draw_pictures", lambda tables, settings: {})
-    html = render_report(invented.study_tables(), run.checks(), run.facts(), Settings())
+@pytest.fixture(scope="module")
+def page() -> str:
+    html = render_report(study.study_tables(), run.checks(), run.facts(), Settings(), pages.undrawn)
     return re.sub(r"\s+", " ", html)
 
 
 def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
-    assert set(grids) == {"playbook", "segments", "offers", "warning", "departments", "demographics", "scoreboard"}
+    assert set(grids) > {"playbook", "segments", "offers", "warning_list", "departments", "demographics", "candidates"}
     for name, grid in grids.items():
         assert {len(row) for row in grid.rows} == {len(grid.headers)}, name
         assert max(grid.numeric, default=0) < len(grid.headers), name
 
 
 def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) -> None:
-    first = texts(grids["playbook"])[0]
+    first = pages.texts(grids["playbook"])[0]
     assert first[0] == "Active loyalists" and first[1] == "509"
     assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts."]
 
@@ -61,57 +59,57 @@ def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) 
 def test_segments_in_numbers_have_value_and_decisions(grids: dict[str, Grid]) -> None:
     headers = grids["segments"].headers
     assert headers[-3:] == ("To target", "To test", "To leave")
-    rows = {row[0]: dict(zip(headers, row, strict=True)) for row in texts(grids["segments"])}
+    rows = {row[0]: dict(zip(headers, row, strict=True)) for row in pages.texts(grids["segments"])}
     vip = rows["VIP heavy buyers"]
-    assert vip["Households"] == "299" and vip["Spend a household"] == "$5,200"
+    assert vip["Households"] == "299" and vip["Spend per household"] == "$5,200"
     assert vip["Expected in 52 weeks"] == "$4,680"
     decided = sum(int(vip[name].replace(",", "")) for name in headers[-3:])
     assert decided == 299
 
 
 def test_only_departments_that_are_bought_more_are_named(grids: dict[str, Grid]) -> None:
-    assert texts(grids["departments"])[0][1] == "Seafood (1.8 times), Salad bar (1.4 times)"
+    assert pages.texts(grids["departments"])[0][1] == "Seafood (1.8 times), Salad bar (1.4 times)"
 
 
 def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], notes: dict[str, str]) -> None:
-    loyal = next(row for row in texts(grids["demographics"]) if row[0] == "Active loyalists")
+    loyal = next(row for row in pages.texts(grids["demographics"]) if row[0] == "Active loyalists")
     assert loyal[1:] == ["10%", "45-54 (60% of 51)"]
     assert "from 10% to 58% of a segment" in notes["demographics"]
     assert "not a fair picture" in notes["demographics"]
 
 
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
-    rows = texts(grids["offers"])
+    rows = pages.texts(grids["offers"])
     assert len(rows) == 9
     assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
 
 
 def test_the_tier_of_a_household_is_not_called_the_value_of_its_segment(grids: dict[str, Grid]) -> None:
     assert grids["offers"].headers[0] == "Lifetime value tier"
-    drawn = draw_customers(StudyTables(value_need=customers.value_need()), Settings())
-    assert "comes from high lifetime value, " in drawn["value_need"][1]
+    alt = pages.alt("value_need", study.tables_of(value_need=customers.value_need()))
+    assert "comes from high lifetime value, " in alt
 
 
 def test_only_independent_features_are_told_as_evidence() -> None:
     found, known = customers.segment_features(), customers.segment_profiles()
     found.loc[found["role"] != "independent", "z_score"] = 9.0
-    alt = draw_customers(StudyTables(segment_profiles=known, segment_features=found), Settings())["profile"][1]
+    alt = pages.alt("profile", study.tables_of(segment_profiles=known, segment_features=found))
     assert "What stands out most, among features that the segments do not rest on" in alt and "9.0" not in alt
     without = found.assign(role=found["role"].replace("independent", "twin"))
-    alt = draw_customers(StudyTables(segment_profiles=known, segment_features=without), Settings())["profile"][1]
+    alt = pages.alt("profile", study.tables_of(segment_profiles=known, segment_features=without))
     assert alt == "Heatmap of features by segment."
 
 
 def test_a_cell_without_households_has_no_offer() -> None:
     table = customers.value_need()
     table.loc[0, ["n_households", "clv_mean", "discount_rate"]] = [0, np.nan, np.nan]
-    row = texts(customer_grids(StudyTables(value_need=table))["offers"])[0]
+    row = pages.texts(pages.grid("offers", study.tables_of(value_need=table)))[0]
     assert row[-3:] == [NOTHING, NOTHING, "nobody here"]
 
 
 def test_the_early_warning_has_the_largest_losses(grids: dict[str, Grid], notes: dict[str, str]) -> None:
     listed = customers.early_warning()
-    rows = texts(grids["warning"])
+    rows = pages.texts(grids["warning_list"])
     assert len(rows) == WARNED
     assert [int(row[0]) for row in rows] == list(listed.sort_values("change")["household_key"].head(WARNED))
     assert rows[0][1] == "VIP heavy buyers" and rows[0][5].startswith(f"{MINUS}$")
@@ -120,18 +118,18 @@ def test_the_early_warning_has_the_largest_losses(grids: dict[str, Grid], notes:
 
 
 def test_an_early_warning_of_nobody_was_built_all_the_same() -> None:
-    tables = StudyTables(
+    tables = study.tables_of(
         early_warning=customers.early_warning().iloc[:0], warning_evidence=customers.warning_evidence().iloc[:0]
     )
-    assert tables.early_warning is not None and tables.warning_evidence is not None
-    assert customer_grids(tables)["warning"].rows == ()
-    assert customer_notes(tables, "stacked")["warning"].startswith("No household fell")
-    assert "warning" in draw_customers(tables, Settings())
+    assert tables.has("early_warning", "warning_evidence")
+    assert pages.grid("warning_list", tables).rows == ()
+    assert pages.note("warning_note", tables).startswith("No household fell")
+    assert pages.figure("warning", tables).texts and pages.alt("warning", tables)
 
 
 def test_a_warning_without_evidence_says_so() -> None:
-    tables = StudyTables(early_warning=customers.early_warning())
-    assert "too short to tell" in customer_notes(tables, "stacked")["warning"]
+    tables = study.tables_of(early_warning=customers.early_warning())
+    assert "too short to tell" in pages.note("warning_note", tables)
 
 
 @pytest.mark.parametrize(
@@ -156,17 +154,19 @@ def test_a_forecast_that_was_not_tested_is_not_praised() -> None:
 
 
 def test_consistency_speaks_of_periods_that_share_no_day() -> None:
+    def said(summary: pd.DataFrame) -> str:
+        return pages.note("consistency_note", study.tables_of(migration_summary=summary))
+
     summary = customers.migration_summary()
-    assert "share no day, 60% of households stay in their segment and 82%" in consistency_note(summary)
-    near = summary[summary["shared_days"] > 0]
-    assert "overlap, so that few can move, 78%" in consistency_note(near)
+    assert "share no day, 60% of households stay in their segment and 82%" in said(summary)
+    assert "overlap, so that few can move, 78%" in said(summary[summary["shared_days"] > 0])
 
 
 def test_the_choice_stands_beside_the_reference_study(grids: dict[str, Grid], notes: dict[str, str]) -> None:
     assert "7 segments of 5 factors, the most segments that come back" in notes["choice"]
     assert "The reference study's 5 factors and 7 segments: 0.63 and 0.81." in notes["choice"]
-    assert [row[0] for row in texts(grids["scoreboard"])[:2]] == ["K-Means (in use)", "K-Means (reference study)"]
-    assert all(cell.strong for cell in grids["scoreboard"].rows[0])
+    assert [row[0] for row in pages.texts(grids["candidates"])[:2]] == ["K-Means (in use)", "K-Means (reference study)"]
+    assert all(cell.strong for cell in grids["candidates"].rows[0])
     assert notes["factors"] == "In use: 5 factors. Why: the elbow of the stable ones."
 
 
@@ -189,28 +189,59 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
     assert "The best 20% of households bring 49% of revenue (Gini coefficient 0.50" in page
 
 
-@pytest.mark.parametrize("table", [field.name for field in fields(StudyTables) if hasattr(customers, field.name)])
-def test_each_table_can_be_missing_alone(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = invented.study_tables(**{table: None})
-    monkeypatch.setattr("dunnhumby_pipeline.report.pictures.draw_pictures", lambda tables, settings: {})
-    assert "Who the customers are" in render_report(tables, run.checks(), run.facts(), Settings())
+@pytest.mark.parametrize("table", [name for name in report_reads() if hasattr(customers, name)])
+def test_each_table_can_be_missing_alone(table: str) -> None:
+    tables = study.study_tables(**{table: None})
+    html = render_report(tables, run.checks(), run.facts(), Settings(), pages.undrawn)
+    assert "Who the customers are" in html
+    assert pages.not_built(html) >= {section.title for section in sections() if table in section.reads}
 
 
 def test_pictures_are_drawn_of_what_was_built() -> None:
-    known = StudyTables(segment_profiles=customers.segment_profiles(), segment_features=customers.segment_features())
-    assert list(draw_customers(known, Settings())) == ["sizes", "profile", "positions"]
-    alone = StudyTables(migration_summary=customers.migration_summary())
-    assert list(draw_customers(alone, Settings())) == ["consistency"]
+    def drawn(tables: StudyTables) -> list[str]:
+        return [section.name for section in sections() if section.draw and tables.has(*section.reads)]
+
+    profiles, features = customers.segment_profiles(), customers.segment_features()
+    assert drawn(study.tables_of(segment_profiles=profiles, segment_features=features)) == [
+        *("sizes", "profile", "positions"),
+    ]
+    assert drawn(study.tables_of(migration_summary=customers.migration_summary())) == ["consistency"]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "row"),
+    [
+        ("demographic_tests", 0, "Whether anything is known | 2,500 | 0.55 | under 0.001"),
+        ("demographic_tests", 2, "Income | 801 | 0.15 | 0.0026"),
+        ("needs", 0, "Fresh | Fresh, share of sales | 90% | 833 | 33%"),
+        ("needs", 3, "None | Discount rate | 20% | 0 | 0%"),
+        ("clv_parameters", 0, "BG/NBD | r | 1.408 | yes | shape of trip rates"),
+        ("clv_parameters", 1, "BG/NBD | mean_dropout | 0.0007100 | no | mean chance of leaving after a trip"),
+        ("clv_parameters", 2, f"Both | n_households | 2,469 | {NOTHING} | households with a trip"),
+    ],
+)
+def test_grids_of_what_stands_behind_the_segments(grids: dict[str, Grid], name: str, place: int, row: str) -> None:
+    assert " | ".join(pages.texts(grids[name])[place]) == row
+
+
+def test_the_reference_factors_lead_every_household_once(grids: dict[str, Grid]) -> None:
+    led = [int(row[2].replace(",", "")) for row in pages.texts(grids["reference_factors"])]
+    assert sum(led) == len(customers.reference_factors())
+
+
+def test_lifetime_value_is_told_by_its_concentration_and_by_segment(notes: dict[str, str]) -> None:
+    assert "The 250 households with the largest lifetime value, a tenth of all, hold 47%" in notes["concentration"]
+    assert "sales expected in 52 weeks 44%; trips expected in 52 weeks 56%" in notes["differences"]
 
 
 def test_the_terminal_says_what_to_do_with_each_segment() -> None:
     console = Console(record=True, width=100, file=io.StringIO())
-    console.print(render_summary(invented.study_tables(), run.checks(), run.facts()))
+    console.print(render_summary(study.study_tables(), run.checks(), run.facts()))
     text = console.export_text()
     first = text.index("Active loyalists: Protect")
     assert first < text.index("VIP heavy buyers: Protect") < text.index("Fresh lovers: Develop")
     assert "60% keep their segment, 82% their value tier" in text
     assert "40 households fell from high value" in text
     plain = Console(record=True, width=100, file=io.StringIO())
-    plain.print(render_summary(StudyTables(segments=customers.segments()), run.checks(), run.facts()))
+    plain.print(render_summary(study.tables_of(segments=customers.segments()), run.checks(), run.facts()))
     assert "524  21%  Light grocery" in plain.export_text()

@@ -11,17 +11,22 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
+from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.contracts.table import ContractError
 from dunnhumby_pipeline.report import pictures
 from dunnhumby_pipeline.report.answer import plain_answer
 from dunnhumby_pipeline.report.page import render_report
+from dunnhumby_pipeline.report.section import Chapter, Section, readers
+from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads
 from dunnhumby_pipeline.report.summary import render_summary
-from dunnhumby_pipeline.report.tables import COLUMNS, StudyTables, ordered_checks
+from dunnhumby_pipeline.report.tables import StudyTables, ordered_checks
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words.numbers import MINUS
-from dunnhumby_pipeline_tests.fakes import invented_run as run
-from dunnhumby_pipeline_tests.fakes import invented_tables as invented
+from dunnhumby_pipeline_tests.fakes.pages import undrawn
+from dunnhumby_pipeline_tests.fakes.results import run, study
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 SLUG = "light-grocery"
@@ -58,11 +63,11 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def html() -> str:
     """A proven study, drawn once, in which one segment's name tries to be markup."""
-    segments = invented.segments()
+    segments = study.segments()
     segments.loc[segments["segment"] == SLUG, "segment_name"] = ATTACK
-    profiles = invented.customers.segment_profiles()
+    profiles = study.customers.segment_profiles()
     profiles.loc[profiles["segment"] == SLUG, "segment_name"] = ATTACK
-    tables = invented.study_tables(segments=segments, segment_profiles=profiles)
+    tables = study.study_tables(segments=segments, segment_profiles=profiles)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "DOTS_PER_INCH", 40)
         return render_report(tables, run.checks(), run.facts(), Settings())
@@ -73,15 +78,9 @@ def page(html: str) -> Page:
     return Page(html)
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests of words need no pictures."""
-    monkeypatch.setattr(pictures, "draw_pictures", lambda tables, settings: {})
-
-
 def text_of(tables: StudyTables, **facts: object) -> str:
     failed = bool(facts.get("stale"))
-    return Page(render_report(tables, run.checks(failed), run.facts(**facts), Settings())).text
+    return Page(render_report(tables, run.checks(failed), run.facts(**facts), Settings(), undrawn)).text
 
 
 def summary_of(tables: StudyTables, checks: pd.DataFrame | None = None, **facts: object) -> str:
@@ -143,7 +142,7 @@ def test_a_segment_name_is_text_and_not_markup(html: str, page: Page) -> None:
 
 
 def test_the_list_has_the_most_profitable_households_first(page: Page) -> None:
-    best = invented.targeting_list().sort_values("expected_profit", ascending=False)
+    best = study.targeting_list().sort_values("expected_profit", ascending=False)
     start = page.text.index("The 25 households")
     keys = [page.text.find(f"\n{key}target", start) for key in best["household_key"].head(3)]
     listed = re.findall(r"\n(\d+)(?:target|test|leave)", page.text[start:])
@@ -155,16 +154,14 @@ def test_what_is_proven_is_not_called_unproven(page: Page) -> None:
     assert "not proven" not in page.text.lower()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_interval_that_includes_zero_is_not_proven() -> None:
-    text = text_of(invented.study_tables(proven=False))
+    text = text_of(study.study_tables(False))
     opening = text[: text.index("The data")]
     assert "Not proven: targeting by “Effect above breakeven” is worth" in opening
     assert f"$6.1 ({MINUS}1.7 to 13.9)" in opening
     assert "Not proven: the interval of its effect on spend includes zero" in opening
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_parts_that_are_missing_are_not_built() -> None:
     text = text_of(StudyTables(), stale="Built before the balance check failed.")
     assert text.count("not built") >= 20
@@ -174,20 +171,64 @@ def test_parts_that_are_missing_are_not_built() -> None:
 
 
 def test_only_the_pictures_of_built_tables_are_drawn() -> None:
-    drawn = pictures.draw_pictures(StudyTables(roi_curve=invented.roi_curve()), Settings())
-    assert list(drawn) == ["roi"]
+    drawn: list[str] = []
+
+    def draw(section: Section, tables: StudyTables, settings: Settings) -> None:
+        drawn.append(section.name)
+
+    render_report(study.tables_of(roi_curve=study.roi_curve()), run.checks(), run.facts(), Settings(), draw)
+    assert drawn == ["roi"]
 
 
-@pytest.mark.parametrize("table", COLUMNS)
+@pytest.mark.parametrize("table", report_reads())
 def test_a_table_without_a_column_is_refused_by_name(table: str) -> None:
-    column = COLUMNS[table][-1]
-    frame = getattr(invented.study_tables(), table).drop(columns=column)
-    with pytest.raises(ValueError, match=rf"{table} lacks the column\(s\) {column}"):
-        StudyTables(**{table: frame})
+    column = registry.table(table).required[-1]
+    frame = study.study_tables()[table].drop(columns=column)
+    with pytest.raises(ContractError, match=rf"{table} lacks the column\(s\) {column}"):
+        StudyTables({table: frame})
+
+
+def test_a_table_that_no_contract_has_is_refused_by_name() -> None:
+    with pytest.raises(KeyError, match="no table is called 'segmints'"):
+        StudyTables({"segmints": study.segments()})
+
+
+def test_what_is_read_is_what_was_declared() -> None:
+    tables = study.study_tables().only(["segments"])
+    assert len(tables["segments"]) and tables.has("segment_profiles")
+    with pytest.raises(LookupError, match="segment_profiles is read but not declared; declared are segments"):
+        tables.get("segment_profiles")
+
+
+def test_every_table_that_the_page_reads_has_a_contract_and_every_section_a_name_of_its_own() -> None:
+    assert set(report_reads()) <= set(registry.TABLES) and len(set(report_reads())) == len(report_reads())
+    names = [part.name for chapter in CHAPTERS for part in readers(chapter.parts)]
+    assert len(set(names)) == len(names)
+
+
+def test_a_new_picture_is_one_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Section(
+        "added",
+        "A new picture",
+        ("pareto_curve",),
+        "What it shows.",
+        lambda tables, settings: Figure(),
+        lambda tables, settings: f"Points: {len(tables['pareto_curve'])}.",
+    )
+    monkeypatch.setattr("dunnhumby_pipeline.report.page.CHAPTERS", (Chapter("One more", (added,)),))
+    html = render_report(study.study_tables(), run.checks(), run.facts(), Settings())
+    assert "<h2>One more</h2>" in html and "<h3>A new picture</h3>" in html
+    assert "<figcaption>What it shows.</figcaption>" in html
+    assert f'alt="Points: {len(study.study_tables()["pareto_curve"])}."' in html
+
+
+def test_a_picture_has_words_or_there_is_no_section() -> None:
+    with pytest.raises(ValueError, match="a picture and its alternative text come together"):
+        Section("mute", "Mute", (), draw=lambda tables, settings: Figure())
 
 
 def test_a_table_without_rows_counts_as_missing() -> None:
-    assert StudyTables(segments=invented.segments().iloc[:0]).segments is None
+    assert study.tables_of(segments=study.segments().iloc[:0]).get("segments") is None
 
 
 def test_checks_that_need_reading_come_first() -> None:
@@ -210,10 +251,10 @@ def test_checks_that_need_reading_come_first() -> None:
     ],
 )
 def test_the_headline_follows_the_interval(policy: str, lower: float, upper: float, state: str, headline: str) -> None:
-    row = invented.policy_value().iloc[[2]].assign(policy=policy, ci_lower=lower, ci_upper=upper)
+    row = study.policy_value().iloc[[2]].assign(policy=policy, ci_lower=lower, ci_upper=upper)
     if state == "nobody":
         row = row.assign(share_targeted=0.0)
-    answer = plain_answer(invented.study_tables(policy_value=row))
+    answer = plain_answer(study.study_tables(policy_value=row))
     assert answer.state == state
     assert answer.headline.startswith(headline)
 
@@ -228,15 +269,15 @@ def test_the_headline_follows_the_interval(policy: str, lower: float, upper: flo
 def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen(
     chosen: str, gain: float, says: str
 ) -> None:
-    models = invented.cate_models()
+    models = study.cate_models()
     models["chosen"] = models["model"] == chosen
     models.loc[models["model"] == chosen, "gain_over_constant"] = gain
-    points = dict(plain_answer(invented.study_tables(cate_models=models)).points)
+    points = dict(plain_answer(study.study_tables(cate_models=models)).points)
     assert points["Do households differ?"].startswith(says)
 
 
 def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
-    text = summary_of(invented.study_tables())
+    text = summary_of(study.study_tables())
     lines = text.splitlines()
     assert len(lines) <= 45 and max(map(len, lines)) <= 100
     for part in (
@@ -266,11 +307,11 @@ def test_the_summary_of_a_blocked_run_says_what_is_not_built() -> None:
 
 
 def test_the_summary_calls_an_interval_with_zero_not_proven() -> None:
-    assert f"$6.1 ({MINUS}1.7 to 13.9) per household, not proven" in summary_of(invented.study_tables(False))
+    assert f"$6.1 ({MINUS}1.7 to 13.9) per household, not proven" in summary_of(study.study_tables(False))
 
 
 def test_brackets_in_data_are_text_in_the_summary() -> None:
-    text = summary_of(invented.study_tables(), source="[red]raw[/red]", campaign_type="[b]TypeA")
+    text = summary_of(study.study_tables(), source="[red]raw[/red]", campaign_type="[b]TypeA")
     assert "[red]raw[/red]" in text and "[b]TypeA" in text
 
 
@@ -287,8 +328,8 @@ def test_words_do_not_load_matplotlib() -> None:
     [(-3.0, -1.0, "would lose money"), (1.0, 3.0, "would pay"), (-1.0, 1.0, "is not proven to pay")],
 )
 def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper: float, words: str) -> None:
-    rows = invented.policy_value()
+    rows = study.policy_value()
     nobody = rows.iloc[[2]].assign(policy="cate_above_breakeven", share_targeted=0.0, chosen=True)
     everybody = rows.iloc[[2]].assign(policy="treat_all", ci_lower=lower, ci_upper=upper, chosen=False)
-    answer = plain_answer(invented.study_tables(policy_value=pd.concat([nobody, everybody])))
+    answer = plain_answer(study.study_tables(policy_value=pd.concat([nobody, everybody])))
     assert f"targeting everybody {words}" in answer.headline

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from dunnhumby_pipeline.contracts.features import FACTORED, FEATURES
+from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.segmentation.factors.factors import explained
 from dunnhumby_pipeline.segmentation.factors.feature_choice import choose_features, given_features
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
@@ -117,7 +118,7 @@ def blobs(seed: int) -> np.ndarray:
 def test_the_scoreboard_finds_the_planted_number_of_segments() -> None:
     scores = blobs(1)
     rows = [np.random.default_rng(seed).integers(0, len(scores), len(scores)) for seed in range(5)]
-    refits = [Refit(i, scores[drawn], scores, scores[drawn], scores, True) for i, drawn in enumerate(rows)]
+    refits = [Refit(i, drawn, scores, scores, True) for i, drawn in enumerate(rows)]
     table = score_candidates(scores, refits, Recipe((), 2, 2), [2, 3, 4, 5, 6], 1, mixtures=True)
     kmeans = table[table["method"] == "kmeans"].set_index("n_segments")
     mixture = table[table["method"] == "mixture"].set_index("n_segments")
@@ -186,7 +187,7 @@ def test_the_choice_does_not_depend_on_the_number_of_refits(times: int) -> None:
 
 def test_a_fit_that_is_broken_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = blobs(1)
-    refit = Refit(0, scores, scores, scores, scores, True)
+    refit = Refit(0, np.arange(len(scores)), scores, scores, True)
     settled = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert settled["converged"].tolist() == [True]
 

@@ -11,20 +11,49 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from dunnhumby_pipeline.settings import EconomicsSettings, OverlapSettings, PolicySettings, load_settings
+from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
+from dunnhumby_pipeline.settings import (
+    ABOVE_BREAKEVEN,
+    EconomicsSettings,
+    OverlapSettings,
+    PolicySettings,
+    SettingsError,
+)
 from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
-from dunnhumby_pipeline.targeting.economics import breakeven, campaign_economics, used_cost
-from dunnhumby_pipeline.targeting.policies import ABOVE_BREAKEVEN, Policy, policies, policy_called, top_share
+from dunnhumby_pipeline.targeting.economics import Economics, breakeven, campaign_economics, used_economics
+from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, standard_errors
+from dunnhumby_pipeline.targeting.policies import registry
+from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule, Selection, drawn
+from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
+from dunnhumby_pipeline.targeting.policies.top_share import TopShare
 from dunnhumby_pipeline.targeting.recommendations import COLUMNS, Terms, targeting_list
-from dunnhumby_pipeline.targeting.value import Evidence, gather_evidence, policy_values, roi_curve
+from dunnhumby_pipeline.targeting.value import policy_values, roi_curve, select, value_of
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, invent_trials, lines, write_tables
 
-SHARES = PolicySettings().top_shares
 NAN = float("nan")
+# A breakeven of $4.
+ECONOMICS_4 = Economics(2.0, 0.5)
 
 
-def named(name: str, threshold: float = 0.0) -> Policy:
-    return policy_called(name, policies(threshold, SHARES))
+def offered(**settings: object) -> tuple[Policy, ...]:
+    return policies(PolicySettings(**settings))
+
+
+def named(name: str) -> Policy:
+    return next(policy for policy in offered() if policy.name == name)
+
+
+def nothing_known(n: int = 0) -> Evidence:
+    return _evidence(np.zeros(n), np.zeros(n))
+
+
+def weights_of(policy: Policy, cate: Array, economics: Economics = ECONOMICS_4) -> Array:
+    labels = pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(len(cate)))
+    return policy.fit(nothing_known(), economics).weights(np.zeros((len(cate), 2)), labels, cate, np.ones(len(cate)))
+
+
+def share_of(share: float, cate: Array, seed: int) -> Selection:
+    return drawn(weights_of(TopShare(share), cate), np.random.default_rng(seed))
 
 
 # What a contact costs
@@ -88,7 +117,9 @@ def test_the_setting_says_which_cost_is_used(tables: dict[str, Path], source: st
     settings = EconomicsSettings(margin=0.5, contact_cost=10.0, cost_source=source)
     found = campaign_economics(tables, CAMPAIGNS, settings, ENGINE)
     assert found["used"].sum() == 1
-    assert used_cost(found) == pytest.approx((cost, 0.5))
+    used = used_economics(found)
+    assert (used.contact_cost, used.margin) == pytest.approx((cost, 0.5))
+    assert used.breakeven == pytest.approx(2 * cost)
 
 
 # Policies
@@ -100,40 +131,106 @@ def test_the_top_share_has_its_size_and_leaves_no_better_household_out(
     effects: list[int], share: float, seed: int
 ) -> None:
     cate = np.array(effects, dtype=float)
-    selected = top_share(share)(cate, np.random.default_rng(seed))
+    selected = share_of(share, cate, seed)
     assert selected.sum() == round(share * len(cate))
     if selected.any() and not selected.all():
         assert cate[selected].min() >= cate[~selected].max()
+    # The lot among equals falls as it does when all households are sorted by effect and lot.
+    order = np.lexsort((np.random.default_rng(seed).random(len(cate)), -cate))
+    assert set(order[: round(share * len(cate))]) == set(np.flatnonzero(selected))
 
 
 def test_ties_are_drawn_at_random_and_again_the_same() -> None:
     cate = np.full(400, 7.0)
-    draws = [top_share(0.5)(cate, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    draws = [share_of(0.5, cate, seed) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert 0.3 < (draws[0] != draws[2]).mean() < 0.7
     # Neither the first households nor the last.
     assert 0.4 < draws[0][:200].mean() < 0.6
 
 
+def test_equal_effects_at_the_edge_share_what_is_left() -> None:
+    assert weights_of(TopShare(0.5), np.array([1.0, 9.0, 5.0, 5.0, 5.0, 2.0])).tolist() == pytest.approx(
+        [0, 1, 2 / 3, 2 / 3, 2 / 3, 0]
+    )
+    assert weights_of(TopShare(0.0), np.arange(3.0)).tolist() == [0.0] * 3
+    assert weights_of(TopShare(1.0), np.zeros(3)).tolist() == [1.0] * 3
+
+
+def test_of_households_of_one_weight_that_share_is_drawn() -> None:
+    weights = np.repeat([0.0, 0.25, 0.75, 1.0], 100)
+    selected = drawn(weights, np.random.default_rng(1)).reshape(4, 100)
+    assert selected.sum(axis=1).tolist() == [0, 25, 75, 100]
+
+
 def test_the_policies_offered_and_what_they_select() -> None:
-    cate, rng = np.array([10.0, 42.0, 43.0]), np.random.default_rng(1)
-    offered = policies(42.0, (0.1, 0.25))
-    assert [policy.name for policy in offered] == ["treat_none", "treat_all", ABOVE_BREAKEVEN, "top_10%", "top_25%"]
-    assert [policy.select(cate, rng).tolist() for policy in offered[:3]] == [
-        [False] * 3,
-        [True] * 3,
-        [False, False, True],
+    cate = np.array([10.0, 42.0, 43.0])
+    available = offered(top_shares=(0.1, 0.25))
+    assert [policy.name for policy in available] == ["treat_none", "treat_all", ABOVE_BREAKEVEN, "top_10%", "top_25%"]
+    assert [weights_of(policy, cate, Economics(21.0, 0.5)).tolist() for policy in available[:3]] == [
+        [0.0] * 3,
+        [1.0] * 3,
+        [0.0, 0.0, 1.0],
     ]
-    with pytest.raises(ValueError, match=r"policy\.chosen is 'top_9%'; expected one of treat_none, .*, top_25%$"):
-        policy_called("top_9%", offered)
+    assert chosen_policy(PolicySettings(chosen="top_25%", top_shares=(0.1, 0.25))).name == "top_25%"
+    with pytest.raises(SettingsError, match=r"policy\.chosen is 'top_9%'; expected one of treat_none, .*, top_25%$"):
+        chosen_policy(PolicySettings(chosen="top_9%", top_shares=(0.1, 0.25)))
+
+
+class Learned(Rule):
+    """Targets households of the look-back segment and covariate that paid among the others."""
+
+    name = "learned"
+
+    def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy:
+        paid = economics.profit(evidence.scores) > 0
+        self.segments = set(evidence.labels["lookback_segment"][paid])
+        self.level = evidence.covariates[paid, 0].min()
+        return self
+
+    def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
+        return (labels["lookback_segment"].isin(self.segments).to_numpy() & (covariates[:, 0] >= self.level)) * 1.0
+
+
+def test_one_more_policy_is_one_entry_and_sees_covariates_of_other_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "KINDS", (*registry.KINDS, Learned))
+    assert offered()[-1].name == chosen_policy(PolicySettings(chosen="learned")).name == "learned"
+    cate, scores = np.zeros(6), np.array([9.0, 9.0, 0.0, 0.0, 9.0, 0.0])
+    evidence = _evidence(cate, scores)
+    [(_, selected)] = select([Learned()], evidence, ECONOMICS_4, 1)
+    # Folds 0, 1, 2, 0, 1, 2; the covariate counts the trials. By its own outcome the first would be targeted.
+    assert selected.tolist() == [False, True, True, True, True, True]
+    row = policy_values(evidence, ECONOMICS_4, [Learned()], "learned", 0.95, 1).iloc[0]
+    assert (row["policy"], row["share_targeted"], bool(row["chosen"])) == ("learned", pytest.approx(5 / 6), True)
 
 
 # Value
 
 
-def _evidence(cate: Array, scores: Array, seed: int = 1, cost: float = 2.0) -> Evidence:
+def _evidence(cate: Array, scores: Array) -> Evidence:
     n = len(cate)
-    return Evidence(scores, cate, np.arange(n) % 3, np.arange(n) // 2, cost, 0.5, 0.95, seed)
+    return Evidence(
+        scores=scores,
+        covariates=np.arange(n, dtype=float).reshape(n, 1),
+        covariate_names=("place",),
+        labels=pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(n)),
+        cate=cate,
+        standard_error=np.ones(n),
+        by_model={"constant": cate},
+        folds=np.arange(n) % 3,
+        households=np.arange(n) // 2,
+    )
+
+
+def _values(
+    evidence: Evidence, chosen: str = ABOVE_BREAKEVEN, economics: Economics = ECONOMICS_4, **settings: object
+) -> pd.DataFrame:
+    return policy_values(evidence, economics, offered(**settings), chosen, 0.95, 1)
+
+
+def _selected(evidence: Evidence, name: str, seed: int = 1) -> Selection:
+    [(_, selected)] = select([named(name)], evidence, ECONOMICS_4, seed)
+    return selected
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +241,7 @@ def informed() -> Evidence:
 
 
 def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> None:
-    table = policy_values(informed, policies(4.0, SHARES), "top_30%")
+    table = _values(informed, "top_30%")
     own = "policy share_targeted value value_se ci_lower ci_upper claimed_value roi n_trials chosen"
     assert table.columns.tolist() == own.split()
     assert table.loc[table["chosen"], "policy"].tolist() == ["top_30%"]
@@ -166,7 +263,7 @@ def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> No
 
 
 def test_targeting_nobody_is_worth_nothing(informed: Evidence) -> None:
-    row = policy_values(informed, policies(4.0, SHARES), "treat_none").iloc[0]
+    row = _values(informed, "treat_none").iloc[0]
     assert row[["share_targeted", "value", "value_se", "ci_lower", "ci_upper", "claimed_value"]].tolist() == [0.0] * 6
     assert np.isnan(row["roi"])
     assert row["chosen"]
@@ -174,8 +271,8 @@ def test_targeting_nobody_is_worth_nothing(informed: Evidence) -> None:
 
 def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
     rng = np.random.default_rng(3)
-    evidence = _evidence(rng.normal(0, 20, 2000), rng.normal(0, 40, 2000), cost=1.0)
-    row = policy_values(evidence, policies(2.0, SHARES), ABOVE_BREAKEVEN).set_index("policy").loc[ABOVE_BREAKEVEN]
+    evidence = _evidence(rng.normal(0, 20, 2000), rng.normal(0, 40, 2000))
+    row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
     assert row["claimed_value"] > 3.0
     assert row["claimed_value"] > row["value"] + 6 * row["value_se"]
     # Half of the households are contacted at $1 for nothing.
@@ -183,45 +280,69 @@ def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
 
 
 def test_an_informed_choice_beats_targeting_all_and_its_reverse(informed: Evidence) -> None:
-    values = policy_values(informed, policies(4.0, SHARES), ABOVE_BREAKEVEN).set_index("policy")["value"]
+    values = _values(informed).set_index("policy")["value"]
     assert values[ABOVE_BREAKEVEN] > values["treat_all"] > 0
-    reverse = informed.value(informed.cate <= 4.0)[0]
+    reverse = value_of(informed.cate <= 4.0, informed, ECONOMICS_4)[0]
     assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAKEVEN])
     assert reverse < 0
 
 
 def test_shares_are_taken_within_each_fold(informed: Evidence) -> None:
     shifted = _evidence(informed.cate + 1000.0 * (informed.folds == 0), informed.scores)
-    selected = shifted.select(named("top_30%"))
+    selected = _selected(shifted, "top_30%")
     assert [int(selected[shifted.folds == fold].sum()) for fold in range(3)] == [30, 30, 30]
-    np.testing.assert_array_equal(selected, informed.select(named("top_30%")))
+    np.testing.assert_array_equal(selected, _selected(informed, "top_30%"))
     tied = _evidence(np.zeros(300), informed.scores)
-    np.testing.assert_array_equal(tied.select(named("top_50%")), tied.select(named("top_50%")))
-    assert (tied.select(named("top_50%")) != _evidence(tied.cate, tied.scores, seed=9).select(named("top_50%"))).any()
+    np.testing.assert_array_equal(_selected(tied, "top_50%"), _selected(tied, "top_50%"))
+    assert (_selected(tied, "top_50%") != _selected(tied, "top_50%", seed=9)).any()
 
 
 def test_the_curve_runs_from_nobody_to_everybody(informed: Evidence) -> None:
-    curve = roi_curve(informed, 10)
+    curve = roi_curve(informed, ECONOMICS_4, 10, 0.95, 1)
     assert curve.columns.tolist() == ["share_targeted", "value", "ci_lower", "ci_upper"]
     assert curve["share_targeted"].tolist() == pytest.approx(np.arange(11) / 10)
     assert curve.iloc[0].tolist() == [0.0] * 4
-    table = policy_values(informed, policies(4.0, SHARES), "treat_all").set_index("policy")
+    table = _values(informed, "treat_all").set_index("policy")
     for share, name in ((1.0, "treat_all"), (0.3, "top_30%"), (0.5, "top_50%")):
         point = curve[np.isclose(curve["share_targeted"], share)].iloc[0]
         assert point.tolist()[1:] == pytest.approx(table.loc[name, ["value", "ci_lower", "ci_upper"]].tolist())
 
 
-def test_evidence_is_gathered_inside_overlap_only() -> None:
+def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     known = invent_trials(50, seed=4, effect=lambda x: np.full(len(x), 2.0))
-    data, inside = known.residuals(), known.propensity > 0.5
-    settings = load_settings(confidence=0.9)
-    evidence = gather_evidence(data, np.arange(50.0), inside, 3.0, 0.4, settings)
+    data, inside, names = known.residuals(), known.propensity > 0.5, ("a", "b", "c", "d")
+    trials = known.trials.assign(lookback_segment="light")
+    save_matrix(CovariateMatrix(known.x, names, trials), tmp_path / "matrix.npz")
+    matrix = load_matrix(tmp_path / "matrix.npz", trials)
+    key, cate = trials[["household_key", "campaign"]], np.arange(50.0)
+    estimates = key.assign(cate=cate, cate_lower=cate - 1.644854, cate_upper=cate + 1.644854)
+    by_model = pd.concat([key.assign(model="one", cate=cate), key.assign(model="another", cate=-cate)])
+    evidence = gather_evidence(trials, data, matrix, estimates, by_model, inside, 0.9)
+    assert len(evidence) == inside.sum()
     np.testing.assert_array_equal(evidence.cate, np.flatnonzero(inside))
+    np.testing.assert_allclose(evidence.standard_error, 1.0, rtol=1e-6)
     np.testing.assert_array_equal(evidence.scores, data.scores[inside])
     np.testing.assert_array_equal(evidence.households, known.trials.loc[inside, "household_key"])
     np.testing.assert_array_equal(evidence.folds, data.folds[inside])
-    assert (evidence.contact_cost, evidence.margin, evidence.confidence) == (3.0, 0.4, 0.9)
-    assert evidence.seed == settings.seed_for("policy")
+    np.testing.assert_array_equal(evidence.covariates, known.x[inside])
+    assert evidence.covariate_names == names
+    assert evidence.labels.columns.tolist() == ["lookback_segment", "campaign"]
+    assert list(evidence.by_model) == ["one", "another"]
+    np.testing.assert_array_equal(evidence.by_model["another"], -evidence.cate)
+    parts = list(evidence.divisions())
+    assert [fold for fold, *_ in parts] == sorted(set(evidence.folds))
+    for fold, rows, others, own in parts:
+        assert len(others) + len(own) == len(evidence)
+        assert fold not in others.folds
+        np.testing.assert_array_equal(own.scores, evidence.scores[rows])
+    with pytest.raises(ValueError, match="list different trials; materialise cate_estimates again"):
+        gather_evidence(trials, data, matrix, estimates[::-1], by_model, inside, 0.9)
+    with pytest.raises(ValueError, match="list different rows; materialise first_campaign_cohort again"):
+        load_matrix(tmp_path / "matrix.npz", trials[::-1])
+
+
+def test_a_model_without_intervals_has_no_error() -> None:
+    assert np.isnan(standard_errors(pd.DataFrame({"cate_lower": [NAN], "cate_upper": [NAN]}), 0.95)).all()
 
 
 # The list
@@ -241,16 +362,19 @@ SCORED = pd.DataFrame(
         (9, 40.0, 30.0, 50.0, 0.50, False),
     ],
     columns=["household_key", "cate", "cate_lower", "cate_upper", "propensity", "received_before"],
-).assign(segment=[f"segment_{number}" for number in range(9)])
+).assign(segment=[f"segment_{number}" for number in range(9)], lookback_segment="light", campaign=8)
+COVARIATES = pd.DataFrame({"place": np.arange(8.0)}, index=[9, 7, 6, 5, 4, 3, 2, 1])
+ECONOMICS_40 = Economics(10.0, 0.25)
 
 
-def _terms(policy: Policy | None = None) -> Terms:
-    return Terms(policy or named(ABOVE_BREAKEVEN, 40.0), 10.0, 0.25, 40.0, OVERLAP, 5)
+def _list(policy: Policy | None = None, scored: pd.DataFrame = SCORED) -> pd.DataFrame:
+    fitted = (policy or named(ABOVE_BREAKEVEN)).fit(nothing_known(), ECONOMICS_40)
+    return targeting_list(scored, COVARIATES, Terms(fitted, ECONOMICS_40, OVERLAP, 0.95, 5))
 
 
 @pytest.fixture(scope="module")
 def decided() -> pd.DataFrame:
-    return targeting_list(SCORED, _terms())
+    return _list()
 
 
 def test_the_list_is_sorted_by_profit_and_has_its_columns(decided: pd.DataFrame) -> None:
@@ -295,7 +419,7 @@ def test_every_household_has_its_decision_and_reason(decided: pd.DataFrame) -> N
 
 
 def test_a_share_is_one_of_the_households_with_an_effect() -> None:
-    rows = targeting_list(SCORED, _terms(Policy("top_25%", top_share(0.25)))).set_index("household_key")
+    rows = _list(TopShare(0.25)).set_index("household_key")
     # Two of the eight: the ninth has nothing to rank it by.
     assert rows.index[rows["decision"] == "test"].tolist() == [6, 5]
     assert (rows["decision"] == "target").sum() == 0
@@ -303,7 +427,23 @@ def test_a_share_is_one_of_the_households_with_an_effect() -> None:
 
 def test_a_list_without_any_effect_leaves_everyone() -> None:
     unknown = SCORED.assign(cate=NAN, cate_lower=NAN, cate_upper=NAN, propensity=NAN, received_before=None)
-    rows = targeting_list(unknown, _terms(named("treat_all")))
+    rows = _list(named("treat_all"), unknown)
     assert set(rows["decision"]) == {"leave"}
     assert rows["household_key"].tolist() == list(range(1, 10))
     assert not rows["in_overlap"].any()
+
+
+def test_the_list_shows_a_policy_each_household_with_its_own_covariates() -> None:
+    class Placed(Rule):
+        name = "placed"
+
+        def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy:
+            return self
+
+        def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
+            assert labels.columns.tolist() == ["lookback_segment", "campaign"]
+            np.testing.assert_allclose(standard_error[0], 10 / 1.959964, rtol=1e-6)
+            return (covariates[:, 0] >= 6) * 1.0
+
+    rows = _list(Placed()).set_index("household_key")
+    assert rows.index[rows["decision"] == "target"].tolist() == [1, 2]

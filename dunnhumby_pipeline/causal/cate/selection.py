@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.cate.learners import LEARNERS, FittedEffect, subset
+from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
+from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
-from dunnhumby_pipeline.causal.design.matrix import DesignMatrix
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, normal_quantile
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
-from dunnhumby_pipeline.contracts.names import ALL_FOLDS, CONSTANT, TRIAL_KEY
+from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
+from dunnhumby_pipeline.contracts.names import ALL_FOLDS, TRIAL_KEY
 from dunnhumby_pipeline.settings import CateSettings, Settings
 
 Array = NDArray[np.float64]
@@ -30,13 +32,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CateFit:
-    """`models`: the score table. `estimates`: out-of-fold, one row a trial. `chosen`: the model's name;
-    `final`: that model fitted to all trials."""
+    """`models`: the score table. `estimates`: out-of-fold by the chosen models, one row a trial. `by_model`:
+    out-of-fold by every model, one row a trial and model. `chosen`: the model's name; `final`: that model fitted to
+    all trials.
+    """
 
     models: pd.DataFrame
     estimates: pd.DataFrame
+    by_model: pd.DataFrame
     chosen: str
-    final: FittedEffect
+    final: Learner
 
 
 def r_loss(data: Residuals, effect: Array) -> Array:
@@ -49,70 +54,90 @@ def fit_cate(
 ) -> CateFit:
     """Fit every learner out of fold, score them, choose, and estimate each trial's effect with its interval.
 
-    `estimates`: household_key, campaign, cate, cate_lower, cate_upper, fold, model. `models`: model, fold
-    (-1: all), r_loss, gain_over_constant (positive is better), gain_se, chosen.
+    `estimates`: household_key, campaign, cate, cate_lower, cate_upper (null where the model has no interval), fold,
+    model. `by_model`: household_key, campaign, model, fold, cate. `models`: model, fold (-1: all), r_loss,
+    gain_over_constant (positive is better), gain_se, chosen.
     """
-    folds = np.unique(data.folds)
-    fitted = {
-        (name, fold): learn(x[data.folds != fold], subset(data, data.folds != fold), settings, seed)
-        for name, learn in LEARNERS.items()
-        if name != "t_learner"
-        for fold in folds
-    }
-    # The T-learner's out-of-fold effect is what the shared nuisances already say.
-    effects = {name: np.empty(len(trials)) for name in LEARNERS} | {"t_learner": data.mu1 - data.mu0}
-    for (name, fold), model in fitted.items():
-        held_out = data.folds == fold
-        effects[name][held_out] = model.effect(x[held_out])
+    fitted, effects = _out_of_fold(x, data, settings, seed)
     losses = {name: r_loss(data, effect) for name, effect in effects.items()}
-    everyone = np.ones(len(trials), dtype=bool)
-    chosen = choose(losses, everyone, data.households, settings.gain_in_se)
+    constant = next(name for name, learner in LEARNERS.items() if learner.is_constant)
     chosen_by_fold = {
-        int(fold): choose(losses, data.folds != fold, data.households, settings.gain_in_se) for fold in folds
+        int(fold): choose(losses, constant, data.folds != fold, data.households, settings.gain_in_se)
+        for fold in np.unique(data.folds)
     }
-    quantile = normal_quantile(confidence)
     parts = []
     for fold, name in chosen_by_fold.items():
         held_out, train = data.folds == fold, data.folds != fold
-        model = fitted.get((name, fold)) or LEARNERS[name](x[train], subset(data, train), settings, seed)
-        cate, se = effects[name][held_out], model.standard_error(x[held_out])
+        cate = effects[name][held_out]
+        if (name, fold) in fitted:
+            lower, upper = _ends(fitted[name, fold], x[held_out], confidence)
+        else:
+            # The shared nuisances are medians of several fits: the interval of one such fit, about their effect.
+            model = LEARNERS[name].from_settings(settings, seed).fit(x[train], subset(data, train))
+            lower, upper = (cate + end - model.predict(x[held_out]) for end in _ends(model, x[held_out], confidence))
         parts.append(
-            trials.loc[held_out, TRIAL_KEY].assign(
-                cate=cate,
-                cate_lower=cate - quantile * se,
-                cate_upper=cate + quantile * se,
-                fold=fold,
-                model=name,
-            )
+            trials.loc[held_out, TRIAL_KEY].assign(cate=cate, cate_lower=lower, cate_upper=upper, fold=fold, model=name)
         )
     estimates = pd.concat(parts).sort_index().reset_index(drop=True)
-    table = _score_table(losses, data, chosen, chosen_by_fold)
-    return CateFit(table, estimates, chosen, LEARNERS[chosen](x, data, settings, seed))
+    everyone = np.ones(len(trials), dtype=bool)
+    chosen = choose(losses, constant, everyone, data.households, settings.gain_in_se)
+    final = LEARNERS[chosen].from_settings(settings, seed).fit(x, data)
+    table = _score_table(losses, constant, data, chosen, chosen_by_fold)
+    return CateFit(table, estimates, _by_model(trials, data, effects), chosen, final)
+
+
+def _out_of_fold(
+    x: Array, data: Residuals, settings: CateSettings, seed: int
+) -> tuple[dict[tuple[str, int], Learner], dict[str, Array]]:
+    """Learners by name and the fold that they have not seen, and the effects (n,) of all learners out of fold."""
+    fitted: dict[tuple[str, int], Learner] = {}
+    effects: dict[str, Array] = {}
+    for name, learner in LEARNERS.items():
+        known = learner.out_of_fold(data)
+        effects[name] = np.empty(len(x)) if known is None else known
+        for fold in np.unique(data.folds) if known is None else ():
+            train = data.folds != fold
+            fitted[name, int(fold)] = learner.from_settings(settings, seed).fit(x[train], subset(data, train))
+            effects[name][~train] = fitted[name, int(fold)].predict(x[~train])
+    return fitted, effects
+
+
+def _ends(model: Learner, x: Array, confidence: float) -> Interval:
+    """The model's interval, of nulls where it has none."""
+    found = model.interval(x, confidence)
+    return (np.full(len(x), np.nan), np.full(len(x), np.nan)) if found is None else found
+
+
+def _by_model(trials: pd.DataFrame, data: Residuals, effects: dict[str, Array]) -> pd.DataFrame:
+    key = trials[TRIAL_KEY].reset_index(drop=True)
+    parts = [key.assign(model=name, fold=data.folds, cate=effect) for name, effect in effects.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def household_effects(
-    today: pd.DataFrame, design: DesignMatrix, x: Array, data: Residuals, fitted: CateFit, settings: Settings
+    today: pd.DataFrame, new: Array, x: Array, data: Residuals, final: Learner, settings: Settings
 ) -> pd.DataFrame:
-    """Effect and propensity of households as of the last day, from models fitted to all trials `x`.
+    """Effect and propensity of households as of the last day, from models fitted to all trials `x`; `new` (m, p) are
+    the covariates of `today`.
 
     Columns: household_key, cate, cate_lower, cate_upper ($), propensity, received_before, lookback_segment.
     """
-    new = design.apply(today)
-    cate, se = fitted.final.effect(new), fitted.final.standard_error(new)
-    half = normal_quantile(settings.confidence) * se
+    lower, upper = _ends(final, new, settings.confidence)
     propensity = fit_propensity(x, data.treated, settings.seed_for("nuisances")).probability(new)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
-    return kept.assign(cate=cate, cate_lower=cate - half, cate_upper=cate + half, propensity=propensity)
+    return kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper, propensity=propensity)
 
 
-def choose(losses: dict[str, Array], rows: NDArray[np.bool_], households: NDArray[np.int64], gain_in_se: float) -> str:
-    """The model with the lowest mean loss over `rows` among those that beat the constant by `gain_in_se`
+def choose(
+    losses: dict[str, Array], constant: str, rows: NDArray[np.bool_], households: NDArray[np.int64], gain_in_se: float
+) -> str:
+    """The model with the lowest mean loss over `rows` among those that beat that called `constant` by `gain_in_se`
     household-clustered standard errors; the constant when none does."""
-    best, lowest = CONSTANT, float(losses[CONSTANT][rows].mean())
+    best, lowest = constant, float(losses[constant][rows].mean())
     for name, loss in losses.items():
-        gain, se = _gain(losses[CONSTANT][rows], loss[rows], households[rows])
+        gain, se = _gain(losses[constant][rows], loss[rows], households[rows])
         mean = float(loss[rows].mean())
-        if name != CONSTANT and mean < lowest and gain > gain_in_se * se:
+        if name != constant and mean < lowest and gain > gain_in_se * se:
             best, lowest = name, mean
     return best
 
@@ -123,13 +148,13 @@ def _gain(constant: Array, loss: Array, households: NDArray[np.int64]) -> tuple[
 
 
 def _score_table(
-    losses: dict[str, Array], data: Residuals, chosen: str, chosen_by_fold: dict[int, str]
+    losses: dict[str, Array], constant: str, data: Residuals, chosen: str, chosen_by_fold: dict[int, str]
 ) -> pd.DataFrame:
     rows = []
     for fold in (ALL_FOLDS, *chosen_by_fold):
         scored = np.ones(len(data.y), dtype=bool) if fold == ALL_FOLDS else data.folds == fold
         for name, loss in losses.items():
-            gain, gain_se = _gain(losses[CONSTANT][scored], loss[scored], data.households[scored])
+            gain, gain_se = _gain(losses[constant][scored], loss[scored], data.households[scored])
             rows.append(
                 {
                     "model": name,

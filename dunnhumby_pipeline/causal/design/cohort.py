@@ -6,8 +6,8 @@ follows the design in the settings (see `enrolment.enrol`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -24,13 +24,8 @@ from dunnhumby_pipeline.causal.design.enrolment import Enrolment, enrol, listing
 from dunnhumby_pipeline.causal.design.flow import trial_flow
 from dunnhumby_pipeline.causal.design.outcomes import weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.contracts.features import (
-    COVARIATES,
-    HISTORY_COVARIATES,
-    active_column,
-    received_column,
-    redeemed_column,
-)
+from dunnhumby_pipeline.contracts.feature import active_column, received_column, redeemed_column
+from dunnhumby_pipeline.contracts.features import COVARIATES, HISTORY_COVARIATES
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.engine.run import run
@@ -62,6 +57,7 @@ class Cohort:
     flow: pd.DataFrame
     caps: pd.DataFrame
     n_treated_without_history: int
+    segments_known: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*TRIAL_KEY, LOOK_BACK_SEGMENT]))
 
     def campaigns_text(self) -> str:
         """The campaigns used and those left out, one per line, in words."""
@@ -69,16 +65,25 @@ class Cohort:
 
     def placed(self, segments: pd.Series) -> pd.DataFrame:
         """The trials with their look-back segment; `segments` has one for each row of `look_backs`."""
-        known = self.look_backs[TRIAL_KEY].assign(**{LOOK_BACK_SEGMENT: segments})
+        placed = self.look_backs[TRIAL_KEY].assign(**{LOOK_BACK_SEGMENT: segments})
+        known = pd.concat([each for each in (self.segments_known, placed) if len(each)])
         return self.trials.merge(known, on=TRIAL_KEY, how="left", validate="one_to_one")
 
 
-def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, engine: EngineSettings) -> Cohort:
+def build_cohort(
+    tables: Tables,
+    campaign_type: str,
+    settings: TrialSettings,
+    engine: EngineSettings,
+    known: Sequence[pd.DataFrame] = (),
+) -> Cohort:
     """All trials of `campaign_type` from the canonical tables, by the design in the settings.
 
     `trials`: household_key, campaign, treated (0/1), index_day, lookback_start, outcome_end (days), outcomes
     as `outcomes.MEASURED`, covariates as `covariate_columns`. Campaigns without a household in both arms are left
     out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all campaigns.
+    `known`: trials of other designs on the same tables, placed in segments; a look-back all of whose trials are among
+    them is not worked out again.
 
     Raises CohortError when the type has no campaign, when none can be studied, when no campaign has both arms, or when
     trial.margin_weights names a department that there is not.
@@ -96,9 +101,8 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
             f"{first_day} to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
             "trial.follow_up_days, or trial.keep_cut_campaigns."
         )
-    covariates = window_covariates(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
-    covariates = covariates.rename(columns={"window": "campaign"})
-    of_type, enrolment = _enrolled(tables, planned, listed, covariates[TRIAL_KEY], settings, engine)
+    shoppers = _shoppers(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
+    of_type, enrolment = _enrolled(tables, planned, listed, shoppers, settings, engine)
     if enrolment.trials["treated"].nunique() < 2:
         lacking = leave_out(of_type, enrolment.one_armed(studied(of_type)))
         raise CohortError(
@@ -108,15 +112,24 @@ def build_cohort(tables: Tables, campaign_type: str, settings: TrialSettings, en
     used = studied(of_type)
     trials = enrolment.trials.merge(used[["campaign", "index_day", "lookback_start", "outcome_end"]], on="campaign")
     trials, caps = winsorised(with_outcomes(trials, tables, used, weights, engine), settings.winsorise)
+    names = covariate_columns(campaign_type, settings.washout_days)
+    found = _found(trials, known)
+    fresh = used.loc[~used["campaign"].isin(found["campaign"])]
+    look_backs = trials.iloc[:0]
+    if len(fresh):
+        look_backs = window_covariates(tables, windows_of(fresh, "lookback_start", "index_day"), engine)
+        look_backs = look_backs.rename(columns={"window": "campaign"})
+    covariates = pd.concat([each[[*TRIAL_KEY, *names]] for each in (found, look_backs) if len(each)])
     trials = trials.merge(covariates, on=TRIAL_KEY, how="left", validate="one_to_one")
     columns = ["treated", "index_day", "lookback_start", "outcome_end", *MEASURED]
     return Cohort(
-        trials=trials[[*TRIAL_KEY, *columns, *covariate_columns(campaign_type, settings.washout_days)]],
-        look_backs=covariates.loc[covariates["campaign"].isin(used["campaign"])].reset_index(drop=True),
+        trials=trials[[*TRIAL_KEY, *columns, *names]],
+        look_backs=look_backs,
         campaigns=of_type,
         flow=trial_flow(enrolment, of_type, listed),
         caps=caps,
-        n_treated_without_history=n_without_history(used, listed, covariates[TRIAL_KEY], settings),
+        n_treated_without_history=n_without_history(used, listed, shoppers, settings),
+        segments_known=found.reindex(columns=[*TRIAL_KEY, LOOK_BACK_SEGMENT]),
     )
 
 
@@ -160,6 +173,23 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
+def _shoppers(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
+    """household_key and campaign of those that shopped in its window."""
+    found = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
+    return found.rename(columns={"window": "campaign"})[TRIAL_KEY]
+
+
+def _found(trials: pd.DataFrame, known: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of `known` that are `trials` with the same look-back, of campaigns all of whose trials are found."""
+    if not known:
+        return trials.iloc[:0]
+    look_back = [*TRIAL_KEY, "index_day", "lookback_start"]
+    others = pd.concat(known).drop_duplicates(look_back)
+    found = trials[look_back].merge(others, on=look_back)
+    n_trials, n_found = trials["campaign"].value_counts(), found["campaign"].value_counts()
+    return found.loc[found["campaign"].map(n_trials) == found["campaign"].map(n_found)]
+
+
 def _enrolled(
     tables: Tables,
     campaigns: pd.DataFrame,
@@ -173,8 +203,7 @@ def _enrolled(
     active = shoppers.iloc[:0]
     if settings.design == NEVER_TARGETED:
         windows = windows_of(studied(campaigns), "start_day", "end_day", shift=1)
-        active = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
-        active = active.rename(columns={"window": "campaign"})
+        active = _shoppers(tables, windows, engine)
     while True:
         enrolment = enrol(households, studied(campaigns), listed, shoppers, active, settings)
         one_armed = enrolment.one_armed(studied(campaigns))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -179,31 +180,36 @@ def causal_graph() -> pd.DataFrame:
 def adjustment_set(graph: pd.DataFrame) -> tuple[str, ...]:
     """The nodes to adjust for: the largest set of measured ones that blocks every back-door path.
 
-    Found by dowhy (maximal adjustment; the back-door criterion of Pearl 2009, section 3.3), so it holds no
-    descendant of the campaign. `graph`: as from `causal_graph`; nodes not in `MEASURED` are not measured.
+    By the back-door criterion (Pearl 2009, section 3.3), so it holds no descendant of the campaign: of the others that
+    are connected with campaign or outcome, the largest subset that d-separates the two once arrows out of the campaign
+    are gone. `graph`: as from `causal_graph`; nodes not in `MEASURED` are not measured.
     Raises IdentificationError when arrows run in a circle, lead nowhere, or leave a back-door path open.
     """
-    from dowhy.causal_identifier.auto_identifier import BackdoorAdjustment, identify_effect_auto
-    from dowhy.causal_identifier.identify_effect import EstimandType
+    import networkx as nx
 
     directed = directed_graph(graph)
     measured = [name for name in MEASURED if name in directed]
-    identified = identify_effect_auto(
-        directed,
-        [TREATMENT],
-        [OUTCOME],
-        measured,
-        EstimandType.NONPARAMETRIC_ATE,
-        backdoor_adjustment=BackdoorAdjustment.BACKDOOR_MAX,
-    )
-    if identified.default_backdoor_id is None:
+    back_doors = directed.copy()
+    back_doors.remove_edges_from(list(directed.out_edges(TREATMENT)))
+    moved = nx.descendants(directed, TREATMENT) | {TREATMENT, OUTCOME}
+    eligible = [
+        name
+        for name in measured
+        if name not in moved
+        and not all(nx.is_d_separator(directed, {end}, {name}, set()) for end in (TREATMENT, OUTCOME))
+    ]
+    # Where any subset separates the two, their ancestors among the eligible do (van der Zander et al. 2014).
+    ancestors = nx.ancestors(back_doors, TREATMENT) | nx.ancestors(back_doors, OUTCOME)
+    if not nx.is_d_separator(back_doors, {TREATMENT}, {OUTCOME}, ancestors & set(eligible)):
         hidden = sorted(set(directed.predecessors(TREATMENT)) - set(measured))
         raise IdentificationError(
             f"the effect of {TREATMENT} on {OUTCOME} is not identified: its unmeasured causes ({', '.join(hidden)}) "
             "leave a back-door path open, whatever is adjusted for; measure them, or take the arrow away and say why"
         )
-    found = set(identified.get_backdoor_variables())
-    return tuple(name for name in measured if name in found)
+    largest_first = (subset for size in range(len(eligible), -1, -1) for subset in combinations(eligible, size))
+    return next(
+        subset for subset in largest_first if nx.is_d_separator(back_doors, {TREATMENT}, {OUTCOME}, set(subset))
+    )
 
 
 def directed_graph(graph: pd.DataFrame) -> nx.DiGraph:
@@ -231,7 +237,7 @@ def node_columns(name: str, covariates: list[str]) -> list[str]:
 def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings) -> pd.DataFrame:
     """What the graph identifies, and on what grounds, in words: item, text.
 
-    Items: the estimand; the adjustment set of dowhy, and the columns of the trials that each of its nodes stands
+    Items: the estimand; the adjustment set, and the columns of the trials that each of its nodes stands
     for; what is left alone because the campaign moves it; what is not measured; arrows assumed absent; and each
     assumption with what would break it and which table speaks to it. Raises as `adjustment_set`.
     """
@@ -250,7 +256,7 @@ def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings
             "listed, z] for households alike in z, the adjustment set, averaged with weights e (1 - e) (ATO), e being "
             "the chance of being listed given z",
         ),
-        ("adjustment set", f"{_listed(adjusted)}: the largest that blocks every back-door path, found by dowhy"),
+        ("adjustment set", f"{_listed(adjusted)}: the largest that blocks every back-door path"),
         *(
             (f"covariates: {name}", f"{MEASURED[name].meaning} ({_listed(node_columns(name, covariates))})")
             for name in adjusted

@@ -44,9 +44,14 @@ def trial_matrix(
     trials: pd.DataFrame, campaign_type: str, settings: TrialSettings | None = None
 ) -> tuple[DesignMatrix, Array]:
     """The design fitted to all covariates of the trials, and its (n, p) matrix; `settings` as the trials were built."""
-    washout_days = None if settings is None else settings.washout_days
-    design = fit_design_matrix(trials, [*covariate_columns(campaign_type, washout_days), LOOK_BACK_SEGMENT])
+    design = trial_design(trials, campaign_type, settings)
     return design, design.apply(trials)
+
+
+def trial_design(trials: pd.DataFrame, campaign_type: str, settings: TrialSettings | None = None) -> DesignMatrix:
+    """The design fitted to all covariates of the trials."""
+    washout_days = None if settings is None else settings.washout_days
+    return fit_design_matrix(trials, [*covariate_columns(campaign_type, washout_days), LOOK_BACK_SEGMENT])
 
 
 def fit_design_matrix(trials: pd.DataFrame, covariates: list[str]) -> DesignMatrix:

@@ -109,7 +109,10 @@ def _outcome(trial: TrialSettings) -> str:
 
 def _analysis(settings: Settings) -> str:
     nuisance = settings.nuisance
-    repeats = "once" if nuisance.n_repeats == 1 else f"{nuisance.n_repeats} times over, and the medians taken"
+    upto = f"{nuisance.n_repeats} times over" if nuisance.n_repeats == 2 else f"2 to {nuisance.n_repeats} times over"
+    if nuisance.repeat_agreement == 0:
+        upto = f"{nuisance.n_repeats} times over"
+    repeats = "once" if nuisance.n_repeats == 1 else f"{upto}, and the medians taken"
     return (
         f"Propensity and mean outcomes are fitted on {nuisance.n_folds} folds that keep a household together and "
         f"predicted out of fold, {repeats}. The primary estimate is the overlap-weighted, doubly robust one. "

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
 from dunnhumby_pipeline.causal.nuisance.fold_ridge import FoldMoments, fold_moments, ridge
 from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 Columns = NDArray[np.int64]
@@ -64,7 +64,7 @@ def covariate_gains(
             raise ValueError(f"the {name} does not vary, so covariates explain nothing of it")
     moments = fold_moments(x, np.column_stack([y, treated]), folds)
     every = np.arange(x.shape[1])
-    with threadpool_limits(1):
+    with one_thread():
         long_y, long_t = _left_unexplained(moments, every)
         rows = []
         for group, columns in groups.items():

@@ -16,8 +16,9 @@ from dunnhumby_pipeline.causal.doubts.period_spend import Tables, campaign_days,
 from dunnhumby_pipeline.causal.effects.average import obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
+from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.features.windows import observed_days
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings

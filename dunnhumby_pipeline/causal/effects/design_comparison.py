@@ -13,7 +13,8 @@ from dunnhumby_pipeline.causal.design.cohort import CohortError, Tables, build_c
 from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 from dunnhumby_pipeline.causal.effects.average import aipw, naive, overlap_weighted
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
-from dunnhumby_pipeline.causal.nuisance.cross_fit import FoldsError, cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.folds import FoldsError
 from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics, propensity_table
 from dunnhumby_pipeline.contracts.names import (
@@ -94,12 +95,16 @@ def compare_designs(
     row of `Cohort.look_backs`; `known` is the chosen design as fitted already.
     """
     rows = []
+    # Designs share most of their look-backs, which take longest.
+    fitted: dict[str, FittedDesign] = {} if known is None else {settings.trial.design: known}
     for design in DESIGNS:
         chosen = design == settings.trial.design
         row: dict[str, object] = {"design": design, "chosen": chosen, "note": NOTES[design]}
         try:
-            fitted = known if chosen and known else _fit(tables, campaign_type, settings, segments_of, design)
-            row.update(_compared(fitted, settings))
+            if design not in fitted:
+                before = [each.trials for each in fitted.values()]
+                fitted[design] = _fit(tables, campaign_type, settings, segments_of, design, before)
+            row.update(_compared(fitted[design], settings))
         except _DesignError as error:
             row["note"] = f"Not comparable: {error}"
         rows.append(row)
@@ -114,14 +119,15 @@ def _fit(
     settings: Settings,
     segments_of: Callable[[pd.DataFrame], pd.Series],
     design: str,
+    known: list[pd.DataFrame],
 ) -> FittedDesign:
     trial = settings.trial.model_copy(update={"design": design})
     once = settings.nuisance.model_copy(update={"n_repeats": 1})
     try:
-        cohort = build_cohort(tables, campaign_type, trial, settings.engine)
+        cohort = build_cohort(tables, campaign_type, trial, settings.engine, known)
     except CohortError as error:
         raise _DesignError(str(error)) from error
-    trials = cohort.placed(segments_of(cohort.look_backs))
+    trials = cohort.placed(segments_of(cohort.look_backs) if len(cohort.look_backs) else pd.Series(dtype="str"))
     matrix, x = trial_matrix(trials, campaign_type, trial)
     try:
         nuisances = cross_fit(trials, x, once, settings.seed_for("nuisances"), (SPEND,)).nuisances

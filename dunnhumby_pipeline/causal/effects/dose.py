@@ -14,7 +14,7 @@ from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.contracts.features import active_column
+from dunnhumby_pipeline.contracts.feature import active_column
 from dunnhumby_pipeline.contracts.names import TRIAL_KEY
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.engine.tables import TablePath, read_table

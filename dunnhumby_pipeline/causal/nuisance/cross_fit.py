@@ -1,117 +1,26 @@
 """Propensity and outcome models, cross-fitted once with folds grouped by household, shared by all estimators.
 
-Propensity e(x): mean of an L2 logistic regression and shallow boosted trees. Outcome means mu0(x), mu1(x):
-mean of a LassoCV and shallow boosted trees, each fitted within its arm (Chernozhukov et al. 2018 for
-cross-fitting).
+Propensity e(x): mean of an L2 logistic regression and shallow boosted trees. Outcome means mu0(x), mu1(x): mean of a
+lasso and shallow boosted trees, each fitted within its arm (Chernozhukov et al. 2018 for cross-fitting).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcomes, fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
-
-_TREES = {"max_depth": 3, "learning_rate": 0.05, "subsample": 0.8, "colsample_bytree": 0.8, "n_jobs": 1}
-_N_TREES = 120
-_MIN_CHILD = 10
-_INNER_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Averaged:
-    """Two fitted models whose predictions are averaged."""
-
-    first: Any
-    second: Any
-
-    def mean(self, x: Array) -> Array:
-        return (self.first.predict(x) + self.second.predict(x)) / 2
-
-    def probability(self, x: Array) -> Array:
-        return (self.first.predict_proba(x)[:, 1] + self.second.predict_proba(x)[:, 1]) / 2
-
-
-class FoldsError(ValueError):
-    """Trials that cannot be divided into folds. The message says which arm is too small, and what to do."""
-
-
-def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold (n,) of each trial: a household's trials share a fold; arms and campaigns are spread evenly.
-
-    Raises FoldsError when an arm has fewer households than there are folds, or when a fold would
-    lack an arm or leave fewer than two of its households to fit on.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    by_arm = trials.groupby("treated")["household_key"].nunique()
-    for arm, name in ((1, "treated"), (0, "control")):
-        n = int(by_arm.get(arm, 0))
-        if n < n_folds:
-            raise FoldsError(
-                f"the {name} arm has {n} households, fewer than nuisance.n_folds = {n_folds}; "
-                "choose fewer folds, or a campaign type with more trials"
-            )
-    strata = trials["campaign"].astype(str) + "/" + trials["treated"].astype(str)
-    folds = np.empty(len(trials), dtype=np.int64)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    for fold, (train, held_out) in enumerate(splitter.split(trials, strata, trials["household_key"])):
-        folds[held_out] = fold
-        for arm, name in ((1, "treated"), (0, "control")):
-            inside = trials["household_key"].where(trials["treated"] == arm)
-            n_held_out, n_fitted = inside.iloc[held_out].nunique(), inside.iloc[train].nunique()
-            if n_held_out < 1 or n_fitted < 2:
-                raise FoldsError(
-                    f"fold {fold} holds {n_held_out} {name} households and leaves {n_fitted} to fit on; "
-                    "choose another nuisance.n_folds, or a campaign type with more trials"
-                )
-    return folds
-
-
-def fit_propensity(x: Array, treated: Array | Groups, seed: int) -> Averaged:
-    """Fit e(x) = P(treated | x) on (n, p) covariates."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from xgboost import XGBClassifier
-
-    with threadpool_limits(1):
-        logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, treated)
-        trees = XGBClassifier(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD / 2, random_state=seed, **_TREES).fit(
-            x, treated
-        )
-    return Averaged(logistic, trees)
-
-
-def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
-    """Fit the mean of `y` on (n, p) covariates of one arm; the lasso's own folds are grouped by household."""
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import LassoCV
-    from sklearn.model_selection import GroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from xgboost import XGBRegressor
-
-    if np.ptp(y) == 0:
-        # Controls never redeem a campaign's coupons.
-        unvaried = DummyRegressor().fit(x, y)
-        return Averaged(unvaried, unvaried)
-    inner = list(GroupKFold(min(_INNER_FOLDS, len(np.unique(households)))).split(x, y, households))
-    with threadpool_limits(1):
-        lasso = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
-        trees = XGBRegressor(n_estimators=_N_TREES, min_child_weight=_MIN_CHILD, random_state=seed, **_TREES).fit(x, y)
-    return Averaged(lasso, trees)
 
 
 def mu_column(arm: int, outcome: str) -> str:
@@ -135,10 +44,12 @@ class CrossFit:
 def cross_fit(
     trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int, outcomes: Sequence[str] = ALWAYS_ESTIMATED
 ) -> CrossFit:
-    """Out-of-fold nuisances of every trial, in the order of `trials`: medians over `n_repeats` divisions into folds.
+    """Out-of-fold nuisances of every trial, in the order of `trials`: medians over several divisions into folds.
 
     No prediction of any repeat has seen the trial's household, so neither has their median (the medians of
-    Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them).
+    Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them). `n_repeats` are
+    made at most, and no further one when the overlap-weighted effects of those so far, two or more, lie within
+    `repeat_agreement` standard errors of each other for every outcome.
 
     `nuisances`: household_key, campaign, treated, fold (of the first repeat), propensity (kept
     `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), and for each of `outcomes`
@@ -150,36 +61,35 @@ def cross_fit(
     """
     from joblib import Parallel, delayed
 
-    divisions = [household_folds(trials, settings.n_folds, seed + repeat) for repeat in range(settings.n_repeats)]
     treated, households = trials["treated"].to_numpy(), trials["household_key"].to_numpy()
     observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
-    tasks = [(repeat, fold) for repeat in range(settings.n_repeats) for fold in range(settings.n_folds)]
-    held_out = [divisions[repeat] == fold for repeat, fold in tasks]
-    # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
-    fitted = Parallel(n_jobs=settings.n_jobs)(
-        delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, seed + repeat)
-        for (repeat, _), out in zip(tasks, held_out, strict=True)
-    )
-    names = list(fitted[0])
-    predictions = {name: np.empty((settings.n_repeats, len(trials))) for name in names}
-    for (repeat, _), out, found in zip(tasks, held_out, fitted, strict=True):
-        for name in names:
-            predictions[name][repeat, out] = found[name]
-    quality = pd.concat(
-        [
-            _quality(trials, observed, {name: predictions[name][repeat] for name in names}, settings, repeat)
-            for repeat in range(settings.n_repeats)
-        ]
-    )
-    medians = {name: np.median(values, axis=0) for name, values in predictions.items()}
-    of_medians = _quality(trials, observed, medians, settings, ALL_REPEATS)
-    quality = pd.concat([quality, of_medians], ignore_index=True)
+    divisions: list[Groups] = []
+    repeats: list[dict[str, Array]] = []
+    with Parallel(n_jobs=settings.n_jobs) as workers:
+        while len(repeats) < settings.n_repeats and not _agree(trials, observed, repeats, settings):
+            own_seed = seed + len(repeats)
+            folds = household_folds(trials, settings.n_folds, own_seed)
+            held_out = [folds == fold for fold in range(settings.n_folds)]
+            # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
+            fitted = workers(
+                delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed)
+                for out in held_out
+            )
+            predictions = {name: np.empty(len(trials)) for name in fitted[0]}
+            for out, found in zip(held_out, fitted, strict=True):
+                for name, values in found.items():
+                    predictions[name][out] = values
+            divisions.append(folds)
+            repeats.append(predictions)
+    medians = {name: np.median([own[name] for own in repeats], axis=0) for name in repeats[0]}
+    numbered = [*enumerate(repeats), (ALL_REPEATS, medians)]
+    quality = [_quality(trials, observed, predictions, settings, number) for number, predictions in numbered]
     raw = medians.pop("propensity")
     bounded = _bounded(raw, settings)
     frame = trials[[*TRIAL_KEY, "treated"]].assign(
         fold=divisions[0], propensity=bounded, propensity_bounded=raw != bounded
     )
-    return CrossFit(frame.assign(**medians), quality)
+    return CrossFit(frame.assign(**medians), pd.concat(quality, ignore_index=True))
 
 
 def _predict_fold(
@@ -195,21 +105,40 @@ def _predict_fold(
     train = drawn(~held_out, households, max_trials, seed)
     new = x[held_out]
     found = {"propensity": fit_propensity(x[train], treated[train], seed).probability(new)}
-    for outcome, y in outcomes.items():
-        for arm in (0, 1):
-            rows = train & (treated == arm)
-            found[mu_column(arm, outcome)] = fit_outcome(x[rows], y[rows], households[rows], seed).mean(new)
+    values = np.column_stack(list(outcomes.values()))
+    for arm in (0, 1):
+        rows = train & (treated == arm)
+        fitted = fit_outcomes(x[rows], values[rows], households[rows], seed)
+        found |= {mu_column(arm, outcome): own.mean(new) for outcome, own in zip(outcomes, fitted, strict=True)}
     return found
 
 
-def drawn(rows: NDArray[np.bool_], households: Groups, at_most: int, seed: int) -> NDArray[np.bool_]:
-    """The mask `rows` (n,), or that of whole households drawn at random among them that hold about `at_most`."""
-    n_rows = int(rows.sum())
-    if n_rows <= at_most:
-        return rows
-    present = np.unique(households[rows])
-    kept = np.random.default_rng(seed).permutation(present)[: int(len(present) * at_most / n_rows)]
-    return rows & np.isin(households, kept)
+def _agree(
+    trials: pd.DataFrame, observed: dict[str, Array], repeats: list[dict[str, Array]], settings: NuisanceSettings
+) -> bool:
+    if len(repeats) < 2:
+        return False
+    treated = trials["treated"].to_numpy()
+    household = trials["household_key"].factorize()[0]
+    for outcome, y in observed.items():
+        effects, errors = [], []
+        for predictions in repeats:
+            ry, rt = _partialled_out(y, treated, predictions, outcome, settings)
+            effects.append(float((rt * ry).sum() / (rt**2).sum()))
+            by_household = np.bincount(household, rt * (ry - effects[-1] * rt))
+            errors.append(float(np.sqrt((by_household**2).sum()) / (rt**2).sum()))
+        if max(effects) - min(effects) > settings.repeat_agreement * min(errors):
+            return False
+    return True
+
+
+def _partialled_out(
+    y: Array, treated: Array | Groups, predictions: dict[str, Array], outcome: str, settings: NuisanceSettings
+) -> tuple[Array, Array]:
+    """What is left of outcome and treatment."""
+    e = _bounded(predictions["propensity"], settings)
+    mu0, mu1 = (predictions[mu_column(arm, outcome)] for arm in (0, 1))
+    return y - e * mu1 - (1 - e) * mu0, treated - e
 
 
 def _bounded(propensity: Array, settings: NuisanceSettings) -> Array:
@@ -238,7 +167,7 @@ def _quality(
             # Of an outcome that does not vary there is nothing to explain.
             varies = np.ptp(y[of_arm]) > 0
             rows.append((name, outcome, r2_score(y[of_arm], means[arm][of_arm]) if varies else np.nan))
-        ry, rt = y - e * means[1] - (1 - e) * means[0], treated - e
+        ry, rt = _partialled_out(y, treated, predictions, outcome, settings)
         rows.append(("overlap_weighted", outcome, float((rt * ry).sum() / (rt**2).sum())))
     frame = pd.DataFrame(rows, columns=["quantity", "outcome", "value"])
     return frame.assign(repeat=repeat)[["repeat", "quantity", "outcome", "value"]]

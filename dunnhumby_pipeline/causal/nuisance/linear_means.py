@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.fold_ridge import fold_moments, ridge
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ def linear_means(x: Array, outcomes: Array, folds: NDArray[np.int64]) -> Array:
     scikit-learn's RidgeCV, which decomposes all rows anew for each fold, takes 207 s and 4.8 GB.
     """
     means = np.empty(outcomes.shape)
-    with threadpool_limits(1):
+    with one_thread():
         moments = fold_moments(x, outcomes, folds)
         p = moments.n_columns
         for position, fold in enumerate(moments.folds):

@@ -66,6 +66,15 @@ TABLES = (
         metrics=metrics.flow,
     ),
     Table(
+        "design_matrix",
+        group="design",
+        made_by="enrol_trials",
+        meaning="Covariates of every trial as numbers, with the names of the columns, as arrays; fitted once, read by "
+        "all that adjusts for them.",
+        partitioned=True,
+        suffix=".npz",
+    ),
+    Table(
         "trial_protocol",
         group="design",
         made_by="trial_protocol",

@@ -67,7 +67,7 @@ def confounding_contour(
         f"What it explains of {name.lower()} (%, root scale)",
         _left_over(limit, toward, scale * (benchmarks["lower"] + benchmarks["upper"]).astype(float) / 2),
     )
-    figure.draw_without_rendering()
+    style.settle(figure)
     texts = [terms.spoken(str(group)) for group in benchmarks["group"]]
     if texts:
         label_points(figure, axes, shown, np.full(len(texts), 4.0), texts, style.SMALL)

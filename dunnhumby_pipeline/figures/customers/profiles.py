@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dunnhumby_pipeline.contracts.features import FEATURES
 from dunnhumby_pipeline.contracts.frames import require
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.labels import label_points
 from dunnhumby_pipeline.words import numbers
@@ -134,7 +134,7 @@ def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.Dat
         panels.append((axes, points))
     _tier_legend(figure, list(profiles["value_tier"]))
     # Labels need the final places of the axes.
-    figure.draw_without_rendering()
+    style.settle(figure)
     for axes, points in panels:
         known = np.isfinite(points).all(axis=1)
         texts = [name for name, there in zip(names, known, strict=True) if there]

@@ -51,7 +51,7 @@ def label_points(
     """Name each of `points` (n, 2), in data coordinates and of `radii` (n,) in printer's points, by one of `texts`.
 
     Of the places around a point, near ones first, the first is taken that is free of other labels and points and
-    inside the axes; where none is, the one that covers least. The layout of `figure` must be final: draw it before.
+    inside the axes; where none is, the one that covers least. The layout of `figure` must be final: settle it before.
     """
     unit = figure.dpi / 72
     centres = axes.transData.transform(points) / unit

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from scipy.optimize import isotonic_regression
@@ -132,15 +133,32 @@ def _exchanged(rows: list[list[Item]], between: list[list[Segment]]) -> list[lis
     while improved:
         improved = False
         for layer, row in enumerate(rows):
-            beside = [other for other in (layer - 1, layer) if 0 <= other < len(between)]
+            above, below = _ends(rows, between, layer)
             for place in range(len(row) - 1):
-                before = sum(_crossings(rows, between, other) for other in beside)
-                row[place], row[place + 1] = row[place + 1], row[place]
-                if sum(_crossings(rows, between, other) for other in beside) < before:
+                left, right = row[place], row[place + 1]
+                # An exchange concerns only the lines of the two.
+                pairs = [pair for ends in (above, below) for pair in product(ends[left], ends[right])]
+                if sum(a < b for a, b in pairs) < sum(a > b for a, b in pairs):
+                    row[place], row[place + 1] = right, left
                     improved = True
-                else:
-                    row[place], row[place + 1] = row[place + 1], row[place]
     return rows
+
+
+def _ends(
+    rows: list[list[Item]], between: list[list[Segment]], layer: int
+) -> tuple[defaultdict[Item, list[int]], defaultdict[Item, list[int]]]:
+    """The places of the other ends of each item's lines in the row above, and in the row below."""
+    above: defaultdict[Item, list[int]] = defaultdict(list)
+    below: defaultdict[Item, list[int]] = defaultdict(list)
+    if layer > 0:
+        places = {item: place for place, item in enumerate(rows[layer - 1])}
+        for part in between[layer - 1]:
+            above[part.end].append(places[part.start])
+    if layer < len(between):
+        places = {item: place for place, item in enumerate(rows[layer + 1])}
+        for part in between[layer]:
+            below[part.start].append(places[part.end])
+    return above, below
 
 
 def _crossings(rows: list[list[Item]], between: list[list[Segment]], layer: int) -> int:

@@ -72,6 +72,14 @@ def add_axes(parent: Figure | SubFigure, position: Any = 111, **options: Any) ->
     return axes
 
 
+def settle(figure: Figure) -> None:
+    """Give every axes its final place, for what is placed by it; a later draw does not lay out again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
     """Axis labels with their units, and a title flush left."""
     axes.set_xlabel(x, fontsize=TEXT, color=INK, parse_math=False)
@@ -126,7 +134,7 @@ def heatmap(
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = cmap((value - limits[0]) / span)
         dark = np.isfinite(value) and 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-        axes.text(
+        cell = axes.text(
             column,
             row,
             printed[row][column],
@@ -136,6 +144,8 @@ def heatmap(
             color="white" if dark else INK,
             parse_math=False,
         )
+        # Inside the axes: the layout need not measure it.
+        cell.set_in_layout(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)

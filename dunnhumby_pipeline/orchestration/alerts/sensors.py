@@ -37,13 +37,12 @@ def alert_on_check_change(
 
 def observe(instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str]]:
     """(state, message) of every check by name; checks of partitioned assets once a campaign type."""
-    partitioned = {check.key for check in CHECKS if check.partitioned}
     states: dict[str, str] = {}
     messages: dict[str, str] = {}
     for campaign_type in schema.CAMPAIGN_TYPES:
         found = check_states(instance, [check.key for check in CHECKS], campaign_type)
         for check, row in zip(CHECKS, found.itertuples(), strict=True):
-            suffix = f"[{campaign_type}]" if check.key in partitioned else ""
+            suffix = f"[{campaign_type}]" if check.contract.partitioned else ""
             name = f"{row.asset}.{row.check}{suffix}"
             states[name], messages[name] = row.status, row.message
     return states, messages

@@ -5,35 +5,12 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration.assets.trials import GROUP, LOOK_BACK_TABLES
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES
 from dunnhumby_pipeline.orchestration.platform.resources import Study
-
-# Later numbers rest on arms that are alike where they overlap: these are checked first.
-COMPARABLE = ("covariate_balance", "overlap_diagnostics")
-ESTIMATED = {
-    "average_effects": "Average effects on spend, visits and redemption by every estimator, and by campaign.",
-    "pooled_effects": "Effects of the campaigns pooled, with fixed and random effects, and how much they differ.",
-    "effect_robustness": "The effect with other trials left out, outcomes capped, or another outcome in $.",
-    "campaign_dose": "Whether other campaigns differ between the arms, and whether the effect depends on them.",
-}
-DOUBTED = {
-    "sensitivity": "How far the effect may be wrong, and what that would take.",
-    "confounder_benchmarks": "What a confounder as strong as each group of covariates would do to the effect.",
-    "confounding_contour": "The limit of the effect by the strength of a confounder.",
-    "rosenbaum_bounds": "Tests of the matched pairs under hidden bias of growing strength.",
-    "negative_controls": "Effects where there can be none: before the look-back, and of a campaign that was not yet.",
-    "event_study": "Effect on weekly spend by week around the index day.",
-}
+from dunnhumby_pipeline.orchestration.platform.step import step
 
 
-@dg.multi_asset(
-    name="estimate_effects",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=[*COMPARABLE, "campaigns", "campaign_targets"],
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in ESTIMATED.items()},
-)
+@step(settings=("confidence", "trial", "effects"), deps=[*COMPARABLE, "design_matrix", "campaigns", "campaign_targets"])
 def estimate_effects(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -42,7 +19,7 @@ def estimate_effects(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Average effects by every estimator, pooled over campaigns, varied, and beside other campaigns."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.effects.average import average_effects
     from dunnhumby_pipeline.causal.effects.dose import campaign_dose, others_active, others_in_window
     from dunnhumby_pipeline.causal.effects.pooling import pooled_effects
@@ -51,7 +28,7 @@ def estimate_effects(
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     outcome, confidence = settings.trial.outcome, settings.confidence
-    _, x = trial_matrix(trials, campaign_type, settings.trial)
+    x = load_matrix(study.table("design_matrix", campaign_type), trials).x
     found = average_effects(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
     unmade = {"not_estimated": found.not_estimated, "covariates_left_out": found.left_out}
     yield dg.Output(found.effects, "average_effects", metadata={name: _listed(rows) for name, rows in unmade.items()})
@@ -63,12 +40,9 @@ def estimate_effects(
     yield dg.Output(campaign_dose(x, data, active, received, confidence), "campaign_dose")
 
 
-@dg.multi_asset(
-    name="question_effects",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=[*LOOK_BACK_TABLES, *COMPARABLE],
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in DOUBTED.items()},
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "effects", "sensitivity"),
+    deps=[*LOOK_BACK_TABLES, *COMPARABLE, "design_matrix"],
 )
 def question_effects(
     context: dg.AssetExecutionContext,
@@ -77,7 +51,7 @@ def question_effects(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Hidden causes, bounds, negative controls and the weeks around the index day, for the primary outcome."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.doubts.event_study import event_study
     from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
     from dunnhumby_pipeline.causal.doubts.sensitivity import sensitivity_tables
@@ -85,13 +59,13 @@ def question_effects(
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
-    design, x = trial_matrix(trials, campaign_type, settings.trial)
-    data = residuals(trials, nuisances, settings.trial.outcome)
+    matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
+    x, data = matrix.x, residuals(trials, nuisances, settings.trial.outcome)
     campaigns = trials["campaign"].to_numpy()
     pairs = match_pairs(data.propensity, data.treated, campaigns, settings.effects.caliper)
     differences = pair_differences(data, pairs)
     doubts = sensitivity_tables(
-        data, x, design.names, differences, settings.sensitivity, settings.confidence, settings.trial.outcome
+        data, x, matrix.names, differences, settings.sensitivity, settings.confidence, settings.trial.outcome
     )
     for name in ("sensitivity", "confounder_benchmarks", "confounding_contour", "rosenbaum_bounds"):
         yield dg.Output(getattr(doubts, name), name)
@@ -106,18 +80,9 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
 
 
-@dg.multi_asset(
-    name="fit_cate",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE],
-    outs={
-        "cate_models": dg.AssetOut(description="Out-of-fold R-loss of every model, and which was chosen."),
-        "cate_estimates": dg.AssetOut(description="Out-of-fold effect of every trial with its interval."),
-        "household_effects": dg.AssetOut(
-            description="Effect and propensity of every household as of the last day of the data."
-        ),
-    },
+@step(
+    settings=("seed", "confidence", "trial", "cate"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
     context: dg.AssetExecutionContext,
@@ -126,22 +91,30 @@ def fit_cate(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on the primary outcome: candidates, their out-of-fold R-loss, estimates by the best."""
+    from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.cate.selection import household_effects
     from dunnhumby_pipeline.causal.design.cohort import covariates_today
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix import trial_design
+    from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
-    settings, trials = study.settings, first_campaign_cohort
-    design, x = trial_matrix(trials, context.partition_key, settings.trial)
+    settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
+    matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     data = residuals(trials, nuisances, settings.trial.outcome)
-    fitted = fit(trials, x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
-    tables = study.journey_tables()
-    today = covariates_today(tables, context.partition_key, trials, settings.trial, settings.engine)
+    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
+    today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
-    effects = household_effects(today, design, x, data, fitted, settings)
+    new = trial_design(trials, campaign_type, settings.trial).apply(today)
+    effects = household_effects(today, new, matrix.x, data, fitted.final, settings)
     yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")
+    yield dg.Output(fitted.by_model, "cate_by_model")
     yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})
+    with study.staging() as staging:
+        files = {name: staging / study.table(name).name for name in ("household_matrix", "cate_model")}
+        save_matrix(CovariateMatrix(new, matrix.names, today), files["household_matrix"])
+        save_effect_model(EffectModel(fitted.final, matrix.names), files["cate_model"])
+        yield from (dg.Output(file, name) for name, file in files.items())

@@ -8,6 +8,8 @@ import dagster as dg
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.metrics import metrics_in_place
 from dunnhumby_pipeline.orchestration.platform.origin import (
     REJECTED_ROWS,
     REJECTS,
@@ -18,35 +20,28 @@ from dunnhumby_pipeline.orchestration.platform.origin import (
     table_versions,
 )
 from dunnhumby_pipeline.orchestration.platform.resources import Study
-from dunnhumby_pipeline.orchestration.platform.series import journey_figures
+from dunnhumby_pipeline.orchestration.platform.step import step
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.journey.source import Source
 
-GROUP = "journey"
-MEANINGS = {
-    **{table.name: f"One row: {table.meaning}." for table in schema.TABLES},
-    REJECTS: "Rows that broke a rule and values that were repaired, counted, with examples.",
-    REJECTED_ROWS: "Rows left out, with the values of their raw file (the first 500,000 of a table).",
-}
 
-
-@dg.multi_asset(
-    name="load_journey",
-    description="Find the raw files or the sample, validate, clean, and write the canonical tables. Tables "
-    "whose files and code are those they were made from are kept.",
-    group_name=GROUP,
+@step(
+    settings=("journey",),
     deps=[raw_key(table.name) for table in schema.TABLES],
-    outs={name: dg.AssetOut(description=MEANINGS[name]) for name in TABLES},
-    internal_asset_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
+    internal_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )
 def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """Find the raw files or the sample, validate, clean, and write the canonical tables.
+
+    Tables whose files and code are those they were made from are kept.
+    """
     from dunnhumby_pipeline.journey.source import JourneyError
 
     paths = {name: study.table(name) for name in TABLES}
     with refusing(JourneyError):
         source = study.source()
-        versions = table_versions(source, context.assets_def.code_versions_by_key[dg.AssetKey(REJECTS)] or "")
+        versions = table_versions(source, context.assets_def.code_versions_by_key[asset_key(REJECTS)] or "")
         origin = Origin.read(study.origin)
         if origin is not None and origin.still_holds(versions, paths):
             context.log.info(f"{source.description} is unchanged; the tables are kept")
@@ -74,12 +69,12 @@ def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Ite
 def _outputs(
     paths: Mapping[str, TablePath], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
 ) -> Iterator[dg.Output]:
-    figures = journey_figures(paths, study.settings.engine)
+    metrics = metrics_in_place(paths, study.settings.engine)
     for name in TABLES:
         facts: dict[str, Any] = {
             "source": source.name,
             "limits": dg.MetadataValue.md("\n".join(source.limits) or "none"),
             "unchanged": unchanged,
-            **figures[name],
+            **metrics[name],
         }
         yield dg.Output(paths[name], name, metadata=facts, data_version=dg.DataVersion(versions[name]))

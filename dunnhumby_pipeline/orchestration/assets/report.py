@@ -2,45 +2,21 @@
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.assets.effects import DOUBTED, ESTIMATED
-from dunnhumby_pipeline.orchestration.assets.segmentation import CROSSED, DESCRIBED, FITTED, FOLLOWED, LIFETIMES
-from dunnhumby_pipeline.orchestration.assets.trials import ASSUMED, ENROLLED, OVERLAPPING
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
+from dunnhumby_pipeline.report.sections import report_reads
+from dunnhumby_pipeline.settings import Settings
 
-GROUP = "report"
+# Where tables lie and what computes them does not show in a report, nor which types a schedule studies.
+_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"}))
 
 
-@dg.asset(
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=[
-        *FITTED,
-        *DESCRIBED,
-        *LIFETIMES,
-        *CROSSED,
-        *FOLLOWED,
-        "first_campaign_cohort",
-        *ENROLLED,
-        "trial_protocol",
-        *ASSUMED,
-        "design_comparison",
-        "propensity",
-        *OVERLAPPING,
-        "covariate_balance",
-        *ESTIMATED,
-        *DOUBTED,
-        "cate_models",
-        "cate_estimates",
-        "campaign_economics",
-        "policy_value",
-        "roi_curve",
-        "targeting_list",
-    ],
-)
-def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> dg.MaterializeResult:
+# It shows the state of every check, so it comes after the tables that are judged, too.
+@step(settings=_SHOWN, deps=dict.fromkeys((*report_reads(), *(check.table for check in CHECKS))))
+def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> dg.Output:
     """Who the customers are, whom to target, how sure we are and what it is worth, on one page."""
     from dunnhumby_pipeline.orchestration.reporting import write_report
 
     target = write_report(study, context.instance, context.partition_key)
-    return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(str(target))})
+    return dg.Output(target, metadata={"report": dg.MetadataValue.path(str(target))})

@@ -1,30 +1,19 @@
 """Customer understanding: features, segments, what they are like, worth and come for, and whether they stay."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.features import PROFILE_TABLES
+from dunnhumby_pipeline.contracts.feature import PROFILE_TABLES
 from dunnhumby_pipeline.engine.tables import read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.origin import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import outputs, step
 
-GROUP = "segmentation"
 
-
-@dg.multi_asset(
-    name="describe_customers",
-    group_name=GROUP,
-    deps=PROFILE_TABLES,
-    outs={
-        "customer_features": dg.AssetOut(
-            description="The features and tenure of every household over the whole history."
-        ),
-        "feature_drift": dg.AssetOut(description="How far each feature has moved since it was last another."),
-    },
-)
+@step(deps=PROFILE_TABLES)
 def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Features of every household, and their drift since the table that they replace."""
     from dunnhumby_pipeline.features.drift import drift_since
@@ -43,76 +32,7 @@ def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     yield dg.Output(drift, "feature_drift")
 
 
-# Several tables come from one fit; the model that gave them goes last, so that a run that fails between two tables
-# is compared, and its successor started, with the model before.
-FITTED = {
-    "feature_choice": "Which features are factored, and why each of the others is not.",
-    "factor_selection": "Explained variance and stability by number of factors, and the number chosen.",
-    "factor_loadings": "Loading of each feature on each factor; largest is 1.",
-    "nmf_factors": "Factor scores of each household.",
-    "segment_scoreboard": "Quality and stability of the segments chosen, of the reference study's setting and of "
-    "every candidate.",
-    "segments": "Segment of each household, and the share of refits that agree.",
-    "segment_centroids": "Mean factor scores of each segment.",
-    "segment_stability": "Bootstrap ARI with everything refit, cold and warm.",
-    "segment_jaccard": "How well each segment comes back in cold refits.",
-    "segment_identity": "Which segment of the run before each one is, and whether it keeps its name.",
-    "reference_loadings": "Loading of each feature on each factor of the reference study's setting.",
-    "reference_factors": "Factor scores of each household in the reference study's setting.",
-}
-DESCRIBED = {
-    "segment_profiles": "Size, money, stage and leading need of each segment.",
-    "segment_features": "Mean of each feature in each segment, and how well the feature tells segments apart.",
-    "segment_demographics": "Answers of each segment's households, where they are known.",
-    "demographic_tests": "Whether segments and answers go together, a test an attribute.",
-    "segment_departments": "Share of sales and lift of each department in each segment.",
-    "factor_needs": "Which factors say what is bought, and what need each of them is.",
-    "need_loadings": "Loading of each feature on each factor that needs are read from.",
-    "household_needs": "What each household comes for.",
-    "segment_playbook": "What to do with each segment, by the rules of the playbook.",
-    "pareto_curve": "Share of revenue that the best households bring.",
-}
-LIFETIMES = {
-    "customer_lifetime_value": "What each household is expected to spend, its lifetime value tier and its RFM scores.",
-    "clv_parameters": "Parameters of the models of trips and spend, and whether each lies in its range.",
-    "clv_validation": "Errors of each forecast on the later half of the data, beside the same as last period.",
-    "clv_calibration": "Forecast and actual spend and trips by bins of the forecast.",
-}
-CROSSED = {
-    "segment_lifetime_value": "Lifetime value of each segment.",
-    "lifetime_differences": "Whether segments differ in lifetime value, and by how much.",
-    "household_value_need": "Lifetime value tier and leading need of each household.",
-    "value_need": "Households, money and offer of each lifetime value tier and leading need.",
-}
-FOLLOWED = {
-    "segment_migration": "Households that went from one segment to another between two periods.",
-    "migration_summary": "How alike the segments of two periods are, and the share of households that stay.",
-    "segment_drift": "How far features and the mix of segments have moved between two periods.",
-    "early_warning": "Households that fall from high value, the largest loss first.",
-    "warning_evidence": "What became of those who would have been listed earlier.",
-}
-
-
-def _outs(tables: Mapping[str, str]) -> dict[str, dg.AssetOut]:
-    return {name: dg.AssetOut(description=meaning) for name, meaning in tables.items()}
-
-
-def _outputs(found: Mapping[str, pd.DataFrame], tables: Iterable[str]) -> Iterator[dg.Output]:
-    for name in tables:
-        yield dg.Output(found[name], name)
-
-
-@dg.multi_asset(
-    name="fit_segments",
-    group_name=GROUP,
-    outs={
-        **_outs(FITTED),
-        "segment_model": dg.AssetOut(
-            description="The fitted features, factors and segments with their names, as arrays: it scores other "
-            "households and months, and the next run starts from it.",
-        ),
-    },
-)
+@step(settings=("seed", "segmentation"))
 def fit_segments(
     context: dg.AssetExecutionContext, customer_features: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
@@ -126,13 +46,15 @@ def fit_segments(
     with refusing(ValueError):
         found = segment_households(customer_features, settings.segmentation, seed, previous, version, without)
     context.log.info(f"segments start {found.start_reason}")
-    yield from _outputs(vars(found), FITTED)
+    # The model goes last: a run that fails between two tables is compared, and its successor started, with the one
+    # before.
+    yield from outputs("fit_segments", vars(found))
     with study.staging() as staging:
         save_model(found.model, staging / model.name)
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@dg.multi_asset(name="describe_segments", group_name=GROUP, deps=["transactions", "products"], outs=_outs(DESCRIBED))
+@step(settings=("seed", "confidence", "profile"), deps=["transactions", "products"], follows_playbook=True)
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
@@ -151,10 +73,10 @@ def describe_segments(
     with refusing(PlaybookError, ProfileError, NeedError):
         playbook = load_playbook(study.home.playbook)
         found = describe(fitted, demographics, study.journey_tables(), playbook, study.settings)
-    yield from _outputs(found, DESCRIBED)
+    yield from outputs("describe_segments", found)
 
 
-@dg.multi_asset(name="value_lifetimes", group_name=GROUP, deps=["transactions"], outs=_outs(LIFETIMES))
+@step(settings=("confidence", "profile", "lifetime_value"), deps=["transactions"])
 def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Lifetime value of every household, and how such forecasts did on the half of the data they had not seen."""
     from dunnhumby_pipeline.engine.run import run
@@ -170,10 +92,10 @@ def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
         found = lifetime_study(
             trips, windows, settings.lifetime_value, settings.profile.tier_shares, settings.confidence
         )
-    yield from _outputs(vars(found), LIFETIMES)
+    yield from outputs("value_lifetimes", vars(found))
 
 
-@dg.multi_asset(name="value_segments", group_name=GROUP, outs=_outs(CROSSED))
+@step(settings=("confidence",), follows_playbook=True)
 def value_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
@@ -198,15 +120,10 @@ def value_segments(
             "household_value_need": households,
             "value_need": value_need(households, factor_needs, playbook),
         }
-    yield from _outputs(found, CROSSED)
+    yield from outputs("value_segments", found)
 
 
-@dg.multi_asset(
-    name="follow_segments",
-    group_name=GROUP,
-    deps=["transactions", "products", "segment_model"],
-    outs=_outs(FOLLOWED),
-)
+@step(settings=("migration",), deps=["transactions", "products", "segment_model"])
 def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
     from dunnhumby_pipeline.engine.run import run
@@ -233,4 +150,4 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
             settings.migration,
             drifting=model.features,
         )
-    yield from _outputs(vars(found), FOLLOWED)
+    yield from outputs("follow_segments", vars(found))

@@ -1,22 +1,24 @@
 """What the effects are worth and whom to target. One partition a campaign type."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
-from dunnhumby_pipeline.orchestration.checks.gates import require_open_gates
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 
-GROUP = "targeting"
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
 def _require_grounds(study: Study, campaign_type: str) -> None:
     """End the step, and mark the last list as stale, where the settings leave nothing to judge a policy by."""
-    from dunnhumby_pipeline.targeting.policies import PolicyError, require_grounds
+    from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
     try:
         require_grounds(study.settings.trial)
@@ -25,11 +27,7 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-@dg.asset(
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"],
-)
+@step(settings=("economics",), deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"])
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -40,70 +38,90 @@ def campaign_economics(
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@dg.multi_asset(
-    name="value_policies",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={
-        "policy_value": dg.AssetOut(description="Honest and claimed value of every policy, $ per household."),
-        "roi_curve": dg.AssetOut(description="Value as the share of households targeted grows."),
-    },
-)
+@step(settings=("seed", "confidence", "trial", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
     propensity: pd.DataFrame,
     cate_estimates: pd.DataFrame,
+    cate_by_model: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
-    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
-    from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
-    from dunnhumby_pipeline.targeting.policies import policies, policy_called
-    from dunnhumby_pipeline.targeting.value import gather_evidence, policy_values, roi_curve
+    from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
+    from dunnhumby_pipeline.targeting.value import policy_values, roi_curve
 
     _require_grounds(study, context.partition_key)
-    settings = study.settings
-    cost, margin = used_cost(campaign_economics)
-    available = policies(breakeven(cost, margin), settings.policy.top_shares)
-    chosen = policy_called(settings.policy.chosen, available)
-    data = residuals(first_campaign_cohort, nuisances, settings.trial.outcome)
-    inside = propensity["in_overlap"].to_numpy()
-    evidence = gather_evidence(data, cate_estimates["cate"].to_numpy(), inside, cost, margin, settings)
-    values = policy_values(evidence, available, chosen.name)
-    yield dg.Output(values, "policy_value", metadata={"chosen": chosen.name})
-    yield dg.Output(roi_curve(evidence, settings.policy.curve_steps), "roi_curve")
+    settings, economics = study.settings, used_economics(campaign_economics)
+    confidence, seed, chosen = settings.confidence, settings.seed_for("policy"), chosen_policy(settings.policy).name
+    effects = (cate_estimates, cate_by_model)
+    evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, propensity, *effects)
+    values = policy_values(evidence, economics, policies(settings.policy), chosen, confidence, seed)
+    yield dg.Output(values, "policy_value", metadata={"chosen": chosen})
+    yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence, seed), "roi_curve")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=["policy_value"])
+def _evidence(
+    study: Study,
+    campaign_type: str,
+    trials: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    propensity: pd.DataFrame,
+    estimates: pd.DataFrame,
+    by_model: pd.DataFrame,
+) -> "Evidence":
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.targeting.evidence import gather_evidence
+
+    matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
+    data, inside = residuals(trials, nuisances, study.settings.trial.outcome), propensity["in_overlap"].to_numpy()
+    return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence)
+
+
+@step(
+    settings=("seed", "confidence", "trial", "overlap", "policy", "checks"),
+    deps=["policy_value", "design_matrix", "household_matrix"],
+)
 def targeting_list(
     context: dg.AssetExecutionContext,
     segments: pd.DataFrame,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    propensity: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
+    gates: dg.ResourceParam[Gates],
 ) -> dg.Output[pd.DataFrame]:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
-    from dunnhumby_pipeline.targeting.economics import breakeven, used_cost
-    from dunnhumby_pipeline.targeting.policies import policies, policy_called
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
 
-    _require_grounds(study, context.partition_key)
-    require_open_gates(context.instance, context.partition_key)
-    settings = study.settings
-    cost, margin = used_cost(campaign_economics)
-    threshold = breakeven(cost, margin)
-    policy = policy_called(settings.policy.chosen, policies(threshold, settings.policy.top_shares))
+    campaign_type = context.partition_key
+    _require_grounds(study, campaign_type)
+    require_open_gates(context.instance, gates, campaign_type)
+    settings, economics = study.settings, used_economics(campaign_economics)
+    effects = (cate_estimates, cate_by_model)
+    evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)
+    policy, seed = chosen_policy(settings.policy).fit(evidence, economics), settings.seed_for("targeting_list")
+    matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
-    terms = Terms(policy, cost, margin, threshold, settings.overlap, settings.seed_for("targeting_list"))
-    frame = decide(scored, terms)
+    scored = scored.merge(matrix.key, on="household_key", how="left")
+    covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
+    frame = decide(scored, covariates, Terms(policy, economics, settings.overlap, settings.confidence, seed))
     backing = verdicts.list_backed(frame, settings.checks)
     if not backing.passed:
         # Judged before it is written, so that a bad list does not take the place of the last good one.
-        mark_stale(study.table("targeting_list", context.partition_key), f"not rebuilt: {backing.message}")
+        mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {backing.message}")
         raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
     counts = {f"n_{name}": int(n) for name, n in frame["decision"].value_counts().items()}
     return dg.Output(frame, metadata=counts)

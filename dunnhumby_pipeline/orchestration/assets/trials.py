@@ -7,10 +7,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
 
-GROUP = "causal"
 # What a look-back is made of.
 LOOK_BACK_TABLES = (
     "transactions",
@@ -21,38 +20,16 @@ LOOK_BACK_TABLES = (
     "coupon_redemptions",
     "demographics",
 )
-ENROLLED = {
-    "trial_campaigns": "Every campaign of the type, used or left out with the reason.",
-    "trial_flow": "Households and trials at every step from the data to the two arms.",
-}
-OVERLAPPING = {
-    "overlap_diagnostics": "Arms, propensity AUC and calibration, share in overlap and effective sizes, by campaign.",
-    "propensity_calibration": "Share treated against the propensity, by bins of trials.",
-    "outside_overlap": "Who is hardly ever and who is nearly always targeted, in words.",
-}
-ASSUMED = {
-    "causal_graph": "What is assumed to cause what.",
-    "identification": "What follows from the graph: the adjustment set, and the assumptions in plain words.",
-}
+# Later numbers rest on arms that are alike where they overlap: these are judged before what takes long.
+COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
-@dg.multi_asset(
-    name="enrol_trials",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    # Segments that do not survive a refit stop the study here: they are covariates.
-    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
-    outs={
-        "first_campaign_cohort": dg.AssetOut(
-            description="Trials: eligible households at each campaign, with covariates of the look-back and outcomes."
-        ),
-        **{name: dg.AssetOut(description=meaning) for name, meaning in ENROLLED.items()},
-    },
-)
+@step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
 def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -60,7 +37,7 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     trials = cohort.placed(place(cohort.look_backs))
-    design, _ = trial_matrix(trials, campaign_type, settings.trial)
+    design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
         "first_campaign_cohort",
@@ -75,6 +52,10 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     )
     yield dg.Output(cohort.campaigns, "trial_campaigns")
     yield dg.Output(cohort.flow, "trial_flow")
+    matrix = study.table("design_matrix", campaign_type)
+    with study.staging() as staging:
+        save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)
+        yield dg.Output(staging / matrix.name, "design_matrix", metadata={"n_columns": len(design.names)})
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
@@ -86,7 +67,7 @@ def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda look_backs: window_segments(look_backs, "campaign", fitted)
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+@step(settings=("confidence", "trial", "nuisance"))
 def trial_protocol(
     context: dg.AssetExecutionContext, trial_campaigns: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
@@ -96,12 +77,7 @@ def trial_protocol(
     return describe(context.partition_key, study.settings, trial_campaigns)
 
 
-@dg.multi_asset(
-    name="draw_causal_graph",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in ASSUMED.items()},
-)
+@step(settings=("trial",))
 def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The graph that is assumed, and what it identifies."""
     from dunnhumby_pipeline.causal.design.graph import causal_graph, identification
@@ -111,28 +87,16 @@ def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam
     yield dg.Output(identification(edges, context.partition_key, study.settings.trial), "identification")
 
 
-@dg.multi_asset(
-    name="fit_nuisances",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={
-        "nuisances": dg.AssetOut(
-            description="Propensity and outcome means of every trial, cross-fitted once and shared by all estimators."
-        ),
-        "nuisance_quality": dg.AssetOut(
-            description="How well the nuisances predict out of fold, and the effect each division into folds gives."
-        ),
-    },
-)
+@step(settings=("seed", "trial", "nuisance"), deps=["design_matrix"])
 def fit_nuisances(
     context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
     """Propensity and outcome means, medians over several divisions into folds."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, fitted_outcomes
 
     settings = study.settings
-    _, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    x = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort).x
     outcomes = fitted_outcomes(settings.trial.outcome)
     seed = settings.seed_for("nuisances")
     fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
@@ -141,27 +105,19 @@ def fit_nuisances(
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+@step(settings=("overlap",), deps=["design_matrix"])
 def propensity(
-    context: dg.AssetExecutionContext,
-    first_campaign_cohort: pd.DataFrame,
-    nuisances: pd.DataFrame,
-    study: dg.ResourceParam[Study],
+    context: dg.AssetExecutionContext, nuisances: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """Propensity, regions of overlap and weights of every trial."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.overlap import propensity_table
 
-    _, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
+    x = load_matrix(study.table("design_matrix", context.partition_key), nuisances).x
     return propensity_table(nuisances, x, study.settings.overlap)
 
 
-@dg.multi_asset(
-    name="diagnose_overlap",
-    group_name=GROUP,
-    partitions_def=campaign_types,
-    outs={name: dg.AssetOut(description=meaning) for name, meaning in OVERLAPPING.items()},
-)
+@step(settings=("confidence", "overlap"), deps=["design_matrix"])
 def diagnose_overlap(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -169,35 +125,35 @@ def diagnose_overlap(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Could either arm have been chosen, does the propensity mean what it says, and who lies outside."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.calibration import propensity_calibration
     from dunnhumby_pipeline.causal.overlap.outside import outside_overlap
     from dunnhumby_pipeline.causal.overlap.overlap import overlap_diagnostics
 
     settings = study.settings
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     yield dg.Output(overlap_diagnostics(propensity, first_campaign_cohort["index_day"]), "overlap_diagnostics")
     calibration = propensity_calibration(propensity, settings.overlap.n_bins, settings.confidence)
     yield dg.Output(calibration, "propensity_calibration")
-    yield dg.Output(outside_overlap(x, design.names, propensity, settings.overlap), "outside_overlap")
+    yield dg.Output(outside_overlap(matrix.x, matrix.names, propensity, settings.overlap), "outside_overlap")
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types)
+@step(deps=["design_matrix"])
 def covariate_balance(
-    context: dg.AssetExecutionContext,
-    first_campaign_cohort: pd.DataFrame,
-    propensity: pd.DataFrame,
-    study: dg.ResourceParam[Study],
+    context: dg.AssetExecutionContext, propensity: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
     """Standardised mean difference of every covariate, before and after each weighting."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.overlap.balance import covariate_balance as balance
 
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, study.settings.trial)
-    return balance(x, design.names, propensity)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), propensity)
+    return balance(matrix.x, matrix.names, propensity)
 
 
-@dg.asset(group_name=GROUP, partitions_def=campaign_types, deps=[*LOOK_BACK_TABLES, "segment_model"])
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "overlap"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", "design_matrix", *COMPARABLE],
+)
 def design_comparison(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -205,11 +161,11 @@ def design_comparison(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
-    from dunnhumby_pipeline.causal.design.matrix import trial_matrix
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.effects.design_comparison import FittedDesign, compare_designs
 
     settings = study.settings
-    design, x = trial_matrix(first_campaign_cohort, context.partition_key, settings.trial)
-    known = FittedDesign(first_campaign_cohort, x, design.names, nuisances)
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
+    known = FittedDesign(first_campaign_cohort, matrix.x, matrix.names, nuisances)
     segments_of = _segments_of(study.table("segment_model"))
     return compare_designs(study.journey_tables(), context.partition_key, settings, segments_of, known)

@@ -18,6 +18,7 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
 
@@ -54,14 +55,18 @@ def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineS
         | (merged["frequency"] != merged["baskets"])
         | ~np.isclose(merged["monetary_sales"], merged["sales"].fillna(-1.0), atol=0.01)
     )
-    figures = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
+    metrics = {"n_trials": len(merged), "n_ahead": ahead, "n_differing": int(differs.sum())}
     if merged.empty:
-        return Verdict(False, "there are no trials: no household that shopped in a look-back is eligible", figures)
+        return Verdict(False, "there are no trials: no household that shopped in a look-back is eligible", metrics)
     if ahead or differs.any():
         found = f"{ahead} trials with a feature day on or after the index day, {int(differs.sum())} that differ"
-        return Verdict(False, f"{found} from their look-back recomputed from the lines", figures)
+        return Verdict(False, f"{found} from their look-back recomputed from the lines", metrics)
     margin = int((merged["index_day"] - last_feature_day).min())
-    return Verdict(True, f"{len(merged):,} trials agree; last feature day at least {margin} day before", figures)
+    return Verdict(True, f"{len(merged):,} trials agree; last feature day at least {margin} day before", metrics)
+
+
+def look_ahead(sight: Sight) -> Verdict:
+    return no_look_ahead(sight.read("first_campaign_cohort"), sight.path("transactions"), sight.study.settings.engine)
 
 
 def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -72,8 +77,8 @@ def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdic
     least = settings.min_trials_per_arm
     passed = min(treated, control) >= least
     advice = "" if passed else f"; at least {least} of each are needed: pool more campaigns, or another campaign type"
-    figures = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
-    return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", figures)
+    metrics = {"n_treated_in_overlap": treated, "n_control_in_overlap": control}
+    return Verdict(passed, f"{treated:,} treated and {control:,} control trials in overlap{advice}", metrics)
 
 
 def effective_arms(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -131,17 +136,17 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
             False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
         )
     lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
-    figures = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
+    metrics = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
     text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
     if lowest["estimate"] * highest["estimate"] >= 0:
-        return Verdict(True, text, figures)
+        return Verdict(True, text, metrics)
     certain = bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any())
     advice = (
         "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
         if certain
         else "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
     )
-    return Verdict(False, f"{text}; {advice}", figures)
+    return Verdict(False, f"{text}; {advice}", metrics)
 
 
 def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -194,27 +199,27 @@ def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Ver
     )
     alone = f"; beyond its error in campaign {', '.join(beyond)}" if len(beyond) else ""
     passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"]) and beyond.empty
-    figures = {"placebo_effect": float(row["estimate"]), "n_campaigns_beyond": float(len(beyond))}
-    return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", figures)
+    metrics = {"placebo_effect": float(row["estimate"]), "n_campaigns_beyond": float(len(beyond))}
+    return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", metrics)
 
 
 def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """A weak unmeasured cause could not explain the effect away."""
     found = sensitivity.loc[(sensitivity["analysis"] == E_VALUE) & (sensitivity["quantity"] == E_VALUE_OF_INTERVAL)]
     value = float(found["estimate"].iloc[0]) if len(found) else float("nan")
-    figures = {"e_value": value}
+    metrics = {"e_value": value}
     if np.isnan(value):
-        return Verdict(False, "no E-value: the effect or its interval is missing; see average_effects", figures)
+        return Verdict(False, "no E-value: the effect or its interval is missing; see average_effects", metrics)
     text = f"E-value of the interval {value:.2f}"
     if value >= settings.min_e_value:
-        return Verdict(True, f"{text}, at least {settings.min_e_value:g} expected", figures)
+        return Verdict(True, f"{text}, at least {settings.min_e_value:g} expected", metrics)
     advice = (
         "the interval includes zero, so there is nothing yet to explain away: read the effect as not proven"
         if value <= 1
         else "a weak unmeasured cause of both targeting and the outcome would explain the effect away: test before you "
         "roll out"
     )
-    return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", figures)
+    return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", metrics)
 
 
 def _told(row: pd.Series) -> str:

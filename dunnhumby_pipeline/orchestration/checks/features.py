@@ -23,15 +23,15 @@ def features_complete(features: pd.DataFrame, settings: CheckSettings) -> Verdic
     unexpected = nulls[(nulls > 0) & ~nulls.index.isin(MAY_BE_NULL)]
     repeated = int(features["household_key"].duplicated().sum())
     off = int((features[SHARES].sum(axis=1, min_count=1) - 1).abs().gt(_ROUNDING).sum())
-    figures = {
+    metrics = {
         "n_households": len(features),
         "n_unexpected_nulls": int(unexpected.sum()),
         "n_shares_off": off,
     }
     if len(features) == 0 or len(unexpected) or repeated or off:
         found = f"{len(features)} households, nulls in {dict(unexpected)}, {repeated} repeated households, "
-        return Verdict(False, f"{found}{off} households whose category shares do not sum to 1", figures)
-    return Verdict(True, f"{len(names)} features of {len(features):,} households", figures)
+        return Verdict(False, f"{found}{off} households whose category shares do not sum to 1", metrics)
+    return Verdict(True, f"{len(names)} features of {len(features):,} households", metrics)
 
 
 def features_steady(drift: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -41,14 +41,14 @@ def features_steady(drift: pd.DataFrame, settings: CheckSettings) -> Verdict:
         return Verdict(True, f"{len(drift)} features; nothing to compare with: this is the first run")
     worst = known.iloc[0]
     moved = known[known["psi"] > settings.max_psi]
-    figures = {"max_psi": float(worst["psi"]), "n_moved": len(moved)}
+    metrics = {"max_psi": float(worst["psi"]), "n_moved": len(moved)}
     if moved.empty:
         text = f"largest PSI {worst['psi']:.3f} ({worst['feature']}), at most {settings.max_psi:.2f} expected"
-        return Verdict(True, text, figures)
+        return Verdict(True, text, metrics)
     named = ", ".join(
         f"{row.feature} (PSI {row.psi:.2f}, median {row.median_before:.4g} before, {row.median_now:.4g} now)"
         for row in moved.head(_NAMED).itertuples()
     )
     more = f" and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
     advice = "other customers, another period or another export? Segments and effects of before may not carry over"
-    return Verdict(False, f"{len(moved)} features moved: {named}{more}; {advice}", figures)
+    return Verdict(False, f"{len(moved)} features moved: {named}{more}; {advice}", metrics)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.duck import connect, table_at
-from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.engine.tables import TablePath, open_table
+from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.storage import ROW_COUNT
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
 
 NOTHING_BEFORE = "nothing to compare with: this is the first run"
@@ -33,14 +35,14 @@ def schema_and_keys(declared: schema.Table, path: TablePath, engine: EngineSetti
         )
         n_rows, *n_nulls = connection.execute(f"SELECT count(*), {nulls} FROM {source}").fetchall()[0]
         n_keys = n_rows if _ascends(connection, source, declared) else _distinct(connection, source, declared.key)
-    figures = {"n_rows": n_rows, "n_nulls": sum(n_nulls), "n_repeated_keys": n_rows - n_keys}
+    metrics = {"n_rows": n_rows, "n_nulls": sum(n_nulls), "n_repeated_keys": n_rows - n_keys}
     if n_rows == 0:
-        return Verdict(False, f"{declared.name} has no rows; look at the raw file {declared.file}.", figures)
+        return Verdict(False, f"{declared.name} has no rows; look at the raw file {declared.file}.", metrics)
     if sum(n_nulls) or n_keys < n_rows:
         key = ", ".join(declared.key)
         found_text = f"{sum(n_nulls)} nulls in required columns and {n_rows - n_keys} repeated keys ({key})"
-        return Verdict(False, f"{found_text}; look at the rejects table.", figures)
-    return Verdict(True, f"{n_rows:,} rows, keys unique", figures)
+        return Verdict(False, f"{found_text}; look at the rejects table.", metrics)
+    return Verdict(True, f"{n_rows:,} rows, keys unique", metrics)
 
 
 def _ascends(connection: duckdb.DuckDBPyConnection, source: str, table: schema.Table) -> bool:
@@ -87,12 +89,12 @@ def references_hold(
         ).fetchall()
     n_orphans = sum(row[-1] for row in orphans)
     share = n_orphans / n_rows if n_rows else 0.0
-    figures = {"n_orphans": n_orphans, "share_orphans": share}
+    metrics = {"n_orphans": n_orphans, "share_orphans": share}
     passed = share <= max_share
     named = ", ".join(" ".join(str(value) for value in row[:-1]) for row in orphans[:_NAMED])
     advice = "" if passed else f", most often {named}: is the file of {reference.table} complete?"
     text = f"{n_orphans:,} of {n_rows:,} rows ({share:.2%}) have a {columns} that {reference.table} lacks"
-    return Verdict(passed, f"{text}, at most {max_share:.2%} expected{advice}", figures)
+    return Verdict(passed, f"{text}, at most {max_share:.2%} expected{advice}", metrics)
 
 
 def weeks_agree(transactions: TablePath, engine: EngineSettings) -> Verdict:
@@ -117,12 +119,12 @@ def row_count(n_now: int, n_before: int | None, settings: CheckSettings) -> Verd
     if n_before is None:
         return Verdict(True, f"{n_now:,} rows; {NOTHING_BEFORE}", {"n_rows": n_now})
     least, most = n_before * (1 - settings.max_rows_lost), n_before * settings.max_rows_gained
-    figures = {"n_rows": n_now, "n_rows_before": n_before}
+    metrics = {"n_rows": n_now, "n_rows_before": n_before}
     text = f"{n_now:,} rows, {n_before:,} before"
     if least <= n_now <= most:
-        return Verdict(True, text, figures)
+        return Verdict(True, text, metrics)
     return Verdict(
-        False, f"{text}; {least:,.0f} to {most:,.0f} expected: is the raw file whole, and the one meant?", figures
+        False, f"{text}; {least:,.0f} to {most:,.0f} expected: is the raw file whole, and the one meant?", metrics
     )
 
 
@@ -147,20 +149,20 @@ def reach(transactions: TablePath, promotions: TablePath, engine: EngineSettings
 def freshness(now: Reach, last_day_before: int | None, today: date, settings: CheckSettings) -> Verdict:
     """The lines reach as far as in the run before, are not old, and the promotions keep up with them."""
     lag = schema.week_of_day(now.last_day) - now.last_promotion_week
-    figures: dict[str, float] = {"last_day": now.last_day, "promotion_lag_weeks": lag}
+    metrics: dict[str, float] = {"last_day": now.last_day, "promotion_lag_weeks": lag}
     wrong = []
     if last_day_before is not None and now.last_day < last_day_before:
         wrong.append(f"the run before reached day {last_day_before}: is this an older export?")
     if settings.day_one is not None:
-        figures["age_days"] = (today - settings.day_one).days - (now.last_day - 1)
-        if figures["age_days"] > settings.max_age_days:
+        metrics["age_days"] = (today - settings.day_one).days - (now.last_day - 1)
+        if metrics["age_days"] > settings.max_age_days:
             wrong.append(
-                f"that is {figures['age_days']} days ago, at most {settings.max_age_days} expected: load newer files"
+                f"that is {metrics['age_days']} days ago, at most {settings.max_age_days} expected: load newer files"
             )
     if lag > settings.max_promotion_lag_weeks:
         wrong.append(f"promotions end {lag} weeks earlier: exposure of the last weeks reads as none")
     text = f"the lines end on day {now.last_day}"
-    return Verdict(not wrong, "; ".join([text, *wrong]), figures)
+    return Verdict(not wrong, "; ".join([text, *wrong]), metrics)
 
 
 def weekly_volume(lines: pd.Series, settings: CheckSettings) -> Verdict:
@@ -173,13 +175,13 @@ def weekly_volume(lines: pd.Series, settings: CheckSettings) -> Verdict:
     deviations = week_deviations(lines)
     if deviations.empty:
         return Verdict(True, f"{len(lines)} complete weeks are too few to compare", {"max_deviation": 0.0})
-    figures = {"max_deviation": float(deviations.abs().max())}
+    metrics = {"max_deviation": float(deviations.abs().max())}
     odd = deviations[deviations.abs() > settings.max_week_deviation]
     text = f"{len(deviations)} weeks within {settings.max_week_deviation:.0%} of the weeks around them"
     if odd.empty:
-        return Verdict(True, f"{text}, largest deviation {figures['max_deviation']:.0%}", figures)
+        return Verdict(True, f"{text}, largest deviation {metrics['max_deviation']:.0%}", metrics)
     named = ", ".join(f"week {week} ({deviation:+.0%})" for week, deviation in odd.items())
-    return Verdict(False, f"not all {text}: {named}; is a part of these weeks missing or there twice?", figures)
+    return Verdict(False, f"not all {text}: {named}; is a part of these weeks missing or there twice?", metrics)
 
 
 def week_deviations(lines: pd.Series) -> pd.Series:
@@ -215,11 +217,46 @@ def rejected_share(rejects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Few rows of each raw file were left out."""
     left_out = rejects.loc[rejects["action"] == "rejected"].groupby("table")["share"].sum()
     shares = {table.name: float(left_out.get(table.name, 0.0)) for table in schema.TABLES}
-    figures = {f"share_rejected_{name}": share for name, share in shares.items()}
+    metrics = {f"share_rejected_{name}": share for name, share in shares.items()}
     many = {name: share for name, share in shares.items() if share > settings.many_rejects}
     if many:
         named = ", ".join(f"{share:.2%} of {name}" for name, share in many.items())
         limit = f"at most {settings.many_rejects:.2%} expected"
-        return Verdict(False, f"left out: {named}; {limit}: the rejects table says why, with examples", figures)
+        return Verdict(False, f"left out: {named}; {limit}: the rejects table says why, with examples", metrics)
     worst = max(shares, key=lambda name: shares[name])
-    return Verdict(True, f"at most {shares[worst]:.2%} of a file is left out ({worst})", figures)
+    return Verdict(True, f"at most {shares[worst]:.2%} of a file is left out ({worst})", metrics)
+
+
+# How the judgements above get what they judge.
+
+
+def look_at_schema(declared: schema.Table, sight: Sight) -> Verdict:
+    return schema_and_keys(declared, sight.path(declared.name), sight.study.settings.engine)
+
+
+def look_at_reference(declared: schema.Table, reference: schema.Reference, sight: Sight) -> Verdict:
+    settings, paths = sight.study.settings, (sight.path(declared.name), sight.path(reference.table))
+    limit = 0.0 if reference.required else settings.checks.max_orphan_share
+    return references_hold(reference, *paths, limit, settings.engine)
+
+
+def look_at_rows(name: str, sight: Sight) -> Verdict:
+    before = sight.before(name)
+    with open_table(sight.path(name)) as table:
+        n_now = int(table.metadata.num_rows)
+    return row_count(n_now, None if before is None else int(before[ROW_COUNT]), sight.study.settings.checks)
+
+
+def look_at_weeks(sight: Sight) -> Verdict:
+    return weeks_agree(sight.path("transactions"), sight.study.settings.engine)
+
+
+def look_at_days(sight: Sight) -> Verdict:
+    now = reach(sight.path("transactions"), sight.path("promotions"), sight.study.settings.engine)
+    last_day_before = (sight.before("transactions") or {}).get("last_day")
+    return freshness(now, last_day_before, datetime.now(UTC).date(), sight.study.settings.checks)
+
+
+def look_at_volume(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return weekly_volume(complete_weeks(sight.path("transactions"), settings.engine), settings.checks)

@@ -1,268 +1,355 @@
-"""Every asset check, and the severity policy.
+"""Every check of the study, once. From here come dagster's checks (`steps`), the gates and docs/checks.md.
 
-*Block* (ERROR): what makes every later number meaningless: schema and keys, weeks that contradict days,
-campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead, too few trials
-of an arm in overlap or too little information in them, imbalance after weighting, a list without backing.
-Assets downstream of a failed one do not run, the last targeting list stays in place marked stale, and
-`targeting_list` refuses to build until the check passes again (`gates`).
-
-*Warn* (WARN): what a reader must weigh: tables that shrank or grew, data that end early, odd weeks, rows that
-name something no table has, many rejects, features that moved, cold stability, factors that explain little or
-did not converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap,
-propensities at their bound, estimators of other signs, an effect where there can be none or one that little
-would explain away, heterogeneity or value not proven. Downstream goes on. So do faults of what describes
-segments (profiles, playbook, lifetime value): no later number rests on it.
-
-A reference that the schema calls required blocks: a campaign without dates would change who is treated when.
-Other references warn, beyond a share of the rows: a line without a product is spend all the same.
-
-Checks of both kinds are declared blocking to dagster, so that what reads their results comes after them;
-a failure at WARN stops nothing.
+The severity policy is the introduction of that document. A new check is one entry here and its judgement in the
+verdict module of its group.
 """
 
-import math
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
-import dagster as dg
-import pandas as pd
-
+from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
-from dunnhumby_pipeline.orchestration.checks import causal, features, journey, segmentation, targeting
+from dunnhumby_pipeline.contracts.table import Table
+from dunnhumby_pipeline.orchestration.checks import causal, contract, features, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
-from dunnhumby_pipeline.orchestration.platform.resources import Study
-from dunnhumby_pipeline.orchestration.platform.storage import ROW_COUNT, mark_stale
-from dunnhumby_pipeline.settings import CheckSettings
 
-# How many runs back a check looks for the table's last change.
-MOST_RUNS = 100
-DATA_VERSION = "dagster/data_version"
-BLOCK, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 LIST = "targeting_list"
 
-# Partitioned checks are a preview of dagster's, on purpose: see the docstring of `partitions`.
-warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
 
-
-@dataclass(frozen=True)
-class Sight:
-    """What a check can see: the study, the history, and the campaign type of a partitioned asset."""
-
-    study: Study
-    history: dg.DagsterInstance
-    campaign_type: str | None
-
-    def path(self, table: str) -> TablePath:
-        """Where a table lies: in the partition, or beside all partitions."""
-        return self.study.table(table, self.campaign_type)
-
-    def before(self, table: str) -> Mapping[str, Any] | None:
-        """The metadata of a table as it was before it last changed, None when it never did.
-
-        Runs that kept the table say nothing new: held against itself, a table that lost half its rows would pass.
-        """
-        found = self.history.fetch_materializations(dg.AssetKey(table), limit=MOST_RUNS).records
-        made = [record.asset_materialization for record in found if record.asset_materialization is not None]
-        versions = [(materialization.tags or {}).get(DATA_VERSION) for materialization in made]
-        earlier = next((place for place, version in enumerate(versions) if version != versions[0]), None)
-        if earlier is None:
-            return None
-        return {name: shown.value for name, shown in made[earlier].metadata.items()}
-
-
-Look = Callable[[Sight], Verdict]
-Judge = Callable[[pd.DataFrame, CheckSettings], Verdict]
-
-
-@dataclass(frozen=True)
-class StudyCheck:
-    """A check as dagster runs it, with the severity of its failure."""
-
-    definition: dg.AssetChecksDefinition
-    severity: dg.AssetCheckSeverity
-    partitioned: bool = True
-
-    @property
-    def key(self) -> dg.AssetCheckKey:
-        return next(iter(self.definition.check_keys))
-
-
-def _judged(
-    verdict: Verdict, severity: dg.AssetCheckSeverity, study: Study, campaign_type: str | None
-) -> dg.AssetCheckResult:
-    """The result; a failed gate also marks the lists that now rest on it as stale."""
-    if severity is BLOCK and not verdict.passed:
-        for partition in [campaign_type] if campaign_type else schema.CAMPAIGN_TYPES:
-            mark_stale(study.table(LIST, partition), f"not rebuilt: {verdict.message}")
-    return dg.AssetCheckResult(
-        # Comparisons of numpy numbers give numpy booleans, which dagster refuses.
-        passed=bool(verdict.passed),
-        severity=severity,
-        description=verdict.message,
-        metadata={name: float(value) for name, value in verdict.figures.items() if math.isfinite(value)},
-    )
-
-
-def _check(
-    asset: str,
-    name: str,
-    description: str,
-    severity: dg.AssetCheckSeverity,
-    look: Look,
-    *,
-    partitioned: bool = True,
-    reads: Sequence[str] = (),
-) -> StudyCheck:
-    """A check whose verdict is what `look` sees; `reads` names the tables it needs beside its own."""
-
-    @dg.asset_check(
-        asset=asset,
-        name=name,
-        description=description,
-        blocking=True,
-        partitions_def=campaign_types if partitioned else None,
-        additional_deps=list(reads),
-    )
-    def check(context: dg.AssetCheckExecutionContext, study: dg.ResourceParam[Study]) -> dg.AssetCheckResult:
-        campaign_type = context.partition_key if partitioned else None
-        return _judged(look(Sight(study, context.instance, campaign_type)), severity, study, campaign_type)
-
-    return StudyCheck(check, severity, partitioned)
-
-
-def _table_check(asset: str, judge: Judge, severity: dg.AssetCheckSeverity, *, partitioned: bool = True) -> StudyCheck:
-    """A check that judges one table by the thresholds in the settings, named and described as its judge."""
+def keeps_contract(table: Table) -> Check:
+    """Whether a table is as its contract says. What reads one that is not must not run."""
 
     def look(sight: Sight) -> Verdict:
-        return judge(read_table(sight.path(asset)), sight.study.settings.checks)
+        return contract.schema_and_keys(table, sight.path(table.name))
 
-    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=partitioned)
-
-
-def _pair_check(asset: str, other: str, judge: Callable[..., Verdict], severity: dg.AssetCheckSeverity) -> StudyCheck:
-    """A check that judges an unpartitioned table beside another one."""
-
-    def look(sight: Sight) -> Verdict:
-        return judge(read_table(sight.path(asset)), read_table(sight.path(other)), sight.study.settings.checks)
-
-    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=False, reads=[other])
-
-
-def _first_line(judge: Callable[..., Verdict]) -> str:
-    return (judge.__doc__ or "").splitlines()[0]
-
-
-def _journey_check(
-    asset: str, judge: Callable[..., Verdict], severity: dg.AssetCheckSeverity, look: Look, reads: Sequence[str] = ()
-) -> StudyCheck:
-    return _check(asset, judge.__name__, _first_line(judge), severity, look, partitioned=False, reads=reads)
-
-
-def _schema_check(table: schema.Table) -> StudyCheck:
-    def look(sight: Sight) -> Verdict:
-        return journey.schema_and_keys(table, sight.path(table.name), sight.study.settings.engine)
-
-    described = f"Columns and types as declared, no null where none may be, {', '.join(table.key)} unique."
-    return _check(table.name, "schema_and_keys", described, BLOCK, look, partitioned=False)
-
-
-def _row_count_check(table: schema.Table) -> StudyCheck:
-    def look(sight: Sight) -> Verdict:
-        before = sight.before(table.name)
-        n_before = None if before is None else int(before[ROW_COUNT])
-        return journey.row_count(_n_rows(sight.path(table.name)), n_before, sight.study.settings.checks)
-
-    return _journey_check(table.name, journey.row_count, WARN, look)
-
-
-def _reference_check(table: schema.Table, reference: schema.Reference) -> StudyCheck:
-    """Whether what the rows of a table refer to exists."""
-    severity = BLOCK if reference.required else WARN
-
-    def look(sight: Sight) -> Verdict:
-        settings = sight.study.settings
-        limit = 0.0 if reference.required else settings.checks.max_orphan_share
-        paths = sight.path(table.name), sight.path(reference.table)
-        return journey.references_hold(reference, *paths, limit, settings.engine)
-
-    described = f"Every {', '.join(reference.columns)} is one of {reference.table}."
-    name = journey.reference_name(reference)
-    return _check(table.name, name, described, severity, look, partitioned=False, reads=[reference.table])
-
-
-def _n_rows(path: TablePath) -> int:
-    with open_table(path) as table:
-        return int(table.metadata.num_rows)
-
-
-def _see_weeks(sight: Sight) -> Verdict:
-    return journey.weeks_agree(sight.path("transactions"), sight.study.settings.engine)
-
-
-def _see_freshness(sight: Sight) -> Verdict:
-    engine = sight.study.settings.engine
-    now = journey.reach(sight.path("transactions"), sight.path("promotions"), engine)
-    before = sight.before("transactions")
-    last_day_before = None if before is None else before.get("last_day")
-    return journey.freshness(now, last_day_before, datetime.now(UTC).date(), sight.study.settings.checks)
-
-
-def _see_volume(sight: Sight) -> Verdict:
-    settings = sight.study.settings
-    return journey.weekly_volume(journey.complete_weeks(sight.path("transactions"), settings.engine), settings.checks)
-
-
-def _see_look_ahead(sight: Sight) -> Verdict:
-    trials = read_table(sight.path("first_campaign_cohort"))
-    # The lines are those of all campaign types.
-    return causal.no_look_ahead(trials, sight.study.table("transactions"), sight.study.settings.engine)
-
-
-CHECKS: tuple[StudyCheck, ...] = (
-    *(_schema_check(table) for table in schema.TABLES),
-    *(_reference_check(table, reference) for table in schema.TABLES for reference in table.references),
-    _journey_check("transactions", journey.weeks_agree, BLOCK, _see_weeks),
-    *(_row_count_check(table) for table in schema.TABLES),
-    _journey_check("transactions", journey.freshness, WARN, _see_freshness, ["promotions"]),
-    _journey_check("transactions", journey.weekly_volume, WARN, _see_volume),
-    _table_check("rejects", journey.rejected_share, WARN, partitioned=False),
-    _table_check("customer_features", features.features_complete, BLOCK, partitioned=False),
-    _table_check("feature_drift", features.features_steady, WARN, partitioned=False),
-    _table_check("segment_stability", segmentation.warm_stability, BLOCK, partitioned=False),
-    _table_check("segment_stability", segmentation.cold_stability, WARN, partitioned=False),
-    _pair_check("segment_stability", "factor_selection", segmentation.fits_converge, WARN),
-    _table_check("factor_selection", segmentation.variance_explained, WARN, partitioned=False),
-    _table_check("segments", segmentation.smallest_segment, WARN, partitioned=False),
-    _table_check("segment_identity", segmentation.identity_kept, WARN, partitioned=False),
-    _table_check("segment_profiles", segmentation.profile_shares, WARN, partitioned=False),
-    _pair_check("segment_playbook", "segments", segmentation.every_segment_advised, WARN),
-    _table_check("clv_parameters", segmentation.parameters_in_range, WARN, partitioned=False),
-    _table_check("clv_validation", segmentation.not_worse_than_naive, WARN, partitioned=False),
-    _table_check("migration_summary", segmentation.segments_hold, WARN, partitioned=False),
-    _check(
-        "first_campaign_cohort",
-        "no_look_ahead",
-        "What a trial knows is what its look-back holds, recomputed from the lines.",
+    return Check(
+        table.name,
+        contract.schema_and_keys,
         BLOCK,
-        _see_look_ahead,
-        reads=["transactions"],
+        red="the table lacks a column, has one too many or one of another type, a null where none may be, or a "
+        "repeated key",
+        advice="a defect of the program that makes it; do not use what rests on the table",
+        look=look,
+    )
+
+
+def _is_as_declared(table: schema.Table) -> Check:
+    return Check(
+        table.name,
+        journey.schema_and_keys,
+        BLOCK,
+        red="a canonical table has no rows, lacks a column, has another type, a null in a required column, or a "
+        "repeated key",
+        advice="look at `rejects`; materialise `load_journey` again",
+        look=partial(journey.look_at_schema, table),
+    )
+
+
+def _refers(table: schema.Table, reference: schema.Reference) -> Check:
+    """Whether what the rows of a table name exists: a campaign without dates would change who is treated when; a line
+    without a product is spend all the same."""
+    red, advice = (
+        (
+            "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
+            "add the campaign's START_DAY and END_DAY to the campaign file",
+        )
+        if reference.required
+        else (
+            "too many rows name something no table has; they are kept, see [the data dictionary](data_dictionary.md) "
+            "for what becomes of them",
+            "is the file that should name it complete, and of the same export?",
+        )
+    )
+    return Check(
+        table.name,
+        journey.references_hold,
+        BLOCK if reference.required else WARN,
+        red=red,
+        advice=advice,
+        reads=(reference.table,),
+        thresholds=() if reference.required else ("max_orphan_share",),
+        look=partial(journey.look_at_reference, table, reference),
+        named=journey.reference_name(reference),
+        described=f"Every {', '.join(reference.columns)} is one of {reference.table}.",
+    )
+
+
+def _keeps_rows(table: schema.Table) -> Check:
+    return Check(
+        table.name,
+        journey.row_count,
+        WARN,
+        red="the table has lost or gained many of its rows since the run before",
+        advice="is the raw file whole, and the one you meant?",
+        thresholds=("max_rows_lost", "max_rows_gained"),
+        look=partial(journey.look_at_rows, table.name),
+    )
+
+
+_CANONICAL = {table.name for table in schema.TABLES}
+
+CHECKS: tuple[Check, ...] = (
+    *(_is_as_declared(table) for table in schema.TABLES),
+    *(keeps_contract(t) for t in contracts.TABLES.values() if t.is_table and t.name not in _CANONICAL),
+    *(_refers(table, reference) for table in schema.TABLES for reference in table.references),
+    Check(
+        "transactions",
+        journey.weeks_agree,
+        BLOCK,
+        red="lines whose WEEK_NO is not the week of their DAY: windows of days and promotions by week would not meet",
+        advice="correct the raw file; week = (DAY + 8) // 7",
+        look=journey.look_at_weeks,
     ),
-    _table_check("nuisances", causal.propensities_bounded, WARN),
-    _table_check("propensity", causal.arms_in_overlap, BLOCK),
-    _table_check("overlap_diagnostics", causal.effective_arms, BLOCK),
-    _table_check("overlap_diagnostics", causal.overlap_share, WARN),
-    _table_check("overlap_diagnostics", causal.propensity_auc, WARN),
-    _table_check("covariate_balance", causal.balance_after_weighting, BLOCK),
-    _table_check("average_effects", causal.estimators_agree, WARN),
-    _table_check("negative_controls", causal.placebo_outcome, WARN),
-    _table_check("negative_controls", causal.placebo_campaign, WARN),
-    _table_check("sensitivity", causal.e_value, WARN),
-    _table_check("cate_models", causal.heterogeneity, WARN),
-    _table_check("policy_value", targeting.value_proven, WARN),
-    _table_check(LIST, targeting.list_backed, BLOCK),
+    *(_keeps_rows(table) for table in schema.TABLES),
+    Check(
+        "transactions",
+        journey.freshness,
+        WARN,
+        red="the lines end before those of the run before; or are too old, when `day_one` gives the calendar date of "
+        "day 1; or the promotions end much earlier",
+        advice="load the newer export; without late promotions, exposure of the last weeks reads as none",
+        reads=("promotions",),
+        thresholds=("day_one", "max_age_days", "max_promotion_lag_weeks"),
+        look=journey.look_at_days,
+    ),
+    Check(
+        "transactions",
+        journey.weekly_volume,
+        WARN,
+        red="a complete week has many more or fewer lines than the median of up to four weeks on each side",
+        advice="is a part of these weeks missing, or there twice? A holiday can be the reason: then say so",
+        thresholds=("max_week_deviation",),
+        look=journey.look_at_volume,
+    ),
+    Check(
+        "rejects",
+        journey.rejected_share,
+        WARN,
+        red="many rows of a file were left out; beyond `journey.max_reject_share` the load refuses the file altogether",
+        advice="the `rejects` table says why, with examples; correct the export",
+        thresholds=("many_rejects",),
+    ),
+    Check(
+        "customer_features",
+        features.features_complete,
+        BLOCK,
+        red="a feature is missing or null where it may not be, or category shares do not sum to 1",
+        advice="look at the households without lines or sales",
+    ),
+    Check(
+        "feature_drift",
+        features.features_steady,
+        WARN,
+        red="the distribution of a feature has moved since the run before, by its population stability index; the "
+        "table `feature_drift` has every feature's",
+        advice="other customers, another period, or another export (the sample against the full data will do it)? "
+        "Segments and effects of before may not carry over",
+        thresholds=("max_psi",),
+    ),
+    Check(
+        "segment_stability",
+        segmentation.warm_stability,
+        BLOCK,
+        red="refits started from these segments do not find them again: at a mean ARI of 0.7 about one household in "
+        "eight moves",
+        advice="fewer segments or factors",
+        thresholds=("warm_ari_floor",),
+    ),
+    Check(
+        "segment_stability",
+        segmentation.cold_stability,
+        WARN,
+        red="refits from scratch find other segments",
+        advice="do not build a strategy on the borders between segments",
+        thresholds=("cold_ari_floor",),
+    ),
+    Check(
+        "segment_stability",
+        segmentation.fits_converge,
+        WARN,
+        red="the factors that are used, or too many of all refits, were broken off before they settled",
+        advice="fewer factors; stability of such fits says little",
+        reads=("factor_selection",),
+        thresholds=("min_converged",),
+    ),
+    Check(
+        "factor_selection",
+        segmentation.variance_explained,
+        WARN,
+        red="the factors explain too little of what differs between households (column-centred R²)",
+        advice="more factors (`segmentation.n_factors`), or fewer groups of features",
+        thresholds=("min_centred_r2",),
+    ),
+    Check(
+        "segments",
+        segmentation.smallest_segment,
+        WARN,
+        red="a segment has too few of the households for a campaign of its own",
+        advice="fewer segments; or delete `segment_model.npz` to choose their number again",
+        thresholds=("min_segment_share",),
+    ),
+    Check(
+        "segment_identity",
+        segmentation.identity_kept,
+        WARN,
+        red="a segment is new, gone, or renamed since the run before because it has other households or another value "
+        "tier or lifecycle; or the model of the run before could not be read",
+        advice="tell whoever uses the names; other customers or another period? The table says what matched what",
+    ),
+    Check(
+        "segment_profiles",
+        segmentation.profile_shares,
+        WARN,
+        red="shares of households or of revenue do not sum to 1",
+        advice="a defect; do not use the profiles",
+    ),
+    Check(
+        "segment_playbook",
+        segmentation.every_segment_advised,
+        WARN,
+        red="a segment has no advice, or the advice is of other segments",
+        advice="materialise `segments` and `segment_playbook` together",
+        reads=("segments",),
+    ),
+    Check(
+        "clv_parameters",
+        segmentation.parameters_in_range,
+        WARN,
+        red="a parameter of lifetime value lies at a bound of the search, or where its model says nothing: mean chance "
+        "of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend under "
+        "1.05 (`min_spend_shape`)",
+        advice="where nobody leaves, do not read probability_alive; else do not read lifetime values: a longer history "
+        "or more households",
+    ),
+    Check(
+        "clv_validation",
+        segmentation.not_worse_than_naive,
+        WARN,
+        red='on the later half of the data, the forecast in use errs more than "the same as last period", and its '
+        "interval leaves out 0",
+        advice="rank households by past spend, or set `lifetime_value.forecast`",
+    ),
+    Check(
+        "migration_summary",
+        segmentation.segments_hold,
+        WARN,
+        red="from one period to the next too many households change segment: at a mean ARI of 0.4 about a third",
+        advice="longer look-backs (`migration.look_back_days`), fewer segments",
+        thresholds=("migration_ari_floor",),
+    ),
+    Check(
+        "first_campaign_cohort",
+        causal.no_look_ahead,
+        BLOCK,
+        red="a covariate saw the index day or later, or is not what the look-back holds; or there are no trials",
+        advice="a defect, unless no household is eligible; do not use the effects",
+        reads=("transactions",),
+        look=causal.look_ahead,
+    ),
+    Check(
+        "nuisances",
+        causal.propensities_bounded,
+        WARN,
+        red="many propensities had to be kept from 0 or 1: effects over all trials (ATE by AIPW, TMLE, IPW) rest on "
+        "the bound, and their intervals are too narrow",
+        advice="quote the effect in overlap",
+        thresholds=("max_share_bounded",),
+    ),
+    Check(
+        "propensity",
+        causal.arms_in_overlap,
+        BLOCK,
+        red="too few treated or control trials in the overlap region",
+        advice="another campaign type, or a wider region",
+        thresholds=("min_trials_per_arm",),
+    ),
+    Check(
+        "overlap_diagnostics",
+        causal.effective_arms,
+        BLOCK,
+        red="under overlap weights an arm is worth too few trials: every effect would rest on a handful",
+        advice="pool more campaigns, or another campaign type",
+        thresholds=("min_effective_trials",),
+    ),
+    Check(
+        "overlap_diagnostics",
+        causal.overlap_share,
+        WARN,
+        red="effects speak of a minority of the customers",
+        advice="say so when you quote them",
+        thresholds=("min_overlap_share",),
+    ),
+    Check(
+        "overlap_diagnostics",
+        causal.propensity_auc,
+        WARN,
+        red="targeting followed the covariates closely",
+        advice="look at the overlap figure before you trust an average",
+        thresholds=("max_propensity_auc",),
+    ),
+    Check(
+        "covariate_balance",
+        causal.balance_after_weighting,
+        BLOCK,
+        red="the arms still differ after weighting, in standard deviations of a covariate, or a covariate tells them "
+        "apart",
+        advice="find the covariate in the love plot; another form of it, or narrower overlap",
+        thresholds=("max_weighted_smd",),
+    ),
+    Check(
+        "average_effects",
+        causal.estimators_agree,
+        WARN,
+        red="the adjusted estimates on the primary outcome, over all campaigns, do not have one sign; the message says "
+        "whether their errors allow that",
+        advice="within their errors: read the effect as not proven, and say which estimand you quote; beyond: believe "
+        "none until balance and overlap say why",
+    ),
+    Check(
+        "negative_controls",
+        causal.placebo_outcome,
+        WARN,
+        red='the campaign "has an effect" on spend before the look-back, which it cannot have touched; or no campaign '
+        "has data there",
+        advice="where there is more history, longer look-backs (`trial.look_back_days`), though what then lies before "
+        "them can no longer be tested; until then the effect is no more certain than this difference is small",
+    ),
+    Check(
+        "negative_controls",
+        causal.placebo_campaign,
+        WARN,
+        red='a campaign dated before it came "has an effect"; or no campaign has data there',
+        advice="targeting may have used these very days, which this test cannot adjust for; if it did not, the arms "
+        "differ in something that is not adjusted for",
+    ),
+    Check(
+        "sensitivity",
+        causal.e_value,
+        WARN,
+        red="a cause this much more common among the targeted, that raises spend as much, would bring the effect's "
+        "interval to zero; so does an interval that includes zero already",
+        advice="read the effect as not proven; test before you roll out",
+        thresholds=("min_e_value",),
+    ),
+    Check(
+        "cate_models",
+        causal.heterogeneity,
+        WARN,
+        red="no model beats one effect for all",
+        advice="do not read much into the order of the list",
+    ),
+    Check(
+        "policy_value",
+        targeting.value_proven,
+        WARN,
+        red="the chosen policy's value may be zero, or it selects nobody",
+        advice="test before you roll out",
+    ),
+    Check(
+        LIST,
+        targeting.list_backed,
+        BLOCK,
+        red="the list is empty, a household has no known decision or reason, or a target lies outside overlap",
+        advice="a defect; do not use the list",
+    ),
 )

@@ -46,12 +46,12 @@ def fits_converge(stability: pd.DataFrame, selection: pd.DataFrame, settings: Ch
     share = 1 - n_stuck / n_fits
     used = bool(selection.loc[selection["chosen"], "converged"].all())
     text = f"{n_fits - n_stuck} of {n_fits} fits of factors converged, at least {settings.min_converged:.0%} expected"
-    figures = {"share_converged": share}
+    metrics = {"share_converged": share}
     if not used:
-        return Verdict(False, f"the factors that are used have not converged; {text}: try fewer factors", figures)
+        return Verdict(False, f"the factors that are used have not converged; {text}: try fewer factors", metrics)
     passed = share >= settings.min_converged
     advice = "" if passed else "; stability of fits that were broken off says little: try fewer factors"
-    return Verdict(passed, f"{text}{advice}", figures)
+    return Verdict(passed, f"{text}{advice}", metrics)
 
 
 def variance_explained(selection: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -76,29 +76,29 @@ def identity_kept(identity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Every segment is one of the run before, and its name is still true."""
     today = identity[identity["segment"].notna()]
     fresh, gone = today[~today["kept"]], identity[identity["segment"].isna()]
-    figures = {"n_kept": int(today["kept"].sum()), "n_renamed": len(fresh), "n_gone": len(gone)}
+    metrics = {"n_kept": int(today["kept"].sum()), "n_renamed": len(fresh), "n_gone": len(gone)}
     if gone.empty and (today["reason"] == FIRST_RUN).all():
-        return Verdict(True, f"{len(today)} segments, all new: this is the first run", figures)
+        return Verdict(True, f"{len(today)} segments, all new: this is the first run", metrics)
     if fresh.empty and gone.empty:
         least = today.loc[today["jaccard"].idxmin()]
         text = f"all {len(today)} segments keep their names; least overlap {least['jaccard']:.2f}"
-        return Verdict(True, f"{text} ({least['segment_name']})", figures | {"least_overlap": float(least["jaccard"])})
+        return Verdict(True, f"{text} ({least['segment_name']})", metrics | {"least_overlap": float(least["jaccard"])})
     named = "; ".join(f"{row.segment_name} ({row.reason})" for row in fresh.head(_NAMED).itertuples())
     lost = ", ".join(gone["previous_segment"].head(_NAMED))
     parts = [f"new: {named}"] * bool(len(fresh)) + [f"no longer there: {lost}"] * bool(len(gone))
     advice = "other customers, another period, or other settings? Tell whoever uses the names"
-    return Verdict(False, f"{'; '.join(parts)}; {advice}", figures)
+    return Verdict(False, f"{'; '.join(parts)}; {advice}", metrics)
 
 
 def profile_shares(profiles: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Shares of households and of revenue sum to 1 over the segments."""
     sums = {name: float(profiles[name].sum()) for name in ("share", "revenue_share")}
     off = {name: total for name, total in sums.items() if not abs(total - 1) <= _ROUNDING}
-    figures = {"n_segments": len(profiles), **sums}
+    metrics = {"n_segments": len(profiles), **sums}
     if off:
         found = ", ".join(f"{name} sums to {total:.6g}" for name, total in off.items())
-        return Verdict(False, f"{found}, expected 1: a defect; do not use the profiles", figures)
-    return Verdict(True, f"{len(profiles)} segments, shares sum to 1", figures)
+        return Verdict(False, f"{found}, expected 1: a defect; do not use the profiles", metrics)
+    return Verdict(True, f"{len(profiles)} segments, shares sum to 1", metrics)
 
 
 def every_segment_advised(playbook: pd.DataFrame, segments: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -107,27 +107,27 @@ def every_segment_advised(playbook: pd.DataFrame, segments: pd.DataFrame, settin
     without, repeated = sorted(wanted - set(found)), sorted({name for name in found if found.count(name) > 1})
     strangers = sorted(set(found) - wanted)
     by_default = int((playbook["rule"] == DEFAULT_RULE).sum())
-    figures = {"n_segments": len(wanted), "n_without_advice": len(without), "n_by_default": by_default}
+    metrics = {"n_segments": len(wanted), "n_without_advice": len(without), "n_by_default": by_default}
     if without or repeated or strangers:
         told = (("without advice", without), ("advised twice", repeated), ("no segment", strangers))
         text = "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
-        return Verdict(False, f"{text}; materialise segments and playbook together", figures)
-    return Verdict(True, f"advice for all {len(wanted)} segments, {by_default} of them by the default alone", figures)
+        return Verdict(False, f"{text}; materialise segments and playbook together", metrics)
+    return Verdict(True, f"advice for all {len(wanted)} segments, {by_default} of them by the default alone", metrics)
 
 
 def parameters_in_range(parameters: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Every parameter of lifetime value lies off the bounds of the search, and where its model says something."""
     judged = parameters[parameters["in_range"].notna()]
     off = judged[~judged["in_range"].astype(bool)]
-    figures = {"n_parameters": len(judged), "n_out_of_range": len(off)}
+    metrics = {"n_parameters": len(judged), "n_out_of_range": len(off)}
     if judged.empty or len(off):
         named = ", ".join(f"{row.parameter} = {row.value:.4g} ({row.stretch})" for row in off.itertuples())
         text = f"out of range: {named}" if named else "no parameter was judged"
         advice = [_OUT_OF_RANGE[name] for name in _OUT_OF_RANGE if name in set(off["parameter"])]
         if not set(off["parameter"]) <= set(_OUT_OF_RANGE) or judged.empty:
             advice.append("do not read lifetime values: give a longer history or more households")
-        return Verdict(False, f"{text}; {'; '.join(advice)}", figures)
-    return Verdict(True, f"{len(judged)} parameters in range", figures)
+        return Verdict(False, f"{text}; {'; '.join(advice)}", metrics)
+    return Verdict(True, f"{len(judged)} parameters in range", metrics)
 
 
 def not_worse_than_naive(validation: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -141,8 +141,8 @@ def not_worse_than_naive(validation: pd.DataFrame, settings: CheckSettings) -> V
     # Missing bounds prove nothing.
     passed = bool(row["ci_lower"] <= 0)
     advice = "" if passed else "; rank households by past spend instead, or set lifetime_value.forecast"
-    figures = {"mae": float(row["mae"]), "mae_naive": float(naive["mae"]), "spearman": float(row["spearman"])}
-    return Verdict(passed, f"{text}{advice}", figures)
+    metrics = {"mae": float(row["mae"]), "mae_naive": float(naive["mae"]), "spearman": float(row["spearman"])}
+    return Verdict(passed, f"{text}{advice}", metrics)
 
 
 def segments_hold(summary: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -151,10 +151,10 @@ def segments_hold(summary: pd.DataFrame, settings: CheckSettings) -> Verdict:
     apart = summary[summary["shared_days"] == 0]
     mean, floor = float(neighbours["ari"].mean()), settings.migration_ari_floor
     staying = float(neighbours["share_staying"].mean())
-    figures = {"mean_ari": mean, "share_staying": staying}
+    metrics = {"mean_ari": mean, "share_staying": staying}
     text = f"mean ARI {mean:.3f} between neighbouring periods, floor {floor:.2f}; {staying:.0%} of households stay"
     if len(apart):
-        figures |= {"mean_ari_apart": float(apart["ari"].mean())}
+        metrics |= {"mean_ari_apart": float(apart["ari"].mean())}
         text += f"; {apart['ari'].mean():.3f} between periods that share no day"
     advice = "" if mean >= floor else "; a segment of this month is not one of next: longer look-backs, fewer segments"
-    return Verdict(mean >= floor, f"{text}{advice}", figures)
+    return Verdict(mean >= floor, f"{text}{advice}", metrics)

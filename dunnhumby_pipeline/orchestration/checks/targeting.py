@@ -28,10 +28,10 @@ def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdic
     unflagged = int(targeting_list["in_overlap"].isna().sum())
     targets = targeting_list["decision"] == "target"
     unbacked = int((targets & ~targeting_list["in_overlap"].fillna(False).astype(bool)).sum())
-    figures = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
+    metrics = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
     if n == 0:
-        return Verdict(False, "the targeting list is empty: no household was scored", figures)
+        return Verdict(False, "the targeting list is empty: no household was scored", metrics)
     if unknown or silent or unflagged or unbacked:
         found = f"{unknown} unknown decisions, {silent} without a reason, {unflagged} without an overlap flag, "
-        return Verdict(False, f"{found}{unbacked} targets outside overlap", figures)
-    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", figures)
+        return Verdict(False, f"{found}{unbacked} targets outside overlap", metrics)
+    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", metrics)

@@ -1,7 +1,8 @@
-"""What each check looks at, as pure functions of tables: passed or not, why, and the figures behind it.
+"""What a check finds: passed or not, why, and the metrics behind it.
 
-Here: the judgement, a module a stage. Not here: severity and wiring (`checks`), thresholds (`settings`). The
-first line of a docstring is what the UI says of the check.
+The verdict modules, one per group of tables, hold the judgements as functions of what they judge, and how a check
+that needs more than tables gets it. Severity, advice and wiring are in `registry`, thresholds in the settings. The
+first line of a judgement's docstring is what the UI says of the check.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Verdict:
-    """`message` says what was found and, when not passed, what to do; `figures` are plotted over runs."""
+    """`message` says what was found and, when not passed, what to do; `metrics` are plotted over runs."""
 
     passed: bool
     message: str
-    figures: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)

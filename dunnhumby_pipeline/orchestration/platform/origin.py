@@ -79,8 +79,8 @@ class Observation:
 
 
 def raw_key(table: str) -> dg.AssetKey:
-    """The asset that stands for the raw file of a table: 'raw_transactions'."""
-    return dg.AssetKey(f"raw_{table}")
+    """The asset that stands for the raw file of a table: raw/raw_transactions."""
+    return dg.AssetKey(["raw", f"raw_{table}"])
 
 
 def raw_observations(source: Source) -> list[Observation]:

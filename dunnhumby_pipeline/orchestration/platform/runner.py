@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 
+from dunnhumby_pipeline.orchestration.platform.history import NO_COMPUTE_LOGS, selected
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.settings import Home
 
+# Both lie beside the history and name the same one; the second is read by the command alone.
+_UI, _COMMAND = "dagster.yaml", "dagster_command.yaml"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _DAGSTER_SETTINGS = (
     "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
     # Runs share the tables of journey and segments, so one at a time.
     "concurrency:\n  runs:\n    max_concurrent_runs: 1\n"
 )
+# A run of the command prints to the terminal: to copy that into files as well, once a step, takes seconds.
+_COMMAND_SETTINGS = f"telemetry:\n  enabled: false\n{NO_COMPUTE_LOGS}"
 
 
 class SelectionError(ValueError):
     """A selection cannot be read, or names no asset. The message lists the assets there are."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run is to do: assets to materialise and check, and checks of other assets to carry out."""
+
+    assets: frozenset[dg.AssetKey]
+    checks: frozenset[dg.AssetCheckKey] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.assets or self.checks)
 
 
 @dataclass(frozen=True)
@@ -39,28 +55,27 @@ class Outcome:
 
 
 def open_history(home: Home) -> dg.DagsterInstance:
-    """The persistent run history of `home`, made when it does not exist yet."""
+    """The persistent run history of `home`, made when it does not exist yet: the one that the UI shows."""
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    settings: Path = home.dagster_home / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text(_DAGSTER_SETTINGS, encoding="utf-8")
-    return dg.DagsterInstance.from_config(str(home.dagster_home))
+    for name, settings in ((_UI, _DAGSTER_SETTINGS), (_COMMAND, _COMMAND_SETTINGS)):
+        file: Path = home.dagster_home / name
+        if not file.exists():
+            file.write_text(settings, encoding="utf-8")
+    return dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
 
 
 def run_study(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     campaign_type: str,
-    select: str | Sequence[dg.AssetKey] | None,
+    work: Work | None,
     on_event: Callable[[dg.DagsterEvent], None],
 ) -> Outcome:
-    """Materialise the study, or the assets that `select` lists or names, and their checks.
-
-    A text is read in dagster's selection syntax. `on_event` is called with each event as it happens. Raises
-    SelectionError when `select` names no asset.
-    """
+    """Materialise the study, or what `work` names of it. `on_event` is called with each event as it happens."""
     job = defs.resolve_job_def(STUDY_JOB)
-    selection = _selected(defs, select) if isinstance(select, str) else select
+    if work is not None:
+        of_assets = {key for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key in work.assets}
+        job = job.get_subset(asset_selection=set(work.assets), asset_check_selection=of_assets | work.checks)
     run_id = str(uuid.uuid4())
     planned: set[str] = set()
 
@@ -70,7 +85,7 @@ def run_study(
             return
         # Told to listeners alone: the result does not hold it.
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key:
-            planned.add(event.asset_key.path[-1])
+            planned.add(table_of(event.asset_key))
         on_event(event)
 
     instance.add_event_listener(run_id, pass_on)
@@ -81,37 +96,48 @@ def run_study(
             instance=instance,
             partition_key=campaign_type,
             raise_on_error=False,
-            asset_selection=selection,
             run_id=run_id,
         )
     built = frozenset(
-        event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key
+        table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
     )
     return Outcome(result.success, frozenset(planned), built, _errors(result))
 
 
-def _selected(defs: dg.Definitions, select: str) -> list[dg.AssetKey]:
+def selected_work(defs: dg.Definitions, select: str) -> Work:
+    """The assets that a text in dagster's selection syntax names, in which the name of a table is enough.
+
+    Raises SelectionError when it cannot be read, or names no asset.
+    """
     graph = defs.resolve_asset_graph()
     try:
-        # Tables that are made together are made again together.
-        keys = dg.AssetSelection.from_string(select).required_multi_asset_neighbors().resolve(graph)
-    except DagsterInvalidAssetSelectionError as error:
+        keys = selected(graph, select)
+    except ValueError as error:
         raise SelectionError(f"--select {select!r} cannot be read: {error}") from error
     if not keys:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
         raise SelectionError(f"--select {select!r} names no asset; there are {names}")
-    return sorted(keys)
+    return Work(frozenset(keys))
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """Why steps failed, in words: first the checks that block, each by name, then what crashed."""
     messages = []
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
+                name = f"{table_of(found.asset_key)}.{found.check_name}"
+                messages.append(f"{name}: {found.description}; what lies downstream was not run")
+        elif event.is_step_failure:
             failure = event.step_failure_data
             described = failure.user_failure_data.description if failure.user_failure_data else None
             error = failure.error
             if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
-                described = "a blocking check failed; what lies downstream was not run"
+                continue
             cause = error.cause if error is not None and error.cause is not None else error
             messages.append(f"{event.step_key}: {described or (cause.message.strip() if cause else '')}")
+    if not result.success and not messages:
+        # Nothing got as far as a step.
+        messages = [event.message or "the run failed" for event in result.all_events if event.is_job_failure]
     return tuple(messages)

@@ -17,16 +17,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.registry import table as contract
 from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
-from dunnhumby_pipeline.orchestration.platform.columns import described
-from dunnhumby_pipeline.orchestration.platform.series import figures_of
+from dunnhumby_pipeline.orchestration.platform.metrics import metrics_of
 
 PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
 _STALE_SUFFIX = ".STALE.txt"
-# What is no table lies beside the tables under its own suffix; a step stages it, and who wants it reads it there.
-SUFFIXES = {"segment_model": ".npz"}
-_TABLE = ".parquet"
 
 
 class ParquetStore(dg.IOManager):
@@ -41,10 +38,10 @@ class ParquetStore(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | TablePath) -> None:
         partition = context.asset_partition_key if context.has_asset_partitions else None
         target = table_path(self.warehouse, context.asset_key.path[-1], partition)
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         if isinstance(obj, pd.DataFrame):
             write_atomically(obj, target)
-            figures = figures_of(target.stem, obj)
+            metrics = metrics_of(target.stem, obj)
         elif obj == target:
             # A table that is kept because nothing changed stays as it is, its time of change included.
             context.log.debug(f"{target} is kept")
@@ -56,8 +53,8 @@ class ParquetStore(dg.IOManager):
                 "DataFrame or the Path of a staged file"
             )
         stale_mark(target).unlink(missing_ok=True)
-        shown = table_metadata(target) if target.suffix == _TABLE else file_metadata(target)
-        context.add_output_metadata({**shown, **figures})
+        shown = table_metadata(target) if contract(target.stem).is_table else file_metadata(target)
+        context.add_output_metadata({**shown, **metrics})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -72,8 +69,8 @@ class ParquetStore(dg.IOManager):
 
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
-    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; the suffix of what is no table is in `SUFFIXES`."""
-    return (warehouse / partition if partition else warehouse) / f"{name}{SUFFIXES.get(name, _TABLE)}"
+    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; what is no table has a suffix of its own."""
+    return (warehouse / partition if partition else warehouse) / f"{name}{contract(name).suffix}"
 
 
 @contextmanager
@@ -123,8 +120,10 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
     with open_table(path) as table:
         n_rows, fields = table.metadata.num_rows, table.schema_arrow
         head = next(table.iter_batches(PREVIEW_ROWS), None)
+    promised = {field.name: contract(path.stem).column(field.name) for field in fields}
     columns = [
-        dg.TableColumn(field.name, str(field.type), description=described(path.stem, field.name)) for field in fields
+        dg.TableColumn(name, str(fields.field(name).type), description=column.described if column else None)
+        for name, column in promised.items()
     ]
     rows = [] if head is None else head.to_pandas().astype(str).to_dict("records")
     text = [dg.TableColumn(column.name, "string") for column in columns]

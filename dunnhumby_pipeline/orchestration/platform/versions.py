@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dis import opmap
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -20,48 +21,36 @@ from typing import Any
 import dagster as dg
 
 import dunnhumby_pipeline
+from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
 
 PACKAGE = dunnhumby_pipeline.__name__
 ROOT = Path(dunnhumby_pipeline.__file__).parent
-# What a step reads of the settings counts by value; how settings are read changes no table.
-_NOT_FOLLOWED = f"{PACKAGE}.settings"
+# What a step reads of the settings counts by value; how settings are read changes no table. Contracts count by the
+# shape of what a step makes: their words, and the metrics shown beside a table, change nothing in it.
+_NOT_FOLLOWED = tuple(
+    f"{PACKAGE}.{name}"
+    for name in ("settings", "contracts.table", "contracts.columns", "contracts.metrics", "contracts.registry")
+)
+# Declarations that hold words beside what tables rest on: `shape()` of such a module leaves the words out.
+_BY_SHAPE = {
+    f"{PACKAGE}.contracts.{module}": f"{PACKAGE}.contracts.{declared}"
+    for module, declared in (
+        ("feature", "features"),
+        ("study_features", "features"),
+        ("features", "features"),
+        ("outcomes", "outcomes"),
+    )
+}
 _NOTHING = opmap["NOP"]
 _WIRING = f"{PACKAGE}.orchestration"
 
-# The settings that each step reads. Those of the engine say where a table is computed, not what it holds.
-READS: Mapping[str, tuple[str, ...]] = {
-    "load_journey": ("journey",),
-    "describe_customers": (),
-    "fit_segments": ("seed", "segmentation"),
-    "describe_segments": ("seed", "confidence", "profile"),
-    "value_lifetimes": ("confidence", "profile", "lifetime_value"),
-    "value_segments": ("confidence",),
-    "follow_segments": ("migration",),
-    "enrol_trials": ("trial",),
-    "trial_protocol": ("confidence", "trial", "nuisance"),
-    "draw_causal_graph": ("trial",),
-    "fit_nuisances": ("seed", "trial", "nuisance"),
-    "propensity": ("trial", "overlap"),
-    "diagnose_overlap": ("confidence", "trial", "overlap"),
-    "covariate_balance": ("trial",),
-    "design_comparison": ("seed", "confidence", "trial", "nuisance", "overlap"),
-    "estimate_effects": ("confidence", "trial", "effects"),
-    "question_effects": ("seed", "confidence", "trial", "nuisance", "effects", "sensitivity"),
-    "fit_cate": ("seed", "confidence", "trial", "cate"),
-    "campaign_economics": ("economics",),
-    "value_policies": ("seed", "confidence", "trial", "policy"),
-    "targeting_list": ("seed", "trial", "overlap", "policy", "checks"),
-    "campaign_report": tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"})),
-}
-# Steps that follow the playbook.
-FOLLOW_PLAYBOOK = frozenset({"describe_segments", "value_segments"})
 # Settings that change the time a step takes and not its tables.
 WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}, "nuisance": {"n_jobs"}}
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:
-    """The assets that modules define, each with its code version. KeyError for a step not listed in `READS`."""
+    """The assets that modules define, each with its code version."""
 
     def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
         version = step_version(definition.op, settings, home)
@@ -72,10 +61,12 @@ def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[
 
 
 def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
-    """The code version of a step: 16 hexadecimal digits."""
-    read = {name: _value(settings, name) for name in READS[step.name]}
-    followed = [_playbook_hash(home)] if step.name in FOLLOW_PLAYBOOK else []
-    return digest([code_hash(_function(step)), repr(sorted(read.items())), *followed])
+    """The code version of a step: 16 hexadecimal digits. Of what it makes, shapes count and words do not."""
+    declared = STEPS[step.name]
+    read = {name: _value(settings, name) for name in declared.settings}
+    followed = [_playbook_hash(home)] if declared.follows_playbook else []
+    shapes = [table.shape() for table in declared.tables]
+    return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
 
 def _playbook_hash(home: Home) -> str:
@@ -161,7 +152,11 @@ def imports_of(module: str) -> tuple[str, ...]:
 
 @cache
 def module_hash(module: str) -> str:
-    """The hash of a module's code, and of the files beside it that are not Python (a template)."""
+    """The hash of a module's code, and of the files beside it that are not Python (a template); of declarations with
+    words in them, the hash of their shape.
+    """
+    if module in _BY_SHAPE:
+        return digest([module, repr(import_module(_BY_SHAPE[module]).shape())])
     beside = sorted(path for path in _file(module).parent.iterdir() if path.is_file() and path.suffix != ".py")
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in beside]
     return digest([module, *_instructions(_compiled(module)), *texts])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 MAX_ITERATIONS = 2000
@@ -41,7 +42,7 @@ class Factors:
         from sklearn.decomposition import non_negative_factorization
         from sklearn.exceptions import ConvergenceWarning
 
-        with threadpool_limits(1), warnings.catch_warnings():
+        with one_thread(), warnings.catch_warnings():
             # Close to machine precision the stopping rule can be out of reach; the scores are not.
             warnings.simplefilter("ignore", ConvergenceWarning)
             scores, _, _ = non_negative_factorization(
@@ -57,13 +58,19 @@ class Factors:
 
 
 def fit_factors(
-    matrix: Array, features: tuple[str, ...], n_factors: int, seed: int, start: Factors | None = None
+    matrix: Array,
+    features: tuple[str, ...],
+    n_factors: int,
+    seed: int,
+    start: Factors | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Factors:
     """Factor an (n, p) matrix in [0, 1] by coordinate descent (Cichocki & Phan 2009).
 
     Cold starts are NNDSVDa (Boutsidis & Gallopoulos 2008), the same whatever the seed. `start` warm-starts from
-    earlier factors and keeps their order. Whether the solver stopped of itself is in `converged`. Raises ValueError
-    when there are more factors than rows or columns, or `start` has other features.
+    earlier factors and keeps their order. `tolerance` is relative to the first step; `converged` says whether the
+    solver reached it. Raises ValueError when there are more factors than rows or columns, or `start` has other
+    features.
     """
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
@@ -82,11 +89,11 @@ def fit_factors(
         n_factors,
         init="custom" if start else "nndsvda",
         max_iter=MAX_ITERATIONS,
-        tol=TOLERANCE,
+        tol=tolerance,
         alpha_W=RIDGE,
         random_state=seed,
     )
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         # Reported as `converged`, for every fit.
         warnings.simplefilter("ignore", ConvergenceWarning)
         if start is None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.features import FACTORED, FEATURES
+from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, fit_scaling
 
 FEWEST = 4

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.features import FEATURES, NEED_GROUPS
+from dunnhumby_pipeline.contracts.feature import NEED_GROUPS
 from dunnhumby_pipeline.contracts.names import NO_NEED
+from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.segmentation.factors.factors import fit_factors, loadings_table
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.segments.naming import FACTOR_WORDS, FAINT

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.segmentation.factors.factors import Factors, fit_factors
 from dunnhumby_pipeline.segmentation.factors.matrix import FeatureScaling, Treatment, fit_scaling
-from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct, consensus_centroids
+from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct, consensus_centroids, too_few_distinct
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -85,8 +85,8 @@ def fit_clusters(
     """
     from sklearn.cluster import KMeans
 
-    n_distinct = len(np.unique(scores, axis=0))
-    if n_distinct < n_segments:
+    if too_few_distinct(scores, n_segments):
+        n_distinct = len(np.unique(scores, axis=0))
         raise TooFewDistinct(
             f"segmentation.n_segments is {n_segments}, but only {n_distinct} households differ in their factor "
             "scores; choose fewer segments"
@@ -94,7 +94,7 @@ def fit_clusters(
     if method == "consensus" and start is None:
         found, converged = consensus_centroids(scores, n_segments, seed)
         return Clusters(_largest_first(found, scores), converged)
-    with threadpool_limits(1):
+    with one_thread():
         model = KMeans(
             n_segments,
             init="k-means++" if start is None else start.centroids,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -14,6 +15,12 @@ SHARE = 0.8
 
 class TooFewDistinct(ValueError):
     """Fewer households differ than there are to be segments. The message says how many do."""
+
+
+def too_few_distinct(scores: Array, n_segments: int) -> bool:
+    """Whether fewer than `n_segments` rows of `scores` (n, k) differ."""
+    # Most often one factor tells enough households apart, and costs a tenth of all of them.
+    return len(np.unique(scores[:, 0])) < n_segments and len(np.unique(scores, axis=0)) < n_segments
 
 
 def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Array, bool]:
@@ -31,10 +38,10 @@ def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Arra
 
     size = max(int(SHARE * len(scores)), n_segments)
     memberships, fits = [], []
-    with threadpool_limits(1):
+    with one_thread():
         for subsample in range(N_SUBSAMPLES):
             rows = np.random.default_rng([seed, subsample]).permutation(len(scores))[:size]
-            if len(np.unique(scores[rows], axis=0)) < n_segments:
+            if too_few_distinct(scores[rows], n_segments):
                 raise TooFewDistinct(
                     f"segmentation.n_segments is {n_segments}, but a subsample of {size} households has fewer that "
                     "differ in their factor scores; choose fewer segments"

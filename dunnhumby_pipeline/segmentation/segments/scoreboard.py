@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, fit_clusters
-from dunnhumby_pipeline.segmentation.segments.stability import Refit, refitted_labels
+from dunnhumby_pipeline.segmentation.segments.stability import Refit, adjusted_rand, refitted_labels
 from dunnhumby_pipeline.settings import SegmentationSettings
 
 Array = NDArray[np.float64]
@@ -185,9 +185,7 @@ def useful_rows(candidates: pd.DataFrame, settings: SegmentationSettings) -> pd.
 def _row(
     method: str, n_segments: int, scores: Array, labels: Labels, found: Iterable[Labels | None], seed: int
 ) -> dict[str, object]:
-    from sklearn.metrics import adjusted_rand_score
-
-    every = np.array([np.nan if other is None else adjusted_rand_score(labels, other) for other in found])
+    every = np.array([np.nan if other is None else adjusted_rand(labels, other) for other in found])
     aris = every[np.isfinite(every)]
     return {
         "method": method,
@@ -207,7 +205,7 @@ def _mixture(sample: Array, everyone: Array, n_segments: int, seed: int) -> tupl
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         start = KMeans(n_segments, n_init=2, random_state=seed % 2**32).fit(sample).cluster_centers_
         model = GaussianMixture(

@@ -17,19 +17,26 @@ from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct
 Array = NDArray[np.float64]
 # Hennig 2007: a cluster under the first is dissolved, over the second it has come back.
 DISSOLVED, RECOVERED = 0.5, 0.75
+# Relative to a first step that is small already. On the sample a sixth of the time of the cold one, 3e-4, and the same
+# labels but for an ARI of .995; looser cold refits instead find other factors (cold ARI .84 with 3e-4, .81 with 1e-3).
+WARM_TOLERANCE = 3e-3
 
 
 @dataclass(frozen=True)
 class Refit:
-    """A bootstrap refit of scaling and factors: scores of its own `sample` (n, k) and of `everyone` (n, k), and the
-    matrices (n, p) that they are scores of."""
+    """A bootstrap refit of scaling and factors to `rows` (n,): scores of `everyone` (n, k), and the `matrix` (n, p)
+    that they are scores of."""
 
     replicate: int
-    sample: Array
+    rows: Labels
     everyone: Array
-    sample_matrix: Array
-    everyone_matrix: Array
+    matrix: Array
     converged: bool
+
+    @property
+    def sample(self) -> Array:
+        """Scores (n, k) of the households that it was fitted to."""
+        return self.everyone[self.rows]
 
 
 @dataclass(frozen=True)
@@ -54,16 +61,13 @@ def cold_refits(features: pd.DataFrame, recipe: Recipe, n_bootstraps: int, seed:
     """
     refits = []
     for replicate, rows in enumerate(resamples(len(features), n_bootstraps, seed)):
-        resampled = features.iloc[rows]
         try:
-            scaling = fit_scaling(resampled, recipe.features, treatment=recipe.treatment)
+            scaling = fit_scaling(features.iloc[rows], recipe.features, treatment=recipe.treatment)
         except MatrixError:
             continue
-        matrix = scaling.apply(resampled)
-        factors = fit_factors(matrix, recipe.features, recipe.n_factors, seed + replicate)
-        placed = scaling.apply(features)
-        scores = factors.scores(matrix), factors.scores(placed)
-        refits.append(Refit(replicate, *scores, matrix, placed, factors.converged))
+        matrix = scaling.apply(features)
+        factors = fit_factors(matrix[rows], recipe.features, recipe.n_factors, seed + replicate)
+        refits.append(Refit(replicate, rows, factors.scores(matrix), matrix, factors.converged))
     return refits
 
 
@@ -94,8 +98,6 @@ def bootstrap_stability(
 
     Raises ValueError when no resample can be refitted.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     expected = reference.labels(features)
     refits = cold_refits(features, recipe, n_bootstraps, seed) if refits is None else refits
     agreement, jaccards, rows = [], [], []
@@ -103,7 +105,7 @@ def bootstrap_stability(
         labels = refitted_labels(refit, recipe, seed)
         if labels is None:
             continue
-        rows.append(("cold", refit.replicate, adjusted_rand_score(expected, labels), refit.converged))
+        rows.append(("cold", refit.replicate, adjusted_rand(expected, labels), refit.converged))
         agreement.append(match_labels(expected, labels, recipe.n_segments) == expected)
         jaccards.append(jaccard_matrix(expected, labels, recipe.n_segments, recipe.n_segments).max(axis=1))
     if not agreement:
@@ -112,18 +114,39 @@ def bootstrap_stability(
             "every feature's scale and their scores; choose fewer segments, or leave out features that hardly vary"
         )
     for refit in refits:
-        if len(np.unique(refit.sample, axis=0)) < recipe.n_segments:
+        try:
+            labels, converged = _warm_labels(refit, reference, recipe, seed)
+        except TooFewDistinct:
             continue
-        labels, converged = _warm_labels(refit, reference, recipe, seed)
-        rows.append(("warm", refit.replicate, adjusted_rand_score(expected, labels), converged))
+        rows.append(("warm", refit.replicate, adjusted_rand(expected, labels), converged))
     replicates = pd.DataFrame(rows, columns=["start", "replicate", "ari", "converged"])
     return Stability(replicates, np.mean(agreement, axis=0), np.stack(jaccards))
 
 
 def _warm_labels(refit: Refit, reference: Segmentation, recipe: Recipe, seed: int) -> tuple[Labels, bool]:
-    factors = fit_factors(refit.sample_matrix, recipe.features, recipe.n_factors, seed, reference.factors)
-    clusters = fit_clusters(factors.scores(refit.sample_matrix), recipe.n_segments, seed, reference.clusters)
-    return clusters.labels(factors.scores(refit.everyone_matrix)), factors.converged
+    sample = refit.matrix[refit.rows]
+    factors = fit_factors(sample, recipe.features, recipe.n_factors, seed, reference.factors, WARM_TOLERANCE)
+    scores = factors.scores(refit.matrix)
+    clusters = fit_clusters(scores[refit.rows], recipe.n_segments, seed, reference.clusters)
+    return clusters.labels(scores), factors.converged
+
+
+def adjusted_rand(left: Labels, right: Labels) -> float:
+    """Adjusted Rand index of two labellings (n,) by whole numbers from 0: as scikit-learn's, in a tenth of its time."""
+    counts = _contingency(left, right, left.max() + 1, right.max() + 1)
+    together = int((counts**2).sum())
+    lefts, rights = int((counts.sum(axis=1) ** 2).sum()), int((counts.sum(axis=0) ** 2).sum())
+    # Ordered pairs: in one segment on either side, on the left alone, on the right alone, on neither.
+    n = len(left)
+    both, only_left, only_right = together - n, lefts - together, rights - together
+    neither = n**2 - together - only_left - only_right
+    if only_left == only_right == 0:
+        return 1.0
+    return (
+        2.0
+        * (both * neither - only_left * only_right)
+        / ((both + only_left) * (only_left + neither) + (both + only_right) * (only_right + neither))
+    )
 
 
 def match_labels(expected: Labels, labels: Labels, n_segments: int) -> Labels:
@@ -160,6 +183,4 @@ def jaccard_table(stability: Stability, slugs: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _contingency(rows: Labels, columns: Labels, n_rows: int, n_columns: int) -> NDArray[np.int64]:
-    counts = np.zeros((n_rows, n_columns), dtype=np.int64)
-    np.add.at(counts, (rows, columns), 1)
-    return counts
+    return np.bincount(rows * n_columns + columns, minlength=n_rows * n_columns).reshape(n_rows, n_columns)

@@ -55,6 +55,8 @@ from dunnhumby_pipeline.settings import SegmentationSettings
 
 # The setting of the reference study, always shown beside the choice.
 REFERENCE_FACTORS, REFERENCE_SEGMENTS = 5, 7
+# It is never chosen: fewer refits are enough to see how it fares.
+REFERENCE_REFITS = 8
 FEWEST_HOUSEHOLDS = 30
 # What shapes a model; the others say how closely it is looked at.
 SHAPING = (
@@ -321,7 +323,7 @@ def _reference(sample: pd.DataFrame, settings: SegmentationSettings, seed: int) 
         )
     recipe = Recipe(names, REFERENCE_FACTORS, REFERENCE_SEGMENTS)
     fitted = fit_segmentation(sample, recipe, seed)
-    stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed)
+    stability = bootstrap_stability(sample, fitted, recipe, min(settings.n_bootstraps, REFERENCE_REFITS), seed)
     return fitted, _scored(sample, fitted, recipe, stability, "reference", reason, settings, seed)
 
 

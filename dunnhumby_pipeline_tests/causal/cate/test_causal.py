@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from econml.grf import CausalForest
+from econml.dml import CausalForestDML
+from econml.grf import CausalForest as Forest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin
 
 from dunnhumby_pipeline.causal.cate import selection
-from dunnhumby_pipeline.causal.cate.learners import (
-    CONSTANT,
-    LEARNERS,
-    FittedEffect,
-    Learner,
-    column_reader,
-    fit_causal_forest,
-    fit_constant,
-    fit_r_learner,
-    fit_t_learner,
-    household_bootstraps,
-    subset,
-)
+from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
+from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
+from dunnhumby_pipeline.causal.cate.learners.constant import Constant
+from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
+from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
+from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
+from dunnhumby_pipeline.causal.cate.model_store import EffectModel, load_effect_model, save_effect_model
 from dunnhumby_pipeline.causal.cate.selection import CateFit, choose, fit_cate, household_effects, r_loss
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
-from dunnhumby_pipeline.causal.effects.average import overlap_weighted
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, normal_quantile
+from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_outcome
+from dunnhumby_pipeline.contracts.names import CONSTANT
+from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.settings import CateSettings, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
 
@@ -60,28 +62,40 @@ def blind(known: Known) -> Residuals:
     return known.residuals(mu1=known.mu0 + known.effect.mean())
 
 
+def learned(kind: type[Learner], x: Array, data: Residuals, seed: int = 1) -> Learner:
+    return kind.from_settings(SMALL, seed).fit(x, data)
+
+
+def errors(model: Learner, x: Array) -> Array:
+    """Half of the interval, in standard errors."""
+    found = model.interval(x, 0.9)
+    assert found is not None
+    np.testing.assert_allclose((found[0] + found[1]) / 2, model.predict(x), rtol=1e-9, atol=1e-9)
+    return (found[1] - found[0]) / 2 / normal_quantile(0.9)
+
+
 # Learners
 
 
 def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_effect(varied: Known) -> None:
     data = blind(varied)
-    fitted = fit_constant(varied.x, data, SMALL, 1)
+    fitted = learned(Constant, varied.x, data)
     ry = data.y - (data.propensity * data.mu1 + (1 - data.propensity) * data.mu0)
     rt = data.treated - data.propensity
     expected = (rt * ry).sum() / (rt**2).sum()
-    assert fitted.effect(varied.x[:3]).tolist() == pytest.approx([expected] * 3)
+    assert fitted.predict(varied.x[:3]).tolist() == pytest.approx([expected] * 3)
     influence = rt * (ry - expected * rt) / (rt**2).mean()
-    assert fitted.standard_error(varied.x[:2]).tolist() == pytest.approx([clustered_se(influence, data.households)] * 2)
+    assert errors(fitted, varied.x[:2]).tolist() == pytest.approx([clustered_se(influence, data.households)] * 2)
     weighted, se = overlap_weighted(data, np.ones(len(data.y), dtype=bool))
     assert abs(expected - weighted) < se
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("learn", [fit_r_learner, fit_causal_forest, fit_t_learner])
-def test_a_planted_effect_is_found_on_other_households(learn: Learner, varied: Known) -> None:
+@pytest.mark.parametrize("kind", [RLearner, CausalForest, TLearner])
+def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = invent_trials(200, seed=3, effect=sloped)
-    fitted = learn(varied.x, blind(varied), SMALL, 1)
-    effect, se = fitted.effect(new.x), fitted.standard_error(new.x)
+    fitted = learned(kind, varied.x, blind(varied))
+    effect, se = fitted.predict(new.x), errors(fitted, new.x)
     assert np.corrcoef(effect, new.effect)[0, 1] > 0.8
     assert abs(effect.mean() - new.effect.mean()) < 0.6
     assert effect.shape == se.shape == (200,)
@@ -92,45 +106,97 @@ def test_a_planted_effect_is_found_on_other_households(learn: Learner, varied: K
 
 def test_the_lasso_is_near_constant_when_effects_are(uniform: Known) -> None:
     data = uniform.residuals()
-    fitted, constant = (learn(uniform.x, data, SMALL, 1) for learn in (fit_r_learner, fit_constant))
-    effect = fitted.effect(uniform.x)
+    fitted, constant = (learned(kind, uniform.x, data) for kind in (RLearner, Constant))
+    effect = fitted.predict(uniform.x)
     assert effect.std() < 0.15
-    assert abs(effect.mean() - 2.0) < 3 * constant.standard_error(uniform.x)[0]
+    assert abs(effect.mean() - 2.0) < 3 * errors(constant, uniform.x)[0]
     # With nothing else to learn, the bootstrap error is that of the constant.
-    assert np.median(fitted.standard_error(uniform.x)) == pytest.approx(constant.standard_error(uniform.x)[0], rel=0.4)
+    assert np.median(errors(fitted, uniform.x)) == pytest.approx(errors(constant, uniform.x)[0], rel=0.4)
 
 
-@pytest.mark.parametrize("learn", [fit_constant, fit_r_learner, fit_causal_forest])
-def test_cents_give_the_effect_and_error_in_cents(learn: Learner, varied: Known) -> None:
+@pytest.mark.parametrize("kind", [Constant, RLearner, CausalForest])
+def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: Known) -> None:
     data = blind(varied)
     in_cents = Residuals(**{**vars(data), "y": 100 * data.y, "mu0": 100 * data.mu0, "mu1": 100 * data.mu1})
-    dollars, cents = (learn(varied.x, units, SMALL, 1) for units in (data, in_cents))
+    dollars, cents = (learned(kind, varied.x, units) for units in (data, in_cents))
     new = varied.x[:20]
-    np.testing.assert_allclose(cents.effect(new), 100 * dollars.effect(new), rtol=1e-3)
-    np.testing.assert_allclose(cents.standard_error(new), 100 * dollars.standard_error(new), rtol=1e-3)
+    np.testing.assert_allclose(cents.predict(new), 100 * dollars.predict(new), rtol=1e-3)
+    np.testing.assert_allclose(errors(cents, new), 100 * errors(dollars, new), rtol=1e-3)
 
 
-@pytest.mark.parametrize("learn", LEARNERS.values(), ids=LEARNERS)
-def test_a_seed_gives_one_result(learn: Learner, varied: Known) -> None:
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
     few = np.arange(200)
-    first, second = (learn(varied.x[few], subset(blind(varied), few), SMALL, 5) for _ in range(2))
-    np.testing.assert_array_equal(first.effect(varied.x[:9]), second.effect(varied.x[:9]))
-    np.testing.assert_array_equal(first.standard_error(varied.x[:9]), second.standard_error(varied.x[:9]))
+    first, second = (learned(kind, varied.x[few], subset(blind(varied), few), 5) for _ in range(2))
+    np.testing.assert_array_equal(first.predict(varied.x[:9]), second.predict(varied.x[:9]))
+    np.testing.assert_array_equal(errors(first, varied.x[:9]), errors(second, varied.x[:9]))
+
+
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], varied: Known, tmp_path: Path) -> None:
+    few, new = np.arange(200), varied.x[:40]
+    fitted = learned(kind, varied.x[few], subset(blind(varied), few))
+    copied = pickle.loads(pickle.dumps(fitted))
+    save_effect_model(EffectModel(fitted, ("a", "b", "c", "d")), tmp_path / "model.npz")
+    stored = load_effect_model(tmp_path / "model.npz")
+    assert stored.covariates == ("a", "b", "c", "d")
+    for other in (copied, stored.learner):
+        assert type(other) is kind
+        assert other.get_params() == fitted.get_params()
+        np.testing.assert_array_equal(other.predict(new), fitted.predict(new))
+        np.testing.assert_array_equal(other.interval(new, 0.8), fitted.interval(new, 0.8))
+
+
+@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+def test_a_learner_says_what_it_is_made_of(kind: type[Learner]) -> None:
+    made = kind.from_settings(SMALL, 7)
+    assert kind(**made.get_params()).get_params() == made.get_params()
+    assert kind.interval_of == ("average" if kind.is_constant else "household")
+    assert [learner for learner in LEARNERS.values() if learner.is_constant] == [Constant]
+
+
+def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    with pytest.raises(FileNotFoundError):
+        load_effect_model(path)
+    path.write_bytes(b"no model")
+    with pytest.raises(ArraysFileError, match=r"model\.npz is no file of arrays"):
+        load_effect_model(path)
+    write_arrays(path, {}, {"format_version": 1, "learner": "oracle", "params": {}, "covariates": []})
+    with pytest.raises(ArraysFileError, match="holds learner 'oracle' in format version 1; expected one of constant,"):
+        load_effect_model(path)
+    # A tree whose nodes lead back to its root would be followed for ever.
+    save_effect_model(EffectModel(learned(CausalForest, varied.x, blind(varied)), tuple("abcd")), path)
+    arrays, description = read_arrays(path)
+    arrays["nodes"]["left_child"][0] = 0
+    write_arrays(path, arrays, description)
+    with pytest.raises(ArraysFileError, match="no trees"):
+        load_effect_model(path)
+
+
+@pytest.mark.parametrize("varies", [True, False])
+def test_the_t_learners_means_are_those_of_the_nuisances(varied: Known, varies: bool) -> None:
+    data = varied.residuals() if varies else Residuals(**{**vars(varied.residuals()), "y": np.full(len(varied.x), 3.0)})
+    control = learned(TLearner, varied.x, data)
+    assert isinstance(control, TLearner)
+    rows = data.treated == 0
+    fitted = fit_outcome(varied.x[rows], data.y[rows], data.households[rows], 1)
+    np.testing.assert_array_equal(control.means[0].mean(varied.x), fitted.mean(varied.x))
 
 
 def test_the_t_learner_is_the_difference_of_means_fitted_by_arm(varied: Known) -> None:
     data = varied.residuals()
-    fitted = fit_t_learner(varied.x, data, SMALL, 1)
+    fitted = learned(TLearner, varied.x, data)
     # Another outcome of the controls leaves the treated arm's model alone: effects shift by the controls' shift.
     shifted = Residuals(**{**vars(data), "y": data.y + 50.0 * (data.treated == 0)})
-    difference = fit_t_learner(varied.x, shifted, SMALL, 1).effect(varied.x) - fitted.effect(varied.x)
+    difference = learned(TLearner, varied.x, shifted).predict(varied.x) - fitted.predict(varied.x)
     np.testing.assert_allclose(difference, -50.0, atol=0.5)
 
 
 def test_the_forest_is_grown_on_the_shared_residuals(varied: Known) -> None:
     data = blind(varied)
-    fitted = fit_causal_forest(varied.x, data, SMALL, 1)
-    forest = CausalForest(
+    fitted = learned(CausalForest, varied.x, data)
+    forest = Forest(
         n_estimators=SMALL.n_trees,
         min_samples_leaf=SMALL.min_leaf,
         max_samples=SMALL.max_samples,
@@ -138,16 +204,43 @@ def test_the_forest_is_grown_on_the_shared_residuals(varied: Known) -> None:
         random_state=1,
         n_jobs=1,
     ).fit(varied.x, data.treatment_residual, data.outcome_residual)
-    np.testing.assert_allclose(fitted.effect(varied.x), forest.predict(varied.x).ravel(), atol=1e-6)
+    np.testing.assert_allclose(fitted.predict(varied.x), forest.predict(varied.x).ravel(), atol=1e-6)
     # With nuisances that are off, it is another forest: the nuisances given are the nuisances used.
-    off = fit_causal_forest(varied.x, varied.residuals(mu0=np.zeros(800), mu1=np.zeros(800)), SMALL, 1)
-    assert np.abs(off.effect(varied.x) - fitted.effect(varied.x)).max() > 0.1
+    off = learned(CausalForest, varied.x, varied.residuals(mu0=np.zeros(800), mu1=np.zeros(800)))
+    assert np.abs(off.predict(varied.x) - fitted.predict(varied.x)).max() > 0.1
 
 
-def test_a_column_reader_reads_its_column_and_can_be_cloned() -> None:
-    table = np.arange(6.0).reshape(2, 3)
-    reader = clone(column_reader(2)).fit(table, np.zeros(2))
-    assert reader.predict(table).tolist() == [2.0, 5.0]
+class ColumnReader(RegressorMixin, BaseEstimator):
+    """Predicts a column of its input: how econml.dml is given nuisances that are fitted already."""
+
+    def __init__(self, column: int = 0) -> None:
+        self.column = column
+
+    def fit(self, x: Array, y: Array) -> ColumnReader:
+        self.fitted_ = True
+        return self
+
+    def predict(self, x: Array) -> Array:
+        return x[:, self.column]
+
+
+def test_the_forest_is_that_of_causal_forest_dml_given_the_nuisances(varied: Known) -> None:
+    data = blind(varied)
+    nuisances = np.column_stack([data.y - data.outcome_residual, data.propensity])
+    whole = CausalForestDML(
+        model_y=ColumnReader(4),
+        model_t=ColumnReader(5),
+        cv=2,
+        n_estimators=SMALL.n_trees,
+        min_samples_leaf=SMALL.min_leaf,
+        max_samples=SMALL.max_samples,
+        max_features=4,
+        random_state=1,
+        n_jobs=1,
+    ).fit(data.y, data.treated, X=varied.x, W=nuisances)
+    fitted = learned(CausalForest, varied.x, data)
+    np.testing.assert_allclose(fitted.predict(varied.x), whole.effect(varied.x).ravel(), rtol=1e-9)
+    np.testing.assert_allclose(errors(fitted, varied.x), whole.effect_inference(varied.x).stderr.ravel(), rtol=1e-9)
 
 
 @hypothesis_settings(max_examples=40, deadline=None)
@@ -179,14 +272,14 @@ def test_a_model_must_beat_the_constant_by_more_than_noise() -> None:
     everyone, households = np.ones(200, dtype=bool), np.arange(200)
     losses = {CONSTANT: np.full(200, 10.0), "lucky": 10.0 - 0.5 + 10 * rng.normal(size=200)}
     losses["lucky"] += 9.5 - losses["lucky"].mean()
-    assert choose(losses, everyone, households, 1.0) == CONSTANT
-    assert choose(losses, everyone, households, 0.0) == "lucky"
+    assert choose(losses, CONSTANT, everyone, households, 1.0) == CONSTANT
+    assert choose(losses, CONSTANT, everyone, households, 0.0) == "lucky"
     # Ten trials a household make the same gain less sure; twice the gain is enough.
     losses["steady"] = losses["lucky"] - 0.5
-    assert choose(losses, everyone, households, 1.0) == "steady"
-    assert choose(losses, everyone, np.sort(rng.integers(0, 2, 200)), 50.0) == CONSTANT
+    assert choose(losses, CONSTANT, everyone, households, 1.0) == "steady"
+    assert choose(losses, CONSTANT, everyone, np.sort(rng.integers(0, 2, 200)), 50.0) == CONSTANT
     losses["worse"] = losses["steady"] + 20.0
-    assert choose(losses, everyone, households, 0.0) == "steady"
+    assert choose(losses, CONSTANT, everyone, households, 0.0) == "steady"
 
 
 def _fit(known: Known, data: Residuals | None = None) -> CateFit:
@@ -219,10 +312,10 @@ def test_estimates_are_out_of_fold_and_in_the_order_of_the_trials(varied: Known,
     np.testing.assert_array_equal(fitted.estimates["fold"], data.folds)
     fold, name = fitted.estimates.loc[0, ["fold", "model"]]
     held_out = data.folds == fold
-    again = LEARNERS[name](varied.x[~held_out], subset(data, ~held_out), SMALL, 1)
+    again = learned(LEARNERS[name], varied.x[~held_out], subset(data, ~held_out))
     rows = fitted.estimates[held_out]
-    np.testing.assert_allclose(rows["cate"], again.effect(varied.x[held_out]))
-    half = 1.959964 * again.standard_error(varied.x[held_out])
+    np.testing.assert_allclose(rows["cate"], again.predict(varied.x[held_out]))
+    half = 1.959964 * errors(again, varied.x[held_out])
     np.testing.assert_allclose(rows["cate_upper"] - rows["cate"], half, rtol=1e-5)
     np.testing.assert_allclose(rows["cate"] - rows["cate_lower"], half, rtol=1e-5)
 
@@ -239,21 +332,77 @@ def test_the_score_table_says_what_was_compared(varied: Known, fitted: CateFit) 
         np.testing.assert_allclose(gains[fold], losses[fold][CONSTANT] - losses[fold], atol=1e-9)
     data = blind(varied)
     rows = data.folds == 1
-    constant = LEARNERS[CONSTANT](varied.x[~rows], subset(data, ~rows), SMALL, 1).effect(varied.x[rows])
+    constant = learned(Constant, varied.x[~rows], subset(data, ~rows)).predict(varied.x[rows])
     assert losses[1][CONSTANT] == pytest.approx(r_loss(subset(data, rows), constant).mean())
     # The shared means are the T-learner's out-of-fold effect; here they know the average effect only.
     assert losses[-1]["t_learner"] == pytest.approx(r_loss(data, data.mu1 - data.mu0).mean())
 
 
-def _knows(effect: float, slope: float) -> Learner:
-    """A model that needs no data."""
-    return lambda x, data, settings, seed: FittedEffect(
-        lambda new: effect + slope * new[:, 2], lambda new: np.ones(len(new))
-    )
+def test_every_models_effect_of_every_trial_is_kept(varied: Known, fitted: CateFit) -> None:
+    table, data = fitted.by_model, blind(varied)
+    assert table.columns.tolist() == ["household_key", "campaign", "model", "fold", "cate"]
+    assert table["model"].unique().tolist() == list(LEARNERS)
+    losses = fitted.models.set_index(["fold", "model"])["r_loss"]
+    for name, rows in table.groupby("model"):
+        assert (
+            rows[["household_key", "campaign"]]
+            .reset_index(drop=True)
+            .equals(varied.trials[["household_key", "campaign"]])
+        )
+        np.testing.assert_array_equal(rows["fold"], data.folds)
+        assert r_loss(data, rows["cate"].to_numpy()).mean() == pytest.approx(losses[-1, name])
+    own = table.merge(fitted.estimates, on=["household_key", "campaign", "model", "fold"])
+    assert len(own) == len(varied.trials)
+    np.testing.assert_array_equal(own["cate_x"], own["cate_y"])
+
+
+@dataclass(eq=False)
+class Knows(Learner):
+    """A model that needs no data, and knows of no interval."""
+
+    interval_of = "household"
+    average, slope = 2.0, 0.0
+
+    @classmethod
+    def from_settings(cls, settings: CateSettings, seed: int) -> Learner:
+        return cls()
+
+    def fit(self, x: Array, data: Residuals) -> Learner:
+        return self
+
+    def predict(self, x: Array) -> Array:
+        return self.average + self.slope * x[:, 2]
+
+    def interval(self, x: Array, confidence: float) -> Interval | None:
+        return None
+
+    def arrays(self) -> Arrays:
+        return {}
+
+    def restore(self, arrays: Arrays) -> Learner:
+        return self
+
+
+class Same(Knows):
+    name, is_constant = "same", True
+
+
+class Right(Knows):
+    name, slope = "right", 3.0
+
+
+class Reversed(Knows):
+    name, slope = "reversed", -3.0
+
+
+class Given(TLearner):
+    """Means of the nuisances, with an interval of its own means."""
+
+    name = "given"
 
 
 def test_a_folds_own_outcomes_have_no_say_in_its_model(varied: Known, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = {CONSTANT: _knows(2, 0), "right": _knows(2, 3), "reversed": _knows(2, -3), "t_learner": _knows(2, 0)}
+    models: dict[str, type[Learner]] = {kind.name: kind for kind in (Same, Right, Reversed, Given)}
     monkeypatch.setattr(selection, "LEARNERS", models)
     data = blind(varied)
     before = _fit(varied).estimates.groupby("fold")["model"].first()
@@ -263,6 +412,23 @@ def test_a_folds_own_outcomes_have_no_say_in_its_model(varied: Known, monkeypatc
     turned = np.where(data.folds == 0, data.y - 40 * rt * slope, data.y)
     after = _fit(varied, Residuals(**{**vars(data), "y": turned})).estimates.groupby("fold")["model"].first()
     assert after.tolist() == ["right", "reversed", "reversed"]
+    # A model without an honest interval has none.
+    assert _fit(varied).estimates[["cate_lower", "cate_upper"]].isna().all(axis=None)
+
+
+def test_effects_that_the_nuisances_hold_keep_their_place_in_the_interval(
+    varied: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "LEARNERS", {kind.name: kind for kind in (Same, Given)})
+    data = varied.residuals()
+    found = _fit(varied, data)
+    assert set(found.estimates["model"]) == {"given"}
+    np.testing.assert_array_equal(found.estimates["cate"], data.mu1 - data.mu0)
+    rows = data.folds == 1
+    refit = learned(TLearner, varied.x[~rows], subset(data, ~rows))
+    half = 1.959964 * errors(refit, varied.x[rows])
+    np.testing.assert_allclose(found.estimates.loc[rows, "cate_upper"] - (data.mu1 - data.mu0)[rows], half, rtol=1e-5)
+    np.testing.assert_allclose((data.mu1 - data.mu0)[rows] - found.estimates.loc[rows, "cate_lower"], half, rtol=1e-5)
 
 
 def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known, fitted: CateFit) -> None:
@@ -276,14 +442,14 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
         campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
     )
     settings = load_settings(confidence=0.8)
-    found = household_effects(today, design, x, data, final, settings)
+    found = household_effects(today, design.apply(today), x, data, final.final, settings)
     own = "household_key received_before lookback_segment cate cate_lower cate_upper propensity"
     assert found.columns.tolist() == own.split()
     assert found["household_key"].tolist() == list(range(60))
     assert np.corrcoef(found["cate"], new.effect)[0, 1] > 0.8
     assert np.corrcoef(found["propensity"], new.propensity)[0, 1] > 0.9
     assert found["propensity"].between(0, 1).all()
-    half = 1.281552 * final.final.standard_error(design.apply(today))
+    half = 1.281552 * errors(final.final, design.apply(today))
     np.testing.assert_allclose(found["cate_upper"] - found["cate"], half, rtol=1e-5)
     np.testing.assert_allclose(found["cate"] - found["cate_lower"], half, rtol=1e-5)
     assert fitted.chosen == final.chosen

@@ -1,8 +1,9 @@
-"""The assumed graph and what it identifies, against d-separation by networkx and small graphs by hand."""
+"""The assumed graph and what it identifies, against dowhy, d-separation by networkx and small graphs by hand."""
 
 from __future__ import annotations
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,6 +76,42 @@ def test_adjusting_for_a_coupon_would_close_part_of_the_effect_and_open_a_path()
     # Without any effect, campaign and outcome are independent given the set, and no longer given redemption too.
     assert nx.is_d_separator(directed, {TREATMENT}, {OUTCOME}, adjusted)
     assert not nx.is_d_separator(directed, {TREATMENT}, {OUTCOME}, adjusted | {"coupon redemption"})
+
+
+def found_by_dowhy(graph: pd.DataFrame) -> set[str] | None:
+    """The largest adjustment set of dowhy; None where it finds that the effect is not identified."""
+    from dowhy.causal_identifier.auto_identifier import BackdoorAdjustment, identify_backdoor
+
+    directed = directed_graph(graph)
+    measured = [name for name in MEASURED if name in directed]
+    found = identify_backdoor(directed, [TREATMENT], [OUTCOME], measured, BackdoorAdjustment.BACKDOOR_MAX)
+    return max((set(each.get_adjustment_variables()) for each in found), key=len, default=None)
+
+
+def found_here(graph: pd.DataFrame) -> set[str] | None:
+    try:
+        return set(adjustment_set(graph))
+    except IdentificationError:
+        return None
+
+
+def test_dowhy_finds_the_same_set_for_the_study() -> None:
+    assert found_here(GRAPH) == found_by_dowhy(GRAPH) is not None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_dowhy_finds_a_set_as_large_wherever_there_is_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    nodes = [*rng.permutation(["demographics", "shopping habits", "past purchases", "u", "v"]), TREATMENT, OUTCOME]
+    # Some are moved by the campaign.
+    nodes[4], nodes[5] = (nodes[5], nodes[4]) if seed % 3 == 0 else (nodes[4], nodes[5])
+    pairs = [(a, b) for i, a in enumerate(nodes) for b in nodes[i + 1 :] if rng.random() < 0.4]
+    graph = graph_of(*pairs, (TREATMENT, OUTCOME)).drop_duplicates(["cause", "effect"])
+    ours, theirs = found_here(graph), found_by_dowhy(graph)
+    assert (ours is None) == (theirs is None)
+    if ours is not None and theirs is not None:
+        assert len(ours) == len(theirs)
+        assert nx.is_d_separator(back_doors(graph), {TREATMENT}, {OUTCOME}, ours)
 
 
 @pytest.mark.parametrize("cause", ABSENT["cause"].tolist())

@@ -34,7 +34,6 @@ from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSetting
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
 TRIAL = TrialSettings(look_back_days=60, min_history_days=28, follow_up_days=28)
-COUNTING = "ignore:The least populated class"
 Tables = dict[str, Path]
 Entered = dict[tuple[int, int], int]
 
@@ -637,7 +636,6 @@ def compared(many: Tables) -> pd.DataFrame:
         return compare_designs(many, "TypeA", STUDY, _light)
 
 
-@pytest.mark.filterwarnings(COUNTING)
 def test_designs_are_compared_on_the_same_data(many: Tables, compared: pd.DataFrame) -> None:
     assert compared.columns.tolist() == COLUMNS
     assert compared["design"].tolist() == list(DESIGNS)
@@ -663,7 +661,6 @@ def test_designs_are_compared_on_the_same_data(many: Tables, compared: pd.DataFr
     assert rows.loc["never_targeted", "auc"] > rows.loc["sequential_trials", "auc"]
 
 
-@pytest.mark.filterwarnings(COUNTING)
 def test_a_design_that_is_fitted_already_is_not_fitted_again(
     many: Tables, compared: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -674,8 +671,11 @@ def test_a_design_that_is_fitted_already_is_not_fitted_again(
     nuisances = cross_fit(trials, x, STUDY.nuisance, STUDY.seed_for("nuisances")).nuisances
     built = []
 
-    def counted(tables: Tables, campaign_type: str, trial: TrialSettings, engine: object) -> Cohort:
+    def counted(
+        tables: Tables, campaign_type: str, trial: TrialSettings, engine: object, known: list[pd.DataFrame]
+    ) -> Cohort:
         built.append(trial.design)
+        assert known[0] is trials
         raise CohortError("not asked for")
 
     monkeypatch.setattr("dunnhumby_pipeline.causal.effects.design_comparison.build_cohort", counted)
@@ -685,7 +685,22 @@ def test_a_design_that_is_fitted_already_is_not_fitted_again(
     pd.testing.assert_frame_equal(found.iloc[:1], compared.iloc[:1])
 
 
-@pytest.mark.filterwarnings(COUNTING)
+@pytest.mark.parametrize("design", DESIGNS[1:])
+def test_look_backs_that_another_design_worked_out_are_not_worked_out_again(many: Tables, design: str) -> None:
+    sequential = _cohort(many, look_back_days=99)
+    known = sequential.placed(_light(sequential.look_backs))
+    alone = _cohort(many, look_back_days=99, design=design)
+    with _quickly():
+        trial = TRIAL.model_copy(update={"look_back_days": 99, "design": design})
+        shared = build_cohort(many, "TypeA", trial, ENGINE, [known])
+    # Before campaign 5 lie more days, at which only the reference study's design looks.
+    assert shared.look_backs["campaign"].unique().tolist() == ([5] if design == "never_targeted" else [])
+    segments = _light(shared.look_backs) if len(shared.look_backs) else pd.Series(dtype="str")
+    expected = alone.placed(_light(alone.look_backs))
+    pd.testing.assert_frame_equal(shared.placed(segments), expected, check_dtype=False)
+    assert shared.n_treated_without_history == alone.n_treated_without_history
+
+
 def test_a_design_that_cannot_be_built_or_fitted_has_nulls_and_says_why(steady: Tables) -> None:
     with _quickly():
         found = compare_designs(steady, "TypeA", STUDY, _light).set_index("design")

@@ -58,8 +58,8 @@ def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
         ),
         "analysis": (
             "Propensity and mean outcomes are fitted on 5 folds that keep a household together and predicted out of "
-            "fold, 3 times over, and the medians taken. The primary estimate is the overlap-weighted, doubly robust "
-            "one. 95% intervals allow for several trials of one household."
+            "fold, 2 to 3 times over, and the medians taken. The primary estimate is the overlap-weighted, doubly "
+            "robust one. 95% intervals allow for several trials of one household."
         ),
     }
 
@@ -119,6 +119,7 @@ def test_the_chosen_outcome_comes_first_with_its_cap_and_its_weights() -> None:
 
 def test_one_division_into_folds_is_said_as_one() -> None:
     assert "predicted out of fold, once." in _protocol(repeats=1)["analysis"]
+    assert "predicted out of fold, 2 times over, and the medians taken." in _protocol(repeats=2)["analysis"]
 
 
 def test_campaigns_of_one_length_are_told_in_one_number() -> None:

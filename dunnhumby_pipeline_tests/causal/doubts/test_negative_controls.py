@@ -23,8 +23,9 @@ from dunnhumby_pipeline.causal.doubts.negative_controls import (
     placebo_outcome_days,
 )
 from dunnhumby_pipeline.causal.doubts.period_spend import campaign_days, period_spend
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_propensity
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
+from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LassoCV, Ridge
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, drawn, household_folds, residuals
+from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
+from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
+from dunnhumby_pipeline.causal.nuisance.lasso import fit_lassos
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcome, fit_outcomes
 from dunnhumby_pipeline.settings import NuisanceSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
-
-# Rare campaign-and-arm combinations are spread as well as they can be.
-pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
 
 TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
 
@@ -38,9 +42,7 @@ def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: i
     rows = [(h, w, int(sent[h] == w)) for h in range(60) for w in range(min(n_campaigns, sent[h] + 1))]
     trials = pd.DataFrame(rows, columns=["household_key", "campaign", "treated"])
     assume(trials.loc[trials["treated"] == 1, "household_key"].nunique() >= 2 * n_folds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        folds = household_folds(trials, n_folds, seed)
+    folds = household_folds(trials, n_folds, seed)
     assert set(folds) == set(range(n_folds))
     by_fold = trials.assign(fold=folds).groupby("fold")["treated"].nunique()
     assert (by_fold == 2).all()
@@ -57,6 +59,44 @@ def test_an_arm_too_small_for_the_folds_is_named() -> None:
     # One household a fold, and none but itself to fit on in the other.
     with pytest.raises(ValueError, match="holds 1 treated households and leaves 1 to fit on"):
         household_folds(trials.assign(treated=[1] * 2 + [0] * 18), 2, seed=1)
+
+
+@pytest.mark.parametrize(("n_folds", "seed"), [(2, 1), (3, 2), (5, 3), (5, 4)])
+def test_folds_are_those_of_scikit_learn(n_folds: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns = {"household_key": rng.integers(0, 90, 300), "campaign": rng.choice([8, 13, 18], 300)}
+    trials = pd.DataFrame(columns).assign(treated=rng.integers(0, 2, 300))
+    strata = trials["campaign"].astype(str) + "/" + trials["treated"].astype(str)
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = household_folds(trials, n_folds, seed)
+    for fold, (_, held_out) in enumerate(splitter.split(trials, strata, trials["household_key"])):
+        np.testing.assert_array_equal(np.flatnonzero(folds == fold), held_out)
+
+
+# Models
+
+
+def test_lassos_of_many_outcomes_are_those_of_scikit_learn_alone() -> None:
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(60), 4)
+    x = rng.normal(size=(240, 8)) * [1, 50, 0.01, 1, 1, 1, 1, 0] + [0, 9, 0, 0, 0, 0, 0, 5]
+    outcomes = np.column_stack([3 * x[:, 0] + rng.normal(size=240), x[:, 1] - 200 * x[:, 2], rng.normal(size=240)])
+    found = fit_lassos(x, outcomes, groups, n_folds=4)
+    for own, y in zip(found, outcomes.T, strict=True):
+        inner = list(GroupKFold(4).split(x, y, groups))
+        alone = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
+        np.testing.assert_allclose(own.predict(x), alone.predict(x), rtol=1e-9, atol=1e-9)
+        assert own.slopes[7] == 0
+
+
+def test_an_outcome_is_fitted_as_it_is_alone_whatever_stands_beside_it() -> None:
+    rng = np.random.default_rng(5)
+    x, households = rng.normal(size=(120, 4)), np.arange(120) // 2
+    outcomes = np.column_stack([x[:, 0] + rng.normal(size=120), np.full(120, 0.0), x[:, 1] ** 2])
+    for own, y in zip(fit_outcomes(x, outcomes, households, seed=1), outcomes.T, strict=True):
+        alone = fit_outcome(x, y, households, seed=1)
+        np.testing.assert_allclose(own.mean(x), alone.mean(x), rtol=1e-9)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(own)).mean(x), own.mean(x))
 
 
 # Nuisances
@@ -132,8 +172,11 @@ def _settings(**changed: float) -> NuisanceSettings:
 
 
 def test_nuisances_are_medians_over_divisions_into_folds(known: Known) -> None:
-    singles = [cross_fit(known.trials, known.x, TWO_FOLDS, seed=3 + repeat).nuisances for repeat in range(3)]
-    several = cross_fit(known.trials, known.x, _settings(n_repeats=3), seed=3)
+    own = ["purchase_amount"]
+    singles = [
+        cross_fit(known.trials, known.x, TWO_FOLDS, seed=3 + repeat, outcomes=own).nuisances for repeat in range(3)
+    ]
+    several = cross_fit(known.trials, known.x, _settings(n_repeats=3, repeat_agreement=0.0), seed=3, outcomes=own)
     assert several.nuisances["fold"].equals(singles[0]["fold"])
     for column in ("propensity", "mu0_purchase_amount", "mu1_purchase_amount"):
         values = [single[column] for single in singles]
@@ -147,13 +190,39 @@ def test_nuisances_are_medians_over_divisions_into_folds(known: Known) -> None:
     assert abs(medians - 2.0) < 1.0
 
 
+@pytest.mark.parametrize(("agreement", "n_made"), [(0.0, 4), (1e9, 2)])
+def test_no_further_division_is_made_where_two_agree(known: Known, agreement: float, n_made: int) -> None:
+    several = _settings(n_repeats=4, repeat_agreement=agreement)
+    assert (
+        cross_fit(known.trials, known.x, several, seed=3, outcomes=["purchase_amount"]).quality["repeat"].max() + 1
+        == n_made
+    )
+
+
+def test_divisions_agree_within_a_share_of_the_standard_error(known: Known) -> None:
+    outcomes = ["purchase_amount"]
+    once = [cross_fit(known.trials, known.x, TWO_FOLDS, seed=seed, outcomes=outcomes).nuisances for seed in (3, 4)]
+    everyone = np.ones(len(known.trials), dtype=bool)
+    effects, errors = zip(
+        *(overlap_weighted(residuals(known.trials, each, "purchase_amount"), everyone) for each in once), strict=True
+    )
+    apart = abs(effects[0] - effects[1]) / min(errors)
+    for agreement, n_made in ((1.02 * apart, 2), (0.98 * apart, 3)):
+        several = _settings(n_repeats=3, repeat_agreement=agreement)
+        found = cross_fit(known.trials, known.x, several, seed=3, outcomes=outcomes)
+        assert found.quality["repeat"].max() + 1 == n_made
+
+
 def test_a_household_enters_none_of_the_repeats_of_its_own_predictions(known: Known) -> None:
     several = _settings(n_repeats=2)
     own = known.trials["household_key"] == known.trials["household_key"].iloc[7]
     changed = known.trials.assign(purchase_amount=known.trials["purchase_amount"].where(~own, 1e4))
     columns = ["propensity", "mu0_purchase_amount", "mu1_purchase_amount"]
-    before = cross_fit(known.trials, known.x, several, seed=3).nuisances.loc[own, columns]
-    pd.testing.assert_frame_equal(cross_fit(changed, known.x, several, seed=3).nuisances.loc[own, columns], before)
+    before, after = (
+        cross_fit(trials, known.x, several, seed=3, outcomes=["purchase_amount"]).nuisances.loc[own, columns]
+        for trials in (known.trials, changed)
+    )
+    pd.testing.assert_frame_equal(after, before)
 
 
 def test_workers_change_nothing(known: Known) -> None:

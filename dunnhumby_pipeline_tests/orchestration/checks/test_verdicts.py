@@ -58,12 +58,12 @@ def test_a_null_in_a_required_column_fails(tmp_path: Path) -> None:
     advice = "look at the rejects table."
     key = "household_key, day, coupon_upc, campaign"
     assert found.message == f"3 nulls in required columns and 0 repeated keys ({key}); {advice}"
-    assert (found.passed, found.figures["n_nulls"]) == (False, 3)
+    assert (found.passed, found.metrics["n_nulls"]) == (False, 3)
 
 
 def test_a_repeated_key_fails(tmp_path: Path) -> None:
     found = _judge(tmp_path, pd.concat([REDEMPTIONS, REDEMPTIONS.head(1)]))
-    assert (found.passed, found.figures["n_repeated_keys"]) == (False, 1)
+    assert (found.passed, found.metrics["n_repeated_keys"]) == (False, 1)
     assert found.message.startswith("0 nulls in required columns and 1 repeated keys (household_key, day")
 
 
@@ -92,7 +92,7 @@ def test_complete_features_pass(features: pd.DataFrame) -> None:
     found = of_features.features_complete(features, CHECKS)
     assert found.passed
     assert found.message == "57 features of 4 households"
-    assert found.figures == {"n_households": 4, "n_unexpected_nulls": 0, "n_shares_off": 0}
+    assert found.metrics == {"n_households": 4, "n_unexpected_nulls": 0, "n_shares_off": 0}
 
 
 def test_a_missing_feature_is_named(features: pd.DataFrame) -> None:
@@ -123,7 +123,7 @@ def test_stability_is_judged_by_start_against_its_floor() -> None:
     settings = CheckSettings(warm_ari_floor=0.75, cold_ari_floor=0.50)
     warm, cold = segmentation.warm_stability(table, settings), segmentation.cold_stability(table, settings)
     assert (warm.passed, warm.message) == (True, "mean warm ARI 0.750, floor 0.75")
-    assert warm.figures == pytest.approx({"mean_ari_warm": 0.75})
+    assert warm.metrics == pytest.approx({"mean_ari_warm": 0.75})
     advice = "; other households would give other segments: try fewer segments or factors"
     assert (cold.passed, cold.message) == (False, f"mean cold ARI 0.450, floor 0.50{advice}")
     strict = CheckSettings(warm_ari_floor=0.76)
@@ -153,7 +153,7 @@ def _selection(**replaced: object) -> pd.DataFrame:
 def test_factors_must_explain_enough() -> None:
     found = segmentation.variance_explained(_selection(), CHECKS)
     assert (found.passed, found.message) == (True, "3 factors explain 60.0% of what differs, at least 50% expected")
-    assert found.figures == {"centred_r2": 0.60, "pooled_r2": 0.90}
+    assert found.metrics == {"centred_r2": 0.60, "pooled_r2": 0.90}
     few = segmentation.variance_explained(_selection(chosen=[True, False]), CHECKS)
     assert not few.passed
     assert few.message.endswith("segments see little of the features: more factors, or fewer features")
@@ -164,10 +164,10 @@ def test_fits_that_are_broken_off_are_counted() -> None:
     found = segmentation.fits_converge(refits, _selection(), CHECKS)
     assert found == Verdict(True, "20 of 20 fits of factors converged, at least 95% expected", {"share_converged": 1.0})
     stuck = segmentation.fits_converge(refits.assign(converged=False), _selection(), CHECKS)
-    assert (stuck.passed, stuck.figures) == (False, {"share_converged": 0.5})
+    assert (stuck.passed, stuck.metrics) == (False, {"share_converged": 0.5})
     assert stuck.message.endswith("stability of fits that were broken off says little: try fewer factors")
     few = segmentation.fits_converge(refits, _selection(n_unconverged=[1, 1]), CHECKS)
-    assert (few.passed, few.figures["share_converged"]) == (False, 0.9)
+    assert (few.passed, few.metrics["share_converged"]) == (False, 0.9)
     # One fit of twenty is within the floor, but it is the one that is used.
     used = segmentation.fits_converge(refits, _selection(converged=[True, False]), CHECKS)
     assert not used.passed
@@ -194,7 +194,7 @@ def test_names_are_new_in_the_first_run_alone() -> None:
     found = segmentation.identity_kept(first, CHECKS)
     assert (found.passed, found.message) == (True, "2 segments, all new: this is the first run")
     unread = segmentation.identity_kept(first.assign(reason="the file has format version 7, expected 1"), CHECKS)
-    assert (unread.passed, unread.figures) == (False, {"n_kept": 0, "n_renamed": 2, "n_gone": 0})
+    assert (unread.passed, unread.metrics) == (False, {"n_kept": 0, "n_renamed": 2, "n_gone": 0})
     assert "new: Gold (the file has format version 7, expected 1); Lead (" in unread.message
 
 
@@ -202,7 +202,7 @@ def test_segments_that_stay_keep_their_names_and_others_are_named() -> None:
     kept = [("gold", "gold", 0.9, True, "overlap"), ("lead", "lead", 0.7, True, "overlap")]
     found = segmentation.identity_kept(_identity(*kept), CHECKS)
     assert (found.passed, found.message) == (True, "all 2 segments keep their names; least overlap 0.70 (Lead)")
-    assert found.figures == {"n_kept": 2, "n_renamed": 0, "n_gone": 0, "least_overlap": 0.7}
+    assert found.metrics == {"n_kept": 2, "n_renamed": 0, "n_gone": 0, "least_overlap": 0.7}
     gone = (None, "tin", NAN, False, "no longer there")
     changed = segmentation.identity_kept(_identity(*kept, gone), CHECKS)
     assert (changed.passed, changed.message.split(";")[0]) == (False, "no longer there: tin")
@@ -303,7 +303,7 @@ def test_segments_must_last_from_one_period_to_the_next() -> None:
         "mean ARI 0.550 between neighbouring periods, floor 0.40; 80% of households stay; "
         "0.100 between periods that share no day"
     )
-    assert found.figures == pytest.approx({"mean_ari": 0.55, "share_staying": 0.8, "mean_ari_apart": 0.1})
+    assert found.metrics == pytest.approx({"mean_ari": 0.55, "share_staying": 0.8, "mean_ari_apart": 0.1})
     strict = segmentation.segments_hold(summary.head(2), CheckSettings(migration_ari_floor=0.56))
     assert not strict.passed
     assert strict.message.endswith("a segment of this month is not one of next: longer look-backs, fewer segments")

@@ -43,13 +43,13 @@ def test_covariates_of_the_look_back_pass(tables: dict[str, Path]) -> None:
     found = causal.no_look_ahead(_trials(tables, 100), tables["transactions"], ENGINE)
     assert found.passed
     assert found.message == "3 trials agree; last feature day at least 1 day before"
-    assert found.figures == {"n_trials": 3, "n_ahead": 0, "n_differing": 0}
+    assert found.metrics == {"n_trials": 3, "n_ahead": 0, "n_differing": 0}
 
 
 def test_covariates_computed_a_day_too_late_are_caught(tables: dict[str, Path]) -> None:
     found = causal.no_look_ahead(_trials(tables, 101), tables["transactions"], ENGINE)
     assert not found.passed
-    assert found.figures["n_differing"] == 3
+    assert found.metrics["n_differing"] == 3
     assert found.message == (
         "0 trials with a feature day on or after the index day, 3 that differ from their look-back recomputed "
         "from the lines"
@@ -73,7 +73,7 @@ def test_a_leak_in_one_covariate_is_caught(
     leaked = _trials(tables, 100).assign(**{column: values})
     found = causal.no_look_ahead(leaked, tables["transactions"], ENGINE)
     assert not found.passed
-    assert (found.figures["n_ahead"], found.figures["n_differing"]) == (n_ahead, n_differing)
+    assert (found.metrics["n_ahead"], found.metrics["n_differing"]) == (n_ahead, n_differing)
 
 
 def test_no_trials_is_no_proof(tables: dict[str, Path]) -> None:
@@ -89,7 +89,7 @@ def test_arms_need_enough_trials_inside_overlap() -> None:
     table = pd.DataFrame({"treated": [1] * 40 + [0] * 60, "in_overlap": [True] * 30 + [False] * 10 + [True] * 60})
     enough = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=30))
     assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials in overlap")
-    assert enough.figures == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
+    assert enough.metrics == {"n_treated_in_overlap": 30, "n_control_in_overlap": 60}
     short = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=31))
     advice = "at least 31 of each are needed: pool more campaigns, or another campaign type"
     assert (short.passed, short.message) == (False, f"30 treated and 60 control trials in overlap; {advice}")
@@ -215,7 +215,7 @@ def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of(control: str) 
     assert found.passed
     assert found.message.startswith("placebo effect 9.0 (-10.6 to 28.6) on spend over about 62 days before")
     assert found.message.endswith("163 treated of 1,234 trials")
-    assert found.figures == {"placebo_effect": 9.0, "n_campaigns_beyond": 0.0}
+    assert found.metrics == {"placebo_effect": 9.0, "n_campaigns_beyond": 0.0}
     for estimate in (129.0, -129.0):
         bad = judge(_controls((control, "all", estimate, 10.0)), CHECKS)
         assert not bad.passed

@@ -37,7 +37,7 @@ def test_repeated_promotions_are_found_in_any_order_of_the_file(
     frame = PROMOTIONS.iloc[rows].astype({name: kind for name, kind in types.items() if kind})
     frame[list(schema.PROMOTIONS.column_names)].to_parquet(path, index=False)
     found = verdicts.schema_and_keys(schema.PROMOTIONS, path, ENGINE)
-    assert (found.passed, found.figures["n_repeated_keys"]) == (n_repeated == 0, n_repeated)
+    assert (found.passed, found.metrics["n_repeated_keys"]) == (n_repeated == 0, n_repeated)
 
 
 def test_keys_in_the_order_of_the_file_are_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_references_that_dangle_are_named(tmp_path: Path) -> None:
     found = _references(tmp_path, 0.49)
     assert not found.passed
     assert found.message.endswith("at most 49.00% expected, most often 7 2, 8 1: is the file of coupons complete?")
-    assert (found.figures["n_orphans"], found.figures["share_orphans"]) == (2, 0.5)
+    assert (found.metrics["n_orphans"], found.metrics["share_orphans"]) == (2, 0.5)
 
 
 def test_no_reference_may_dangle_when_none_is_allowed(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_weeks_agree_with_days(tmp_path: Path) -> None:
     assert written["week_no"].tolist() == [1, 2, 102]
     written.assign(week_no=[1, 1, 102]).astype({"week_no": "int32"}).to_parquet(path, index=False)
     found = verdicts.weeks_agree(path, ENGINE)
-    assert (found.passed, found.figures) == (False, {"n_wrong": 1})
+    assert (found.passed, found.metrics) == (False, {"n_wrong": 1})
     assert found.message.startswith("1 lines, the first on day 6 with week_no 1, which is week 2; DAY and WEEK_NO")
 
 
@@ -110,7 +110,7 @@ def test_weeks_agree_with_days(tmp_path: Path) -> None:
 def test_row_counts_are_compared_with_the_run_before(n_now: int, n_before: int | None, passed: bool) -> None:
     found = verdicts.row_count(n_now, n_before, CheckSettings(max_rows_lost=0.05, max_rows_gained=2))
     assert found.passed == passed
-    assert found.figures["n_rows"] == n_now
+    assert found.metrics["n_rows"] == n_now
     if n_before is None:
         assert found.message == "10 rows; nothing to compare with: this is the first run"
     if not passed:
@@ -158,7 +158,7 @@ def _ramp() -> pd.Series:
 def test_a_panel_that_grows_is_no_anomaly() -> None:
     found = verdicts.weekly_volume(_ramp(), CHECKS)
     assert found.passed, found.message
-    assert found.figures["max_deviation"] < 0.25
+    assert found.metrics["max_deviation"] < 0.25
 
 
 @pytest.mark.parametrize(("week", "times"), [(50, 0.5), (50, 2.0), (97, 0.4), (8, 0.4)])
@@ -198,8 +198,8 @@ def test_rows_left_out_are_a_share_of_those_in_the_file() -> None:
     )
     found = verdicts.rejected_share(rejects, CheckSettings(many_rejects=0.005))
     assert (found.passed, found.message) == (True, "at most 0.50% of a file is left out (transactions)")
-    assert found.figures["share_rejected_transactions"] == 0.005
-    assert sum(found.figures.values()) == 0.005
+    assert found.metrics["share_rejected_transactions"] == 0.005
+    assert sum(found.metrics.values()) == 0.005
     many = verdicts.rejected_share(rejects, CheckSettings(many_rejects=0.004))
     assert (many.passed, many.message) == (
         False,

@@ -1,0 +1,77 @@
+"""Effects by a generalised random forest on the shared residuals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
+from dunnhumby_pipeline.causal.cate.learners.forest_arrays import forest_arrays, forest_from
+from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.engine.arrays import Arrays
+from dunnhumby_pipeline.settings import CateSettings
+
+
+@dataclass(eq=False)
+class CausalForest(Learner):
+    """econml's causal forest (Athey, Tibshirani & Wager 2019), grown on ry and rt as CausalForestDML would.
+
+    Its intervals come from the forest's own bootstrap of little bags, which does not know that a household can
+    hold several trials.
+    """
+
+    name = "causal_forest"
+    interval_of = "household"
+
+    n_trees: int
+    min_leaf: int
+    max_samples: float
+    n_jobs: int
+    seed: int
+    forest: Any = field(init=False)
+
+    @classmethod
+    def from_settings(cls, settings: CateSettings, seed: int) -> CausalForest:
+        return cls(settings.n_trees, settings.min_leaf, settings.max_samples, settings.n_jobs, seed)
+
+    def fit(self, x: Array, data: Residuals) -> CausalForest:
+        # Not econml.dml, whose import takes several seconds and which would fit nuisances again.
+        from econml.grf import CausalForest as Forest
+
+        p = x.shape[1]
+        self.forest = Forest(
+            n_estimators=self.n_trees,
+            min_samples_leaf=self.min_leaf,
+            max_samples=self.max_samples,
+            # grf's own number of candidate variables a split; all 80 would take three times as long.
+            max_features=min(p, math.ceil(math.sqrt(p)) + 20),
+            random_state=self.seed,
+            n_jobs=self.n_jobs,
+        )
+        # The outcome less its mean, rounded as CausalForestDML rounds it: a last digit can turn a split.
+        mean = data.y - data.outcome_residual
+        with threadpool_limits(1):
+            self.forest.fit(x, data.treatment_residual, data.y - mean)
+        # Threads add the trees' predictions in the order in which they finish, which changes the last digits.
+        self.forest.n_jobs = 1
+        return self
+
+    def predict(self, x: Array) -> Array:
+        return self.forest.predict(x).ravel()
+
+    def interval(self, x: Array, confidence: float) -> Interval:
+        effect, variance = self.forest.predict_and_var(x)
+        half = normal_quantile(confidence) * np.sqrt(variance.ravel())
+        return effect.ravel() - half, effect.ravel() + half
+
+    def arrays(self) -> Arrays:
+        return forest_arrays(self.forest)
+
+    def restore(self, arrays: Arrays) -> CausalForest:
+        self.forest = forest_from(arrays)
+        return self

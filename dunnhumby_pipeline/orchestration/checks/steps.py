@@ -1,0 +1,87 @@
+"""The checks as dagster carries them out: one step for the tables of each producing step.
+
+Each check can be carried out alone; together they read a table once. Only a check that blocks is labelled blocking.
+What reads a table comes after all of its checks all the same: every table has a blocking check, of its contract, in
+the same step as its warnings.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.orchestration.checks.check import Check, Sight
+from dunnhumby_pipeline.orchestration.checks.gates import Gates
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
+
+# Partitioned checks are a preview of dagster's, on purpose: see the docstring of `partitions`.
+warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
+
+
+def check_steps(checks: Sequence[Check] = CHECKS) -> list[dg.AssetChecksDefinition]:
+    """The steps that carry out `checks`: 'check_fit_nuisances' those of the tables that fit_nuisances makes."""
+    by_step: dict[str, list[Check]] = {}
+    for check in checks:
+        by_step.setdefault(check.contract.made_by, []).append(check)
+    return [_step(name, of_step) for name, of_step in by_step.items()]
+
+
+def _step(made_by: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+    [partitioned] = {check.contract.partitioned for check in checks}
+
+    @dg.multi_asset_check(
+        name=f"check_{made_by}",
+        description=f"Checks of the tables that {made_by} makes.",
+        specs=[_spec(check) for check in checks],
+        can_subset=True,
+    )
+    def judge(
+        context: dg.AssetCheckExecutionContext, study: dg.ResourceParam[Study], gates: dg.ResourceParam[Gates]
+    ) -> Iterator[dg.AssetCheckResult]:
+        campaign_type = context.partition_key if partitioned else None
+        sight = Sight(study, context.instance, campaign_type)
+        for check in checks:
+            if check.key in context.selected_asset_check_keys:
+                verdict = check.verdict(sight)
+                if not verdict.passed and (check.key in gates.keys or (check.blocks and check.table == LIST)):
+                    _mark_lists(study, campaign_type, verdict)
+                # Each as it is found: a judgement that crashes hides none of those before it.
+                yield _result(check, verdict)
+
+    return judge
+
+
+def _spec(check: Check) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        check.name,
+        asset=asset_key(check.table),
+        description=check.description,
+        blocking=check.blocks,
+        partitions_def=campaign_types if check.contract.partitioned else None,
+        additional_deps=[asset_key(table) for table in check.reads],
+    )
+
+
+def _result(check: Check, verdict: Verdict) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset_key(check.table),
+        check_name=check.name,
+        # Comparisons of numpy numbers give numpy booleans, which dagster refuses.
+        passed=bool(verdict.passed),
+        severity=check.severity,
+        description=verdict.message,
+        metadata={name: float(value) for name, value in verdict.metrics.items() if math.isfinite(value)},
+    )
+
+
+def _mark_lists(study: Study, campaign_type: str | None, verdict: Verdict) -> None:
+    """The lists that now rest on a failed gate are stale."""
+    for partition in [campaign_type] if campaign_type else schema.CAMPAIGN_TYPES:
+        mark_stale(study.table(LIST, partition), f"not rebuilt: {verdict.message}")

@@ -1,0 +1,93 @@
+"""How a step of the study is declared to dagster: `@step` over a function that makes one table or several.
+
+What the step makes stands in the contracts, under its name; the tables that it loads are its arguments of type
+DataFrame, those that it reads by path are `deps`, and the settings it reads are named beside it. Nothing of that is
+said twice.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.registry import made_by
+from dunnhumby_pipeline.contracts.table import Table
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step's tables rest on beside its code: the settings it reads, and whether it follows the playbook."""
+
+    name: str
+    settings: tuple[str, ...]
+    follows_playbook: bool
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The contracts of what the step makes."""
+        return made_by(self.name)
+
+
+STEPS: dict[str, Step] = {}
+
+
+def step(
+    *,
+    settings: Iterable[str] = (),
+    deps: Iterable[str | dg.AssetKey] = (),
+    follows_playbook: bool = False,
+    internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare a step; it is called as its function and makes the tables whose contracts name it.
+
+    `deps`: tables by name, or keys of what is no table, that come before without being loaded. `settings`: the
+    sections that the step reads. Raises ValueError when no contract names the step.
+    """
+
+    def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        name = function.__name__
+        STEPS[name] = Step(name, tuple(settings), follows_playbook)
+        tables = made_by(name)
+        if not tables:
+            raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")
+        given = inspect.signature(function).parameters.values()
+        loaded = [each.name for each in given if each.annotation is pd.DataFrame]
+        return dg.multi_asset(
+            name=name,
+            partitions_def=campaign_types if tables[0].partitioned else None,
+            ins={table: dg.AssetIn(key=asset_key(table)) for table in loaded},
+            deps=[asset_key(each) if isinstance(each, str) else each for each in deps],
+            outs={table.name: _out(table) for table in tables},
+            internal_asset_deps=internal_deps,
+        )(function)
+
+    return declare
+
+
+def _out(table: Table) -> dg.AssetOut:
+    return dg.AssetOut(
+        key=asset_key(table.name),
+        group_name=table.group,
+        description=table.meaning,
+        kinds={"table" if table.is_table else table.suffix.removeprefix(".")},
+        metadata={"dagster/column_schema": column_schema(table)} if table.columns else None,
+    )
+
+
+def outputs(name: str, found: Mapping[str, Any]) -> Iterator[dg.Output]:
+    """The tables of a step that are among `found`, in the order of the contracts."""
+    for table in made_by(name):
+        if table.name in found:
+            yield dg.Output(found[table.name], table.name)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a table as its contract has them, in the form that dagster shows."""
+    return dg.TableSchema([dg.TableColumn(c.name, c.type, description=c.described) for c in table.columns])

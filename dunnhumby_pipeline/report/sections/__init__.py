@@ -1,0 +1,43 @@
+"""The chapters of the page, in order. A new picture or table is one `Section` in one of these modules."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.report import answer, summary
+from dunnhumby_pipeline.report.section import Chapter, Section, readers
+from dunnhumby_pipeline.report.sections import (
+    conditional,
+    decision,
+    design,
+    doubts,
+    effects,
+    lifetime,
+    movement,
+    overlap,
+    segment_model,
+    who,
+)
+
+CHAPTERS = (
+    Chapter(
+        "Who the customers are",
+        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL),
+    ),
+    Chapter(
+        "What the campaign does",
+        (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),
+    ),
+    Chapter("What targeting is worth", decision.WORTH),
+    Chapter("Targeting list", decision.LIST),
+)
+
+
+def sections() -> tuple[Section, ...]:
+    """Every picture and table of the page, in order."""
+    return tuple(part for chapter in CHAPTERS for part in readers(chapter.parts) if isinstance(part, Section))
+
+
+def report_reads() -> tuple[str, ...]:
+    """The tables that page and summary read, each once: first those of the answer, then in the order of the page."""
+    parts = [part for chapter in CHAPTERS for part in readers(chapter.parts)]
+    read = [*answer.READS, *summary.READS, *(name for part in parts for name in (*part.reads, *part.beside))]
+    return tuple(dict.fromkeys(read))

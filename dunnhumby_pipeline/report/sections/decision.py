@@ -1,0 +1,190 @@
+"""What targeting is worth, and the list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.frames import in_campaign_order
+from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, value_text
+from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
+from dunnhumby_pipeline.report.section import Facts, Heading, Note, Section
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+LISTED = 25
+
+
+def _policies(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import targeting
+
+    return targeting.policy_comparison(tables["policy_value"])
+
+
+def _policies_alt(tables: StudyTables, settings: Settings) -> str:
+    return "Honest and claimed value of each policy, $ per household: " + "; ".join(
+        f"{terms.policy(row['policy'])} {value_text(row)}, claimed {numbers.dollars(row['claimed_value'])}"
+        for _, row in tables["policy_value"].iterrows()
+    )
+
+
+def policy_rows(policy_value: pd.DataFrame) -> Grid:
+    """Each policy's honest value beside the value that its own model claimed."""
+    rows = []
+    for _, row in policy_value.iterrows():
+        strong = bool(row["chosen"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        reference = row["share_targeted"] == 0
+        rows.append(
+            (
+                *cells(
+                    terms.policy(row["policy"]) + (" (in use)" if strong else ""),
+                    numbers.percent(row["share_targeted"]),
+                    value_text(row),
+                    strong=strong,
+                ),
+                Cell("reference") if reference else verdict_cell(*bounds),
+                *cells(
+                    numbers.beside_interval(row["claimed_value"], *bounds, "$"),
+                    numbers.percent(row["roi"]),
+                    numbers.count(row["n_trials"]),
+                    strong=strong,
+                ),
+            )
+        )
+    headers = "Policy|Share targeted|Honest value (interval)|Against zero|Claimed value|ROI|Trials"
+    return as_grid(headers, rows, {1, 2, 4, 5, 6})
+
+
+def _roi(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import targeting
+
+    chosen = chosen_policy(tables.get("policy_value"))
+    return targeting.roi_curve(tables["roi_curve"], None if chosen is None else float(chosen["share_targeted"]))
+
+
+def _roi_alt(tables: StudyTables, settings: Settings) -> str:
+    last = tables["roi_curve"].sort_values("share_targeted").iloc[-1]
+    return (
+        "Value by share of households targeted; at "
+        f"{numbers.percent(last['share_targeted'])} it is {value_text(last)} per household."
+    )
+
+
+def breakeven_note(tables: StudyTables, settings: Settings) -> str:
+    """How the breakeven in use follows from cost and margin, in one sentence; nothing when none is in use."""
+    economics = tables["campaign_economics"]
+    used = economics.loc[economics["used"].astype(bool)]
+    if used.empty:
+        return ""
+    row = used.iloc[0]
+    campaigns = "" if len(used) == 1 else f" in campaign {row['campaign']}; other campaigns have their own"
+    return (
+        f"Contacting a household pays when it raises that household's sales by more than "
+        f"{numbers.price(row['breakeven'])}: {numbers.price(row['contact_cost'])} per contact at a margin of "
+        f"{numbers.percent(row['margin'])} ({row['source']} cost{campaigns})."
+    )
+
+
+def economics_rows(economics: pd.DataFrame) -> Grid:
+    """Cost of a contact and the breakeven it implies: fixed and estimated from redeemed coupons."""
+    ordered = in_campaign_order(economics).sort_values("used", ascending=False, kind="stable")
+    rows = [
+        cells(
+            terms.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
+            str(row["campaign"]),
+            numbers.count(row["n_targeted"]),
+            numbers.price(row["retailer_cost"]),
+            numbers.price(row["manufacturer_cost"]),
+            numbers.price(row["contact_cost"]),
+            numbers.percent(row["margin"]),
+            numbers.price(row["breakeven"]),
+            strong=bool(row["used"]),
+        )
+        for _, row in ordered.iterrows()
+    ]
+    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
+    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
+
+
+def _decisions(tables: StudyTables, settings: Settings) -> list[tuple[str, str]]:
+    counts = decision_counts(tables["targeting_list"])
+    return [(f"To {name}", numbers.count(size)) for name, size in counts.items()]
+
+
+def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Grid:
+    """The households with the largest expected profit."""
+    names = {} if segments is None else dict(zip(segments["segment"], segments["segment_name"], strict=True))
+    first = targeting_list.sort_values("expected_profit", ascending=False, kind="stable").head(LISTED)
+    rows = [
+        cells(
+            str(row["household_key"]),
+            row["decision"],
+            numbers.dollars(row["expected_profit"]),
+            numbers.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
+            numbers.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
+            names.get(row["segment"], str(row["segment"])),
+            row["reason"],
+        )
+        for _, row in first.iterrows()
+    ]
+    headers = "Household|Decision|Expected profit|Effect on spend|Propensity|Segment|Reason"
+    return as_grid(headers, rows, {0, 2, 3, 4})
+
+
+WORTH = (
+    Note(
+        "honest",
+        lambda tables, settings: (
+            "Honest values are measured on households that the policy was not fitted on. The claimed value is what the "
+            "model promises for its own selection, and is flattered by having made the choice."
+        ),
+    ),
+    Section(
+        "policies",
+        "Honest value beside the claimed value",
+        ("policy_value",),
+        draw=_policies,
+        alt=_policies_alt,
+    ),
+    Section(
+        "policies_valued",
+        "Policies",
+        ("policy_value",),
+        rows=lambda tables, settings: policy_rows(tables["policy_value"]),
+    ),
+    Section(
+        "roi",
+        "Value by share of households targeted",
+        ("roi_curve",),
+        "Where the band includes zero, a gain is not certain. Above the dashed line, the order of households earns "
+        "more than targeting as many at random.",
+        _roi,
+        _roi_alt,
+        beside=("policy_value",),
+    ),
+    Heading("Economics"),
+    Note("breakeven_note", breakeven_note, ("campaign_economics",)),
+    Section(
+        "economics",
+        "Cost of a contact and the breakeven it implies",
+        ("campaign_economics",),
+        rows=lambda tables, settings: economics_rows(tables["campaign_economics"]),
+    ),
+)
+LIST = (
+    Facts("decisions", _decisions, ("targeting_list",)),
+    Section(
+        "list",
+        f"The {LISTED} households with the largest expected profit",
+        ("targeting_list",),
+        rows=lambda tables, settings: list_rows(tables["targeting_list"], tables.get("segments")),
+        beside=("segments",),
+    ),
+)

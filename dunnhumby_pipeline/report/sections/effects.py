@@ -1,0 +1,159 @@
+"""What the campaign does: average effects, campaign by campaign and pooled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.frames import in_campaign_order
+from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, VISITS
+from dunnhumby_pipeline.report.answer import effect_text, main_effects
+from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
+from dunnhumby_pipeline.report.section import Note, Section
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def trial_note(tables: StudyTables, settings: Settings) -> str:
+    """What a trial is under the design in use."""
+    if settings.trial.design == NEVER_TARGETED:
+        return (
+            "A trial is one household at one campaign: at the first that listed it, or, for households that none ever "
+            "listed, at the first during which it bought something. Look-backs reach to the first day of the data and "
+            "differ between the arms. This is the reference study's design, for comparison."
+        )
+    return (
+        "A trial is one household eligible at one campaign. It is treated if the campaign lists it, else control; both "
+        "arms share the same index day, look-back and outcome window."
+    )
+
+
+def _effects(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import effects
+
+    return effects.effects_forest(tables["average_effects"])
+
+
+def _effects_alt(tables: StudyTables, settings: Settings) -> str:
+    name, unit = terms.outcome(settings.trial.outcome)
+    return f"Effects on {name.lower()} ({unit} per household) with intervals: " + "; ".join(
+        f"{estimand} {effect_text(row)}" for estimand, row in main_effects(tables["average_effects"]).items()
+    )
+
+
+def _visits(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import effects
+
+    return effects.effects_forest(tables["average_effects"], VISITS)
+
+
+def _by_campaign(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import effects
+
+    return effects.campaign_forest(tables["average_effects"], tables["pooled_effects"])
+
+
+def pooled_rows(pooled: pd.DataFrame) -> Grid:
+    """Effects of the campaigns pooled, and whether the campaigns differ."""
+    rows = []
+    for _, row in pooled.iterrows():
+        name, unit = terms.outcome(row["outcome"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        prediction = (row["prediction_lower"], row["prediction_upper"])
+        known = all(numbers.is_number(bound) for bound in prediction)
+        rows.append(
+            (
+                *cells(
+                    name,
+                    terms.estimator_name(row["estimator"]),
+                    f"{row['method']} effects",
+                    terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    unit,
+                ),
+                verdict_cell(*bounds),
+                *cells(
+                    f"{numbers.number(row['q'], 3)} on {numbers.count(row['q_df'])}",
+                    numbers.number(row["q_p_value"], 2),
+                    numbers.percent(row["i2"]),
+                    terms.outcome_interval(row["outcome"], sum(prediction) / 2, *prediction)
+                    if known
+                    else numbers.NOTHING,
+                ),
+            )
+        )
+    headers = (
+        "Outcome|Estimator|Pooled by|Effect (interval)|Per household|Against zero|Q|p|I²|"
+        "Another campaign (middle and range)"
+    )
+    return as_grid(headers, rows, {3, 6, 7, 8, 9})
+
+
+def effect_rows(average_effects: pd.DataFrame) -> Grid:
+    """Every estimate over all campaigns, then the campaigns; what an association says about zero is not an effect."""
+    rows = []
+    ordered = in_campaign_order(average_effects)
+    for _, row in ordered.iterrows():
+        name, unit = terms.outcome(row["outcome"])
+        bounds = (row["ci_lower"], row["ci_upper"])
+        association = row["estimator"] == "naive"
+        verdict = Cell("association") if association else verdict_cell(*bounds)
+        rows.append(
+            (
+                *cells(
+                    name,
+                    str(row["campaign"]),
+                    terms.estimator(row["estimator"], row["estimand"], row["population"]),
+                    terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
+                    unit,
+                ),
+                verdict,
+                *cells(numbers.count(row["n_trials"]), numbers.count(row["n_households"])),
+            )
+        )
+    headers = "Outcome|Campaign|Estimator|Effect (interval)|Per household|Against zero|Trials|Households"
+    return as_grid(headers, rows, {3, 6, 7})
+
+
+PARTS = (
+    Note("trial_note", trial_note),
+    Section(
+        "effects",
+        "Average effect of the campaign",
+        ("average_effects",),
+        "ATE: average over all trials. ATT: over the treated. ATO: over trials that could have been in either arm; "
+        "overlap weighted, in bold, is what the decision rests on. The grey naive difference is an association, not "
+        "an effect.",
+        _effects,
+        _effects_alt,
+    ),
+    Section(
+        "visits",
+        "Average effect on visits",
+        ("average_effects",),
+        draw=_visits,
+        alt=lambda tables, settings: "Effects on visits with intervals, by every estimator.",
+        when=lambda settings: settings.trial.outcome != VISITS,
+    ),
+    Section(
+        "campaign_effects",
+        "Does it do the same in every campaign?",
+        ("average_effects", "pooled_effects"),
+        "If campaigns differ by chance alone, Q is about its degrees of freedom and I² near zero. The range for "
+        "another campaign says what a new one may bring.",
+        _by_campaign,
+        lambda tables, settings: (
+            "Overlap-weighted effect of each campaign with its interval, and the campaigns pooled."
+        ),
+    ),
+    Section(
+        "pooled",
+        "Campaigns pooled",
+        ("pooled_effects",),
+        rows=lambda tables, settings: pooled_rows(tables["pooled_effects"]),
+    ),
+)

@@ -1,0 +1,261 @@
+"""What customers are worth: by what they come for, and in the year to come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
+from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words.features import feature, segment_name, segment_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOP_FEATURES = 3
+_MODELS = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma", "stacked": "Weights of the forecast", "both": "Both"}
+_MEASURES = {
+    "clv": "sales expected in 52 weeks",
+    "expected_trips_52w": "trips expected in 52 weeks",
+    "probability_alive": "chance of still being a customer",
+}
+
+
+def _value_need(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_value
+
+    return lifetime_value.value_need_heatmap(tables["value_need"])
+
+
+def _value_need_alt(tables: StudyTables, settings: Settings) -> str:
+    found = tables["value_need"]
+    largest = found.loc[found["revenue"].idxmax()]
+    return (
+        "Heatmaps of households, revenue and discount rate by lifetime value tier and leading need. Most "
+        f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
+        f"{largest['need']}."
+    )
+
+
+def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """One offer for each cell of value and need."""
+    rows = [
+        cells(
+            terms.spoken(found["clv_tier"]),
+            terms.spoken(found["need"]),
+            numbers.count(found["n_households"]),
+            numbers.percent(found["revenue_share"]),
+            numbers.dollars(found["clv_mean"]),
+            numbers.percent(found["discount_rate"], 1),
+            str(found["offer"]) if found["n_households"] else "nobody here",
+        )
+        for _, found in tables["value_need"].iterrows()
+    ]
+    headers = "Lifetime value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
+    return as_grid(headers, rows, {2, 3, 4, 5})
+
+
+def need_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Each need: the features it is read from, and the households that it leads."""
+    leading = tables["household_needs"]["need"].value_counts()
+    loadings = tables["need_loadings"]
+    rows = []
+    for _, found in tables["factor_needs"].iterrows():
+        own = loadings[(loadings["factor"] == found["factor"]) & (loadings["loading"] > 0)]
+        features = own.nlargest(TOP_FEATURES, "loading")["feature"]
+        led = leading.get(found["need"], 0) if found["is_need"] else 0
+        rows.append(
+            cells(
+                terms.spoken(str(found["need"])) if found["is_need"] else "None",
+                "; ".join(map(feature, features)),
+                numbers.percent(found["need_share"]),
+                numbers.count(led),
+                numbers.percent(led / max(leading.sum(), 1)),
+            )
+        )
+    return as_grid("Need|Read from|Of the factor's weight|Households led by it|Share", rows, {2, 3, 4})
+
+
+def concentration_note(tables: StudyTables, settings: Settings) -> str:
+    """How much of the sales expected the most valuable tenth of households holds."""
+    worth = tables["household_value_need"]["clv"].sort_values(ascending=False)
+    tenth = worth.head(max(round(len(worth) / 10), 1))
+    return (
+        f"The {numbers.count(len(tenth))} households with the largest lifetime value, a tenth of all, hold "
+        f"{numbers.percent(tenth.sum() / worth.sum())} of the sales expected in 52 weeks."
+    )
+
+
+def differences_note(tables: StudyTables, settings: Settings) -> str:
+    """How much of the spread of lifetime value lies between segments."""
+    found: dict[str, float] = tables["lifetime_differences"].set_index("measure")["eta_squared"].to_dict()
+    said = "; ".join(f"{_MEASURES.get(name, terms.spoken(name))} {numbers.percent(eta)}" for name, eta in found.items())
+    return f"How much of the spread between households the segments explain (eta squared): {said}."
+
+
+def parameter_rows(parameters: pd.DataFrame) -> Grid:
+    """The parameters of the models fitted last, and whether each lies in the range in which its model makes sense."""
+    rows = []
+    for _, row in parameters[parameters["stretch"] == parameters["stretch"].iloc[-1]].iterrows():
+        fits = numbers.NOTHING if pd.isna(row["in_range"]) else "yes" if row["in_range"] else "no"
+        model = _MODELS.get(row["model"], terms.spoken(row["model"]))
+        rows.append(cells(model, row["parameter"], numbers.number(row["value"], 4), fits, row["meaning"]))
+    return as_grid("Model|Parameter|Value|In range|Meaning", rows, {2})
+
+
+def _clv(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_value
+
+    return lifetime_value.clv_by_segment(tables["segment_lifetime_value"], tables["segment_profiles"])
+
+
+def _clv_alt(tables: StudyTables, settings: Settings) -> str:
+    names = segment_names(tables["segment_profiles"])
+    return "Mean sales expected of a household in 52 weeks: " + "; ".join(
+        f"{segment_name(row['segment'], names)} "
+        f"{numbers.interval(row['clv_mean'], row['ci_lower'], row['ci_upper'], '$')}"
+        for _, row in tables["segment_lifetime_value"].iterrows()
+    )
+
+
+def _errors(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_value
+
+    return lifetime_value.clv_errors(tables["clv_validation"])
+
+
+def _errors_alt(tables: StudyTables, settings: Settings) -> str:
+    return "Mean error of each forecast against that of the naive one: " + "; ".join(
+        f"{row['target']} by {row['forecast']}, {row['verdict']}" for _, row in tables["clv_validation"].iterrows()
+    )
+
+
+def _calibration(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_value
+
+    return lifetime_value.clv_calibration(tables["clv_calibration"])
+
+
+def _pareto(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_value
+
+    return lifetime_value.pareto_curve(tables["pareto_curve"])
+
+
+def in_use(validation: pd.DataFrame, forecast: str) -> pd.Series | None:
+    """The row of errors of spend of the forecast in use, or None."""
+    spend = validation[(validation["target"] == "spend") & (validation["forecast"] == forecast)]
+    return spend.iloc[0] if len(spend) else None
+
+
+def forecast_note(validation: pd.DataFrame, forecast: str) -> str:
+    """How the forecast in use did on the half-year held out, against 'same as before', in plain words."""
+    found = in_use(validation, forecast)
+    if found is None:
+        return "The forecast in use was not tested on a half-year held out: take lifetime values as an order, no more."
+    gap = numbers.interval(found["mae_against_naive"], found["ci_lower"], found["ci_upper"], "$")
+    naive = found["mae"] - found["mae_against_naive"]
+    share = numbers.percent(abs(found["mae_against_naive"]) / naive, 1) if naive > 0 else numbers.NOTHING
+    meaning = {
+        "better than naive": f"better than naive, by {share} of its error",
+        "worse than naive": f"worse than naive, by {share} of its error: carrying past spend forward does better",
+    }.get(str(found["verdict"]), "not better than naive: carrying past spend forward does as well")
+    return (
+        f"Tested on a half-year it had not seen, the forecast is {meaning}. It errs by "
+        f"{numbers.dollars(found['mae'])} per household where “the same as before” errs by "
+        f"{numbers.dollars(naive)}; the difference is {gap}. "
+        f"{numbers.count(found['n_new'])} households that came new in that half-year, with "
+        f"{numbers.percent(found['new_spend_share'], 1)} of its spend, had no forecast."
+    )
+
+
+PARTS = (
+    Heading("What they are worth, by what they come for"),
+    Section(
+        "value_need",
+        "Value by need",
+        ("value_need",),
+        "The lifetime value tier of a household follows the sales expected in 52 weeks; it is not the value of its "
+        "segment. The leading need is what a household buys more than others do, whatever the size of its baskets.",
+        _value_need,
+        _value_need_alt,
+    ),
+    Section(
+        "offers",
+        "What to offer in each cell",
+        ("value_need",),
+        "One offer for each cell, from the same file of rules; the discount rate shows what is given away there "
+        "already.",
+        rows=offer_rows,
+    ),
+    Section(
+        "needs",
+        "What each need is read from",
+        ("factor_needs", "need_loadings", "household_needs"),
+        rows=need_rows,
+    ),
+    Heading("What they will be worth"),
+    Section(
+        "clv",
+        "Lifetime value by segment",
+        ("segment_lifetime_value", "segment_profiles"),
+        "Sales expected in 52 weeks, not profit and not discounted. Intervals are of the mean over households and "
+        "hold the forecast fixed.",
+        _clv,
+        _clv_alt,
+    ),
+    Note("concentration_note", concentration_note, ("household_value_need",)),
+    Note("differences_note", differences_note, ("lifetime_differences",)),
+    Note(
+        "forecast_note",
+        lambda tables, settings: forecast_note(tables["clv_validation"], settings.lifetime_value.forecast),
+        ("clv_validation",),
+    ),
+    Section(
+        "clv_errors",
+        "Was the forecast better than carrying past spend forward?",
+        ("clv_validation",),
+        "Left of zero a forecast errs less than naive on the half-year held out; a bar across zero proves nothing.",
+        _errors,
+        _errors_alt,
+    ),
+    Section(
+        "calibration",
+        "Did what was forecast come?",
+        ("clv_calibration",),
+        "On the dashed line, forecast and outcome agree. Points above it: those households spent more than forecast.",
+        _calibration,
+        lambda tables, settings: (
+            "Forecast against what came in the half-year held out, by bins of households, with intervals."
+        ),
+    ),
+    Section(
+        "pareto",
+        "Who brings the revenue",
+        ("pareto_curve",),
+        "The further above the dashed line, the more revenue rests on few households.",
+        _pareto,
+        lambda tables, settings: (
+            "Curve of the share of revenue by share of households, the largest revenue first, above the diagonal."
+        ),
+    ),
+)
+# At the end of the chapter, beside how the segments were made.
+MODEL = (
+    Fold(
+        "Parameters of the forecast",
+        (
+            Section(
+                "clv_parameters",
+                "Models of trips and of spend on a trip",
+                ("clv_parameters",),
+                "As fitted to the whole history. Out of its range, a parameter tells nothing.",
+                rows=lambda tables, settings: parameter_rows(tables["clv_parameters"]),
+            ),
+        ),
+    ),
+)

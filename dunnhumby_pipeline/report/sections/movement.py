@@ -1,0 +1,238 @@
+"""Do segments last, and whom to call: movement between periods, refits, and who fell from high value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dunnhumby_pipeline.contracts.frames import comparable
+from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
+from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.features import feature, segment_name, segment_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WARNED = 20
+ABSENT = "(no purchase)"
+MOVED = ("segment_migration", "migration_summary", "segment_profiles")
+
+
+def consistency_note(tables: StudyTables, settings: Settings) -> str:
+    """What share of households stay in their segment, over periods that share no day where there are such."""
+    shown = comparable(tables["migration_summary"])
+    how = "share no day" if (shown["shared_days"] == 0).all() else "overlap, so that few can move"
+    return (
+        f"Between periods that {how}, {numbers.percent(shown['share_staying'].mean())} of households stay in their "
+        f"segment and {numbers.percent(shown['share_staying_tier'].mean())} in their value tier (adjusted Rand index "
+        f"{shown['ari'].mean():.2f}, mean of {numbers.count(len(shown))} pairs of periods)."
+    )
+
+
+def _flows(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import flows
+
+    return flows.segment_flows(*(tables[name] for name in MOVED))
+
+
+def _moves(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import flows
+
+    return flows.flow_matrix(*(tables[name] for name in MOVED))
+
+
+def _consistency(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import migration
+
+    return migration.consistency_over_periods(tables["migration_summary"], settings.checks.migration_ari_floor)
+
+
+def _consistency_alt(tables: StudyTables, settings: Settings) -> str:
+    shown = comparable(tables["migration_summary"])
+    return (
+        "Agreement between periods over time; on average the adjusted Rand index is "
+        f"{shown['ari'].mean():.2f} and {numbers.percent(shown['share_staying'].mean())} of households stay."
+    )
+
+
+def _drift(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import migration
+
+    return migration.drift_over_periods(tables["segment_drift"], tables["migration_summary"])
+
+
+def _drift_alt(tables: StudyTables, settings: Settings) -> str:
+    found = tables["segment_drift"]
+    whole = found[found["kind"] != "segment"]
+    worst = whole.loc[whole["psi"].idxmax()]
+    return (
+        "Population stability index of features and the mix of segments, period by period; the largest is "
+        f"{worst['psi']:.2f}, of {feature(worst['name'])}."
+    )
+
+
+def _stability(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import segmentation
+
+    floors = {"warm": settings.checks.warm_ari_floor, "cold": settings.checks.cold_ari_floor}
+    return segmentation.stability_distribution(tables["segment_stability"], floors)
+
+
+def _stability_alt(tables: StudyTables, settings: Settings) -> str:
+    means = tables["segment_stability"].groupby("start")["ari"].mean()
+    return "Adjusted Rand index of bootstrap refits, mean: " + "; ".join(
+        f"{start} start {mean:.2f}" for start, mean in means.items()
+    )
+
+
+def _recovery(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import segmentation
+
+    return segmentation.segment_recovery(tables["segment_jaccard"], tables["segment_profiles"])
+
+
+def _recovery_alt(tables: StudyTables, settings: Settings) -> str:
+    names = segment_names(tables["segment_profiles"])
+    return "Mean overlap of each segment with its closest refitted one: " + "; ".join(
+        f"{segment_name(row['segment'], names)} {row['mean_jaccard']:.2f}"
+        for _, row in tables["segment_jaccard"].iterrows()
+    )
+
+
+def warning_note(tables: StudyTables, settings: Settings) -> str:
+    """How many households fell, what they spend less, and how much of such a loss came back earlier."""
+    fallen, evidence = tables["early_warning"], tables.get("warning_evidence")
+    if fallen.empty:
+        return "No household fell from high value by as much as the list asks for."
+    lost = -float(fallen["change"].sum())
+    found = (
+        f"{numbers.count(len(fallen))} households fell from high value; together they spend "
+        f"{numbers.dollars(lost)} less in the period than before."
+    )
+    listed = None if evidence is None or evidence.empty else evidence[evidence["listed"].astype(bool)]
+    if listed is None or listed.empty:
+        return f"{found} The data are too short to tell how many would have come back by themselves."
+    fell = (listed["spend_before"] - listed["spend_at"]) * listed["n_households"]
+    back = (listed["spend_after"] - listed["spend_at"]) * listed["n_households"]
+    return (
+        f"{found} Of what those listed earlier had lost, {numbers.percent(back.sum() / fell.sum())} "
+        "came back by itself: count only what a call adds to that."
+    )
+
+
+def warning_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """The households that fell furthest."""
+    known = tables.get("segment_profiles")
+    names = {} if known is None else segment_names(known)
+
+    def place(slug: str) -> str:
+        return "No purchase" if slug == ABSENT else segment_name(slug, names)
+
+    first = tables["early_warning"].sort_values("change", kind="stable").head(WARNED)
+    rows = [
+        cells(
+            str(found["household_key"]),
+            place(found["from_segment"]),
+            place(found["to_segment"]),
+            numbers.whole_dollars(found["spend_before"]),
+            numbers.whole_dollars(found["spend_after"]),
+            numbers.whole_dollars(found["change"]),
+            numbers.percent(found["change_share"]),
+        )
+        for _, found in first.iterrows()
+    ]
+    return as_grid("Household|Was|Is|Spend before|Spend now|Change|Change (%)", rows, {0, 3, 4, 5, 6})
+
+
+def _warning(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import migration
+
+    return migration.early_warning_spend(tables["early_warning"], tables.get("warning_evidence"))
+
+
+def _warning_alt(tables: StudyTables, settings: Settings) -> str:
+    return (
+        f"Spend before and after of {numbers.count(len(tables['early_warning']))} households that fell from high "
+        "value, beside what became of those listed earlier."
+    )
+
+
+PARTS = (
+    Heading("Do segments last?"),
+    Note("consistency_note", consistency_note, ("migration_summary",)),
+    Section(
+        "flows",
+        "Who moves where",
+        MOVED,
+        "Each bar is a period; level ribbons are households that stayed.",
+        _flows,
+        lambda tables, settings: (
+            "Flows of households between segments from period to period; their shares are in the matrix below."
+        ),
+    ),
+    Section(
+        "moves",
+        "Where the households of a segment are a period later",
+        MOVED,
+        "Read along a row; the diagonal is who stayed.",
+        _moves,
+        lambda tables, settings: (
+            "Matrix of the share of each segment's households that were in each segment a period later."
+        ),
+    ),
+    Section(
+        "consistency",
+        "How alike are two periods?",
+        ("migration_summary",),
+        "Hollow points flatter: those periods share most of their days. A household near the border of two segments "
+        "changes sides easily, so decide by segment but follow up by household.",
+        _consistency,
+        _consistency_alt,
+    ),
+    Section(
+        "drift",
+        "Does behaviour drift?",
+        ("segment_drift", "migration_summary"),
+        "Under 0.10 a distribution is stable, from 0.25 on it has moved.",
+        _drift,
+        _drift_alt,
+    ),
+    Section(
+        "stability",
+        "Would the segments come out again?",
+        ("segment_stability",),
+        "Each point is a refit on resampled households. Cold refits start from nothing, warm ones from the factors "
+        "and segments in use.",
+        _stability,
+        _stability_alt,
+    ),
+    Section(
+        "recovery",
+        "Which segments come out again?",
+        ("segment_jaccard", "segment_profiles"),
+        "Under 0.5 a segment is gone in the refit, from 0.75 on it has come back.",
+        _recovery,
+        _recovery_alt,
+    ),
+    Heading("Whom to call"),
+    Note("warning_note", warning_note, ("early_warning",), ("warning_evidence",)),
+    Section(
+        "warning_list",
+        f"The {WARNED} households that fell furthest from high value ($ in the period)",
+        ("early_warning",),
+        rows=warning_rows,
+        beside=("segment_profiles",),
+    ),
+    Section(
+        "warning",
+        "Households that fell from high value",
+        ("early_warning",),
+        "Left: those on the list today. Right: what became of those whom the same rule would have listed earlier in "
+        "the year.",
+        _warning,
+        _warning_alt,
+        beside=("warning_evidence",),
+    ),
+)

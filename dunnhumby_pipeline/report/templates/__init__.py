@@ -1,0 +1,17 @@
+"""The page in HTML: its shell, and how each kind of part is written."""
+
+from __future__ import annotations
+
+import jinja2
+
+
+def page_template() -> jinja2.Template:
+    """The template of the whole page; what it is not given is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dunnhumby_pipeline.report.templates", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2")

@@ -1,0 +1,25 @@
+"""Settings and values that had another name, and what a misspelt name was meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# By the old name of a setting its new one; by setting, old values and the new.
+SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns"}
+VALUES = {"trial.design": {"first_eligible_wave": "first_eligible"}}
+
+
+def hint(setting: str, value: object, known: Iterable[str]) -> str:
+    """What to write in place of a setting or value that is not known, in words; empty when nobody can tell.
+
+    `known` are the names that stand where the setting's last part does.
+    """
+    if setting in SETTINGS:
+        return f"its name is now {SETTINGS[setting]}"
+    renamed = VALUES.get(setting, {}).get(str(value))
+    if renamed is not None:
+        return f"its name is now {renamed!r}"
+    *place, name = setting.split(".")
+    close = get_close_matches(name, list(known), n=1)
+    return f"did you mean {'.'.join([*place, close[0]])}?" if close and close[0] != name else ""

@@ -1,0 +1,30 @@
+"""Whether a study can say what targeting is worth."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
+from dunnhumby_pipeline.settings import TrialSettings
+
+
+class PolicyError(Exception):
+    """No policy can be judged on this study. The message names the setting that stands in the way."""
+
+
+def require_grounds(trial: TrialSettings) -> None:
+    """Raise PolicyError unless a study with these settings can say what targeting is worth.
+
+    It cannot when its controls were chosen by what they bought later, and when its outcome is not in $.
+    """
+    if trial.design == NEVER_TARGETED:
+        raise PolicyError(
+            f"trial.design is {NEVER_TARGETED!r}, which chooses controls by what they bought during the campaign and "
+            "compares look-backs of unequal length: it is there for comparison, and no policy is judged on it; "
+            "`dunnhumby report` shows the rest. Set "
+            f"trial.design to {SEQUENTIAL!r} or {FIRST_ELIGIBLE!r}."
+        )
+    if trial.outcome not in AMOUNTS:
+        raise PolicyError(
+            f"trial.outcome is {trial.outcome!r}, and a policy's value needs an outcome in $. Set trial.outcome to "
+            f"one of {', '.join(AMOUNTS)}."
+        )

@@ -1,0 +1,67 @@
+"""What a policy is: fitted to evidence, it says which share of households like these it targets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dunnhumby_pipeline.settings import PolicySettings
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.economics import Economics
+    from dunnhumby_pipeline.targeting.evidence import Evidence
+
+Array = NDArray[np.float64]
+Selection = NDArray[np.bool_]
+
+
+class FittedPolicy(Protocol):
+    """A policy that has seen its evidence."""
+
+    def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
+        """Share (n,) of each of n households that is targeted, 0 to 1, given their (n, p) covariates, their labels
+        (lookback_segment, campaign), and the effect ($) estimated for them with its standard error ($, or null).
+        """
+
+
+class Policy(Protocol):
+    """A rule for whom to target. `name` stands in the tables; `words.terms` says it in words."""
+
+    @property
+    def name(self) -> str: ...
+
+    @classmethod
+    def from_settings(cls, settings: PolicySettings) -> Iterable[Policy]:
+        """The policies of this kind that the settings ask for."""
+
+    def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy:
+        """Learn from trials other than those it will be judged on."""
+
+
+class Rule(ABC):
+    """A policy with nothing to learn and nothing to set, of which there is one."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def from_settings(cls, settings: PolicySettings) -> Iterable[Policy]:
+        return (cls(),)
+
+    @abstractmethod
+    def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy: ...
+
+
+def drawn(weights: Array, rng: np.random.Generator) -> Selection:
+    """Who is targeted (n,) when among households of one weight that share of them is drawn at random."""
+    order = rng.random(len(weights))
+    selected = weights >= 1
+    for weight in np.unique(weights[(weights > 0) & (weights < 1)]):
+        alike = np.flatnonzero(weights == weight)
+        first = np.argsort(order[alike], kind="stable")[: round(float(weight) * len(alike))]
+        selected[alike[first]] = True
+    return selected

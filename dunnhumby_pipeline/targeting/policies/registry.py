@@ -1,0 +1,25 @@
+"""The policies that are compared. One more is one file beside this and one entry here."""
+
+from __future__ import annotations
+
+from dunnhumby_pipeline.settings import PolicySettings, SettingsError
+from dunnhumby_pipeline.targeting.policies.above_breakeven import AboveBreakeven
+from dunnhumby_pipeline.targeting.policies.base import Policy
+from dunnhumby_pipeline.targeting.policies.everybody import Everybody
+from dunnhumby_pipeline.targeting.policies.nobody import Nobody
+from dunnhumby_pipeline.targeting.policies.top_share import TopShare
+
+KINDS: tuple[type[Policy], ...] = (Nobody, Everybody, AboveBreakeven, TopShare)
+
+
+def policies(settings: PolicySettings) -> tuple[Policy, ...]:
+    """Every policy that the settings ask for, in the order of the tables."""
+    return tuple(policy for kind in KINDS for policy in kind.from_settings(settings))
+
+
+def chosen_policy(settings: PolicySettings) -> Policy:
+    """The policy that the list follows; SettingsError naming the setting and the choices when there is none."""
+    available = {policy.name: policy for policy in policies(settings)}
+    if settings.chosen not in available:
+        raise SettingsError(f"policy.chosen is {settings.chosen!r}; expected one of {', '.join(available)}")
+    return available[settings.chosen]

@@ -1,0 +1,76 @@
+"""Single parts of the page, as the page makes them: from the tables that they declare and no others."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from matplotlib.figure import Figure
+
+from dunnhumby_pipeline.report.grid import Grid
+from dunnhumby_pipeline.report.pictures import Picture
+from dunnhumby_pipeline.report.section import Facts, Note, Section, readers
+from dunnhumby_pipeline.report.sections import CHAPTERS
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import Settings
+
+PARTS = {part.name: part for chapter in CHAPTERS for part in readers(chapter.parts)}
+DEFAULTS = Settings()
+
+
+def _own(part: Section | Note | Facts, tables: StudyTables) -> StudyTables:
+    assert tables.has(*part.reads), part.name
+    return tables.only((*part.reads, *part.beside))
+
+
+def section(name: str) -> Section:
+    found = PARTS[name]
+    assert isinstance(found, Section)
+    return found
+
+
+def grid(name: str, tables: StudyTables, settings: Settings = DEFAULTS) -> Grid:
+    rows = section(name).rows
+    assert rows is not None
+    return rows(_own(section(name), tables), settings)
+
+
+def figure(name: str, tables: StudyTables, settings: Settings = DEFAULTS) -> Figure:
+    draw = section(name).draw
+    assert draw is not None
+    return draw(_own(section(name), tables), settings)
+
+
+def alt(name: str, tables: StudyTables, settings: Settings = DEFAULTS) -> str:
+    said = section(name).alt
+    assert said is not None
+    return said(_own(section(name), tables), settings)
+
+
+def note(name: str, tables: StudyTables, settings: Settings = DEFAULTS) -> str:
+    found = PARTS[name]
+    assert isinstance(found, Note)
+    return found.says(_own(found, tables), settings)
+
+
+def texts(grid: Grid) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in grid.rows]
+
+
+def undrawn(section: Section, tables: StudyTables, settings: Settings) -> Picture:
+    """What stands for a picture where only words matter: its alternative text, and no image."""
+    assert section.alt is not None
+    return Picture("data:,", section.alt(tables, settings), 9, 9)
+
+
+def shown(html: str) -> set[str]:
+    """Titles of the pictures and tables that are on a page."""
+    titles = re.findall(r"<figure>\s*<h3>(.*?)</h3>", html) + re.findall(r"<caption>(.*?)</caption>", html)
+    return {unescape(title) for title in titles}
+
+
+def not_built(html: str) -> set[str]:
+    """Titles of the pictures and tables that a page says are missing."""
+    titles = re.findall(r'<h3>([^<]*)</h3>\s*<p class="missing">Picture: not built', html)
+    captions = re.findall(r'<p class="missing">(?!Picture)(.*?): not built\.</p>', html)
+    return {unescape(title) for title in titles + captions}

@@ -1,0 +1,137 @@
+"""Made-up but plausible results of a study, for tests of pictures, report and summary."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.report.sections import report_reads
+from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
+from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
+
+
+def cate_models() -> pd.DataFrame:
+    gains = {"constant": 0.0, "t_learner": -310.0, "r_learner": 184.0, "causal_forest": 96.0}
+    rows = []
+    for model, whole in gains.items():
+        for fold in (-1, 0, 1, 2, 3, 4):
+            constant = model == "constant"
+            gain = whole + (0 if fold < 0 or constant else 60 * (fold - 2))
+            rows.append((model, fold, 40210 - gain, gain, np.nan if constant else 71.0, model == "r_learner"))
+    return frame_of("model fold r_loss gain_over_constant gain_se chosen", rows)
+
+
+def cate_estimates() -> pd.DataFrame:
+    random = np.random.default_rng(6)
+    scores = campaign.propensity()
+    cate = random.normal(60, 40, len(scores))
+    return scores[["household_key", "campaign"]].assign(
+        cate=cate, cate_lower=cate - 60, cate_upper=cate + 60, fold=0, model="r_learner"
+    )
+
+
+def campaign_economics() -> pd.DataFrame:
+    costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("estimated", "all", 1893, 2.31, 0.64, 2.31)]
+    for position, name in enumerate(campaign.CAMPAIGNS):
+        cost = 1.9 + 0.2 * position
+        costs.append(("estimated", name, 380, cost, 0.6, cost))
+    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
+    return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
+
+
+def policy_value(proven: bool = True) -> pd.DataFrame:
+    """Values of policies; the interval of the chosen one excludes zero when `proven`."""
+    se = 1.3 if proven else 4.0
+    policies = [
+        ("treat_none", 0.0, 0.0, 0.0, 0.0),
+        ("treat_all", 1.0, 6.9, 2.0 if proven else 5.1, 7.4),
+        ("cate_above_breakeven", 0.58, 6.1, se, 12.4),
+        ("top_10%", 0.1, 1.9, 0.6 if proven else 1.6, 4.9),
+        ("top_20%", 0.2, 3.2, 0.8 if proven else 2.2, 7.7),
+        ("top_30%", 0.3, 4.1, 1.0 if proven else 2.9, 9.5),
+        ("top_50%", 0.5, 5.7, 1.2 if proven else 3.6, 11.8),
+    ]
+    rows = []
+    for policy, share, value, value_se, claimed in policies:
+        bounds = (value - 1.96 * value_se, value + 1.96 * value_se)
+        roi = value / (12.73 * share) if share else np.nan
+        chosen = policy == "cate_above_breakeven"
+        rows.append((policy, share, value, value_se, *bounds, claimed, roi, 5800, chosen))
+    columns = "policy share_targeted value value_se ci_lower ci_upper claimed_value roi n_trials chosen"
+    return frame_of(columns, rows)
+
+
+def roi_curve() -> pd.DataFrame:
+    share = np.linspace(0.05, 1, 20)
+    value = 14 * share - 7.1 * share**2
+    half = 1.96 * (0.5 + 3.2 * share**1.2)
+    return pd.DataFrame({"share_targeted": share, "value": value, "ci_lower": value - half, "ci_upper": value + half})
+
+
+def targeting_list() -> pd.DataFrame:
+    random = np.random.default_rng(7)
+    homes = segments()[["household_key", "segment"]]
+    chance = random.beta(2, 3, len(homes))
+    cate = random.normal(55, 40, len(homes))
+    in_overlap = (chance > 0.1) & (chance < 0.9)
+    decision = np.where(~in_overlap, "test", np.where(cate > 42.43, "target", "leave"))
+    reasons = {
+        "target": "effect above breakeven, in overlap",
+        "leave": "effect below breakeven",
+        "test": "outside overlap: no comparable households in the other arm",
+    }
+    return homes.assign(
+        decision=decision,
+        cate=cate,
+        cate_lower=cate - 70,
+        cate_upper=cate + 70,
+        expected_profit=0.30 * cate - 12.73,
+        propensity=chance,
+        in_overlap=in_overlap,
+        reason=[reasons[choice] for choice in decision],
+    )
+
+
+# Tables that say something else of an effect that is not proven.
+_EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+_PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}
+
+
+def promised(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with a placeholder in every column that the contract promises and no test looks at."""
+    contract = registry.table(name)
+    missing = [column for column in contract.columns if column.name in set(contract.required) - set(frame.columns)]
+    return frame.assign(**{column.name: _PLACEHOLDERS.get(column.type, 0) for column in missing})
+
+
+def maker(name: str) -> Callable[..., pd.DataFrame]:
+    """The function that makes the table `name`."""
+    return next(
+        vars(module)[name] for module in (customers, campaign, doubts, sys.modules[__name__]) if name in vars(module)
+    )
+
+
+@cache
+def _study(proven: bool) -> dict[str, pd.DataFrame]:
+    makers = {name: maker(name) for name in report_reads()}
+    made = {name: make(proven) if make in _EITHER_WAY else make() for name, make in makers.items()}
+    return {name: promised(name, frame) for name, frame in made.items()}
+
+
+def tables_of(**frames: pd.DataFrame | None) -> StudyTables:
+    """A study of these tables alone."""
+    return StudyTables({name: None if frame is None else promised(name, frame) for name, frame in frames.items()})
+
+
+def study_tables(proven: bool = True, /, **replaced: pd.DataFrame | None) -> StudyTables:
+    """A whole study; `replaced` puts other frames, or none, in place of some tables.
+
+    The frames are shared between calls: change a copy, or one that its own function makes.
+    """
+    return tables_of(**{**_study(proven), **replaced})

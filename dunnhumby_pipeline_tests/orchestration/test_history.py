@@ -1,0 +1,118 @@
+"""What the adapter reads from dagster's history and graph, and the checks that no longer speak of their table."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.platform.history import (
+    AssetGraph,
+    latest_checks,
+    latest_materialization,
+    partition_of,
+    selected,
+    unsynced,
+)
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.staleness import stale_checks
+from dunnhumby_pipeline.settings import Home
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as history:
+        yield history
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> AssetGraph:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return build_defs(home=Home(tmp_path_factory.mktemp("home"))).resolve_asset_graph()
+
+
+def made(instance: dg.DagsterInstance, table: str, partition: str | None = None) -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(table), partition=partition))
+
+
+def evaluated(instance: dg.DagsterInstance, table: str, name: str, passed: bool, partition: str | None = None) -> None:
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key(table), name, passed, description=f"{passed}", partition=partition)
+    )
+
+
+def checks_of(table: str) -> list[str]:
+    return [check.name for check in CHECKS if check.table == table]
+
+
+def test_a_check_without_a_record_is_left_out_and_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:
+    keys = [dg.AssetCheckKey(asset_key(table), "seen") for table in ("segments", "propensity", "nuisances")]
+    evaluated(instance, "segments", "seen", False)
+    evaluated(instance, "segments", "seen", True)
+    evaluated(instance, "propensity", "seen", True, "TypeA")
+    evaluated(instance, "propensity", "seen", False, "TypeB")
+    of_a, of_b = (latest_checks(instance, keys, partition) for partition in ("TypeA", "TypeB"))
+    described = [{table_of(key.asset_key): record.evaluation for key, record in of.items()} for of in (of_a, of_b)]
+    passed = [{name: found and found.passed for name, found in of.items()} for of in described]
+    assert passed == [{"segments": True, "propensity": True}, {"segments": True, "propensity": False}]
+
+
+def test_each_partition_has_its_own_last_materialisation(instance: dg.DagsterInstance, graph: AssetGraph) -> None:
+    key = asset_key("propensity")
+    assert partition_of(graph, key, "TypeA") == "TypeA"
+    assert partition_of(graph, asset_key("segments"), "TypeA") is None
+    assert latest_materialization(instance, key, "TypeA") is None
+    made(instance, "propensity", "TypeA")
+    assert latest_materialization(instance, key, "TypeB") is None
+    first = latest_materialization(instance, key, "TypeA")
+    made(instance, "propensity", "TypeA")
+    second = latest_materialization(instance, key, "TypeA")
+    assert first is not None and second is not None and first < second
+
+
+def test_what_was_never_made_is_unsynced(instance: dg.DagsterInstance, graph: AssetGraph) -> None:
+    assert unsynced(graph, instance, "TypeA") == set(graph.materializable_asset_keys)
+
+
+@pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:targeting/roi_curve", "key:policy_value"])
+def test_a_selection_takes_the_tables_made_together(graph: AssetGraph, text: str) -> None:
+    assert {"policy_value", "roi_curve"} == {table_of(key) for key in selected(graph, text)}
+
+
+def test_a_selection_names_assets_with_or_without_their_group(graph: AssetGraph) -> None:
+    for text in ("key:targeting_list+ or key:raw_coupons", "key:targeting/targeting_list+ or key:raw/raw_coupons"):
+        names = {table_of(key) for key in selected(graph, text)}
+        assert {"targeting_list", "campaign_report"} <= names, text
+    assert selected(graph, "key:nothing_like_it") == set()
+
+
+def test_a_selection_that_cannot_be_read_is_refused(graph: AssetGraph) -> None:
+    with pytest.raises(ValueError, match="Invalid selection string"):
+        selected(graph, "key:segments or or")
+
+
+def test_checks_that_were_not_evaluated_since_their_table_was_made_are_stale(
+    instance: dg.DagsterInstance, graph: AssetGraph
+) -> None:
+    def stale(campaign_type: str) -> list[str]:
+        keys = stale_checks(graph, instance, campaign_type)
+        return [f"{table_of(key.asset_key)}.{key.name}" for key in keys]
+
+    assert stale("TypeA") == []
+    made(instance, "segments")
+    made(instance, "propensity", "TypeA")
+    of_segments = [f"segments.{name}" for name in checks_of("segments")]
+    assert sorted(stale("TypeA")) == sorted([*of_segments, *(f"propensity.{name}" for name in checks_of("propensity"))])
+    assert sorted(stale("TypeB")) == sorted(of_segments)
+    for table, partition in (("segments", None), ("propensity", "TypeA")):
+        for name in checks_of(table):
+            # One that failed speaks of its table all the same.
+            evaluated(instance, table, name, False, partition)
+    assert stale("TypeA") == []
+    made(instance, "segments")
+    assert sorted(stale("TypeA")) == sorted(of_segments)
