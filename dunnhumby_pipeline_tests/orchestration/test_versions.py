@@ -147,8 +147,8 @@ def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(
 
 def test_the_report_rests_on_its_template() -> None:
     behind = versions.modules_behind(versions._function(_step("campaign_report")))
-    assert {"dunnhumby_pipeline.report.page", "dunnhumby_pipeline.figures.campaign.overlap"} <= set(behind)
-    beside = versions._file("dunnhumby_pipeline.report.page").parent
+    assert {"dunnhumby_pipeline.report.templates", "dunnhumby_pipeline.figures.campaign.overlap"} <= set(behind)
+    beside = versions._file("dunnhumby_pipeline.report.templates").parent
     assert any(path.suffix == ".j2" for path in beside.iterdir())
 
 
