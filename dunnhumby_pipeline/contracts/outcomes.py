@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from dunnhumby_pipeline.contracts.names import MARGIN_WEIGHTED, REDEEMED, SPEND, VISITS, WITHOUT_FUEL
 from dunnhumby_pipeline.contracts.table import Column
@@ -13,7 +15,9 @@ class Outcome:
     """One outcome. `name` is its column; `label` heads figures and tables, `noun` stands in sentences.
 
     `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
-    column. `measured` says what is measured. `always`: every study estimates the effect on it.
+    column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
+    cents sales, without_fuel and weighed), an expression that sums them up; None for what is not bought. `always`:
+    every study estimates the effect on it.
     """
 
     name: str
@@ -23,6 +27,7 @@ class Outcome:
     counted_in: str
     measured: str
     meaning: str
+    measure: Callable[[Any], Any] | None
     scale: float = 1.0
     whole: bool = False
     always: bool = False
@@ -45,7 +50,15 @@ class Outcome:
 
 _ALL: tuple[Outcome, ...] = (
     Outcome(
-        SPEND, "Spend", "spend", "$", "$", measured="spend in $", meaning="spend in the outcome window", always=True
+        SPEND,
+        "Spend",
+        "spend",
+        "$",
+        "$",
+        measured="spend in $",
+        meaning="spend in the outcome window",
+        measure=lambda baskets: baskets.sales.sum() / 100,
+        always=True,
     ),
     Outcome(
         VISITS,
@@ -55,6 +68,7 @@ _ALL: tuple[Outcome, ...] = (
         "visits",
         measured="visits, in baskets",
         meaning="visits in the outcome window: distinct baskets",
+        measure=lambda baskets: baskets.count(),
         always=True,
     ),
     Outcome(
@@ -65,6 +79,7 @@ _ALL: tuple[Outcome, ...] = (
         "0/1",
         measured="whether any coupon of the campaign was redeemed",
         meaning="whether a coupon of the campaign was redeemed in the outcome window",
+        measure=None,
         scale=100.0,
         whole=True,
         always=True,
@@ -77,6 +92,7 @@ _ALL: tuple[Outcome, ...] = (
         "$",
         measured="spend in $, fuel left out",
         meaning="spend in the outcome window outside the department FUEL",
+        measure=lambda baskets: baskets.without_fuel.sum() / 100,
     ),
     Outcome(
         MARGIN_WEIGHTED,
@@ -86,6 +102,7 @@ _ALL: tuple[Outcome, ...] = (
         "$",
         measured="spend in $, each department weighed by its margin",
         meaning="spend in the outcome window, weighted by the departments' margins",
+        measure=lambda baskets: baskets.weighed.sum() / 100,
     ),
 )
 # By name, in the order of the columns of trials.
@@ -93,8 +110,20 @@ OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _ALL}
 MEASURED = tuple(OUTCOMES)
 ALWAYS_ESTIMATED = tuple(outcome.name for outcome in _ALL if outcome.always)
 AMOUNTS = tuple(outcome.name for outcome in _ALL if outcome.in_dollars)
+# How each of those that are bought is measured; a household that did not come has 0 of it.
+BOUGHT = {outcome.name: outcome.measure for outcome in _ALL if outcome.measure is not None}
 
 
 def shape() -> tuple[object, ...]:
     """What tables rest on of these declarations: all but the label and the meaning; the rest is said in tables."""
-    return tuple((o.name, o.noun, o.unit, o.counted_in, o.measured, o.scale, o.whole, o.always) for o in _ALL)
+    return tuple(
+        (o.name, o.noun, o.unit, o.counted_in, o.measured, o.scale, o.whole, o.always, _code(o.measure)) for o in _ALL
+    )
+
+
+def _code(measure: Callable[[Any], Any] | None) -> tuple[object, ...]:
+    return (
+        ()
+        if measure is None
+        else (measure.__code__.co_code.hex(), measure.__code__.co_names, measure.__code__.co_consts)
+    )

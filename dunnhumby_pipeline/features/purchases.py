@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.outcomes import BOUGHT
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -30,23 +31,15 @@ def purchases() -> ir.Table:
 
 
 def weighed_purchases() -> ir.Table:
-    """`purchases` with amount_without_fuel and margin_weighted_amount ($).
+    """What each household bought in each window: a column for each outcome that is bought.
 
-    Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. A line counts in the
-    last of them with its sales times the weight of its department, in whole cents; where there is no weight,
-    or the product is not known, with its sales. Fuel is what `departments.is_fuel` says.
+    Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. A line is
+    weighed by its department, in whole cents; where there is no weight, or the product is not known, it counts with
+    its sales. Fuel is what `departments.is_fuel` says.
     """
     in_window = within(_weighed_baskets(), windows_table())
-    return (
-        in_window.group_by(WINDOW_KEY)
-        .agg(
-            purchase_amount=in_window.sales.sum() / 100,
-            purchase_count=in_window.count(),
-            amount_without_fuel=in_window.without_fuel.sum() / 100,
-            margin_weighted_amount=in_window.weighed.sum() / 100,
-        )
-        .order_by(WINDOW_KEY)
-    )
+    bought = {name: measure(in_window) for name, measure in BOUGHT.items()}
+    return in_window.group_by(WINDOW_KEY).agg(**bought).order_by(WINDOW_KEY)
 
 
 def margin_weights_table() -> ir.Table:

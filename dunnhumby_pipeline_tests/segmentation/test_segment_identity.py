@@ -155,7 +155,11 @@ def test_a_factor_is_named_by_what_it_does_not_share() -> None:
 def test_factor_names_are_unique(seed: int, n_factors: int) -> None:
     loadings = np.random.default_rng(seed).random((n_factors, len(FACTORED)))
     assert len(set(factor_names(Factors(FACTORED, loadings)))) == n_factors
-    assert len(set(factor_names(Factors(FACTORED, np.ones((n_factors, len(FACTORED))))))) == n_factors
+
+
+def test_names_of_equal_factors_are_unique() -> None:
+    for n_factors in range(2, 11):
+        assert len(set(factor_names(Factors(FACTORED, np.ones((n_factors, len(FACTORED))))))) == n_factors
 
 
 # Matching

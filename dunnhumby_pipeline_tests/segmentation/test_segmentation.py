@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import QuantileTransformer
 
 from dunnhumby_pipeline.contracts.features import FACTORED
@@ -31,10 +32,12 @@ from dunnhumby_pipeline.segmentation.segments.clusters import (
     fit_clusters,
     fit_segmentation,
 )
+from dunnhumby_pipeline.segmentation.segments.consensus import too_few_distinct
 from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
 from dunnhumby_pipeline.segmentation.segments.model_store import SegmentModel
 from dunnhumby_pipeline.segmentation.segments.stability import (
     Stability,
+    adjusted_rand,
     bootstrap_stability,
     jaccard_matrix,
     jaccard_table,
@@ -391,6 +394,19 @@ def test_matching_renames_labels_so_that_agreement_is_greatest(expected: NDArray
     assert len(renaming) == len({old for old, _ in renaming}) == len({new for _, new in renaming})
     best = max(int((np.array(order)[labels] == expected).sum()) for order in permutations(range(4)))
     assert int((matched == expected).sum()) == best
+
+
+@QUICK
+@given(labels_of, labels_of)
+def test_the_adjusted_rand_index_is_scikit_learns(left: NDArray, right: NDArray) -> None:
+    assert adjusted_rand(left, right) == adjusted_rand_score(left, right)
+    assert adjusted_rand(left, left) == 1.0
+
+
+def test_households_that_differ_in_another_factor_than_the_first_are_told_apart() -> None:
+    scores = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    assert not too_few_distinct(scores, 2)
+    assert too_few_distinct(scores, 3)
 
 
 def test_jaccard_by_hand() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.design.campaigns import CohortError, windows_of
-from dunnhumby_pipeline.contracts.names import REDEEMED, TRIAL_KEY, VISITS
-from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
+from dunnhumby_pipeline.contracts.names import REDEEMED, TRIAL_KEY
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS, BOUGHT
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.purchases import weighed_purchases
@@ -33,7 +33,7 @@ def with_outcomes(
     bought = run(weighed_purchases(), {**relations, "windows": windows, "margin_weights": weights}, engine)
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
-    trials = trials.fillna(dict.fromkeys((*AMOUNTS, VISITS), 0.0))
+    trials = trials.fillna(dict.fromkeys(BOUGHT, 0.0))
     redemptions = read_table(tables["coupon_redemptions"]).merge(campaigns, on="campaign")
     inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
     redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)

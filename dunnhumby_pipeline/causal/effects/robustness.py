@@ -13,7 +13,7 @@ from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.contracts.names import MARGIN_WEIGHTED, PRIMARY_ESTIMATOR, REDEEMED, SPEND, WITHOUT_FUEL
+from dunnhumby_pipeline.contracts.names import PRIMARY_ESTIMATOR, REDEEMED, SPEND
 from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
 
@@ -71,7 +71,7 @@ def _outcomes(
     for level in levels:
         yield WINSORISING, level, np.minimum(data.y, np.quantile(data.y, level))
     yield WINSORISING, UNCAPPED, data.y
-    for other in (WITHOUT_FUEL, MARGIN_WEIGHTED):
+    for other in (name for name in AMOUNTS if name != SPEND):
         # Without weights of departments, weighted spend is spend.
         comparable = outcome in AMOUNTS and other in trials.columns and other != outcome
         if comparable and not trials[other].equals(trials[SPEND]):

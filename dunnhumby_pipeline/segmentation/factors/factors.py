@@ -68,9 +68,9 @@ def fit_factors(
     """Factor an (n, p) matrix in [0, 1] by coordinate descent (Cichocki & Phan 2009).
 
     Cold starts are NNDSVDa (Boutsidis & Gallopoulos 2008), the same whatever the seed. `start` warm-starts from
-    earlier factors and keeps their order. `tolerance` is relative to the first step; `converged` says whether the
-    solver reached it. Raises ValueError when there are more factors than rows or columns, or `start` has other
-    features.
+    earlier factors and keeps their order. `tolerance`: of the violation of optimality, relative to that of the first
+    step. Whether the solver converged is in `converged`. Raises ValueError when there are more factors than rows or
+    columns, or `start` has other features.
     """
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning

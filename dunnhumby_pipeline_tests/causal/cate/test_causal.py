@@ -29,7 +29,8 @@ from dunnhumby_pipeline.causal.cate.selection import CateFit, choose, fit_cate, 
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, fit_outcome
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.contracts.names import CONSTANT
 from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.settings import CateSettings, load_settings
