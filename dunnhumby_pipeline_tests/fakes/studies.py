@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs
-from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study
+from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 from dunnhumby_pipeline.simulate.retailer import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
@@ -115,7 +115,9 @@ class Laboratory:
 
         with warnings.catch_warnings(), self.history() as instance:
             warnings.simplefilter("ignore")
-            outcome = run_study(self.defs(settings), instance, "TypeA", select, on_event)
+            defs = self.defs(settings)
+            work = None if select is None else selected_work(defs, select)
+            outcome = run_study(defs, instance, "TypeA", work, on_event)
         return outcome, events
 
     def history(self) -> dg.DagsterInstance:
