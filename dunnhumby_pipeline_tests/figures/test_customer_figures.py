@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
@@ -20,33 +19,6 @@ NAMES = dict(zip(*invented.segment_profiles()[["segment", "segment_name"]].to_nu
 
 def bars(axes: Axes) -> list[Rectangle]:
     return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-
-
-def test_no_text_covers_other_text() -> None:
-    known, summary = invented.segment_profiles(), invented.migration_summary()
-    drawn: dict[str, Figure] = {
-        "selection": factors.factor_selection_curve(invented.factor_selection(), 0.95),
-        "loadings": factors.factor_loadings_heatmap(invented.factor_loadings()),
-        "scores": factors.factor_scores_by_segment(
-            invented.nmf_factors(), invented.segments(), invented.factor_loadings(), known
-        ),
-        "sizes": segmentation.segment_sizes(known),
-        "scoreboard": segmentation.cluster_scoreboard(invented.segment_scoreboard(), 0.8),
-        "recovery": segmentation.segment_recovery(invented.segment_jaccard(), known),
-        "profile": profiles.segment_profile_heatmap(invented.segment_features(), known),
-        "positions": profiles.positioning_bubbles(invented.segment_features(), known),
-        "pareto": lifetime_value.pareto_curve(invented.pareto_curve()),
-        "calibration": lifetime_value.clv_calibration(invented.clv_calibration()),
-        "errors": lifetime_value.clv_errors(invented.clv_validation()),
-        "value": lifetime_value.clv_by_segment(invented.segment_lifetime_value(), known),
-        "value_need": lifetime_value.value_need_heatmap(invented.value_need()),
-        "flows": flows.segment_flows(invented.segment_migration(), summary, known),
-        "moves": flows.flow_matrix(invented.segment_migration(), summary, known),
-        "consistency": migration.consistency_over_periods(summary, 0.4),
-        "drift": migration.drift_over_periods(invented.segment_drift(), summary),
-        "warning": migration.early_warning_spend(invented.early_warning(), invented.warning_evidence()),
-    }
-    assert {name: pairs for name, figure in drawn.items() if (pairs := covered(figure))} == {}
 
 
 def test_loadings_are_shaded_and_printed_under_their_factor() -> None:

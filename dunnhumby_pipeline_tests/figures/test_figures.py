@@ -16,7 +16,7 @@ from dunnhumby_pipeline.figures.campaign import overlap, targeting
 from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
-from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
+from dunnhumby_pipeline_tests.fakes.drawn import labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, study
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
@@ -105,17 +105,6 @@ def test_an_empty_table_is_named(table: str) -> None:
     make, draw, _ = DRAWINGS[table]
     with pytest.raises(ValueError, match=f"{table.split()[-1]} has no rows"):
         draw(make().iloc[:0])
-
-
-@pytest.mark.parametrize("table", DRAWINGS)
-def test_everything_drawn_lies_inside_the_picture(table: str) -> None:
-    make, draw, _ = DRAWINGS[table]
-    figure = draw(make())
-    figure.draw_without_rendering()
-    width, height = figure.get_size_inches()
-    drawn = figure.get_tightbbox()
-    assert drawn.x0 > -0.01 and drawn.x1 < width + 0.01
-    assert drawn.y0 > -0.01 and drawn.y1 < height + 0.01
 
 
 def test_drawing_leaves_the_process_as_it_was() -> None:
@@ -230,15 +219,6 @@ def test_a_bin_without_an_interval_is_a_point_alone() -> None:
     axes, _ = overlap.propensity_calibration(table).axes
     assert len(axes.collections[0].get_segments()) == 0  # type: ignore[attr-defined]
     assert len(line(axes, "10 bins")) == 10
-
-
-def test_no_text_of_overlap_and_balance_covers_other_text() -> None:
-    for figure in (
-        overlap.love_plot(campaign.covariate_balance(), 0.25),
-        overlap.propensity_overlap(campaign.propensity()),
-        overlap.propensity_calibration(campaign.propensity_calibration()),
-    ):
-        assert covered(figure) == []
 
 
 def test_a_covariate_over_the_ceiling_is_drawn_whatever_its_unweighted_difference() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 from rich.console import Console
 
 from dunnhumby_pipeline.contracts import registry
@@ -134,6 +136,12 @@ def test_every_picture_has_words_for_who_cannot_see_it(page: Page) -> None:
         assert image["src"] and image["src"].startswith("data:image/png;base64,")
         assert image["alt"] and len(image["alt"]) > 40
         assert int(image["width"] or 0) <= 900
+
+
+def test_a_picture_is_as_white_as_the_page(page: Page) -> None:
+    for image in page.images:
+        encoded = str(image["src"]).removeprefix("data:image/png;base64,")
+        assert Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_segment_name_is_text_and_not_markup(html: str, page: Page) -> None:

@@ -172,7 +172,7 @@ def design_comparison(design_comparison: pd.DataFrame) -> Figure:
         axes = style.add_axes(figure, above[place])
         _draw_measure(axes, table, measure, chosen)
         style.label_rows(axes, labels if place == 0 else [""] * len(labels), chosen, _LABEL_WIDTH)
-        axes.set_title(measure.title, loc="left", fontsize=style.TEXT, color=style.INK)
+        axes.set_title(measure.title, loc="left", y=1.0, fontsize=style.TEXT, color=style.INK)
     _draw_effects(style.add_axes(figure, parts[1]), table, labels, chosen)
     return figure
 

@@ -37,7 +37,7 @@ _ESTIMAND_LOOKS = {"ATE": (style.ORANGE, "s"), "ATO": (style.BLUE, "o")}
 
 
 def effects_forest(average_effects: pd.DataFrame, outcome: str | None = None) -> Figure:
-    """Effect over all campaigns with intervals by every estimator, a panel an estimand: only there they must agree.
+    """Effect over all campaigns with intervals by every estimator, one panel per estimand: only there they must agree.
 
     `outcome`: by default that of the rows marked `primary`. Its unit is that of `terms.outcome`, per household.
     The naive difference is grey, for it is an association; the primary estimator is bold. What lies far from the

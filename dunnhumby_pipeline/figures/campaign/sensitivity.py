@@ -79,7 +79,7 @@ def event_study(event_study: pd.DataFrame) -> Figure:
 
 
 def negative_controls(negative_controls: pd.DataFrame) -> Figure:
-    """Effects that must be zero when the design holds ($ per household), with intervals: a panel a control.
+    """Effects that must be zero when the design holds ($ per household), with intervals: one panel per control.
 
     Over all campaigns (bold) and by campaign. An interval that excludes zero is vermilion: there the arms were not
     alike.

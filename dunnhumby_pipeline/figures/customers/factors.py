@@ -101,7 +101,7 @@ def factor_scores_by_segment(
     factor_loadings: pd.DataFrame,
     segment_profiles: pd.DataFrame,
 ) -> Figure:
-    """Factor scores of the households of each segment: a panel a factor, a row a segment.
+    """Factor scores of the households of each segment: one panel per factor, one row per segment.
 
     The dot is the median, the thick bar holds the middle half of the households, the thin line all but the lowest and
     highest 5 %. A score of 1 lifts the factor's leading feature by its whole range. Segments whose bars lie apart on
@@ -143,7 +143,7 @@ def factor_scores_by_segment(
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         title = style.wrapped(spoken, int((style.WIDTH - 2.2) / columns * style.LETTERS_PER_INCH))
-        axes.set_title(title, loc="left", fontsize=style.SMALL, color=style.INK, parse_math=False)
+        axes.set_title(title, loc="left", y=1.0, fontsize=style.SMALL, color=style.INK, parse_math=False)
     figure.supxlabel("Factor score (0: nothing of it)", fontsize=style.TEXT, color=style.INK)
     return figure
 

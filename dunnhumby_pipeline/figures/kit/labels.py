@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.figures.kit import style
 
 GAPS = (2.0, 8.0, 16.0, 26.0, 36.0, 48.0, 62.0, 78.0, 96.0)
-ANGLES = np.deg2rad([0, 180, 90, 270, 45, 135, 225, 315, 22, 158, 202, 338, 68, 112, 248, 292])
+ANGLES = tuple(map(math.radians, (0, 180, 90, 270, 45, 135, 225, 315, 22, 158, 202, 338, 68, 112, 248, 292)))
 # A label further away than this is tied to its point by a line.
 TIED = 4.0
 # What covering costs by its area, beside what a tie across a label or another point costs by its length there.
@@ -79,7 +80,9 @@ def label_points(
         extent = note.get_window_extent()
         wide, high = extent.width / unit + 2 * PAD, extent.height / unit + 2 * PAD
         others = [*taken[:index], *taken[index + 1 :]]
-        offset, gap, box = _place(centres[index], float(radii[index]), wide, high, others, frame)
+        offset, gap, box = _place(
+            (float(centres[index, 0]), float(centres[index, 1])), float(radii[index]), wide, high, others, frame
+        )
         note.set_position(offset)
         if gap > TIED:
             _tie(axes, points[index], offset, wide, high)
@@ -87,7 +90,7 @@ def label_points(
 
 
 def _place(
-    centre: NDArray[np.float64],
+    centre: tuple[float, float],
     radius: float,
     wide: float,
     high: float,
@@ -97,7 +100,7 @@ def _place(
     """(offset from the point, distance from its rim, box) of the best place for a label, in printer's points."""
     best: tuple[float, tuple[float, float], float, _Box] | None = None
     for gap, angle in product(GAPS, ANGLES):
-        right, up = float(np.cos(angle)), float(np.sin(angle))
+        right, up = math.cos(angle), math.sin(angle)
         offset = (right * (radius + gap + wide / 2), up * (radius + gap + high / 2))
         x, y = centre[0] + offset[0], centre[1] + offset[1]
         box = _Box(x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
@@ -112,12 +115,20 @@ def _place(
     return best[1], best[2], best[3]
 
 
-def _crossed(start: NDArray[np.float64], end: tuple[float, float], box: _Box) -> float:
-    """Length of the straight line from `start` to `end` that lies in `box`, to within a twentieth of it."""
-    along = np.linspace(0, 1, 21)
-    x, y = start[0] + along * (end[0] - start[0]), start[1] + along * (end[1] - start[1])
-    inside = (x > box.left) & (x < box.right) & (y > box.bottom) & (y < box.top)
-    return float(inside.mean() * np.hypot(end[0] - start[0], end[1] - start[1]))
+def _crossed(start: tuple[float, float], end: tuple[float, float], box: _Box) -> float:
+    """Length of the straight line from `start` to `end` that lies in `box` (Liang & Barsky 1984)."""
+    enters, leaves = 0.0, 1.0
+    for at, along, low, high in (
+        (start[0], end[0] - start[0], box.left, box.right),
+        (start[1], end[1] - start[1], box.bottom, box.top),
+    ):
+        if along == 0:
+            if not low < at < high:
+                return 0.0
+            continue
+        first, last = sorted(((low - at) / along, (high - at) / along))
+        enters, leaves = max(enters, first), min(leaves, last)
+    return max(leaves - enters, 0.0) * math.hypot(end[0] - start[0], end[1] - start[1])
 
 
 def _tie(axes: Axes, point: NDArray[np.float64], offset: tuple[float, float], wide: float, high: float) -> None:

@@ -81,11 +81,12 @@ def settle(figure: Figure) -> None:
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
-    """Axis labels with their units, and a title flush left."""
+    """Axis labels with their units, and a title flush left above axes whose ticks are labelled below."""
     axes.set_xlabel(x, fontsize=TEXT, color=INK, parse_math=False)
     axes.set_ylabel(y, fontsize=TEXT, color=INK, parse_math=False)
     if title:
-        axes.set_title(title, loc="left", fontsize=TITLE, color=INK, parse_math=False)
+        # At a given height: else every layout and draw measures the labels of the ticks once more for it.
+        axes.set_title(title, loc="left", y=1.0, fontsize=TITLE, color=INK, parse_math=False)
 
 
 def grid(axes: Axes, direction: str) -> None:

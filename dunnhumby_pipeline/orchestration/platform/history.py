@@ -29,7 +29,7 @@ NO_COMPUTE_LOGS = (
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
 # The name of an asset in a selection, without the group that its key begins with.
-_NAME = re.compile(r'(?<![\w/:"])(?:key:)?"?(\w+)"?(?![\w/:"(*])')
+_NAME = re.compile(r'(?<![\w/:"*])(?:key:)?"?(\w+)"?(?![\w/:"(*])')
 
 
 @dataclass(frozen=True)
