@@ -293,8 +293,8 @@ def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
     mark.unlink()
     study = Study(settings, laboratory.home, laboratory.raw)
     shown = study_tables(study, "TypeA")
-    assert shown.average_effects is not None
-    assert (shown.policy_value, shown.roi_curve, shown.targeting_list) == (None, None, None)
+    assert shown.has("average_effects")
+    assert not any(shown.has(name) for name in ("policy_value", "roi_curve", "targeting_list"))
     assert words in study_facts(study, "TypeA")["stale"]
 
 
@@ -390,7 +390,7 @@ def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path:
 
 
 def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
-    with pytest.raises(ValueError, match=r"names no asset; there are average_effects, campaign_dose, campaign_e"):
+    with pytest.raises(ValueError, match=r"names no asset; there are cate/cate_by_model, cate/cate_estimates, "):
         laboratory.run("key:nothing_like_it")
 
 
@@ -410,13 +410,13 @@ def test_a_staged_file_is_moved_and_a_missing_input_is_named(tmp_path: Path) -> 
     staged = tmp_path / "staged.parquet"
     pd.DataFrame({"a": [1, 2]}).to_parquet(staged)
     store = ParquetStore(tmp_path / "warehouse")
-    store.handle_output(dg.build_output_context(asset_key="moved"), staged)
+    store.handle_output(dg.build_output_context(asset_key="products"), staged)
     assert not staged.exists()
-    assert table_metadata(table_path(tmp_path / "warehouse", "moved"))["dagster/row_count"] == 2
+    assert table_metadata(table_path(tmp_path / "warehouse", "products"))["dagster/row_count"] == 2
     with pytest.raises(dg.Failure, match=r"absent.parquet does not exist: materialise absent first"):
         store.load_input(dg.build_input_context(asset_key="absent"))
     with pytest.raises(TypeError, match="gave a list; expected a pandas DataFrame"):
-        store.handle_output(dg.build_output_context(asset_key="moved"), [1])  # type: ignore[arg-type]
+        store.handle_output(dg.build_output_context(asset_key="products"), [1])  # type: ignore[arg-type]
 
 
 def test_only_a_table_that_exists_becomes_stale(tmp_path: Path) -> None:
@@ -461,8 +461,9 @@ def test_alerts_report_each_change_once(laboratory: Laboratory) -> None:
     laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
     cursor = look(cursor)
     changed = lines()[len(first) :]
-    assert len(changed) == 1
-    assert "segment_stability.warm_stability: pass -> fail. mean warm ARI" in changed[0]
+    [failed] = [line for line in changed if "warm_stability" in line]
+    assert "segment_stability.warm_stability: pass -> fail. mean warm ARI" in failed
+    assert len({line.split()[1] for line in changed}) == len(changed)
 
 
 def test_a_failed_run_is_reported(tmp_path: Path) -> None:
