@@ -413,8 +413,8 @@ def test_a_staged_file_is_moved_and_a_missing_input_is_named(tmp_path: Path) -> 
     store.handle_output(dg.build_output_context(asset_key="products"), staged)
     assert not staged.exists()
     assert table_metadata(table_path(tmp_path / "warehouse", "products"))["dagster/row_count"] == 2
-    with pytest.raises(dg.Failure, match=r"absent.parquet does not exist: materialise absent first"):
-        store.load_input(dg.build_input_context(asset_key="absent"))
+    with pytest.raises(dg.Failure, match=r"segments.parquet does not exist: materialise segments first"):
+        store.load_input(dg.build_input_context(asset_key="segments"))
     with pytest.raises(TypeError, match="gave a list; expected a pandas DataFrame"):
         store.handle_output(dg.build_output_context(asset_key="products"), [1])  # type: ignore[arg-type]
 
