@@ -1,14 +1,35 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, and the order in which modules run."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dunnhumby_pipeline.settings import HOME_VARIABLE, RAW_VARIABLE
+
+if TYPE_CHECKING:
+    from dunnhumby_pipeline_tests.fakes.studies import SmallStudy
+
+# The same examples in every run, and no verdict that depends on how busy the machine is.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("repeatable")
+
+# Longest first, so that no worker is left alone with a long module at the end.
+LONGEST = ("test_sample_study", "test_orchestration", "test_recovery", "test_staleness", "test_warehouse")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,3 +44,18 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     for name in (HOME_VARIABLE, RAW_VARIABLE, "DAGSTER_HOME"):
         os.environ.pop(name, None)
     os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def of_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def small(of_session: Path) -> SmallStudy:
+    """A small study that ran to its end once, for all workers: never opened, only copied."""
+    from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, made_once
+
+    return SmallStudy(made_once(of_session / "small_study", SmallStudy.make))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def server() -> Iterator[EngineSettings]:
     sail = SparkConnectServer()
     sail.start()
     _, port = sail.listening_address
-    yield EngineSettings(kind="spark", remote=f"sc://127.0.0.1:{port}", connect_seconds=20)
+    yield EngineSettings(kind="spark", remote=f"sc://127.0.0.1:{port}", connect_seconds=600)
     sail.stop()
 
 
@@ -176,15 +175,17 @@ def test_a_spill_folder_is_inside_the_chosen_one(tmp_path: Path) -> None:
         pass
 
 
-def test_a_server_that_does_not_answer_is_named_in_bounded_time(tiny: dict[str, Path]) -> None:
-    """A port on which something listens and says nothing."""
+def test_a_server_that_does_not_answer_is_named_in_bounded_time(
+    tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port on which something listens and says nothing. A session would go on trying for ten minutes."""
+    opened = "pyspark.sql.connect.session.SparkSession.Builder.create"
+    monkeypatch.setattr(opened, lambda _: pytest.fail("a session was opened before the server had answered"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"sc://127.0.0.1:{silent.getsockname()[1]}"
         settings = EngineSettings(kind="spark", remote=f"{address}/;token=secret", connect_seconds=1)
-        began = time.monotonic()
         with pytest.raises(spark.SparkError, match=r"no Spark Connect server answered at .* 1 seconds") as raised:
             run(unbound("campaigns"), {"campaigns": tiny["campaigns"]}, settings)
-    assert time.monotonic() - began < 10
     assert address in str(raised.value)
     assert "secret" not in str(raised.value)
     assert "start-connect-server.sh" in str(raised.value)

@@ -1,16 +1,41 @@
-"""Small studies for tests: settings that run in seconds, and runs of the real definitions."""
+"""Small studies for tests: settings that run in seconds, runs of the real definitions and of the real command."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import warnings
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pandas as pd
+from filelock import FileLock
+from typer.testing import CliRunner, Result
 
+from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs
-from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study
+from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
+from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+from dunnhumby_pipeline.simulate.simulate import simulate
+
+# What the command says of a study that has run to its end.
+SUMMARISED = ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report")
+# For studies of many households: every step, with few repeats in it.
+FEW_REPEATS = {
+    "DUNNHUMBY_NUISANCE__N_REPEATS": "1",
+    "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
+    "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "5",
+    "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "3",
+    "DUNNHUMBY_SEGMENTATION__MIXTURES": "false",
+    "DUNNHUMBY_CATE__N_TREES": "40",
+    "DUNNHUMBY_CATE__N_BOOTSTRAPS": "20",
+    "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
+}
 
 
 def quick_settings(**checks: float) -> Settings:
@@ -37,6 +62,34 @@ def quick_settings(**checks: float) -> Settings:
     )
 
 
+def as_variables(settings: Settings, *sections: str) -> dict[str, str]:
+    """Sections of settings as the environment variables that set them."""
+    found = {}
+    for section in sections:
+        for name, value in getattr(settings, section).model_dump(mode="json", exclude_none=True).items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            found[f"DUNNHUMBY_{section.upper()}__{name.upper()}"] = text
+    return found
+
+
+def command(*arguments: str | Path, **environment: str) -> Result:
+    """The `dunnhumby` command in this process, on a terminal of 200 columns."""
+    runner = CliRunner(env={"COLUMNS": "200", **environment})
+    return runner.invoke(app, [str(argument) for argument in arguments])
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that the command ran: what it printed, and its tables."""
+
+    result: Result
+    home: Path
+
+    def table(self, name: str) -> pd.DataFrame:
+        path = self.home / "warehouse" / "TypeA" / f"{name}.parquet"
+        return pd.read_parquet(path if path.exists() else self.home / "warehouse" / f"{name}.parquet")
+
+
 @dataclass(frozen=True)
 class Laboratory:
     """A home with its input, in which the real definitions can be run with one setting or another."""
@@ -47,12 +100,24 @@ class Laboratory:
     def defs(self, settings: Settings | None = None) -> dg.Definitions:
         return build_defs(home=self.home, raw=self.raw, settings=settings or quick_settings())
 
-    def run(self, select: str | None = None, settings: Settings | None = None) -> tuple[Outcome, list[dg.DagsterEvent]]:
-        """Outcome and all events of a run of TypeA."""
+    def run(
+        self,
+        select: str | None = None,
+        settings: Settings | None = None,
+        watch: Callable[[dg.DagsterEvent], None] = lambda event: None,
+    ) -> tuple[Outcome, list[dg.DagsterEvent]]:
+        """Outcome and all events of a run of TypeA; `watch` is called with each event as it happens."""
         events: list[dg.DagsterEvent] = []
+
+        def on_event(event: dg.DagsterEvent) -> None:
+            events.append(event)
+            watch(event)
+
         with warnings.catch_warnings(), self.history() as instance:
             warnings.simplefilter("ignore")
-            outcome = run_study(self.defs(settings), instance, "TypeA", select, events.append)
+            defs = self.defs(settings)
+            work = None if select is None else selected_work(defs, select)
+            outcome = run_study(defs, instance, "TypeA", work, on_event)
         return outcome, events
 
     def history(self) -> dg.DagsterInstance:
@@ -60,3 +125,71 @@ class Laboratory:
 
     def table(self, name: str) -> Path:
         return self.home.warehouse / "TypeA" / f"{name}.parquet"
+
+    def copy(self, folder: Path) -> Laboratory:
+        """The same home, with its history, in `folder`/home."""
+        shutil.copytree(self.home.root, folder / "home")
+        return Laboratory(Home(folder / "home"), self.raw)
+
+
+def made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    """`place`, filled by `make` in the first process that asks for it; the others wait until it is there."""
+    with FileLock(f"{place}.lock"):
+        if not (place / "complete").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            make(place)
+            (place / "complete").touch()
+    return place
+
+
+class Watched(Settings):
+    """Settings that remember which of them each step reads."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in type(self).model_fields:
+            _READ[_STEP[0]].add(name)
+        return super().__getattribute__(name)
+
+
+_STEP = [""]
+_READ: dict[str, set[str]] = defaultdict(set)
+
+
+@dataclass(frozen=True)
+class SmallStudy:
+    """A study of 400 simulated households with quick settings that has run to its end once, watched.
+
+    Other processes copy it: to open its history would change it.
+    """
+
+    folder: Path
+
+    @staticmethod
+    def make(folder: Path) -> None:
+        simulate(folder / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
+        watched = Watched(**quick_settings().model_dump())
+        _READ.clear()
+
+        def watch(event: dg.DagsterEvent) -> None:
+            if event.is_step_start:
+                _STEP[0] = event.step_key or ""
+
+        outcome, _ = Laboratory(Home(folder / "home"), folder / "raw").run(settings=watched, watch=watch)
+        assert outcome.errors == ()
+        read = {step: sorted(names) for step, names in _READ.items()}
+        (folder / "read.json").write_text(json.dumps(read), encoding="utf-8")
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / "raw"
+
+    @property
+    def read(self) -> dict[str, set[str]]:
+        """The settings that each step read, by its name."""
+        found = json.loads((self.folder / "read.json").read_text(encoding="utf-8"))
+        return {step: set(names) for step, names in found.items()}
+
+    def copy(self, folder: Path) -> Laboratory:
+        """The finished study in `folder`/home, on the same raw files."""
+        return Laboratory(Home(self.folder / "home"), self.raw).copy(folder)

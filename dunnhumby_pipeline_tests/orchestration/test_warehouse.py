@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import dagster as dg
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from pandas.testing import assert_frame_equal
-from typer.testing import CliRunner
 from upath import UPath
 
-from dunnhumby_pipeline.cli import app
+from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table, require_reachable, warehouse_at
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import (
@@ -31,11 +33,9 @@ from dunnhumby_pipeline.orchestration.platform.storage import (
 )
 from dunnhumby_pipeline.orchestration.staleness import stale_assets
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model, previous_model
-from dunnhumby_pipeline.settings import EngineSettings, Home, Settings, SettingsError, load_settings
+from dunnhumby_pipeline.settings import EngineSettings, Home, SettingsError, load_settings
 from dunnhumby_pipeline.settings import study as study_settings
-from dunnhumby_pipeline.simulate.retailer import RetailerPlan
-from dunnhumby_pipeline.simulate.simulate import simulate
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, command, quick_settings
 
 FRAME = pd.DataFrame({"household_key": [1, 2, 3], "text": ["a", None, "c"]})
 
@@ -50,29 +50,26 @@ def store() -> Iterator[TablePath]:
 # --- a study --------------------------------------------------------------------------------------------
 
 
-def elsewhere(warehouse: str | None = None) -> Settings:
-    return quick_settings().model_copy(update={"warehouse": warehouse})
-
-
 @pytest.fixture(scope="module")
-def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    root = tmp_path_factory.mktemp("warehouse")
-    simulate(root / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
-    return studied(root / "home", root / "raw", None)
+def on_disk(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return Study(quick_settings(), small.copy(tmp_path_factory.mktemp("warehouse")).home, small.raw)
 
 
 @pytest.fixture(scope="module")
 def in_store(on_disk: Study) -> Iterator[Study]:
-    """The same study, its tables in a store."""
-    yield studied(on_disk.home.root.with_name("elsewhere"), on_disk.raw, "memory://warehouse/study")
-    MemoryFileSystem.store.clear()
-
-
-def studied(root: Path, raw: Path | None, warehouse: str | None) -> Study:
-    study = Study(elsewhere(warehouse), Home(root), raw)
-    outcome, _ = Laboratory(study.home, raw).run(settings=study.settings)
+    """The same study again, on one thread and with its tables in a store."""
+    settings = load_settings(
+        **quick_settings().model_dump(exclude_unset=True),
+        engine={"threads": 1},
+        warehouse="memory://warehouse/study",
+    )
+    settings = settings.model_copy(update={"cate": settings.cate.model_copy(update={"n_jobs": 1})})
+    assert on_disk.settings.engine.threads > 1 and on_disk.settings.cate.n_jobs > 1
+    study = Study(settings, Home(on_disk.home.root.with_name("elsewhere")), on_disk.raw)
+    outcome, _ = Laboratory(study.home, study.raw).run(settings=settings)
     assert outcome.errors == ()
-    return study
+    yield study
+    MemoryFileSystem.store.clear()
 
 
 def names(study: Study) -> set[str]:
@@ -81,19 +78,31 @@ def names(study: Study) -> set[str]:
     return {str(path)[below:] for path in study.warehouse.rglob("*") if path.is_file()}
 
 
-def test_a_store_holds_the_same_tables_as_a_folder(on_disk: Study, in_store: Study) -> None:
+def test_the_same_input_gives_the_same_tables_on_one_thread_and_in_a_store(on_disk: Study, in_store: Study) -> None:
     assert names(in_store) == names(on_disk)
     tables = sorted(name for name in names(on_disk) if name.endswith(".parquet"))
-    assert len(tables) > 30
+    assert len(tables) == sum(table.is_table for table in CONTRACTS.values())
     for name in tables:
-        assert_frame_equal(read_table(in_store.warehouse / name), read_table(on_disk.warehouse / name))
+        here, there = (read_table(study.warehouse / name) for study in (on_disk, in_store))
+        assert_frame_equal(there, here, check_exact=True)
 
 
-def test_the_model_in_a_store_is_the_one_in_a_folder(on_disk: Study, in_store: Study) -> None:
+def test_the_same_input_gives_the_same_arrays(on_disk: Study, in_store: Study) -> None:
+    archives = sorted(name for name in names(on_disk) if name.endswith(".npz"))
+    assert len(archives) == sum(table.suffix == ".npz" for table in CONTRACTS.values())
+    for name in archives:
+        here, there = (np.load(BytesIO((study.warehouse / name).read_bytes())) for study in (on_disk, in_store))
+        assert there.files == here.files
+        for array in here.files:
+            np.testing.assert_array_equal(there[array], here[array], err_msg=f"{array} of {name}")
+
+
+def test_the_same_input_gives_the_same_model(on_disk: Study, in_store: Study) -> None:
     here, there = (load_model(study.table("segment_model")) for study in (on_disk, in_store))
     assert "segment_model.npz" in names(in_store)
-    assert there.slugs == here.slugs
+    assert (there.slugs, there.features, there.seed) == (here.slugs, here.features, here.seed)
     assert (there.fitted.factors.loadings == here.fitted.factors.loadings).all()
+    assert (there.fitted.clusters.centroids == here.fitted.clusters.centroids).all()
     absent, why = previous_model(in_store.warehouse / "absent.npz")
     assert (absent, why) == (None, "first run")
 
@@ -110,7 +119,7 @@ def test_the_report_in_a_store_is_whole_and_names_its_place(in_store: Study) -> 
 
 def test_tables_in_a_store_show_rows_preview_and_place(in_store: Study) -> None:
     with Laboratory(in_store.home, in_store.raw).history() as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("segments"))
+        event = instance.get_latest_materialization_event(asset_key("segments"))
     assert event is not None and event.asset_materialization is not None
     shown = event.asset_materialization.metadata
     assert shown["dagster/row_count"].value == 400
@@ -123,7 +132,7 @@ def stale(study: Study) -> set[str]:
     graph = laboratory.defs(study.settings).resolve_asset_graph()
     with warnings.catch_warnings(), laboratory.history() as instance:
         warnings.simplefilter("ignore")
-        return {key.to_user_string() for key in stale_assets(study, graph, instance, "TypeA")}
+        return {table_of(key) for key in stale_assets(study, graph, instance, "TypeA")}
 
 
 def test_unchanged_tables_in_a_store_are_kept(in_store: Study) -> None:
@@ -159,10 +168,11 @@ def test_the_command_reports_from_a_store(in_store: Study, monkeypatch: pytest.M
     monkeypatch.setenv("DUNNHUMBY_WAREHOUSE", in_store.settings.warehouse or "")
     report = in_store.warehouse / "TypeA" / "campaign_report.html"
     report.unlink()
-    result = CliRunner(env={"COLUMNS": "300"}).invoke(app, ["report", "--home", str(in_store.home.root)])
+    result = command("report", "--home", in_store.home.root, COLUMNS="300")
     assert result.exit_code == 0, result.output
     assert report.is_file()
     assert "memory://warehouse/study/TypeA/campaign_report.html" in result.output
+    assert f"raw files in {in_store.raw}" in " ".join(result.output.split())
 
 
 # --- one table ------------------------------------------------------------------------------------------
@@ -232,23 +242,23 @@ def test_an_upload_that_fails_leaves_the_old_table_and_its_mark(
 
 
 def test_a_table_in_a_store_that_is_written_again_loses_its_mark(store: TablePath) -> None:
-    target = store / "list.parquet"
+    target = store / "rejected_rows.parquet"
     mark_stale(target, "why")
     assert not stale_mark(target).exists()
     write_atomically(FRAME, target)
     mark_stale(target, "why")
     assert stale_mark(target).read_text(encoding="utf-8") == "why\n"
-    ParquetStore(store).handle_output(dg.build_output_context(asset_key="list"), FRAME)
+    ParquetStore(store).handle_output(dg.build_output_context(asset_key="rejected_rows"), FRAME)
     assert not stale_mark(target).exists()
 
 
 def test_a_staged_file_is_put_in_the_store_and_a_missing_table_is_named(store: TablePath, tmp_path: Path) -> None:
     staged = tmp_path / "staged.parquet"
     FRAME.to_parquet(staged)
-    ParquetStore(store).handle_output(dg.build_output_context(asset_key="moved"), staged)
-    assert table_metadata(store / "moved.parquet")["dagster/row_count"] == 3
-    with pytest.raises(dg.Failure, match=r"memory://storage/study/absent.parquet does not exist: materialise absent"):
-        ParquetStore(store).load_input(dg.build_input_context(asset_key="absent"))
+    ParquetStore(store).handle_output(dg.build_output_context(asset_key="products"), staged)
+    assert table_metadata(store / "products.parquet")["dagster/row_count"] == 3
+    with pytest.raises(dg.Failure, match=r"memory://storage/study/segments.parquet does not exist: materialise "):
+        ParquetStore(store).load_input(dg.build_input_context(asset_key="segments"))
 
 
 def test_the_fingerprint_of_an_object_changes_with_every_write(store: TablePath) -> None:
@@ -327,7 +337,7 @@ def test_a_store_that_does_not_answer_is_named(store: TablePath, monkeypatch: py
     with pytest.raises(SettingsError, match=r"warehouse is 'memory://storage/study'; .* PermissionError: no credent"):
         require_reachable(store)
     monkeypatch.setenv("DUNNHUMBY_WAREHOUSE", str(store))
-    result = CliRunner().invoke(app, ["report", "--home", os.environ["DUNNHUMBY_HOME"]])
+    result = command("report", "--home", os.environ["DUNNHUMBY_HOME"])
     assert result.exit_code == 2
     assert "cannot start" in result.output
 

@@ -1,0 +1,145 @@
+"""The command's ways to end: help, validation, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from dunnhumby_pipeline import cli
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, as_variables, command, quick_settings
+
+
+@pytest.fixture
+def raw(small: SmallStudy) -> Path:
+    return small.raw
+
+
+def squeezed(text: str) -> str:
+    """`text` without white space: the terminal breaks lines, and words, where it must."""
+    return "".join(text.split())
+
+
+def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "console", Console(width=200))
+    rejected = tmp_path / "rejected.csv"
+    good = command("validate", raw, "--rejected", rejected)
+    assert good.exit_code == 0
+    shown = squeezed(good.output)
+    assert "transaction_data.csv" in shown and "no_quantity" in shown
+    n_left_out = len(pd.read_csv(rejected))
+    assert n_left_out > 0
+    assert f"canbeused{n_left_out:,}rowsareleftout." in shown
+
+
+def test_validate_tells_a_machine_the_same(raw: Path, tmp_path: Path) -> None:
+    good = command("validate", raw, "--json")
+    found = json.loads(good.output)
+    assert (good.exit_code, found["usable"], found["problems"]) == (0, True, [])
+    tables = {table["table"]: table for table in found["tables"]}
+    lines = tables["transactions"]
+    left_out = sum(
+        row["n"] for row in found["findings"] if row["table"] == "transactions" and row["action"] == "rejected"
+    )
+    assert lines["file"] == "transaction_data.csv"
+    assert lines["span"].startswith("days 1 to")
+    assert lines["rows"] - lines["kept"] == left_out > 0
+    bad = command("validate", tmp_path, "--json")
+    assert bad.exit_code == 2
+    assert [problem["where"] for problem in json.loads(bad.output)["problems"]] == [
+        f"{table.file}.csv" for table in schema.TABLES
+    ]
+
+
+def test_validate_refuses_what_it_cannot_write_or_set(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = command("validate", raw, "--rejected", tmp_path / "no" / "rejected.csv")
+    assert nowhere.exit_code == 2
+    assert "expectedafileinafolderthatexists" in squeezed(nowhere.output)
+    monkeypatch.setenv("DUNNHUMBY_ENGINE__TEMP_DIRECTORY", str(tmp_path / "no"))
+    spilling = command("validate", raw)
+    assert spilling.exit_code == 2
+    assert squeezed("engine.temp_directory: expected an existing folder") in squeezed(spilling.output)
+
+
+def test_validate_goes_by_the_settings_of_the_home(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "dunnhumby.toml").write_text("[journey]\nmax_reject_share = 0.0\n", encoding="utf-8")
+    strict = command("validate", raw, "--home", tmp_path, "--json")
+    assert strict.exit_code == 2
+    assert "at most" in json.loads(strict.output)["problems"][0]["expected"]
+
+
+def test_validate_names_what_is_wrong_with_bad_files(tmp_path: Path) -> None:
+    bad = command("validate", tmp_path)
+    assert bad.exit_code == 2
+    assert "8problem(s)" in squeezed(bad.output)
+    message = "transaction_data.csv: expected this file (or .csv.gz, or .parquet), found an empty folder."
+    assert squeezed(message) in squeezed(bad.output)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--raw", "nowhere"], "expected a folder with the eight raw files, found no such folder"),
+        (["--campaign-type", "TypeZ"], "--campaign-type is 'TypeZ'; expected one of TypeA, TypeB, TypeC"),
+        (["--select", "key:nothing"], "names no asset; there are cate/cate_by_model"),
+        (["--select", "two words"], "--select 'two words' cannot be read"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[str], message: str) -> None:
+    refused = command("run", "--home", tmp_path, *arguments)
+    assert refused.exit_code == 2
+    assert squeezed(message) in squeezed(refused.output)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("[economics]\nmargin = 3.0\n", "economics.margin: Input should be less than or equal to 1, found 3.0"),
+        ("[economics\n", "dunnhumby.toml is not TOML: Expected ']' at the end of a table declaration"),
+        ("[policy]\nchosen = 'best'\n", "policy.chosen is 'best'; expected one of treat_none, treat_all,"),
+        (
+            "campaign_types = ['TypeD']\n",
+            "campaign_types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(tmp_path: Path, file: str, message: str) -> None:
+    (tmp_path / "dunnhumby.toml").write_text(file)
+    refused = command("run", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert squeezed(message) in squeezed(refused.output)
+
+
+def test_a_misspelt_variable_is_named(tmp_path: Path) -> None:
+    refused = command("run", "--home", tmp_path, DUNNHUMBY_ECONOMIC__MARGIN="0.9")
+    assert refused.exit_code == 2
+    assert "DUNNHUMBY_ECONOMIC__MARGINnamenosetting" in squeezed(refused.output)
+
+
+def test_a_report_needs_tables(tmp_path: Path) -> None:
+    refused = command("report", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert "there are no tables of TypeA" in refused.output
+
+
+def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
+    strict = as_variables(quick_settings(warm_ari_floor=1.0), "segmentation", "checks")
+    blocked = command("run", "--home", tmp_path, "--raw", raw, "--select", "+key:first_campaign_cohort", **strict)
+    assert blocked.exit_code == 1
+    assert "warm_stability" in blocked.output
+    assert "not built" in blocked.output
+    assert "Segments" in blocked.output
+
+
+@pytest.mark.parametrize("name", ["run", "report", "ui", "validate", "simulate"])
+def test_help_teaches(name: str) -> None:
+    shown = command(name, "--help")
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+    assert len(shown.output.splitlines()) > 8
