@@ -38,8 +38,8 @@ def main(repetitions: int) -> None:
 
 
 def one_study(seed: int) -> pd.DataFrame:
-    """The table of effects on spend over all campaigns of one invented study, and `truth` of each row."""
-    trials, x, e, effect = invent_study(seed)
+    """The table of effects on spend over all campaigns of one simulated study, and `truth` of each row."""
+    trials, x, e, effect = simulate_study(seed)
     nuisances = cross_fit(trials, x, NUISANCE, seed).nuisances
     # The other outcomes do not vary.
     nuisances = nuisances.drop(
@@ -64,7 +64,7 @@ def one_study(seed: int) -> pd.DataFrame:
     return table.assign(truth=[truths[key] for key in zip(table["estimand"], table["population"], strict=True)])
 
 
-def invent_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
+def simulate_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
     """(trials, covariates (n, p), true propensity (n,), true effect (n,) in $)."""
     rng = np.random.default_rng([6, seed])
     own = rng.normal(size=(N_HOUSEHOLDS, N_COVARIATES))

@@ -1,4 +1,4 @@
-"""The `dunnhumby` command: run the study, validate raw files, invent a retailer, write the report again."""
+"""The `dunnhumby` command: run the study, validate raw files, simulate a retailer, write the report again."""
 
 from __future__ import annotations
 
@@ -200,23 +200,25 @@ def validate(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Empty or new folder for the files.")],
-    households: Annotated[int, typer.Option(help="Households to invent; millions are streamed.")] = 2500,
+    households: Annotated[int, typer.Option(help="Households to simulate; millions are streamed.")] = 2500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 20261122,
     effect: Annotated[float, typer.Option(help="Mean effect of a first TypeA campaign, $ per household.")] = 60.0,
     effect_sd: Annotated[float, typer.Option(help="Standard deviation of that effect among households, $.")] = 40.0,
 ) -> None:
-    """Invent a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
+    """Simulate a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
     from pydantic import ValidationError
     from rich.progress import Progress
 
     from dunnhumby_pipeline.simulate.retailer import RetailerPlan
-    from dunnhumby_pipeline.simulate.simulate import simulate as invent
+    from dunnhumby_pipeline.simulate.simulate import simulate as simulate_retailer
 
     try:
         plan = RetailerPlan(n_households=households, seed=seed, effect_mean=effect, effect_sd=effect_sd)
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("households", total=households)
-            made = invent(folder, plan, lambda done, total: progress.update(task, completed=done, total=total))
+            made = simulate_retailer(
+                folder, plan, lambda done, total: progress.update(task, completed=done, total=total)
+            )
     except (ValidationError, FileExistsError) as error:
         _refuse(str(error))
     table = Table("file", "rows")

@@ -1,4 +1,4 @@
-"""The whole path as its user runs it: an invented retailer whose effects are known, and the real sample."""
+"""The whole path as its user runs it: a simulated retailer whose effects are known, and the real sample."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-# --- an invented retailer ---------------------------------------------------------------------------
+# --- a simulated retailer ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("invented") / "raw"
+    folder = tmp_path_factory.mktemp("simulated") / "raw"
     arguments = ["simulate", str(folder), "--households", "1500", "--effect", "80", "--effect-sd", "80"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -77,20 +77,20 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def invented(raw: Path) -> Finished:
+def simulated(raw: Path) -> Finished:
     return run(raw.parent / "home", "--raw", str(raw))
 
 
-def test_the_command_ends_well_and_says_what_it_found(invented: Finished) -> None:
-    assert invented.result.exit_code == 0, invented.result.output
+def test_the_command_ends_well_and_says_what_it_found(simulated: Finished) -> None:
+    assert simulated.result.exit_code == 0, simulated.result.output
     for word in ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report"):
-        assert word in invented.result.output
+        assert word in simulated.result.output
 
 
 @pytest.mark.parametrize(("estimator", "truth"), [("aipw", "ate"), ("overlap_weighted", "ato")])
-def test_the_planted_effect_lies_in_its_interval(invented: Finished, raw: Path, estimator: str, truth: str) -> None:
+def test_the_planted_effect_lies_in_its_interval(simulated: Finished, raw: Path, estimator: str, truth: str) -> None:
     planted = json.loads((raw / "truth" / "plan.json").read_text())["truth"]
-    effects = invented.table("average_effects")
+    effects = simulated.table("average_effects")
     row = effects.query(
         "outcome == 'purchase_amount' and campaign == 'all' and population == 'all' and estimator == @estimator"
     ).iloc[0]
@@ -99,32 +99,32 @@ def test_the_planted_effect_lies_in_its_interval(invented: Finished, raw: Path, 
     assert naive["ci_lower"] > planted[truth], "the naive difference must be wrong here, or nothing is tested"
 
 
-def test_what_came_before_the_campaign_shows_no_effect_of_it(invented: Finished) -> None:
-    controls = invented.table("negative_controls").query("campaign == 'all'").set_index("control")
+def test_what_came_before_the_campaign_shows_no_effect_of_it(simulated: Finished) -> None:
+    controls = simulated.table("negative_controls").query("campaign == 'all'").set_index("control")
     placebo = controls.loc["placebo outcome"]
     assert placebo["ci_lower"] < 0 < placebo["ci_upper"]
-    weeks = invented.table("event_study").groupby("phase")["estimate"].mean()
+    weeks = simulated.table("event_study").groupby("phase")["estimate"].mean()
     assert weeks["after"] > 3 * abs(weeks["before"])
 
 
-def test_designs_stand_side_by_side(invented: Finished) -> None:
-    comparison = invented.table("design_comparison").set_index("design")
+def test_designs_stand_side_by_side(simulated: Finished) -> None:
+    comparison = simulated.table("design_comparison").set_index("design")
     assert comparison.index[comparison["chosen"]].tolist() == ["sequential_trials"]
     assert comparison.at["never_targeted", "share_control_without_purchase"] == 0
     assert comparison.at["never_targeted", "auc"] > comparison.at["sequential_trials", "auc"]
     assert comparison.at["first_eligible", "n_trials"] == comparison.at["first_eligible", "n_households"]
 
 
-def test_the_trials_and_their_treatment_are_the_planted_ones(invented: Finished, raw: Path) -> None:
+def test_the_trials_and_their_treatment_are_the_planted_ones(simulated: Finished, raw: Path) -> None:
     key = ["household_key", "campaign"]
     truth = pd.read_parquet(raw / "truth" / "trials.parquet").sort_values(key, ignore_index=True)
-    trials = invented.table("first_campaign_cohort").sort_values(key, ignore_index=True)
+    trials = simulated.table("first_campaign_cohort").sort_values(key, ignore_index=True)
     pd.testing.assert_frame_equal(trials[[*key, "treated"]], truth[[*key, "treated"]], check_dtype=False)
 
 
-def test_households_are_ranked_better_than_chance(invented: Finished, raw: Path) -> None:
+def test_households_are_ranked_better_than_chance(simulated: Finished, raw: Path) -> None:
     truth = pd.read_parquet(raw / "truth" / "trials.parquet")
-    ranked = invented.table("cate_estimates").merge(truth, on=["household_key", "campaign"])
+    ranked = simulated.table("cate_estimates").merge(truth, on=["household_key", "campaign"])
     lifts, correlations = [], []
     for _, fold in ranked.groupby("fold"):
         top = fold["cate"].rank(ascending=False, method="first") <= 0.3 * len(fold)
@@ -134,22 +134,22 @@ def test_households_are_ranked_better_than_chance(invented: Finished, raw: Path)
     assert sum(correlations) / len(correlations) > 0.2
 
 
-def test_true_propensities_are_recovered(invented: Finished, raw: Path) -> None:
+def test_true_propensities_are_recovered(simulated: Finished, raw: Path) -> None:
     truth = pd.read_parquet(raw / "truth" / "trials.parquet").rename(columns={"propensity": "planted"})
-    merged = invented.table("propensity").merge(truth, on=["household_key", "campaign"])
+    merged = simulated.table("propensity").merge(truth, on=["household_key", "campaign"])
     assert spearmanr(merged["propensity"], merged["planted"]).statistic > 0.6
     assert (merged["propensity"] - merged["planted"]).abs().mean() < 0.1
 
 
-def test_the_list_covers_every_household_once_with_a_reason(invented: Finished) -> None:
-    listed = invented.table("targeting_list")
-    assert sorted(listed["household_key"]) == sorted(invented.table("customer_features")["household_key"])
+def test_the_list_covers_every_household_once_with_a_reason(simulated: Finished) -> None:
+    listed = simulated.table("targeting_list")
+    assert sorted(listed["household_key"]) == sorted(simulated.table("customer_features")["household_key"])
     assert set(listed["decision"]) <= {"target", "leave", "test"}
     assert (listed["reason"].str.len() > 0).all()
     assert listed.loc[listed["decision"] == "target", "in_overlap"].all()
 
 
-def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_tables(simulated: Finished, raw: Path, tmp_path: Path) -> None:
     os.environ |= {"DUNNHUMBY_ENGINE__THREADS": "1", "DUNNHUMBY_CATE__N_JOBS": "1"}
     again = run(tmp_path / "home", "--raw", str(raw))
     del os.environ["DUNNHUMBY_ENGINE__THREADS"], os.environ["DUNNHUMBY_CATE__N_JOBS"]
@@ -158,9 +158,9 @@ def test_the_same_input_gives_the_same_tables(invented: Finished, raw: Path, tmp
     assert len(names) == 78
     for name in names:
         pd.testing.assert_frame_equal(
-            pd.read_parquet(again.home / name), pd.read_parquet(invented.home / name), check_exact=True
+            pd.read_parquet(again.home / name), pd.read_parquet(simulated.home / name), check_exact=True
         )
-    first, second = (load_model(one.home / "warehouse" / "segment_model.npz") for one in (invented, again))
+    first, second = (load_model(one.home / "warehouse" / "segment_model.npz") for one in (simulated, again))
     assert (first.slugs, first.features, first.seed) == (second.slugs, second.features, second.seed)
     assert (first.fitted.clusters.centroids == second.fitted.clusters.centroids).all()
 
@@ -343,8 +343,8 @@ def test_a_report_needs_tables(tmp_path: Path) -> None:
     assert "there are no tables of TypeA" in refused.output
 
 
-def test_the_report_says_where_its_tables_came_from(invented: Finished, raw: Path) -> None:
-    again = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["report", "--home", str(invented.home)])
+def test_the_report_says_where_its_tables_came_from(simulated: Finished, raw: Path) -> None:
+    again = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["report", "--home", str(simulated.home)])
     assert again.exit_code == 0, again.output
     assert squeezed(f"raw files in {raw}") in squeezed(again.output)
 

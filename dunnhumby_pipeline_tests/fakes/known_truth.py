@@ -70,7 +70,7 @@ class Known:
         return residuals(self.trials, self.nuisances(n_folds, **replaced), PRIMARY_OUTCOME)
 
 
-def invent_trials(
+def simulate_trials(
     n_households: int,
     seed: int | list[int],
     effect: Callable[[Array], Array],

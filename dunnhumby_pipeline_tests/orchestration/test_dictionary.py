@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dunnhumby_pipeline.orchestration.dictionary import dictionary_markdown, main
+from dunnhumby_pipeline.orchestration.platform.columns import derived, described, features
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import CATALOGUE
-from dunnhumby_pipeline.orchestration.dictionary import dictionary_markdown, main
-from dunnhumby_pipeline.orchestration.platform.columns import derived, described, features
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
 

@@ -1,4 +1,4 @@
-"""Storage, gates, checks and alerts in real runs of the real definitions on an invented retailer."""
+"""Storage, gates, checks and alerts in real runs of the real definitions on a simulated retailer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from dunnhumby_pipeline_tests.fakes.studies import Laboratory, quick_settings
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
-    """A study of 400 invented households that has run to its end once."""
+    """A study of 400 simulated households that has run to its end once."""
     root = tmp_path_factory.mktemp("orchestration")
     simulate(root / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
     laboratory = Laboratory(Home(root / "home"), root / "raw")

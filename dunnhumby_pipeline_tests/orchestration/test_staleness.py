@@ -1,4 +1,4 @@
-"""Data versions end to end on an invented retailer: what is kept, what is stale, what is made anew."""
+"""Data versions end to end on a simulated retailer: what is kept, what is stale, what is made anew."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _READ: dict[str, set[str]] = defaultdict(set)
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
-    """A study of 400 invented households that has run to its end once, watched."""
+    """A study of 400 simulated households that has run to its end once, watched."""
     root = tmp_path_factory.mktemp("staleness")
     simulate(root / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
     laboratory = Laboratory(Home(root / "home"), root / "raw")

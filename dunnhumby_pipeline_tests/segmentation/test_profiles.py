@@ -310,7 +310,7 @@ def test_association_of_answers_and_segments() -> None:
     assert tests.at["known", "n"] == 300
 
 
-def test_nobody_with_demographics_is_told_and_not_invented() -> None:
+def test_nobody_with_demographics_is_reported_and_not_made_up() -> None:
     none = ANSWERS.iloc[:0]
     assert demographic_tests(none, FIVE, ["age_desc"])["p_value"].isna().all()
     assert len(segment_demographics(none, FIVE, ["age_desc"])) == 0

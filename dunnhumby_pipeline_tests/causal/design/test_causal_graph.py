@@ -30,7 +30,7 @@ ABSENT = GRAPH.loc[GRAPH["meaning"].str.startswith(ASSUMED_ABSENT)]
 
 
 def graph_of(*arrows: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(arrows, columns=["cause", "effect"]).assign(observed=True, meaning="Invented.")
+    return pd.DataFrame(arrows, columns=["cause", "effect"]).assign(observed=True, meaning="Simulated.")
 
 
 def back_doors(graph: pd.DataFrame) -> nx.DiGraph:

@@ -21,7 +21,7 @@ from dunnhumby_pipeline.causal.nuisance.lasso import fit_lassos
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome, fit_outcomes
 from dunnhumby_pipeline.settings import NuisanceSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
 
@@ -104,7 +104,7 @@ def test_an_outcome_is_fitted_as_it_is_alone_whatever_stands_beside_it() -> None
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(150, seed=1, effect=constant_effect, n_campaigns=2)
+    return simulate_trials(150, seed=1, effect=constant_effect, n_campaigns=2)
 
 
 @pytest.fixture(scope="module")
