@@ -88,7 +88,7 @@ def simulate_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """One row an estimator: truth, bias, sd of the estimates, mean se, coverage and its Monte Carlo error."""
+    """One row per estimator: truth, bias, sd of the estimates, mean se, coverage and its Monte Carlo error."""
     rows = []
     for key, part in found.groupby(KEY, sort=False):
         truth = part["truth"].mean()

@@ -146,7 +146,7 @@ HABITS: tuple[Feature, ...] = (
         "$",
         "sum of (coupon_disc + coupon_match_disc) / baskets",
         "effects",
-        label="Coupon savings a basket",
+        label="Coupon savings per basket",
     ),
 )
 
@@ -168,7 +168,7 @@ DIVERSITY: tuple[Feature, ...] = (
         "mean distinct departments of the baskets that hold any, fuel and unknown products excluded",
         "effects",
         null_when="no line of a known department other than fuel",
-        label="Departments a basket",
+        label="Departments per basket",
     ),
 )
 

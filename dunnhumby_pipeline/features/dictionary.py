@@ -39,7 +39,7 @@ _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")
 
 
 def features_markdown() -> str:
-    """The text of docs/features.md: a table a group, in the order of the catalogue."""
+    """The text of docs/features.md: a table per group, in the order of the catalogue."""
     groups: dict[str, list[Feature]] = {}
     for group, features in groupby(CATALOGUE, key=lambda feature: feature.group):
         groups.setdefault(group, []).extend(features)

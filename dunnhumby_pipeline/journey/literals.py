@@ -29,5 +29,5 @@ def parquet_file(path: Path | UPath) -> str:
 
 
 def enumeration(column: Column) -> str:
-    """The SQL type of a column's known values: a few bytes a row, and quick to sort and to write."""
+    """The SQL type of a column's known values: a few bytes per row, and quick to sort and to write."""
     return f"ENUM({', '.join(quoted(value) for value in column.values)})"

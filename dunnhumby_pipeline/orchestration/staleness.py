@@ -28,7 +28,7 @@ from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 def stale_assets(
     study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
 ) -> list[dg.AssetKey]:
-    """What must be made anew so that every table of a campaign type is as its inputs, code and settings say.
+    """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings say.
 
     The raw files are looked at first, and what was found is recorded in the history. Tables that are made
     together come together. Raises JourneyError when there is no input that can be read.
@@ -39,8 +39,8 @@ def stale_assets(
     if not changed | closed:
         return []
     # A canonical table that will be kept as it is does not make what rests on it stale.
-    anew = (changed - _kept(study, graph)) | closed
-    wanted = dg.AssetSelection.assets(*anew).downstream().resolve(graph) if anew else set()
+    rebuilt = (changed - _kept(study, graph)) | closed
+    wanted = dg.AssetSelection.assets(*rebuilt).downstream().resolve(graph) if rebuilt else set()
     return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
 
 

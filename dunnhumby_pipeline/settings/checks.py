@@ -25,7 +25,7 @@ class CheckSettings(Section):
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
-    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer mends the difference.
+    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer removes the difference.
     max_weighted_smd: float = Field(
         0.25, gt=0, description="largest standardised mean difference after overlap weighting (block)"
     )

@@ -101,7 +101,7 @@ class LifetimeValueSettings(Section):
         0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
     )
     min_spend_shape: float = Field(
-        1.05, ge=1, description="shape q of spend a trip under which its mean over households is next to infinite"
+        1.05, ge=1, description="shape q of spend per trip under which its mean over households is next to infinite"
     )
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
 

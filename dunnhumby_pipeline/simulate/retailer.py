@@ -474,7 +474,7 @@ class Behaviour:
     def look_back(self, start: int) -> tuple[Bools, Floats]:
         """Who shopped in `[start - 182, start)`, and the measures [n, 5] over it.
 
-        They are log(1 + $ a week), log(1 + trips), days since the last trip, share of lines with a loyalty
+        They are log(1 + $ per week), log(1 + trips), days since the last trip, share of lines with a loyalty
         discount and share of spend in fresh departments.
         """
         before = max(start - LOOK_BACK_DAYS - 1, 0)

@@ -40,12 +40,12 @@ def dictionary_markdown() -> str:
 
 
 def assets_markdown() -> str:
-    """The README's table of assets: a row for each asset, with what one row of it is."""
+    """The README's table of assets: a row for each asset, with what it has one row per."""
     rows = []
     for table in TABLES.values():
         each = ("one per campaign type" if table.partitioned else "") if table.is_table else f"a {table.suffix} file"
         rows.append((table.group, f"`{table.name}`", table.row or "", table.meaning, each))
-    return markdown_table(("group", "asset", "one row is", "holds", ""), rows)
+    return markdown_table(("group", "asset", "one row per", "holds", ""), rows)
 
 
 def readme_with_assets(readme: str) -> str:
@@ -60,7 +60,7 @@ def _made(table: Table) -> str:
     lines = [f"### {table.name}", "", table.meaning]
     if table.is_table:
         each = "; one table per campaign type" if table.partitioned else ""
-        lines[2] += f" One row: {table.row}. Key: {', '.join(table.key)}{each}."
+        lines[2] += f" One row per {table.row}. Key: {', '.join(table.key)}{each}."
         rows = [(_name(c), c.type, c.unit, "yes" if c.nullable else "", c.meaning) for c in table.columns]
         lines += ["", markdown_table(("column", "type", "unit", "null", "meaning"), rows)]
     return "\n".join([*lines, ""])
@@ -86,7 +86,8 @@ def _canonical(table: schema.Table) -> str:
     lines = [
         f"### {table.name}",
         "",
-        f"One row: {table.meaning}. File `{table.file}`. Key: {', '.join(table.key)}. Order: {', '.join(table.order)}.",
+        f"One row per {table.meaning}. File `{table.file}`. Key: {', '.join(table.key)}. "
+        f"Order: {', '.join(table.order)}.",
         "",
         markdown_table(("column", "raw header", "type", "unit", "values", "null", "meaning"), rows),
         "",

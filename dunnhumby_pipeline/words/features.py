@@ -26,7 +26,7 @@ _GAP = "missingindicator_"
 
 
 def feature(name: str) -> str:
-    """A feature in words: 'monetary_avg_basket_sales' is 'Sales a basket'."""
+    """A feature in words: 'monetary_avg_basket_sales' is 'Sales per basket'."""
     return _LABELS.get(name) or terms.spoken(name)
 
 

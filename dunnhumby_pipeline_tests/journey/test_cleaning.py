@@ -213,7 +213,7 @@ def _many_lines() -> list[tuple[Any, ...]]:
 
 def _no_room(where: Path) -> str:
     return (
-        f"{where}: expected room to write the table transactions, found File too large. "
+        f"{where}: expected space to write the table transactions, found File too large. "
         "Free space there, or choose another disk (DUNNHUMBY_HOME; with a store, DUNNHUMBY_ENGINE__TEMP_DIRECTORY); "
         "the tables written before are untouched."
     )

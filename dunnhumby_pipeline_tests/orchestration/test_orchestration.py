@@ -391,8 +391,8 @@ def test_a_later_run_refuses_the_list_and_the_last_one_stays_marked_stale(labora
     assert listed.read_bytes() == before
     assert "mean warm ARI" in stale_mark(listed).read_text()
 
-    mended, _ = laboratory.run("key:segment_stability or key:targeting_list")
-    assert mended.errors == ()
+    fixed, _ = laboratory.run("key:segment_stability or key:targeting_list")
+    assert fixed.errors == ()
     assert not stale_mark(listed).exists()
 
 

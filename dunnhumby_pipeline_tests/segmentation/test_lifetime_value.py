@@ -160,7 +160,7 @@ def test_expected_trips_are_an_integral_over_what_a_household_may_be(
 
 
 def test_no_dropout_is_a_poisson_process() -> None:
-    """With next to no chance of leaving, trips are (r + x) / (alpha + T) a week: the NBD."""
+    """With next to no chance of leaving, trips are (r + x) / (alpha + T) per week: the NBD."""
     model = BgNbd(1.5, 2.0, 1e-9, 50.0, 0.0)
     trips = model.expected_trips(np.array([30.0]), np.array([39.0]), np.array([40.0]), 26.0)
     assert trips[0] == pytest.approx(31.5 / 42 * 26, rel=1e-5)
@@ -390,7 +390,7 @@ def test_bad_trips_are_refused(trips: pd.DataFrame) -> None:
         fit_spend_models(whole.head(3), LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="lacks sales; found"):
         fit_spend_models(whole.drop(columns="sales"), LAST_DAY, LifetimeValueSettings())
-    with pytest.raises(LifetimeValueError, match="one row a household"):
+    with pytest.raises(LifetimeValueError, match="one row per household"):
         fit_spend_models(trips, LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="found 0 without a trip and 153 without such sales"):
         fit_spend_models(whole.assign(sales=np.nan), LAST_DAY, LifetimeValueSettings())

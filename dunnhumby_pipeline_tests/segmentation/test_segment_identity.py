@@ -202,7 +202,7 @@ def names_by_household(study: SegmentationTables) -> pd.Series:
     return study.segments.set_index("household_key")["segment_name"]
 
 
-def test_the_first_run_names_everything_anew(first: SegmentationTables) -> None:
+def test_the_first_run_gives_every_segment_a_new_name(first: SegmentationTables) -> None:
     table = first.segment_identity
     assert table.columns.tolist() == COLUMNS
     assert not table["kept"].any()
@@ -266,7 +266,7 @@ def test_the_same_households_with_another_profile_get_another_name(
     labels = first.model.labels(features)
     richest = int(features["monetary_sales"].groupby(labels).mean().idxmax())
     was = first.model.names[richest]
-    # They stay together in the features that made them, and spend a quarter.
+    # They stay together in the features that made them, and spend per quarter.
     poorer = features.assign(monetary_sales=features["monetary_sales"].where(labels != richest, 0.05))
     away = features["recency"].where(labels != richest, 90.0)
     identity = identify(poorer.assign(recency=away), labels, first.model, min_jaccard=0.5)

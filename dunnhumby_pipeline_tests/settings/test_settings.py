@@ -1,4 +1,4 @@
-"""Settings that cannot be used: what is said of them, and what to write instead."""
+"""Settings that cannot be used: the message, and what to write instead."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def covariate_columns(campaign_type: str, washout_days: int | None = None) -> li
 
 
 def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """One row a window and household that shopped in it: `household_features` with demographics.
+    """One row per window and household that shopped in it: `household_features` with demographics.
 
     `windows`: window, first_day, index_day. No query sees a line on or after its window's index day.
     """

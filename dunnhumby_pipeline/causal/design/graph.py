@@ -46,7 +46,7 @@ MEASURED: dict[str, Node] = {
         "season, prices and lengths of look-back and outcome window, as told by which campaign it is",
         columns=(CAMPAIGN,),
     ),
-    "demographics": Node("what the household said of itself, unknown as a level", columns=DEMOGRAPHICS),
+    "demographics": Node("what the household reported about itself, with unknown as a level", columns=DEMOGRAPHICS),
     "shopping habits": Node(
         "what is bought, when and how", groups=("behaviour", "category", "diversity", "rhythm", "coupon use")
     ),
@@ -168,7 +168,7 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
 
 
 def causal_graph() -> pd.DataFrame:
-    """The assumed graph, a row an arrow: cause, effect, observed (whether both are measured), meaning.
+    """The assumed graph, a row per arrow: cause, effect, observed (whether both are measured), meaning.
 
     An arrow whose meaning begins with `ASSUMED_ABSENT` is not in the graph: the study rests on its absence.
     """

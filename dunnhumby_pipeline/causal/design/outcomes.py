@@ -63,7 +63,7 @@ def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> p
 def winsorised(trials: pd.DataFrame, quantile: float | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(trials with each amount capped at its `quantile` over all trials, caps).
 
-    `caps`: outcome, quantile, cap ($) and n_capped (trials above it), a row an amount; none without a quantile.
+    `caps`: outcome, quantile, cap ($) and n_capped (trials above it), a row per amount; none without a quantile.
     Quantiles are interpolated linearly.
     """
     rows = []

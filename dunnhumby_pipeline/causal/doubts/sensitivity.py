@@ -77,7 +77,7 @@ _STRUCTURAL = (
 
 @dataclass(frozen=True)
 class SensitivityTables:
-    """`sensitivity`: one row a quantity, in words. The others: what it rests on, as their rooms describe them."""
+    """`sensitivity`: one row per quantity, in words. The others: what it rests on, as their modules describe them."""
 
     sensitivity: pd.DataFrame
     confounder_benchmarks: pd.DataFrame

@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def match_pairs(propensity: Array, treated: Array, groups: NDArray, caliper: float) -> pd.DataFrame:
-    """One row a pair, in order of `treated_row`: treated_row and control_row, positions among the n trials.
+    """One row per pair, in order of `treated_row`: treated_row and control_row, positions among the n trials.
 
     One to one without replacement, within `groups` (n,), such as campaigns. The treated choose in descending order
     of propensity, those for whom controls are rarest first; each takes the control whose logit of the propensity

@@ -36,7 +36,7 @@ class Split:
 def outside_overlap(
     x: Array, names: tuple[str, ...], propensity: pd.DataFrame, settings: OverlapSettings
 ) -> pd.DataFrame:
-    """One row a rule: rule, verdict, n_trials, share_of_trials, share_below, share_inside, share_above.
+    """One row per rule: rule, verdict, n_trials, share_of_trials, share_below, share_inside, share_above.
 
     A classification tree (Breiman et al. 1984) of depth `rule_depth`, leaves of at least 2 % of the trials,
     predicts from (n, p) covariates whether a trial lies below, inside or above the overlap region. It is

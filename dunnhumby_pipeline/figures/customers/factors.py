@@ -101,7 +101,7 @@ def factor_scores_by_segment(
     factor_loadings: pd.DataFrame,
     segment_profiles: pd.DataFrame,
 ) -> Figure:
-    """Factor scores of the households of each segment: a panel a factor, a row a segment.
+    """Factor scores of the households of each segment: a panel per factor, a row per segment.
 
     The dot is the median, the thick bar holds the middle half of the households, the thin line all but the lowest and
     highest 5 %. A score of 1 lifts the factor's leading feature by its whole range. Segments whose bars lie apart on

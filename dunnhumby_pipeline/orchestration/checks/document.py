@@ -42,7 +42,7 @@ metrics behind every check are plotted over runs in the UI.
 first run passes and says that there is nothing to compare with.
 """
 _COLUMNS = ("check", "kind", "what it checks", "red means", "do", "threshold")
-# A check that more tables share than this stands for all tables of which nothing else is said.
+# A check that more tables share than this stands for all tables without an entry of their own.
 _NAMED = 8
 
 

@@ -14,7 +14,7 @@ _NAMED = 5
 
 
 def features_complete(features: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every catalogued feature is there, one row a household, nulls only where defined, shares sum to 1."""
+    """Every catalogued feature is there, one row per household, nulls only where defined, shares sum to 1."""
     names = [feature.name for feature in CATALOGUE]
     missing = [name for name in names if name not in features.columns]
     if missing:

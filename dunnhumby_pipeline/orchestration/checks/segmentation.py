@@ -17,7 +17,7 @@ _OUT_OF_RANGE = {
         "households hardly ever leave, so that probability_alive tells nothing and the model forecasts trips at the "
         "rate of the past"
     ),
-    "q": "spend a trip has next to no mean over households: do not read expected spend, rank by past spend",
+    "q": "spend per trip has next to no mean over households: do not read expected spend, rank by past spend",
 }
 
 
@@ -116,7 +116,7 @@ def every_segment_advised(playbook: pd.DataFrame, segments: pd.DataFrame, settin
 
 
 def parameters_in_range(parameters: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every parameter of lifetime value lies off the bounds of the search, and where its model says something."""
+    """Every parameter of lifetime value lies off the bounds of the search, and its model is informative."""
     judged = parameters[parameters["in_range"].notna()]
     off = judged[~judged["in_range"].astype(bool)]
     metrics = {"n_parameters": len(judged), "n_out_of_range": len(off)}

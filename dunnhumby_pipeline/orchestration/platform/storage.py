@@ -1,4 +1,4 @@
-"""Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all; and
+"""Tables on disk or in an object store: one parquet file per table and partition, written whole or not at all; and
 the one file that is no table, the fitted segments.
 
 Here: paths, atomic writes, the metadata every table shows in the UI, and the mark of a stale table.

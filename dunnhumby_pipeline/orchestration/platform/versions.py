@@ -179,7 +179,7 @@ def _file(module: str) -> Path:
 
 
 def _imports(code: CodeType) -> Iterator[str]:
-    """Modules of the package that code imports; `from room import module` names room and module apart."""
+    """Modules of the package that code imports; `from folder import module` names folder and module apart."""
     for part in _parts(code):
         for name in part.co_names:
             if name.startswith(f"{PACKAGE}."):

@@ -23,7 +23,7 @@ COLUMNS = ["feature", "group", "used", "dropped_for", "correlation", "reason"]
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """`features`: those factored. `table`: feature, group, used, dropped_for, correlation, reason; a row a feature."""
+    """`features`: those factored. `table`: one row per feature: group, used, dropped_for, correlation, reason."""
 
     features: tuple[str, ...]
     table: pd.DataFrame

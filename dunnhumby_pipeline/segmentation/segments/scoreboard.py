@@ -79,12 +79,12 @@ def quality(scores: Array, labels: Labels, seed: int) -> dict[str, float]:
 def score_candidates(
     scores: Array, refits: Sequence[Refit], recipe: Recipe, sizes: Sequence[int], seed: int, *, mixtures: bool
 ) -> pd.DataFrame:
-    """One row a method and number of segments: K-Means and, with `mixtures`, Gaussian mixtures with full covariances.
+    """One row per method and number of segments: K-Means and, with `mixtures`, Gaussian mixtures with full covariances.
 
     Everything up to the factors is shared: `scores` (n, k) of the fit, and of its `refits`. Columns: method,
     n_segments, silhouette, calinski_harabasz, davies_bouldin, smallest_share, bic (mixtures alone: -2 log likelihood
     + parameters x log n, lower is better), cold_ari, cold_ari_sd, n_cold (for mixtures the
-    first 8 refits), cold_aris (one a refit; NaN where too few households differ), converged.
+    first 8 refits), cold_aris (one per refit; NaN where too few households differ), converged.
     """
     rows = []
     for n_segments in sizes:
@@ -119,7 +119,7 @@ def choose_segments(candidates: pd.DataFrame, settings: SegmentationSettings) ->
        when the lower quartile over refits reaches it. Going up from the smallest number that comes back, segments are
        added as long as each number does: the idea of prediction strength (Tibshirani & Walther 2005, J. Comp. Graph.
        Stat. 14; likewise Ben-Hur et al. 2002), which adds detail until it stops being reproducible. A number beyond
-       a gap is a matter of luck. When none comes back, the one of highest mean cold ARI, and the reason says so.
+       a gap is a matter of luck. When none comes back, the one with the highest mean cold ARI, and the reason records it.
        A quartile, since a mean hides that some refits find other segments altogether (on the sample those of six
        segments have a median of .86, and one in ten is under .6), and a standard error shrinks with the number of
        refits: what is chosen would depend on how closely it is looked at.

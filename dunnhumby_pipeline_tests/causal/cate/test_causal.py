@@ -275,7 +275,7 @@ def test_a_model_must_beat_the_constant_by_more_than_noise() -> None:
     losses["lucky"] += 9.5 - losses["lucky"].mean()
     assert choose(losses, CONSTANT, everyone, households, 1.0) == CONSTANT
     assert choose(losses, CONSTANT, everyone, households, 0.0) == "lucky"
-    # Ten trials a household make the same gain less sure; twice the gain is enough.
+    # Ten trials per household make the same gain less sure; twice the gain is enough.
     losses["steady"] = losses["lucky"] - 0.5
     assert choose(losses, CONSTANT, everyone, households, 1.0) == "steady"
     assert choose(losses, CONSTANT, everyone, np.sort(rng.integers(0, 2, 200)), 50.0) == CONSTANT

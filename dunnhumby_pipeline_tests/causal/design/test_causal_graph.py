@@ -22,7 +22,7 @@ from dunnhumby_pipeline.causal.design.graph import (
 )
 from dunnhumby_pipeline.settings import TrialSettings
 
-# dowhy 0.14 warns of its own source where Python compiles it anew.
+# dowhy 0.14 warns of its own source where Python recompiles it.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence")
 
 GRAPH = causal_graph()

@@ -56,7 +56,7 @@ def test_an_arm_too_small_for_the_folds_is_named() -> None:
         household_folds(trials, 5, seed=1)
     with pytest.raises(ValueError, match="the control arm has 0 households"):
         household_folds(trials.assign(treated=1), 5, seed=1)
-    # One household a fold, and none but itself to fit on in the other.
+    # One household per fold, and none but itself to fit on in the other.
     with pytest.raises(ValueError, match="holds 1 treated households and leaves 1 to fit on"):
         household_folds(trials.assign(treated=[1] * 2 + [0] * 18), 2, seed=1)
 

@@ -278,7 +278,7 @@ def _validation(lower: float, upper: float) -> pd.DataFrame:
 
 def test_a_forecast_may_not_be_worse_than_none() -> None:
     better = segmentation.not_worse_than_naive(_validation(-15.0, -5.0), CHECKS)
-    text = "stacked: mean error $340.00 a household, naive $350.00; difference -10.00 (-15.00 to -5.00), so and so"
+    text = "stacked: mean error $340.00 per household, naive $350.00; difference -10.00 (-15.00 to -5.00), so and so"
     assert better == Verdict(True, text, {"mae": 340.0, "mae_naive": 350.0, "spearman": 0.82})
     assert segmentation.not_worse_than_naive(_validation(-5.0, 5.0), CHECKS).passed
     for worse in (_validation(1.0, 5.0), _validation(NAN, NAN)):
