@@ -69,14 +69,12 @@ def run(
         str | None,
         typer.Option(
             "--select",
-            help="Materialise these assets alone, stale or not, in dagster's selection syntax, e.g. 'policy_value+'.",
+            help="Materialise only these assets, stale or not, in dagster's selection syntax, e.g. 'policy_value+'.",
             show_default=False,
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild every table, stale or not.")] = False,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="What a run does without it, too; for scripts that say so.")
-    ] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="The default; for scripts that state it.")] = False,
     campaign_type: TypeOption = "TypeA",
 ) -> None:
     """Run the study from raw files to the targeting list and report, and show a summary.
@@ -105,7 +103,7 @@ def run(
         except SelectionError as error:
             _refuse(str(error))
         if work is not None and not work:
-            console.print("Nothing is stale: every table is as its files, code and settings say.")
+            console.print("Nothing is stale: every table matches its files, code and settings.")
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
             return
         with Stages() as stages:
@@ -171,7 +169,7 @@ def validate(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Look at raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
+    """Check raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
 
     Exit code 2 when the files cannot be used.
     """

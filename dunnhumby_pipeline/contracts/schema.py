@@ -261,8 +261,8 @@ COUPON_REDEMPTIONS = Table(
     order=("household_key", "day", "coupon_upc", "campaign"),
     references=(
         Reference(("campaign",), "campaigns", required=True),
-        Reference(("coupon_upc", "campaign"), "coupons", without="a redemption of its campaign all the same"),
-        Reference(("household_key", "campaign"), "campaign_targets", without="a redemption all the same"),
+        Reference(("coupon_upc", "campaign"), "coupons", without="still a redemption of its campaign"),
+        Reference(("household_key", "campaign"), "campaign_targets", without="still a redemption"),
     ),
 )
 

@@ -26,13 +26,13 @@ up to time, are the features of the study; the others extend them.
   Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
   most on Saturdays.
 - Money is summed in whole cents. A basket's time is its first line's.
-- Fuel counts as money, as a visit and as a line; it is no item, brand choice or department.
+- Fuel counts as money, as a visit and as a line; it is not an item, brand choice or department.
 - *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
   Campaigns are neither: they are what the retailer did.
 - *Used by*: factors, the NMF matrix of the reference study, whose features are the first to be taken; which of the
   {len(FEATURES)} a study factors is chosen by rule and stands in its table `feature_choice`. Effects, the covariates of
-  the causal models. Campaigns of the type under study are no covariates: an eligible household received none before.
+  the causal models. Campaigns of the type under study are not covariates: an eligible household received none before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")

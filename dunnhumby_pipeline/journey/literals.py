@@ -24,7 +24,7 @@ def one_file(path: Path | UPath) -> str:
 
 
 def parquet_file(path: Path | UPath) -> str:
-    """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is no column."""
+    """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is not a column."""
     return f"read_parquet({one_file(path)}, hive_partitioning=false)"
 
 

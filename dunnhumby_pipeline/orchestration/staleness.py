@@ -28,9 +28,9 @@ from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 def stale_assets(
     study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
 ) -> list[dg.AssetKey]:
-    """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings say.
+    """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings imply.
 
-    The raw files are looked at first, and what was found is recorded in the history. Tables that are made
+    The raw files are observed first, and what was found is recorded in the history. Tables that are made
     together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
@@ -45,7 +45,7 @@ def stale_assets(
 
 
 def stale_work(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> Work:
-    """What a run has to do so that tables are as their inputs, code and settings say, and checks speak of them."""
+    """What a run has to do so that tables are as their inputs, code and settings imply, and checks cover them."""
     assets = frozenset(stale_assets(study, graph, instance, campaign_type))
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 

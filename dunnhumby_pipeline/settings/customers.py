@@ -94,7 +94,7 @@ class LifetimeValueSettings(Section):
     )
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     max_households: int = Field(
-        50_000, ge=1000, description="households the models are estimated from at most; beyond, every so many-th one"
+        50_000, ge=1000, description="most households the models are estimated from; of more, every n-th one"
     )
     # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
     min_dropout: float = Field(

@@ -156,7 +156,7 @@ def _target(
 ) -> tuple[Bools, pd.DataFrame]:
     """Who each campaign targets [n, campaigns], and the trials with their truth (household by position).
 
-    A household without a trip in the look-back is no trial and never targeted.
+    A household without a trip in the look-back is not a trial and never targeted.
     """
     targeted = np.zeros((len(homes), len(shop.campaigns)), dtype=bool)
     treated_before = np.zeros(len(homes), dtype=bool)
@@ -445,7 +445,7 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
 
     - `trials.parquet`: one row per trial (household_key, campaign): propensity, treated (0/1), effect ($),
       expected_spend ($ in the outcome window without the campaign). A household that did not shop in the 182
-      days before a campaign, or was treated by an earlier TypeA campaign, is no trial there;
+      days before a campaign, or was treated by an earlier TypeA campaign, is not a trial there;
     - `households.parquet`: household_key, segment and latent parameters;
     - `plan.json`: the plan, the true effects over all trials and by campaign, and how they came about.
 

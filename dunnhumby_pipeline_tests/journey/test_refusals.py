@@ -122,7 +122,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no row that is sound": (
         {"transactions": [(*row[:5], str(row[5]).replace(".", ","), *row[6:]) for row in RAW["transactions"]]},
         [
-            "transaction_data.csv: expected at least one sound row, found 27 of 27 rejected: "
+            "transaction_data.csv: expected at least one valid row, found 27 of 27 rejected: "
             "27 by 'not_a_number' (a number), row 2: SALES_VALUE = '4,0'; row 3: SALES_VALUE = '2,0'; "
             "row 4: SALES_VALUE = '20,0'. Fix the file."
         ],
@@ -176,7 +176,7 @@ def test_one_reject_above_the_limit_is_refused_with_every_rule(tmp_path: Path) -
         "transaction_data.csv: expected at most 0.01 of the rows rejected (journey.max_reject_share), "
         "found 3 of 200 rejected: 2 by 'no_quantity' (a quantity above 0), row 2: QUANTITY = '0'; row 3: "
         "QUANTITY = '0'; 1 by 'not_a_time' (minutes from 0 to 59), row 4: TRANS_TIME = '1299'. "
-        "Fix the file, or raise the setting if these rows may go."
+        "Fix the file, or raise the setting if these rows may be dropped."
     ]
 
 

@@ -164,7 +164,7 @@ def test_a_model_that_cannot_be_read_is_named_and_replaced(laboratory: Laborator
     model.write_bytes(b"no model")
     outcome, _ = laboratory.run("key:segments")
     assert outcome.success
-    assert "is no model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
+    assert "is not a model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
     assert load_model(model).slugs
     with laboratory.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
@@ -242,7 +242,7 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
     assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
     (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")
     outcome, _ = laboratory.run("key:migration_summary")
-    assert outcome.errors[0].startswith("follow_segments: ") and "is no model" in outcome.errors[0]
+    assert outcome.errors[0].startswith("follow_segments: ") and "is not a model" in outcome.errors[0]
 
 
 # --- blocked runs -----------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
     with laboratory.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
     assert states.loc[("overlap_diagnostics", "overlap_share"), "status"] == "warn"
-    assert "effects speak of this part of the customers only" in str(
+    assert "effects are about this part of the customers only" in str(
         states.loc[("overlap_diagnostics", "overlap_share"), "message"]
     )
 

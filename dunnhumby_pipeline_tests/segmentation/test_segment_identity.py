@@ -352,7 +352,7 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
         load_model(rewritten(stored, {}, centroids=np.full((3, 3), NAN)))
     for broken in (whole[:200], b"", b"not a model", whole[: len(whole) // 2] + b"\0" * 50 + whole[len(whole) // 2 :]):
         stored.write_bytes(broken)
-        with pytest.raises(ModelFileError, match="is no model"):
+        with pytest.raises(ModelFileError, match="is not a model"):
             load_model(stored)
     with pytest.raises(FileNotFoundError, match="there is no model"):
         load_model(tmp_path / "none.npz")
@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
 
 def test_objects_in_a_file_are_not_loaded(stored: Path) -> None:
     np.savez(stored, fill=np.array([{"code": 1}], dtype=object))
-    with pytest.raises(ModelFileError, match="is no model"):
+    with pytest.raises(ModelFileError, match="is not a model"):
         load_model(stored)
 
 

@@ -31,7 +31,7 @@ def save_effect_model(model: EffectModel, path: Path) -> None:
 def load_effect_model(path: TablePath) -> EffectModel:
     """The model that `save_effect_model` wrote; it predicts what it predicted before.
 
-    Raises FileNotFoundError without a file, and ArraysFileError when it is none, or of a learner or a format version
+    Raises FileNotFoundError without a file, and ArraysFileError when it holds no model, or one of a learner or a format version
     that is not known.
     """
     arrays, described = read_arrays(path)

@@ -117,7 +117,7 @@ EDGES: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
-# Assumption, what it says, what would break it, and what speaks to it.
+# Assumption, what it says, what would break it, and what bears on it.
 ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no unmeasured confounding",
@@ -239,7 +239,7 @@ def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings
 
     Items: the estimand; the adjustment set, and the columns of the trials that each of its nodes stands
     for; what is left alone because the campaign moves it; what is not measured; arrows assumed absent; and each
-    assumption with what would break it and which table speaks to it. Raises as `adjustment_set`.
+    assumption with what would break it and which table bears on it. Raises as `adjustment_set`.
     """
     adjusted = adjustment_set(graph)
     directed = directed_graph(graph)

@@ -44,7 +44,7 @@ def with_outcomes(
 def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> pd.DataFrame:
     """`margin_weights` as a frame: department, weight; without any, one row for no department.
 
-    Raises CohortError naming those that are no department of `products`.
+    Raises CohortError naming those that are not a department of `products`.
     """
     if margin_weights:
         departments = read_table(products, ["department"])["department"].dropna().unique()

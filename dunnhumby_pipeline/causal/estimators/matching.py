@@ -36,7 +36,7 @@ def match_pairs(propensity: Array, treated: Array, groups: NDArray, caliper: flo
         in_group = order[groups[order] == group]
         control = in_group[treated[in_group] == 0]
         wanting = in_group[treated[in_group] == 1]
-        # Descending, and of equals the earlier first.
+        # Descending; ties keep the earlier first.
         wanting = wanting[np.argsort(-logit[wanting], kind="stable")]
         pairs += _greedy(logit, wanting, control, farthest)
     frame = pd.DataFrame(pairs, columns=["treated_row", "control_row"]).astype("int64")

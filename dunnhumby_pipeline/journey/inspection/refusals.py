@@ -67,14 +67,14 @@ def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], sett
         elif report.name in strict:
             continue
         elif report.n_kept == 0:
-            problems.append(Problem(report.file, "at least one sound row", found, "Fix the file."))
+            problems.append(Problem(report.file, "at least one valid row", found, "Fix the file."))
         elif n > limit * n_real:
             problems.append(
                 Problem(
                     report.file,
                     f"at most {limit:.3g} of the rows rejected (journey.max_reject_share)",
                     found,
-                    "Fix the file, or raise the setting if these rows may go.",
+                    "Fix the file, or raise the setting if these rows may be dropped.",
                 )
             )
     return problems

@@ -32,7 +32,7 @@ heterogeneity or value not proven; and faults of what describes segments (profil
 no later number rests. A warning stops nothing, and the UI does not label it as blocking.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when. Other
-references warn, beyond a share of the rows: a line without a product is spend all the same.
+references warn, beyond a share of the rows: a line without a product is still spend.
 
 Thresholds are in `CheckSettings` of [`settings/checks.py`](../dunnhumby_pipeline/settings/checks.py), here with their
 defaults; set one in `HOME/dunnhumby.toml` (`[checks]`) or the environment (`DUNNHUMBY_CHECKS__MAX_PSI=0.25`). The

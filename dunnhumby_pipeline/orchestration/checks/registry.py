@@ -47,7 +47,7 @@ def _is_as_declared(table: schema.Table) -> Check:
 
 def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     """Whether what the rows of a table name exists: a campaign without dates would change who is treated when; a line
-    without a product is spend all the same."""
+    without a product is still spend."""
     red, advice = (
         (
             "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
@@ -275,7 +275,7 @@ CHECKS: tuple[Check, ...] = (
         "overlap_diagnostics",
         causal.overlap_share,
         WARN,
-        red="effects speak of a minority of the customers",
+        red="effects are about a minority of the customers",
         advice="say so when you quote them",
         thresholds=("min_overlap_share",),
     ),

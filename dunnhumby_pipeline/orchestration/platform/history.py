@@ -1,6 +1,6 @@
 """What dagster's history and asset graph say, in the study's terms: the one module that looks inside dagster.
 
-Names under `dagster._core` are no promise of dagster's. Whatever of them the study needs is imported here, and a
+Names under `dagster._core` are not a promise of dagster's. Whatever of them the study needs is imported here, and a
 test holds that no other module does; a release of dagster that moves one is met in this file alone.
 """
 

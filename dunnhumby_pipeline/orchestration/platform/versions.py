@@ -98,7 +98,7 @@ def code_hash(function: Callable[..., Any]) -> str:
 def modules_behind(function: Callable[..., Any]) -> list[str]:
     """Modules of the package that a function imports, and those that they import, in order of their names.
 
-    Of orchestration only what the function itself imports counts: what dagster is told of an asset, where it
+    Of orchestration only what the function itself imports counts: what dagster is told about an asset, where it
     is stored and who is notified changes no table.
     """
     waiting = []

@@ -110,7 +110,7 @@ def fit_spend_models(history: pd.DataFrame, last_day: int, settings: LifetimeVal
     """Fit BG/NBD and Gamma-Gamma to one row per household: trips, first_trip, last_trip (DAY), sales ($).
 
     A household with one trip enters both fits. One that spent $0 enters the fit of trips alone, as Gamma-Gamma knows
-    no spend of 0. Of more than `max_households`, every so many-th is fitted: parameters of 50,000 are as good as known.
+    no spend of 0. Of more than `max_households`, every n-th is fitted: parameters of 50,000 are as good as known.
     Raises LifetimeValueError when there are fewer than `min_households`, a column or value is missing, or a model has
     no fit.
     """

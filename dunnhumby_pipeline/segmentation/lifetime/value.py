@@ -27,7 +27,7 @@ _LAST_TERM, _MAX_TERMS = 1e-15, 100_000
 
 
 class LifetimeValueError(ValueError):
-    """A model cannot be fitted, or what it is fitted to is no history of trips. The message says which, and why."""
+    """A model cannot be fitted, or what it is fitted to is not a history of trips. The message says which, and why."""
 
 
 @dataclass(frozen=True)

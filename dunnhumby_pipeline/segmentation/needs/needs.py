@@ -36,7 +36,7 @@ def plain_need(need: str) -> str:
 
 
 class NeedError(ValueError):
-    """No need can be told. The message says what the factors lack."""
+    """No need can be identified. The message says what the factors lack."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def leading_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFram
 
     `nmf_factors`: household_key and a column per factor, on a common scale; `needs` as of `factor_needs`.
     Columns: household_key, need, need_score, need_margin (need_score - the next need's). A household that scores 0 on
-    every need has the need 'none'. Raises NeedError when a factor is no column, or a score is missing.
+    every need has the need 'none'. Raises NeedError when a factor is not a column, or a score is missing.
     """
     chosen = needs[needs["is_need"]]
     missing = [factor for factor in chosen["factor"] if factor not in nmf_factors.columns]

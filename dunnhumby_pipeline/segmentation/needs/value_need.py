@@ -10,7 +10,7 @@ from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, offer_for
 
 
 class ValueNeedError(ValueError):
-    """The tables do not speak of the same households. The message counts them."""
+    """The tables do not cover the same households. The message counts them."""
 
 
 def household_value_need(

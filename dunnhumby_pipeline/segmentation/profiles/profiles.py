@@ -143,7 +143,7 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
     value; null for those used), rank_correlation (Spearman's, over the households that have both). role: 'used';
     'twin' from an absolute rank correlation of `TWIN_CORRELATION` on, or when made of used ones alone (`MADE_OF`);
     else 'independent'. A constant, or a feature that fewer than three households share with another, correlates with
-    none. Raises ProfileError when a feature is no column.
+    none. Raises ProfileError when a feature is not a column.
     """
     asked = list(dict.fromkeys([*names, *used]))
     missing = [name for name in asked if name not in features.columns]

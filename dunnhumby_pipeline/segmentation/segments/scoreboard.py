@@ -119,7 +119,7 @@ def choose_segments(candidates: pd.DataFrame, settings: SegmentationSettings) ->
        when the lower quartile over refits reaches it. Going up from the smallest number that comes back, segments are
        added as long as each number does: the idea of prediction strength (Tibshirani & Walther 2005, J. Comp. Graph.
        Stat. 14; likewise Ben-Hur et al. 2002), which adds detail until it stops being reproducible. A number beyond
-       a gap is a matter of luck. When none comes back, the one with the highest mean cold ARI, and the reason records it.
+       a gap is luck. When none comes back, the one with the highest mean cold ARI, and the reason records it.
        A quartile, since a mean hides that some refits find other segments altogether (on the sample those of six
        segments have a median of .86, and one in ten is under .6), and a standard error shrinks with the number of
        refits: what is chosen would depend on how closely it is looked at.

@@ -161,7 +161,7 @@ def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> N
     with pytest.raises(FileNotFoundError):
         load_effect_model(path)
     path.write_bytes(b"no model")
-    with pytest.raises(ArraysFileError, match=r"model\.npz is no file of arrays"):
+    with pytest.raises(ArraysFileError, match=r"model\.npz is not a file of arrays"):
         load_effect_model(path)
     write_arrays(path, {}, {"format_version": 1, "learner": "oracle", "params": {}, "covariates": []})
     with pytest.raises(ArraysFileError, match="holds learner 'oracle' in format version 1; expected one of constant,"):

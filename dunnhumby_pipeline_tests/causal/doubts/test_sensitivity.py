@@ -556,7 +556,7 @@ def test_an_analysis_without_data_is_null_and_says_why() -> None:
     for analysis in ("e_value", "omitted_variable", "rosenbaum"):
         assert table.loc[[analysis], ["estimate", "ci_lower", "ci_upper"]].isna().all(axis=None)
     assert (table.loc["e_value", "meaning"].str.startswith("The spend does not vary within the arms")).all()
-    assert table.loc["rosenbaum", "meaning"] == "There are no matched pairs to ask."
+    assert table.loc["rosenbaum", "meaning"] == "There are no matched pairs to test."
     full = tables_of(known, np.ones(3))
     for name in ("confounder_benchmarks", "confounding_contour", "rosenbaum_bounds"):
         empty, filled = getattr(tables, name), getattr(full, name)
@@ -605,7 +605,7 @@ def test_what_only_the_treated_can_do_no_hidden_cause_explains() -> None:
 
 def test_an_unknown_outcome_is_refused() -> None:
     known = simulate_trials(30, seed=17, effect=constant_effect)
-    with pytest.raises(ValueError, match=r"^'joy' is no outcome; expected one of purchase_amount, purchase_count"):
+    with pytest.raises(ValueError, match=r"^'joy' is not an outcome; expected one of purchase_amount, purchase_count"):
         sensitivity_tables(known.residuals(), known.x, NAMES, np.ones(3), SensitivitySettings(), 0.95, outcome="joy")
 
 

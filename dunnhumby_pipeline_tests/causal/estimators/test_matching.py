@@ -27,7 +27,7 @@ def brute_force(propensity: Array, treated: Array, groups: Array, caliper: float
     farthest, free, pairs = caliper * score.std(), set(np.flatnonzero(treated == 0)), []
     for row in sorted(np.flatnonzero(treated == 1), key=lambda row: (-score[row], row)):
         near = [other for other in free if groups[other] == groups[row]]
-        # Of two as near, the lower one; of equals, the later.
+        # Of two equally near, the lower one; of ties, the later.
         best = min(near, key=lambda other: (abs(score[other] - score[row]), score[other], -other), default=None)
         if best is not None and abs(score[best] - score[row]) <= farthest:
             pairs.append([int(row), int(best)])
