@@ -115,8 +115,8 @@ PRODUCT = _id("product_id", "PRODUCT_ID", "product")
 STORE = _id("store_id", "STORE_ID", "store")
 CAMPAIGN = _id("campaign", "CAMPAIGN", "campaign; ids are not chronological")
 COUPON = _id("coupon_upc", "COUPON_UPC", "coupon")
-DAY = Column("day", "DAY", "INTEGER", "day of the study; day 1 is the first", "day", minimum=1)
-WEEK = Column("week_no", "WEEK_NO", "INTEGER", "week of the study", "week", minimum=1)
+DAY = Column("day", "DAY", "INTEGER", "day of the data; day 1 is the first", "day", minimum=1)
+WEEK = Column("week_no", "WEEK_NO", "INTEGER", "week of the data", "week", minimum=1)
 CAMPAIGN_TYPE = Column("description", "DESCRIPTION", "VARCHAR", "campaign type", values=CAMPAIGN_TYPES)
 
 TRANSACTIONS = Table(

@@ -1,4 +1,4 @@
-"""The 33 features of the study and the tenure they count from, each declared once."""
+"""The 33 customer features and the tenure they count from, each declared once."""
 
 from __future__ import annotations
 

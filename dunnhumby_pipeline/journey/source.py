@@ -51,7 +51,7 @@ class Input:
 class Source:
     """The eight tables as inputs by name. `discounts_negative` says how discounts are stored.
 
-    `limits` are sentences that whoever reads the results must know.
+    `limits` are sentences that every reader of the results must know.
     """
 
     name: str

@@ -51,7 +51,7 @@ def stale_work(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, ca
 
 
 def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> list[dg.AssetCheckKey]:
-    """Checks that say nothing of their table as it is: not evaluated since it was last made.
+    """Checks that do not cover their table as it is: not evaluated since it was last made.
 
     So are the checks that a new release brings, and those of a step that crashed. Those of tables that were never
     made are left out. In the order of the registry.

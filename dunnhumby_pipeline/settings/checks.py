@@ -20,7 +20,7 @@ class CheckSettings(Section):
     min_segment_share: float = Field(0.02, ge=0, lt=0.5, description="smallest segment, share of households (warn)")
     # Below a half, segments miss more of what differs between households than they see.
     min_centred_r2: float = Field(0.50, ge=0, le=1, description="lowest column-centred R2 of the factors (warn)")
-    # A fit that is broken off can differ from another for that alone.
+    # A fit that did not converge can differ from another for that alone.
     min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")

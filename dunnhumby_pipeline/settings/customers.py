@@ -31,7 +31,7 @@ class SegmentationSettings(Section):
     )
     max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
     segment_range: tuple[int, int] = Field((3, 10), description="fewest and most segments among the candidates")
-    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind stability figures")
+    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind the stability metrics")
     n_factor_refits: int = Field(10, ge=0, description="refits on half of the households behind the factor scan")
     factor_stability_floor: float = Field(
         0.95, ge=0, le=1, description="correlation with its refits that the worst factor of a stable number reaches"

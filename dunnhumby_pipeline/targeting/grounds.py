@@ -8,7 +8,7 @@ from dunnhumby_pipeline.settings import TrialSettings
 
 
 class PolicyError(Exception):
-    """No policy can be judged on this study. The message names the setting that stands in the way."""
+    """No policy can be judged on this study. The message names the setting that prevents it."""
 
 
 def require_grounds(trial: TrialSettings) -> None:

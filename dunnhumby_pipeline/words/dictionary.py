@@ -51,7 +51,9 @@ def assets_markdown() -> str:
 def readme_with_assets(readme: str) -> str:
     """The text of a README with the table of assets between its markers. ValueError when it lacks them."""
     if _START not in readme or _END not in readme:
-        raise ValueError(f"{_README} lacks the marker(s) {_START} and {_END}; put them where the assets shall stand")
+        raise ValueError(
+            f"{_README} lacks the marker(s) {_START} and {_END}; put them where the table of assets belongs"
+        )
     before, rest = readme.split(_START, 1)
     return f"{before}{_START}\n{assets_markdown()}\n{_END}{rest.split(_END, 1)[1]}"
 

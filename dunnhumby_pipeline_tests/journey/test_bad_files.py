@@ -88,7 +88,7 @@ def test_two_files_for_one_table(tmp_path: Path, second: str) -> None:
     both = " and ".join(sorted([second, "product.csv"]))
     assert only_message(folder) == (
         f"{folder}: expected one file for the table products, found {both}. "
-        "Take all but one of them away: which is the right one cannot be known."
+        "Remove all but one of them: the right one cannot be told from here."
     )
 
 
@@ -242,7 +242,7 @@ def test_a_column_that_stands_twice(tmp_path: Path, second: str) -> None:
     folder = write_raw(tmp_path / "raw", coupons=f"{COUPON_HEADER},{second}\n1,11,8,9\n")
     assert only_message(folder) == (
         "coupon.csv, column CAMPAIGN: expected this column once in the header, "
-        f"found COUPON_UPC, PRODUCT_ID, CAMPAIGN, {second}. Take all but one of them away."
+        f"found COUPON_UPC, PRODUCT_ID, CAMPAIGN, {second}. Remove all but one of them."
     )
 
 

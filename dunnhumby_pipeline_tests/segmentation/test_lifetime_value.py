@@ -16,12 +16,12 @@ from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.trips import trip_history
 from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
 from dunnhumby_pipeline.segmentation.lifetime.forecast import StackWeights, fit_spend_models, fit_stack
-from dunnhumby_pipeline.segmentation.lifetime.study import (
+from dunnhumby_pipeline.segmentation.lifetime.tables import (
     FIRST_HALF,
     SECOND_HALF,
     WHOLE,
     LifetimeTables,
-    lifetime_study,
+    lifetime_tables,
     lifetime_windows,
 )
 from dunnhumby_pipeline.segmentation.lifetime.value import (
@@ -279,7 +279,7 @@ def trips() -> pd.DataFrame:
 
 def study(trips: pd.DataFrame, **changed: object) -> LifetimeTables:
     chosen = LifetimeValueSettings(**changed)
-    return lifetime_study(trips, lifetime_windows(FIRST_DAY, LAST_DAY), chosen, SHARES, 0.95)
+    return lifetime_tables(trips, lifetime_windows(FIRST_DAY, LAST_DAY), chosen, SHARES, 0.95)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from dunnhumby_pipeline.segmentation.segments.naming import (
     still_said,
     tier_and_lifecycle,
 )
-from dunnhumby_pipeline.segmentation.segments.study import SegmentationTables, segment_households
+from dunnhumby_pipeline.segmentation.segments.tables import SegmentationTables, segment_households
 from dunnhumby_pipeline.settings import CheckSettings, SegmentationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 

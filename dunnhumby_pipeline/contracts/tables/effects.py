@@ -170,7 +170,7 @@ TABLES = (
         "negative_controls",
         group="effects",
         made_by="question_effects",
-        meaning="Effects where there can be none: before the look-back, and of a campaign that was not yet.",
+        meaning="Effects where there can be none: before the look-back, and of a campaign that had not yet started.",
         row="negative control, by campaign",
         key=("control", "campaign"),
         columns=(

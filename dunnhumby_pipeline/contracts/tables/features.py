@@ -25,7 +25,7 @@ TABLES = (
         "feature_drift",
         group="features",
         made_by="describe_customers",
-        meaning="How far each feature has moved since it was last another.",
+        meaning="How far each feature has moved since the run before.",
         row="feature",
         key=("feature",),
         columns=(
@@ -55,7 +55,7 @@ TABLES = (
             *shared("feature"),
             text("group", "group of the feature in the catalogue"),
             flag("used", "whether the feature is factored"),
-            text("dropped_for", "feature that says the same and was taken instead", nullable=True),
+            text("dropped_for", "feature that carries the same information and was taken instead", nullable=True),
             number(
                 "correlation",
                 "correlation of percentiles with the closest feature taken before it from its group",
@@ -86,7 +86,7 @@ TABLES = (
             integer("n_iterations", "steps that the solver took", "steps"),
             *shared("converged"),
             integer("n_refits", "refits on half of the households", "refits"),
-            integer("n_unconverged", "of these refits, those whose solver was broken off", "refits"),
+            integer("n_unconverged", "of these refits, those that did not converge", "refits"),
             *shared("chosen"),
             text("reason", "why this number of factors was chosen; empty for the others"),
         ),

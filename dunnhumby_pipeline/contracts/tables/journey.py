@@ -74,7 +74,7 @@ TABLES = (
                 "row", "the row's place in its raw file; the header of a CSV file is row 1, empty lines are not counted"
             ),
             *shared("rule column"),
-            text("raw_row", "the row the values of its file as text: JSON by the file's headers"),
+            text("raw_row", "the row's values in the file as text: JSON by the file's headers"),
         ),
         may_be_empty=True,
         metrics={"n_rows": "count(*)"},

@@ -56,7 +56,7 @@ TABLES = (
         columns=(
             text("stretch", "days that the models are fitted to: the first half, or the whole"),
             text("model", "model that the parameter belongs to"),
-            text("parameter", "name of the parameter, or of a figure of the fit"),
+            text("parameter", "name of the parameter, or of a measure of the fit"),
             number("value", "estimate of the parameter, in the unit its meaning names"),
             flag(
                 "in_range",

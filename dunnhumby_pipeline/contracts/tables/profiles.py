@@ -52,8 +52,8 @@ TABLES = (
             *shared("eta_squared f_statistic f_p_value epsilon_squared kruskal_h kruskal_p_value", nullable=True),
             text(
                 "role",
-                "used: the feature made the segments; twin: it says the same as one that did; independent: evidence of "
-                "its own",
+                "used: the feature made the segments; twin: it carries the same information as one that did; "
+                "independent: evidence of its own",
             ),
             text(
                 "closest_used",
@@ -103,7 +103,7 @@ TABLES = (
         "demographic_tests",
         group="profiles",
         made_by="describe_segments",
-        meaning="Whether segments and answers go together, a test an attribute.",
+        meaning="Whether segments and answers go together, one test per attribute.",
         row="attribute",
         key=("attribute",),
         columns=(

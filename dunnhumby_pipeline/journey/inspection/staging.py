@@ -1,7 +1,7 @@
 """One raw file to typed rows on a connection, each with its line and the first rule that it breaks.
 
 Makes `checked_<table>`: the canonical columns, `line` (the row's number in messages), `broken` ('rule:column',
-null for a sound row) and `raw_row` (the row as JSON by the file's headers, null for a sound row).
+null for a valid row) and `raw_row` (the row as JSON by the file's headers, null for a valid row).
 """
 
 from __future__ import annotations

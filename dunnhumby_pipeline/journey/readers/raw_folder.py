@@ -24,7 +24,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 # Above it a number read as DOUBLE is no longer the number in the file.
 _EXACT = 2**53
-# What a line of a CSV file without a value is made of.
+# The characters of a line of a CSV file that holds no value.
 _BLANK = ', "\t\r\n'
 _CHUNK = 2**20
 
@@ -79,7 +79,7 @@ def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
                     str(folder),
                     f"one file for the table {table.name}",
                     " and ".join(found),
-                    "Take all but one of them away: which is the right one cannot be known.",
+                    "Remove all but one of them: the right one cannot be told from here.",
                 )
             ]
         )
@@ -149,7 +149,7 @@ def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
 def _quick_type(column: schema.Column) -> str:
     if column.values:
         return enumeration(column)
-    # Read as an integer, 1.5 would become 2 without a word.
+    # Read as an integer, 1.5 would silently become 2.
     return "VARCHAR" if column.type == "VARCHAR" else "DOUBLE"
 
 
@@ -243,7 +243,7 @@ def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int
             positions[column.name] = found[0]
             continue
         also = f" (or {', '.join(column.aliases)})" if column.aliases else ""
-        fix = "Take all but one of them away." if found else "Add or rename the column."
+        fix = "Remove all but one of them." if found else "Add or rename the column."
         where = f"{file}, column {column.raw}{also}"
         problems.append(Problem(where, "this column once in the header", ", ".join(header), fix))
     if problems:

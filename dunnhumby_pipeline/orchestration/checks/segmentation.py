@@ -50,7 +50,7 @@ def fits_converge(stability: pd.DataFrame, selection: pd.DataFrame, settings: Ch
     if not used:
         return Verdict(False, f"the factors that are used have not converged; {text}: try fewer factors", metrics)
     passed = share >= settings.min_converged
-    advice = "" if passed else "; stability of fits that were broken off says little: try fewer factors"
+    advice = "" if passed else "; the stability of fits that did not converge says little: try fewer factors"
     return Verdict(passed, f"{text}{advice}", metrics)
 
 
@@ -86,7 +86,7 @@ def identity_kept(identity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     named = "; ".join(f"{row.segment_name} ({row.reason})" for row in fresh.head(_NAMED).itertuples())
     lost = ", ".join(gone["previous_segment"].head(_NAMED))
     parts = [f"new: {named}"] * bool(len(fresh)) + [f"no longer there: {lost}"] * bool(len(gone))
-    advice = "other customers, another period, or other settings? Tell whoever uses the names"
+    advice = "other customers, another period, or other settings? Tell those who use the names"
     return Verdict(False, f"{'; '.join(parts)}; {advice}", metrics)
 
 

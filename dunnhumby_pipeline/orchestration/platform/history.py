@@ -67,7 +67,7 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
 def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, Any] | None:
     """The metadata of an unpartitioned asset as it was before its content last changed, None when it never did.
 
-    Runs that kept the table say nothing new: held against itself, a table that lost half its rows would pass.
+    Runs that kept the table add nothing: compared with itself, a table that lost half its rows would pass.
     """
     records = instance.fetch_materializations(key, limit=MOST_RUNS).records
     made = [record.asset_materialization for record in records if record.asset_materialization is not None]

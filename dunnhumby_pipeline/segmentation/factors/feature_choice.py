@@ -30,7 +30,7 @@ class FeatureChoice:
 
 
 def choose_features(frame: pd.DataFrame, groups: Sequence[str], twin_correlation: float) -> FeatureChoice:
-    """The features of `groups` that say something of their own about the households of `frame`.
+    """The features of `groups` that carry information of their own about the households of `frame`.
 
     Features are taken one by one, first those of the reference study and then the others, each in the order of
     the dictionary. One is left out when it has no value or one value only, is a 0/1 step, is the complement of

@@ -1,4 +1,4 @@
-"""How many segments: every candidate's figures side by side, and the rule that chooses."""
+"""How many segments: every candidate's metrics side by side, and the rule that chooses."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def quality(scores: Array, labels: Labels, seed: int) -> dict[str, float]:
 
     sizes = np.bincount(labels)
     sizes = sizes[sizes > 0]
-    figures = {"silhouette": np.nan, "calinski_harabasz": np.nan, "davies_bouldin": np.nan}
+    metrics = {"silhouette": np.nan, "calinski_harabasz": np.nan, "davies_bouldin": np.nan}
     if 1 < len(sizes) < len(labels):
         drawn = np.random.default_rng(seed).permutation(len(labels))[:SILHOUETTE_HOUSEHOLDS]
         if 1 < len(np.unique(labels[drawn])) < len(drawn):
-            figures["silhouette"] = float(silhouette_score(scores[drawn], labels[drawn]))
-        figures["calinski_harabasz"] = float(calinski_harabasz_score(scores, labels))
-        figures["davies_bouldin"] = float(davies_bouldin_score(scores, labels))
-    return {**figures, "smallest_share": float(sizes.min() / len(labels))}
+            metrics["silhouette"] = float(silhouette_score(scores[drawn], labels[drawn]))
+        metrics["calinski_harabasz"] = float(calinski_harabasz_score(scores, labels))
+        metrics["davies_bouldin"] = float(davies_bouldin_score(scores, labels))
+    return {**metrics, "smallest_share": float(sizes.min() / len(labels))}
 
 
 def score_candidates(

@@ -122,7 +122,7 @@ def test_the_effect_is_lost_when_an_arrow_assumed_absent_is_there(cause: str) ->
         adjustment_set(feared)
     assert str(caught.value) == (
         f"the effect of campaign on outcome is not identified: its unmeasured causes ({cause}) leave a back-door path "
-        "open, whatever is adjusted for; measure them, or take the arrow away and say why"
+        "open, whatever is adjusted for; measure them, or remove the arrow and give the reason"
     )
     measured = set(MEASURED) - nx.descendants(directed_graph(feared), TREATMENT) - {TREATMENT}
     assert not nx.is_d_separator(back_doors(feared), {TREATMENT}, {OUTCOME}, measured)

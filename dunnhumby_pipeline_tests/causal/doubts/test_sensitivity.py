@@ -1,4 +1,4 @@
-"""Sensitivity: published figures, other libraries, confounders left out on purpose, bounds that hold the truth."""
+"""Sensitivity: published numbers, other libraries, confounders left out on purpose, bounds that hold the truth."""
 
 from __future__ import annotations
 

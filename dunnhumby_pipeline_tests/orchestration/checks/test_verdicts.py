@@ -165,7 +165,7 @@ def test_fits_that_are_broken_off_are_counted() -> None:
     assert found == Verdict(True, "20 of 20 fits of factors converged, at least 95% expected", {"share_converged": 1.0})
     stuck = segmentation.fits_converge(refits.assign(converged=False), _selection(), CHECKS)
     assert (stuck.passed, stuck.metrics) == (False, {"share_converged": 0.5})
-    assert stuck.message.endswith("stability of fits that were broken off says little: try fewer factors")
+    assert stuck.message.endswith("the stability of fits that did not converge says little: try fewer factors")
     few = segmentation.fits_converge(refits, _selection(n_unconverged=[1, 1]), CHECKS)
     assert (few.passed, few.metrics["share_converged"]) == (False, 0.9)
     # One fit of twenty is within the floor, but it is the one that is used.

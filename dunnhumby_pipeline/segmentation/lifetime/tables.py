@@ -1,8 +1,8 @@
-"""Lifetime value from trips to tables: each household's, the parameters behind it, and how it did on a hold-out half.
+"""Lifetime value from trips to tables: per household, the parameters behind it, and its errors on a hold-out half.
 
 The data are halved. The models are fitted on the first half and forecast the second, whose spend is known; how to
-weigh them with past spend is learned within the first half alone. Then everything is done once more, one half later,
-for the time to come.
+weigh them with past spend is learned within the first half alone. Then all of it is repeated one half later, for the
+time to come.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dunnhumby_pipeline.settings import LifetimeValueSettings
 
 HORIZONS = (13, 26, 52)
 WHOLE, FIRST_HALF, SECOND_HALF, FIRST_QUARTER, SECOND_QUARTER, FIRST_EIGHTH, SECOND_EIGHTH = range(7)
-# An eighth of the data is a history of its own, of which a fortnight is little enough.
+# An eighth of the data is a history in itself, and a fortnight is the least it can be.
 _MIN_DAYS = 16 * DAYS_PER_WEEK
 _PARAMETERS = {
     "r": "shape of trip rates across households",
@@ -48,7 +48,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class LifetimeTables:
-    """Lifetime value of each household and what it rests on; columns as in `lifetime_study`."""
+    """Lifetime value of each household and what it rests on; columns as in `lifetime_tables`."""
 
     customer_lifetime_value: pd.DataFrame
     clv_parameters: pd.DataFrame
@@ -57,7 +57,7 @@ class LifetimeTables:
 
 
 def lifetime_windows(first_day: int, last_day: int) -> pd.DataFrame:
-    """The windows whose `trip_history` lifetime value is made of: all days, halves, first quarters, first eighths.
+    """The windows whose `trip_history` lifetime value is made from: all days, halves, first quarters, first eighths.
 
     Raises LifetimeValueError when there are fewer than 16 weeks of days.
     """
@@ -82,7 +82,7 @@ def lifetime_windows(first_day: int, last_day: int) -> pd.DataFrame:
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
-def lifetime_study(
+def lifetime_tables(
     trips: pd.DataFrame,
     windows: pd.DataFrame,
     settings: LifetimeValueSettings,

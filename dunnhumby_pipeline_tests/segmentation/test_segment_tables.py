@@ -22,7 +22,7 @@ from dunnhumby_pipeline.segmentation.segments.scoreboard import (
     score_candidates,
 )
 from dunnhumby_pipeline.segmentation.segments.stability import Refit
-from dunnhumby_pipeline.segmentation.segments.study import SegmentationTables, segment_households, shaping_fingerprint
+from dunnhumby_pipeline.segmentation.segments.tables import SegmentationTables, segment_households, shaping_fingerprint
 from dunnhumby_pipeline.settings import SegmentationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 
@@ -313,9 +313,9 @@ def test_figures_of_the_chosen_factors_are_those_of_the_fit_in_use(planted: tupl
     assert (row["n_iterations"], row["converged"]) == (fitted.factors.n_iterations, fitted.factors.converged)
     cold = segment_households(moved, SMALL, seed=1)
     others = ~again.factor_selection["chosen"]
-    figures = ["n_factors", "centred_r2", "n_iterations", "converged", "stability"]
+    metrics = ["n_factors", "centred_r2", "n_iterations", "converged", "stability"]
     pd.testing.assert_frame_equal(
-        again.factor_selection.loc[others, figures], cold.factor_selection.loc[others, figures]
+        again.factor_selection.loc[others, metrics], cold.factor_selection.loc[others, metrics]
     )
     found = cold.factor_selection[cold.factor_selection["chosen"]].iloc[0]
     assert found["n_iterations"] != row["n_iterations"]

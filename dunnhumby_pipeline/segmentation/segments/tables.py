@@ -1,4 +1,4 @@
-"""Track 1 from customer features to tables: features, factors, segments with names, stability."""
+"""Segments from customer features to tables: features chosen, factors, segments with names, stability."""
 
 from __future__ import annotations
 
