@@ -18,10 +18,10 @@ class SegmentationSettings(Section):
         description="groups of features that are factored",
     )
     twin_correlation: float = Field(
-        0.9, gt=0, le=1, description="correlation within a group from which on the later of two features is left out"
+        0.9, gt=0, le=1, description="correlation within a group at which the later of two features is left out"
     )
     treatment: Literal["percentile", "log"] = Field(
-        "percentile", description="'percentile' or 'log': what heavy tails are tamed with"
+        "percentile", description="how heavy tails are tamed: 'percentile' or 'log'"
     )
     n_factors: int | None = Field(
         None, ge=2, le=15, description="NMF factors; without it, chosen by stability first and then by the elbow"
@@ -46,7 +46,7 @@ class SegmentationSettings(Section):
         0.5, gt=0, le=1, description="overlap with its match of the run before under which a segment gets a new name"
     )
     max_households: int = Field(
-        20_000, ge=100, description="households fitted at most; beyond, that many are drawn, and all are scored"
+        20_000, ge=100, description="most households fitted; of more, that many are drawn, and all are scored"
     )
 
     @field_validator("segment_range")
@@ -60,7 +60,7 @@ class SegmentationSettings(Section):
 
 
 class ProfileSettings(Section):
-    """What segments are described by."""
+    """How segments are described."""
 
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
@@ -110,7 +110,7 @@ class MigrationSettings(Section):
     """Segments over rolling look-backs."""
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
-    look_back_days: int = Field(84, ge=28, description="days that each period sees")
+    look_back_days: int = Field(84, ge=28, description="days that each period covers")
     warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
     warning_fall: float = Field(
         0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"

@@ -3,7 +3,7 @@
 python -m dunnhumby_pipeline.words.dictionary docs/data_dictionary.md          # writes it
 python -m dunnhumby_pipeline.words.dictionary --check docs/data_dictionary.md  # exits 1 when it is stale
 
-README.md in place of the document writes, or checks, what stands there between the two markers.
+README.md in place of the document writes, or checks, what is between its two markers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def dictionary_markdown() -> str:
 
 
 def assets_markdown() -> str:
-    """The README's table of assets: a row for each asset, with what it has one row per."""
+    """The README's table of assets: one row per asset, with what each of its rows stands for."""
     rows = []
     for table in TABLES.values():
         each = ("one per campaign type" if table.partitioned else "") if table.is_table else f"a {table.suffix} file"
@@ -115,7 +115,7 @@ def _range(column: schema.Column) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the document that is named; see `write_or_check`. README.md keeps what is not between markers."""
+    """Write or check the document that is named; see `write_or_check`. README.md changes between its markers only."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     readme = next((Path(word) for word in given if Path(word).name == _README), None)
     text = dictionary_markdown() if readme is None else readme_with_assets(readme.read_text(encoding="utf-8"))

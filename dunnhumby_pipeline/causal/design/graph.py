@@ -204,7 +204,8 @@ def adjustment_set(graph: pd.DataFrame) -> tuple[str, ...]:
         hidden = sorted(set(directed.predecessors(TREATMENT)) - set(measured))
         raise IdentificationError(
             f"the effect of {TREATMENT} on {OUTCOME} is not identified: its unmeasured causes ({', '.join(hidden)}) "
-            "leave a back-door path open, whatever is adjusted for; measure them, or remove the arrow and give the reason"
+            "leave a back-door path open, whatever is adjusted for; measure them, or remove the arrow and give the "
+            "reason"
         )
     largest_first = (subset for size in range(len(eligible), -1, -1) for subset in combinations(eligible, size))
     return next(

@@ -216,8 +216,8 @@ CHECKS: tuple[Check, ...] = (
         segmentation.parameters_in_range,
         WARN,
         red="a parameter of lifetime value lies at a bound of the search, or where its model is uninformative: mean "
-        "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend under "
-        "1.05 (`min_spend_shape`)",
+        "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend "
+        "under 1.05 (`min_spend_shape`)",
         advice="where nobody leaves, do not read probability_alive; else do not read lifetime values: a longer history "
         "or more households",
     ),
