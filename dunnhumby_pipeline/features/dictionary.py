@@ -31,8 +31,9 @@ up to time, are the customer features; the others extend them.
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
   Campaigns are neither: they are what the retailer did.
 - *Used by*: factors, the NMF matrix of the reference study, whose features are taken first; which of the
-  {len(FEATURES)} a study factors is chosen by rule and recorded in its table `feature_choice`. Effects, the covariates
-  of the causal models. Campaigns of the type under study are not covariates: an eligible household received none before.
+  {len(FEATURES)} a study factors is chosen by rule and recorded in its table `feature_choice`. Effects, the
+  covariates of the causal models. Campaigns of the type under study are not covariates: an eligible household
+  received none before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")

@@ -101,7 +101,7 @@ REMARKS = [
     REMARKS,
     ids=["products", "targets", "redemptions without coupon", "redemptions not targeted", "demographics"],
 )
-def test_a_row_that_points_at_nothing_is_kept_and_told(
+def test_a_row_that_points_at_nothing_is_kept_and_reported(
     tmp_path: Path, overrides: dict[str, Any], expected: list[Finding]
 ) -> None:
     inspection = examined(write_raw(tmp_path / "raw", **overrides))

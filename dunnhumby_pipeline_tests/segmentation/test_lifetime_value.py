@@ -362,7 +362,7 @@ def test_bins_hold_everyone_and_their_means_are_the_whole(tables: LifetimeTables
         assert rows["mean_forecast"].is_monotonic_increasing
 
 
-def test_parameters_are_told_with_their_range_and_counts(tables: LifetimeTables) -> None:
+def test_parameters_are_reported_with_their_range_and_counts(tables: LifetimeTables) -> None:
     parameters = tables.clv_parameters
     whole = parameters[parameters["stretch"] == "whole"].set_index(["model", "parameter"])
     assert whole.at[("both", "n_households"), "value"] == 153

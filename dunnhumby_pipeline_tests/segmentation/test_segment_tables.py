@@ -185,16 +185,16 @@ def test_the_choice_does_not_depend_on_the_number_of_refits(times: int) -> None:
     assert choose_segments(table, SegmentationSettings(min_segments=3, stability_target=0.8)).n_segments == 3
 
 
-def test_a_fit_that_is_broken_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_does_not_converge_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = blobs(1)
     refit = Refit(0, np.arange(len(scores)), scores, scores, True)
     settled = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert settled["converged"].tolist() == [True]
 
-    def broken_off(*arguments: object, **named: object) -> Clusters:
+    def unconverged(*arguments: object, **named: object) -> Clusters:
         return Clusters(fit_clusters(*arguments, **named).centroids, converged=False)
 
-    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", broken_off)
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", unconverged)
     stuck = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert stuck["converged"].tolist() == [False]
 

@@ -135,7 +135,7 @@ def not_worse_than_naive(validation: pd.DataFrame, settings: CheckSettings) -> V
     row = validation[validation["chosen"]].iloc[0]
     naive = validation[(validation["target"] == row["target"]) & (validation["forecast"] == "naive")].iloc[0]
     text = (
-        f"{row['forecast']}: mean error ${row['mae']:.2f} a household, naive ${naive['mae']:.2f}; difference "
+        f"{row['forecast']}: mean error ${row['mae']:.2f} per household, naive ${naive['mae']:.2f}; difference "
         f"{row['mae_against_naive']:.2f} ({row['ci_lower']:.2f} to {row['ci_upper']:.2f}), {row['verdict']}"
     )
     # Missing bounds prove nothing.

@@ -36,7 +36,7 @@ class PlaybookError(ValueError):
 def _one_of(known: Sequence[str], what: str, name: str) -> str:
     if name not in known:
         near = get_close_matches(name, known, 3)
-        raise ValueError(f"{name!r} is no {what}; expected one of {', '.join(near or known)}")
+        raise ValueError(f"{name!r} is not a {what}; expected one of {', '.join(near or known)}")
     return name
 
 

@@ -166,7 +166,7 @@ def test_the_nodes_adjusted_for_are_the_covariates_of_the_study(washout_days: in
         assert node_columns(name, covariates) == []
 
 
-def test_the_grounds_are_told_in_words() -> None:
+def test_the_grounds_are_put_in_words() -> None:
     told = identification(GRAPH, "TypeA", TrialSettings(outcome="purchase_count")).set_index("item")["text"]
     assert told.index.is_unique
     assert told.index.tolist()[:2] == ["estimand", "adjustment set"]

@@ -515,7 +515,7 @@ def test_a_weight_for_a_department_that_there_is_not_is_refused(shop: Tables) ->
     )
 
 
-def test_amounts_are_capped_at_their_quantile_and_the_caps_are_told() -> None:
+def test_amounts_are_capped_at_their_quantile_and_the_caps_are_reported() -> None:
     spend = np.append(np.arange(100.0), 1000.0)
     trials = pd.DataFrame(
         {

@@ -231,7 +231,7 @@ def test_workers_change_nothing(known: Known) -> None:
     pd.testing.assert_frame_equal(side_by_side.nuisances, alone.nuisances, check_exact=True)
 
 
-def test_the_quality_of_a_fit_is_told_for_every_outcome_asked_for(known: Known) -> None:
+def test_the_quality_of_a_fit_is_reported_for_every_outcome_asked_for(known: Known) -> None:
     trials = known.trials.assign(amount_without_fuel=known.trials["purchase_amount"] * 0.5, redeemed=0)
     outcomes = ("amount_without_fuel", "redeemed")
     found = cross_fit(trials, known.x, TWO_FOLDS, seed=3, outcomes=outcomes)
