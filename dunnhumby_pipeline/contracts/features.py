@@ -83,8 +83,8 @@ _NO_TREND = f"not observable before the last {RECENT_DAYS} days"
 
 def _trend(what: str) -> str:
     return (
-        f"(recent - earlier) / (recent + earlier); recent: {what} a day over the last {RECENT_DAYS} days; "
-        f"earlier: {what} a day from the first purchase in the data, or the window's first day if later, to the day "
+        f"(recent - earlier) / (recent + earlier); recent: {what} per day over the last {RECENT_DAYS} days; "
+        f"earlier: {what} per day from the first purchase in the data, or the window's first day if later, to the day "
         "before those"
     )
 
