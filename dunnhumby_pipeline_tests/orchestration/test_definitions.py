@@ -122,7 +122,7 @@ def test_imports_run_downward_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lint_imports(config_filename="pyproject.toml", cache_dir=None) == EXIT_STATUS_SUCCESS
 
 
-def test_no_room_is_too_large() -> None:
+def test_no_folder_is_too_large() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "dunnhumby_pipeline").rglob("*.py")}
     assert {path.name: n for path, n in lines.items() if n > 500} == {}
 

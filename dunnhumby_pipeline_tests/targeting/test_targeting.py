@@ -28,7 +28,7 @@ from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, polici
 from dunnhumby_pipeline.targeting.policies.top_share import TopShare
 from dunnhumby_pipeline.targeting.recommendations import COLUMNS, Terms, targeting_list
 from dunnhumby_pipeline.targeting.value import policy_values, roi_curve, select, value_of
-from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, invent_trials, lines, write_tables
+from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, lines, simulate_trials, write_tables
 
 NAN = float("nan")
 # A breakeven of $4.
@@ -310,7 +310,7 @@ def test_the_curve_runs_from_nobody_to_everybody(informed: Evidence) -> None:
 
 
 def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
-    known = invent_trials(50, seed=4, effect=lambda x: np.full(len(x), 2.0))
+    known = simulate_trials(50, seed=4, effect=lambda x: np.full(len(x), 2.0))
     data, inside, names = known.residuals(), known.propensity > 0.5, ("a", "b", "c", "d")
     trials = known.trials.assign(lookback_segment="light")
     save_matrix(CovariateMatrix(known.x, names, trials), tmp_path / "matrix.npz")

@@ -315,10 +315,10 @@ def test_columns_of_trials_are_as_promised(cohort: Cohort) -> None:
     shoppers = cohort.look_backs.set_index(key).index
     assert shoppers.is_unique
     assert cohort.trials.set_index(key).index.isin(shoppers).all()
-    assert len(shoppers) > len(cohort.trials), "households that are no trial any more count among the shoppers"
+    assert len(shoppers) > len(cohort.trials), "households that are no longer trials count among the shoppers"
 
 
-def test_the_campaigns_are_told_in_words(cohort: Cohort) -> None:
+def test_the_campaigns_are_put_in_words(cohort: Cohort) -> None:
     assert cohort.campaigns_text().splitlines() == [
         "- campaign 8: index day 100, look-back of 60 days, outcome window to day 138",
         "- campaign 5: index day 150, look-back of 60 days, outcome window to day 188",

@@ -130,7 +130,7 @@ def test_one_division_into_folds_is_said_as_one() -> None:
     assert "predicted out of fold, 2 times over, and the medians taken." in _protocol(repeats=2)["analysis"]
 
 
-def test_campaigns_of_one_length_are_told_in_one_number() -> None:
+def test_campaigns_of_one_length_are_given_as_one_number() -> None:
     campaigns = plan_campaigns(CAMPAIGNS, "TypeA", 1, 649, TrialSettings())
     frame = trial_protocol("TypeA", Settings(), campaigns.iloc[:1]).set_index("component")["specification"]
     assert "(182 days by campaign)" in frame["eligibility"]
