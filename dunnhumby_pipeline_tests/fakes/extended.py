@@ -44,7 +44,7 @@ from dunnhumby_pipeline.targeting.value import policy_values
 from dunnhumby_pipeline.words import features as feature_words
 from dunnhumby_pipeline.words import terms
 from dunnhumby_pipeline.words.dictionary import assets_markdown, dictionary_markdown
-from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, invent_trials, lines, write_tables
+from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, simulate_trials, lines, write_tables
 from dunnhumby_pipeline_tests.fakes.pages import undrawn
 from dunnhumby_pipeline_tests.fakes.results import run as made_up_run
 from dunnhumby_pipeline_tests.fakes.results import study
@@ -85,7 +85,7 @@ def learner() -> Facts:
     """Fitted out of fold, beside the other learners, to trials with effects that slope."""
     # A forest takes a library that loads slowly.
     LEARNERS.pop("causal_forest")
-    known = invent_trials(600, 1, lambda x: 2 + 2 * x[:, 1])
+    known = simulate_trials(600, 1, lambda x: 2 + 2 * x[:, 1])
     settings = CateSettings(n_bootstraps=20, n_outcome_bootstraps=10)
     fitted = fit_cate(known.trials, known.x, known.residuals(), settings, 0.95, 1)
     own = fitted.by_model[fitted.by_model["model"] == "ridge"]
