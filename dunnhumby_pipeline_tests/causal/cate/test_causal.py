@@ -171,7 +171,7 @@ def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> N
     arrays, description = read_arrays(path)
     arrays["nodes"]["left_child"][0] = 0
     write_arrays(path, arrays, description)
-    with pytest.raises(ArraysFileError, match="no trees"):
+    with pytest.raises(ArraysFileError, match="are not trees"):
         load_effect_model(path)
 
 
