@@ -33,7 +33,7 @@ test: $(READY)  ## run the tests
 ui: $(READY)  ## open the Dagster UI on the same tables and history
 	$(BIN)/dunnhumby ui --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))
 
-docs: $(READY)  ## write the documents that are made from code
+docs: $(READY)  ## rebuild the documents that come from code
 	$(BIN)/python -m dunnhumby_pipeline.features.dictionary docs/features.md
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary docs/data_dictionary.md
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary README.md
@@ -49,7 +49,7 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document --check docs/checks.md
 
-lock: $(READY)  ## resolve the dependencies of pyproject.toml anew (needs uv)
+lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
 

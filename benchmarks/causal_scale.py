@@ -1,4 +1,4 @@
-"""Time and memory from trials to effects and doubts, over a million invented trials.
+"""Time and memory from trials to effects and doubts, over a million simulated trials.
 
     python -m benchmarks.causal_scale [TRIALS=1000000]
 
@@ -49,8 +49,8 @@ def main(n_trials: int) -> None:
     settings = load_settings()
     n_households = n_trials // len(INDEX_DAYS)
     with tempfile.TemporaryDirectory() as folder:
-        with measured("invent"):
-            trials, x, names, tables = invent(n_households, Path(folder), np.random.default_rng(1))
+        with measured("simulate"):
+            trials, x, names, tables = simulate(n_households, Path(folder), np.random.default_rng(1))
         print(f"{len(trials):,} trials of {n_households:,} households, {x.shape[1]} covariates")
         began = time.perf_counter()
         with measured("nuisances"):
@@ -82,7 +82,7 @@ def main(n_trials: int) -> None:
             controls = negative_controls(tables, trials, x, data, "TypeA", settings, seed=1).frame
         with measured("event study"):
             event_study(tables, trials, x, data, settings.sensitivity, settings.engine, settings.confidence)
-        print(f"{'all but inventing':24}{time.perf_counter() - began:8.1f} s")
+        print(f"{'all but simulating':24}{time.perf_counter() - began:8.1f} s")
     columns = ["estimator", "estimand", "population", "estimate", "se"]
     of_all = found[(found["campaign"] == "all") & found["primary"]]
     print(of_all[columns].to_string(index=False, float_format=lambda value: f"{value:.2f}"))
@@ -99,7 +99,7 @@ def measured(what: str) -> Iterator[None]:
     print(f"{what:24}{time.perf_counter() - began:8.1f} s{peak:8.2f} GB", flush=True)
 
 
-def invent(
+def simulate(
     n_households: int, folder: Path, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Array, tuple[str, ...], dict[str, Path]]:
     """Trials, covariates (n, p) with their names, and tables. Taste raises spend and the chance to be treated."""

@@ -1,4 +1,4 @@
-"""A journey many times over: the same lines for ever new households, to see what grows and what does not."""
+"""A journey many times over: the same lines for more and more households, to see what grows with them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Do the intervals of the average effects cover the truth as often as they say? Small studies with planted effects.
+"""Do the intervals of the average effects cover the truth as often as they say? Small data sets with planted effects.
 
     OMP_NUM_THREADS=1 python -m benchmarks.coverage [REPETITIONS]
 
-Each study: 600 households in two campaigns, those treated in the first not entering the second; ten covariates, of
+Each data set: 600 households in two campaigns, those treated in the first not entering the second; ten covariates, of
 which the first three decide who is treated and what is spent, so that the naive difference is wrong, and the effect
 grows with the first, so that ATE, ATT and ATO differ; spend has a household's own level and a gamma's skew. The
-nuisances are the study's own (`cross_fit`, 5 folds, 1 repeat), and so is the table of effects. Every estimator is
+nuisances are the project's own (`cross_fit`, 5 folds, 1 repeat), and so is the table of effects. Every estimator is
 held against its own estimand in its own population, the mean over the repetitions of the true effect averaged so.
 """
 
@@ -32,14 +32,16 @@ KEY = ["estimator", "estimand", "population"]
 
 
 def main(repetitions: int) -> None:
-    found = pd.concat([one_study(seed) for seed in range(repetitions)])
-    print(f"{repetitions} studies; Monte Carlo error of a coverage of .95: {np.sqrt(0.95 * 0.05 / repetitions):.3f}\n")
+    found = pd.concat([one_data_set(seed) for seed in range(repetitions)])
+    print(
+        f"{repetitions} data sets; Monte Carlo error of a coverage of .95: {np.sqrt(0.95 * 0.05 / repetitions):.3f}\n"
+    )
     print(summary(found).round(3).to_string())
 
 
-def one_study(seed: int) -> pd.DataFrame:
-    """The table of effects on spend over all campaigns of one invented study, and `truth` of each row."""
-    trials, x, e, effect = invent_study(seed)
+def one_data_set(seed: int) -> pd.DataFrame:
+    """The table of effects on spend over all campaigns of one simulated data set, and `truth` of each row."""
+    trials, x, e, effect = simulate_data(seed)
     nuisances = cross_fit(trials, x, NUISANCE, seed).nuisances
     # The other outcomes do not vary.
     nuisances = nuisances.drop(
@@ -64,7 +66,7 @@ def one_study(seed: int) -> pd.DataFrame:
     return table.assign(truth=[truths[key] for key in zip(table["estimand"], table["population"], strict=True)])
 
 
-def invent_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
+def simulate_data(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
     """(trials, covariates (n, p), true propensity (n,), true effect (n,) in $)."""
     rng = np.random.default_rng([6, seed])
     own = rng.normal(size=(N_HOUSEHOLDS, N_COVARIATES))
@@ -88,7 +90,7 @@ def invent_study(seed: int) -> tuple[pd.DataFrame, Array, Array, Array]:
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """One row an estimator: truth, bias, sd of the estimates, mean se, coverage and its Monte Carlo error."""
+    """One row per estimator: truth, bias, sd of the estimates, mean se, coverage and its Monte Carlo error."""
     rows = []
     for key, part in found.groupby(KEY, sort=False):
         truth = part["truth"].mean()

@@ -3,7 +3,7 @@
     python -m benchmarks.features [HOME] [--copies 1 10 100] [--scratch FOLDER] [--runs 3]
 
 HOME is a study's home with tables (default: data). Its households are copied as often as asked into FOLDER
-(12 MB a copy of the sample; the system's folder for temporary files by default, kept for the next time).
+(12 MB per copy of the sample; the system's folder for temporary files by default, kept for the next time).
 Prints for each number of copies the median of the runs, each in a process of its own: wall and processor
 seconds, peak resident memory, and either kind of seconds as a multiple of a bare scan, with the same threads,
 of the columns that each expression reads.

@@ -23,7 +23,7 @@ from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.factors.selection import matched_correlations, scan_factors
 from dunnhumby_pipeline.segmentation.segments.clusters import Clusters, Recipe, fit_segmentation
 from dunnhumby_pipeline.segmentation.segments.stability import cold_refits, refitted_labels
-from dunnhumby_pipeline.segmentation.segments.study import drawn_rows, segment_households
+from dunnhumby_pipeline.segmentation.segments.tables import drawn_rows, segment_households
 from dunnhumby_pipeline.settings import Home, load_settings
 
 N = 1_000_000

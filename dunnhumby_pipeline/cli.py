@@ -1,4 +1,4 @@
-"""The `dunnhumby` command: run the study, validate raw files, invent a retailer, write the report again."""
+"""The `dunnhumby` command: run the study, validate raw files, simulate a retailer, write the report again."""
 
 from __future__ import annotations
 
@@ -69,14 +69,12 @@ def run(
         str | None,
         typer.Option(
             "--select",
-            help="Materialise these assets alone, stale or not, in dagster's selection syntax, e.g. 'policy_value+'.",
+            help="Materialise only these assets, stale or not, in dagster's selection syntax, e.g. 'policy_value+'.",
             show_default=False,
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild every table, stale or not.")] = False,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="What a run does without it, too; for scripts that say so.")
-    ] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="The default; for scripts that state it.")] = False,
     campaign_type: TypeOption = "TypeA",
 ) -> None:
     """Run the study from raw files to the targeting list and report, and show a summary.
@@ -105,7 +103,7 @@ def run(
         except SelectionError as error:
             _refuse(str(error))
         if work is not None and not work:
-            console.print("Nothing is stale: every table is as its files, code and settings say.")
+            console.print("Nothing is stale: every table matches its files, code and settings.")
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
             return
         with Stages() as stages:
@@ -171,7 +169,7 @@ def validate(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Look at raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
+    """Check raw files without loading them: files, rows, days, every rule that is broken, and the verdict.
 
     Exit code 2 when the files cannot be used.
     """
@@ -200,23 +198,25 @@ def validate(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Empty or new folder for the files.")],
-    households: Annotated[int, typer.Option(help="Households to invent; millions are streamed.")] = 2500,
+    households: Annotated[int, typer.Option(help="Households to simulate; millions are streamed.")] = 2500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 20261122,
     effect: Annotated[float, typer.Option(help="Mean effect of a first TypeA campaign, $ per household.")] = 60.0,
     effect_sd: Annotated[float, typer.Option(help="Standard deviation of that effect among households, $.")] = 40.0,
 ) -> None:
-    """Invent a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
+    """Simulate a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
     from pydantic import ValidationError
     from rich.progress import Progress
 
     from dunnhumby_pipeline.simulate.retailer import RetailerPlan
-    from dunnhumby_pipeline.simulate.simulate import simulate as invent
+    from dunnhumby_pipeline.simulate.simulate import simulate as simulate_retailer
 
     try:
         plan = RetailerPlan(n_households=households, seed=seed, effect_mean=effect, effect_sd=effect_sd)
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("households", total=households)
-            made = invent(folder, plan, lambda done, total: progress.update(task, completed=done, total=total))
+            made = simulate_retailer(
+                folder, plan, lambda done, total: progress.update(task, completed=done, total=total)
+            )
     except (ValidationError, FileExistsError) as error:
         _refuse(str(error))
     table = Table("file", "rows")

@@ -45,7 +45,7 @@ def build_defs(
             "notifier": LogFileNotifier(study.home.alerts_log),
             "io_manager": ParquetStore(study.warehouse),
         },
-        # Every process would import the learners anew; at this size one process is three times faster.
+        # Every process would import the learners again; at this size one process is three times faster.
         executor=dg.in_process_executor,
     )
 

@@ -20,7 +20,7 @@ _SHARED = {
         text("feature", "feature, as in the catalogue"),
         flag("used", "whether the row is in use: this cost by the policies, this campaign by the study"),
         integer("n_factors", "number of factors of the solution", "factors"),
-        flag("converged", "whether the solver stopped of itself"),
+        flag("converged", "whether the solver converged"),
         flag("chosen", "whether this row is the one that is used"),
         text("factor", "factor"),
         number("loading", "loading of the feature on the factor; the largest of a factor is 1"),

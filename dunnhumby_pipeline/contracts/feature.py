@@ -26,7 +26,7 @@ VALUE_GROUPS = ("recency", "frequency", "monetary", "time", "tenure", "trend")
 NEED_GROUPS = ("behaviour", "category", "exposure", "diversity", "rhythm", "coupon use")
 
 
-# The tables that features are made of.
+# The tables that features are made from.
 PROFILE_TABLES = ("transactions", "products", "promotions", "campaigns", "campaign_targets", "coupon_redemptions")
 # Days at the end of a window that trends hold against those before.
 RECENT_DAYS = 56

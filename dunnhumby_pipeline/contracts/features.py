@@ -83,8 +83,8 @@ _NO_TREND = f"not observable before the last {RECENT_DAYS} days"
 
 def _trend(what: str) -> str:
     return (
-        f"(recent - earlier) / (recent + earlier); recent: {what} a day over the last {RECENT_DAYS} days; "
-        f"earlier: {what} a day from the first purchase in the data, or the window's first day if later, to the day "
+        f"(recent - earlier) / (recent + earlier); recent: {what} per day over the last {RECENT_DAYS} days; "
+        f"earlier: {what} per day from the first purchase in the data, or the window's first day if later, to the day "
         "before those"
     )
 
@@ -146,7 +146,7 @@ HABITS: tuple[Feature, ...] = (
         "$",
         "sum of (coupon_disc + coupon_match_disc) / baskets",
         "effects",
-        label="Coupon savings a basket",
+        label="Coupon savings per basket",
     ),
 )
 
@@ -168,7 +168,7 @@ DIVERSITY: tuple[Feature, ...] = (
         "mean distinct departments of the baskets that hold any, fuel and unknown products excluded",
         "effects",
         null_when="no line of a known department other than fuel",
-        label="Departments a basket",
+        label="Departments per basket",
     ),
 )
 

@@ -22,7 +22,7 @@ def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataF
 def in_campaign_order(frame: pd.DataFrame, column: str = "campaign") -> pd.DataFrame:
     """All campaigns together first, then the campaigns as the table lists them: by their first day.
 
-    Campaign ids are not chronological, so they are no order.
+    Campaign ids are not chronological, so they are not an order.
     """
     together = frame[column].astype(str) == ALL_CAMPAIGNS
     return pd.concat([frame.loc[together], frame.loc[~together]])

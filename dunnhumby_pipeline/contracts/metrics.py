@@ -153,9 +153,9 @@ def campaigns(campaigns: pd.DataFrame) -> Mapping[str, object]:
 
 def designs(comparison: pd.DataFrame) -> Mapping[str, object]:
     return {
-        f"{figure}_{row['design']}": row[figure]
+        f"{metric}_{row['design']}": row[metric]
         for _, row in comparison.iterrows()
-        for figure in ("auc", "share_in_overlap", "ato")
+        for metric in ("auc", "share_in_overlap", "ato")
     }
 
 

@@ -16,7 +16,7 @@ PRIMARY_ESTIMATOR = "overlap_weighted"
 NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"
-# What the tables of doubts call the analyses that checks and pictures look for.
+# What the tables of doubts call the analyses that checks and figures look for.
 PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.

@@ -115,7 +115,7 @@ BOUGHT = {outcome.name: outcome.measure for outcome in _ALL if outcome.measure i
 
 
 def shape() -> tuple[object, ...]:
-    """What tables rest on of these declarations: all but the label and the meaning; the rest is said in tables."""
+    """What tables rest on of these declarations: all but the label and the meaning."""
     return tuple(
         (o.name, o.noun, o.unit, o.counted_in, o.measured, o.scale, o.whole, o.always, _code(o.measure)) for o in _ALL
     )

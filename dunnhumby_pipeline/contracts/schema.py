@@ -115,14 +115,14 @@ PRODUCT = _id("product_id", "PRODUCT_ID", "product")
 STORE = _id("store_id", "STORE_ID", "store")
 CAMPAIGN = _id("campaign", "CAMPAIGN", "campaign; ids are not chronological")
 COUPON = _id("coupon_upc", "COUPON_UPC", "coupon")
-DAY = Column("day", "DAY", "INTEGER", "day of the study; day 1 is the first", "day", minimum=1)
-WEEK = Column("week_no", "WEEK_NO", "INTEGER", "week of the study", "week", minimum=1)
+DAY = Column("day", "DAY", "INTEGER", "day of the data; day 1 is the first", "day", minimum=1)
+WEEK = Column("week_no", "WEEK_NO", "INTEGER", "week of the data", "week", minimum=1)
 CAMPAIGN_TYPE = Column("description", "DESCRIPTION", "VARCHAR", "campaign type", values=CAMPAIGN_TYPES)
 
 TRANSACTIONS = Table(
     "transactions",
     "transaction_data",
-    "one line of a receipt; lines with quantity 0 or less are rejected",
+    "line of a receipt; lines with quantity 0 or less are rejected",
     (
         HOUSEHOLD,
         _id("basket_id", "BASKET_ID", "one trip to a store"),
@@ -171,7 +171,7 @@ TRANSACTIONS = Table(
 PRODUCTS = Table(
     "products",
     "product",
-    "one product",
+    "product",
     (
         PRODUCT,
         Column("manufacturer", "MANUFACTURER", "BIGINT", "maker", nullable=True),
@@ -188,7 +188,7 @@ PRODUCTS = Table(
 PROMOTIONS = Table(
     "promotions",
     "causal_data",
-    "one product on display or in the mailer in one store and week",
+    "product on display or in the mailer in one store and week",
     (
         PRODUCT,
         STORE,
@@ -203,7 +203,7 @@ PROMOTIONS = Table(
 CAMPAIGNS = Table(
     "campaigns",
     "campaign_desc",
-    "one campaign: one mailing with its first and last day, ordered by its first day",
+    "campaign: one mailing with its first and last day, ordered by its first day",
     (
         CAMPAIGN_TYPE,
         CAMPAIGN,
@@ -228,7 +228,7 @@ CAMPAIGNS = Table(
 CAMPAIGN_TARGETS = Table(
     "campaign_targets",
     "campaign_table",
-    "one household that received one campaign",
+    "household that received one campaign",
     (CAMPAIGN_TYPE, HOUSEHOLD, CAMPAIGN),
     key=("household_key", "campaign"),
     order=("household_key", "campaign"),
@@ -242,7 +242,7 @@ CAMPAIGN_TARGETS = Table(
 COUPONS = Table(
     "coupons",
     "coupon",
-    "one product that one coupon of one campaign is good for",
+    "product that one coupon of one campaign is good for",
     (COUPON, PRODUCT, CAMPAIGN),
     key=("coupon_upc", "product_id", "campaign"),
     order=("coupon_upc", "product_id", "campaign"),
@@ -255,21 +255,21 @@ COUPONS = Table(
 COUPON_REDEMPTIONS = Table(
     "coupon_redemptions",
     "coupon_redempt",
-    "one coupon redeemed by one household",
+    "coupon redeemed by one household",
     (HOUSEHOLD, DAY, COUPON, CAMPAIGN),
     key=("household_key", "day", "coupon_upc", "campaign"),
     order=("household_key", "day", "coupon_upc", "campaign"),
     references=(
         Reference(("campaign",), "campaigns", required=True),
-        Reference(("coupon_upc", "campaign"), "coupons", without="a redemption of its campaign all the same"),
-        Reference(("household_key", "campaign"), "campaign_targets", without="a redemption all the same"),
+        Reference(("coupon_upc", "campaign"), "coupons", without="still a redemption of its campaign"),
+        Reference(("household_key", "campaign"), "campaign_targets", without="still a redemption"),
     ),
 )
 
 DEMOGRAPHICS = Table(
     "demographics",
     "hh_demographic",
-    "one household that is known; missing answers are null",
+    "household that is known; missing answers are null",
     (
         _answer("age_desc", "AGE_DESC", "age group", "classification_1"),
         _answer("marital_status_code", "MARITAL_STATUS_CODE", "marital status", "classification_2"),

@@ -1,4 +1,4 @@
-"""The 33 features of the study and the tenure they count from, each declared once."""
+"""The 33 customer features and the tenure they count from, each declared once."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ FEATURES: tuple[Feature, ...] = (
         "1/week",
         "frequency / tenure_weeks",
         BOTH,
-        label="Baskets a week",
+        label="Baskets per week",
         word="frequent visits",
     ),
     _f(
@@ -75,7 +75,7 @@ FEATURES: tuple[Feature, ...] = (
         "frequency",
         "1/month",
         "frequency_per_week x 4.33",
-        label="Baskets a month",
+        label="Baskets per month",
         word="frequent visits",
     ),
     _f("transaction_count", "frequency", "lines", "lines", label="Lines bought", word="high spend"),
@@ -111,7 +111,7 @@ FEATURES: tuple[Feature, ...] = (
         "$",
         "mean basket sales",
         BOTH,
-        label="Sales a basket",
+        label="Sales per basket",
         word="big baskets",
         leads="stock-up",
         lacks="top-up",
@@ -121,7 +121,7 @@ FEATURES: tuple[Feature, ...] = (
         "monetary",
         "$",
         "mean basket (sales - coupon_disc)",
-        label="Sales a basket after coupons",
+        label="Sales per basket after coupons",
         word="big baskets",
     ),
     _f(
@@ -131,7 +131,7 @@ FEATURES: tuple[Feature, ...] = (
         "sample standard deviation of basket sales",
         BOTH,
         "one basket",
-        label="Spread of sales a basket",
+        label="Spread of sales per basket",
         word="big baskets",
     ),
     _f(
@@ -140,7 +140,7 @@ FEATURES: tuple[Feature, ...] = (
         "$/week",
         "monetary_sales / tenure_weeks",
         "effects",
-        label="Sales a week",
+        label="Sales per week",
         word="high spend",
     ),
     _f(
@@ -204,7 +204,7 @@ FEATURES: tuple[Feature, ...] = (
         "items",
         "sum of quantity without fuel / baskets",
         BOTH,
-        label="Items a basket",
+        label="Items per basket",
         word="big baskets",
     ),
     _f(
@@ -212,7 +212,7 @@ FEATURES: tuple[Feature, ...] = (
         "behaviour",
         "products",
         "distinct products / baskets",
-        label="Products a basket",
+        label="Products per basket",
         word="big baskets",
     ),
     _f(

@@ -47,11 +47,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table, or one file that is no table (then `columns` is empty and `suffix` says what it is).
+    """One table, or one file that is not a table (then `columns` is empty and `suffix` says what it is).
 
-    `made_by` names the step that makes it, `meaning` says what it holds, `row` what one row is, `key` the columns
-    that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the numbers that
-    are worth plotting over runs. `may_be_empty`: without rows it says something.
+    `made_by` names the step that makes it, `meaning` says what it holds, `row` what each row stands for, `key` the
+    columns that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the
+    numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Named arrays with a description in one file (.npz): what is no table. Nothing in such a file is executed."""
+"""Named arrays with a description in one file (.npz): what is not a table. Nothing in such a file is executed."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def read_arrays(path: TablePath) -> tuple[Arrays, dict[str, Any]]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ArraysFileError(f"{path} is no file of arrays with their description: {error}") from error
+        raise ArraysFileError(f"{path} is not a file of arrays with their description: {error}") from error
     return arrays, description

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SparkError(RuntimeError):
-    """Spark cannot be used. The message says what is missing and how to mend it."""
+    """Spark cannot be used. The message says what is missing and how to fix it."""
 
 
 @contextmanager

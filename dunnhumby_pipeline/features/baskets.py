@@ -12,7 +12,7 @@ NOON, EVENING = 1200, 1700
 
 
 def baskets() -> ir.Table:
-    """One row a household and basket: day, time (HHMM) of its first line, n_lines, and money in cents.
+    """One row per household and basket: day, time (HHMM) of its first line, n_lines, and money in cents.
 
     Over the unbound table `transactions`.
     """
@@ -29,7 +29,7 @@ def baskets() -> ir.Table:
 
 
 def shopping_days() -> ir.Table:
-    """One row a household and day on which it shopped: counts, money in cents, and the days before it.
+    """One row per household and day on which it shopped: counts, money in cents, and the days before it.
 
     Columns beyond the key: n_baskets, n_lines, sales, sales_squared (of baskets), retail_disc, coupon_disc,
     coupon_match_disc, n_morning and n_evening and n_with_coupon (baskets); previous (the shopping day

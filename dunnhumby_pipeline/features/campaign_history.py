@@ -13,7 +13,7 @@ from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, withi
 def campaigns_received() -> ir.Table:
     """Counts of campaigns by type that a household was sent before each window's index day.
 
-    Over the unbound tables `campaign_targets`, `campaigns` and `windows`. One row a window and
+    Over the unbound tables `campaign_targets`, `campaigns` and `windows`. One row per window and
     household with at least one; others have received none.
     """
     targets, campaigns, windows = unbound("campaign_targets"), unbound("campaigns"), windows_table()
@@ -31,7 +31,7 @@ def campaigns_received() -> ir.Table:
 def coupons_redeemed() -> ir.Table:
     """Coupons redeemed by a household in each window: n_redemptions of any campaign, and counts by campaign type.
 
-    Over the unbound tables `coupon_redemptions`, `campaigns` and `windows`. One row a window and household
+    Over the unbound tables `coupon_redemptions`, `campaigns` and `windows`. One row per window and household
     with at least one; others have redeemed none.
     """
     redemptions, campaigns = unbound("coupon_redemptions"), unbound("campaigns")

@@ -1,4 +1,4 @@
-"""The 33 customer features with tenure, one row a window and household.
+"""The 33 customer features with tenure, one row per window and household.
 
 Cascaded so that no distinct count over lines is left: lines are grouped to baskets and those to days, lines
 to products and those to departments; only then to households. `catalogue` describes each feature.

@@ -41,7 +41,7 @@ def macro_category(department: ir.StringValue) -> ir.StringValue:
 def is_fuel(products: ir.Table) -> ir.BooleanValue:
     """Whether a product is fuel: a fuel department, or a gasoline line of a mixed department.
 
-    Fuel is sold in units of thousandths, so its quantities are no item counts. Null-safe: a line
+    Fuel is sold in units of thousandths, so its quantities are not item counts. Null-safe: a line
     without a product is not fuel.
     """
     gasoline = products.sub_commodity_desc.startswith("GASOLINE")

@@ -18,28 +18,29 @@ _HEAD = f"""# Features
 
 Made from `dunnhumby_pipeline/contracts/features.py` by `make docs`; edit that, not this.
 
-What is known of a household over a *window* of days: the whole history in `customer_features`, the look-back of a
+What is known about a household over a *window* of days: the whole history in `customer_features`, the look-back of a
 campaign in the trials. Both come from one function, `features.profile.household_features`. The first {len(FEATURES)},
-up to time, are the features of the study; the others extend them.
+up to time, are the customer features; the others extend them.
 
-- A window runs from its first day up to, and not with, its index day; its last day is the day before. Weeks run from
+- A window runs from its first day up to but not including its index day; its last day is the day before. Weeks run from
   Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
   most on Saturdays.
 - Money is summed in whole cents. A basket's time is its first line's.
-- Fuel counts as money, as a visit and as a line; it is no item, brand choice or department.
+- Fuel counts as money, as a visit and as a line; it is not an item, brand choice or department.
 - *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).
   Campaigns are neither: they are what the retailer did.
-- *Used by*: factors, the NMF matrix of the reference study, whose features are the first to be taken; which of the
-  {len(FEATURES)} a study factors is chosen by rule and stands in its table `feature_choice`. Effects, the covariates of
-  the causal models. Campaigns of the type under study are no covariates: an eligible household received none before.
+- *Used by*: factors, the NMF matrix of the reference study, whose features are taken first; which of the
+  {len(FEATURES)} a study factors is chosen by rule and recorded in its table `feature_choice`. Effects, the
+  covariates of the causal models. Campaigns of the type under study are not covariates: an eligible household
+  received none before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")
 
 
 def features_markdown() -> str:
-    """The text of docs/features.md: a table a group, in the order of the catalogue."""
+    """The text of docs/features.md: a table per group, in the order of the catalogue."""
     groups: dict[str, list[Feature]] = {}
     for group, features in groupby(CATALOGUE, key=lambda feature: feature.group):
         groups.setdefault(group, []).extend(features)

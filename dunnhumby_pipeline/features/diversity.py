@@ -35,7 +35,7 @@ def department_diversity() -> ir.Table:
 
 
 def _basket_departments() -> ir.Table:
-    """One row a household, basket, day and department bought from; sales in cents."""
+    """One row per household, basket, day and department bought from; sales in cents."""
     lines, products = unbound("transactions"), unbound("products")
     goods = products.filter(products.department.notnull() & ~is_fuel(products)).select("product_id", "department")
     joined = lines.join(goods, "product_id")

@@ -1,4 +1,4 @@
-"""How far a distribution has moved: the population stability index, and a table of it with a row a feature."""
+"""How far a distribution has moved: the population stability index, and a table of it with a row per feature."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def drift_since(before: pd.DataFrame | None, found: pd.DataFrame | None, now: pd
 def feature_drift(before: pd.DataFrame | None, now: pd.DataFrame) -> pd.DataFrame:
     """The drift of every feature of `now` (its columns of numbers but household_key) since `before`.
 
-    One row a feature, columns `COLUMNS`: psi, numbers of households, medians in the feature's unit,
+    One row per feature, columns `COLUMNS`: psi, numbers of households, medians in the feature's unit,
     shares of nulls. What has no earlier value (no table before, or a new feature) is null.
     """
     rows = []

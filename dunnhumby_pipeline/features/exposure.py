@@ -15,7 +15,7 @@ def promotion_exposure() -> ir.Table:
     """Share of a household's lines in a window bought while on display, and while in the mailer.
 
     Over the unbound tables `transactions`, `promotions` and `windows`. A line counts when its
-    product was promoted in its store and week; `promotions` has one row a product, store and week,
+    product was promoted in its store and week; `promotions` has one row per product, store and week,
     so that no line counts twice. Weeks without promotion data count as not exposed.
     """
     windows = windows_table()

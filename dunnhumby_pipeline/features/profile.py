@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def household_features(tables: Mapping[str, Relation], windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """One row a window and household that shopped in it: window, household_key and the catalogue, in its order.
+    """One row per window and household that shopped in it: window, household_key and the catalogue, in its order.
 
     `tables`: a parquet file or a frame for each of `catalogue.PROFILE_TABLES`. `windows`: window, first_day, index_day.
     No query sees a line on or after its window's index day. Counts of campaigns and coupons are 0 where there
-    are none; other features are null where the catalogue says so. Raises KeyError when a table is not given.
+    are none; other features are null where the catalogue declares it. Raises KeyError when a table is not given.
     """
 
     def over(expression: ir.Table, *names: str) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def margin_weights_table() -> ir.Table:
 
 
 def first_purchases(transactions: TablePath, engine: EngineSettings) -> pd.DataFrame:
-    """One row a household in the data: household_key and first_seen, the DAY of its first line."""
+    """One row per household in the data: household_key and first_seen, the DAY of its first line."""
     with connect(engine) as connection:
         lines = table_at(connection, transactions)
         query = f"SELECT household_key, min(day) AS first_seen FROM {lines} GROUP BY ALL ORDER BY household_key"
@@ -56,7 +56,7 @@ def first_purchases(transactions: TablePath, engine: EngineSettings) -> pd.DataF
 
 
 def _weighed_baskets() -> ir.Table:
-    """One row a household and basket: day, and cents of sales, of sales without fuel, and of weighed sales."""
+    """One row per household and basket: day, and cents of sales, of sales without fuel, and of weighed sales."""
     lines, products, weights = unbound("transactions"), unbound("products"), margin_weights_table()
     kinds = products.left_join(weights, "department").select("product_id", "weight", fuel=is_fuel(products))
     # Most lines are neither fuel nor weighed: those are never joined to their product.

@@ -57,7 +57,7 @@ def week_of(day: ir.IntegerValue) -> ir.IntegerValue:
 
 
 def weekday_of(day: ir.IntegerValue) -> ir.IntegerValue:
-    """Weekday of a day, from 0 for Monday to 6 for Sunday: weeks of the study run from Monday to Sunday."""
+    """Weekday of a day, from 0 for Monday to 6 for Sunday: weeks of the data run from Monday to Sunday."""
     return (day + 8) % 7
 
 

@@ -1,1 +1,1 @@
-"""The eight tables of a customer journey: declared, found, validated, cleaned, or invented with known truth."""
+"""The eight tables of a customer journey: found, validated and cleaned."""

@@ -73,7 +73,7 @@ def _not_written(path: Path, error: duckdb.IOException) -> Problem:
     number = re.search(r'"errno":"(\d+)"', str(error))
     return Problem(
         str(path.parent.parent),
-        f"room to write the table {path.stem}",
+        f"space to write the table {path.stem}",
         os.strerror(int(number[1])) if number else str(error).partition("\n")[0].rstrip("."),
         "Free space there, or choose another disk (DUNNHUMBY_HOME; with a store, DUNNHUMBY_ENGINE__TEMP_DIRECTORY); "
         "the tables written before are untouched.",

@@ -24,10 +24,10 @@ def one_file(path: Path | UPath) -> str:
 
 
 def parquet_file(path: Path | UPath) -> str:
-    """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is no column."""
+    """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is not a column."""
     return f"read_parquet({one_file(path)}, hive_partitioning=false)"
 
 
 def enumeration(column: Column) -> str:
-    """The SQL type of a column's known values: a few bytes a row, and quick to sort and to write."""
+    """The SQL type of a column's known values: a few bytes per row, and quick to sort and to write."""
     return f"ENUM({', '.join(quoted(value) for value in column.values)})"

@@ -11,19 +11,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input: where, what was expected, what was found, how to mend it."""
+    """One thing wrong with the input: where, what was expected, what was found, how to fix it."""
 
     where: str
     expected: str
     found: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {self.expected}, found {self.found}. {self.mend}"
+        return f"{self.where}: expected {self.expected}, found {self.found}. {self.fix}"
 
 
 class JourneyError(Exception):
-    """The input cannot be used. `problems` holds every reason found, so that all can be mended at once."""
+    """The input cannot be used. `problems` holds every reason found, so that all can be fixed at once."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = tuple(problems)
@@ -51,7 +51,7 @@ class Input:
 class Source:
     """The eight tables as inputs by name. `discounts_negative` says how discounts are stored.
 
-    `limits` are sentences that whoever reads the results must know.
+    `limits` are sentences that every reader of the results must know.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The only rooms that know dagster: assets, checks, storage, resources, jobs, schedules, alerts."""
+"""The only folder that knows dagster: assets, checks, storage, resources, jobs, schedules, alerts."""

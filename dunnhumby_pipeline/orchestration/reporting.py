@@ -128,7 +128,7 @@ def _about_repeats(study: Study) -> str:
 LIMITS = (
     "The campaigns were not randomised. Effects are adjusted for what the look-back shows; what it does not "
     "show can still bias them.",
-    "Overlap-weighted effects and values of policies speak of households in the overlap region, where both arms "
+    "Overlap-weighted effects and values of policies are about households in the overlap region, where both arms "
     "occur. An effect over all trials leans on the outcome models where one arm is rare.",
     "Look-back segments use factor loadings and centroids fitted to the whole history.",
     "Intervals are pointwise, at the confidence set; they do not cover the choice among policies. Those of single "

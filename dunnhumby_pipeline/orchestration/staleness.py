@@ -28,9 +28,9 @@ from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 def stale_assets(
     study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
 ) -> list[dg.AssetKey]:
-    """What must be made anew so that every table of a campaign type is as its inputs, code and settings say.
+    """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings imply.
 
-    The raw files are looked at first, and what was found is recorded in the history. Tables that are made
+    The raw files are observed first, and what was found is recorded in the history. Tables that are made
     together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
@@ -39,19 +39,19 @@ def stale_assets(
     if not changed | closed:
         return []
     # A canonical table that will be kept as it is does not make what rests on it stale.
-    anew = (changed - _kept(study, graph)) | closed
-    wanted = dg.AssetSelection.assets(*anew).downstream().resolve(graph) if anew else set()
+    rebuilt = (changed - _kept(study, graph)) | closed
+    wanted = dg.AssetSelection.assets(*rebuilt).downstream().resolve(graph) if rebuilt else set()
     return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
 
 
 def stale_work(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> Work:
-    """What a run has to do so that tables are as their inputs, code and settings say, and checks speak of them."""
+    """What a run has to do so that tables are as their inputs, code and settings imply, and checks cover them."""
     assets = frozenset(stale_assets(study, graph, instance, campaign_type))
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 
 
 def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> list[dg.AssetCheckKey]:
-    """Checks that say nothing of their table as it is: not evaluated since it was last made.
+    """Checks that do not cover their table as it is: not evaluated since it was last made.
 
     So are the checks that a new release brings, and those of a step that crashed. Those of tables that were never
     made are left out. In the order of the registry.

@@ -204,7 +204,7 @@ def _decisions(targeting_list: pd.DataFrame | None) -> Text:
 
 
 def _check_rows(checks: pd.DataFrame) -> list[tuple[str, RenderableType]]:
-    """One row a state: those to read with their messages, the others by name."""
+    """One row per state: those to read with their messages, the others by name."""
     ordered = ordered_checks(checks)
     rows: list[tuple[str, RenderableType]] = []
     for state in CHECK_ORDER:

@@ -12,14 +12,14 @@ from dunnhumby_pipeline.settings.section import Section
 
 
 class TrialSettings(Section):
-    """Who enters the study when, what is known of them, and the outcome."""
+    """Who enters when, what is known about them, and the outcome."""
 
     design: Literal["sequential_trials", "first_eligible", "never_targeted"] = Field(
         "sequential_trials",
         description="'sequential_trials': a trial at every campaign a household is eligible at; 'first_eligible': at "
         "the first of them only; 'never_targeted': the reference study's, for comparison, from which no list is made",
     )
-    look_back_days: int = Field(182, ge=28, description="days before the index day that covariates see")
+    look_back_days: int = Field(182, ge=28, description="days before the index day that covariates cover")
     min_history_days: int = Field(28, ge=1, description="fewest days of data before a campaign's first day")
     washout_days: int | None = Field(
         None,
@@ -27,7 +27,7 @@ class TrialSettings(Section):
         description="days before the index day in which no campaign of the type sent to a household may have begun; "
         "without it, at no time before",
     )
-    follow_up_days: int = Field(28, ge=0, description="days after the campaign's end that outcomes see")
+    follow_up_days: int = Field(28, ge=0, description="days after the campaign's end that outcomes cover")
     min_window_days: int = Field(
         28,
         ge=1,
@@ -38,7 +38,7 @@ class TrialSettings(Section):
     )
     outcome: Literal[MEASURED] = Field(SPEND, description="the outcome that the decision rests on")  # type: ignore[valid-type]
     winsorise: float | None = Field(
-        None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it none is"
+        None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it no amount is capped"
     )
     margin_weights: dict[str, float] = Field(
         {}, description="margin of a department relative to the average margin, which departments not named have"
@@ -62,7 +62,7 @@ class NuisanceSettings(Section):
 
     n_folds: int = Field(5, ge=2, le=20, description="folds, grouped by household")
     n_repeats: int = Field(
-        3, ge=1, le=25, description="divisions into folds at most, over which each prediction's median is"
+        3, ge=1, le=25, description="most divisions into folds; each prediction is the median over them"
     )
     repeat_agreement: float = Field(
         0.25,
@@ -74,7 +74,7 @@ class NuisanceSettings(Section):
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )
     max_trials: int = Field(
-        50_000, ge=1000, description="trials a model is fitted to at most; beyond, households are drawn"
+        50_000, ge=1000, description="most trials a model is fitted to; of more, households are drawn"
     )
     n_jobs: int = Field(1, ge=1, description="processes that fit folds; the predictions are the same")
 
@@ -85,7 +85,7 @@ class OverlapSettings(Section):
     lower: float = Field(0.1, gt=0, lt=0.5, description="lowest propensity in overlap")
     upper: float = Field(0.9, gt=0.5, lt=1, description="highest propensity in overlap")
     n_bins: int = Field(10, ge=4, le=50, description="bins of trials in the calibration of the propensity")
-    rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that says in words who lies outside")
+    rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that describes who lies outside")
 
 
 class EffectSettings(Section):
@@ -118,7 +118,7 @@ class SensitivitySettings(Section):
     max_gamma: float = Field(
         3.0, gt=1, le=10, description="largest ratio of odds of treatment within a pair in the Rosenbaum bounds"
     )
-    placebo_days: int = Field(84, ge=14, description="days before the look-back that the placebo outcome sees at most")
+    placebo_days: int = Field(84, ge=14, description="most days before the look-back that the placebo outcome covers")
     min_placebo_days: int = Field(28, ge=7, description="fewest of them for a campaign to enter the placebo outcome")
     placebo_shift_days: int = Field(
         56, ge=14, description="days by which the placebo campaign comes before the real one"
@@ -130,7 +130,7 @@ class SensitivitySettings(Section):
 class CateSettings(Section):
     """Models of the conditional effect."""
 
-    n_trees: int = Field(200, ge=4, multiple_of=4, description="trees of the causal forest")
+    n_trees: int = Field(100, ge=4, multiple_of=4, description="trees of the causal forest")
     min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of the causal forest")
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
     n_jobs: int = Field(2, ge=1, description="threads that grow the causal forest; the forest is the same")

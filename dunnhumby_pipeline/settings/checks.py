@@ -20,12 +20,12 @@ class CheckSettings(Section):
     min_segment_share: float = Field(0.02, ge=0, lt=0.5, description="smallest segment, share of households (warn)")
     # Below a half, segments miss more of what differs between households than they see.
     min_centred_r2: float = Field(0.50, ge=0, le=1, description="lowest column-centred R2 of the factors (warn)")
-    # A fit that is broken off can differ from another for that alone.
+    # A fit that did not converge can differ from another for that alone.
     min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
-    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer mends the difference.
+    # Rubin (2001): beyond a quarter of a standard deviation, regression no longer removes the difference.
     max_weighted_smd: float = Field(
         0.25, gt=0, description="largest standardised mean difference after overlap weighting (block)"
     )
@@ -43,10 +43,10 @@ class CheckSettings(Section):
         0.05, ge=0, le=1, description="largest share of a table's rows that may be gone since the run before (warn)"
     )
     max_rows_gained: float = Field(
-        2.0, ge=1, description="largest number of times its rows of the run before that a table may have (warn)"
+        2.0, ge=1, description="most rows a table may have, as a multiple of those of the run before (warn)"
     )
     day_one: date | None = Field(
-        None, description="calendar date of day 1, such as 2016-03-22; without it nobody can say how old the data are"
+        None, description="calendar date of day 1, such as 2016-03-22; without it the age of the data is unknown"
     )
     max_age_days: int = Field(14, ge=0, description="most days since the last day of the lines, given day_one (warn)")
     max_promotion_lag_weeks: int = Field(
@@ -56,10 +56,10 @@ class CheckSettings(Section):
         0.35, gt=0, description="largest difference of a week's lines from the weeks around it, as a share (warn)"
     )
     max_orphan_share: float = Field(
-        0.01, ge=0, le=1, description="largest share of rows that name something no table has (warn)"
+        0.01, ge=0, le=1, description="largest share of rows that refer to something no table has (warn)"
     )
     many_rejects: float = Field(
-        0.0075, ge=0, le=1, description="share of a file's rows left out that is worth a look (warn)"
+        0.0075, ge=0, le=1, description="share of a file's rows left out that deserves a look (warn)"
     )
     max_psi: float = Field(
         0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"

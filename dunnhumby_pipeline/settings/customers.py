@@ -18,10 +18,10 @@ class SegmentationSettings(Section):
         description="groups of features that are factored",
     )
     twin_correlation: float = Field(
-        0.9, gt=0, le=1, description="correlation within a group from which on the later of two features is left out"
+        0.9, gt=0, le=1, description="correlation within a group at which the later of two features is left out"
     )
     treatment: Literal["percentile", "log"] = Field(
-        "percentile", description="'percentile' or 'log': what heavy tails are tamed with"
+        "percentile", description="how heavy tails are tamed: 'percentile' or 'log'"
     )
     n_factors: int | None = Field(
         None, ge=2, le=15, description="NMF factors; without it, chosen by stability first and then by the elbow"
@@ -31,7 +31,7 @@ class SegmentationSettings(Section):
     )
     max_factors: int = Field(10, ge=2, le=15, description="largest number of factors in the factor scan")
     segment_range: tuple[int, int] = Field((3, 10), description="fewest and most segments among the candidates")
-    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind stability figures")
+    n_bootstraps: int = Field(25, ge=2, description="bootstrap refits behind the stability metrics")
     n_factor_refits: int = Field(10, ge=0, description="refits on half of the households behind the factor scan")
     factor_stability_floor: float = Field(
         0.95, ge=0, le=1, description="correlation with its refits that the worst factor of a stable number reaches"
@@ -46,7 +46,7 @@ class SegmentationSettings(Section):
         0.5, gt=0, le=1, description="overlap with its match of the run before under which a segment gets a new name"
     )
     max_households: int = Field(
-        20_000, ge=100, description="households fitted at most; beyond, that many are drawn, and all are scored"
+        20_000, ge=100, description="most households fitted; of more, that many are drawn, and all are scored"
     )
 
     @field_validator("segment_range")
@@ -60,7 +60,7 @@ class SegmentationSettings(Section):
 
 
 class ProfileSettings(Section):
-    """What segments are described by."""
+    """How segments are described."""
 
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
@@ -94,14 +94,14 @@ class LifetimeValueSettings(Section):
     )
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     max_households: int = Field(
-        50_000, ge=1000, description="households the models are estimated from at most; beyond, every so many-th one"
+        50_000, ge=1000, description="most households the models are estimated from; of more, every n-th one"
     )
     # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
     min_dropout: float = Field(
         0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
     )
     min_spend_shape: float = Field(
-        1.05, ge=1, description="shape q of spend a trip under which its mean over households is next to infinite"
+        1.05, ge=1, description="shape q of spend per trip under which its mean over households is next to infinite"
     )
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
 
@@ -110,7 +110,7 @@ class MigrationSettings(Section):
     """Segments over rolling look-backs."""
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
-    look_back_days: int = Field(84, ge=28, description="days that each period sees")
+    look_back_days: int = Field(84, ge=28, description="days that each period covers")
     warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
     warning_fall: float = Field(
         0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"

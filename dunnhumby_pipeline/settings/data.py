@@ -1,4 +1,4 @@
-"""Settings of reading the data and of the engine that computes features."""
+"""Settings for reading the data and for the engine that computes features."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EngineSettings(Section):
         None, description="existing folder in which DuckDB spills; by default the system's folder for temporary files"
     )
     rows_at_once: int = Field(
-        3_000_000, ge=1, description="lines DuckDB works on at once; beyond, households go range by range"
+        3_000_000, ge=1, description="lines DuckDB works on at once; with more, households are processed range by range"
     )
 
     @model_validator(mode="after")

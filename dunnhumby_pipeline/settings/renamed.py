@@ -11,7 +11,7 @@ VALUES = {"trial.design": {"first_eligible_wave": "first_eligible"}}
 
 
 def hint(setting: str, value: object, known: Iterable[str]) -> str:
-    """What to write in place of a setting or value that is not known, in words; empty when nobody can tell.
+    """What to write in place of a setting or value that is not known; empty when no name comes close.
 
     `known` are the names that stand where the setting's last part does.
     """

@@ -177,7 +177,7 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
         )
     file = (home or Home.resolve()).root / SETTINGS_FILE
     if file.exists() and not file.is_file():
-        raise SettingsError(f"{file} is no file; expected a TOML file of settings, or nothing there")
+        raise SettingsError(f"{file} is not a file; expected a TOML file of settings, or nothing there")
 
     class HomeSettings(Settings):
         model_config = SettingsConfigDict(toml_file=file)

@@ -1,4 +1,4 @@
-"""The invented retailer: its plan, its products and calendar, its households and what they buy unprompted.
+"""The simulated retailer: its plan, its products and calendar, its households and what they buy unprompted.
 
 Everything here is behaviour *without* campaigns; `simulate` adds campaigns, their effect and the files.
 
@@ -45,7 +45,7 @@ MOOD_SHAPE = 4.0
 
 
 class RetailerPlan(BaseModel):
-    """What to invent. Immutable; a ValidationError names the setting, its bound and what was found."""
+    """What to simulate. Immutable; a ValidationError names the setting, its bound and what was found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -179,7 +179,7 @@ class Catalogue:
     promoted_mean: Floats
 
 
-def _invent_products(n_products: int, rng: np.random.Generator) -> pd.DataFrame:
+def _simulate_products(n_products: int, rng: np.random.Generator) -> pd.DataFrame:
     """Products with their department, brand, kind, price of a lot (cents) and units a lot."""
     shares = np.array([d.line_share for d in DEPARTMENTS]) ** 0.6
     counts = np.maximum(12, np.floor(n_products * shares / shares.sum())).astype(int)
@@ -223,7 +223,7 @@ def _slots(members: Ints, count: int, rng: np.random.Generator) -> Ints:
 
 def build_catalogue(plan: RetailerPlan, rng: np.random.Generator) -> Catalogue:
     """Products, their weekly promotions and the slot tables that lines are drawn from."""
-    products = _invent_products(plan.n_products, rng)
+    products = _simulate_products(plan.n_products, rng)
     n_weeks = week_of_day(plan.n_days) + 1
     position = products["position"].to_numpy()
     private = (products["brand"] == "Private").to_numpy()
@@ -474,7 +474,7 @@ class Behaviour:
     def look_back(self, start: int) -> tuple[Bools, Floats]:
         """Who shopped in `[start - 182, start)`, and the measures [n, 5] over it.
 
-        They are log(1 + $ a week), log(1 + trips), days since the last trip, share of lines with a loyalty
+        They are log(1 + $ per week), log(1 + trips), days since the last trip, share of lines with a loyalty
         discount and share of spend in fresh departments.
         """
         before = max(start - LOOK_BACK_DAYS - 1, 0)

@@ -1,4 +1,4 @@
-"""An invented retailer in the raw form of the eight files, with the true effects of its campaigns beside it.
+"""A simulated retailer in the raw form of the eight files, with the true effects of its campaigns beside it.
 
 The truth, and why it is exact. For a trial (household h, TypeA campaign w, not treated before, seen in the
 look-back) let x be the look-back measures of `look_back` and let tau = tau(x), in $.
@@ -156,7 +156,7 @@ def _target(
 ) -> tuple[Bools, pd.DataFrame]:
     """Who each campaign targets [n, campaigns], and the trials with their truth (household by position).
 
-    A household without a trip in the look-back is no trial and never targeted.
+    A household without a trip in the look-back is not a trial and never targeted.
     """
     targeted = np.zeros((len(homes), len(shop.campaigns)), dtype=bool)
     treated_before = np.zeros(len(homes), dtype=bool)
@@ -368,7 +368,7 @@ class _RawFiles:
 def _appearing(folder: Path) -> Iterator[Path]:
     """A working folder beside `folder` that takes its place once everything is written, or vanishes."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"an invented retailer needs a new or empty folder, found files at {folder}")
+        raise FileExistsError(f"a simulated retailer needs a new or empty folder, found files at {folder}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = folder.with_name(f".{folder.name}.{os.getpid()}")
     work.mkdir()
@@ -437,15 +437,15 @@ def _sums(trials: pd.DataFrame, n_campaigns: int) -> Floats:
 
 
 def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], None] | None = None) -> SimulationReport:
-    """Invent the retailer of `plan` and write its eight raw files, and `truth/`, into `folder`.
+    """Simulate the retailer of `plan` and write its eight raw files, and `truth/`, into `folder`.
 
-    Households are invented, written and forgotten a thousand at a time, so memory does not grow with them;
+    Households are simulated, written and forgotten a thousand at a time, so memory does not grow with them;
     `progress(done, total)` is called with households after each thousand. Files appear all at once at the
     end or not at all, and the same plan gives the same bytes. `truth/` holds
 
     - `trials.parquet`: one row per trial (household_key, campaign): propensity, treated (0/1), effect ($),
       expected_spend ($ in the outcome window without the campaign). A household that did not shop in the 182
-      days before a campaign, or was treated by an earlier TypeA campaign, is no trial there;
+      days before a campaign, or was treated by an earlier TypeA campaign, is not a trial there;
     - `households.parquet`: household_key, segment and latent parameters;
     - `plan.json`: the plan, the true effects over all trials and by campaign, and how they came about.
 

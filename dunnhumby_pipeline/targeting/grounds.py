@@ -8,7 +8,7 @@ from dunnhumby_pipeline.settings import TrialSettings
 
 
 class PolicyError(Exception):
-    """No policy can be judged on this study. The message names the setting that stands in the way."""
+    """No policy can be judged on this study. The message names the setting that prevents it."""
 
 
 def require_grounds(trial: TrialSettings) -> None:
@@ -19,7 +19,7 @@ def require_grounds(trial: TrialSettings) -> None:
     if trial.design == NEVER_TARGETED:
         raise PolicyError(
             f"trial.design is {NEVER_TARGETED!r}, which chooses controls by what they bought during the campaign and "
-            "compares look-backs of unequal length: it is there for comparison, and no policy is judged on it; "
+            "compares look-backs of unequal length: it serves comparison only, and no policy is judged on it; "
             "`dunnhumby report` shows the rest. Set "
             f"trial.design to {SEQUENTIAL!r} or {FIRST_ELIGIBLE!r}."
         )

@@ -3,7 +3,7 @@
 python -m dunnhumby_pipeline.words.dictionary docs/data_dictionary.md          # writes it
 python -m dunnhumby_pipeline.words.dictionary --check docs/data_dictionary.md  # exits 1 when it is stale
 
-README.md in place of the document writes, or checks, what stands there between the two markers.
+README.md in place of the document writes, or checks, what is between its two markers.
 """
 
 from __future__ import annotations
@@ -40,18 +40,20 @@ def dictionary_markdown() -> str:
 
 
 def assets_markdown() -> str:
-    """The README's table of assets: a row for each asset, with what one row of it is."""
+    """The README's table of assets: one row per asset, with what each of its rows stands for."""
     rows = []
     for table in TABLES.values():
         each = ("one per campaign type" if table.partitioned else "") if table.is_table else f"a {table.suffix} file"
         rows.append((table.group, f"`{table.name}`", table.row or "", table.meaning, each))
-    return markdown_table(("group", "asset", "one row is", "holds", ""), rows)
+    return markdown_table(("group", "asset", "one row per", "holds", ""), rows)
 
 
 def readme_with_assets(readme: str) -> str:
     """The text of a README with the table of assets between its markers. ValueError when it lacks them."""
     if _START not in readme or _END not in readme:
-        raise ValueError(f"{_README} lacks the marker(s) {_START} and {_END}; put them where the assets shall stand")
+        raise ValueError(
+            f"{_README} lacks the marker(s) {_START} and {_END}; put them where the table of assets belongs"
+        )
     before, rest = readme.split(_START, 1)
     return f"{before}{_START}\n{assets_markdown()}\n{_END}{rest.split(_END, 1)[1]}"
 
@@ -60,7 +62,7 @@ def _made(table: Table) -> str:
     lines = [f"### {table.name}", "", table.meaning]
     if table.is_table:
         each = "; one table per campaign type" if table.partitioned else ""
-        lines[2] += f" One row: {table.row}. Key: {', '.join(table.key)}{each}."
+        lines[2] += f" One row per {table.row}. Key: {', '.join(table.key)}{each}."
         rows = [(_name(c), c.type, c.unit, "yes" if c.nullable else "", c.meaning) for c in table.columns]
         lines += ["", markdown_table(("column", "type", "unit", "null", "meaning"), rows)]
     return "\n".join([*lines, ""])
@@ -86,7 +88,8 @@ def _canonical(table: schema.Table) -> str:
     lines = [
         f"### {table.name}",
         "",
-        f"One row: {table.meaning}. File `{table.file}`. Key: {', '.join(table.key)}. Order: {', '.join(table.order)}.",
+        f"One row per {table.meaning}. File `{table.file}`. Key: {', '.join(table.key)}. "
+        f"Order: {', '.join(table.order)}.",
         "",
         markdown_table(("column", "raw header", "type", "unit", "values", "null", "meaning"), rows),
         "",
@@ -112,7 +115,7 @@ def _range(column: schema.Column) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check the document that is named; see `write_or_check`. README.md keeps what is not between markers."""
+    """Write or check the document that is named; see `write_or_check`. README.md changes between its markers only."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     readme = next((Path(word) for word in given if Path(word).name == _README), None)
     text = dictionary_markdown() if readme is None else readme_with_assets(readme.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Documents made from code: tables in Markdown, and a file that is written, or compared with what it should be."""
+"""Documents made from code: tables in Markdown, and a file that is written, or compared with what it should contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_or_check(document: str, module: str, arguments: Sequence[str] | None = None) -> int:
-    """Write a generated document to the path given, or with --check compare it: 0, or 1 and how to renew it."""
+    """Write a generated document to the path given; with --check compare it: 0, or 1 and the command that renews it."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("path", type=Path, help="the document")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")

@@ -1,4 +1,4 @@
-"""What features and segments are called in pictures and tables. No matplotlib here."""
+"""What features and segments are called in figures and tables. No matplotlib here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GAP = "missingindicator_"
 
 
 def feature(name: str) -> str:
-    """A feature in words: 'monetary_avg_basket_sales' is 'Sales a basket'."""
+    """A feature in words: 'monetary_avg_basket_sales' is 'Sales per basket'."""
     return _LABELS.get(name) or terms.spoken(name)
 
 
@@ -55,5 +55,5 @@ def in_named_order(found: Iterable[str], names: dict[str, str]) -> list[str]:
 
 
 def segment_name(slug: str, names: dict[str, str]) -> str:
-    """A segment's name; of one without, its slug in words."""
+    """A segment's name; its slug in words when it has none."""
     return names.get(slug, terms.spoken(slug))

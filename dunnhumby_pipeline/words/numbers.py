@@ -1,4 +1,4 @@
-"""How numbers are written, in pictures and in text alike."""
+"""How numbers are written, in figures and in text alike."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def number(value: float | None, digits: int = 3, unit: str = "") -> str:
 
 
 def dollars(value: float | None, digits: int = 3) -> str:
-    """`number` as an amount, a minus standing before the $: "$4,660"."""
+    """`number` as an amount, a minus before the $: "$4,660"."""
     return number(value, digits, "$")
 
 
@@ -67,7 +67,7 @@ def percent(share: float | None, decimals: int = 0) -> str:
 
 
 def signed(value: float | None, decimals: int = 1) -> str:
-    """A difference with its sign: "+0.8"; one that rounds to nothing has none."""
+    """A difference with its sign: "+0.8"; one that rounds to zero has none."""
     if value is None or not is_number(value):
         return NOTHING
     written = _written(value, decimals)

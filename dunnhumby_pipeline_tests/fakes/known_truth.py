@@ -27,7 +27,7 @@ _DEFAULTS: dict[str, object] = {"BIGINT": 1, "INTEGER": 1, "DOUBLE": 0.0, "VARCH
 
 
 def planted_households(sizes: tuple[int, ...], seed: int, spread: float = 0.05) -> tuple[pd.DataFrame, NDArray]:
-    """(one row a household with all factored features, type of each household).
+    """(one row per household with all factored features, type of each household).
 
     Type i is high on every feature whose number is i modulo the number of types, and low on the others.
     """
@@ -70,7 +70,7 @@ class Known:
         return residuals(self.trials, self.nuisances(n_folds, **replaced), PRIMARY_OUTCOME)
 
 
-def invent_trials(
+def simulate_trials(
     n_households: int,
     seed: int | list[int],
     effect: Callable[[Array], Array],
@@ -125,7 +125,7 @@ def write_tables(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
 
 
 def lines(*rows: tuple[int, int, float]) -> pd.DataFrame:
-    """Transactions of one line a basket: (household, day, sales in $)."""
+    """Transactions of one line per basket: (household, day, sales in $)."""
     frame = pd.DataFrame(rows, columns=["household_key", "day", "sales_value"])
     weeks = [schema.week_of_day(int(day)) for day in frame["day"]]
     return frame.assign(basket_id=np.arange(len(frame)) + 1, week_no=weeks)

@@ -12,9 +12,9 @@ from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value,
 from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.features import feature
 from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed, shaded
-from dunnhumby_pipeline_tests.fakes.results import customers as invented
+from dunnhumby_pipeline_tests.fakes.results import customers as simulated
 
-NAMES = dict(zip(*invented.segment_profiles()[["segment", "segment_name"]].to_numpy().T, strict=True))
+NAMES = dict(zip(*simulated.segment_profiles()[["segment", "segment_name"]].to_numpy().T, strict=True))
 
 
 def bars(axes: Axes) -> list[Rectangle]:
@@ -42,7 +42,7 @@ def test_loadings_are_shaded_and_printed_under_their_factor() -> None:
 
 
 def test_stability_has_a_point_a_refit_and_the_mean_of_each_start() -> None:
-    refits = invented.segment_stability()
+    refits = simulated.segment_stability()
     (axes,) = segmentation.stability_distribution(refits, {"warm": 0.5, "cold": 0.4}).axes
     assert sorted(line(axes, "_refits")[:, 0]) == pytest.approx(sorted(refits["ari"]))
     assert labels(axes) == ["Warm start", "Cold start"]
@@ -53,7 +53,7 @@ def test_stability_has_a_point_a_refit_and_the_mean_of_each_start() -> None:
 
 
 def test_segments_have_their_households_and_revenue_the_largest_revenue_first() -> None:
-    known = invented.segment_profiles()
+    known = simulated.segment_profiles()
     (axes,) = segmentation.segment_sizes(known.sample(frac=1, random_state=1)).axes
     lengths = [bar.get_width() for bar in bars(axes)]
     assert lengths == pytest.approx([*known["share"], *known["revenue_share"]])
@@ -65,14 +65,14 @@ def test_segments_have_their_households_and_revenue_the_largest_revenue_first() 
 
 
 def test_a_name_is_never_read_as_mathematics() -> None:
-    named = invented.segment_profiles().head(1).assign(segment_name="between $5 and $10")
+    named = simulated.segment_profiles().head(1).assign(segment_name="between $5 and $10")
     (axes,) = segmentation.segment_sizes(named).axes
     assert labels(axes) == ["between $5 and $10"]
     assert not axes.get_yticklabels()[0].get_parse_math()
 
 
 def test_the_factor_scan_has_its_four_figures_and_the_number_in_use() -> None:
-    scan = invented.factor_selection()
+    scan = simulated.factor_selection()
     explained, stable, error, sparse = factors.factor_selection_curve(scan, 0.95).axes
     for axes, label, column in (
         (explained, "pooled", "pooled_r2"),
@@ -90,14 +90,16 @@ def test_the_factor_scan_has_its_four_figures_and_the_number_in_use() -> None:
 
 
 def test_a_scan_without_refits_says_so() -> None:
-    scan = invented.factor_selection().assign(stability=np.nan, cophenetic=np.nan)
+    scan = simulated.factor_selection().assign(stability=np.nan, cophenetic=np.nan)
     stable = factors.factor_selection_curve(scan).axes[1]
     assert printed(stable) == ["too few households to refit"]
 
 
 def test_factor_scores_have_the_median_and_the_middle_half_of_each_segment() -> None:
-    scores, segments = invented.nmf_factors(), invented.segments()
-    figure = factors.factor_scores_by_segment(scores, segments, invented.factor_loadings(), invented.segment_profiles())
+    scores, segments = simulated.nmf_factors(), simulated.segments()
+    figure = factors.factor_scores_by_segment(
+        scores, segments, simulated.factor_loadings(), simulated.segment_profiles()
+    )
     assert len(figure.axes) == 5
     first = figure.axes[0]
     assert labels(first) == list(NAMES.values())
@@ -108,7 +110,7 @@ def test_factor_scores_have_the_median_and_the_middle_half_of_each_segment() -> 
 
 
 def test_the_scoreboard_marks_the_choice_and_the_reference_study() -> None:
-    board = invented.segment_scoreboard()
+    board = simulated.segment_scoreboard()
     agreement, silhouette, *_, bic, smallest = segmentation.cluster_scoreboard(board, 0.8).axes
     assert tuple(line(agreement, "in use: 5 factors, 7 segments")[0]) == (7, 0.84)
     assert tuple(line(agreement, "reference study: 5 factors, 7 segments")[0]) == (7, 0.63)
@@ -122,8 +124,8 @@ def test_the_scoreboard_marks_the_choice_and_the_reference_study() -> None:
 
 
 def test_the_recovery_of_each_segment_reaches_down_to_its_worst_refit() -> None:
-    found = invented.segment_jaccard().set_index("segment").loc[list(NAMES)]
-    (axes,) = segmentation.segment_recovery(invented.segment_jaccard(), invented.segment_profiles()).axes
+    found = simulated.segment_jaccard().set_index("segment").loc[list(NAMES)]
+    (axes,) = segmentation.segment_recovery(simulated.segment_jaccard(), simulated.segment_profiles()).axes
     assert np.allclose(line(axes, "_mean")[:, 0], found["mean_jaccard"])
     assert np.allclose(line(axes, "_range")[::2, 0], found["lowest_jaccard"])
     assert line(axes, "dissolved")[0, 0] == 0.5 and line(axes, "come back")[0, 0] == 0.75
@@ -131,8 +133,8 @@ def test_the_recovery_of_each_segment_reaches_down_to_its_worst_refit() -> None:
 
 
 def test_the_profile_shows_first_what_the_segments_were_not_made_from() -> None:
-    found = invented.segment_features()
-    upper, lower = profiles.segment_profile_heatmap(found, invented.segment_profiles()).axes
+    found = simulated.segment_features()
+    upper, lower = profiles.segment_profile_heatmap(found, simulated.segment_profiles()).axes
     assert upper.get_title("left") == "Independent of what made the segments"
     assert lower.get_title("left") == "Used to make the segments"
     unused = (
@@ -143,18 +145,18 @@ def test_the_profile_shows_first_what_the_segments_were_not_made_from() -> None:
     best = found[found["feature"] == unused["feature"].iloc[0]].set_index("segment")["z_score"]
     assert np.allclose(shaded(upper)[0], best[list(NAMES)])
     assert numbers.percent(unused["eta_squared"].iloc[0]) in printed(upper)
-    assert not {feature(name) for name in invented.TWINS} & {*labels(upper), *labels(lower)}
+    assert not {feature(name) for name in simulated.TWINS} & {*labels(upper), *labels(lower)}
     assert lower.get_xlabel().endswith("2 more features say the same as one that was used")
 
 
 def test_a_profile_without_unused_features_has_one_block() -> None:
-    found = invented.segment_features()
-    figure = profiles.segment_profile_heatmap(found[found["role"] == "used"], invented.segment_profiles())
+    found = simulated.segment_features()
+    figure = profiles.segment_profile_heatmap(found[found["role"] == "used"], simulated.segment_profiles())
     assert len(figure.axes) == 1
 
 
 def test_positions_are_eight_maps_of_means_with_areas_of_households() -> None:
-    found, known = invented.segment_features(), invented.segment_profiles()
+    found, known = simulated.segment_features(), simulated.segment_profiles()
     figure = profiles.positioning_bubbles(found, known)
     assert len(figure.axes) == len(profiles.POSITIONS) == 8
     means = found.pivot(index="segment", columns="feature", values="mean").loc[known["segment"]]
@@ -170,24 +172,24 @@ def test_positions_are_eight_maps_of_means_with_areas_of_households() -> None:
 
 
 def test_labels_of_bubbles_in_one_place_are_moved_apart() -> None:
-    found = invented.segment_features().assign(mean=1.0)
-    assert covered(profiles.positioning_bubbles(found, invented.segment_profiles())) == []
+    found = simulated.segment_features().assign(mean=1.0)
+    assert covered(profiles.positioning_bubbles(found, simulated.segment_profiles())) == []
 
 
 def test_positions_need_their_features() -> None:
-    found = invented.segment_features()
+    found = simulated.segment_features()
     with pytest.raises(ValueError, match="segment_features describes no recency"):
-        profiles.positioning_bubbles(found[found["feature"] != "recency"], invented.segment_profiles())
+        profiles.positioning_bubbles(found[found["feature"] != "recency"], simulated.segment_profiles())
 
 
 def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
-    (axes,) = lifetime_value.pareto_curve(invented.pareto_curve()).axes
+    (axes,) = lifetime_value.pareto_curve(simulated.pareto_curve()).axes
     assert "best 20%: 49% of revenue" in printed(axes)
-    assert np.allclose(line(axes, "households by revenue"), invented.pareto_curve().drop(columns="gini"))
+    assert np.allclose(line(axes, "households by revenue"), simulated.pareto_curve().drop(columns="gini"))
 
 
 def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
-    table = invented.clv_calibration()
+    table = simulated.clv_calibration()
     spend, trips = lifetime_value.clv_calibration(table).axes
     own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
     drawn = {str(container.get_label()): container for container in spend.containers}
@@ -199,13 +201,13 @@ def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
 
 
 def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
-    table = invented.clv_calibration()
+    table = simulated.clv_calibration()
     table.loc[0, "ci_lower"] = -1.0
     assert lifetime_value.clv_calibration(table).axes[0].get_xscale() == "linear"
 
 
 def test_errors_are_set_against_the_naive_forecast() -> None:
-    spend, trips = lifetime_value.clv_errors(invented.clv_validation()).axes
+    spend, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
     assert line(spend, "_estimate")[:, 0].tolist() == [7.0, -7.0]
     assert "errs by $343: better than naive" in printed(spend)
     assert spend.get_title("left") == "Spend, naive errs by $350"
@@ -213,14 +215,14 @@ def test_errors_are_set_against_the_naive_forecast() -> None:
 
 
 def test_without_a_forecast_to_compare_the_picture_says_so() -> None:
-    naive = invented.clv_validation().query("forecast == 'naive'")
+    naive = simulated.clv_validation().query("forecast == 'naive'")
     figure = lifetime_value.clv_errors(naive)
     assert not figure.axes and "nothing to set beside it" in figure.texts[0].get_text()
 
 
 def test_lifetime_values_have_intervals_and_tiers() -> None:
-    table = invented.segment_lifetime_value()
-    value, tiers = lifetime_value.clv_by_segment(table, invented.segment_profiles()).axes
+    table = simulated.segment_lifetime_value()
+    value, tiers = lifetime_value.clv_by_segment(table, simulated.segment_profiles()).axes
     ordered = table.sort_values("clv_mean", ascending=False)
     assert np.allclose(line(value, "_estimate")[:, 0], ordered["clv_mean"])
     assert np.allclose(line(value, "_interval")[:, 0], ordered[["ci_lower", "ci_upper"]].to_numpy().ravel())
@@ -229,7 +231,7 @@ def test_lifetime_values_have_intervals_and_tiers() -> None:
 
 
 def test_value_by_need_shades_and_prints_each_cell() -> None:
-    table = invented.value_need()
+    table = simulated.value_need()
     households, revenue, discounts = lifetime_value.value_need_heatmap(table).axes
     assert labels(households) == ["High lifetime value", "Mid lifetime value", "Low lifetime value"]
     assert columns(revenue) == ["Fresh", "Grocery", "Deals"]
@@ -240,7 +242,7 @@ def test_value_by_need_shades_and_prints_each_cell() -> None:
 
 
 def test_an_empty_cell_of_value_by_need_has_no_discount_rate() -> None:
-    table = invented.value_need()
+    table = simulated.value_need()
     table.loc[0, ["n_households", "share", "revenue", "revenue_share"]] = 0
     table.loc[0, "discount_rate"] = np.nan
     *_, discounts = lifetime_value.value_need_heatmap(table).axes
@@ -248,8 +250,8 @@ def test_an_empty_cell_of_value_by_need_has_no_discount_rate() -> None:
 
 
 def test_flows_are_as_wide_as_the_households_that_took_them() -> None:
-    moved, summary = invented.segment_migration(), invented.migration_summary()
-    (axes,) = flows.segment_flows(moved, summary, invented.segment_profiles()).axes
+    moved, summary = simulated.segment_migration(), simulated.migration_summary()
+    (axes,) = flows.segment_flows(moved, summary, simulated.segment_profiles()).axes
     # Of seven periods, the last, and those that share no day with it and each other: 0, 3 and 6.
     first = moved[(moved["from_period"] == 0) & (moved["to_period"] == 3)].groupby("from_segment")["n"].sum()
     left = [bar.get_height() for bar in bars(axes) if bar.get_x() < 0]
@@ -261,8 +263,8 @@ def test_flows_are_as_wide_as_the_households_that_took_them() -> None:
 
 
 def test_the_matrix_of_moves_has_shares_of_those_who_were_there() -> None:
-    moved, summary = invented.segment_migration(), invented.migration_summary()
-    (axes,) = flows.flow_matrix(moved, summary, invented.segment_profiles()).axes
+    moved, summary = simulated.segment_migration(), simulated.migration_summary()
+    (axes,) = flows.flow_matrix(moved, summary, simulated.segment_profiles()).axes
     cells = shaded(axes)
     assert np.allclose(cells.sum(axis=1), 1)
     assert labels(axes) == columns(axes) == [*NAMES.values(), "No purchase"]
@@ -272,16 +274,16 @@ def test_the_matrix_of_moves_has_shares_of_those_who_were_there() -> None:
 
 
 def test_without_periods_apart_neighbours_are_compared() -> None:
-    moved, summary = invented.segment_migration(), invented.migration_summary()
+    moved, summary = simulated.segment_migration(), simulated.migration_summary()
     near = summary[summary["shared_days"] > 0]
-    (axes,) = flows.flow_matrix(moved, near, invented.segment_profiles()).axes
+    (axes,) = flows.flow_matrix(moved, near, simulated.segment_profiles()).axes
     assert axes.get_xlabel() == "To, in the next period"
-    (axes,) = flows.segment_flows(moved, near, invented.segment_profiles()).axes
+    (axes,) = flows.segment_flows(moved, near, simulated.segment_profiles()).axes
     assert len(columns(axes)) == 7
 
 
 def test_consistency_keeps_periods_that_share_days_apart_from_those_that_do_not() -> None:
-    summary = invented.migration_summary()
+    summary = simulated.migration_summary()
     index, staying = migration.consistency_over_periods(summary, 0.4).axes
     apart = summary[summary["shared_days"] == 0]
     assert np.allclose(line(index, "periods that share no day"), apart[["to_day", "ari"]])
@@ -292,7 +294,7 @@ def test_consistency_keeps_periods_that_share_days_apart_from_those_that_do_not(
 
 
 def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
-    (axes,) = migration.drift_over_periods(invented.segment_drift(), invented.migration_summary()).axes
+    (axes,) = migration.drift_over_periods(simulated.segment_drift(), simulated.migration_summary()).axes
     cells = shaded(axes)
     assert cells.shape == (13, 4)
     assert labels(axes)[0] == "Mix of segments" and np.allclose(cells[0], 0.01)
@@ -302,8 +304,8 @@ def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
 
 
 def test_the_early_warning_shows_every_household_and_what_became_of_others() -> None:
-    listed = invented.early_warning()
-    fall, evidence = migration.early_warning_spend(listed, invented.warning_evidence()).axes
+    listed = simulated.early_warning()
+    fall, evidence = migration.early_warning_spend(listed, simulated.warning_evidence()).axes
     assert len(line(fall, "to low value: 33")) == 33
     assert line(fall, "no purchase: 1")[0, 1] == 0
     assert line(evidence, "listed")[:, 1].tolist() == [600.0, 200.0, 300.0]
@@ -311,14 +313,14 @@ def test_the_early_warning_shows_every_household_and_what_became_of_others() -> 
 
 
 def test_an_early_warning_of_nobody_says_so() -> None:
-    figure = migration.early_warning_spend(invented.early_warning().iloc[:0])
+    figure = migration.early_warning_spend(simulated.early_warning().iloc[:0])
     assert not figure.axes and "No household has fallen" in figure.texts[0].get_text()
-    alone = migration.early_warning_spend(invented.early_warning(), invented.warning_evidence().iloc[:0])
+    alone = migration.early_warning_spend(simulated.early_warning(), simulated.warning_evidence().iloc[:0])
     assert len(alone.axes) == 1
 
 
 def test_what_is_unknown_is_left_empty() -> None:
-    found, known = invented.segment_features(), invented.segment_profiles()
+    found, known = simulated.segment_features(), simulated.segment_profiles()
     constant = found["feature"] == "share_other"
     found.loc[constant, ["z_score", "eta_squared"]] = np.nan
     upper, _ = profiles.segment_profile_heatmap(found, known).axes
@@ -328,7 +330,7 @@ def test_what_is_unknown_is_left_empty() -> None:
     found.loc[found["segment"] == "vip-heavy", "mean"] = np.nan
     positions = profiles.positioning_bubbles(found, known)
     assert "VIP heavy buyers" not in printed(positions.axes[0])
-    board = invented.segment_scoreboard().assign(bic=np.nan)
+    board = simulated.segment_scoreboard().assign(bic=np.nan)
     assert "not measured" in printed(segmentation.cluster_scoreboard(board).axes[4])
 
 
@@ -336,22 +338,22 @@ def test_two_periods_and_one_segment_are_enough() -> None:
     moved = pd.DataFrame(
         {"from_period": 0, "to_period": 1, "from_segment": "fresh-lovers", "to_segment": "fresh-lovers", "n": [30]}
     )
-    summary = invented.migration_summary().head(1).assign(ari=np.nan)
-    known = invented.segment_profiles().query("segment == 'fresh-lovers'")
+    summary = simulated.migration_summary().head(1).assign(ari=np.nan)
+    known = simulated.segment_profiles().query("segment == 'fresh-lovers'")
     drawn = (
         flows.segment_flows(moved, summary, known),
         flows.flow_matrix(moved, summary, known),
         migration.consistency_over_periods(summary),
-        migration.drift_over_periods(invented.segment_drift(), summary),
+        migration.drift_over_periods(simulated.segment_drift(), summary),
         segmentation.segment_sizes(known),
-        profiles.positioning_bubbles(invented.segment_features().query("segment == 'fresh-lovers'"), known),
+        profiles.positioning_bubbles(simulated.segment_features().query("segment == 'fresh-lovers'"), known),
     )
     for figure in drawn:
         assert covered(figure) == []
 
 
 def test_labels_of_shares_that_are_nearly_equal_stand_apart() -> None:
-    summary = invented.migration_summary().assign(share_staying=0.6, share_staying_tier=0.61)
+    summary = simulated.migration_summary().assign(share_staying=0.6, share_staying_tier=0.61)
     assert covered(migration.consistency_over_periods(summary)) == []
 
 

@@ -16,16 +16,16 @@ from dunnhumby_pipeline.figures.campaign import effects
 from dunnhumby_pipeline.figures.kit.forest import ForestRow, common_limits
 from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed
-from dunnhumby_pipeline_tests.fakes.results import campaign as invented
+from dunnhumby_pipeline_tests.fakes.results import campaign as simulated
 from dunnhumby_pipeline_tests.fakes.results.campaign import campaign_dose, effect_robustness
 
 
 def average_effects() -> pd.DataFrame:
-    return invented.average_effects(proven=False)
+    return simulated.average_effects(proven=False)
 
 
 def pooled_effects() -> pd.DataFrame:
-    return invented.pooled_effects(proven=False)
+    return simulated.pooled_effects(proven=False)
 
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
@@ -115,7 +115,7 @@ def test_an_estimate_far_from_the_others_is_cut_and_its_number_stands_beside() -
 
 def test_effects_on_other_outcomes_have_their_own_unit() -> None:
     *_, ato = effects.effects_forest(average_effects(), "redeemed").axes
-    assert np.allclose(line(ato, "_estimate")[0, 0], 100 * invented.SCALES["redeemed"] * 8.0)
+    assert np.allclose(line(ato, "_estimate")[0, 0], 100 * simulated.SCALES["redeemed"] * 8.0)
     assert ato.get_xlabel() == "Effect on redemption (% points per household)"
     *_, ato = effects.effects_forest(average_effects(), "purchase_count").axes
     assert "$" not in "".join([ato.get_xlabel(), *printed(ato)])

@@ -191,7 +191,7 @@ def test_a_weighting_that_was_not_possible_has_no_worst_difference() -> None:
     [
         ("age_desc_19-24", "Age: 19-24"),
         ("lookback_segment_high_value_top_up", "Look-back segment: high value top up"),
-        ("missingindicator_monetary_std", "Spread of sales a basket: not known"),
+        ("missingindicator_monetary_std", "Spread of sales per basket: not known"),
         ("received_typeb", "Campaigns of type B received"),
         ("campaign_13", "Campaign 13"),
         ("spend_trend", "Trend of spend"),

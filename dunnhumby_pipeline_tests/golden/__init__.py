@@ -1,6 +1,6 @@
 """The SQL text of every feature expression in either dialect, as it was last looked at.
 
-python -m dunnhumby_pipeline_tests.golden    writes the files anew
+python -m dunnhumby_pipeline_tests.golden    rewrites the files
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that cannot be read: each is refused in words that say which file, where in it, and how to mend it."""
+"""Files that cannot be read: each is refused in words that say which file, where in it, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dunnhumby_pipeline_tests.fakes.findings import refusal
 from dunnhumby_pipeline_tests.fakes.journeys import FILES, HEADERS, RAW, write_raw
 
 AGAIN = "Export or download the file again."
-MEND_LINE = "Mend this line or export the file again."
+FIX_LINE = "Fix this line or export the file again."
 COUPON_HEADER = ",".join(HEADERS["coupons"])
 DAMAGED = "found a compressed file that is cut short or damaged"
 
@@ -88,7 +88,7 @@ def test_two_files_for_one_table(tmp_path: Path, second: str) -> None:
     both = " and ".join(sorted([second, "product.csv"]))
     assert only_message(folder) == (
         f"{folder}: expected one file for the table products, found {both}. "
-        "Take all but one of them away: which is the right one cannot be known."
+        "Remove all but one of them: the right one cannot be told from here."
     )
 
 
@@ -242,7 +242,7 @@ def test_a_column_that_stands_twice(tmp_path: Path, second: str) -> None:
     folder = write_raw(tmp_path / "raw", coupons=f"{COUPON_HEADER},{second}\n1,11,8,9\n")
     assert only_message(folder) == (
         "coupon.csv, column CAMPAIGN: expected this column once in the header, "
-        f"found COUPON_UPC, PRODUCT_ID, CAMPAIGN, {second}. Take all but one of them away."
+        f"found COUPON_UPC, PRODUCT_ID, CAMPAIGN, {second}. Remove all but one of them."
     )
 
 
@@ -267,7 +267,7 @@ def test_a_malformed_row_is_named_by_its_line(tmp_path: Path, row: bytes, messag
     good = ",".join("0" * n).encode()
     (folder / FILES[table]).write_bytes(b"\n".join([",".join(HEADERS[table]).encode(), good, row, good, b""]))
     assert refusal(folder, tmp_path / "staged") == [
-        f"{FILES[table]}, line 3: expected {message.format(n=n)}. {MEND_LINE}"
+        f"{FILES[table]}, line 3: expected {message.format(n=n)}. {FIX_LINE}"
     ]
 
 
@@ -277,7 +277,7 @@ def test_the_first_malformed_line_is_found_in_a_long_file(tmp_path: Path) -> Non
     lines[110_000] = "1,11,8,9"
     folder = write_raw(tmp_path / "raw", coupons="\n".join(lines))
     assert refusal(folder, tmp_path / "staged") == [
-        f"coupon.csv, line 100000: expected as many values as the header has, found 2 of 3 values. {MEND_LINE}"
+        f"coupon.csv, line 100000: expected as many values as the header has, found 2 of 3 values. {FIX_LINE}"
     ]
 
 
@@ -303,8 +303,8 @@ def test_what_can_be_read_is_looked_at_although_one_file_cannot(tmp_path: Path) 
     campaigns = [("TypeA", 8, "soon", 75), *RAW["campaigns"][1:]]
     folder = write_raw(tmp_path / "raw", coupons=f"{COUPON_HEADER}\n1,11\n", campaigns=campaigns)
     assert refusal(folder, tmp_path / "staged") == [
-        f"coupon.csv, line 2: expected as many values as the header has, found 2 of 3 values. {MEND_LINE}",
+        f"coupon.csv, line 2: expected as many values as the header has, found 2 of 3 values. {FIX_LINE}",
         "campaign_desc.csv, column START_DAY, row 2: START_DAY = 'soon': "
         "expected a whole number, at most 2,147,483,647, found 1 row(s) that break the rule 'not_a_number'. "
-        "Mend these rows: leaving one out would change which households count as treated.",
+        "Fix these rows: leaving one out would change which households count as treated.",
     ]

@@ -68,7 +68,7 @@ def test_files_hold_the_columns_and_types_that_the_schema_declares(tiny: CleanJo
         assert tuple(written.names) == table.column_names
 
 
-def test_what_was_found_is_told_with_its_share_and_its_rows(tiny: CleanJourney) -> None:
+def test_what_was_found_is_reported_with_its_share_and_its_rows(tiny: CleanJourney) -> None:
     assert findings(tiny.inspection) == TINY
     shares = dict(zip(tiny.inspection.rejects["rule"], tiny.inspection.rejects["share"], strict=True))
     assert shares["no_quantity"] == 2 / 27
@@ -211,9 +211,9 @@ def _many_lines() -> list[tuple[Any, ...]]:
     return [line(1 + n % 500, 1000 + n, 1 + n % 100, COLA, 1, 1.0 + n / 7) for n in range(40_000)]
 
 
-def _no_room(where: Path) -> str:
+def _no_space(where: Path) -> str:
     return (
-        f"{where}: expected room to write the table transactions, found File too large. "
+        f"{where}: expected space to write the table transactions, found File too large. "
         "Free space there, or choose another disk (DUNNHUMBY_HOME; with a store, DUNNHUMBY_ENGINE__TEMP_DIRECTORY); "
         "the tables written before are untouched."
     )
@@ -224,11 +224,11 @@ def test_a_table_that_cannot_be_written_leaves_no_half_of_it(tmp_path: Path) -> 
     staged = tmp_path / "warehouse" / "staged"
     with connect(ONE_THREAD) as connection, no_file_above(FULL), pytest.raises(JourneyError) as refused:
         clean(source, staged, connection, ANY_REJECTS)
-    assert str(refused.value) == _no_room(staged.parent)
+    assert str(refused.value) == _no_space(staged.parent)
     assert list(staged.iterdir()) == []
 
 
-def test_tables_written_before_are_untouched_by_a_load_that_runs_out_of_room(
+def test_tables_written_before_are_untouched_by_a_load_that_runs_out_of_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path / "home")
@@ -250,5 +250,5 @@ def test_tables_written_before_are_untouched_by_a_load_that_runs_out_of_room(
     failed = outcome(write_raw(tmp_path / "larger", transactions=_many_lines()))
     assert not failed.success
     (failure,) = failed.get_step_failure_events()
-    assert _no_room(home.warehouse) in str(failure.step_failure_data.error)
+    assert _no_space(home.warehouse) in str(failure.step_failure_data.error)
     assert {path: path.read_bytes() for path in home.warehouse.iterdir()} == before

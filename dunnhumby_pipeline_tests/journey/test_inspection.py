@@ -24,7 +24,7 @@ from dunnhumby_pipeline_tests.fakes.findings import (
 )
 from dunnhumby_pipeline_tests.fakes.journeys import BREAD, COLA, HEADERS, RAW, changed, line, load, write_raw
 
-STRICT = "Mend these rows: leaving one out would change which households count as treated."
+STRICT = "Fix these rows: leaving one out would change which households count as treated."
 WHOLE = "a whole number, at most 9,223,372,036,854,775,807"
 
 

@@ -1,4 +1,4 @@
-"""Rows that point at nothing: kept, counted, and told with what becomes of them."""
+"""Rows that point at nothing: kept, counted, and reported with what becomes of them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ REMARKS = [
                 "a row in coupon.csv",
                 "kept",
                 1,
-                "COUPON_UPC 123, CAMPAIGN 8 (row 5): a redemption of its campaign all the same",
+                "COUPON_UPC 123, CAMPAIGN 8 (row 5): still a redemption of its campaign",
             )
         ],
     ),
@@ -74,7 +74,7 @@ REMARKS = [
                 "a row in campaign_table.csv",
                 "kept",
                 1,
-                "household_key 5, CAMPAIGN 8 (row 5): a redemption all the same",
+                "household_key 5, CAMPAIGN 8 (row 5): still a redemption",
             )
         ],
     ),
@@ -101,7 +101,7 @@ REMARKS = [
     REMARKS,
     ids=["products", "targets", "redemptions without coupon", "redemptions not targeted", "demographics"],
 )
-def test_a_row_that_points_at_nothing_is_kept_and_told(
+def test_a_row_that_points_at_nothing_is_kept_and_reported(
     tmp_path: Path, overrides: dict[str, Any], expected: list[Finding]
 ) -> None:
     inspection = examined(write_raw(tmp_path / "raw", **overrides))

@@ -12,15 +12,15 @@ from dunnhumby_pipeline.settings import JourneySettings
 from dunnhumby_pipeline_tests.fakes.findings import examined, refusal
 from dunnhumby_pipeline_tests.fakes.journeys import COLA, RAW, changed, line, load, read_table, write_raw
 
-STRICT = "Mend these rows: leaving one out would change which households count as treated."
+STRICT = "Fix these rows: leaving one out would change which households count as treated."
 UNLISTED = "which it does not list. Add it to campaign_desc.csv."
 DATES, TARGETS = "campaign_desc.csv, column", "campaign_table.csv, column"
 DAY_NUMBER = "a whole number, at most 2,147,483,647"
 
 
 def _strict(where: str, expected: str, rule: str) -> str:
-    mend = "Leave each key once in the file, with the values that are true." if rule == "duplicate_key" else STRICT
-    return f"{where}: expected {expected}, found 1 row(s) that break the rule '{rule}'. {mend}"
+    fix = "Leave each key once in the file, with the values that are true." if rule == "duplicate_key" else STRICT
+    return f"{where}: expected {expected}, found 1 row(s) that break the rule '{rule}'. {fix}"
 
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -122,9 +122,9 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no row that is sound": (
         {"transactions": [(*row[:5], str(row[5]).replace(".", ","), *row[6:]) for row in RAW["transactions"]]},
         [
-            "transaction_data.csv: expected at least one sound row, found 27 of 27 rejected: "
+            "transaction_data.csv: expected at least one valid row, found 27 of 27 rejected: "
             "27 by 'not_a_number' (a number), row 2: SALES_VALUE = '4,0'; row 3: SALES_VALUE = '2,0'; "
-            "row 4: SALES_VALUE = '20,0'. Mend the file."
+            "row 4: SALES_VALUE = '20,0'. Fix the file."
         ],
     ),
 }
@@ -176,7 +176,7 @@ def test_one_reject_above_the_limit_is_refused_with_every_rule(tmp_path: Path) -
         "transaction_data.csv: expected at most 0.01 of the rows rejected (journey.max_reject_share), "
         "found 3 of 200 rejected: 2 by 'no_quantity' (a quantity above 0), row 2: QUANTITY = '0'; row 3: "
         "QUANTITY = '0'; 1 by 'not_a_time' (minutes from 0 to 59), row 4: TRANS_TIME = '1299'. "
-        "Mend the file, or raise the setting if these rows may go."
+        "Fix the file, or raise the setting if these rows may be dropped."
     ]
 
 
@@ -200,11 +200,11 @@ def test_discounts_of_the_wrong_sign_throughout_are_refused_column_by_column(tmp
     lines = [line(1, 1000 + place, 10, COLA, retail=0.5, match=0.25 * (place < 1)) for place in range(N_LINES)]
     folder = write_raw(tmp_path / "raw", transactions=lines)
     expected = "expected discounts of at most 0, but for 0.01 of them (journey.max_reject_share)"
-    mend = "Change the sign of the column, or raise the setting if these discounts may be set to 0."
+    fix = "Change the sign of the column, or raise the setting if these discounts may be set to 0."
     # The match is one line in 200: few of the rows, and yet every match there is.
     assert refusal(folder, tmp_path / "staged", JourneySettings()) == [
-        f"transaction_data.csv, column RETAIL_DISC: {expected}, found 200 of 200 above 0. {mend}",
-        f"transaction_data.csv, column COUPON_MATCH_DISC: {expected}, found 1 of 1 above 0. {mend}",
+        f"transaction_data.csv, column RETAIL_DISC: {expected}, found 200 of 200 above 0. {fix}",
+        f"transaction_data.csv, column COUPON_MATCH_DISC: {expected}, found 1 of 1 above 0. {fix}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Storage, gates, checks and alerts in real runs of the real definitions on an invented retailer."""
+"""Storage, gates, checks and alerts in real runs of the real definitions on a simulated retailer."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_model_that_cannot_be_read_is_named_and_replaced(laboratory: Laborator
     model.write_bytes(b"no model")
     outcome, _ = laboratory.run("key:segments")
     assert outcome.success
-    assert "is no model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
+    assert "is not a model: expected arrays fill, knots, loadings, centroids" in start_of(laboratory)
     assert load_model(model).slugs
     with laboratory.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
@@ -223,7 +223,7 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
     assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
     (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")
     outcome, _ = laboratory.run("key:migration_summary")
-    assert outcome.errors[0].startswith("follow_segments: ") and "is no model" in outcome.errors[0]
+    assert outcome.errors[0].startswith("follow_segments: ") and "is not a model" in outcome.errors[0]
 
 
 # --- blocked runs -----------------------------------------------------------------------------------
@@ -356,7 +356,7 @@ def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
     with laboratory.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
     assert states.loc[("overlap_diagnostics", "overlap_share"), "status"] == "warn"
-    assert "effects speak of this part of the customers only" in str(
+    assert "effects are about this part of the customers only" in str(
         states.loc[("overlap_diagnostics", "overlap_share"), "message"]
     )
 
@@ -372,8 +372,8 @@ def test_a_later_run_refuses_the_list_and_the_last_one_stays_marked_stale(labora
     assert listed.read_bytes() == before
     assert "mean warm ARI" in stale_mark(listed).read_text()
 
-    mended, _ = laboratory.run("key:segment_stability or key:targeting_list")
-    assert mended.errors == ()
+    fixed, _ = laboratory.run("key:segment_stability or key:targeting_list")
+    assert fixed.errors == ()
     assert not stale_mark(listed).exists()
 
 

@@ -1,4 +1,4 @@
-"""Data versions end to end on an invented retailer: what is kept, what is stale, what is made anew."""
+"""Data versions end to end on a simulated retailer: what is kept, what is stale, what is rebuilt."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_unchanged_input_is_not_loaded_again(laboratory: Laboratory, monkeypatch
     assert stale(laboratory) == set()
 
 
-def test_the_same_files_in_another_folder_are_unchanged_and_named_anew(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_the_same_files_in_another_folder_are_unchanged_and_named_again(laboratory: Laboratory, tmp_path: Path) -> None:
     shutil.copytree(laboratory.raw or "", tmp_path / "elsewhere")
     before = written(laboratory)
     moved = Laboratory(laboratory.home, tmp_path / "elsewhere")
@@ -187,7 +187,7 @@ def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) ->
     assert found.isdisjoint({*TABLES, "segments", "first_campaign_cohort", "nuisances"})
 
 
-def test_a_list_marked_as_stale_is_made_anew(laboratory: Laboratory) -> None:
+def test_a_list_marked_as_stale_is_rebuilt(laboratory: Laboratory) -> None:
     mark_stale(laboratory.table("targeting_list"), "not rebuilt: a gate was closed")
     assert stale(laboratory) == {"targeting_list", "campaign_report"}
 

@@ -144,7 +144,7 @@ def test_unchanged_tables_in_a_store_are_kept(in_store: Study) -> None:
     assert {name: fingerprint_once(in_store.table(name)) for name in TABLES} == before
 
 
-def test_a_table_in_a_store_that_somebody_wrote_over_is_made_anew(in_store: Study) -> None:
+def test_a_table_in_a_store_that_somebody_wrote_over_is_rebuilt(in_store: Study) -> None:
     products = in_store.table("products")
     content = products.read_bytes()
     write_atomically(read_table(products).head(3), products)

@@ -16,12 +16,12 @@ from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.trips import trip_history
 from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
 from dunnhumby_pipeline.segmentation.lifetime.forecast import StackWeights, fit_spend_models, fit_stack
-from dunnhumby_pipeline.segmentation.lifetime.study import (
+from dunnhumby_pipeline.segmentation.lifetime.tables import (
     FIRST_HALF,
     SECOND_HALF,
     WHOLE,
     LifetimeTables,
-    lifetime_study,
+    lifetime_tables,
     lifetime_windows,
 )
 from dunnhumby_pipeline.segmentation.lifetime.value import (
@@ -160,7 +160,7 @@ def test_expected_trips_are_an_integral_over_what_a_household_may_be(
 
 
 def test_no_dropout_is_a_poisson_process() -> None:
-    """With next to no chance of leaving, trips are (r + x) / (alpha + T) a week: the NBD."""
+    """With next to no chance of leaving, trips are (r + x) / (alpha + T) per week: the NBD."""
     model = BgNbd(1.5, 2.0, 1e-9, 50.0, 0.0)
     trips = model.expected_trips(np.array([30.0]), np.array([39.0]), np.array([40.0]), 26.0)
     assert trips[0] == pytest.approx(31.5 / 42 * 26, rel=1e-5)
@@ -279,7 +279,7 @@ def trips() -> pd.DataFrame:
 
 def study(trips: pd.DataFrame, **changed: object) -> LifetimeTables:
     chosen = LifetimeValueSettings(**changed)
-    return lifetime_study(trips, lifetime_windows(FIRST_DAY, LAST_DAY), chosen, SHARES, 0.95)
+    return lifetime_tables(trips, lifetime_windows(FIRST_DAY, LAST_DAY), chosen, SHARES, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -362,7 +362,7 @@ def test_bins_hold_everyone_and_their_means_are_the_whole(tables: LifetimeTables
         assert rows["mean_forecast"].is_monotonic_increasing
 
 
-def test_parameters_are_told_with_their_range_and_counts(tables: LifetimeTables) -> None:
+def test_parameters_are_reported_with_their_range_and_counts(tables: LifetimeTables) -> None:
     parameters = tables.clv_parameters
     whole = parameters[parameters["stretch"] == "whole"].set_index(["model", "parameter"])
     assert whole.at[("both", "n_households"), "value"] == 153
@@ -390,7 +390,7 @@ def test_bad_trips_are_refused(trips: pd.DataFrame) -> None:
         fit_spend_models(whole.head(3), LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="lacks sales; found"):
         fit_spend_models(whole.drop(columns="sales"), LAST_DAY, LifetimeValueSettings())
-    with pytest.raises(LifetimeValueError, match="one row a household"):
+    with pytest.raises(LifetimeValueError, match="one row per household"):
         fit_spend_models(trips, LAST_DAY, LifetimeValueSettings())
     with pytest.raises(LifetimeValueError, match="found 0 without a trip and 153 without such sales"):
         fit_spend_models(whole.assign(sales=np.nan), LAST_DAY, LifetimeValueSettings())

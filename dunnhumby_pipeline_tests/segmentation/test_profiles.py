@@ -310,7 +310,7 @@ def test_association_of_answers_and_segments() -> None:
     assert tests.at["known", "n"] == 300
 
 
-def test_nobody_with_demographics_is_told_and_not_invented() -> None:
+def test_nobody_with_demographics_is_reported_and_not_made_up() -> None:
     none = ANSWERS.iloc[:0]
     assert demographic_tests(none, FIVE, ["age_desc"])["p_value"].isna().all()
     assert len(segment_demographics(none, FIVE, ["age_desc"])) == 0
@@ -538,12 +538,12 @@ def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
         (f"[segments.default]\n{DEFAULT}", r"offers: Field required"),
         (
             f"[segments.default]\n{DEFAULT}{rule('r', 'features = { discount_usage = { above = 1 } }')}{OFFERS}",
-            r"segments\.rules\.0\.when\.features.*'discount_usage' is no feature of the catalogue; expected one of "
+            r"segments\.rules\.0\.when\.features.*'discount_usage' is not a feature of the catalogue; expected one of "
             r"discount_usage_pct",
         ),
         (
             f"[segments.default]\n{DEFAULT}{rule('r', 'leading_need = [`frsh`]'.replace('`', chr(34)))}{OFFERS}",
-            r"'frsh' is no need; expected one of fresh",
+            r"'frsh' is not a need; expected one of fresh",
         ),
         (
             f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = [`top`]'.replace('`', chr(34)))}{OFFERS}",

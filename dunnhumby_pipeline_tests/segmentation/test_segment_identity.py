@@ -33,7 +33,7 @@ from dunnhumby_pipeline.segmentation.segments.naming import (
     still_said,
     tier_and_lifecycle,
 )
-from dunnhumby_pipeline.segmentation.segments.study import SegmentationTables, segment_households
+from dunnhumby_pipeline.segmentation.segments.tables import SegmentationTables, segment_households
 from dunnhumby_pipeline.settings import CheckSettings, SegmentationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 
@@ -202,7 +202,7 @@ def names_by_household(study: SegmentationTables) -> pd.Series:
     return study.segments.set_index("household_key")["segment_name"]
 
 
-def test_the_first_run_names_everything_anew(first: SegmentationTables) -> None:
+def test_the_first_run_gives_every_segment_a_new_name(first: SegmentationTables) -> None:
     table = first.segment_identity
     assert table.columns.tolist() == COLUMNS
     assert not table["kept"].any()
@@ -266,7 +266,7 @@ def test_the_same_households_with_another_profile_get_another_name(
     labels = first.model.labels(features)
     richest = int(features["monetary_sales"].groupby(labels).mean().idxmax())
     was = first.model.names[richest]
-    # They stay together in the features that made them, and spend a quarter.
+    # They stay together in the features that made them, and spend per quarter.
     poorer = features.assign(monetary_sales=features["monetary_sales"].where(labels != richest, 0.05))
     away = features["recency"].where(labels != richest, 90.0)
     identity = identify(poorer.assign(recency=away), labels, first.model, min_jaccard=0.5)
@@ -352,7 +352,7 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
         load_model(rewritten(stored, {}, centroids=np.full((3, 3), NAN)))
     for broken in (whole[:200], b"", b"not a model", whole[: len(whole) // 2] + b"\0" * 50 + whole[len(whole) // 2 :]):
         stored.write_bytes(broken)
-        with pytest.raises(ModelFileError, match="is no model"):
+        with pytest.raises(ModelFileError, match="is not a model"):
             load_model(stored)
     with pytest.raises(FileNotFoundError, match="there is no model"):
         load_model(tmp_path / "none.npz")
@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
 
 def test_objects_in_a_file_are_not_loaded(stored: Path) -> None:
     np.savez(stored, fill=np.array([{"code": 1}], dtype=object))
-    with pytest.raises(ModelFileError, match="is no model"):
+    with pytest.raises(ModelFileError, match="is not a model"):
         load_model(stored)
 
 

@@ -1,4 +1,4 @@
-"""Settings that cannot be used: what is said of them, and what to write instead."""
+"""Settings that cannot be used: the message, and what to write instead."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).mkdir()
-    with pytest.raises(SettingsError, match=f"{SETTINGS_FILE} is no file; expected a TOML file"):
+    with pytest.raises(SettingsError, match=f"{SETTINGS_FILE} is not a file; expected a TOML file"):
         load_settings(Home(tmp_path))

@@ -1,4 +1,4 @@
-"""The invented retailer: files as declared, the same bytes every time, a truth that the files bear out."""
+"""The simulated retailer: files as declared, the same bytes every time, a truth that the files bear out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRANSACTION_HEADER = (
 )
 
 
-class Invented:
+class Simulated:
     """A written retailer, its raw tables in a connection, and its truth."""
 
     def __init__(self, folder: Path, plan: RetailerPlan) -> None:
@@ -71,20 +71,20 @@ class Invented:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invented]:
-    yield Invented(tmp_path_factory.mktemp("small") / "raw", SMALL)
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    yield Simulated(tmp_path_factory.mktemp("small") / "raw", SMALL)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invented]:
-    yield Invented(tmp_path_factory.mktemp("study") / "raw", STUDY)
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    yield Simulated(tmp_path_factory.mktemp("study") / "raw", STUDY)
 
 
 @pytest.fixture(scope="module")
-def without_effect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invented]:
+def without_effect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
     """The same households, targeted alike, that no campaign moves."""
     plan = STUDY.model_copy(update={"effect_mean": 0.0, "effect_sd": 0.0})
-    yield Invented(tmp_path_factory.mktemp("still") / "raw", plan)
+    yield Simulated(tmp_path_factory.mktemp("still") / "raw", plan)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -95,7 +95,7 @@ def digests(folder: Path) -> dict[str, str]:
 # Files
 
 
-def test_files_carry_the_declared_headers(small: Invented) -> None:
+def test_files_carry_the_declared_headers(small: Simulated) -> None:
     for table in TABLES:
         header = (small.folder / f"{table.file}.csv").read_text(encoding="utf-8").splitlines()[0]
         assert sorted(header.split(",")) == sorted(column.raw for column in table.columns)
@@ -105,14 +105,14 @@ def test_files_carry_the_declared_headers(small: Invented) -> None:
     assert len(list(small.folder.glob("*.csv"))) == len(TABLES)
 
 
-def test_keys_are_unique_and_promotions_alone_repeat(small: Invented) -> None:
+def test_keys_are_unique_and_promotions_alone_repeat(small: Simulated) -> None:
     for table in TABLES:
         key = ", ".join(table.column(name).raw for name in table.key)
         repeated = small.one(f"SELECT count(*) - count(DISTINCT ({key})) FROM {table.name}")
         assert (repeated > 0) == (table.name == "promotions"), table.name
 
 
-def test_every_reference_holds(small: Invented) -> None:
+def test_every_reference_holds(small: Simulated) -> None:
     for table in TABLES:
         for reference in table.references:
             names = ", ".join(table.column(name).raw for name in reference.columns)
@@ -120,7 +120,7 @@ def test_every_reference_holds(small: Invented) -> None:
             assert small.one(orphans) == 0, (table.name, reference)
 
 
-def test_values_lie_within_the_declared_ranges(small: Invented) -> None:
+def test_values_lie_within_the_declared_ranges(small: Simulated) -> None:
     for table in TABLES:
         for column in table.columns:
             if column.minimum is not None:
@@ -132,7 +132,7 @@ def test_values_lie_within_the_declared_ranges(small: Invented) -> None:
                 assert {value for (value,) in found} <= set(column.values)
 
 
-def test_every_household_shops_within_the_study_and_baskets_are_one_trip(small: Invented) -> None:
+def test_every_household_shops_within_the_study_and_baskets_are_one_trip(small: Simulated) -> None:
     assert small.one("SELECT count(DISTINCT household_key) FROM transactions") == SMALL.n_households
     assert small.one("SELECT max(household_key) FROM transactions") == SMALL.n_households
     assert small.one("SELECT max(DAY) FROM transactions") <= SMALL.n_days
@@ -144,7 +144,7 @@ def test_every_household_shops_within_the_study_and_baskets_are_one_trip(small: 
     assert all((np.diff(column) >= 0).all() for column in at.values())
 
 
-def test_the_oddities_of_real_lines_are_there(small: Invented) -> None:
+def test_the_oddities_of_real_lines_are_there(small: Simulated) -> None:
     assert 0 < small.one("SELECT avg((QUANTITY = 0)::INT) FROM transactions") < 0.01
     assert 0 < small.one("SELECT max(RETAIL_DISC) FROM transactions") < 1e-6
     assert small.one("SELECT max(COUPON_DISC) FROM transactions") == 0
@@ -155,7 +155,7 @@ def test_the_oddities_of_real_lines_are_there(small: Invented) -> None:
     assert small.one(fuel.format("avg((BRAND = 'Private')::INT)")) == 1
 
 
-def test_promoted_products_are_discounted_and_bought_more(small: Invented) -> None:
+def test_promoted_products_are_discounted_and_bought_more(small: Simulated) -> None:
     small.sql.execute("CREATE TEMP TABLE offer AS SELECT DISTINCT PRODUCT_ID, WEEK_NO FROM promotions")
     lines = "FROM transactions JOIN products USING (PRODUCT_ID) {} JOIN offer USING (PRODUCT_ID, WEEK_NO)"
     assert small.one(f"SELECT max(RETAIL_DISC) {lines.format('')}") < 0
@@ -169,7 +169,7 @@ def test_promoted_products_are_discounted_and_bought_more(small: Invented) -> No
     assert ("0", "0") not in codes
 
 
-def test_the_same_plan_gives_the_same_bytes_and_another_seed_does_not(small: Invented, tmp_path: Path) -> None:
+def test_the_same_plan_gives_the_same_bytes_and_another_seed_does_not(small: Simulated, tmp_path: Path) -> None:
     simulate(tmp_path / "again", SMALL)
     assert digests(tmp_path / "again") == digests(small.folder)
     simulate(tmp_path / "other", SMALL.model_copy(update={"seed": 1}))
@@ -224,15 +224,15 @@ def test_a_bad_setting_is_named_with_what_was_found(setting: str, value: float) 
     ],
 )
 def test_extreme_plans_are_written(plan: RetailerPlan, tmp_path: Path) -> None:
-    invented = Invented(tmp_path / "raw", plan)
-    assert invented.one("SELECT count(DISTINCT household_key) FROM transactions") == plan.n_households
-    assert len(invented.report.campaigns) >= 1
+    simulated = Simulated(tmp_path / "raw", plan)
+    assert simulated.one("SELECT count(DISTINCT household_key) FROM transactions") == plan.n_households
+    assert len(simulated.report.campaigns) >= 1
 
 
 # The truth
 
 
-def test_trials_are_the_households_that_shopped_and_were_not_treated_before(study: Invented) -> None:
+def test_trials_are_the_households_that_shopped_and_were_not_treated_before(study: Simulated) -> None:
     study.sql.register("campaign", study.campaigns)
     expected = study.sql.execute(
         f"""
@@ -253,7 +253,7 @@ def test_trials_are_the_households_that_shopped_and_were_not_treated_before(stud
     )
 
 
-def test_outcome_windows_end_before_the_next_campaign_and_the_data(study: Invented) -> None:
+def test_outcome_windows_end_before_the_next_campaign_and_the_data(study: Simulated) -> None:
     campaigns = study.campaigns.sort_values("start")
     assert len(campaigns) >= 4
     assert (campaigns["outcome_end"].to_numpy()[:-1] < campaigns["start"].to_numpy()[1:]).all()
@@ -262,7 +262,7 @@ def test_outcome_windows_end_before_the_next_campaign_and_the_data(study: Invent
     assert not campaigns["campaign"].is_monotonic_increasing
 
 
-def test_propensities_are_calibrated_and_overlap(study: Invented) -> None:
+def test_propensities_are_calibrated_and_overlap(study: Simulated) -> None:
     trials = study.trials.sort_values("propensity")
     rows = np.arange(len(trials))
     for place in (rows, *np.array_split(rows, 5)):
@@ -277,7 +277,7 @@ def test_propensities_are_calibrated_and_overlap(study: Invented) -> None:
     assert 0.62 < wins / n_treated / (len(trials) - n_treated) < 0.78
 
 
-def test_the_report_sums_up_the_trials(study: Invented) -> None:
+def test_the_report_sums_up_the_trials(study: Simulated) -> None:
     trials, truth = study.trials, study.report.truth
     overlap = trials["propensity"] * (1 - trials["propensity"])
     assert truth.n_trials == len(trials)
@@ -293,7 +293,7 @@ def test_the_report_sums_up_the_trials(study: Invented) -> None:
     assert (trials["effect"] < 0).any()
 
 
-def test_a_reweighted_estimate_finds_the_planted_effect_and_a_naive_one_does_not(study: Invented) -> None:
+def test_a_reweighted_estimate_finds_the_planted_effect_and_a_naive_one_does_not(study: Simulated) -> None:
     trials = study.outcomes()
     t, e, y = (trials[name].to_numpy(float) for name in ("treated", "propensity", "spend"))
     design = np.column_stack([np.ones(len(t)), trials["past"], np.sqrt(trials["past"])])
@@ -310,7 +310,7 @@ def test_a_reweighted_estimate_finds_the_planted_effect_and_a_naive_one_does_not
 
 
 def test_the_same_households_without_effect_differ_by_the_effect_alone(
-    study: Invented, without_effect: Invented
+    study: Simulated, without_effect: Simulated
 ) -> None:
     both = study.outcomes().merge(
         without_effect.outcomes()[["household_key", "campaign", "treated", "spend", "past"]],
@@ -328,7 +328,7 @@ def test_the_same_households_without_effect_differ_by_the_effect_alone(
     assert set(without_effect.trials["effect"]) == {0.0}
 
 
-def test_expected_spend_is_the_mean_of_spend_without_effect(without_effect: Invented) -> None:
+def test_expected_spend_is_the_mean_of_spend_without_effect(without_effect: Simulated) -> None:
     trials = without_effect.outcomes()
     excess = (trials["spend"] - trials["expected_spend"]).groupby(trials["household_key"]).sum()
     assert abs(excess.mean()) < 4 * excess.std() / np.sqrt(len(excess))
@@ -347,7 +347,7 @@ def test_a_basket_costs_what_the_parameters_say() -> None:
 # Coupons
 
 
-def test_a_redemption_is_a_targeted_household_s_discounted_line(study: Invented) -> None:
+def test_a_redemption_is_a_targeted_household_s_discounted_line(study: Simulated) -> None:
     redemptions = study.one("SELECT count(*) FROM coupon_redemptions")
     matched = study.one(
         """
@@ -368,7 +368,7 @@ def test_a_redemption_is_a_targeted_household_s_discounted_line(study: Invented)
     assert study.one("SELECT min(SALES_VALUE + COUPON_DISC) FROM transactions") >= 0
 
 
-def test_more_than_one_chunk_is_written(study: Invented) -> None:
+def test_more_than_one_chunk_is_written(study: Simulated) -> None:
     assert STUDY.n_households > CHUNK_HOUSEHOLDS
     households = pd.read_parquet(study.folder / "truth" / "households.parquet")
     assert households["household_key"].tolist() == list(range(1, STUDY.n_households + 1))

@@ -31,8 +31,8 @@ def save_effect_model(model: EffectModel, path: Path) -> None:
 def load_effect_model(path: TablePath) -> EffectModel:
     """The model that `save_effect_model` wrote; it predicts what it predicted before.
 
-    Raises FileNotFoundError without a file, and ArraysFileError when it is none, or of a learner or a format version
-    that is not known.
+    Raises FileNotFoundError without a file, and ArraysFileError when it holds no model, or one of an
+    unknown learner or format version.
     """
     arrays, described = read_arrays(path)
     name, version = described.get("learner"), described.get("format_version")

@@ -32,8 +32,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CateFit:
-    """`models`: the score table. `estimates`: out-of-fold by the chosen models, one row a trial. `by_model`:
-    out-of-fold by every model, one row a trial and model. `chosen`: the model's name; `final`: that model fitted to
+    """`models`: the score table. `estimates`: out-of-fold by the chosen models, one row per trial. `by_model`:
+    out-of-fold by every model, one row per trial and model. `chosen`: the model's name; `final`: that model fitted to
     all trials.
     """
 

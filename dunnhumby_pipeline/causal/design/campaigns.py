@@ -24,7 +24,7 @@ CAMPAIGN_COLUMNS = [
 
 
 class CohortError(Exception):
-    """No trial can be built. The message says which campaign or setting stands in the way."""
+    """No trial can be built. The message names the campaign or setting that prevents it."""
 
 
 def plan_campaigns(

@@ -48,7 +48,7 @@ class Cohort:
     household that shopped in the look-back of a used campaign, trial or not (column `campaign` says which).
     `campaigns`: one row per campaign of the type, used or not (`campaigns.CAMPAIGN_COLUMNS`). `flow`: see
     `flow.trial_flow`. `caps`: where amounts were capped (`outcomes.winsorised`). `n_treated_without_history`:
-    households listed by a used campaign that are no trial there because they had not shopped in the look-back.
+    households listed by a used campaign that are not trials there because they had not shopped in the look-back.
     """
 
     trials: pd.DataFrame
@@ -86,7 +86,7 @@ def build_cohort(
     them is not worked out again.
 
     Raises CohortError when the type has no campaign, when none can be studied, when no campaign has both arms, or when
-    trial.margin_weights names a department that there is not.
+    trial.margin_weights names a department that does not exist.
     """
     weights = weights_table(settings.margin_weights, tables["products"])
     campaigns, targets = read_table(tables["campaigns"]), read_table(tables["campaign_targets"])
@@ -164,7 +164,7 @@ def covariate_columns(campaign_type: str, washout_days: int | None = None) -> li
 
 
 def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """One row a window and household that shopped in it: `household_features` with demographics.
+    """One row per window and household that shopped in it: `household_features` with demographics.
 
     `windows`: window, first_day, index_day. No query sees a line on or after its window's index day.
     """

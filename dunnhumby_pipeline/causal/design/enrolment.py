@@ -102,7 +102,7 @@ def enrol(
     which they bought. That chooses controls by what they did in the outcome window, so that none can have
     bought nothing; and whether a household is never listed is only known when the data end. Treated and
     controls come from different campaigns, with look-backs of different lengths, so that every total over a
-    look-back tells the arms apart. The study counted weeks by ceil(day / 7), which put up to six days before
+    look-back tells the arms apart. The reference study counted weeks by ceil(day / 7), which put up to six days before
     the campaign into its outcome; here days are counted.
     """
     pairs = households.merge(campaigns[["campaign", "index_day", "outcome_end"]], how="cross")

@@ -28,7 +28,7 @@ ASSUMED_ABSENT = "Assumed absent:"
 
 
 class IdentificationError(Exception):
-    """The graph cannot be used, or does not identify the effect. The message says what stands in the way."""
+    """The graph cannot be used, or does not identify the effect. The message says what prevents it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ MEASURED: dict[str, Node] = {
         "season, prices and lengths of look-back and outcome window, as told by which campaign it is",
         columns=(CAMPAIGN,),
     ),
-    "demographics": Node("what the household said of itself, unknown as a level", columns=DEMOGRAPHICS),
+    "demographics": Node("what the household reported about itself, with unknown as a level", columns=DEMOGRAPHICS),
     "shopping habits": Node(
         "what is bought, when and how", groups=("behaviour", "category", "diversity", "rhythm", "coupon use")
     ),
@@ -117,7 +117,7 @@ EDGES: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
-# Assumption, what it says, what would break it, and what speaks to it.
+# Assumption, what it says, what would break it, and what bears on it.
 ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no unmeasured confounding",
@@ -168,9 +168,9 @@ ASSUMPTIONS: tuple[tuple[str, str, str, str], ...] = (
 
 
 def causal_graph() -> pd.DataFrame:
-    """The assumed graph, a row an arrow: cause, effect, observed (whether both are measured), meaning.
+    """The assumed graph, a row per arrow: cause, effect, observed (whether both are measured), meaning.
 
-    An arrow whose meaning begins with `ASSUMED_ABSENT` is not in the graph: the study rests on its absence.
+    An arrow whose meaning begins with `ASSUMED_ABSENT` is not in the graph: the study relies on its absence.
     """
     frame = pd.DataFrame(EDGES, columns=["cause", "effect", "meaning"])
     observed = frame["cause"].isin(list(MEASURED)) & frame["effect"].isin(list(MEASURED))
@@ -204,7 +204,8 @@ def adjustment_set(graph: pd.DataFrame) -> tuple[str, ...]:
         hidden = sorted(set(directed.predecessors(TREATMENT)) - set(measured))
         raise IdentificationError(
             f"the effect of {TREATMENT} on {OUTCOME} is not identified: its unmeasured causes ({', '.join(hidden)}) "
-            "leave a back-door path open, whatever is adjusted for; measure them, or take the arrow away and say why"
+            "leave a back-door path open, whatever is adjusted for; measure them, or remove the arrow and give the "
+            "reason"
         )
     largest_first = (subset for size in range(len(eligible), -1, -1) for subset in combinations(eligible, size))
     return next(
@@ -220,7 +221,7 @@ def directed_graph(graph: pd.DataFrame) -> nx.DiGraph:
     directed = nx.DiGraph(list(zip(present["cause"], present["effect"], strict=True)))
     if not nx.is_directed_acyclic_graph(directed):
         circle = [cause for cause, _ in nx.find_cycle(directed)]
-        raise IdentificationError(f"arrows run in a circle: {' -> '.join([*circle, circle[0]])}; take one of them away")
+        raise IdentificationError(f"arrows run in a circle: {' -> '.join([*circle, circle[0]])}; remove one of them")
     lacking = [name for name in (TREATMENT, OUTCOME) if name not in directed]
     if lacking or not nx.has_path(directed, TREATMENT, OUTCOME):
         raise IdentificationError(f"no arrows lead from {TREATMENT} to {OUTCOME}; expected at least one path")
@@ -239,7 +240,7 @@ def identification(graph: pd.DataFrame, campaign_type: str, trial: TrialSettings
 
     Items: the estimand; the adjustment set, and the columns of the trials that each of its nodes stands
     for; what is left alone because the campaign moves it; what is not measured; arrows assumed absent; and each
-    assumption with what would break it and which table speaks to it. Raises as `adjustment_set`.
+    assumption with what would break it and which table bears on it. Raises as `adjustment_set`.
     """
     adjusted = adjustment_set(graph)
     directed = directed_graph(graph)

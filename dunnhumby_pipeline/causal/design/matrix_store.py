@@ -32,7 +32,7 @@ def save_matrix(matrix: CovariateMatrix, path: Path) -> None:
 def load_matrix(path: TablePath, rows: pd.DataFrame | None = None) -> CovariateMatrix:
     """The matrix that `save_matrix` wrote, number for number.
 
-    Raises FileNotFoundError without a file, ArraysFileError when it is no such matrix, and ValueError when it is
+    Raises FileNotFoundError without a file, ArraysFileError when it holds no such matrix, and ValueError when it is
     not of the trials `rows`, in their order.
     """
     arrays, description = read_arrays(path)

@@ -44,7 +44,7 @@ def with_outcomes(
 def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> pd.DataFrame:
     """`margin_weights` as a frame: department, weight; without any, one row for no department.
 
-    Raises CohortError naming those that are no department of `products`.
+    Raises CohortError naming those that are not a department of `products`.
     """
     if margin_weights:
         departments = read_table(products, ["department"])["department"].dropna().unique()
@@ -63,7 +63,7 @@ def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> p
 def winsorised(trials: pd.DataFrame, quantile: float | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(trials with each amount capped at its `quantile` over all trials, caps).
 
-    `caps`: outcome, quantile, cap ($) and n_capped (trials above it), a row an amount; none without a quantile.
+    `caps`: outcome, quantile, cap ($) and n_capped (trials above it), a row per amount; none without a quantile.
     Quantiles are interpolated linearly.
     """
     rows = []

@@ -30,7 +30,7 @@ _CERTAIN = 1 - 1e-12
 
 @dataclass(frozen=True)
 class ShortEstimate:
-    """The estimate that omits the confounder, and what its bias is made of.
+    """The estimate that omits the confounder, and the parts of its bias.
 
     `estimate` in the outcome's unit; `sigma2`, the mean square of ry - estimate rt, in its square; `nu2` =
     1 / mean(rt^2). `covariance` (3, 3) of the three, clustered by household.

@@ -49,7 +49,7 @@ def covariate_groups(names: Sequence[str]) -> dict[str, Columns]:
 def covariate_gains(
     x: Array, y: Array, treated: Array, folds: NDArray[np.int64], groups: Mapping[str, Columns]
 ) -> pd.DataFrame:
-    """One row a group of columns of `x` (n, p): group, n_covariates, gain_outcome, gain_treatment (shares).
+    """One row per group of columns of `x` (n, p): group, n_covariates, gain_outcome, gain_treatment (shares).
 
     How much less of outcome (given treatment) and treatment is left unexplained with the group than without it, in
     terms of what is left with it: (R2_long - R2_short) / (1 - R2_long), the measure of Chernozhukov et al. (2022,

@@ -77,7 +77,7 @@ _STRUCTURAL = (
 
 @dataclass(frozen=True)
 class SensitivityTables:
-    """`sensitivity`: one row a quantity, in words. The others: what it rests on, as their rooms describe them."""
+    """`sensitivity`: one row per quantity, in words. The others: what it rests on, as their modules describe them."""
 
     sensitivity: pd.DataFrame
     confounder_benchmarks: pd.DataFrame
@@ -107,7 +107,7 @@ def sensitivity_tables(
     group of covariates, or the outcome is not known.
     """
     if outcome not in OUTCOMES:
-        raise ValueError(f"{outcome!r} is no outcome; expected one of {', '.join(OUTCOMES)}")
+        raise ValueError(f"{outcome!r} is not an outcome; expected one of {', '.join(OUTCOMES)}")
     words, groups = OUTCOMES[outcome], covariate_groups(names)
     if len(np.unique(data.treated)) < 2:
         raise ValueError("sensitivity of an effect needs treated and control trials")
@@ -197,7 +197,7 @@ def _matched(
 ) -> tuple[pd.DataFrame, list[Row]]:
     """(Rosenbaum bounds, their row)."""
     if len(differences) == 0:
-        none = (ROSENBAUM, CRITICAL_GAMMA, None, None, None, "odds ratio", "There are no matched pairs to ask.")
+        none = (ROSENBAUM, CRITICAL_GAMMA, None, None, None, "odds ratio", "There are no matched pairs to test.")
         return _no_pairs(), [none]
     table = rosenbaum_bounds(differences, settings.max_gamma)
     gamma, p_value = critical_gamma(differences, significance), table["p_value_upper"].iloc[0]

@@ -83,7 +83,7 @@ def compare_designs(
     segments_of: Callable[[pd.DataFrame], pd.Series],
     known: FittedDesign | None = None,
 ) -> pd.DataFrame:
-    """One row a design, `COLUMNS`: trials, look-backs (mean days), overlap, balance, and effects on spend ($).
+    """One row per design, `COLUMNS`: trials, look-backs (mean days), overlap, balance, and effects on spend ($).
 
     `chosen`: the design in the settings. `share_control_without_purchase`: controls without a basket in the
     outcome window. `max_smd`: largest finite |standardised mean difference|, unweighted and under overlap

@@ -33,7 +33,7 @@ def effect_robustness(
     confidence: float,
     outcome: str,
 ) -> pd.DataFrame:
-    """The effect on `outcome`, in its units, under other choices, over all campaigns: one row a choice and estimator.
+    """The effect on `outcome`, in its units, under other choices, over all campaigns: one row per choice and estimator.
 
     variation, level, estimator, estimand, estimate, se, ci_lower, ci_upper, n_trials, n_households. Variations:
     `trimming`, AIPW and overlap-weighted over trials with level <= e <= 1 - level (Crump et al. 2009; level 0

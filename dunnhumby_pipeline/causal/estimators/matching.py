@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def match_pairs(propensity: Array, treated: Array, groups: NDArray, caliper: float) -> pd.DataFrame:
-    """One row a pair, in order of `treated_row`: treated_row and control_row, positions among the n trials.
+    """One row per pair, in order of `treated_row`: treated_row and control_row, positions among the n trials.
 
     One to one without replacement, within `groups` (n,), such as campaigns. The treated choose in descending order
     of propensity, those for whom controls are rarest first; each takes the control whose logit of the propensity
@@ -36,7 +36,7 @@ def match_pairs(propensity: Array, treated: Array, groups: NDArray, caliper: flo
         in_group = order[groups[order] == group]
         control = in_group[treated[in_group] == 0]
         wanting = in_group[treated[in_group] == 1]
-        # Descending, and of equals the earlier first.
+        # Descending; ties keep the earlier first.
         wanting = wanting[np.argsort(-logit[wanting], kind="stable")]
         pairs += _greedy(logit, wanting, control, farthest)
     frame = pd.DataFrame(pairs, columns=["treated_row", "control_row"]).astype("int64")

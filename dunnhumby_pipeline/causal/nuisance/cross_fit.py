@@ -35,7 +35,7 @@ def fitted_outcomes(primary: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class CrossFit:
-    """`nuisances`: one row a trial. `quality`: one row a repeat and measure, and the medians' own (repeat -1)."""
+    """`nuisances`: one row per trial. `quality`: one row per repeat and measure, and the medians' own (repeat -1)."""
 
     nuisances: pd.DataFrame
     quality: pd.DataFrame

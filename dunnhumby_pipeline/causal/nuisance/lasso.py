@@ -60,7 +60,7 @@ class _Centred:
 def fit_lassos(x: Array, outcomes: Array, groups: NDArray[np.int64], n_folds: int) -> list[Linear]:
     """A lasso (Tibshirani 1996) of each column of `outcomes` (n, k) on standardised covariates (n, p).
 
-    Each penalty is the one of 30, from the smallest that leaves no covariate down to a thousandth of it, with the
+    Each penalty is that of 30, from the smallest that leaves no covariate down to a thousandth of it, with the
     least mean squared error over `n_folds` folds that keep `groups` (n,) together: what scikit-learn's LassoCV
     finds for each alone, but folds, scales and products of covariates are worked out once for all outcomes.
     """

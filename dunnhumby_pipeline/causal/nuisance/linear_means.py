@@ -1,6 +1,6 @@
 """Means of many outcomes at once, cross-fitted: for questions beside the main one.
 
-A ridge regression serves all outcomes with one factorisation a fold, where lasso and trees take a fit each.
+A ridge regression serves all outcomes with one factorisation per fold, where lasso and trees take a fit each.
 The partially linear estimator forgives errors of this mean as far as the propensity is right.
 """
 
@@ -23,7 +23,7 @@ def linear_means(x: Array, outcomes: Array, folds: NDArray[np.int64]) -> Array:
 
     Ridge regression on standardised covariates (Hoerl & Kennard 1970), the penalty of each outcome by generalised
     cross-validation, from second moments: 7 s and 1.9 GB for a million trials, 110 covariates and 3 outcomes, where
-    scikit-learn's RidgeCV, which decomposes all rows anew for each fold, takes 207 s and 4.8 GB.
+    scikit-learn's RidgeCV, which decomposes all rows again for each fold, takes 207 s and 4.8 GB.
     """
     means = np.empty(outcomes.shape)
     with one_thread():

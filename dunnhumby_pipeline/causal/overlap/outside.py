@@ -36,13 +36,13 @@ class Split:
 def outside_overlap(
     x: Array, names: tuple[str, ...], propensity: pd.DataFrame, settings: OverlapSettings
 ) -> pd.DataFrame:
-    """One row a rule: rule, verdict, n_trials, share_of_trials, share_below, share_inside, share_above.
+    """One row per rule: rule, verdict, n_trials, share_of_trials, share_below, share_inside, share_above.
 
     A classification tree (Breiman et al. 1984) of depth `rule_depth`, leaves of at least 2 % of the trials,
     predicts from (n, p) covariates whether a trial lies below, inside or above the overlap region. It is
     fitted to 100,000 trials at most, drawn with a fixed seed. Its thresholds are then rounded to three
     digits and all trials are sorted by the rounded rules, so that a row counts just those whom its words
-    describe; a leaf that the rounding empties is no row. `verdict` is what most of its trials are:
+    describe; a leaf that the rounding empties is not a row. `verdict` is what most of its trials are:
     "rarely targeted" (below), "nearly always targeted" (above) or "in overlap". Rows outside come first, the
     largest first. "between a and b" means above a and at most b.
     """

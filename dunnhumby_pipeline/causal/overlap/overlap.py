@@ -100,7 +100,7 @@ def crump_threshold(propensity: Array) -> float:
 
 
 def propensity_table(nuisances: pd.DataFrame, x: Array, settings: OverlapSettings) -> pd.DataFrame:
-    """One row a trial: treated, propensity, in_overlap, in_crump, w_overlap, w_ipw, w_balance, w_treated.
+    """One row per trial: treated, propensity, in_overlap, in_crump, w_overlap, w_ipw, w_balance, w_treated.
 
     `in_overlap`: propensity from `lower` to `upper`. `in_crump`: kept by Crump's optimal trimming of all trials.
     `w_balance` gives each arm, within the overlap region, the covariate means of the overlap-weighted

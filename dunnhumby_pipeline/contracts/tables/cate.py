@@ -12,7 +12,7 @@ TABLES = (
         group="cate",
         made_by="fit_cate",
         meaning="Out-of-fold R-loss of every model, and which was chosen.",
-        row="a model and a fold",
+        row="model and fold",
         key=("model", "fold"),
         columns=(
             *shared("model fold"),
@@ -29,7 +29,7 @@ TABLES = (
         group="cate",
         made_by="fit_cate",
         meaning="Out-of-fold effect of every trial with its interval.",
-        row="a trial",
+        row="trial",
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign cate"),
@@ -45,7 +45,7 @@ TABLES = (
         group="cate",
         made_by="fit_cate",
         meaning="Out-of-fold effect of every trial by every model.",
-        row="a trial and a model",
+        row="trial and model",
         key=("household_key", "campaign", "model"),
         columns=shared("household_key campaign model fold cate"),
         partitioned=True,
@@ -55,7 +55,7 @@ TABLES = (
         group="cate",
         made_by="fit_cate",
         meaning="Effect and propensity of every household as of the last day of the data.",
-        row="a household as of the last day",
+        row="household as of the last day",
         key=("household_key",),
         columns=(
             *shared("household_key"),

@@ -15,7 +15,7 @@ TABLES = (
         group="design",
         made_by="enrol_trials",
         meaning="Trials: eligible households at each campaign, with covariates of the look-back and outcomes.",
-        row="a trial: a household eligible at a campaign",
+        row="trial: a household eligible at a campaign",
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated index_day lookback_start outcome_end"),
@@ -32,7 +32,7 @@ TABLES = (
         group="design",
         made_by="enrol_trials",
         meaning="Every campaign of the type, used or left out with the reason.",
-        row="a campaign of the type, used or left out",
+        row="campaign of the type, used or left out",
         key=("campaign",),
         columns=(
             *shared("campaign"),
@@ -52,7 +52,7 @@ TABLES = (
         group="design",
         made_by="enrol_trials",
         meaning="Households and trials at every step from the data to the two arms.",
-        row="a step from the data to the arms, by campaign",
+        row="step from the data to the arms, by campaign",
         key=("campaign", "step"),
         columns=(
             CAMPAIGN_OR_ALL,
@@ -79,7 +79,7 @@ TABLES = (
         group="design",
         made_by="trial_protocol",
         meaning="The trial that the study emulates, component by component.",
-        row="a component of the trial that is emulated",
+        row="component of the trial that is emulated",
         key=("component",),
         columns=(
             text("component", "component of the protocol"),
@@ -92,7 +92,7 @@ TABLES = (
         group="design",
         made_by="draw_causal_graph",
         meaning="What is assumed to cause what.",
-        row="an arrow",
+        row="arrow",
         key=("cause", "effect"),
         columns=(
             text("cause", "node at the tail of the arrow"),
@@ -107,10 +107,10 @@ TABLES = (
         group="design",
         made_by="draw_causal_graph",
         meaning="What follows from the graph: the adjustment set, and the assumptions in plain words.",
-        row="a statement about the graph",
+        row="statement about the graph",
         key=("item",),
         columns=(
-            text("item", "what is said of the graph"),
+            text("item", "aspect of the graph"),
             text("text", "in plain words"),
         ),
         partitioned=True,
@@ -120,7 +120,7 @@ TABLES = (
         group="design",
         made_by="design_comparison",
         meaning="Arms, overlap, balance and effects of each design side by side, the reference study's among them.",
-        row="a design",
+        row="design",
         key=("design",),
         columns=(
             text("design", "design of the study"),

@@ -12,7 +12,7 @@ TABLES = (
         group="effects",
         made_by="estimate_effects",
         meaning="Average effects on spend, visits and redemption by every estimator, and by campaign.",
-        row="an estimate of an effect on an outcome, by campaign",
+        row="estimate of an effect on an outcome, by campaign",
         key=("outcome", "estimator", "estimand", "population", "campaign"),
         columns=(
             *shared("outcome estimator estimand"),
@@ -29,7 +29,7 @@ TABLES = (
         group="effects",
         made_by="estimate_effects",
         meaning="Effects of the campaigns pooled, with fixed and random effects, and how much they differ.",
-        row="a way of pooling campaigns",
+        row="way of pooling campaigns",
         key=("outcome", "estimator", "method"),
         columns=(
             *shared("outcome estimator"),
@@ -62,7 +62,7 @@ TABLES = (
         group="effects",
         made_by="estimate_effects",
         meaning="The effect with other trials left out, outcomes capped, or another outcome in $.",
-        row="a variation of the estimate",
+        row="variation of the estimate",
         key=("variation", "level", "estimator", "estimand"),
         columns=(
             text("variation", "what is varied: trimming, winsorising, or the outcome"),
@@ -76,7 +76,7 @@ TABLES = (
         group="effects",
         made_by="estimate_effects",
         meaning="Whether other campaigns differ between the arms, and whether the effect depends on them.",
-        row="a quantity and a dose of other campaigns",
+        row="quantity and dose of other campaigns",
         key=("quantity", "dose"),
         columns=(
             text("quantity", "effect, or test, that the row is about"),
@@ -94,7 +94,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="How far the effect may be wrong, and what that would take.",
-        row="a quantity of an analysis",
+        row="quantity of an analysis",
         key=("analysis", "quantity"),
         columns=(
             text("analysis", "analysis of sensitivity"),
@@ -112,7 +112,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="What a confounder as strong as each group of covariates would do to the effect.",
-        row="a group of covariates",
+        row="group of covariates",
         key=("group",),
         columns=(
             text("group", "group of covariates"),
@@ -131,7 +131,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="The limit of the effect by the strength of a confounder.",
-        row="a pair of strengths",
+        row="pair of strengths",
         key=("gain_outcome", "gain_treatment"),
         columns=(
             *shared("gain_outcome gain_treatment"),
@@ -148,7 +148,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="Tests of the matched pairs under hidden bias of growing strength.",
-        row="a strength of hidden bias",
+        row="strength of hidden bias",
         key=("gamma",),
         columns=(
             number("gamma", "ratio by which the odds of treatment may differ within a pair"),
@@ -170,8 +170,8 @@ TABLES = (
         "negative_controls",
         group="effects",
         made_by="question_effects",
-        meaning="Effects where there can be none: before the look-back, and of a campaign that was not yet.",
-        row="a negative control, by campaign",
+        meaning="Effects where there can be none: before the look-back, and of a campaign that had not yet started.",
+        row="negative control, by campaign",
         key=("control", "campaign"),
         columns=(
             text("control", "negative control: placebo outcome or placebo campaign"),
@@ -189,7 +189,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="Effect on weekly spend by week around the index day.",
-        row="a week around the index day",
+        row="week around the index day",
         key=("week",),
         columns=(
             integer("week", "week from the index day; 0 is its first"),

@@ -30,8 +30,8 @@ def _canonical(table: schema.Table) -> Table:
         table.name,
         group="journey",
         made_by="load_journey",
-        meaning=f"One row: {table.meaning}.",
-        row=table.meaning.removeprefix("one "),
+        meaning=f"One row per {table.meaning}.",
+        row=table.meaning,
         key=table.key,
         columns=tuple(Column(c.name, c.type, c.meaning, c.unit, c.nullable) for c in table.columns),
         metrics=_METRICS[table.name],
@@ -45,7 +45,7 @@ TABLES = (
         group="journey",
         made_by="load_journey",
         meaning="Rows that broke a rule and values that were repaired, counted, with examples.",
-        row="a rule, with the rows it rejected, repaired or kept with a remark, and examples",
+        row="rule, with the rows it rejected, repaired or kept with a remark, and examples",
         key=("table", "rule", "column", "action"),
         columns=(
             *shared("table rule column"),
@@ -66,7 +66,7 @@ TABLES = (
         group="journey",
         made_by="load_journey",
         meaning="Rows left out, with the values of their raw file (the first 500,000 of a table).",
-        row="a row left out, as its file has it",
+        row="row left out, as its file has it",
         key=("table", "row"),
         columns=(
             *shared("table"),
@@ -74,7 +74,7 @@ TABLES = (
                 "row", "the row's place in its raw file; the header of a CSV file is row 1, empty lines are not counted"
             ),
             *shared("rule column"),
-            text("raw_row", "the row the values of its file as text: JSON by the file's headers"),
+            text("raw_row", "the row's values in the file as text: JSON by the file's headers"),
         ),
         may_be_empty=True,
         metrics={"n_rows": "count(*)"},

@@ -12,7 +12,7 @@ TABLES = (
         group="lifetime",
         made_by="value_lifetimes",
         meaning="What each household is expected to spend, its lifetime value tier and its RFM scores.",
-        row="a household",
+        row="household",
         key=("household_key",),
         columns=(
             *shared("household_key"),
@@ -20,7 +20,7 @@ TABLES = (
             integer("repeats", "trips after the first", "days"),
             number("last", "time from the first trip to the last", "weeks"),
             number("age", "time from the first trip to the last day", "weeks"),
-            number("mean_spend", "mean sales a trip", "$"),
+            number("mean_spend", "mean sales per trip", "$"),
             text("rule", "history that the forecast rests on: repeat, one trip, or no spend"),
             *shared("probability_alive"),
             number("expected_trips_13w", "trips expected in the next 13 weeks", "days"),
@@ -51,16 +51,16 @@ TABLES = (
         group="lifetime",
         made_by="value_lifetimes",
         meaning="Parameters of the models of trips and spend, and whether each lies in its range.",
-        row="a parameter of a model",
+        row="parameter of a model",
         key=("stretch", "model", "parameter"),
         columns=(
             text("stretch", "days that the models are fitted to: the first half, or the whole"),
             text("model", "model that the parameter belongs to"),
-            text("parameter", "name of the parameter, or of a figure of the fit"),
+            text("parameter", "name of the parameter, or of a measure of the fit"),
             number("value", "estimate of the parameter, in the unit its meaning names"),
             flag(
                 "in_range",
-                "whether a parameter lies off the bounds of the search and where its model says something; empty for "
+                "whether a parameter lies off the bounds of the search and its model is informative; empty for "
                 "measures of the fit",
                 nullable=True,
             ),
@@ -72,7 +72,7 @@ TABLES = (
         group="lifetime",
         made_by="value_lifetimes",
         meaning="Errors of each forecast on the later half of the data, beside the same as last period.",
-        row="a forecast of a target",
+        row="forecast of a target",
         key=("target", "forecast"),
         columns=(
             *shared("target forecast n_households"),
@@ -98,7 +98,7 @@ TABLES = (
         group="lifetime",
         made_by="value_lifetimes",
         meaning="Forecast and actual spend and trips by bins of the forecast.",
-        row="a bin of a forecast",
+        row="bin of a forecast",
         key=("target", "forecast", "bin"),
         columns=(
             *shared("target forecast"),
@@ -114,7 +114,7 @@ TABLES = (
         group="lifetime",
         made_by="value_segments",
         meaning="Lifetime value of each segment.",
-        row="a segment",
+        row="segment",
         key=("segment",),
         columns=(
             *shared("segment n_households clv_mean ci_lower ci_upper"),
@@ -131,7 +131,7 @@ TABLES = (
         group="lifetime",
         made_by="value_segments",
         meaning="Whether segments differ in lifetime value, and by how much.",
-        row="a measure",
+        row="measure",
         key=("measure",),
         columns=(
             text("measure", "what is compared: lifetime value, expected trips, or the chance of being there"),

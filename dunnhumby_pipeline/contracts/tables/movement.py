@@ -12,7 +12,7 @@ TABLES = (
         group="movement",
         made_by="follow_segments",
         meaning="Households that went from one segment to another between two periods.",
-        row="a segment in one period and a segment in another",
+        row="segment in one period and segment in another",
         key=("from_period", "to_period", "from_segment", "to_segment"),
         columns=(
             *shared("from_period to_period from_segment to_segment"),
@@ -25,7 +25,7 @@ TABLES = (
         group="movement",
         made_by="follow_segments",
         meaning="How alike the segments of two periods are, and the share of households that stay.",
-        row="a pair of periods",
+        row="pair of periods",
         key=("from_period", "to_period"),
         columns=(
             *shared("from_period to_period"),
@@ -46,7 +46,7 @@ TABLES = (
         group="movement",
         made_by="follow_segments",
         meaning="How far features and the mix of segments have moved between two periods.",
-        row="a feature or share, and a pair of periods",
+        row="feature or share, and pair of periods",
         key=("from_period", "to_period", "kind", "name"),
         columns=(
             *shared("from_period to_period"),
@@ -63,7 +63,7 @@ TABLES = (
         group="movement",
         made_by="follow_segments",
         meaning="Households that fall from high value, the largest loss first.",
-        row="a household that falls from high value",
+        row="household that falls from high value",
         key=("household_key",),
         columns=(
             *shared("household_key from_period to_period from_segment to_segment"),
@@ -80,7 +80,7 @@ TABLES = (
         group="movement",
         made_by="follow_segments",
         meaning="What became of those who would have been listed earlier.",
-        row="a period, and whether households would have been listed",
+        row="period, and whether households would have been listed",
         key=("from_period", "listed"),
         columns=(
             *shared("from_period to_period"),

@@ -12,7 +12,7 @@ TABLES = (
         group="overlap",
         made_by="fit_nuisances",
         meaning="Propensity and outcome means of every trial, cross-fitted once and shared by all estimators.",
-        row="a trial",
+        row="trial",
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated fold propensity"),
@@ -27,7 +27,7 @@ TABLES = (
         group="overlap",
         made_by="fit_nuisances",
         meaning="How well the nuisances predict out of fold, and the effect each division into folds gives.",
-        row="a measure of a division into folds",
+        row="measure of a division into folds",
         key=("repeat", "quantity", "outcome"),
         columns=(
             integer("repeat", "division into folds; -1 is the medians over all of them"),
@@ -43,7 +43,7 @@ TABLES = (
         group="overlap",
         made_by="propensity",
         meaning="Propensity, regions of overlap and weights of every trial.",
-        row="a trial",
+        row="trial",
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated propensity in_overlap"),
@@ -61,7 +61,7 @@ TABLES = (
         group="overlap",
         made_by="diagnose_overlap",
         meaning="Arms, propensity AUC and calibration, share in overlap and effective sizes, by campaign.",
-        row="a campaign, or all",
+        row="campaign, or all",
         key=("campaign",),
         columns=(
             CAMPAIGN_OR_ALL,
@@ -90,7 +90,7 @@ TABLES = (
         group="overlap",
         made_by="diagnose_overlap",
         meaning="Share treated against the propensity, by bins of trials.",
-        row="a bin of trials",
+        row="bin of trials",
         key=("bin",),
         columns=(
             integer("bin", "bin of trials by propensity, from the lowest"),
@@ -107,7 +107,7 @@ TABLES = (
         group="overlap",
         made_by="diagnose_overlap",
         meaning="Who is hardly ever and who is nearly always targeted, in words.",
-        row="a rule in terms of covariates",
+        row="rule in terms of covariates",
         key=("rule",),
         columns=(
             text("rule", "who, in terms of covariates"),
@@ -125,7 +125,7 @@ TABLES = (
         group="overlap",
         made_by="covariate_balance",
         meaning="Standardised mean difference of every covariate, before and after each weighting.",
-        row="a covariate and a weighting",
+        row="covariate and weighting",
         key=("covariate", "weighting"),
         columns=(
             text("covariate", "covariate; a level of a text covariate stands as covariate and level"),

@@ -13,13 +13,13 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Size, money, stage and leading need of each segment.",
-        row="a segment",
+        row="segment",
         key=("segment",),
         columns=(
             *shared("segment segment_name n_households share revenue revenue_share"),
             number("revenue_index", "share of revenue over share of households; 1 is average"),
-            number("spend_mean", "mean sales a household over the whole history", "$"),
-            number("spend_median", "median sales a household over the whole history", "$"),
+            number("spend_mean", "mean sales per household over the whole history", "$"),
+            number("spend_median", "median sales per household over the whole history", "$"),
             text("value_tier", "value of the segment's mean household: high, mid or low"),
             number("recency_median", "median days since the last purchase", "days"),
             number("active_4w", "share of households that bought in the last four weeks", "0-1"),
@@ -39,7 +39,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Mean of each feature in each segment, and how well the feature tells segments apart.",
-        row="a segment and a feature",
+        row="segment and feature",
         key=("segment", "feature"),
         columns=(
             *shared("segment feature"),
@@ -52,8 +52,8 @@ TABLES = (
             *shared("eta_squared f_statistic f_p_value epsilon_squared kruskal_h kruskal_p_value", nullable=True),
             text(
                 "role",
-                "used: the feature made the segments; twin: it says the same as one that did; independent: evidence of "
-                "its own",
+                "used: the feature made the segments; twin: it carries the same information as one that did; "
+                "independent: evidence of its own",
             ),
             text(
                 "closest_used",
@@ -68,7 +68,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Share of sales and lift of each department in each segment.",
-        row="a segment and a department",
+        row="segment and department",
         key=("segment", "department"),
         columns=(
             *shared("segment"),
@@ -86,7 +86,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Answers of each segment's households, where they are known.",
-        row="a segment and an answer",
+        row="segment and answer",
         key=("segment", "attribute", "answer"),
         columns=(
             *shared("segment attribute"),
@@ -103,8 +103,8 @@ TABLES = (
         "demographic_tests",
         group="profiles",
         made_by="describe_segments",
-        meaning="Whether segments and answers go together, a test an attribute.",
-        row="an attribute",
+        meaning="Whether segments and answers go together, one test per attribute.",
+        row="attribute",
         key=("attribute",),
         columns=(
             *shared("attribute"),
@@ -126,7 +126,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Share of revenue that the best households bring.",
-        row="a share of households",
+        row="share of households",
         key=("share_of_households",),
         columns=(
             number("share_of_households", "share of households, the best first", "0-1"),
@@ -140,7 +140,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Which factors say what is bought, and what need each of them is.",
-        row="a factor",
+        row="factor",
         key=("factor",),
         columns=(
             *shared("factor"),
@@ -157,7 +157,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="Loading of each feature on each factor that needs are read from.",
-        row="a factor and a feature",
+        row="factor and feature",
         key=("factor", "feature"),
         columns=(*shared("factor feature loading factor_name"),),
     ),
@@ -166,7 +166,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="What each household comes for.",
-        row="a household",
+        row="household",
         key=("household_key",),
         columns=(
             *shared("household_key need"),
@@ -179,7 +179,7 @@ TABLES = (
         group="profiles",
         made_by="describe_segments",
         meaning="What to do with each segment, by the rules of the playbook.",
-        row="a segment",
+        row="segment",
         key=("segment",),
         columns=(
             *shared("segment segment_name"),
@@ -196,7 +196,7 @@ TABLES = (
         group="profiles",
         made_by="value_segments",
         meaning="Households, money and offer of each lifetime value tier and leading need.",
-        row="a value tier and a need",
+        row="value tier and need",
         key=("clv_tier", "need"),
         columns=(
             *shared("clv_tier need n_households share"),
@@ -213,7 +213,7 @@ TABLES = (
         group="profiles",
         made_by="value_segments",
         meaning="Lifetime value tier and leading need of each household.",
-        row="a household",
+        row="household",
         key=("household_key",),
         columns=(
             *shared("household_key clv_tier need need_margin clv revenue"),

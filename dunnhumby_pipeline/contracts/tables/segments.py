@@ -12,7 +12,7 @@ TABLES = (
         group="segments",
         made_by="fit_segments",
         meaning="Segment of each household, and the share of refits that agree.",
-        row="a household",
+        row="household",
         key=("household_key",),
         columns=(
             *shared("household_key segment segment_name"),
@@ -26,7 +26,7 @@ TABLES = (
         made_by="fit_segments",
         meaning="Quality and stability of the segments chosen, of the reference study's setting and of "
         "every candidate.",
-        row="a way to find segments",
+        row="way to find segments",
         key=("role", "method", "n_features", "n_factors", "n_segments"),
         columns=(
             text("role", "chosen, the reference study's setting, or a candidate"),
@@ -56,7 +56,7 @@ TABLES = (
         group="segments",
         made_by="fit_segments",
         meaning="Bootstrap ARI with everything refit, cold and warm.",
-        row="a bootstrap refit",
+        row="bootstrap refit",
         key=("start", "replicate"),
         columns=(
             text("start", "start of the refit: cold from scratch, warm from the reference solution"),
@@ -71,7 +71,7 @@ TABLES = (
         group="segments",
         made_by="fit_segments",
         meaning="How well each segment comes back in cold refits.",
-        row="a segment",
+        row="segment",
         key=("segment",),
         columns=(
             *shared("segment"),
@@ -93,7 +93,7 @@ TABLES = (
         group="segments",
         made_by="fit_segments",
         meaning="Which segment of the run before each one is, and whether it keeps its name.",
-        row="a segment",
+        row="segment",
         key=("segment",),
         columns=(
             *shared("segment segment_name"),

@@ -12,7 +12,7 @@ TABLES = (
         group="targeting",
         made_by="campaign_economics",
         meaning="Contact cost and breakeven effect: as set, and as the coupons of the data imply.",
-        row="a source of the cost, by campaign",
+        row="source of the cost, by campaign",
         key=("source", "campaign"),
         columns=(
             text("source", "where the cost comes from: fixed in the settings, or estimated from the coupons"),
@@ -35,7 +35,7 @@ TABLES = (
         group="targeting",
         made_by="value_policies",
         meaning="Honest and claimed value of every policy, $ per household.",
-        row="a policy",
+        row="policy",
         key=("policy",),
         columns=(
             text("policy", "rule that says whom to target"),
@@ -54,7 +54,7 @@ TABLES = (
         group="targeting",
         made_by="value_policies",
         meaning="Value as the share of households targeted grows.",
-        row="a share of households targeted",
+        row="share of households targeted",
         key=("share_targeted",),
         columns=(*shared("share_targeted value ci_lower ci_upper"),),
         partitioned=True,
@@ -64,7 +64,7 @@ TABLES = (
         group="targeting",
         made_by="targeting_list",
         meaning="Decision and reason for every household as of the last day; refuses to build while a gate is closed.",
-        row="a household as of the last day",
+        row="household as of the last day",
         key=("household_key",),
         columns=(
             *shared("household_key"),

@@ -30,7 +30,7 @@ def confounding_contour(
     2020; Chernozhukov et al. 2022). The axes are in roots, in which the bias grows evenly. On the thick line nothing is
     left; beyond it (shaded) the sign may turn. Points: a confounder as strong as a group of measured covariates; a
     diamond at the edge is one beyond it. Where the interval includes zero to begin with, what is left is the estimate
-    less the bias, and the picture says so.
+    less the bias, and the figure states it.
     """
     require(confounding_contour, "confounding_contour", ["gain_outcome", "gain_treatment", "limit"])
     columns = ["group", "gain_outcome", "gain_treatment", "lower", "upper"]

@@ -88,7 +88,7 @@ def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd
 
 
 def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.DataFrame) -> Figure:
-    """Eight maps of the segments: each bubble a segment at the means of two features, its area its households.
+    """Eight maps of the segments: each bubble is a segment, at the means of two features, its area its households.
 
     Colour is the value tier. Right and up is always more of what the title names: days between visits and since the
     last visit run backwards. The dashed lines are the means of all households.

@@ -184,7 +184,7 @@ def row_height(labels: Sequence[str], width: int = LABEL_WIDTH) -> float:
 
 
 def label_rows(axes: Axes, labels: Sequence[str], bold: Sequence[bool] = (), width: int = LABEL_WIDTH) -> None:
-    """One label a row from the top down, wrapped at `width`; text is never read as mathematics."""
+    """One label per row from the top down, wrapped at `width`; text is never read as mathematics."""
     axes.set_yticks(range(len(labels)), labels=[wrapped(label, width) for label in labels])
     for position, tick_label in enumerate(axes.get_yticklabels()):
         tick_label.set_parse_math(False)

@@ -55,7 +55,7 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
 
     Problems are: a file that cannot be read to its end, a table that keeps no row, a reject in a strict table,
     more rejects or wrong signs than `settings.max_reject_share` in any table, a required reference that is
-    missing, and campaigns whose type differs between tables. What lies between tables is looked at only when
+    missing, and campaigns whose type differs between tables. References between tables are inspected only when
     every table could be read.
     """
     # A connection that has inspected a source before holds its promotions as a table.
@@ -185,7 +185,7 @@ def _shown(value: str | None) -> str:
 
 
 def _duplicates(table: schema.Table, n: int, repeated: pd.DataFrame) -> list[tuple]:
-    # Where the key is the whole row, a repeated row says nothing that the first does not.
+    # Where the key is the whole row, a repeated row adds nothing to the first.
     action = "merged" if set(table.key) == set(table.column_names) else "rejected"
     first = repeated.head(N_EXAMPLES)
     examples = "; ".join(f"row {row}: {key} again" for row, key in zip(first["row"], first["key"], strict=True))
@@ -224,7 +224,7 @@ def _unknown_answers(connection: duckdb.DuckDBPyConnection, table: schema.Table)
 
 
 def _span(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> str:
-    """The days or weeks that a table's sound rows span, in words; empty for a table without time."""
+    """The days or weeks that a table's valid rows span, in words; empty for a table without time."""
     for unit, first, last in (
         ("days", "start_day", "end_day"),
         ("days", "day", "day"),

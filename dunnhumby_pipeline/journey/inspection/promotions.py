@@ -14,7 +14,7 @@ _ORDER = ", ".join(schema.PROMOTIONS.order)
 
 
 def merge_promotions(connection: duckdb.DuckDBPyConnection) -> int:
-    """Make `sound_promotions` a table in canonical order with each key once; the staged rows are let go.
+    """Make `sound_promotions` a table in canonical order with each key once; the staged rows are released.
 
     A repeated key gets the largest display and the largest mailer code among its rows: '0', none, is the
     smallest. Returns how many rows that takes away.

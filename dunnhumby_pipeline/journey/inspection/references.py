@@ -80,7 +80,7 @@ def _orphans(
 ) -> list[Orphans]:
     """The keys that the referred table lacks, in order.
 
-    Of a required reference every row read will do: one that is rejected there is told there.
+    Of a required reference every row read will do: one that is rejected there is reported there.
     """
     key = ", ".join(reference.columns)
     referred = f"{'checked' if reference.required else 'sound'}_{reference.table}"

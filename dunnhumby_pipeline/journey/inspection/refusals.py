@@ -38,7 +38,7 @@ def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
             f"{row.n:,} row(s) that break the rule '{row.rule}'",
             "Leave each key once in the file, with the values that are true."
             if row.rule == DUPLICATE
-            else "Mend these rows: leaving one out would change which households count as treated.",
+            else "Fix these rows: leaving one out would change which households count as treated.",
         )
         for row in rejects.itertuples()
         if row.table in strict and row.action == "rejected"
@@ -67,14 +67,14 @@ def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], sett
         elif report.name in strict:
             continue
         elif report.n_kept == 0:
-            problems.append(Problem(report.file, "at least one sound row", found, "Mend the file."))
+            problems.append(Problem(report.file, "at least one valid row", found, "Fix the file."))
         elif n > limit * n_real:
             problems.append(
                 Problem(
                     report.file,
                     f"at most {limit:.3g} of the rows rejected (journey.max_reject_share)",
                     found,
-                    "Mend the file, or raise the setting if these rows may go.",
+                    "Fix the file, or raise the setting if these rows may be dropped.",
                 )
             )
     return problems

@@ -1,7 +1,7 @@
 """One raw file to typed rows on a connection, each with its line and the first rule that it breaks.
 
 Makes `checked_<table>`: the canonical columns, `line` (the row's number in messages), `broken` ('rule:column',
-null for a sound row) and `raw_row` (the row as JSON by the file's headers, null for a sound row).
+null for a valid row) and `raw_row` (the row as JSON by the file's headers, null for a valid row).
 """
 
 from __future__ import annotations
@@ -168,9 +168,9 @@ def _unreadable(file: str, message: str) -> Problem:
     line = re.search(r"CSV Error on Line: (\d+)", message)
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     longest = re.search(r"Maximum line size of (\d+)", message)
-    expected, mend = "a file that can be read to its end", "Export or download the file again."
+    expected, fix = "a file that can be read to its end", "Export or download the file again."
     if line is not None:
-        expected, mend = "as many values as the header has", "Mend this line or export the file again."
+        expected, fix = "as many values as the header has", "Fix this line or export the file again."
     if counts:
         # Counting stops at the first value too many.
         few = int(counts[2]) < int(counts[1])
@@ -185,4 +185,4 @@ def _unreadable(file: str, message: str) -> Problem:
         expected, found = "line ends of one kind", "line feeds with and without a carriage return"
     else:
         found = message.partition("\n")[0].rstrip(".")
-    return Problem(f"{file}, line {line[1]}" if line else file, expected, found, mend)
+    return Problem(f"{file}, line {line[1]}" if line else file, expected, found, fix)

@@ -58,7 +58,7 @@ class Validation:
 
 
 def validate(folder: Path, connection: duckdb.DuckDBPyConnection, settings: JourneySettings) -> Validation:
-    """Look at every file of `folder`. Nothing is raised for what is wrong with them: `problems` says it."""
+    """Check every file of `folder`. Nothing is raised for what is wrong with them: `problems` lists it."""
     n_rules = {table.name: _n_rules(table) for table in schema.TABLES}
     try:
         found = inspect(raw_folder(folder), connection, settings)

@@ -24,7 +24,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 # Above it a number read as DOUBLE is no longer the number in the file.
 _EXACT = 2**53
-# What a line of a CSV file without a value is made of.
+# The characters of a line of a CSV file that holds no value.
 _BLANK = ', "\t\r\n'
 _CHUNK = 2**20
 
@@ -79,7 +79,7 @@ def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
                     str(folder),
                     f"one file for the table {table.name}",
                     " and ".join(found),
-                    "Take all but one of them away: which is the right one cannot be known.",
+                    "Remove all but one of them: the right one cannot be told from here.",
                 )
             ]
         )
@@ -135,7 +135,7 @@ def _identifier(name: str) -> str:
 def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
     """SQL that reads the file, its columns named c0, c1, ... by position; as text but for `types`.
 
-    The form is said, not guessed from the first rows, so that a malformed row is named by its line.
+    The format is stated, not guessed from the first rows, so that a malformed row is named by its line.
     """
     names = [f"c{position}" for position in range(n_columns)]
     columns = ", ".join(f"{quoted(name)}: {quoted(types.get(name, 'VARCHAR'))}" for name in names)
@@ -149,7 +149,7 @@ def _read_csv(path: Path, n_columns: int, types: dict[str, str]) -> str:
 def _quick_type(column: schema.Column) -> str:
     if column.values:
         return enumeration(column)
-    # Read as an integer, 1.5 would become 2 without a word.
+    # Read as an integer, 1.5 would silently become 2.
     return "VARCHAR" if column.type == "VARCHAR" else "DOUBLE"
 
 
@@ -203,18 +203,18 @@ def _text(path: Path) -> TextIO:
 
 
 def _unreadable(path: Path, error: Exception) -> JourneyError:
-    mend = "Export or download the file again."
+    fix = "Export or download the file again."
     if path.is_dir():
-        found, mend = "a folder", "Put one file in its place."
+        found, fix = "a folder", "Put one file in its place."
     elif isinstance(error, PermissionError):
-        found, mend = "no permission to read it", "Check who may read it."
+        found, fix = "no permission to read it", "Check who may read it."
     elif isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
         found = f"a compressed file that is cut short or damaged ({str(error).rstrip('.')})"
     elif isinstance(error, OSError) and error.strerror:
         found = error.strerror
     else:
         found = str(error).rstrip(".")
-    return JourneyError([Problem(path.name, "a file that can be read", found, mend)])
+    return JourneyError([Problem(path.name, "a file that can be read", found, fix)])
 
 
 def _empty(path: Path, found: str) -> JourneyError:
@@ -243,9 +243,9 @@ def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int
             positions[column.name] = found[0]
             continue
         also = f" (or {', '.join(column.aliases)})" if column.aliases else ""
-        mend = "Take all but one of them away." if found else "Add or rename the column."
+        fix = "Remove all but one of them." if found else "Add or rename the column."
         where = f"{file}, column {column.raw}{also}"
-        problems.append(Problem(where, "this column once in the header", ", ".join(header), mend))
+        problems.append(Problem(where, "this column once in the header", ", ".join(header), fix))
     if problems:
         raise JourneyError(problems)
     return positions

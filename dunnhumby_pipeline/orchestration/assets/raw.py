@@ -19,7 +19,7 @@ GROUP = "raw"
     specs=[
         dg.AssetSpec(
             raw_key(table.name),
-            description=f"The raw file of {table.name} ({table.file}), or the sample's. One row: {table.meaning}.",
+            description=f"The raw file of {table.name} ({table.file}), or the sample's. One row per {table.meaning}.",
         )
         for table in schema.TABLES
     ],

@@ -38,7 +38,7 @@ def fit_segments(
 ) -> Iterator[dg.Output]:
     """NMF factors of the scaled features, K-Means segments of the factors, named as in the run before, refitted."""
     from dunnhumby_pipeline.segmentation.segments.model_store import previous_model, save_model
-    from dunnhumby_pipeline.segmentation.segments.study import segment_households
+    from dunnhumby_pipeline.segmentation.segments.tables import segment_households
 
     settings, model = study.settings, study.table("segment_model")
     previous, without = previous_model(model)
@@ -82,14 +82,14 @@ def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.trips import trip_history
     from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.lifetime.study import lifetime_study, lifetime_windows
+    from dunnhumby_pipeline.segmentation.lifetime.tables import lifetime_tables, lifetime_windows
     from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
 
     settings, lines = study.settings, study.table("transactions")
     with refusing(LifetimeValueError):
         windows = lifetime_windows(*observed_days(lines, settings.engine))
         trips = run(trip_history(), {"transactions": lines, "windows": windows}, settings.engine)
-        found = lifetime_study(
+        found = lifetime_tables(
             trips, windows, settings.lifetime_value, settings.profile.tier_shares, settings.confidence
         )
     yield from outputs("value_lifetimes", vars(found))

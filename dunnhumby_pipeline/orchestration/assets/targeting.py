@@ -1,4 +1,4 @@
-"""What the effects are worth and whom to target. One partition a campaign type."""
+"""What the effects are worth and whom to target. One partition per campaign type."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The design of the study: who enters, what the design assumes, and whether the arms overlap. One partition a type."""
+"""The design of the study: who enters, what it assumes, and whether the arms overlap. One partition per type."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
-# What a look-back is made of.
+# The tables a look-back is made from.
 LOOK_BACK_TABLES = (
     "transactions",
     "products",

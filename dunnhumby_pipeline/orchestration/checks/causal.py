@@ -93,10 +93,10 @@ def effective_arms(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdic
 
 
 def overlap_share(diagnostics: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The share of trials in overlap is not too small for the effect to be about the customers one has."""
+    """The share of trials in overlap is not too small for the effect to describe the customers."""
     share = float(_whole(diagnostics)["share_in_overlap"])
     passed = share >= settings.min_overlap_share
-    advice = "" if passed else "; effects speak of this part of the customers only"
+    advice = "" if passed else "; effects are about this part of the customers only"
     text = f"{share:.0%} of trials in overlap, at least {settings.min_overlap_share:.0%} expected{advice}"
     return Verdict(passed, text, {"share_in_overlap": share})
 

@@ -29,7 +29,7 @@ _FITS: Mapping[SqlType, Callable[[pa.DataType], bool]] = {
 
 
 def schema_and_keys(table: Table, path: TablePath) -> Verdict:
-    """Columns and types are as the contract says, nulls only where they may be, each key once.
+    """Columns and types are as the contract says, nulls only where they are allowed, each key once.
 
     Read are the file's schema, its statistics and the columns of the key.
     """
@@ -77,7 +77,7 @@ def _refuses_null(table: Table, name: str) -> bool:
 
 
 def _n_nulls(file: pq.ParquetFile, name: str) -> int:
-    """Nulls of a column by the statistics of the file; counted where whoever wrote it left them out."""
+    """Nulls of a column by the statistics of the file; counted where its writer left them out."""
     place = file.schema_arrow.get_field_index(name)
     groups = range(file.metadata.num_row_groups)
     statistics = [file.metadata.row_group(group).column(place).statistics for group in groups]

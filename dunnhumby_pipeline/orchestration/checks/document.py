@@ -32,7 +32,7 @@ heterogeneity or value not proven; and faults of what describes segments (profil
 no later number rests. A warning stops nothing, and the UI does not label it as blocking.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when. Other
-references warn, beyond a share of the rows: a line without a product is spend all the same.
+references warn, beyond a share of the rows: a line without a product is still spend.
 
 Thresholds are in `CheckSettings` of [`settings/checks.py`](../dunnhumby_pipeline/settings/checks.py), here with their
 defaults; set one in `HOME/dunnhumby.toml` (`[checks]`) or the environment (`DUNNHUMBY_CHECKS__MAX_PSI=0.25`). The
@@ -42,7 +42,7 @@ metrics behind every check are plotted over runs in the UI.
 first run passes and says that there is nothing to compare with.
 """
 _COLUMNS = ("check", "kind", "what it checks", "red means", "do", "threshold")
-# A check that more tables share than this stands for all tables of which nothing else is said.
+# A check that more tables share than this stands for all tables without an entry of their own.
 _NAMED = 8
 
 

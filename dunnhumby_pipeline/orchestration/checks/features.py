@@ -14,7 +14,7 @@ _NAMED = 5
 
 
 def features_complete(features: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every catalogued feature is there, one row a household, nulls only where defined, shares sum to 1."""
+    """Every catalogued feature is there, one row per household, nulls only where defined, shares sum to 1."""
     names = [feature.name for feature in CATALOGUE]
     missing = [name for name in names if name not in features.columns]
     if missing:
@@ -50,5 +50,5 @@ def features_steady(drift: pd.DataFrame, settings: CheckSettings) -> Verdict:
         for row in moved.head(_NAMED).itertuples()
     )
     more = f" and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
-    advice = "other customers, another period or another export? Segments and effects of before may not carry over"
+    advice = "other customers, another period or another export? Earlier segments and effects may not carry over"
     return Verdict(False, f"{len(moved)} features moved: {named}{more}; {advice}", metrics)

@@ -28,7 +28,7 @@ def keeps_contract(table: Table) -> Check:
         BLOCK,
         red="the table lacks a column, has one too many or one of another type, a null where none may be, or a "
         "repeated key",
-        advice="a defect of the program that makes it; do not use what rests on the table",
+        advice="a defect of the program that makes it; do not use anything that rests on the table",
         look=look,
     )
 
@@ -47,7 +47,7 @@ def _is_as_declared(table: schema.Table) -> Check:
 
 def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     """Whether what the rows of a table name exists: a campaign without dates would change who is treated when; a line
-    without a product is spend all the same."""
+    without a product is still spend."""
     red, advice = (
         (
             "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
@@ -55,8 +55,8 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
         )
         if reference.required
         else (
-            "too many rows name something no table has; they are kept, see [the data dictionary](data_dictionary.md) "
-            "for what becomes of them",
+            "too many rows refer to something that no table has; they are kept, see [the data dictionary]"
+            "(data_dictionary.md) for what becomes of them",
             "is the file that should name it complete, and of the same export?",
         )
     )
@@ -80,7 +80,7 @@ def _keeps_rows(table: schema.Table) -> Check:
         journey.row_count,
         WARN,
         red="the table has lost or gained many of its rows since the run before",
-        advice="is the raw file whole, and the one you meant?",
+        advice="is the raw file complete, and the one you meant?",
         thresholds=("max_rows_lost", "max_rows_gained"),
         look=partial(journey.look_at_rows, table.name),
     )
@@ -117,7 +117,7 @@ CHECKS: tuple[Check, ...] = (
         journey.weekly_volume,
         WARN,
         red="a complete week has many more or fewer lines than the median of up to four weeks on each side",
-        advice="is a part of these weeks missing, or there twice? A holiday can be the reason: then say so",
+        advice="is part of these weeks missing, or present twice? If a holiday is the reason, state it",
         thresholds=("max_week_deviation",),
         look=journey.look_at_volume,
     ),
@@ -142,8 +142,8 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the distribution of a feature has moved since the run before, by its population stability index; the "
         "table `feature_drift` has every feature's",
-        advice="other customers, another period, or another export (the sample against the full data will do it)? "
-        "Segments and effects of before may not carry over",
+        advice="other customers, another period, or another export (such as the sample against the full data)? "
+        "Earlier segments and effects may not carry over",
         thresholds=("max_psi",),
     ),
     Check(
@@ -167,7 +167,7 @@ CHECKS: tuple[Check, ...] = (
         "segment_stability",
         segmentation.fits_converge,
         WARN,
-        red="the factors that are used, or too many of all refits, were broken off before they settled",
+        red="the factors that are used, or too many of all refits, stopped before they converged",
         advice="fewer factors; stability of such fits says little",
         reads=("factor_selection",),
         thresholds=("min_converged",),
@@ -194,7 +194,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a segment is new, gone, or renamed since the run before because it has other households or another value "
         "tier or lifecycle; or the model of the run before could not be read",
-        advice="tell whoever uses the names; other customers or another period? The table says what matched what",
+        advice="tell those who use the names; other customers or another period? The table lists what matched what",
     ),
     Check(
         "segment_profiles",
@@ -215,9 +215,9 @@ CHECKS: tuple[Check, ...] = (
         "clv_parameters",
         segmentation.parameters_in_range,
         WARN,
-        red="a parameter of lifetime value lies at a bound of the search, or where its model says nothing: mean chance "
-        "of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend under "
-        "1.05 (`min_spend_shape`)",
+        red="a parameter of lifetime value lies at a bound of the search, or where its model is uninformative: mean "
+        "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend "
+        "under 1.05 (`min_spend_shape`)",
         advice="where nobody leaves, do not read probability_alive; else do not read lifetime values: a longer history "
         "or more households",
     ),
@@ -275,8 +275,8 @@ CHECKS: tuple[Check, ...] = (
         "overlap_diagnostics",
         causal.overlap_share,
         WARN,
-        red="effects speak of a minority of the customers",
-        advice="say so when you quote them",
+        red="effects are about a minority of the customers",
+        advice="state it when you quote them",
         thresholds=("min_overlap_share",),
     ),
     Check(

@@ -17,7 +17,7 @@ _OUT_OF_RANGE = {
         "households hardly ever leave, so that probability_alive tells nothing and the model forecasts trips at the "
         "rate of the past"
     ),
-    "q": "spend a trip has next to no mean over households: do not read expected spend, rank by past spend",
+    "q": "spend per trip has next to no mean over households: do not read expected spend, rank by past spend",
 }
 
 
@@ -50,7 +50,7 @@ def fits_converge(stability: pd.DataFrame, selection: pd.DataFrame, settings: Ch
     if not used:
         return Verdict(False, f"the factors that are used have not converged; {text}: try fewer factors", metrics)
     passed = share >= settings.min_converged
-    advice = "" if passed else "; stability of fits that were broken off says little: try fewer factors"
+    advice = "" if passed else "; the stability of fits that did not converge says little: try fewer factors"
     return Verdict(passed, f"{text}{advice}", metrics)
 
 
@@ -86,7 +86,7 @@ def identity_kept(identity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     named = "; ".join(f"{row.segment_name} ({row.reason})" for row in fresh.head(_NAMED).itertuples())
     lost = ", ".join(gone["previous_segment"].head(_NAMED))
     parts = [f"new: {named}"] * bool(len(fresh)) + [f"no longer there: {lost}"] * bool(len(gone))
-    advice = "other customers, another period, or other settings? Tell whoever uses the names"
+    advice = "other customers, another period, or other settings? Tell those who use the names"
     return Verdict(False, f"{'; '.join(parts)}; {advice}", metrics)
 
 
@@ -116,7 +116,7 @@ def every_segment_advised(playbook: pd.DataFrame, segments: pd.DataFrame, settin
 
 
 def parameters_in_range(parameters: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Every parameter of lifetime value lies off the bounds of the search, and where its model says something."""
+    """Every parameter of lifetime value lies off the bounds of the search, and its model is informative."""
     judged = parameters[parameters["in_range"].notna()]
     off = judged[~judged["in_range"].astype(bool)]
     metrics = {"n_parameters": len(judged), "n_out_of_range": len(off)}
@@ -135,7 +135,7 @@ def not_worse_than_naive(validation: pd.DataFrame, settings: CheckSettings) -> V
     row = validation[validation["chosen"]].iloc[0]
     naive = validation[(validation["target"] == row["target"]) & (validation["forecast"] == "naive")].iloc[0]
     text = (
-        f"{row['forecast']}: mean error ${row['mae']:.2f} a household, naive ${naive['mae']:.2f}; difference "
+        f"{row['forecast']}: mean error ${row['mae']:.2f} per household, naive ${naive['mae']:.2f}; difference "
         f"{row['mae_against_naive']:.2f} ({row['ci_lower']:.2f} to {row['ci_upper']:.2f}), {row['verdict']}"
     )
     # Missing bounds prove nothing.

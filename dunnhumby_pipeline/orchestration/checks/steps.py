@@ -1,7 +1,7 @@
 """The checks as dagster carries them out: one step for the tables of each producing step.
 
 Each check can be carried out alone; together they read a table once. Only a check that blocks is labelled blocking.
-What reads a table comes after all of its checks all the same: every table has a blocking check, of its contract, in
+What reads a table still comes after all of its checks: every table has a blocking check, of its contract, in
 the same step as its warnings.
 """
 

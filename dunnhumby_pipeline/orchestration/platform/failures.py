@@ -10,7 +10,7 @@ import dagster as dg
 
 @contextmanager
 def refusing(*errors: type[Exception]) -> Iterator[None]:
-    """Errors that tell the user what to mend end the step with their message; the same input would fail again."""
+    """Errors that tell the user what to fix end the step with their message; the same input would fail again."""
     try:
         yield
     except errors as error:

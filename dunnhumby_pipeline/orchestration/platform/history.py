@@ -1,6 +1,6 @@
 """What dagster's history and asset graph say, in the study's terms: the one module that looks inside dagster.
 
-Names under `dagster._core` are no promise of dagster's. Whatever of them the study needs is imported here, and a
+Names under `dagster._core` are not a promise of dagster's. Whatever of them the study needs is imported here, and a
 test holds that no other module does; a release of dagster that moves one is met in this file alone.
 """
 
@@ -67,7 +67,7 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
 def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, Any] | None:
     """The metadata of an unpartitioned asset as it was before its content last changed, None when it never did.
 
-    Runs that kept the table say nothing new: held against itself, a table that lost half its rows would pass.
+    Runs that kept the table add nothing: compared with itself, a table that lost half its rows would pass.
     """
     records = instance.fetch_materializations(key, limit=MOST_RUNS).records
     made = [record.asset_materialization for record in records if record.asset_materialization is not None]

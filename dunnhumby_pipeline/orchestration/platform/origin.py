@@ -46,7 +46,7 @@ class Origin:
         try:
             return cls(**json.loads(path.read_text(encoding="utf-8")))
         except (json.JSONDecodeError, TypeError):
-            # It only saves work: tables whose origin is not known are made anew, and it with them.
+            # It only saves work: tables of unknown origin are rebuilt, and it with them.
             return None
 
     @classmethod

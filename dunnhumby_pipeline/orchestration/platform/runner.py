@@ -1,4 +1,4 @@
-"""Run the study in this process, on the same history that the UI shows, with progress a stage at a time."""
+"""Run the study in this process, on the same history that the UI shows, with progress shown stage by stage."""
 
 from __future__ import annotations
 

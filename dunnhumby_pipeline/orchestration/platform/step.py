@@ -47,7 +47,7 @@ def step(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
 
-    `deps`: tables by name, or keys of what is no table, that come before without being loaded. `settings`: the
+    `deps`: tables by name, or keys of what is not a table, that come before without being loaded. `settings`: the
     sections that the step reads. Raises ValueError when no contract names the step.
     """
 

@@ -1,5 +1,5 @@
-"""Tables on disk or in an object store: one parquet file a table and partition, written whole or not at all; and
-the one file that is no table, the fitted segments.
+"""Tables on disk or in an object store: one parquet file per table and partition, written whole or not at all; and
+the one file that is not a table, the fitted segments.
 
 Here: paths, atomic writes, the metadata every table shows in the UI, and the mark of a stale table.
 Not here: what a table means or whether it is right (`checks`).
@@ -69,7 +69,7 @@ class ParquetStore(dg.IOManager):
 
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
-    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; what is no table has a suffix of its own."""
+    """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; what is not a table has a suffix of its own."""
     return (warehouse / partition if partition else warehouse) / f"{name}{contract(name).suffix}"
 
 
@@ -139,7 +139,7 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
 
 
 def file_metadata(path: TablePath) -> dict[str, Any]:
-    """Size and place of a file that is no table."""
+    """Size and place of a file that is not a table."""
     return {"bytes": path.stat().st_size, "dagster/uri": path.as_uri()}
 
 

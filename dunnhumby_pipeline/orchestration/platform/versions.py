@@ -98,7 +98,7 @@ def code_hash(function: Callable[..., Any]) -> str:
 def modules_behind(function: Callable[..., Any]) -> list[str]:
     """Modules of the package that a function imports, and those that they import, in order of their names.
 
-    Of orchestration only what the function itself imports counts: what dagster is told of an asset, where it
+    Of orchestration only what the function itself imports counts: what dagster is told about an asset, where it
     is stored and who is notified changes no table.
     """
     waiting = []
@@ -179,7 +179,7 @@ def _file(module: str) -> Path:
 
 
 def _imports(code: CodeType) -> Iterator[str]:
-    """Modules of the package that code imports; `from room import module` names room and module apart."""
+    """Modules of the package that code imports; `from folder import module` names folder and module apart."""
     for part in _parts(code):
         for name in part.co_names:
             if name.startswith(f"{PACKAGE}."):

@@ -136,7 +136,7 @@ def hoyer_sparsity(loadings: Array) -> Array:
 
 
 def loadings_table(factors: Factors, factor_names: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """One row a factor and feature: factor, feature, loading (0-1), factor_name (by default the factor's)."""
+    """One row per factor and feature: factor, feature, loading (0-1), factor_name (by default the factor's)."""
     frame = pd.DataFrame(factors.loadings, index=list(factors.names), columns=list(factors.features))
     long = frame.rename_axis("factor").reset_index().melt("factor", var_name="feature", value_name="loading")
     spoken = dict(zip(factors.names, factor_names or factors.names, strict=True))

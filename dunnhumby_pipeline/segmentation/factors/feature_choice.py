@@ -23,14 +23,14 @@ COLUMNS = ["feature", "group", "used", "dropped_for", "correlation", "reason"]
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """`features`: those factored. `table`: feature, group, used, dropped_for, correlation, reason; a row a feature."""
+    """`features`: those factored. `table`: one row per feature: group, used, dropped_for, correlation, reason."""
 
     features: tuple[str, ...]
     table: pd.DataFrame
 
 
 def choose_features(frame: pd.DataFrame, groups: Sequence[str], twin_correlation: float) -> FeatureChoice:
-    """The features of `groups` that say something of their own about the households of `frame`.
+    """The features of `groups` that carry information of their own about the households of `frame`.
 
     Features are taken one by one, first those of the reference study and then the others, each in the order of
     the dictionary. One is left out when it has no value or one value only, is a 0/1 step, is the complement of

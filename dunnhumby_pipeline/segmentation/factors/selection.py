@@ -71,7 +71,7 @@ def choose_n_factors(scan: pd.DataFrame, stability_floor: float) -> tuple[int, s
     Factors that do not come back on another half of the households are of this sample, whatever they explain, so
     the numbers under `stability_floor` are out. Of the others it is the elbow of the centred R2: the number farthest
     above the chord from the first to the last number scanned (Satopaa et al. 2011, Finding a "kneedle" in a
-    haystack); of equals the smaller. When none reaches the floor the most stable one is taken, and the reason says so.
+    haystack); in a tie the smaller. When none reaches the floor the most stable one is taken, as the reason records.
     """
     numbers = scan["n_factors"].to_numpy()
     gain = scan["centred_r2"].to_numpy(dtype=float)

@@ -47,7 +47,7 @@ def lifetime_differences(customer_lifetime_value: pd.DataFrame, segments: pd.Dat
     """Whether segments differ in what is to come: a row for clv, expected_trips_52w and probability_alive.
 
     Columns: measure, and those of `effect_sizes.GroupDifference`. Segments are made from past spend, of which lifetime
-    value is a forecast: that they differ is no surprise, by how much is the news.
+    value is a forecast: that they differ is no surprise; the news is by how much.
     """
     joined = _joined(customer_lifetime_value, segments)
     rows = [

@@ -30,7 +30,7 @@ HISTORY_COLUMNS = ("household_key", "trips", "first_trip", "last_trip", "sales")
 
 @dataclass(frozen=True)
 class SpendModels:
-    """Trips and spend a trip, fitted together to `n_fitted` of `n_households`.
+    """Trips and spend per trip, fitted together to `n_fitted` of `n_households`.
 
     `n_one_trip` of all households came once; `n_without_spend` of them spent $0 and stay out of the fit of spend.
     """
@@ -47,7 +47,7 @@ class SpendModels:
         return self.bg_nbd.expected_trips(*_recency_and_age(history, last_day), weeks)
 
     def spend_a_trip(self, history: pd.DataFrame) -> Vector:
-        """Expected $ a trip: a household's own mean, drawn towards that of all by how few trips it has."""
+        """Expected $ per trip: a household's own mean, drawn towards that of all by how few trips it has."""
         trips = history["trips"].to_numpy(dtype=float)
         return self.gamma_gamma.expected_spend(trips, history["sales"].to_numpy(dtype=float) / trips)
 
@@ -64,7 +64,7 @@ class SpendModels:
 class StackWeights:
     """Weights of three forecasts of spend, which sum to 1.
 
-    `recent` and `earlier`: the spend a day of the later and the earlier half of the history goes on; `model`: that of
+    `recent` and `earlier`: the spend per day of the later and the earlier half of the history goes on; `model`: that of
     `SpendModels`.
     """
 
@@ -107,10 +107,10 @@ def half_way(first_day: int, last_day: int) -> int:
 
 
 def fit_spend_models(history: pd.DataFrame, last_day: int, settings: LifetimeValueSettings) -> SpendModels:
-    """Fit BG/NBD and Gamma-Gamma to one row a household: trips, first_trip, last_trip (DAY), sales ($).
+    """Fit BG/NBD and Gamma-Gamma to one row per household: trips, first_trip, last_trip (DAY), sales ($).
 
     A household with one trip enters both fits. One that spent $0 enters the fit of trips alone, as Gamma-Gamma knows
-    no spend of 0. Of more than `max_households`, every so many-th is fitted: parameters of 50,000 are as good as known.
+    no spend of 0. Of more than `max_households`, every n-th is fitted: parameters of 50,000 are as good as known.
     Raises LifetimeValueError when there are fewer than `min_households`, a column or value is missing, or a model has
     no fit.
     """
@@ -171,7 +171,7 @@ def _check_history(history: pd.DataFrame, last_day: int) -> None:
     if missing:
         raise LifetimeValueError(f"trip history lacks {', '.join(missing)}; found {', '.join(history.columns)}")
     if history["household_key"].duplicated().any():
-        raise LifetimeValueError("trip history must have one row a household; give the rows of one window")
+        raise LifetimeValueError("trip history must have one row per household; give the rows of one window")
     values = history[list(HISTORY_COLUMNS)]
     if values.isna().any(axis=None) or (history["trips"] < 1).any() or (history["sales"] < 0).any():
         raise LifetimeValueError(

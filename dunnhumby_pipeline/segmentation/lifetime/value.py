@@ -1,7 +1,7 @@
 """Customer lifetime value: how often a household will come, and what it will spend, by maximum likelihood.
 
 BG/NBD for trips (Fader, Hardie & Lee 2005, "Counting Your Customers" the Easy Way, Marketing Science 24) and
-Gamma-Gamma for spend a trip (Fader & Hardie 2013, The Gamma-Gamma Model of Monetary Value). Both are fitted by
+Gamma-Gamma for spend per trip (Fader & Hardie 2013, The Gamma-Gamma Model of Monetary Value). Both are fitted by
 scipy on the likelihoods of those papers.
 """
 
@@ -27,7 +27,7 @@ _LAST_TERM, _MAX_TERMS = 1e-15, 100_000
 
 
 class LifetimeValueError(ValueError):
-    """A model cannot be fitted, or what it is fitted to is no history of trips. The message says which, and why."""
+    """A model cannot be fitted, or what it is fitted to is not a history of trips. The message says which, and why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class BgNbd:
 
 @dataclass(frozen=True)
 class GammaGamma:
-    """Gamma(p, nu) spend a trip with nu ~ gamma(q, gamma) across households; `log_likelihood` of the fit."""
+    """Gamma(p, nu) spend per trip with nu ~ gamma(q, gamma) across households; `log_likelihood` of the fit."""
 
     p: float
     q: float
@@ -81,11 +81,11 @@ class GammaGamma:
 
     @property
     def mean(self) -> float:
-        """Mean spend a trip over all households, $."""
+        """Mean spend per trip over all households, $."""
         return self.p * self.gamma / (self.q - 1)
 
     def expected_spend(self, trips: Vector, mean_spend: Vector) -> Vector:
-        """Spend a trip of each household, $: its own mean drawn towards that of all by how few trips it has."""
+        """Spend per trip of each household, $: its own mean drawn towards that of all by how few trips it has."""
         return self.p * (self.gamma + mean_spend * trips) / (self.p * trips + self.q - 1)
 
 
@@ -114,7 +114,7 @@ def fit_bg_nbd(repeats: Vector, last: Vector, age: Vector) -> BgNbd:
 
 
 def fit_gamma_gamma(trips: Vector, mean_spend: Vector) -> GammaGamma:
-    """Fit on households with at least one trip: their trips and mean spend a trip ($, above 0).
+    """Fit on households with at least one trip: their trips and mean spend per trip ($, above 0).
 
     q is held above 1, without which the mean over all households, and so lifetime value, has no finite value.
     Raises LifetimeValueError when there is no such household or the fit does not converge.

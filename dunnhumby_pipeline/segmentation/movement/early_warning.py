@@ -17,7 +17,7 @@ def early_warning(
 
     They were in a segment of high value `warning_steps` periods before the last (or in the first period, when there
     are fewer), are in another tier or bought nothing in the last, and spend at least `warning_fall` less: a household
-    on the border of two segments that spends as before is no warning.
+    on the border of two segments that spends as before is not a warning.
     Columns: household_key, from_period, to_period, from_segment, to_segment, to_tier ('mid', 'low' or 'absent'),
     spend_before, spend_after ($ in the period), change ($), change_share.
     Spend that was low by chance recovers by itself: `warning_evidence` says how much of it did.

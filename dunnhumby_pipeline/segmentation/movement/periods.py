@@ -16,7 +16,7 @@ Assignment = Callable[[pd.DataFrame], pd.Series]
 
 
 class MigrationError(ValueError):
-    """Segments cannot be followed over time. The message says what is missing and how to mend it."""
+    """Segments cannot be followed over time. The message says what is missing and how to fix it."""
 
 
 def migration_windows(first_day: int, last_day: int, settings: MigrationSettings) -> pd.DataFrame:

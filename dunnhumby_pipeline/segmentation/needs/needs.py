@@ -36,14 +36,14 @@ def plain_need(need: str) -> str:
 
 
 class NeedError(ValueError):
-    """No need can be told. The message says what the factors lack."""
+    """No need can be identified. The message says what the factors lack."""
 
 
 @dataclass(frozen=True)
 class Needs:
     """Factors that are needs, and each household's: `needs` as of `factor_needs`, `households` as of `leading_needs`.
 
-    `scores` (household_key and a column a factor) and `loadings` (factor, feature, loading) are those of the factors
+    `scores` (household_key and a column per factor) and `loadings` (factor, feature, loading) are those of the factors
     used, and `source` says whose they are: 'segments' or 'needs alone', with the `reason` in words.
     """
 
@@ -94,7 +94,7 @@ def household_needs(
 
 
 def factor_needs(factor_loadings: pd.DataFrame) -> pd.DataFrame:
-    """Which factors are needs: a row a factor, in the order of the factors.
+    """Which factors are needs: a row per factor, in the order of the factors.
 
     `factor_loadings`: factor, feature, loading. A factor is a need when the feature it loads most is one of what is
     bought (groups `NEED_GROUPS`), not of when, how often and for how much; of equal loadings the first by name counts.
@@ -136,9 +136,9 @@ def factor_table(factor_loadings: pd.DataFrame) -> pd.DataFrame:
 def leading_needs(nmf_factors: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
     """Leading need of each household: the need factor on which it scores most.
 
-    `nmf_factors`: household_key and a column a factor, on a common scale; `needs` as of `factor_needs`.
+    `nmf_factors`: household_key and a column per factor, on a common scale; `needs` as of `factor_needs`.
     Columns: household_key, need, need_score, need_margin (need_score - the next need's). A household that scores 0 on
-    every need has the need 'none'. Raises NeedError when a factor is no column, or a score is missing.
+    every need has the need 'none'. Raises NeedError when a factor is not a column, or a score is missing.
     """
     chosen = needs[needs["is_need"]]
     missing = [factor for factor in chosen["factor"] if factor not in nmf_factors.columns]

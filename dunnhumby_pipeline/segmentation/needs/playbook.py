@@ -36,7 +36,7 @@ class PlaybookError(ValueError):
 def _one_of(known: Sequence[str], what: str, name: str) -> str:
     if name not in known:
         near = get_close_matches(name, known, 3)
-        raise ValueError(f"{name!r} is no {what}; expected one of {', '.join(near or known)}")
+        raise ValueError(f"{name!r} is not a {what}; expected one of {', '.join(near or known)}")
     return name
 
 
@@ -143,7 +143,7 @@ class Playbook(_Part):
 def load_playbook(file: Path | None = None) -> Playbook:
     """The playbook in `file`, by default the one in the package.
 
-    Raises PlaybookError when there is no such file, it is no TOML, or a rule is wrong: an unknown feature, tier, stage
+    Raises PlaybookError when there is no such file, it is not TOML, or a rule is wrong: an unknown feature, tier, stage
     or need, a rule without conditions, a missing default, two rules of one name.
     """
     where = str(file) if file is not None else "the packaged playbook.toml"

@@ -10,7 +10,7 @@ from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, offer_for
 
 
 class ValueNeedError(ValueError):
-    """The tables do not speak of the same households. The message counts them."""
+    """The tables do not cover the same households. The message counts them."""
 
 
 def household_value_need(
@@ -39,7 +39,7 @@ def household_value_need(
 
 
 def value_need(households: pd.DataFrame, needs: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
-    """The matrix of value tier by leading need, a row a cell, every cell there.
+    """The matrix of value tier by leading need, a row per cell, every cell there.
 
     `households` as of `household_value_need`, `needs` as of `needs.factor_needs`.
     Columns: clv_tier, need, n_households, share (of all households), tier_share (of those of the tier), revenue ($),

@@ -24,7 +24,7 @@ from dunnhumby_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Fitted:
-    """What is described: a row of features a household, and the segments and factors that a study gave."""
+    """What is described: a row of features per household, and the segments and factors that a study gave."""
 
     features: pd.DataFrame
     segments: pd.DataFrame

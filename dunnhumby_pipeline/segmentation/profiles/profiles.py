@@ -44,7 +44,7 @@ class ProfileError(ValueError):
 def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
     """Size, money and stage of each segment, the largest revenue first.
 
-    `features`: a row a household (`customer_features`); `segments`: household_key, segment, segment_name. A segment
+    `features`: a row per household (`customer_features`); `segments`: household_key, segment, segment_name. A segment
     without a household is there when the column `segment` is categorical and has it as a category.
     Columns: segment, segment_name, n_households, share, revenue ($), revenue_share, revenue_index (share of revenue /
     share of households), spend_mean and spend_median ($), value_tier ('high', 'mid', 'low'), recency_median (days),
@@ -143,7 +143,7 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
     value; null for those used), rank_correlation (Spearman's, over the households that have both). role: 'used';
     'twin' from an absolute rank correlation of `TWIN_CORRELATION` on, or when made of used ones alone (`MADE_OF`);
     else 'independent'. A constant, or a feature that fewer than three households share with another, correlates with
-    none. Raises ProfileError when a feature is no column.
+    none. Raises ProfileError when a feature is not a column.
     """
     asked = list(dict.fromkeys([*names, *used]))
     missing = [name for name in asked if name not in features.columns]
@@ -198,7 +198,7 @@ def segment_demographics(
 def demographic_tests(
     demographics: pd.DataFrame, segments: pd.DataFrame, attributes: Sequence[str] = DEMOGRAPHICS
 ) -> pd.DataFrame:
-    """Whether segments and answers go together: a row an attribute, and 'known' for having demographics at all.
+    """Whether segments and answers go together: a row per attribute, and 'known' for having demographics at all.
 
     Columns: attribute, n (households that answered), coverage (of all households), chi_square, degrees_of_freedom,
     p_value, cramers_v (0-1, Cramer 1946), min_expected (the test is rough when this is below 5). NaN where fewer than

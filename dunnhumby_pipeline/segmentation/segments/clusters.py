@@ -39,7 +39,7 @@ class Recipe:
 class Clusters:
     """Centroids (s, k) in factor scores. Scores share a scale: each factor's largest loading is 1.
 
-    `converged`: whether the fit that gave them stopped of itself.
+    `converged`: whether the fit that gave them converged.
     """
 
     centroids: Array
@@ -63,7 +63,7 @@ class Segmentation:
     clusters: Clusters
 
     def scores(self, features: pd.DataFrame) -> Array:
-        """Factor scores (n, k) of one row of features a household."""
+        """Factor scores (n, k) of one row of features per household."""
         parts = [
             self.factors.scores(self.scaling.apply(features.iloc[first : first + CHUNK]))
             for first in range(0, len(features), CHUNK)
@@ -71,7 +71,7 @@ class Segmentation:
         return np.concatenate(parts) if parts else np.empty((0, len(self.factors.loadings)))
 
     def labels(self, features: pd.DataFrame) -> Labels:
-        """Index of the segment (n,) of one row of features a household."""
+        """Index of the segment (n,) of one row of features per household."""
         return self.clusters.labels(self.scores(features))
 
 
@@ -129,7 +129,7 @@ def fit_segmentation(
 
 
 def clusters_table(clusters: Clusters, slugs: tuple[str, ...], factor_names: tuple[str, ...]) -> pd.DataFrame:
-    """One row a segment: segment, and its centroid in factor scores, a column a factor."""
+    """One row per segment: segment, and its centroid in factor scores, a column per factor."""
     frame = pd.DataFrame(clusters.centroids, columns=list(factor_names))
     frame.insert(0, "segment", list(slugs))
     return frame

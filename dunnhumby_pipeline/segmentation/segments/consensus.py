@@ -24,7 +24,7 @@ def too_few_distinct(scores: Array, n_segments: int) -> bool:
 
 
 def consensus_centroids(scores: Array, n_segments: int, seed: int) -> tuple[Array, bool]:
-    """(centroids (s, k), whether every fit stopped of itself) of the consensus of K-Means over subsamples of the rows
+    """(centroids (s, k), whether every fit converged) of the consensus of K-Means over subsamples of the rows
     of `scores` (n, k).
 
     Monti et al. 2003, Consensus Clustering, Machine Learning 52: 80 % of the rows are clustered again and again, and

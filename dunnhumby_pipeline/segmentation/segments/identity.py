@@ -32,7 +32,7 @@ COLUMNS = [
 @dataclass(frozen=True)
 class Identity:
     """`slugs` and `names` by label. `table`: segment, segment_name, previous_segment, jaccard, centroid_distance, kept,
-    described_as (the name its profile would give it today), reason; a row a segment, and one a segment that is gone."""
+    described_as (the name its profile would give it today), reason; a row per segment, gone ones included."""
 
     slugs: tuple[str, ...]
     names: tuple[str, ...]

@@ -8,7 +8,7 @@ from dunnhumby_pipeline.segmentation.segments.model_store import SegmentModel
 
 
 def window_segments(features: pd.DataFrame, window: str, model: SegmentModel) -> pd.Series:
-    """Segment slug of each row of `features` (one row a household and window), with a fitted `model`.
+    """Segment slug of each row of `features` (one row per household and window), with a fitted `model`.
 
     Percentiles are taken among the households of the same window (column `window`), so that totals over a
     shorter look-back do not make every household look small. No household's later purchases enter; the

@@ -147,7 +147,7 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
         raise FileNotFoundError(f"{path}: there is no model; expected a file that a study wrote") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(
-            f"{path} is no model: expected arrays {', '.join(ARRAYS)} and a description, found: {error}; "
+            f"{path} is not a model: expected arrays {', '.join(ARRAYS)} and a description, found: {error}; "
             "fit the segments again"
         ) from error
     found = described.get("format_version") if isinstance(described, dict) else None

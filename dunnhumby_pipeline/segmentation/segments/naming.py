@@ -50,7 +50,7 @@ def slug(name: str) -> str:
 def segment_names(features: pd.DataFrame, labels: Labels, taken: Iterable[str] = ()) -> dict[int, str]:
     """A unique name for each label: value tier, leading need, lifecycle: 'High value fresh, active'.
 
-    `features`: a row a household, with at least `REQUIRED`; `tenure_weeks` lets segments be new. Tier: mean spend
+    `features`: a row per household, with at least `REQUIRED`; `tenure_weeks` lets segments be new. Tier: mean spend
     against that of all households (high from 1.5, low under 0.6). Leading need: the trait of `NEEDS` whose mean rank
     lies farthest from that of all, in standard deviations, on its side; 'all-round' when none reaches 0.2. Lifecycle:
     new (median tenure of at most 26 weeks), lapsing (median recency over four weeks, and over twice that of all

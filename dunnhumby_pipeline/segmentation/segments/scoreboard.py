@@ -1,4 +1,4 @@
-"""How many segments: every candidate's figures side by side, and the rule that chooses."""
+"""How many segments: every candidate's metrics side by side, and the rule that chooses."""
 
 from __future__ import annotations
 
@@ -66,25 +66,25 @@ def quality(scores: Array, labels: Labels, seed: int) -> dict[str, float]:
 
     sizes = np.bincount(labels)
     sizes = sizes[sizes > 0]
-    figures = {"silhouette": np.nan, "calinski_harabasz": np.nan, "davies_bouldin": np.nan}
+    metrics = {"silhouette": np.nan, "calinski_harabasz": np.nan, "davies_bouldin": np.nan}
     if 1 < len(sizes) < len(labels):
         drawn = np.random.default_rng(seed).permutation(len(labels))[:SILHOUETTE_HOUSEHOLDS]
         if 1 < len(np.unique(labels[drawn])) < len(drawn):
-            figures["silhouette"] = float(silhouette_score(scores[drawn], labels[drawn]))
-        figures["calinski_harabasz"] = float(calinski_harabasz_score(scores, labels))
-        figures["davies_bouldin"] = float(davies_bouldin_score(scores, labels))
-    return {**figures, "smallest_share": float(sizes.min() / len(labels))}
+            metrics["silhouette"] = float(silhouette_score(scores[drawn], labels[drawn]))
+        metrics["calinski_harabasz"] = float(calinski_harabasz_score(scores, labels))
+        metrics["davies_bouldin"] = float(davies_bouldin_score(scores, labels))
+    return {**metrics, "smallest_share": float(sizes.min() / len(labels))}
 
 
 def score_candidates(
     scores: Array, refits: Sequence[Refit], recipe: Recipe, sizes: Sequence[int], seed: int, *, mixtures: bool
 ) -> pd.DataFrame:
-    """One row a method and number of segments: K-Means and, with `mixtures`, Gaussian mixtures with full covariances.
+    """One row per method and number of segments: K-Means and, with `mixtures`, Gaussian mixtures with full covariances.
 
     Everything up to the factors is shared: `scores` (n, k) of the fit, and of its `refits`. Columns: method,
     n_segments, silhouette, calinski_harabasz, davies_bouldin, smallest_share, bic (mixtures alone: -2 log likelihood
     + parameters x log n, lower is better), cold_ari, cold_ari_sd, n_cold (for mixtures the
-    first 8 refits), cold_aris (one a refit; NaN where too few households differ), converged.
+    first 8 refits), cold_aris (one per refit; NaN where too few households differ), converged.
     """
     rows = []
     for n_segments in sizes:
@@ -119,7 +119,7 @@ def choose_segments(candidates: pd.DataFrame, settings: SegmentationSettings) ->
        when the lower quartile over refits reaches it. Going up from the smallest number that comes back, segments are
        added as long as each number does: the idea of prediction strength (Tibshirani & Walther 2005, J. Comp. Graph.
        Stat. 14; likewise Ben-Hur et al. 2002), which adds detail until it stops being reproducible. A number beyond
-       a gap is a matter of luck. When none comes back, the one of highest mean cold ARI, and the reason says so.
+       a gap is luck. When none comes back, the one with the highest mean cold ARI, and the reason records it.
        A quartile, since a mean hides that some refits find other segments altogether (on the sample those of six
        segments have a median of .86, and one in ten is under .6), and a standard error shrinks with the number of
        refits: what is chosen would depend on how closely it is looked at.

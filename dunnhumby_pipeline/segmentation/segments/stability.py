@@ -166,7 +166,7 @@ def jaccard_matrix(left: Labels, right: Labels, n_left: int, n_right: int) -> Ar
 
 
 def jaccard_table(stability: Stability, slugs: tuple[str, ...]) -> pd.DataFrame:
-    """One row a segment: segment, mean_jaccard, lowest_jaccard, dissolved, recovered.
+    """One row per segment: segment, mean_jaccard, lowest_jaccard, dissolved, recovered.
 
     `dissolved`, `recovered`: share of cold refits in which the segment's Jaccard is at most .5, at least .75.
     """

@@ -30,7 +30,7 @@ class FittedPolicy(Protocol):
 
 
 class Policy(Protocol):
-    """A rule for whom to target. `name` stands in the tables; `words.terms` says it in words."""
+    """A rule for whom to target. `name` stands in the tables; `words.terms` words it."""
 
     @property
     def name(self) -> str: ...

@@ -34,7 +34,7 @@ from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.contracts.names import CONSTANT
 from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.settings import CateSettings, load_settings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SMALL = CateSettings(n_trees=40, min_leaf=10, n_bootstraps=20, n_outcome_bootstraps=10, n_jobs=1)
 
@@ -50,12 +50,12 @@ def sloped(x: Array) -> Array:
 @pytest.fixture(scope="module")
 def varied() -> Known:
     """400 households in two campaigns, whose effects differ by the third covariate."""
-    return invent_trials(400, seed=1, effect=sloped, n_campaigns=2, household_noise=1.0)
+    return simulate_trials(400, seed=1, effect=sloped, n_campaigns=2, household_noise=1.0)
 
 
 @pytest.fixture(scope="module")
 def uniform() -> Known:
-    return invent_trials(400, seed=2, effect=flat, n_campaigns=2, household_noise=1.0)
+    return simulate_trials(400, seed=2, effect=flat, n_campaigns=2, household_noise=1.0)
 
 
 def blind(known: Known) -> Residuals:
@@ -92,9 +92,9 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("kind", [RLearner, CausalForest, TLearner])
+@pytest.mark.parametrize("kind", [kind for kind in LEARNERS.values() if not kind.is_constant])
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
-    new = invent_trials(200, seed=3, effect=sloped)
+    new = simulate_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
     effect, se = fitted.predict(new.x), errors(fitted, new.x)
     assert np.corrcoef(effect, new.effect)[0, 1] > 0.8
@@ -161,7 +161,7 @@ def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> N
     with pytest.raises(FileNotFoundError):
         load_effect_model(path)
     path.write_bytes(b"no model")
-    with pytest.raises(ArraysFileError, match=r"model\.npz is no file of arrays"):
+    with pytest.raises(ArraysFileError, match=r"model\.npz is not a file of arrays"):
         load_effect_model(path)
     write_arrays(path, {}, {"format_version": 1, "learner": "oracle", "params": {}, "covariates": []})
     with pytest.raises(ArraysFileError, match="holds learner 'oracle' in format version 1; expected one of constant,"):
@@ -275,7 +275,7 @@ def test_a_model_must_beat_the_constant_by_more_than_noise() -> None:
     losses["lucky"] += 9.5 - losses["lucky"].mean()
     assert choose(losses, CONSTANT, everyone, households, 1.0) == CONSTANT
     assert choose(losses, CONSTANT, everyone, households, 0.0) == "lucky"
-    # Ten trials a household make the same gain less sure; twice the gain is enough.
+    # Ten trials per household make the same gain less sure; twice the gain is enough.
     losses["steady"] = losses["lucky"] - 0.5
     assert choose(losses, CONSTANT, everyone, households, 1.0) == "steady"
     assert choose(losses, CONSTANT, everyone, np.sort(rng.integers(0, 2, 200)), 50.0) == CONSTANT
@@ -295,7 +295,7 @@ def fitted(varied: Known) -> CateFit:
 def test_a_model_is_chosen_when_effects_differ_and_the_constant_when_they_do_not(
     varied: Known, uniform: Known, fitted: CateFit
 ) -> None:
-    assert fitted.chosen in {"r_learner", "causal_forest"}
+    assert fitted.chosen not in {CONSTANT, "t_learner"}
     assert CONSTANT not in set(fitted.estimates["model"])
     assert np.corrcoef(fitted.estimates["cate"], varied.effect)[0, 1] > 0.8
     alike = _fit(uniform, uniform.residuals())
@@ -438,7 +438,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
     design = fit_design_matrix(frame, names)
     x, data = design.apply(frame), blind(varied)
     final = _fit(Known(varied.trials, x, varied.propensity, varied.mu0, varied.mu1), data)
-    new = invent_trials(60, seed=6, effect=sloped)
+    new = simulate_trials(60, seed=6, effect=sloped)
     today = pd.DataFrame(new.x, columns=names, index=range(100, 160)).assign(
         campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
     )

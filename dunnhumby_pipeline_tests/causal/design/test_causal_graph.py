@@ -22,7 +22,7 @@ from dunnhumby_pipeline.causal.design.graph import (
 )
 from dunnhumby_pipeline.settings import TrialSettings
 
-# dowhy 0.14 warns of its own source where Python compiles it anew.
+# dowhy 0.14 warns of its own source where Python recompiles it.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence")
 
 GRAPH = causal_graph()
@@ -30,7 +30,7 @@ ABSENT = GRAPH.loc[GRAPH["meaning"].str.startswith(ASSUMED_ABSENT)]
 
 
 def graph_of(*arrows: tuple[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(arrows, columns=["cause", "effect"]).assign(observed=True, meaning="Invented.")
+    return pd.DataFrame(arrows, columns=["cause", "effect"]).assign(observed=True, meaning="Simulated.")
 
 
 def back_doors(graph: pd.DataFrame) -> nx.DiGraph:
@@ -122,7 +122,7 @@ def test_the_effect_is_lost_when_an_arrow_assumed_absent_is_there(cause: str) ->
         adjustment_set(feared)
     assert str(caught.value) == (
         f"the effect of campaign on outcome is not identified: its unmeasured causes ({cause}) leave a back-door path "
-        "open, whatever is adjusted for; measure them, or take the arrow away and say why"
+        "open, whatever is adjusted for; measure them, or remove the arrow and give the reason"
     )
     measured = set(MEASURED) - nx.descendants(directed_graph(feared), TREATMENT) - {TREATMENT}
     assert not nx.is_d_separator(back_doors(feared), {TREATMENT}, {OUTCOME}, measured)
@@ -166,7 +166,7 @@ def test_the_nodes_adjusted_for_are_the_covariates_of_the_study(washout_days: in
         assert node_columns(name, covariates) == []
 
 
-def test_the_grounds_are_told_in_words() -> None:
+def test_the_grounds_are_put_in_words() -> None:
     told = identification(GRAPH, "TypeA", TrialSettings(outcome="purchase_count")).set_index("item")["text"]
     assert told.index.is_unique
     assert told.index.tolist()[:2] == ["estimand", "adjustment set"]

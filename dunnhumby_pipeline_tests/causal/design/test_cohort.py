@@ -18,6 +18,7 @@ from dunnhumby_pipeline.causal.design.cohort import (
     covariates_today,
 )
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix, trial_matrix
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.settings import TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
@@ -306,19 +307,18 @@ def test_an_unknown_answer_is_a_level(trials: pd.DataFrame) -> None:
 
 
 def test_columns_of_trials_are_as_promised(cohort: Cohort) -> None:
-    own = (
-        "household_key campaign treated index_day lookback_start outcome_end purchase_amount purchase_count redeemed "
-        "amount_without_fuel margin_weighted_amount"
-    )
-    assert cohort.trials.columns.tolist() == [*own.split(), *covariate_columns("TypeA")]
+    own = "household_key campaign treated index_day lookback_start outcome_end"
+    assert cohort.trials.columns.tolist() == [*own.split(), *MEASURED, *covariate_columns("TypeA")]
+    assert {"purchase_amount", "purchase_count", "redeemed"} < set(MEASURED)
+    assert {"amount_without_fuel", "margin_weighted_amount"} < set(MEASURED)
     key = ["household_key", "campaign"]
     shoppers = cohort.look_backs.set_index(key).index
     assert shoppers.is_unique
     assert cohort.trials.set_index(key).index.isin(shoppers).all()
-    assert len(shoppers) > len(cohort.trials), "households that are no trial any more count among the shoppers"
+    assert len(shoppers) > len(cohort.trials), "households that are no longer trials count among the shoppers"
 
 
-def test_the_campaigns_are_told_in_words(cohort: Cohort) -> None:
+def test_the_campaigns_are_put_in_words(cohort: Cohort) -> None:
     assert cohort.campaigns_text().splitlines() == [
         "- campaign 8: index day 100, look-back of 60 days, outcome window to day 138",
         "- campaign 5: index day 150, look-back of 60 days, outcome window to day 188",

@@ -488,7 +488,7 @@ def test_amounts_leave_out_fuel_and_weigh_departments(shop: Tables) -> None:
     weights = {"GROCERY": 0.5, "MEAT": 3.0, "FUEL": 0.0}
     trials = _cohort(shop, margin_weights=weights).trials.set_index("household_key")
     total = 2.0 + 4 + 8 + 16 + 32 + 64 + 128 + 512
-    # Fuel has three names; a product that is not known, or has no department, is no fuel and weighs 1.
+    # Fuel has three names; a product that is not known, or has no department, is not fuel and weighs 1.
     assert trials.loc[2, MEASURED].tolist() == [total, 1.0, total - 4 - 8 - 16, total - 1 + 128 - 4]
     assert trials.loc[1, MEASURED].tolist() == [0.0] * 4
 
@@ -515,7 +515,7 @@ def test_a_weight_for_a_department_that_there_is_not_is_refused(shop: Tables) ->
     )
 
 
-def test_amounts_are_capped_at_their_quantile_and_the_caps_are_told() -> None:
+def test_amounts_are_capped_at_their_quantile_and_the_caps_are_reported() -> None:
     spend = np.append(np.arange(100.0), 1000.0)
     trials = pd.DataFrame(
         {
@@ -532,7 +532,7 @@ def test_amounts_are_capped_at_their_quantile_and_the_caps_are_told() -> None:
         ["margin_weighted_amount", 0.97, 7.0, 0],
     ]
     assert capped["purchase_amount"].tolist() == [*np.arange(98.0), 97.0, 97.0, 97.0]
-    assert capped["purchase_count"].tolist() == spend.tolist(), "visits are no amount"
+    assert capped["purchase_count"].tolist() == spend.tolist(), "visits are not an amount"
     as_they_are, none = winsorised(trials, None)
     pd.testing.assert_frame_equal(as_they_are, trials)
     assert none.columns.tolist() == ["outcome", "quantile", "cap", "n_capped"]

@@ -8,6 +8,7 @@ import pytest
 from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns
 from dunnhumby_pipeline.causal.design.protocol import trial_protocol
 from dunnhumby_pipeline.contracts.names import DESIGNS
+from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import NuisanceSettings, Settings, TrialSettings
 
 COMPONENTS = ["eligibility", "assignment", "index day", "follow-up", "outcome", "estimand", "analysis"]
@@ -23,6 +24,14 @@ def _protocol(repeats: int = 3, **changed: object) -> dict[str, str]:
     frame = trial_protocol("TypeA", settings, campaigns)
     assert frame.columns.tolist() == ["component", "specification"]
     return dict(zip(frame["component"], frame["specification"], strict=True))
+
+
+def _beside(*left_out: str) -> str:
+    """All outcomes but some, in words."""
+    words = [outcome.measured for outcome in OUTCOMES.values() if outcome.name not in left_out]
+    assert {"visits, in baskets", "whether any coupon of the campaign was redeemed"} < set(words)
+    assert "spend in $, fuel left out" in words
+    return "; ".join(words)
 
 
 def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
@@ -48,8 +57,8 @@ def test_the_protocol_of_the_default_study_reads_as_it_should() -> None:
             "campaign if that comes first: 75 to 77 days by campaign, the same days for both arms of a campaign."
         ),
         "outcome": (
-            "Spend in $, over the follow-up; 0 for a household that did not come. Beside it: visits, in baskets; "
-            "whether any coupon of the campaign was redeemed; spend in $, fuel left out."
+            "Spend in $, over the follow-up; 0 for a household that did not come. Beside it: "
+            f"{_beside('purchase_amount', 'margin_weighted_amount')}."
         ),
         "estimand": (
             "The mean effect of being sent the campaign, used or not, per household over the follow-up. Primary: over "
@@ -110,9 +119,8 @@ def test_the_chosen_outcome_comes_first_with_its_cap_and_its_weights() -> None:
     text = _protocol(outcome="margin_weighted_amount", margin_weights=weights, winsorise=0.995)["outcome"]
     assert text == (
         "Spend in $, each department weighed by its margin, over the follow-up; 0 for a household that did not come. "
-        "It is capped at its 99.5% quantile over all trials. Beside it: spend in $; visits, in baskets; whether any "
-        "coupon of the campaign was redeemed; spend in $, fuel left out. Weights of departments: GROCERY 0.8 and MEAT "
-        "1.25; 1 for the others."
+        "It is capped at its 99.5% quantile over all trials. Beside it: "
+        f"{_beside('margin_weighted_amount')}. Weights of departments: GROCERY 0.8 and MEAT 1.25; 1 for the others."
     )
     assert "Spend is capped at its 99% quantile" in _protocol(outcome="purchase_count", winsorise=0.99)["outcome"]
 
@@ -122,7 +130,7 @@ def test_one_division_into_folds_is_said_as_one() -> None:
     assert "predicted out of fold, 2 times over, and the medians taken." in _protocol(repeats=2)["analysis"]
 
 
-def test_campaigns_of_one_length_are_told_in_one_number() -> None:
+def test_campaigns_of_one_length_are_given_as_one_number() -> None:
     campaigns = plan_campaigns(CAMPAIGNS, "TypeA", 1, 649, TrialSettings())
     frame = trial_protocol("TypeA", Settings(), campaigns.iloc[:1]).set_index("component")["specification"]
     assert "(182 days by campaign)" in frame["eligibility"]

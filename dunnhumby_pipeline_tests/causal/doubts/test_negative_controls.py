@@ -39,7 +39,7 @@ def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 SETTINGS = Settings(engine=ENGINE)
-SEEN_BY_ALL = (99, 1, 1024.0)  # A household that is no trial shops on the first day of the data.
+SEEN_BY_ALL = (99, 1, 1024.0)  # A household that is not a trial shops on the first day of the data.
 Lines = list[tuple[int, int, float]]
 
 

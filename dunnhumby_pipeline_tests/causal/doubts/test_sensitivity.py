@@ -1,4 +1,4 @@
-"""Sensitivity: published figures, other libraries, confounders left out on purpose, bounds that hold the truth."""
+"""Sensitivity: published numbers, other libraries, confounders left out on purpose, bounds that hold the truth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from dunnhumby_pipeline.causal.effects.average import naive, overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
 from dunnhumby_pipeline.settings import SensitivitySettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 NAMES = ("monetary_sales", "frequency", "tenure", "share_fresh")
 Z = stats.norm.ppf(0.975)
@@ -176,7 +176,7 @@ def test_the_interval_covers_the_effect_and_not_both_bounds() -> None:
 
 
 def test_bounds_cluster_by_household() -> None:
-    known = invent_trials(200, seed=3, effect=constant_effect, n_campaigns=3, household_noise=5.0)
+    known = simulate_trials(200, seed=3, effect=constant_effect, n_campaigns=3, household_noise=5.0)
     data = known.residuals()
     lowest, highest = data.y.min(), data.y.max()
     clustered = bounds_of(data, lowest, highest)["upper_se"]
@@ -197,7 +197,7 @@ def test_bounds_need_a_range_that_holds_the_outcomes_and_both_arms() -> None:
 
 
 def test_estimate_and_error_are_those_of_the_primary_estimator() -> None:
-    data = invent_trials(300, seed=4, effect=constant_effect, n_campaigns=2, household_noise=2.0).residuals()
+    data = simulate_trials(300, seed=4, effect=constant_effect, n_campaigns=2, household_noise=2.0).residuals()
     short = short_estimate(data)
     assert (short.estimate, short.se) == pytest.approx(overlap_weighted(data, np.ones(600, dtype=bool)))
     assert short.interval(0.95) == pytest.approx((short.estimate - Z * short.se, short.estimate + Z * short.se))
@@ -270,7 +270,7 @@ def test_trials_of_a_household_count_as_one() -> None:
     np.testing.assert_allclose(short_estimate(doubled).covariance, short_estimate(data).covariance)
 
 
-def invented_short(estimate: float = 10.0, se: float = 2.0) -> ShortEstimate:
+def simulated_short(estimate: float = 10.0, se: float = 2.0) -> ShortEstimate:
     return ShortEstimate(estimate, 100.0**2, 6.0, np.diag([se**2, 1e4, 0.01]))
 
 
@@ -279,7 +279,7 @@ def invented_short(estimate: float = 10.0, se: float = 2.0) -> ShortEstimate:
 def test_a_stronger_confounder_widens_and_the_robustness_value_is_where_zero_is_reached(
     estimate: float, se: float, of_outcome: float, of_treatment: float
 ) -> None:
-    short = invented_short(estimate, se)
+    short = simulated_short(estimate, se)
     lower, upper = adjusted_interval(short, of_outcome, of_treatment, 0.95)
     wider = adjusted_interval(short, of_outcome + 0.05, of_treatment + 0.05, 0.95)
     assert wider[0] <= lower <= estimate <= upper <= wider[1]
@@ -301,7 +301,7 @@ def test_more_noise_leaves_less_robustness() -> None:
 
 
 def test_impossible_gains_are_refused_or_bound_nothing() -> None:
-    short = invented_short()
+    short = simulated_short()
     with pytest.raises(ValueError, match=r"^gains are shares of what is left unexplained, 0 or more$"):
         omitted_variable_bias(short, -0.1, 0.1)
     assert np.isinf(omitted_variable_bias(short, 0.1, 1.0))
@@ -451,7 +451,7 @@ BENCHMARKS = pd.DataFrame({"gain_outcome": [0.2, 0.01], "gain_treatment": [0.001
 
 
 def test_the_contour_starts_at_the_intervals_limit_and_crosses_zero_at_the_robustness_value() -> None:
-    short = invented_short(40.0, 5.0)
+    short = simulated_short(40.0, 5.0)
     contour = confounding_contour(short, BENCHMARKS, 0.95)
     assert contour.columns.tolist() == ["gain_outcome", "gain_treatment", "limit"]
     assert len(contour) == 21 * 21
@@ -464,17 +464,17 @@ def test_the_contour_starts_at_the_intervals_limit_and_crosses_zero_at_the_robus
     assert (contour.loc[stronger, "limit"] < 0).all() and stronger.any()
     assert contour["gain_outcome"].max() == pytest.approx(1.25 * 0.2)
     assert contour["gain_treatment"].max() == pytest.approx(1.25 * robustness_value(short))
-    mirrored = confounding_contour(invented_short(-40.0, 5.0), BENCHMARKS, 0.95)
+    mirrored = confounding_contour(simulated_short(-40.0, 5.0), BENCHMARKS, 0.95)
     np.testing.assert_allclose(mirrored["limit"], -contour["limit"])
 
 
 def test_the_contour_is_of_the_estimate_where_the_interval_includes_zero_already() -> None:
-    contour = confounding_contour(invented_short(5.0, 5.0), BENCHMARKS, 0.95)
+    contour = confounding_contour(simulated_short(5.0, 5.0), BENCHMARKS, 0.95)
     assert contour["limit"].iloc[0] == 5.0
-    bias = omitted_variable_bias(invented_short(5.0, 5.0), contour["gain_outcome"], contour["gain_treatment"])
+    bias = omitted_variable_bias(simulated_short(5.0, 5.0), contour["gain_outcome"], contour["gain_treatment"])
     np.testing.assert_allclose(contour["limit"], 5.0 - bias)
     strong = pd.DataFrame({"gain_outcome": [3.0], "gain_treatment": [0.0]})
-    furthest = confounding_contour(invented_short(0.0), strong, 0.95).max()
+    furthest = confounding_contour(simulated_short(0.0), strong, 0.95).max()
     assert furthest[["gain_outcome", "gain_treatment"]].tolist() == [0.5, 0.05]
 
 
@@ -492,7 +492,7 @@ def quantity(tables: SensitivityTables, analysis: str, name: str) -> pd.Series:
 
 
 def test_the_table_says_what_each_analysis_found() -> None:
-    known = invent_trials(600, seed=12, effect=constant_effect)
+    known = simulate_trials(600, seed=12, effect=constant_effect)
     differences = np.random.default_rng(13).normal(2, 1.5, 100)
     tables = tables_of(known, differences)
     table = tables.sensitivity
@@ -539,7 +539,7 @@ def test_the_table_says_what_each_analysis_found() -> None:
 
 
 def test_an_effect_within_chance_needs_no_confounder() -> None:
-    known = invent_trials(300, seed=14, effect=lambda x: np.zeros(len(x)), noise=5.0)
+    known = simulate_trials(300, seed=14, effect=lambda x: np.zeros(len(x)), noise=5.0)
     tables = tables_of(known, np.array([1.0, -1.5, 2.0, -2.5]))
     assert quantity(tables, "e_value", "interval limit nearest to zero")["estimate"] == 1
     assert quantity(tables, "omitted_variable", "robustness value of the interval")["estimate"] == 0
@@ -550,13 +550,13 @@ def test_an_effect_within_chance_needs_no_confounder() -> None:
 
 
 def test_an_analysis_without_data_is_null_and_says_why() -> None:
-    known = invent_trials(60, seed=15, effect=constant_effect)
+    known = simulate_trials(60, seed=15, effect=constant_effect)
     tables = tables_of(known, np.empty(0), y=np.full(60, 0.1))
     table = tables.sensitivity.set_index("analysis")
     for analysis in ("e_value", "omitted_variable", "rosenbaum"):
         assert table.loc[[analysis], ["estimate", "ci_lower", "ci_upper"]].isna().all(axis=None)
     assert (table.loc["e_value", "meaning"].str.startswith("The spend does not vary within the arms")).all()
-    assert table.loc["rosenbaum", "meaning"] == "There are no matched pairs to ask."
+    assert table.loc["rosenbaum", "meaning"] == "There are no matched pairs to test."
     full = tables_of(known, np.ones(3))
     for name in ("confounder_benchmarks", "confounding_contour", "rosenbaum_bounds"):
         empty, filled = getattr(tables, name), getattr(full, name)
@@ -570,7 +570,7 @@ def test_an_analysis_without_data_is_null_and_says_why() -> None:
 
 
 def test_a_negative_naive_difference_speaks_against_monotony() -> None:
-    known = invent_trials(200, seed=16, effect=lambda x: np.full(len(x), -12.0))
+    known = simulate_trials(200, seed=16, effect=lambda x: np.full(len(x), -12.0))
     row = quantity(tables_of(known, np.ones(3)), "monotone_response_and_selection", "ATE upper bound")
     assert row["estimate"] < 0
     assert row["meaning"].endswith("That is below the lower bound: the data speak against the assumption.")
@@ -584,7 +584,7 @@ def test_a_negative_naive_difference_speaks_against_monotony() -> None:
     ],
 )
 def test_sentences_speak_of_the_outcome_in_its_unit(outcome: str, unit: str, interval: str) -> None:
-    known = invent_trials(500, seed=18, effect=constant_effect, noise=0.1)
+    known = simulate_trials(500, seed=18, effect=constant_effect, noise=0.1)
     tables = sensitivity_tables(
         known.residuals(), known.x, NAMES, np.ones(9), SensitivitySettings(), 0.95, outcome=outcome
     )
@@ -594,7 +594,7 @@ def test_sentences_speak_of_the_outcome_in_its_unit(outcome: str, unit: str, int
 
 
 def test_what_only_the_treated_can_do_no_hidden_cause_explains() -> None:
-    known = invent_trials(60, seed=19, effect=constant_effect)
+    known = simulate_trials(60, seed=19, effect=constant_effect)
     settings = SensitivitySettings()
     tables = sensitivity_tables(known.residuals(), known.x, NAMES, np.ones(9), settings, 0.95, outcome="redeemed")
     assert tables.sensitivity["estimate"].isna().all()
@@ -604,12 +604,12 @@ def test_what_only_the_treated_can_do_no_hidden_cause_explains() -> None:
 
 
 def test_an_unknown_outcome_is_refused() -> None:
-    known = invent_trials(30, seed=17, effect=constant_effect)
-    with pytest.raises(ValueError, match=r"^'joy' is no outcome; expected one of purchase_amount, purchase_count"):
+    known = simulate_trials(30, seed=17, effect=constant_effect)
+    with pytest.raises(ValueError, match=r"^'joy' is not an outcome; expected one of purchase_amount, purchase_count"):
         sensitivity_tables(known.residuals(), known.x, NAMES, np.ones(3), SensitivitySettings(), 0.95, outcome="joy")
 
 
 def test_both_arms_are_needed() -> None:
-    known = invent_trials(30, seed=17, effect=constant_effect)
+    known = simulate_trials(30, seed=17, effect=constant_effect)
     with pytest.raises(ValueError, match=r"^sensitivity of an effect needs treated and control trials$"):
         tables_of(known, np.ones(3), treated=np.ones(30))

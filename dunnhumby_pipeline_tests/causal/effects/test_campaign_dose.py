@@ -11,7 +11,7 @@ from scipy import stats
 
 from dunnhumby_pipeline.causal.effects.average import overlap_weighted
 from dunnhumby_pipeline.causal.effects.dose import campaign_dose, equality_p_value, others_active, others_in_window
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials, write_tables
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials, write_tables
 
 SPEND = "purchase_amount"
 
@@ -22,7 +22,7 @@ def constant_effect(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
+    return simulate_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
 
 
 def test_campaigns_in_the_outcome_window_are_counted_as_by_brute_force(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_two_doses_of_different_households_differ_by_their_errors_alone(known: K
 
 
 def test_doses_that_share_households_are_not_taken_for_independent() -> None:
-    known = invent_trials(300, seed=33, effect=constant_effect)
+    known = simulate_trials(300, seed=33, effect=constant_effect)
     # The same trials again, but for a little noise and an effect that is larger by 0.1.
     twice = [np.tile(part, 2) for part in (known.propensity, known.mu0, known.mu1)]
     again = pd.concat([known.trials, known.trials.assign(campaign=2)], ignore_index=True)
@@ -108,7 +108,7 @@ def test_doses_that_share_households_are_not_taken_for_independent() -> None:
 def test_the_test_of_doses_has_its_size() -> None:
     p_values = []
     for seed in range(120):
-        known = invent_trials(150, seed=[34, seed], effect=constant_effect, n_campaigns=2, household_noise=1.0)
+        known = simulate_trials(150, seed=[34, seed], effect=constant_effect, n_campaigns=2, household_noise=1.0)
         dose = np.random.default_rng([34, seed]).integers(0, 3, 300)
         p_values.append(equality_p_value(known.residuals(), [dose == level for level in range(3)]))
     assert stats.kstest(p_values, "uniform").pvalue > 0.01

@@ -29,7 +29,7 @@ from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entr
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
 from dunnhumby_pipeline.causal.overlap.overlap import entropy_weights, propensity_table
 from dunnhumby_pipeline.settings import EffectSettings, NuisanceSettings, OverlapSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
 SPEND = "purchase_amount"
@@ -82,7 +82,7 @@ def test_normal_quantiles() -> None:
 
 
 def test_either_a_right_propensity_or_right_means_are_enough() -> None:
-    known = invent_trials(4000, seed=2, effect=peaked_effect)
+    known = simulate_trials(4000, seed=2, effect=peaked_effect)
     wrong_means = {"mu0": np.full(4000, 3.0), "mu1": 20 - known.x[:, 0]}
     wrong_propensity = {"propensity": np.clip(0.5 - 0.2 * known.x[:, 0], 0.05, 0.95)}
     off = {}
@@ -100,7 +100,7 @@ def test_either_a_right_propensity_or_right_means_are_enough() -> None:
 
 
 def test_the_naive_difference_has_the_two_sample_standard_error() -> None:
-    known = invent_trials(500, seed=6, effect=constant_effect)
+    known = simulate_trials(500, seed=6, effect=constant_effect)
     data = known.residuals()
     estimate, se = naive(data, everyone(data))
     treated, control = data.y[data.treated == 1], data.y[data.treated == 0]
@@ -109,7 +109,7 @@ def test_the_naive_difference_has_the_two_sample_standard_error() -> None:
 
 
 def test_fitted_nuisances_recover_the_effect_that_the_naive_difference_misses() -> None:
-    known = invent_trials(500, seed=7, effect=constant_effect, n_campaigns=2)
+    known = simulate_trials(500, seed=7, effect=constant_effect, n_campaigns=2)
     data = residuals(known.trials, cross_fit(known.trials, known.x, TWO_FOLDS, seed=1).nuisances, "purchase_amount")
     for estimator in (aipw, overlap_weighted):
         estimate, se = estimator(data, everyone(data))
@@ -119,7 +119,7 @@ def test_fitted_nuisances_recover_the_effect_that_the_naive_difference_misses() 
 
 
 def test_the_two_estimands_part_when_effects_differ() -> None:
-    known = invent_trials(6000, seed=8, effect=peaked_effect)
+    known = simulate_trials(6000, seed=8, effect=peaked_effect)
     data = known.residuals()
     ate, ate_se = aipw(data, everyone(data))
     ato, ato_se = overlap_weighted(data, everyone(data))
@@ -129,9 +129,9 @@ def test_the_two_estimands_part_when_effects_differ() -> None:
     assert abs(ato - known.effect.mean()) > 4 * ato_se
 
 
-def _invented_estimates(seed: int) -> tuple[tuple[float, float], ...]:
+def _simulated_estimates(seed: int) -> tuple[tuple[float, float], ...]:
     """Estimates and errors of one study of 150 households in three campaigns, with nuisances that are a little off."""
-    known = invent_trials(150, seed=[9, seed], effect=constant_effect, n_campaigns=3, household_noise=1.5)
+    known = simulate_trials(150, seed=[9, seed], effect=constant_effect, n_campaigns=3, household_noise=1.5)
     tilted = np.clip(known.propensity + 0.05 * np.sin(3 * known.x[:, 1]), 0.05, 0.95)
     data = known.residuals(propensity=tilted, mu0=known.mu0 + 0.3 * known.x[:, 2])
     pairs = match_pairs(data.propensity, data.treated, known.trials["campaign"].to_numpy(), 0.2)
@@ -140,7 +140,7 @@ def _invented_estimates(seed: int) -> tuple[tuple[float, float], ...]:
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    runs = np.array([_invented_estimates(seed) for seed in range(100)])
+    runs = np.array([_simulated_estimates(seed) for seed in range(100)])
     estimates, errors = runs[:, :, 0], runs[:, :, 1]
     covered = (np.abs(estimates - 2.0) < normal_quantile(0.95) * errors).mean(axis=0)
     # Of a hundred intervals of 95 %, fewer than 88 cover once in 400 times.
@@ -179,7 +179,7 @@ def test_the_overlap_weighted_effect_forgives_a_wrong_propensity_where_effects_v
 
 @pytest.fixture(scope="module")
 def small() -> Known:
-    return invent_trials(60, seed=21, effect=lambda x: 2 + x[:, 1], n_campaigns=2, household_noise=1.0)
+    return simulate_trials(60, seed=21, effect=lambda x: 2 + x[:, 1], n_campaigns=2, household_noise=1.0)
 
 
 def test_regression_adjustment_is_statsmodels_with_clustered_errors(small: Known) -> None:
@@ -255,7 +255,7 @@ def test_inverse_propensity_weighting_is_weighted_least_squares(small: Known) ->
 
 def _balanced(seed: int) -> tuple[tuple[float, float], ...]:
     """Entropy-balanced effects on the overlap population and on the treated, with their errors and truths."""
-    known = invent_trials(250, seed=[22, seed], effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=1.0)
+    known = simulate_trials(250, seed=[22, seed], effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=1.0)
     data = known.residuals()
     treated = data.treated == 1
     e = known.propensity
@@ -328,7 +328,7 @@ def test_the_partially_linear_effect_is_the_residuals_regression_through_zero(sm
 
 
 def test_targeted_means_solve_their_scores_and_stay_within_the_outcomes() -> None:
-    known = invent_trials(400, seed=23, effect=constant_effect)
+    known = simulate_trials(400, seed=23, effect=constant_effect)
     data = known.residuals(mu0=known.mu0 - 30, mu1=known.mu1 + 8 * known.x[:, 1])
     y, t, e = data.y, data.treated, data.propensity
     mu0, mu1 = targeted_means(y, t, e, data.mu0, data.mu1)
@@ -345,7 +345,7 @@ def test_targeted_means_solve_their_scores_and_stay_within_the_outcomes() -> Non
 
 
 def test_targeted_means_of_outcomes_that_do_not_vary() -> None:
-    known = invent_trials(50, seed=24, effect=constant_effect)
+    known = simulate_trials(50, seed=24, effect=constant_effect)
     data = known.residuals()
     never = Residuals(**{**vars(data), "y": np.where(data.treated == 1, np.arange(50) % 2, 0.0), "mu0": np.zeros(50)})
     mu0, _ = targeted_means(never.y, never.treated, never.propensity, never.mu0, np.full(50, 0.4))
@@ -360,7 +360,7 @@ def test_targeted_means_of_outcomes_that_do_not_vary() -> None:
 @pytest.fixture(scope="module")
 def varied() -> tuple[Known, pd.DataFrame]:
     """Effects that grow with the first covariate, and so with the propensity."""
-    known = invent_trials(1500, seed=10, effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=0.5)
+    known = simulate_trials(1500, seed=10, effect=lambda x: 2 + x[:, 0], n_campaigns=2, household_noise=0.5)
     return known, propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.7))
 
 
@@ -404,7 +404,7 @@ def test_every_estimator_recovers_its_own_estimand(varied: tuple[Known, pd.DataF
 
 
 def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
-    known = invent_trials(300, seed=10, effect=constant_effect, n_campaigns=2)
+    known = simulate_trials(300, seed=10, effect=constant_effect, n_campaigns=2)
     one_armed = known.trials["campaign"] == 2
     trials = known.trials.assign(treated=known.trials["treated"].where(~one_armed, 0))
     nuisances = known.nuisances().assign(treated=trials["treated"])
@@ -435,7 +435,7 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
 
 
 def test_what_cannot_be_estimated_is_listed_with_its_reason() -> None:
-    known = invent_trials(200, seed=11, effect=constant_effect)
+    known = simulate_trials(200, seed=11, effect=constant_effect)
     propensity = propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.7))
     nobody = propensity.assign(in_overlap=False, w_balance=0.0)
     x = np.column_stack([known.x, known.x[:, 1]])
@@ -458,7 +458,7 @@ def test_what_cannot_be_estimated_is_listed_with_its_reason() -> None:
 
 
 def test_an_arm_of_one_household_tells_nothing_of_its_error() -> None:
-    known = invent_trials(40, seed=12, effect=constant_effect)
+    known = simulate_trials(40, seed=12, effect=constant_effect)
     lone = known.trials.assign(treated=(known.trials["household_key"] == 7).astype(int))
     nuisances = known.nuisances().assign(treated=lone["treated"])
     propensity = propensity_table(nuisances, known.x, OverlapSettings())
@@ -489,7 +489,7 @@ def test_effects_are_of_the_outcomes_that_have_means(varied: tuple[Known, pd.Dat
 @settings(max_examples=8, deadline=None)
 @given(shift=st.floats(-1000, 1000), scale=st.floats(0.01, 100))
 def test_shifting_the_outcome_leaves_effects_and_scaling_it_scales_them(shift: float, scale: float) -> None:
-    known = invent_trials(120, seed=13, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
+    known = simulate_trials(120, seed=13, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
     only = [name for name in known.nuisances() if not name.endswith(("purchase_count", "redeemed"))]
     nuisances = known.nuisances()[only]
     propensity = propensity_table(nuisances, known.x, OverlapSettings(lower=0.2, upper=0.8))

@@ -1,4 +1,4 @@
-"""Pooled campaigns: published figures, hand computations, and intervals that cover the mean of all campaigns."""
+"""Pooled campaigns: published numbers, hand computations, and intervals that cover the mean of all campaigns."""
 
 from __future__ import annotations
 

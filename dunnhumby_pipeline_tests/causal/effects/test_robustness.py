@@ -10,7 +10,7 @@ from dunnhumby_pipeline.causal.effects.average import aipw, overlap_weighted
 from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.settings import EffectSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SPEND = "purchase_amount"
 LEVELS = EffectSettings(trimming=(0.0, 0.2, 0.49), winsorising=(0.9,))
@@ -22,7 +22,7 @@ def constant_effect(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
+    return simulate_trials(400, seed=31, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_trimming_leaves_out_both_ends(known: Known, robust: pd.DataFrame) -> No
 
 
 def test_what_trimming_leaves_nobody_of_is_null_and_counted() -> None:
-    few = invent_trials(60, seed=32, effect=constant_effect)
+    few = simulate_trials(60, seed=32, effect=constant_effect)
     none = pd.DataFrame({"in_crump": np.zeros(60, dtype=bool)})
     table = effect_robustness(few.trials, few.x, few.nuisances(), none, LEVELS, 0.95, SPEND)
     crump = table[table["variation"] == "crump"]

@@ -18,7 +18,7 @@ from dunnhumby_pipeline.causal.estimators.matching import (
     pair_differences,
 )
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, simulate_trials
 
 
 def brute_force(propensity: Array, treated: Array, groups: Array, caliper: float) -> list[list[int]]:
@@ -27,7 +27,7 @@ def brute_force(propensity: Array, treated: Array, groups: Array, caliper: float
     farthest, free, pairs = caliper * score.std(), set(np.flatnonzero(treated == 0)), []
     for row in sorted(np.flatnonzero(treated == 1), key=lambda row: (-score[row], row)):
         near = [other for other in free if groups[other] == groups[row]]
-        # Of two as near, the lower one; of equals, the later.
+        # Of two equally near, the lower one; of ties, the later.
         best = min(near, key=lambda other: (abs(score[other] - score[row]), score[other], -other), default=None)
         if best is not None and abs(score[best] - score[row]) <= farthest:
             pairs.append([int(row), int(best)])
@@ -91,13 +91,13 @@ def test_a_hundred_thousand_trials_take_a_second() -> None:
     assert len(found) > 0.9 * treated.sum()
 
 
-def invented(y: Array, mu0: Array, treated: Array, households: Array) -> Residuals:
+def simulated(y: Array, mu0: Array, treated: Array, households: Array) -> Residuals:
     n = len(y)
     return Residuals(y, treated, np.full(n, 0.5), mu0, mu0, households, np.zeros(n, dtype=np.int64))
 
 
 def test_differences_of_pairs_leave_out_what_covariates_explain() -> None:
-    data = invented(
+    data = simulated(
         np.array([9.0, 4.0, 5.0, 6.0]), np.array([5.0, 3.0, 2.0, 6.0]), np.array([1.0, 0.0, 1.0, 0.0]), np.arange(4)
     )
     pairs = pd.DataFrame({"treated_row": [0, 2], "control_row": [1, 3]})
@@ -108,7 +108,7 @@ def test_differences_of_pairs_leave_out_what_covariates_explain() -> None:
 def test_pairs_of_households_of_their_own_have_the_error_of_paired_differences() -> None:
     rng = np.random.default_rng(2)
     shared = np.repeat(rng.normal(size=50), 2)
-    data = invented(shared + rng.normal(size=100), np.zeros(100), np.tile([1.0, 0.0], 50), np.arange(100))
+    data = simulated(shared + rng.normal(size=100), np.zeros(100), np.tile([1.0, 0.0], 50), np.arange(100))
     pairs = pd.DataFrame({"treated_row": np.arange(0, 100, 2), "control_row": np.arange(1, 100, 2)})
     difference = data.y[::2] - data.y[1::2]
     estimate, se = matched_difference(data, pairs)
@@ -123,7 +123,7 @@ def test_the_error_counts_what_pairs_share_through_a_household() -> None:
     # Ten controls' households come back in ten pairs each.
     households = np.concatenate([np.arange(100) + 40, np.tile(np.arange(10), 10)])
     y = np.concatenate([rng.normal(size=100), taste[np.tile(np.arange(10), 10)]])
-    data = invented(y, np.zeros(200), np.repeat([1.0, 0.0], 100), households)
+    data = simulated(y, np.zeros(200), np.repeat([1.0, 0.0], 100), households)
     pairs = pd.DataFrame({"treated_row": np.arange(100), "control_row": np.arange(100) + 100})
     _, se = matched_difference(data, pairs)
     as_if_apart = (y[:100] - y[100:]).std(ddof=1) / 10
@@ -138,7 +138,7 @@ def test_the_error_counts_what_pairs_share_through_a_household() -> None:
 
 
 def test_matching_recovers_the_effect_on_the_matched() -> None:
-    known = invent_trials(1500, seed=4, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
+    known = simulate_trials(1500, seed=4, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
     data = known.residuals()
     pairs = match_pairs(data.propensity, data.treated, known.trials["campaign"].to_numpy(), 0.2)
     estimate, se = matched_difference(data, pairs)

@@ -21,7 +21,7 @@ from dunnhumby_pipeline.causal.nuisance.lasso import fit_lassos
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome, fit_outcomes
 from dunnhumby_pipeline.settings import NuisanceSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 TWO_FOLDS = NuisanceSettings(n_folds=2, n_repeats=1, n_jobs=1)
 
@@ -56,7 +56,7 @@ def test_an_arm_too_small_for_the_folds_is_named() -> None:
         household_folds(trials, 5, seed=1)
     with pytest.raises(ValueError, match="the control arm has 0 households"):
         household_folds(trials.assign(treated=1), 5, seed=1)
-    # One household a fold, and none but itself to fit on in the other.
+    # One household per fold, and none but itself to fit on in the other.
     with pytest.raises(ValueError, match="holds 1 treated households and leaves 1 to fit on"):
         household_folds(trials.assign(treated=[1] * 2 + [0] * 18), 2, seed=1)
 
@@ -104,7 +104,7 @@ def test_an_outcome_is_fitted_as_it_is_alone_whatever_stands_beside_it() -> None
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return invent_trials(150, seed=1, effect=constant_effect, n_campaigns=2)
+    return simulate_trials(150, seed=1, effect=constant_effect, n_campaigns=2)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_workers_change_nothing(known: Known) -> None:
     pd.testing.assert_frame_equal(side_by_side.nuisances, alone.nuisances, check_exact=True)
 
 
-def test_the_quality_of_a_fit_is_told_for_every_outcome_asked_for(known: Known) -> None:
+def test_the_quality_of_a_fit_is_reported_for_every_outcome_asked_for(known: Known) -> None:
     trials = known.trials.assign(amount_without_fuel=known.trials["purchase_amount"] * 0.5, redeemed=0)
     outcomes = ("amount_without_fuel", "redeemed")
     found = cross_fit(trials, known.x, TWO_FOLDS, seed=3, outcomes=outcomes)

@@ -9,7 +9,7 @@ import pytest
 from dunnhumby_pipeline.causal.overlap import overlap
 from dunnhumby_pipeline.causal.overlap.balance import WEIGHTINGS, covariate_balance
 from dunnhumby_pipeline.settings import OverlapSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, simulate_trials
 
 
 def weighed(treated: list[int], **given: list[float]) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def test_standardised_differences_by_hand() -> None:
 
 
 def test_every_weighting_balances_what_differed() -> None:
-    known = invent_trials(1200, seed=5, effect=lambda x: np.full(len(x), 2.0), n_campaigns=2)
+    known = simulate_trials(1200, seed=5, effect=lambda x: np.full(len(x), 2.0), n_campaigns=2)
     table = overlap.propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.8))
     balance = overlap.covariate_balance(known.x, tuple("abcd"), table)
     assert balance.columns.tolist() == ["covariate", "weighting", "smd"]

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.causal.overlap.overlap import (
     propensity_table,
 )
 from dunnhumby_pipeline.settings import OverlapSettings
-from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, invent_trials
+from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 PROPENSITIES = st.lists(st.integers(1, 99).map(lambda percent: percent / 100), min_size=2, max_size=40).map(np.array)
 
@@ -141,7 +141,7 @@ def test_crump_trimming_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def scored() -> tuple[Known, pd.DataFrame]:
-    known = invent_trials(1200, seed=5, effect=constant_effect, n_campaigns=2)
+    known = simulate_trials(1200, seed=5, effect=constant_effect, n_campaigns=2)
     return known, propensity_table(known.nuisances(), known.x, OverlapSettings(lower=0.3, upper=0.8))
 
 
@@ -183,7 +183,7 @@ def test_trials_in_crump_lie_within_its_threshold(scored: tuple[Known, pd.DataFr
 
 
 def test_a_level_that_one_arm_lacks_does_not_stop_the_weights() -> None:
-    known = invent_trials(300, seed=6, effect=constant_effect)
+    known = simulate_trials(300, seed=6, effect=constant_effect)
     treated = known.trials["treated"].to_numpy() == 1
     rare = np.zeros((300, 2))
     rare[np.flatnonzero(treated)[:2], 0] = 1
@@ -197,14 +197,14 @@ def test_a_level_that_one_arm_lacks_does_not_stop_the_weights() -> None:
 
 
 def test_a_certain_propensity_is_refused() -> None:
-    known = invent_trials(4, seed=1, effect=constant_effect)
+    known = simulate_trials(4, seed=1, effect=constant_effect)
     table = known.nuisances(propensity=np.array([0.0, 0.5, 1.0, np.nan]))
     with pytest.raises(ValueError, match=r"^3 of 4 propensities are not strictly between 0 and 1$"):
         propensity_table(table, known.x, OverlapSettings())
 
 
 def test_trials_of_one_arm_have_no_weights_to_the_treated() -> None:
-    known = invent_trials(50, seed=2, effect=constant_effect)
+    known = simulate_trials(50, seed=2, effect=constant_effect)
     for arm, expected in ((0, 0.0), (1, 1.0)):
         table = propensity_table(known.nuisances().assign(treated=arm), known.x, OverlapSettings())
         assert (table["w_treated"] == expected).all()

@@ -91,7 +91,7 @@ def features() -> pd.DataFrame:
 def test_complete_features_pass(features: pd.DataFrame) -> None:
     found = of_features.features_complete(features, CHECKS)
     assert found.passed
-    assert found.message == "57 features of 4 households"
+    assert found.message == f"{len(NAMES)} features of 4 households"
     assert found.metrics == {"n_households": 4, "n_unexpected_nulls": 0, "n_shares_off": 0}
 
 
@@ -165,7 +165,7 @@ def test_fits_that_are_broken_off_are_counted() -> None:
     assert found == Verdict(True, "20 of 20 fits of factors converged, at least 95% expected", {"share_converged": 1.0})
     stuck = segmentation.fits_converge(refits.assign(converged=False), _selection(), CHECKS)
     assert (stuck.passed, stuck.metrics) == (False, {"share_converged": 0.5})
-    assert stuck.message.endswith("stability of fits that were broken off says little: try fewer factors")
+    assert stuck.message.endswith("the stability of fits that did not converge says little: try fewer factors")
     few = segmentation.fits_converge(refits, _selection(n_unconverged=[1, 1]), CHECKS)
     assert (few.passed, few.metrics["share_converged"]) == (False, 0.9)
     # One fit of twenty is within the floor, but it is the one that is used.
@@ -278,7 +278,7 @@ def _validation(lower: float, upper: float) -> pd.DataFrame:
 
 def test_a_forecast_may_not_be_worse_than_none() -> None:
     better = segmentation.not_worse_than_naive(_validation(-15.0, -5.0), CHECKS)
-    text = "stacked: mean error $340.00 a household, naive $350.00; difference -10.00 (-15.00 to -5.00), so and so"
+    text = "stacked: mean error $340.00 per household, naive $350.00; difference -10.00 (-15.00 to -5.00), so and so"
     assert better == Verdict(True, text, {"mae": 340.0, "mae_naive": 350.0, "spearman": 0.82})
     assert segmentation.not_worse_than_naive(_validation(-5.0, 5.0), CHECKS).passed
     for worse in (_validation(1.0, 5.0), _validation(NAN, NAN)):

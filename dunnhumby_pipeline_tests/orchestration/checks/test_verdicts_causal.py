@@ -107,7 +107,7 @@ def test_the_share_in_overlap_and_the_auc_are_those_of_all_campaigns() -> None:
         True, "50% of trials in overlap, at least 50% expected", {"share_in_overlap": 0.5}
     )
     share = causal.overlap_share(bad, CHECKS)
-    advice = "; effects speak of this part of the customers only"
+    advice = "; effects are about this part of the customers only"
     assert (share.passed, share.message) == (False, f"49% of trials in overlap, at least 50% expected{advice}")
     assert causal.propensity_auc(good, CHECKS) == Verdict(
         True, "propensity AUC 0.850, at most 0.85 expected", {"auc": 0.85}

@@ -24,7 +24,7 @@ def forest_arrays(forest: Any) -> Arrays:
 def forest_from(arrays: Arrays) -> Any:
     """The forest that gave `arrays`, which predicts as it did and cannot be grown further.
 
-    Raises ArraysFileError when the nodes are no trees.
+    Raises ArraysFileError when the nodes are not trees.
     """
     from econml.grf import CausalForest
     from econml.grf._base_grftree import GRFTree
@@ -55,4 +55,4 @@ def _require_tree(nodes: Any, n_features: int) -> None:
     later = [(nodes[side] > own) & (nodes[side] < len(nodes)) for side in ("left_child", "right_child")]
     known = (nodes["feature"] >= 0) & (nodes["feature"] < n_features)
     if len(nodes) == 0 or not (later[0] & later[1] & known)[inner].all():
-        raise ArraysFileError("these nodes are no trees; fit the model of the effect again")
+        raise ArraysFileError("these nodes are not trees; fit the model of the effect again")

@@ -8,4 +8,5 @@ from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 
-LEARNERS: dict[str, type[Learner]] = {learner.name: learner for learner in (Constant, TLearner, RLearner, CausalForest)}
+KINDS: tuple[type[Learner], ...] = (Constant, TLearner, RLearner, CausalForest)
+LEARNERS = {kind.name: kind for kind in KINDS}

@@ -1,8 +1,8 @@
-"""Lifetime value from trips to tables: each household's, the parameters behind it, and how it did on a hold-out half.
+"""Lifetime value from trips to tables: per household, the parameters behind it, and its errors on a hold-out half.
 
 The data are halved. The models are fitted on the first half and forecast the second, whose spend is known; how to
-weigh them with past spend is learned within the first half alone. Then everything is done once more, one half later,
-for the time to come.
+weigh them with past spend is learned within the first half alone. Then all of it is repeated one half later, for the
+time to come.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dunnhumby_pipeline.settings import LifetimeValueSettings
 
 HORIZONS = (13, 26, 52)
 WHOLE, FIRST_HALF, SECOND_HALF, FIRST_QUARTER, SECOND_QUARTER, FIRST_EIGHTH, SECOND_EIGHTH = range(7)
-# An eighth of the data is a history of its own, of which a fortnight is little enough.
+# An eighth of the data is a history in itself, and a fortnight is the least it can be.
 _MIN_DAYS = 16 * DAYS_PER_WEEK
 _PARAMETERS = {
     "r": "shape of trip rates across households",
@@ -48,7 +48,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class LifetimeTables:
-    """Lifetime value of each household and what it rests on; columns as in `lifetime_study`."""
+    """Lifetime value of each household and what it rests on; columns as in `lifetime_tables`."""
 
     customer_lifetime_value: pd.DataFrame
     clv_parameters: pd.DataFrame
@@ -57,7 +57,7 @@ class LifetimeTables:
 
 
 def lifetime_windows(first_day: int, last_day: int) -> pd.DataFrame:
-    """The windows whose `trip_history` lifetime value is made of: all days, halves, first quarters, first eighths.
+    """The windows whose `trip_history` lifetime value is made from: all days, halves, first quarters, first eighths.
 
     Raises LifetimeValueError when there are fewer than 16 weeks of days.
     """
@@ -82,7 +82,7 @@ def lifetime_windows(first_day: int, last_day: int) -> pd.DataFrame:
     return frame.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
 
 
-def lifetime_study(
+def lifetime_tables(
     trips: pd.DataFrame,
     windows: pd.DataFrame,
     settings: LifetimeValueSettings,
@@ -92,12 +92,12 @@ def lifetime_study(
     """Lifetime value from `trips`, the `trip_history` of `windows`, which `lifetime_windows` made.
 
     The tables:
-    - customer_lifetime_value, a row a household with a trip: household_key, trips, repeats, last and age (weeks),
-      mean_spend ($ a trip), rule, probability_alive, expected_trips_13w/_26w/_52w, expected_spend_13w/_26w/_52w
+    - customer_lifetime_value, a row per household with a trip: household_key, trips, repeats, last and age (weeks),
+      mean_spend ($ per trip), rule, probability_alive, expected_trips_13w/_26w/_52w, expected_spend_13w/_26w/_52w
       ($, BG/NBD with Gamma-Gamma), stacked_spend_13w/_26w/_52w ($), clv ($ of sales in 52 weeks, undiscounted, by
       the forecast that `settings` choose), clv_tier, scores and segment of `rfm_scores`.
       rule: 'repeat'; 'one trip', whose chance of being alive is 1 as it had none to leave; 'no spend', whose trips
-      cost $0, and whose expected spend a trip is drawn up towards the mean of all.
+      cost $0, and whose expected spend per trip is drawn up towards the mean of all.
     - clv_parameters: stretch ('whole', 'first half'), model, parameter, value, in_range, meaning.
     - clv_validation: errors of each forecast on the second half, see `_errors`; chosen: whether tiers rest on it.
     - clv_calibration: target, forecast, bin, n_households, mean_forecast, mean_actual, ci_lower, ci_upper.
@@ -201,7 +201,7 @@ def _parameters(
     spent = history[history["sales"] > 0]
     together = float(stats.spearmanr(spent["trips"], spent["sales"] / spent["trips"]).statistic)
     rows += [
-        ("gamma_gamma", "mean_spend", gamma_gamma.mean, None, "mean spend a trip over all households, $"),
+        ("gamma_gamma", "mean_spend", gamma_gamma.mean, None, "mean spend per trip over all households, $"),
         ("gamma_gamma", "trips_and_spend", together, None, "rank correlation that the model takes to be 0"),
         ("both", "n_households", models.n_households, None, "households with a trip"),
         ("both", "n_fitted", models.n_fitted, None, "of them that the models are estimated from"),
@@ -262,7 +262,7 @@ def _validated(
 
 
 def _errors(forecasts: Mapping[str, Vector], actual: Vector, confidence: float) -> pd.DataFrame:
-    """A row a forecast: n_households, mae, rmse, bias (forecast - actual) and spearman (rank correlation), and
+    """A row per forecast: n_households, mae, rmse, bias (forecast - actual) and spearman (rank correlation), and
     mae_against_naive with its paired t-interval ci_lower, ci_upper, in the unit of the target.
 
     verdict: 'better than naive' or 'worse than naive' when the interval leaves out 0, else 'no better than naive'.

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.segmentation.segments.scoreboard import (
     score_candidates,
 )
 from dunnhumby_pipeline.segmentation.segments.stability import Refit
-from dunnhumby_pipeline.segmentation.segments.study import SegmentationTables, segment_households, shaping_fingerprint
+from dunnhumby_pipeline.segmentation.segments.tables import SegmentationTables, segment_households, shaping_fingerprint
 from dunnhumby_pipeline.settings import SegmentationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 
@@ -185,16 +185,16 @@ def test_the_choice_does_not_depend_on_the_number_of_refits(times: int) -> None:
     assert choose_segments(table, SegmentationSettings(min_segments=3, stability_target=0.8)).n_segments == 3
 
 
-def test_a_fit_that_is_broken_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_does_not_converge_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = blobs(1)
     refit = Refit(0, np.arange(len(scores)), scores, scores, True)
     settled = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert settled["converged"].tolist() == [True]
 
-    def broken_off(*arguments: object, **named: object) -> Clusters:
+    def unconverged(*arguments: object, **named: object) -> Clusters:
         return Clusters(fit_clusters(*arguments, **named).centroids, converged=False)
 
-    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", broken_off)
+    monkeypatch.setattr("dunnhumby_pipeline.segmentation.segments.scoreboard.fit_clusters", unconverged)
     stuck = score_candidates(scores, [refit], Recipe((), 2, 2), [4], 1, mixtures=False)
     assert stuck["converged"].tolist() == [False]
 
@@ -313,9 +313,9 @@ def test_figures_of_the_chosen_factors_are_those_of_the_fit_in_use(planted: tupl
     assert (row["n_iterations"], row["converged"]) == (fitted.factors.n_iterations, fitted.factors.converged)
     cold = segment_households(moved, SMALL, seed=1)
     others = ~again.factor_selection["chosen"]
-    figures = ["n_factors", "centred_r2", "n_iterations", "converged", "stability"]
+    metrics = ["n_factors", "centred_r2", "n_iterations", "converged", "stability"]
     pd.testing.assert_frame_equal(
-        again.factor_selection.loc[others, figures], cold.factor_selection.loc[others, figures]
+        again.factor_selection.loc[others, metrics], cold.factor_selection.loc[others, metrics]
     )
     found = cold.factor_selection[cold.factor_selection["chosen"]].iloc[0]
     assert found["n_iterations"] != row["n_iterations"]

@@ -1,4 +1,4 @@
-"""Track 1 from customer features to tables: features, factors, segments with names, stability."""
+"""Segments from customer features to tables: features chosen, factors, segments with names, stability."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def segment_households(
     `stability` is null for the others.
 
     Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason; the
-    chosen row tells of the fit in use, which after a warm start is not the scan's); factor_loadings; nmf_factors
+    chosen row describes the fit in use, which after a warm start is not the scan's); factor_loadings; nmf_factors
     (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles 'chosen', 'reference',
     'candidate'); segments (household_key, segment, segment_name, stability); segment_centroids;
     segment_stability (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
