@@ -44,7 +44,7 @@ from dunnhumby_pipeline.targeting.value import policy_values
 from dunnhumby_pipeline.words import features as feature_words
 from dunnhumby_pipeline.words import terms
 from dunnhumby_pipeline.words.dictionary import assets_markdown, dictionary_markdown
-from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, simulate_trials, lines, write_tables
+from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, simulate_trials, write_tables
 from dunnhumby_pipeline_tests.fakes.pages import undrawn
 from dunnhumby_pipeline_tests.fakes.results import run as made_up_run
 from dunnhumby_pipeline_tests.fakes.results import study

@@ -93,7 +93,8 @@ def test_the_same_input_gives_the_same_arrays(on_disk: Study, in_store: Study) -
     for name in archives:
         here, there = (np.load(BytesIO((study.warehouse / name).read_bytes())) for study in (on_disk, in_store))
         assert there.files == here.files
-        for array in here.files:
+        # A model names the file that it was fitted to by what its store says of it; the next test reads the rest.
+        for array in set(here.files) - ({"description"} if name == "segment_model.npz" else set()):
             np.testing.assert_array_equal(there[array], here[array], err_msg=f"{array} of {name}")
 
 
