@@ -20,6 +20,7 @@ from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_ga
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
     as_text,
@@ -171,6 +172,20 @@ def test_all_that_a_study_shows_is_json_and_numbers_of_partitions_say_whose(fini
                     assert value.value is not None and math.isfinite(value.value), (key, name)
                     assert name.startswith("TypeA: ") == graph.get(key).is_partitioned, (key, name)
     assert n_records > 200
+
+
+def test_a_run_of_the_command_lies_where_the_ui_lists_runs(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        [run] = instance.get_runs(limit=1)
+        listed = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": f"__repository__@{CODE_LOCATION}"}))
+    # The timeline shows no run without an origin, and puts it in the row of this place and job.
+    origin = run.remote_job_origin
+    assert origin is not None and run.status is dg.DagsterRunStatus.SUCCESS
+    assert (origin.location_name, origin.repository_origin.repository_name) == (CODE_LOCATION, "__repository__")
+    assert (origin.job_name, run.tags["dagster/code_location"]) == ("study", CODE_LOCATION)
+    assert run.run_id in {each.run_id for each in listed}
+    workspace = (Path(__file__).parents[2] / "workspace.yaml").read_text(encoding="utf-8")
+    assert f"python_module: {CODE_LOCATION}\n" in workspace
 
 
 # --- the segments of the run before -----------------------------------------------------------------

@@ -17,8 +17,12 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
@@ -102,6 +106,26 @@ def target_of(
         ),
         None,
     )
+
+
+def lists_with(location: str) -> dict[str, str]:
+    """The tags by which the UI counts a run among those of a code location."""
+    return {REPOSITORY_LABEL_TAG: _repository(location).get_label(), CODE_LOCATION_TAG: location}
+
+
+def place_in_timeline(instance: dg.DagsterInstance, run_id: str, location: str) -> None:
+    """Give a run of this process the origin that a run of the UI has: its timeline shows no run without one.
+
+    That is what `dagster run migrate-repository` does to older runs. To be called once the run is recorded.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.remote_job_origin is None:
+        instance.run_storage.replace_job_origin(run, _repository(location).get_job_origin(run.job_name))
+
+
+def _repository(location: str) -> RemoteRepositoryOrigin:
+    target = LoadableTargetOrigin(module_name=location)
+    return RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), SINGLETON_REPOSITORY_NAME)
 
 
 def record_observation(instance: dg.DagsterInstance, key: dg.AssetKey, version: str, facts: Mapping[str, Any]) -> None:
