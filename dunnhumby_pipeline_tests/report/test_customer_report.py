@@ -221,7 +221,7 @@ def test_pictures_are_drawn_of_what_was_built() -> None:
         ("drift_of_features", 0, "Days since the last visit | 0.31 | 4.00 | 6.00"),
         ("drift_of_features", 2, f"Sales | {NOTHING} | {NOTHING} | 900"),
         ("feature_choice", 1, "Weeks since the last visit | recency | twin of recency"),
-        ("segment_identity", 0, "Active loyalists | Active loyalists | 90% | same households"),
+        ("segment_identity", 0, "Active loyalists | Active-loyalists | 90% | same households"),
         ("clv_parameters", 2, f"Both | n_households | 2,469 | {NOTHING} | households with a trip"),
     ],
 )
