@@ -6,14 +6,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.orchestration.platform.quiet import expect
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
@@ -23,6 +26,7 @@ from dunnhumby_pipeline.settings import (
     load_settings,
     resolve_raw,
 )
+from dunnhumby_pipeline.words.terminal import print_what_can_be
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -35,7 +39,18 @@ EARLIER_LAYOUT = (
     "rebuilt and judged once, under its new names."
 )
 
+
+class Command(TyperGroup):
+    """The command, on any terminal and without warnings that were weighed already."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        print_what_can_be()
+        expect()
+        return super().main(*args, **kwargs)
+
+
 app = typer.Typer(
+    cls=Command,
     no_args_is_help=True,
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
@@ -97,7 +112,7 @@ def run(
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import stale_work
 
-    console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
+    console.print(f"Studying {campaign_type} from [bold]{escape(_describe_source(study))}[/bold]", soft_wrap=True)
     with open_history(study.home) as instance:
         if is_of_earlier_layout(instance, defs.resolve_asset_graph().get_all_asset_keys()):
             console.print(EARLIER_LAYOUT)
@@ -151,14 +166,14 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.platform.runner import open_history
+    from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     open_history(study.home).dispose()
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
-    console.print(f"http://localhost:{port} on {study.home.root}", highlight=False)
-    arguments = ["dagster", "dev", "-m", "dunnhumby_pipeline.definitions", "-p", str(port)]
+    console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+    arguments = ["dagster", "dev", "-m", CODE_LOCATION, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
 
 
@@ -234,7 +249,8 @@ def simulate(
     console.print(
         f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
         f"{truth.n_trials:,} trials, {truth.n_treated:,} treated. Truth in {folder / 'truth'}; "
-        f"next: dunnhumby run --raw {folder} --home {folder}-study"
+        f"next: dunnhumby run --raw {folder} --home {folder}-study",
+        soft_wrap=True,
     )
 
 
@@ -317,7 +333,8 @@ def _summarise(
 
     tables = study_tables(study, campaign_type, missing)
     checks = all_check_states(instance, campaign_type)
-    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)))
+    # Uncropped: a path that is longer than the terminal is wide can still be copied whole.
+    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)), crop=False)
 
 
 def _known_type(campaign_type: str) -> None:
@@ -327,7 +344,7 @@ def _known_type(campaign_type: str) -> None:
 
 def _say(what: str, message: str) -> None:
     """A line of bad news. The message is data: as markup, a square bracket in it would be lost."""
-    console.print(Text.assemble((what, "red"), "  ", message))
+    console.print(Text.assemble((what, "red"), "  ", message), soft_wrap=True)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -44,6 +44,8 @@ def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             }
         )
         try:
+            # It would be drawn over the lines that say how the study gets on.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()

@@ -10,11 +10,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.platform.history import NO_COMPUTE_LOGS, selected
+from dunnhumby_pipeline.orchestration.platform.history import (
+    NO_COMPUTE_LOGS,
+    lists_with,
+    place_in_timeline,
+    selected,
+)
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.settings import Home
 
+# What the UI loads, and calls the place that the study's runs belong to.
+CODE_LOCATION = "dunnhumby_pipeline.definitions"
 # Both lie beside the history and name the same one; the second is read by the command alone.
 _UI, _COMMAND = "dagster.yaml", "dagster_command.yaml"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -83,6 +90,8 @@ def run_study(
         event = entry.dagster_event
         if event is None:
             return
+        if event.event_type is dg.DagsterEventType.RUN_START:
+            place_in_timeline(instance, run_id, CODE_LOCATION)
         # Told to listeners alone: the result does not hold it.
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key:
             planned.add(table_of(event.asset_key))
@@ -97,6 +106,7 @@ def run_study(
             partition_key=campaign_type,
             raise_on_error=False,
             run_id=run_id,
+            tags=lists_with(CODE_LOCATION),
         )
     built = frozenset(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
