@@ -18,7 +18,8 @@ from dunnhumby_pipeline.orchestration.platform.history import (
 )
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
-from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline.orchestration.platform.running import ended, holding
+from dunnhumby_pipeline.settings import Home, one_line
 
 # What the UI loads, and calls the place that the study's runs belong to.
 CODE_LOCATION = "dunnhumby_pipeline.definitions"
@@ -73,6 +74,7 @@ def open_history(home: Home) -> dg.DagsterInstance:
 
 def run_study(
     defs: dg.Definitions,
+    home: Home,
     instance: dg.DagsterInstance,
     campaign_type: str,
     work: Work | None,
@@ -98,7 +100,7 @@ def run_study(
         on_event(event)
 
     instance.add_event_listener(run_id, pass_on)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), holding(home, run_id), ended(instance, run_id):
         warnings.simplefilter("ignore", dg.PreviewWarning)
         result = job.execute_in_process(
             run_config=_QUIET,
@@ -150,4 +152,4 @@ def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
     if not result.success and not messages:
         # Nothing got as far as a step.
         messages = [event.message or "the run failed" for event in result.all_events if event.is_job_failure]
-    return tuple(messages)
+    return tuple(one_line(message) for message in messages)
