@@ -135,7 +135,7 @@ def test_where_leaving_does_not_vary_the_table_has_no_a_and_b_and_one_warning_sa
     assert whole.at["mean_dropout", "value"] == pytest.approx(0.12, rel=0.2)
     verdict = parameters_in_range(found.clv_parameters, CheckSettings())
     assert not verdict.passed
-    assert verdict.description.count("not seen to differ between households") == 1
+    assert verdict.message.count("not seen to differ between households") == 1
 
 
 def test_the_geometric_model_is_the_limit_of_bg_nbd() -> None:
@@ -170,7 +170,7 @@ def test_equal_spend_on_every_trip_is_said(amount: float) -> None:
     )
     assert not set(found.clv_parameters["parameter"]) & {"p", "q", "gamma"}
     verdict = parameters_in_range(found.clv_parameters, CheckSettings())
-    assert "every trip cost the same" in verdict.description
+    assert "every trip cost the same" in verdict.message
     assert fit_gamma_gamma(np.array([3.0, 7.0]), np.array([amount, amount])) == EqualSpend(amount)
 
 
