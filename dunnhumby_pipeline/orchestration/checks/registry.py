@@ -217,9 +217,10 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a parameter of lifetime value lies at a bound of the search, or where its model is uninformative: mean "
         "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend "
-        "under 1.05 (`min_spend_shape`)",
-        advice="where nobody leaves, do not read probability_alive; else do not read lifetime values: a longer history "
-        "or more households",
+        "under 1.05 (`min_spend_shape`); or chances of leaving, or spend per trip, do not vary, and a simpler model "
+        "took its place",
+        advice="where nobody leaves, do not read probability_alive; where a simpler model took its place, read on; "
+        "else do not read lifetime values: a longer history or more households",
     ),
     Check(
         "clv_validation",
