@@ -118,7 +118,7 @@ def run(
         missing = outcome.planned - outcome.built
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
-        raise typer.Exit(BLOCKED)
+        raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
 
 
 @app.command()

@@ -50,7 +50,7 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     without a product is still spend."""
     red, advice = (
         (
-            "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
+            "targets or redemptions of a campaign without dates: who is treated when is not known",
             "add the campaign's START_DAY and END_DAY to the campaign file",
         )
         if reference.required
