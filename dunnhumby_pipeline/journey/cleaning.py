@@ -44,10 +44,9 @@ def clean(
     staging.mkdir(parents=True, exist_ok=True)
     paths = {table.name: staging / f"{table.name}.parquet" for table in schema.TABLES}
     for table in schema.TABLES:
+        rows = _canonical(table, source.inputs[table.name].headers)
         try:
-            connection.execute(
-                f"COPY ({_canonical(table, source.inputs[table.name].headers)}) TO {quoted(paths[table.name])} (FORMAT parquet)"
-            )
+            connection.execute(f"COPY ({rows}) TO {quoted(paths[table.name])} (FORMAT parquet)")
         except duckdb.IOException as error:
             raise NotWrittenError([_not_written(paths[table.name], error)]) from error
     return CleanJourney(paths, inspection)

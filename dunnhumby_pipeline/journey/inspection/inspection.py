@@ -261,10 +261,15 @@ def _unknown_answers(
         answers = column.unknown_under(headers[column.name])
         if not answers:
             continue
-        condition = f"{column.name} IN ({', '.join(quoted(answer) for answer in answers)})"
-        (n,) = connection.execute(f"SELECT count(*) FROM sound_{table.name} WHERE {condition}").fetchall()[0]
-        if n:
-            meant = " or ".join(repr(answer) for answer in answers)
+        listed = ", ".join(quoted(answer) for answer in answers)
+        found = dict(
+            connection.execute(
+                f"SELECT {column.name}, count(*) FROM sound_{table.name} WHERE {column.name} IN ({listed}) GROUP BY ALL"
+            ).fetchall()
+        )
+        if found:
+            n, coded = sum(found.values()), (answer for answer in column.coded if answer in found)
+            meant = " or ".join(repr(answer) for answer in (*column.unknown, *coded))
             rows.append(("unknown_answer", column.name, "an answer", "repaired", n, f"{meant} is read as missing"))
     return rows
 

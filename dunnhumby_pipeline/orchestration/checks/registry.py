@@ -130,6 +130,14 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("many_rejects",),
     ),
     Check(
+        "household_copies",
+        journey.households_distinct,
+        WARN,
+        red="households share 95 % of their lines with another: one household under several ids, which counts "
+        "several times in every table",
+        advice="join the ids in the raw files; effects keep copies together, segments and lifetime values do not",
+    ),
+    Check(
         "customer_features",
         features.features_complete,
         BLOCK,
