@@ -79,6 +79,11 @@ class Reference:
     without: str = ""
     rejects: bool = False
 
+    @property
+    def firm(self) -> bool:
+        """Whether no row of a clean table lacks it."""
+        return self.required or self.rejects
+
 
 @dataclass(frozen=True)
 class Table:

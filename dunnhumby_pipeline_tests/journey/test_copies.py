@@ -9,10 +9,8 @@ import pytest
 
 from dunnhumby_pipeline.journey.inspection.copies import COLUMNS, household_copies
 
-Lines = pd.DataFrame
 
-
-def history(household: int, n_lines: int, seed: int) -> Lines:
+def history(household: int, n_lines: int, seed: int) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
     return pd.DataFrame(
         {
@@ -24,7 +22,7 @@ def history(household: int, n_lines: int, seed: int) -> Lines:
     )
 
 
-def panel(n_households: int = 60) -> Lines:
+def panel(n_households: int = 60) -> pd.DataFrame:
     """Households that share what everybody buys, the same product at the same price on the same days."""
     own = [history(key, 30 + key, key) for key in range(1, n_households + 1)]
     daily = [
@@ -34,13 +32,13 @@ def panel(n_households: int = 60) -> Lines:
     return pd.concat([*own, *daily], ignore_index=True)
 
 
-def found_in(lines: Lines) -> pd.DataFrame:
+def found_in(lines: pd.DataFrame) -> pd.DataFrame:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("lines", lines)
         return household_copies(connection, "lines")
 
 
-def copy_of(lines: Lines, household: int, key: int, n_changed: int = 0) -> Lines:
+def copy_of(lines: pd.DataFrame, household: int, key: int, n_changed: int = 0) -> pd.DataFrame:
     copied = lines[lines["household_key"] == household].assign(household_key=key).reset_index(drop=True)
     copied.loc[: n_changed - 1, "sales_value"] += 0.01 * (n_changed > 0)
     return copied

@@ -181,14 +181,15 @@ WHOLE_IDS = "Export the file again, without a spreadsheet or with the column for
 def test_an_id_that_a_spreadsheet_rounded_is_refused(
     tmp_path: Path, table: str, row: int, header: str, cell: str
 ) -> None:
-    folder = write_raw(tmp_path / "raw", **{table: changed(table, row, **{header: cell})})
+    overrides: dict[str, Any] = {table: changed(table, row, **{header: cell})}
+    folder = write_raw(tmp_path / "raw", **overrides)
     with pytest.raises(JourneyError) as refused:
         load(folder, tmp_path / "staged")
     messages = [str(problem) for problem in refused.value.problems if "spreadsheet" in str(problem)]
     assert messages == [
         f"{FILES[table]}, column {header}, row {row}: {header} = '{cell}': expected every digit of the id, "
-        "found 1 row(s) with an id in scientific notation, rounded as a spreadsheet shows it: the digits left out are lost, and "
-        f"different ids become the same one. {WHOLE_IDS}"
+        "found 1 row(s) with an id in scientific notation, rounded as a spreadsheet shows it: the digits left out are "
+        f"lost, and different ids become the same one. {WHOLE_IDS}"
     ]
 
 

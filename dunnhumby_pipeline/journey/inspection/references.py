@@ -132,7 +132,7 @@ def _orphans(
     Of a reference that decides over the row every row read will do: one that is rejected there is reported there.
     """
     key = ", ".join(reference.columns)
-    referred = f"{'checked' if reference.required or reference.rejects else 'sound'}_{reference.table}"
+    referred = f"{'checked' if reference.firm else 'sound'}_{reference.table}"
     found = connection.execute(
         f"SELECT {key}, count(*), list_sort(list(line))[:{_N_LINES}] FROM sound_{table.name} "
         f"ANTI JOIN {referred} USING ({key}) GROUP BY {key} ORDER BY {key}"

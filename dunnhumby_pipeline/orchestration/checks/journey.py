@@ -247,7 +247,7 @@ def look_at_schema(declared: schema.Table, sight: Sight) -> Verdict:
 
 def look_at_reference(declared: schema.Table, reference: schema.Reference, sight: Sight) -> Verdict:
     settings, paths = sight.study.settings, (sight.path(declared.name), sight.path(reference.table))
-    limit = 0.0 if reference.required else settings.checks.max_orphan_share
+    limit = 0.0 if reference.firm else settings.checks.max_orphan_share
     return references_hold(reference, *paths, limit, settings.engine)
 
 

@@ -50,10 +50,10 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     without a product is still spend."""
     red, advice = (
         (
-            "targets or redemptions of a campaign without dates: who is treated when is not known",
+            "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
             "add the campaign's START_DAY and END_DAY to the campaign file",
         )
-        if reference.required
+        if reference.firm
         else (
             "too many rows refer to something that no table has; they are kept, see [the data dictionary]"
             "(data_dictionary.md) for what becomes of them",
@@ -63,11 +63,11 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     return Check(
         table.name,
         journey.references_hold,
-        BLOCK if reference.required else WARN,
+        BLOCK if reference.firm else WARN,
         red=red,
         advice=advice,
         reads=(reference.table,),
-        thresholds=() if reference.required else ("max_orphan_share",),
+        thresholds=() if reference.firm else ("max_orphan_share",),
         look=partial(journey.look_at_reference, table, reference),
         named=journey.reference_name(reference),
         described=f"Every {', '.join(reference.columns)} is one of {reference.table}.",
