@@ -175,7 +175,7 @@ def run(
         missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
-        raise typer.Exit(BLOCKED)
+        raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
 
 
 @app.command()

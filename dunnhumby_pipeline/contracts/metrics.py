@@ -30,6 +30,10 @@ def customers(features: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
+def copies(copies: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(copies), "n_clusters": copies["cluster"].nunique()}
+
+
 def drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dunnhumby_pipeline.orchestration.platform.failures import UNUSABLE_INPUT
 from dunnhumby_pipeline.orchestration.platform.history import (
     NO_COMPUTE_LOGS,
     lists_with,
@@ -53,13 +54,14 @@ class Work:
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. `planned`, `built`: names of the tables it meant to make and did make. `errors`: why
-    steps failed, in words.
+    steps failed, in words. `unusable`: the input cannot be used.
     """
 
     success: bool
     planned: frozenset[str]
     built: frozenset[str]
     errors: tuple[str, ...]
+    unusable: bool = False
 
 
 def open_history(home: Home) -> dg.DagsterInstance:
@@ -113,7 +115,7 @@ def run_study(
     built = frozenset(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
     )
-    return Outcome(result.success, frozenset(planned), built, _errors(result))
+    return Outcome(result.success, frozenset(planned), built, _errors(result), _is_unusable(result))
 
 
 def selected_work(defs: dg.Definitions, select: str) -> Work:
@@ -130,6 +132,11 @@ def selected_work(defs: dg.Definitions, select: str) -> Work:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
         raise SelectionError(f"--select {select!r} names no asset; there are {names}")
     return Work(frozenset(keys))
+
+
+def _is_unusable(result: dg.ExecuteInProcessResult) -> bool:
+    said = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
+    return any(UNUSABLE_INPUT in failure.metadata for failure in said if failure is not None)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
