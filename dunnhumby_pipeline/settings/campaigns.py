@@ -39,9 +39,9 @@ class TrialSettings(Section):
     max_look_back_spend: float | None = Field(
         None,
         gt=0,
-        description="most $ that a household may have spent in the look-back; with more it is kept out of the trials and "
-        "of the list, as an account that is no household. Set it before any outcome is seen: chosen afterwards, it is "
-        "post hoc. Without it nobody is kept out",
+        description="most $ that a household may have spent in the look-back; with more it is kept out of the trials "
+        "and of the list, as an account that is no household. Set it before any outcome is seen: chosen afterwards, as "
+        "on the sample, it is post hoc. Without it nobody is kept out",
     )
     outcome: Literal[MEASURED] = Field(SPEND, description="the outcome that the decision rests on")  # type: ignore[valid-type]
     winsorise: float | None = Field(

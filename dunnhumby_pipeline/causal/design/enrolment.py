@@ -87,8 +87,8 @@ def enrol(
     """Who enters at which of `campaigns`, by the design in the settings.
 
     `households`: household_key, first_seen (day). `listed`: as from `listings`. `shoppers`: household_key and
-    campaign of those that shopped in the campaign's look-back, and what they spent there (purchase_amount, $). `active`:
-    household_key and campaign of those that shopped while the campaign ran, which only 'never_targeted' looks at.
+    campaign of those that shopped in the campaign's look-back, and what they spent there (purchase_amount, $).
+    `active`: the first two of those that shopped while the campaign ran, which only 'never_targeted' looks at.
 
     With `max_look_back_spend` whoever spent more in a look-back does not enter at that campaign, in any design.
 

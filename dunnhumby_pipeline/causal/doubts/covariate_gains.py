@@ -54,9 +54,9 @@ def covariate_groups(names: Sequence[str]) -> dict[str, Columns]:
 
 
 def covariate_blocks(groups: Mapping[str, Columns]) -> dict[str, Columns]:
-    """Block -> numbers of its columns: of `value`, of `timing`, and of all purchase history, as far as there are groups.
+    """Block -> numbers of its columns: of value, of timing, of all purchase history, each of the `groups` there are.
 
-    A block of a single group of `groups` is that group, and not among them.
+    A block of a single group is that group, and not among them.
     """
     history = [name for name in groups if name not in _NOT_HISTORY]
     blocks = {"value": _VALUE, "timing": _TIMING, "all purchase history": history}

@@ -257,7 +257,9 @@ def _estimated(
         estimate, se = overlap_weighted(scaled, inside)
         ends = (estimate - quantile * se, estimate + quantile * se)
         lengths = (float(length[inside].mean()), float(window[inside].mean()))
-        rows.append((control, campaign, n, n_treated, *lengths, *overlap_weighted(per_day, inside), estimate, se, *ends))
+        rows.append(
+            (control, campaign, n, n_treated, *lengths, *overlap_weighted(per_day, inside), estimate, se, *ends)
+        )
     return _Found(rows, left_out, scaled if rows else None)
 
 

@@ -119,7 +119,9 @@ TABLES = (
             text("kind", "group or block"),
             integer("n_covariates", "columns of the group"),
             *shared("gain_outcome gain_treatment"),
-            number("outcome_bound", "most that a confounder as strong as the group could explain of the outcome", "0-1"),
+            number(
+                "outcome_bound", "most that a confounder as strong as the group could explain of the outcome", "0-1"
+            ),
             number(
                 "observed_change",
                 "what leaving the group out of a linear model adds to its estimate",
@@ -216,7 +218,10 @@ TABLES = (
             number("without_upper", "upper end of its interval", "unit of the outcome", nullable=True),
             number("by_influence", "the same by the influence function", "unit of the outcome", nullable=True),
             number(
-                "change_in_se", "without less estimate, in standard errors of the estimate", "standard errors", nullable=True
+                "change_in_se",
+                "without less estimate, in standard errors of the estimate",
+                "standard errors",
+                nullable=True,
             ),
             number("share_of_variance", "household's share of the number's variance", "0-1", nullable=True),
             *shared("n_households"),

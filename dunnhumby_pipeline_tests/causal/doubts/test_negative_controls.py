@@ -370,9 +370,7 @@ def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_al
     assert sum(Certain.fitted_to) == 1000
     assert row(found, PLACEBO_CAMPAIGN)["n_trials"] == 1500, "the effect is one of all trials"
     # The mean is 3 for all; residuals are 0.9 and 3 in one arm, -0.1 and -3 in the other.
-    assert row(found, PLACEBO_CAMPAIGN)["estimate"] == pytest.approx(
-        41 / 56 * (0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2)
-    )
+    assert row(found, PLACEBO_CAMPAIGN)["estimate"] == pytest.approx(41 / 56 * (0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2))
 
 
 # Bad input
