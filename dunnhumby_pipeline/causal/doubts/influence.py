@@ -77,7 +77,7 @@ def leave_one_household_out(headline: Headline, confidence: float) -> pd.DataFra
     cannot be known is NaN: everything without the only household, shares and changes where nothing varies.
     """
     keys, place = np.unique(headline.households, return_inverse=True)
-    top, bottom = np.bincount(place, headline.top), np.bincount(place, headline.bottom)
+    top, bottom = (np.bincount(place, each).astype(float) for each in (headline.top, headline.bottom))
     n = len(keys)
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = top.sum() / bottom.sum()
