@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from dunnhumby_pipeline.words.numbers import MINUS
+
 _NUMBER = re.compile(r"(<!-- n: (.+?) -->)(.*?)(<!-- /n -->)", re.DOTALL)
 _REDUCTIONS = ("mean", "min", "max", "sum")
 
@@ -45,7 +47,9 @@ def renewed(document: str, read: Callable[[str], pd.DataFrame], blocks: Mapping[
     """
     text = _NUMBER.sub(lambda found: f"{found[1]}{_written(found[2], read)}{found[4]}", document)
     for name, lines in blocks.items():
-        text = _block(name).sub(lambda found, lines=lines: f"{found[1]}{lines}{found[3]}", text)
+        first = _block(name).search(text)
+        if first is not None:
+            text = f"{text[: first.end(1)]}{lines}{text[first.start(3) :]}"
     return text
 
 
@@ -79,4 +83,4 @@ def _written(source: str, read: Callable[[str], pd.DataFrame]) -> str:
     except (KeyError, TypeError, pd.errors.UndefinedVariableError) as error:
         raise PublishedError(f"{source!r}: {type(error).__name__}: {error}") from error
     # A minus sign, not the hyphen of code.
-    return re.sub(r"(?<!\w)-(?=[\d.$])", "−", text)
+    return re.sub(r"(?<!\w)-(?=[\d.$])", MINUS, text)
