@@ -31,8 +31,8 @@ def test_expected_warnings_are_not_printed_here_or_in_workers(message: str) -> N
         expect()
         warnings.warn(message, UserWarning, stacklevel=1)
         warnings.warn("overflow encountered in exp", RuntimeWarning, stacklevel=1)
-        others = "warnings.warn('another'); warnings.warn('old', DeprecationWarning)"
-        code = f"import warnings; warnings.warn({message!r}); {others}"
+        warned = f"warnings.warn({message!r}); warnings.warn('another'); warnings.warn('old', DeprecationWarning)"
+        code = f"import warnings; {warned}"
         worker = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert [str(each.message) for each in seen] == ["overflow encountered in exp"]
     assert message[:30] not in worker.stderr

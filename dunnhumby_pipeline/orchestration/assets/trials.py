@@ -26,8 +26,11 @@ COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
 @step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
-def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+def enrol_trials(
+    context: dg.AssetExecutionContext, household_copies: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
+    from dunnhumby_pipeline.causal.design.clusters import with_clusters
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
@@ -37,7 +40,7 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
         cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    trials = cohort.placed(place(cohort.look_backs))
+    trials = with_clusters(cohort.placed(place(cohort.look_backs)), household_copies)
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
@@ -158,6 +161,7 @@ def design_comparison(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
+    household_copies: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
@@ -168,4 +172,6 @@ def design_comparison(
     matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     known = FittedDesign(first_campaign_cohort, matrix.x, matrix.names, nuisances)
     segments_of = _segments_of(study.table("segment_model"))
-    return compare_designs(study.journey_tables(), context.partition_key, settings, segments_of, known)
+    return compare_designs(
+        study.journey_tables(), context.partition_key, settings, segments_of, known, household_copies
+    )

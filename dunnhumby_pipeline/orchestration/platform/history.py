@@ -78,6 +78,13 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
     return records[0].timestamp if records else None
 
 
+def latest_metadata(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Mapping[str, Any] | None:
+    """The metadata of the last materialisation of an asset, or one partition of it; None when it never was made."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=None if partition is None else [partition])
+    made = [record.asset_materialization for record in instance.fetch_materializations(wanted, limit=1).records]
+    return {name: shown.value for name, shown in made[0].metadata.items()} if made and made[0] else None
+
+
 def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, Any] | None:
     """The metadata of an unpartitioned asset as it was before its content last changed, None when it never did.
 
@@ -167,3 +174,10 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
         )
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
+
+
+def is_of_earlier_layout(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> bool:
+    """Whether the history knows assets only by names without their group, as releases before 0.2 wrote them."""
+    known = set(instance.get_asset_keys())
+    grouped = list(keys)
+    return any(dg.AssetKey(table_of(key)) in known for key in grouped) and not known.intersection(grouped)
