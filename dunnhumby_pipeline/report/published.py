@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from dunnhumby_pipeline.words import numbers
+
 _NUMBER = re.compile(r"(<!-- n: (.+?) -->)(.*?)(<!-- /n -->)", re.DOTALL)
 _REDUCTIONS = ("mean", "min", "max", "sum")
 
@@ -72,11 +74,10 @@ def _written(source: str, read: Callable[[str], pd.DataFrame]) -> str:
         if reduction:
             values = rows.agg(reduction, numeric_only=True).to_dict()
         elif len(rows) == 1:
-            values = rows.iloc[0].to_dict()
+            values = {name: rows[name].iloc[0] for name in rows}
         else:
             raise PublishedError(f"{source!r}: {len(rows)} rows, expected one; narrow it, or reduce them")
-        text = template.format(**{str(name): value for name, value in values.items()}, rows=len(rows))
+        text = template.format(**{"rows": len(rows)} | {str(name): value for name, value in values.items()})
     except (KeyError, TypeError, pd.errors.UndefinedVariableError) as error:
         raise PublishedError(f"{source!r}: {type(error).__name__}: {error}") from error
-    # A minus sign, not the hyphen of code.
-    return re.sub(r"(?<!\w)-(?=[\d.$])", "−", text)
+    return re.sub(r"(?<!\w)(\$?)-(?=[\d.$])", rf"{numbers.MINUS}\1", text)
