@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 BLOCKED, UNUSABLE = 1, 2
+EARLIER_LAYOUT = (
+    "The history of this home is of an earlier release: tables and lists stay where they are, and everything is "
+    "rebuilt and judged once, under its new names."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,12 +92,15 @@ def run(
     began = time.monotonic()
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
+    from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, open_history, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import stale_work
 
     console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
     with open_history(study.home) as instance:
+        if is_of_earlier_layout(instance, defs.resolve_asset_graph().get_all_asset_keys()):
+            console.print(EARLIER_LAYOUT)
         work = None
         try:
             if select is not None:

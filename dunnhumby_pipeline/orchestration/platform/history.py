@@ -117,3 +117,10 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
         )
     except DagsterInvalidAssetSelectionError as error:
         raise ValueError(str(error)) from error
+
+
+def is_of_earlier_layout(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> bool:
+    """Whether the history knows assets only by names without their group, as releases before 0.2 wrote them."""
+    known = set(instance.get_asset_keys())
+    grouped = list(keys)
+    return any(dg.AssetKey(table_of(key)) in known for key in grouped) and not known.intersection(grouped)
