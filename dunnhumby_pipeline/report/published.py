@@ -47,7 +47,8 @@ def renewed(document: str, read: Callable[[str], pd.DataFrame], blocks: Mapping[
     """
     text = _NUMBER.sub(lambda found: f"{found[1]}{_written(found[2], read)}{found[4]}", document)
     for name, lines in blocks.items():
-        text = _block(name).sub(lambda found, lines=lines: f"{found[1]}{lines}{found[3]}", text)
+        # In a replacement, a backslash would be a reference.
+        text = _block(name).sub(rf"\g<1>{lines.replace(chr(92), chr(92) * 2)}\g<3>", text)
     return text
 
 
