@@ -30,6 +30,10 @@ def customers(features: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
+def copies(copies: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(copies), "n_clusters": copies["cluster"].nunique()}
+
+
 def drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 
@@ -184,7 +188,8 @@ def sensitivity(sensitivity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
-    return {"largest_bias": benchmarks["bias"].abs().max()}
+    largest = benchmarks["bias"].abs().groupby(benchmarks["kind"]).max()
+    return {"largest_bias": largest.get("group"), "largest_bias_together": largest.get("block")}
 
 
 def controls(controls: pd.DataFrame) -> Mapping[str, object]:
