@@ -20,6 +20,7 @@ from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
 from dunnhumby_pipeline.journey.fingerprint import fingerprint
+from dunnhumby_pipeline.orchestration.platform.history import latest_materialization
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, raw_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -327,6 +328,15 @@ def test_what_reads_a_damaged_table_says_so_and_how_to_go_on(laboratory: Laborat
     assert "policy_value.parquetisdamaged" in "".join(healed.output.split())
     assert path.read_bytes() == good
     assert "Nothing is stale" in run(laboratory).output
+
+
+def test_drift_is_written_before_the_table_it_compares_with_is_replaced(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        drift, features = (
+            latest_materialization(instance, asset_key(name), None) for name in ("feature_drift", "customer_features")
+        )
+    assert drift is not None and features is not None
+    assert drift <= features
 
 
 def test_the_same_input_gives_the_same_bytes_again(laboratory: Laboratory) -> None:
