@@ -7,18 +7,19 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable, stopped
+from dunnhumby_pipeline.orchestration.platform.quiet import expect
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
@@ -31,6 +32,7 @@ from dunnhumby_pipeline.settings import (
     require_writable,
     resolve_raw,
 )
+from dunnhumby_pipeline.words.terminal import print_what_can_be
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -38,15 +40,23 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 BLOCKED, UNUSABLE = 1, 2
+EARLIER_LAYOUT = (
+    "The history of this home is of an earlier release: tables and lists stay where they are, and everything is "
+    "rebuilt and judged once, under its new names."
+)
 
 
 class Commands(TyperGroup):
-    """The commands, each ended by a signal with one line, whatever it is doing, and shown in any encoding."""
+    """The commands, on any terminal and without warnings that were weighed already, each ended by a signal with one
+    line, whatever it is doing.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        print_what_can_be()
+        expect()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="replace")
         with stoppable(_farewell) as stop:
             try:
                 result = super().invoke(ctx)
@@ -122,14 +132,17 @@ def run(
     began = time.monotonic()
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
+    from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
 
-    console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
+    console.print(f"Studying {campaign_type} from [bold]{escape(_describe_source(study))}[/bold]", soft_wrap=True)
     with _at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
         work, graph, unreadable = None, defs.resolve_asset_graph(), frozenset[str]()
+        if is_of_earlier_layout(instance, graph.get_all_asset_keys()):
+            console.print(EARLIER_LAYOUT)
         if not fresh:
             found = disturbed(study, graph, instance, campaign_type)
         try:
@@ -162,7 +175,7 @@ def run(
         missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
-        raise typer.Exit(BLOCKED)
+        raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
 
 
 @app.command()
@@ -192,15 +205,15 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.platform.runner import open_history
+    from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     with open_history(study.home) as instance:
         _end_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
-    console.print(f"http://localhost:{port} on {study.home.root}", highlight=False)
-    arguments = ["dagster", "dev", "-m", "dunnhumby_pipeline.definitions", "-p", str(port)]
+    console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+    arguments = ["dagster", "dev", "-m", CODE_LOCATION, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
 
 
@@ -276,7 +289,8 @@ def simulate(
     console.print(
         f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
         f"{truth.n_trials:,} trials, {truth.n_treated:,} treated. Truth in {folder / 'truth'}; "
-        f"next: dunnhumby run --raw {folder} --home {folder}-study"
+        f"next: dunnhumby run --raw {folder} --home {folder}-study",
+        soft_wrap=True,
     )
 
 
@@ -417,7 +431,8 @@ def _summarise(
 
     tables = study_tables(study, campaign_type, missing)
     checks = all_check_states(instance, campaign_type)
-    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)))
+    # Uncropped: a path that is longer than the terminal is wide can still be copied whole.
+    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)), crop=False)
 
 
 def _known_type(campaign_type: str) -> None:
@@ -427,7 +442,7 @@ def _known_type(campaign_type: str) -> None:
 
 def _say(what: str, message: str) -> None:
     """A line of bad news. The message is data: as markup, a square bracket in it would be lost."""
-    console.print(Text.assemble((what, "red"), "  ", one_line(message)))
+    console.print(Text.assemble((what, "red"), "  ", one_line(message)), soft_wrap=True)
 
 
 def _refuse(message: str) -> NoReturn:

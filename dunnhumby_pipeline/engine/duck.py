@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
+from dunnhumby_pipeline.engine.money import CENTS, MoneyUnit, money_unit
 from dunnhumby_pipeline.engine.scratch import SPILL, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.literals import parquet_file
@@ -43,6 +44,8 @@ def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
             }
         )
         try:
+            # It would be drawn over the lines that say how the study gets on.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()
@@ -81,11 +84,27 @@ def run(expression: ir.Table, relations: Relations, settings: EngineSettings) ->
     with connect(settings) as connection:
         for name, relation in relations.items():
             connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {_source(connection, name, relation)}')
-        query = to_sql(expression)
+        query = to_sql(expression, decimals=_decimals(connection, expression, relations, settings))
         conditions = _conditions(connection, expression, relations, settings.rows_at_once)
         if len(conditions) < 2:
             return to_frame(connection.sql(query).to_arrow_table(), expression.schema())
         return _by_household(connection, expression, query, relations, conditions)
+
+
+def _decimals(
+    connection: duckdb.DuckDBPyConnection, expression: ir.Table, relations: Relations, settings: EngineSettings
+) -> int:
+    """Decimals in which `expression`, whose lines are a view of `connection`, sums money."""
+    from dunnhumby_pipeline.engine.compile import sums_money
+
+    return (
+        unit_of_money(connection, LINES, settings).decimals if sums_money(expression) and LINES in relations else CENTS
+    )
+
+
+def unit_of_money(connection: duckdb.DuckDBPyConnection, lines: str, settings: EngineSettings) -> MoneyUnit:
+    """`money_unit` of the SQL relation `lines` of `connection`."""
+    return money_unit(lambda query: connection.execute(query).fetchall(), lines, settings)
 
 
 def _source(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> str:

@@ -36,6 +36,14 @@ class EngineSettings(Section):
         3_000_000, ge=1, description="lines DuckDB works on at once; with more, households are processed range by range"
     )
 
+    money_decimals: int | None = Field(
+        None,
+        ge=0,
+        le=9,
+        description="decimals of the smallest unit of money, 2 for cents, to which amounts are rounded; without it, as "
+        "many as the amounts have, and nothing is rounded",
+    )
+
     @model_validator(mode="after")
     def _spark_has_an_address(self) -> EngineSettings:
         if self.remote is not None and not re.fullmatch(r"sc://[^/:;]+(:\d+)?(/.*)?", self.remote):

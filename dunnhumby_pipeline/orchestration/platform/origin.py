@@ -110,4 +110,5 @@ def files_behind(name: str) -> list[str]:
     """The tables whose raw files a canonical table's content depends on."""
     if name in (REJECTS, REJECTED_ROWS):
         return [table.name for table in schema.TABLES]
-    return sorted({name, *(reference.table for reference in schema.table(name).references if reference.required)})
+    decisive = (each.table for each in schema.table(name).references if each.firm)
+    return sorted({name, *decisive})

@@ -7,6 +7,7 @@ Not here: what a table means or whether it is right (`checks`).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +22,15 @@ from dunnhumby_pipeline.engine.scratch import UPLOAD, beside, scratch_folder
 from dunnhumby_pipeline.engine.tables import TableError, TablePath, open_table, read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
-from dunnhumby_pipeline.orchestration.platform.metrics import metrics_of
+from dunnhumby_pipeline.orchestration.platform.metrics import by_type, metrics_of
 
 PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
 # The hash of the file as it was written: what lies there now is held against it.
 FINGERPRINT = "fingerprint"
 _STALE_SUFFIX = ".STALE.txt"
+# Above it not every whole number is a float.
+_EXACT = 2.0**53
 
 
 class ParquetStore(dg.IOManager):
@@ -58,7 +61,8 @@ class ParquetStore(dg.IOManager):
             )
         stale_mark(target).unlink(missing_ok=True)
         shown = table_metadata(target) if contract(target.stem).is_table else file_metadata(target)
-        context.add_output_metadata({**shown, FINGERPRINT: fingerprint_once(target), **metrics})
+        found = {FINGERPRINT: fingerprint_once(target)}
+        context.add_output_metadata({**by_type(partition, {**shown, **metrics}), **found})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -130,17 +134,31 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
         dg.TableColumn(name, str(fields.field(name).type), description=column.described if column else None)
         for name, column in promised.items()
     ]
-    rows = [] if head is None else head.to_pandas().astype(str).to_dict("records")
+    rows = [] if head is None else head.to_pylist()
     text = [dg.TableColumn(column.name, "string") for column in columns]
     return {
         ROW_COUNT: n_rows,
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/uri": path.as_uri(),
         "preview": dg.MetadataValue.table(
-            [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows],
+            [dg.TableRecord({name: as_text(value) for name, value in row.items()}) for row in rows],
             schema=dg.TableSchema(text),
         ),
     }
+
+
+def as_text(value: object) -> str:
+    """A value as the preview of a table shows it: nothing for a null, numbers to four digits, or to two decimals.
+
+    Always text: NaN, which the UI cannot read, is a number in JSON as Python writes it.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if not isinstance(value, float) or math.isinf(value):
+        return str(value)
+    if value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return f"{value:.2f}" if 1000 <= abs(value) < _EXACT else f"{value:.4g}"
 
 
 def file_metadata(path: TablePath) -> dict[str, Any]:
