@@ -250,4 +250,4 @@ def test_the_terminal_says_what_to_do_with_each_segment() -> None:
     assert "40 households fell from high value" in text
     plain = Console(record=True, width=100, file=io.StringIO())
     plain.print(render_summary(study.tables_of(segments=customers.segments()), run.checks(), run.facts()))
-    assert "524  21%  Light grocery" in plain.export_text()
+    assert "524    21%  Light grocery" in plain.export_text()
