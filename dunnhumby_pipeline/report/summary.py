@@ -103,7 +103,7 @@ def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
 
 def _data(facts: Mapping[str, Any]) -> Text:
     seconds = facts.get("run_seconds")
-    took = f", {numbers.number(seconds, 2)} s" if numbers.is_number(seconds) else ""
+    took = f", {numbers.number(seconds, 2)}\N{NO-BREAK SPACE}s" if numbers.is_number(seconds) else ""
     return Text(
         f"{numbers.count(facts.get('n_households'))} households, "
         f"{numbers.count(facts.get('n_lines'))} lines, days {numbers.count(facts.get('first_day'))} to "
