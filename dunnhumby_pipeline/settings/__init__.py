@@ -16,6 +16,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     PolicySettings,
     SensitivitySettings,
     TrialSettings,
+    ranks,
     top_policy,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
@@ -71,6 +72,7 @@ __all__ = [
     "TrialSettings",
     "found_wrong",
     "load_settings",
+    "ranks",
     "resolve_raw",
     "top_policy",
 ]

@@ -24,7 +24,7 @@ LOOK_BACK_TABLES = (
 COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
-@step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
+@step(settings=("trial", "economics.margin"), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
 def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
@@ -33,7 +33,9 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
-        cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
+        cohort = build_cohort(
+            study.journey_tables(), campaign_type, settings.trial, settings.engine, margin=settings.economics.margin
+        )
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     trials = cohort.placed(place(cohort.look_backs))

@@ -36,7 +36,7 @@ from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_array
 from dunnhumby_pipeline.settings import CateSettings, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
-SMALL = CateSettings(n_trees=40, min_leaf=10, n_bootstraps=20, n_outcome_bootstraps=10, n_jobs=1)
+SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
 
 
 def flat(x: Array) -> Array:
