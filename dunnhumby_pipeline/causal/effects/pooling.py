@@ -38,9 +38,10 @@ def pooled_effects(
     Spiegelhalter 2009, with t of k - 2 degrees of freedom). Prediction is null for `fixed` and with fewer than three
     campaigns, q_p_value with one.
 
-    `fixed`: generalised least squares, with weights 1 / se^2 where no household recurs.
-    `random`: tau by Paule & Mandel (1982), and the interval of Hartung & Knapp (2001), t of k - 1 degrees of freedom with a scale that is kept from falling below one: a few campaigns say little of the
-    mean of all campaigns, and the normal interval would cover it too seldom. One campaign: both are its own estimate.
+    `fixed`: generalised least squares, with weights 1 / se^2 where no household recurs. `random`: tau by Paule &
+    Mandel (1982), and the interval of Hartung & Knapp (2001), t of k - 1 degrees of freedom with a scale that is kept
+    from falling below one: a few campaigns say little of the mean of all campaigns, and the normal interval would
+    cover it too seldom. One campaign: both are its own estimate.
     Estimates without a positive error are left out. The joint estimate (campaign "all") stays primary.
     """
     campaigns = average_effects.loc[(average_effects["campaign"] != ALL_CAMPAIGNS) & (average_effects["se"] > 0)]

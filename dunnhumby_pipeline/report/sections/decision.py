@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.frames import in_campaign_order
-from dunnhumby_pipeline.report.answer import decision_counts, has_ranking, lacks_value, value_text
+from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, has_ranking, lacks_value, value_text
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
-from dunnhumby_pipeline.report.section import Facts, Heading, Note, Section
+from dunnhumby_pipeline.report.section import Facts, Fold, Heading, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings, ranks
 from dunnhumby_pipeline.words import numbers, terms
@@ -34,7 +34,7 @@ def _ranking_note(tables: StudyTables, settings: Settings) -> str:
         return ""
     return (
         "There is no ranking: no model of the effect beats one effect for all, so that a share of the households could "
-        "only be drawn by lot. What such draws are expected to be worth stands with the models of the effect."
+        "only be drawn by lot. What such draws are expected to be worth stands below, among what was not chosen."
     )
 
 
@@ -86,6 +86,31 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
         )
     headers = "Policy|Share targeted|Honest value (interval)|Against zero|Claimed value|ROI|Trials"
     return as_grid(headers, rows, {1, 2, 4, 5, 6})
+
+
+def _candidates_note(tables: StudyTables, settings: Settings) -> str:
+    if has_ranking(tables.get("cate_models")):
+        return "How well the order of households by effect does, on households that the models did not see."
+    return (
+        "Not chosen: there is no ranking, and every share below 100% is a draw by lot. The curve shows what such draws "
+        "are expected to be worth."
+    )
+
+
+def _roi(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import targeting
+
+    chosen = chosen_policy(tables.get("policy_value"))
+    share = None if chosen is None or not has_ranking(tables.get("cate_models")) else float(chosen["share_targeted"])
+    return targeting.roi_curve(tables["roi_curve"], share)
+
+
+def _roi_alt(tables: StudyTables, settings: Settings) -> str:
+    last = tables["roi_curve"].sort_values("share_targeted").iloc[-1]
+    return (
+        "Value by share of households targeted; at "
+        f"{numbers.percent(last['share_targeted'])} it is {value_text(last)} per household."
+    )
 
 
 def breakeven_note(tables: StudyTables, settings: Settings) -> str:
@@ -181,6 +206,22 @@ WORTH = (
         "Cost of a contact and the breakeven it implies",
         ("campaign_economics",),
         rows=lambda tables, settings: economics_rows(tables["campaign_economics"]),
+    ),
+    Fold(
+        "Validation: candidates by share of households targeted",
+        (
+            Note("roi_note", _candidates_note, ("roi_curve",), beside=("cate_models",)),
+            Section(
+                "roi",
+                "Value by share of households targeted",
+                ("roi_curve",),
+                "Where the band includes zero, a gain is not certain. Above the dashed line, the order of households "
+                "earns more than targeting as many at random.",
+                _roi,
+                _roi_alt,
+                beside=("policy_value", "cate_models"),
+            ),
+        ),
     ),
 )
 LIST = (
