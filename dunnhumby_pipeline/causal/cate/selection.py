@@ -78,16 +78,16 @@ def fit_cate(
         # Effects known from the shared nuisances are medians of several fits: the interval of one fit, about them.
         moved = effects[chosen][held_out] - model.predict(x[held_out])
         estimates.loc[held_out, ["cate_lower", "cate_upper"]] = np.column_stack([end + moved for end in ends])
-    kind = LEARNERS[chosen].interval_of
-    estimates = estimates.assign(interval_of=_of(kind, len(estimates)), fold=data.folds, model=chosen)
+    whose = _of(LEARNERS[chosen], estimates["cate_lower"])
+    estimates = estimates.assign(interval_of=whose, fold=data.folds, model=chosen)
     final = LEARNERS[chosen].from_settings(settings, seed).fit(x, data)
     table = _score_table(losses, constant, data, chosen)
     return CateFit(table, estimates, _by_model(trials, data, effects), chosen, final)
 
 
-def _of(kind: str | None, n: int) -> pd.Series:
-    """Whose effect the intervals of n rows cover."""
-    return pd.Series([kind] * n, dtype="str")
+def _of(learner: Learner | type[Learner], lower: pd.Series) -> pd.Series:
+    """Whose effect the intervals cover whose lower ends are given; null where there is none."""
+    return pd.Series(learner.interval_of, index=lower.index, dtype="str").where(lower.notna())
 
 
 def _out_of_fold(
@@ -130,9 +130,8 @@ def household_effects(
     lower, upper = _ends(final, new, settings.confidence)
     propensity = fit_propensity(x, data.treated, settings.seed_for("nuisances")).probability(new)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
-    of = _of(final.interval_of, len(kept))
-    cate = final.predict(new)
-    return kept.assign(cate=cate, cate_lower=lower, cate_upper=upper, interval_of=of, propensity=propensity)
+    found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
+    return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)
 
 
 def choose(

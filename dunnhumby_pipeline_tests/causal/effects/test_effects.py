@@ -416,7 +416,7 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     own = "outcome estimator estimand population campaign estimate se ci_lower ci_upper n_trials n_households primary"
     assert table.columns.tolist() == own.split()
     assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed", "gross_profit"]
-    assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 3 * 4, "all": 3 * 13}
+    assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 4 * 4, "all": 4 * 13}
     assert (table["primary"] == (table["outcome"] == "purchase_count")).all()
     assert not table.isna().any(axis=None)
     np.testing.assert_allclose(table["ci_upper"] - table["estimate"], 1.6449 * table["se"], rtol=1e-4)
