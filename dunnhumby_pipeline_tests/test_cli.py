@@ -31,9 +31,11 @@ def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path, monke
     assert good.exit_code == 0
     shown = squeezed(good.output)
     assert "transaction_data.csv" in shown and "no_quantity" in shown
-    n_left_out = len(pd.read_csv(rejected))
-    assert n_left_out > 0
-    assert f"canbeused{n_left_out:,}rowsareleftout." in shown
+    n_listed = len(pd.read_csv(rejected))
+    found = json.loads(command("validate", raw, "--json").output)["findings"]
+    n_rows = {action: sum(row["n"] for row in found if row["action"] == action) for action in ("rejected", "merged")}
+    assert n_rows["rejected"] == n_listed > 0
+    assert f"canbeused{n_listed:,}rowsareleftout,{n_rows['merged']:,}repeatedrowsaremerged." in shown
 
 
 def test_validate_tells_a_machine_the_same(raw: Path, tmp_path: Path) -> None:

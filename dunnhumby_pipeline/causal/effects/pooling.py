@@ -83,7 +83,7 @@ def campaign_correlations(
     correlation, as of the errors clustered by household (Liang & Zeger 1986). The three tables list the same trials in
     the same order.
     """
-    household, campaign = trials["household_key"].to_numpy(), trials["campaign"].astype(str).to_numpy()
+    campaign = trials["campaign"].astype(str).to_numpy()
     inside = propensity["in_overlap"].to_numpy(dtype=bool)
     found = {}
     for outcome in outcomes:
@@ -94,7 +94,7 @@ def campaign_correlations(
             for name in np.unique(campaign[rows]):
                 own = rows & (campaign == name)
                 influence[own] = _influence(data, own, estimator)
-            sums = influence[rows].groupby([household[rows], campaign[rows]]).sum().unstack(fill_value=0.0)
+            sums = influence[rows].groupby([data.households[rows], campaign[rows]]).sum().unstack(fill_value=0.0)
             lengths = np.sqrt((sums**2).sum())
             found[outcome, estimator] = (sums.T @ sums).div(lengths, axis=0).div(lengths, axis=1)
     return found
