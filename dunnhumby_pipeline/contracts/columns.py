@@ -88,9 +88,10 @@ _SHARED = {
         number("se", "standard error, clustered by household", "unit of the outcome"),
         number("gain_outcome", "share of the outcome's variance left over that the confounder explains", "0-1"),
         number("gain_treatment", "share of the treatment's variance left over that the confounder explains", "0-1"),
-        number("cate", "effect on spend expected for the household", "$"),
+        number("cate", "effect on gross profit expected for the household, before the cost of a contact", "$"),
         number("cate_lower", "lower end of the interval of the effect", "$"),
         number("cate_upper", "upper end of the interval of the effect", "$"),
+        text("interval_of", "whose effect the interval covers: the average, or a household like this one"),
         number("share_targeted", "share of households that are targeted", "0-1"),
     )
 }

@@ -3,6 +3,8 @@
 TRIAL_KEY = ["household_key", "campaign"]
 SPEND, VISITS, REDEEMED = "purchase_amount", "purchase_count", "redeemed"
 WITHOUT_FUEL, MARGIN_WEIGHTED = "amount_without_fuel", "margin_weighted_amount"
+# What decisions rest on.
+GROSS_PROFIT = "gross_profit"
 PRIMARY_OUTCOME = SPEND
 # Designs of the study.
 SEQUENTIAL, FIRST_ELIGIBLE, NEVER_TARGETED = "sequential_trials", "first_eligible", "never_targeted"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dunnhumby_pipeline.contracts.names import MARGIN_WEIGHTED, REDEEMED, SPEND, VISITS, WITHOUT_FUEL
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT, MARGIN_WEIGHTED, REDEEMED, SPEND, VISITS, WITHOUT_FUEL
 from dunnhumby_pipeline.contracts.table import Column
 
 
@@ -16,8 +16,9 @@ class Outcome:
 
     `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
     column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
-    units of money sales, without_fuel and weighed), an expression that sums them up, in units of money where
-    `in_dollars`; None for what is not bought. `always`: every study estimates the effect on it.
+    units of money sales, without_fuel, weighed, match and weighed_before_match; margin, profit per $ of sales), an
+    expression that sums them up, in units of money where `in_dollars`; None for what is not bought. `always`: every
+    study estimates the effect on it.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Outcome:
 
     @property
     def in_dollars(self) -> bool:
-        """Whether it is an amount of money, from which profit follows."""
+        """Whether it is an amount of money."""
         return self.unit == "$"
 
     @property
@@ -104,12 +105,27 @@ _ALL: tuple[Outcome, ...] = (
         meaning="spend in the outcome window, weighted by the departments' margins",
         measure=lambda baskets: baskets.weighed.sum(),
     ),
+    # Of a line: margin x sales - (1 - margin) x match, as sales are net of the retailer's match.
+    Outcome(
+        GROSS_PROFIT,
+        "Gross profit",
+        "gross profit",
+        "$",
+        "$",
+        measured="gross profit in $ (margin x sales - (1 - margin) x the retailer's coupon match)",
+        meaning="gross profit in the outcome window, before the cost of a contact: margin x sales - (1 - margin) x "
+        "the retailer's coupon match, by the departments' margins where they are given",
+        measure=lambda baskets: baskets.margin.max() * baskets.weighed_before_match.sum() - baskets.match.sum(),
+        always=True,
+    ),
 )
 # By name, in the order of the columns of trials.
 OUTCOMES: dict[str, Outcome] = {outcome.name: outcome for outcome in _ALL}
 MEASURED = tuple(OUTCOMES)
 ALWAYS_ESTIMATED = tuple(outcome.name for outcome in _ALL if outcome.always)
 AMOUNTS = tuple(outcome.name for outcome in _ALL if outcome.in_dollars)
+# Amounts of sales, whose effects are of one size; profit is a part of them.
+SALES = tuple(outcome.name for outcome in _ALL if outcome.noun == "spend")
 # How each of those that are bought is measured; a household that did not come has 0 of it.
 BOUGHT = {outcome.name: outcome.measure for outcome in _ALL if outcome.measure is not None}
 

@@ -13,7 +13,7 @@ from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.features.baskets import baskets
 from dunnhumby_pipeline.features.departments import is_fuel
 from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_dollars, in_units, windows_table, within
-from dunnhumby_pipeline.settings import EngineSettings
+from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
 # A unit of money times a weight is summed in parts of it that float64 holds exactly.
 _PARTS = 2.0**16
@@ -33,14 +33,14 @@ def purchases() -> ir.Table:
     )
 
 
-def weighed_purchases() -> ir.Table:
+def weighed_purchases(margin: float = EconomicsSettings().margin) -> ir.Table:
     """What each household bought in each window: a column for each outcome that is bought.
 
-    Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. A line is
-    weighed by its department; where there is no weight, or the product is not known, it counts with
-    its sales. Fuel is what `departments.is_fuel` says.
+    Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. `margin`: profit per $ of
+    sales where a department has no weight, 0 to 1. A line is weighed by its department; where there is no weight, or
+    the product is not known, it counts with its sales. Fuel is what `departments.is_fuel` says.
     """
-    in_window = within(_weighed_baskets(), windows_table())
+    in_window = within(_weighed_baskets(margin), windows_table())
     bought = {
         name: in_dollars(measure(in_window)) if name in AMOUNTS else measure(in_window)
         for name, measure in BOUGHT.items()
@@ -61,16 +61,19 @@ def first_purchases(transactions: TablePath, engine: EngineSettings) -> pd.DataF
         return connection.execute(query).df()
 
 
-def _weighed_baskets() -> ir.Table:
-    """One row per household and basket: day, and in units of money sales, sales without fuel, and weighed sales."""
+def _weighed_baskets(margin: float) -> ir.Table:
+    """One row per household and basket: day, `margin`, and in units of money sales, sales without fuel, weighed sales,
+    the retailer's match, and weighed sales before the match was taken off.
+    """
     lines, products, weights = unbound("transactions"), unbound("products"), margin_weights_table()
     kinds = products.left_join(weights, "department").select("product_id", "weight", fuel=is_fuel(products))
     # Most lines are neither fuel nor weighed: those are never joined to their product.
     special = lines.join(kinds.filter(kinds.fuel | kinds.weight.notnull()), "product_id")
-    sales = in_units(special.sales_value)
-    weighed = (sales * special.weight.fill_null(1.0) * _PARTS).round().cast("float64") / _PARTS
+    sales, match = in_units(special.sales_value), in_units(special.coupon_match_disc)
     changes = special.group_by("household_key", "basket_id").agg(
-        fuel=special.fuel.ifelse(sales, 0.0).sum(), gain=(weighed - sales).sum()
+        fuel=special.fuel.ifelse(sales, 0.0).sum(),
+        gain=(_weighed(sales, special.weight) - sales).sum(),
+        match_gain=(_weighed(match, special.weight) - match).sum(),
     )
     b = baskets()
     joined = b.left_join(changes, ["household_key", "basket_id"])
@@ -80,4 +83,15 @@ def _weighed_baskets() -> ir.Table:
         "sales",
         without_fuel=joined.sales - joined.fuel.fill_null(0.0),
         weighed=joined.sales + joined.gain.fill_null(0.0),
+        match=joined.coupon_match_disc,
+        weighed_before_match=joined.sales
+        + joined.gain.fill_null(0.0)
+        + joined.coupon_match_disc
+        + joined.match_gain.fill_null(0.0),
+        margin=ibis.literal(margin, "float64"),
     )
+
+
+def _weighed(units: ir.FloatingValue, weight: ir.FloatingValue) -> ir.FloatingValue:
+    """Units of money times the weight of their department, where there is one."""
+    return (units * weight.fill_null(1.0) * _PARTS).round().cast("float64") / _PARTS

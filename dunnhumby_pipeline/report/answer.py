@@ -16,12 +16,13 @@ from dunnhumby_pipeline.contracts.names import (
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
+    GROSS_PROFIT,
     PLACEBO_OUTCOME,
     PRIMARY_ESTIMATOR,
 )
-from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
+from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings
+from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings, ranks
 from dunnhumby_pipeline.words import numbers, placebos, terms
 
 NOT_BUILT = "not built"
@@ -57,18 +58,18 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
     """
     tables = tables.only(READS)
     values, listed = tables.get("policy_value"), tables.get("targeting_list")
-    chosen = chosen_policy(values)
-    state = _state(chosen)
+    chosen, ranking = chosen_policy(values), has_ranking(tables.get("cate_models"))
+    state = _state(chosen, ranking)
     points = (
         ("Whom to target?", _whom(chosen, listed)),
-        ("How sure are we?", _how_sure(chosen, values)),
-        ("What is it worth?", _worth(chosen)),
+        ("How sure are we?", _how_sure(chosen, values, ranking)),
+        ("What is it worth?", _worth(chosen, ranking)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
         ("Do households differ?", _households_differ(tables.get("cate_models"))),
     )
-    headline = _headline(state, chosen, listed)
-    if state == "nobody" and values is not None:
+    headline = _headline(state, chosen, listed, ranking)
+    if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
         headline += _everyone_instead(values)
     return Answer(state, headline, points)
 
@@ -79,6 +80,24 @@ def chosen_policy(policy_value: pd.DataFrame | None) -> pd.Series | None:
         return None
     rows = policy_value.loc[policy_value["chosen"].astype(bool)]
     return rows.iloc[0] if len(rows) else None
+
+
+def has_ranking(cate_models: pd.DataFrame | None) -> bool:
+    """Whether the model in use tells households apart; one effect for all gives no order to target them by."""
+    if cate_models is None:
+        return True
+    whole = cate_models.loc[(cate_models["fold"] == ALL_FOLDS) & cate_models["chosen"].astype(bool)]
+    return not (whole["model"] == CONSTANT).any()
+
+
+def lacks_value(row: pd.Series) -> bool:
+    """Whether a policy has no value but a reason, as it selects too few households, or none."""
+    return isinstance(row["reason"], str) and bool(row["reason"])
+
+
+def _is_lottery(chosen: pd.Series | None, ranking: bool) -> bool:
+    """Whether the policy in use goes by a ranking that there is not."""
+    return chosen is not None and not ranking and ranks(str(chosen["policy"]))
 
 
 def decision_counts(targeting_list: pd.DataFrame) -> dict[str, int]:
@@ -104,6 +123,17 @@ def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
     return found
 
 
+def gross_profit_effect(average_effects: pd.DataFrame) -> pd.Series | None:
+    """The overlap-weighted effect on gross profit over all campaigns: the contact cost at which they break even."""
+    return _row_of(
+        average_effects,
+        outcome=GROSS_PROFIT,
+        estimator=PRIMARY_ESTIMATOR,
+        population="all",
+        campaign=ALL_CAMPAIGNS,
+    )
+
+
 def value_text(row: pd.Series) -> str:
     """A policy's honest value with its interval, $ per household."""
     return numbers.interval(row["value"], row["ci_lower"], row["ci_upper"], "$")
@@ -114,8 +144,8 @@ def effect_text(row: pd.Series) -> str:
     return terms.outcome_interval(row["outcome"], row["estimate"], row["ci_lower"], row["ci_upper"])
 
 
-def _state(chosen: pd.Series | None) -> State:
-    if chosen is None:
+def _state(chosen: pd.Series | None, ranking: bool) -> State:
+    if chosen is None or _is_lottery(chosen, ranking):
         return "no answer"
     if chosen["share_targeted"] == 0:
         return "nobody"
@@ -128,12 +158,16 @@ def _state(chosen: pd.Series | None) -> State:
     return states[numbers.verdict(chosen["ci_lower"], chosen["ci_upper"])]
 
 
-def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
+def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFrame | None, ranking: bool) -> str:
     if chosen is None:
         return "No answer yet: the value of targeting was not built"
     if state == "nobody":
         return f"Target nobody: “{terms.policy(chosen['policy'])}” selects no household"
     name = terms.policy(chosen["policy"])
+    if _is_lottery(chosen, ranking):
+        return f"There is no ranking, so “{name}” would be a draw by lot: no model beats one effect for all"
+    if lacks_value(chosen):
+        return f"No answer: “{name}” has no value, as {chosen['reason']}"
     value = f"{value_text(chosen)} profit per household in overlap"
     if state == "no answer":
         return f"No answer yet: the value of “{name}” has no interval"
@@ -144,13 +178,15 @@ def _headline(state: State, chosen: pd.Series | None, targeting_list: pd.DataFra
     if targeting_list is None:
         return f"Targeting by “{name}” pays: {value}"
     targets = decision_counts(targeting_list)["target"]
+    if targets == 0:
+        return f"Targeting by “{name}” pays, but no household on the list is proven to: {value}"
     return f"Target {numbers.count(targets)} of {numbers.count(len(targeting_list))} households: {value}"
 
 
 def _everyone_instead(policy_value: pd.DataFrame) -> str:
     """What the opposite of targeting nobody is worth, as far as it was valued."""
     rows = policy_value.loc[policy_value["policy"] == TREAT_ALL]
-    if rows.empty:
+    if rows.empty or lacks_value(rows.iloc[0]):
         return ""
     everyone = rows.iloc[0]
     verdict = numbers.verdict(everyone["ci_lower"], everyone["ci_upper"])
@@ -170,11 +206,15 @@ def _whom(chosen: pd.Series | None, targeting_list: pd.DataFrame | None) -> str:
     return f"{rule} On the list: {counts}."
 
 
-def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None) -> str:
+def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None, ranking: bool) -> str:
     if chosen is None or policy_value is None:
         return f"Policy values: {NOT_BUILT}."
+    if _is_lottery(chosen, ranking):
+        return f"There is no ranking to be sure of{_everyone_instead(policy_value)}."
     if chosen["share_targeted"] == 0:
         return f"Targeting nobody is worth zero by definition{_everyone_instead(policy_value)}."
+    if lacks_value(chosen):
+        return f"It has no value, as {chosen['reason']}."
     state = numbers.verdict(chosen["ci_lower"], chosen["ci_upper"])
     meaning = {
         "above zero": "The whole interval is above zero: targeting is expected to pay.",
@@ -186,12 +226,16 @@ def _how_sure(chosen: pd.Series | None, policy_value: pd.DataFrame | None) -> st
     return f"{meaning} Profit per household: {value_text(chosen)}, from {trials} trials."
 
 
-def _worth(chosen: pd.Series | None) -> str:
+def _worth(chosen: pd.Series | None, ranking: bool) -> str:
     if chosen is None:
         return f"Policy values: {NOT_BUILT}."
+    if _is_lottery(chosen, ranking):
+        return "There is no ranking, and a draw by lot is not valued."
+    if lacks_value(chosen):
+        return f"No value, as {chosen['reason']}."
     claimed = numbers.beside_interval(chosen["claimed_value"], chosen["ci_lower"], chosen["ci_upper"], "$")
     honest = f"{value_text(chosen)} per household in overlap, where the model itself claimed {claimed}."
-    if numbers.is_number(chosen["roi"]):
+    if ranking and numbers.is_number(chosen["roi"]):
         honest += f" Return on contact cost: {numbers.percent(chosen['roi'])}."
     return honest
 
@@ -211,7 +255,11 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     }[numbers.verdict(row["ci_lower"], row["ci_upper"])]
     where = "among households that could have been in either arm" if row["estimand"] == "ATO" else "on average"
     counted = "of sales" if unit == "$" else unit
-    return f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
+    said = f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
+    profit = gross_profit_effect(average_effects) if average_effects is not None else None
+    if profit is None:
+        return said
+    return f"{said} Its effect on gross profit is {effect_text(profit)}: what a contact may cost to pay for itself."
 
 
 def _may_be_wrong(tables: StudyTables, matters: float) -> str:
@@ -267,7 +315,7 @@ def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None, matte
     # Of one sign with the effect, and as far from zero.
     as_large = (
         effect is not None
-        and effect["outcome"] in AMOUNTS
+        and effect["outcome"] in SALES
         and placebo["estimate"] * effect["estimate"] >= effect["estimate"] ** 2 > 0
     )
     beside = "no less than its effect, and " if as_large else ""
@@ -288,7 +336,7 @@ def _households_differ(cate_models: pd.DataFrame | None) -> str:
         return "No effect model was chosen."
     best = whole.iloc[0]
     if best["model"] == CONSTANT:
-        return "No model predicts effects better than one effect for all: do not read much into the order."
+        return "There is no ranking: no model predicts effects better than one effect for all."
     gain, se = best["gain_over_constant"], best["gain_se"]
     name = terms.model(best["model"])
     if not numbers.is_number(se):

@@ -25,6 +25,7 @@ from dunnhumby_pipeline.report.answer import (
     value_text,
 )
 from dunnhumby_pipeline.report.tables import CHECK_ORDER, StudyTables, ordered_checks
+from dunnhumby_pipeline.settings import ranks
 from dunnhumby_pipeline.words import numbers, terms
 
 WIDTH = 80
@@ -69,9 +70,10 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         ("Trials", _trials(tables.get("first_campaign_cohort"))),
         ("Overlap", _overlap(tables.get("overlap_diagnostics"))),
         _effects(tables.get("average_effects")),
+        *_gross_profit(tables.get("average_effects")),
         _GAP,
         ("Policy", _policy(chosen)),
-        ("Value", _value(chosen)),
+        ("Value", _value(chosen, answer.has_ranking(tables.get("cate_models")))),
         ("Decisions", _decisions(tables.get("targeting_list"))),
         _GAP,
         *_check_rows(checks),
@@ -199,6 +201,11 @@ def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
     return f"Effect on {name.lower()}", Text(said)
 
 
+def _gross_profit(average_effects: pd.DataFrame | None) -> list[tuple[str, Text]]:
+    found = None if average_effects is None else answer.gross_profit_effect(average_effects)
+    return [] if found is None else [("Gross profit", Text(f"{effect_text(found)}, before the cost of a contact"))]
+
+
 def _policy(chosen: pd.Series | None) -> Text:
     if chosen is None:
         return _not_built()
@@ -206,11 +213,15 @@ def _policy(chosen: pd.Series | None) -> Text:
     return Text(f"{terms.policy(chosen['policy'])}, selects {share} of the trials in overlap")
 
 
-def _value(chosen: pd.Series | None) -> Text:
+def _value(chosen: pd.Series | None, ranking: bool) -> Text:
     if chosen is None:
         return _not_built()
     if chosen["share_targeted"] == 0:
         return Text("$0: nobody is targeted")
+    if not ranking and ranks(str(chosen["policy"])):
+        return Text("there is no ranking, and a draw by lot is not valued")
+    if answer.lacks_value(chosen):
+        return Text(f"none: {chosen['reason']}")
     bounds = (chosen["ci_lower"], chosen["ci_upper"])
     claimed = numbers.beside_interval(chosen["claimed_value"], *bounds, "$")
     return Text(f"{value_text(chosen)} per household, {numbers.verdict(*bounds)}; claimed {claimed}")

@@ -16,6 +16,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     PolicySettings,
     SensitivitySettings,
     TrialSettings,
+    ranks,
     top_policy,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
@@ -74,6 +75,7 @@ __all__ = [
     "found_wrong",
     "load_settings",
     "one_line",
+    "ranks",
     "require_home",
     "require_writable",
     "resolve_raw",

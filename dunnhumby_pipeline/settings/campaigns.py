@@ -146,7 +146,6 @@ class CateSettings(Section):
         ge=0,
         description="standard errors by which a model must beat the constant effect out of fold to be chosen",
     )
-    n_bootstraps: int = Field(100, ge=20, description="household bootstraps behind intervals of the R-learner")
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
     )
@@ -155,10 +154,13 @@ class CateSettings(Section):
 class EconomicsSettings(Section):
     """What an effect is worth."""
 
-    margin: float = Field(0.30, gt=0, le=1, description="profit per $ of sales")
-    contact_cost: float = Field(12.73, ge=0, description="$ per targeted household, when the cost is fixed")
-    cost_source: Literal["fixed", "estimated"] = Field(
-        "fixed", description="'fixed' uses contact_cost; 'estimated' uses the coupon discounts in the data"
+    margin: float = Field(
+        0.30, gt=0, le=1, description="profit per $ of sales; that of a department is this times its weight"
+    )
+    contact_cost: float = Field(
+        12.73,
+        ge=0,
+        description="$ per targeted household of making contact; what coupons cost is in gross profit already",
     )
 
 
@@ -168,6 +170,11 @@ TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN = "treat_none", "treat_all", "cate_above_
 def top_policy(share: float) -> str:
     """Name of the policy that targets the `share` with the largest effects: 'top_20%'."""
     return f"top_{share:.0%}"
+
+
+def ranks(policy: str) -> bool:
+    """Whether a policy targets those that come first in a ranking by effect."""
+    return policy.startswith("top_")
 
 
 class PolicySettings(Section):

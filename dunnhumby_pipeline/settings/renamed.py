@@ -1,4 +1,4 @@
-"""Settings and values that had another name, and what a misspelt name was meant to be."""
+"""Settings and values that had another name or are gone, and what a misspelt name was meant to be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from difflib import get_close_matches
 
 # By the old name of a setting its new one; by setting, old values and the new.
 SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns"}
+# By the name of a setting that is gone, why.
+GONE = {
+    "economics.cost_source": "gross profit counts the coupons already, so that only economics.contact_cost is left; "
+    "take it out",
+    "cate.n_bootstraps": "the R-learner has no interval, as a bootstrap of coefficients at zero tells nothing; take "
+    "it out",
+}
 VALUES = {"trial.design": {"first_eligible_wave": "first_eligible"}}
 
 
@@ -17,6 +24,8 @@ def hint(setting: str, value: object, known: Iterable[str]) -> str:
     """
     if setting in SETTINGS:
         return f"its name is now {SETTINGS[setting]}"
+    if setting in GONE:
+        return GONE[setting]
     renamed = VALUES.get(setting, {}).get(str(value))
     if renamed is not None:
         return f"its name is now {renamed!r}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -106,6 +106,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _margins_are_shares(self) -> Settings:
+        most = max(self.trial.margin_weights.values(), default=1.0)
+        if most * self.economics.margin > 1:
+            raise ValueError(
+                f"economics.margin x trial.margin_weights must be at most 1, found {self.economics.margin:g} x {most:g}"
+            )
+        return self
 
     @field_validator("warehouse")
     @classmethod
@@ -223,7 +232,8 @@ def found_wrong(error: ValidationError) -> str:
 def _wrong(problem: Mapping[str, Any]) -> str:
     place = [str(part) for part in problem["loc"]]
     setting = ".".join(place)
-    said = f"{setting}: {problem['msg']}, found {_short(problem['input'])}"
+    # What is said of several sections names them itself.
+    said = f"{setting}: {problem['msg']}, found {_short(problem['input'])}" if place else str(problem["msg"])
     advice = hint(setting, problem["input"], _names_beside(place[:-1]) if problem["type"] == "extra_forbidden" else ())
     return f"{said}; {advice}" if advice else said
 

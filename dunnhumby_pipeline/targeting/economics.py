@@ -1,4 +1,4 @@
-"""What a contact costs, and the effect at which it pays for itself."""
+"""What a contact costs, what coupons cost, and the effect at which a contact pays for itself."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dunnhumby_pipeline.engine.duck import connect, table_at, unit_of_money
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
+# Where a cost is from: the settings, or the coupons in the data.
+FIXED, COUPONS = "fixed", "coupons"
 COLUMNS = [
     "source",
     "campaign",
@@ -29,19 +31,21 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Economics:
-    """What turns an effect on spend into profit: the contact cost ($), and the margin, profit per $ of sales."""
+    """What turns an effect on gross profit into profit: the contact cost ($). `margin`: profit per $ of sales, by which
+    gross profit was measured.
+    """
 
     contact_cost: float
     margin: float
 
     @property
     def breakeven(self) -> float:
-        """Effect on spend ($) whose margin pays one contact."""
+        """Effect on spend ($) whose margin pays one contact, where no coupon is redeemed."""
         return breakeven(self.contact_cost, self.margin)
 
     def profit(self, effect: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Profit ($) of contacting each household, given effects on spend ($) or scores of them."""
-        return self.margin * effect - self.contact_cost
+        """Profit ($) of contacting each household, given effects on gross profit ($) or scores of them."""
+        return effect - self.contact_cost
 
 
 def breakeven(contact_cost: float, margin: float) -> float:
@@ -52,14 +56,15 @@ def breakeven(contact_cost: float, margin: float) -> float:
 def campaign_economics(
     tables: Mapping[str, TablePath], campaigns: pd.DataFrame, settings: EconomicsSettings, engine: EngineSettings
 ) -> pd.DataFrame:
-    """The fixed cost beside the cost in the data, for each campaign and for all of them (columns `COLUMNS`).
+    """The cost of a contact, and beside it what coupons cost, for each campaign and for all of them (`COLUMNS`).
 
-    The estimated cost is what coupons of the campaign took off the prices, per targeted household ($):
+    The contact is the row `fixed`, which decisions use. The rows `coupons` have no contact cost: gross profit counts
+    what coupons cost already. They are what coupons of the campaign took off the prices, per targeted household ($):
     discounts on lines that a redeeming household bought on the day of redemption, of products the
     coupon is good for, during the campaign. A line counts once, whatever the number of coupons that fit it, and
     for the earlier campaign when coupons of two fit.
-    `retailer_cost` is the retailer's own match (coupon_match_disc), which is what a contact costs the
-    retailer; `manufacturer_cost` (coupon_disc) is reimbursed and stands beside it.
+    `retailer_cost` is the retailer's own match (coupon_match_disc); `manufacturer_cost` (coupon_disc) is reimbursed
+    and stands beside it.
     """
     with connect(engine) as connection:
         for name in ("transactions", "coupons", "coupon_redemptions", "campaign_targets"):
@@ -68,22 +73,22 @@ def campaign_economics(
         units = 10.0 ** unit_of_money(connection, "transactions", engine).decimals
         by_campaign = connection.execute(_COST_BY_CAMPAIGN, {"units": units}).fetchdf()
     rows = [
-        _row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer)
+        _row(COUPONS, str(row.campaign), row.n_targeted, row.retailer, row.manufacturer)
         for row in by_campaign.itertuples()
     ]
     totals = by_campaign[["n_targeted", "retailer", "manufacturer"]].sum()
-    rows.append(_row("estimated", ALL_CAMPAIGNS, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
+    rows.append(_row(COUPONS, ALL_CAMPAIGNS, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
     frame = pd.DataFrame(rows).assign(margin=settings.margin)
     fixed = {
-        "source": "fixed",
+        "source": FIXED,
         "campaign": ALL_CAMPAIGNS,
         "n_targeted": int(totals["n_targeted"]),
         "contact_cost": settings.contact_cost,
         "margin": settings.margin,
     }
     frame = pd.concat([pd.DataFrame([fixed]), frame], ignore_index=True)
-    frame["breakeven"] = breakeven(frame["contact_cost"], frame["margin"])
-    frame["used"] = (frame["source"] == settings.cost_source) & (frame["campaign"] == ALL_CAMPAIGNS)
+    frame["breakeven"] = frame["contact_cost"] / frame["margin"]
+    frame["used"] = frame["source"] == FIXED
     return frame[COLUMNS]
 
 
@@ -94,7 +99,7 @@ def _row(source: str, campaign: str, n_targeted: int, retailer: float, manufactu
         "n_targeted": int(n_targeted),
         "retailer_cost": retailer / n_targeted,
         "manufacturer_cost": manufacturer / n_targeted,
-        "contact_cost": retailer / n_targeted,
+        "contact_cost": np.nan,
     }
 
 

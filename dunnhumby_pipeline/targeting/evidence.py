@@ -21,13 +21,14 @@ LABELS = ["lookback_segment", "campaign"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """n trials in overlap. `scores` (n,): AIPW scores ($). `covariates` (n, p) and their `covariate_names` (p,).
-    `labels`: lookback_segment and campaign of each trial. `cate` (n,) and `standard_error` (n,): the effect ($) by
-    the model chosen on other folds, and its error, null where the model has none. `by_model`: out-of-fold effects
-    (n,) of every learner. `folds`, `households` (n,).
+    """n trials in overlap. `scores` (n,): AIPW scores of gross profit ($). `treated` (n,): 0 or 1. `covariates` (n, p)
+    and their `covariate_names` (p,). `labels`: lookback_segment and campaign of each trial. `cate` (n,) and
+    `standard_error` (n,): the effect ($) by the chosen model as fitted to other folds, and its error, null where the
+    model has none. `by_model`: out-of-fold effects (n,) of every learner. `folds`, `households` (n,).
     """
 
     scores: Array
+    treated: Array
     covariates: Array
     covariate_names: tuple[str, ...]
     labels: pd.DataFrame
@@ -45,6 +46,7 @@ class Evidence:
         return replace(
             self,
             scores=self.scores[rows],
+            treated=self.treated[rows],
             covariates=self.covariates[rows],
             labels=self.labels[rows],
             cate=self.cate[rows],
@@ -81,6 +83,7 @@ def gather_evidence(
             raise ValueError("the effects and the trials list different trials; materialise cate_estimates again")
     return Evidence(
         scores=data.scores,
+        treated=data.treated,
         covariates=matrix.x,
         covariate_names=matrix.names,
         labels=trials[LABELS].reset_index(drop=True),

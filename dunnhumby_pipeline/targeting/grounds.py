@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
-from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.settings import TrialSettings
 
 
@@ -14,7 +13,7 @@ class PolicyError(Exception):
 def require_grounds(trial: TrialSettings) -> None:
     """Raise PolicyError unless a study with these settings can say what targeting is worth.
 
-    It cannot when its controls were chosen by what they bought later, and when its outcome is not in $.
+    It cannot when its controls were chosen by what they bought later.
     """
     if trial.design == NEVER_TARGETED:
         raise PolicyError(
@@ -22,9 +21,4 @@ def require_grounds(trial: TrialSettings) -> None:
             "compares look-backs of unequal length: it serves comparison only, and no policy is judged on it; "
             "`dunnhumby report` shows the rest. Set "
             f"trial.design to {SEQUENTIAL!r} or {FIRST_ELIGIBLE!r}."
-        )
-    if trial.outcome not in AMOUNTS:
-        raise PolicyError(
-            f"trial.outcome is {trial.outcome!r}, and a policy's value needs an outcome in $. Set trial.outcome to "
-            f"one of {', '.join(AMOUNTS)}."
         )

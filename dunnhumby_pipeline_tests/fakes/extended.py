@@ -86,7 +86,7 @@ def learner() -> Facts:
     # A forest takes a library that loads slowly.
     LEARNERS.pop("causal_forest")
     known = simulate_trials(600, 1, lambda x: 2 + 2 * x[:, 1])
-    settings = CateSettings(n_bootstraps=20, n_outcome_bootstraps=10)
+    settings = CateSettings(n_outcome_bootstraps=10)
     fitted = fit_cate(known.trials, known.x, known.residuals(), settings, 0.95, 1)
     own = fitted.by_model[fitted.by_model["model"] == "ridge"]
     lower, upper = LEARNERS["ridge"].from_settings(settings, 1).fit(known.x, known.residuals()).interval(known.x, 0.95)
@@ -102,10 +102,11 @@ def learner() -> Facts:
 
 def policy() -> Facts:
     """Two segments, of which a contact pays in the first alone."""
-    n = 60
+    n = 120
     pays = np.arange(n) % 2 == 0
     evidence = Evidence(
-        scores=np.where(pays, 30.0, 2.0),
+        scores=np.where(pays, 15.0, 1.0),
+        treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.zeros((n, 1)),
         covariate_names=("none",),
         labels=pd.DataFrame({"lookback_segment": np.where(pays, "buyers", "browsers"), "campaign": 8}),
@@ -117,7 +118,7 @@ def policy() -> Facts:
     )
     settings = PolicySettings(chosen="by_segment")
     economics = Economics(contact_cost=4.0, margin=0.5)
-    values = policy_values(evidence, economics, policies(settings), settings.chosen, 0.95, 1).set_index("policy")
+    values = policy_values(evidence, economics, policies(settings), settings.chosen, 0.95).set_index("policy")
     return {
         "row": [float(values.at["by_segment", name]) for name in ("share_targeted", "value", "chosen")],
         "chosen": chosen_policy(settings).name,

@@ -101,6 +101,7 @@ def simulate_trials(
             "purchase_amount": spend,
             "purchase_count": spend,
             "redeemed": spend,
+            "gross_profit": spend,
         }
     )
     return Known(trials, x, propensity, mu0, mu1)

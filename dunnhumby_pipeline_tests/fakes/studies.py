@@ -51,7 +51,7 @@ def quick_settings(**checks: float) -> Settings:
             "mixtures": False,
         },
         nuisance={"n_folds": 2, "n_repeats": 1, "n_jobs": 1},
-        cate={"n_trees": 20, "n_bootstraps": 20, "n_outcome_bootstraps": 10},
+        cate={"n_trees": 20, "n_outcome_bootstraps": 10},
         checks={
             "warm_ari_floor": 0.0,
             "max_weighted_smd": 0.5,

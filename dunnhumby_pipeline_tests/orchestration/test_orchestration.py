@@ -383,7 +383,6 @@ def test_a_failed_gate_stops_what_lies_downstream(
     ("trial", "words"),
     [
         ({"design": "never_targeted"}, "trial.design is 'never_targeted', which chooses controls by what they bought"),
-        ({"outcome": "redeemed"}, "trial.outcome is 'redeemed', and a policy's value needs an outcome in $"),
     ],
 )
 def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(

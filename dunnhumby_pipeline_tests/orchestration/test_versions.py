@@ -80,7 +80,9 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("changed", "assets"),
     [
-        ({"economics": {"margin": 0.25}}, made("campaign_economics", "campaign_report")),
+        ({"economics": {"contact_cost": 1.0}}, made("campaign_economics", "campaign_report")),
+        # Gross profit is measured by the margin.
+        ({"economics": {"margin": 0.25}}, made("enrol_trials", "campaign_economics", "campaign_report")),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},

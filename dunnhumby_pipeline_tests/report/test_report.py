@@ -110,7 +110,7 @@ def test_the_page_opens_with_the_answer(page: Page) -> None:
         "8.0 (4.2 to 11.7)",  # redemption, percentage points
         "$85 (29 to 142)",  # ATT by entropy balancing
         "$42.43",  # fixed breakeven
-        "$7.70",  # estimated breakeven
+        "$2.31",  # what coupons cost
         "40,026",  # R-loss of the model in use
         "5 of 5",  # its folds
         "0 fail, 1 warn, 0 not run, 21 pass",
@@ -271,7 +271,7 @@ def test_the_headline_follows_the_interval(policy: str, lower: float, upper: flo
     ("chosen", "gain", "says"),
     [
         ("r_learner", 184.0, "R-learner predicts effects better than one effect for all, by 2.6 standard errors"),
-        ("constant", 0.0, "No model predicts effects better"),
+        ("constant", 0.0, "There is no ranking: no model predicts effects better"),
     ],
 )
 def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen(
@@ -364,3 +364,77 @@ def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper:
     everybody = rows.iloc[[2]].assign(policy="treat_all", ci_lower=lower, ci_upper=upper, chosen=False)
     answer = plain_answer(study.study_tables(policy_value=pd.concat([nobody, everybody])))
     assert f"targeting everybody {words}" in answer.headline
+
+
+def _constant() -> pd.DataFrame:
+    models = study.cate_models()
+    return models.assign(chosen=models["model"] == "constant")
+
+
+def _by_lot() -> pd.DataFrame:
+    values = study.policy_value()
+    return values.assign(chosen=values["policy"] == "top_30%")
+
+
+@pytest.mark.parametrize("words", ["Top 10%", "Top 50%", "Return on contact cost"])
+def test_without_a_ranking_nothing_that_needs_one_is_in_answer_or_summary(words: str) -> None:
+    tables = study.study_tables(cate_models=_constant())
+    answer = plain_answer(tables)
+    said = " ".join([answer.headline, *(text for _, text in answer.points), summary_of(tables)])
+    assert words not in said
+    assert dict(answer.points)["Do households differ?"].startswith("There is no ranking")
+    ranked = dict(plain_answer(study.study_tables()).points)["What is it worth?"]
+    assert "Return on contact cost" in ranked
+
+
+def test_a_policy_that_goes_by_a_ranking_that_there_is_not_is_no_answer() -> None:
+    answer = plain_answer(study.study_tables(cate_models=_constant(), policy_value=_by_lot()))
+    assert answer.state == "no answer"
+    assert answer.headline.startswith("There is no ranking, so “Top 30% by effect” would be a draw by lot")
+    assert "; targeting everybody would pay, $6.9 (3.0 to 10.8)" in answer.headline
+    points = dict(answer.points)
+    assert points["What is it worth?"] == "There is no ranking, and a draw by lot is not valued."
+    assert "$4.1" not in " ".join([answer.headline, *points.values()])
+    assert "$4.1" not in summary_of(study.study_tables(cate_models=_constant(), policy_value=_by_lot()))
+    assert plain_answer(study.study_tables(policy_value=_by_lot())).state == "pays"
+
+
+def test_without_a_ranking_the_page_compares_no_draws_and_marks_the_curve() -> None:
+    text = text_of(study.study_tables(cate_models=_constant()))
+    worth = text[text.index("What targeting is worth") : text.index("Targeting list")]
+    assert "Top 30% by effect" not in worth
+    assert "There is no ranking: no model of the effect beats one effect for all" in worth
+    assert "Not chosen: there is no ranking" in worth
+    ranked = text_of(study.study_tables())
+    assert "Top 30% by effect" in ranked and "there is no ranking" not in ranked.lower()
+
+
+def test_a_policy_without_a_value_is_answered_by_its_reason() -> None:
+    reason = "it selects 4 households in one arm; from fewer than 20 no value can be told"
+    unknown = dict.fromkeys(["value", "value_se", "ci_lower", "ci_upper", "claimed_value", "roi"], np.nan)
+    row = study.policy_value().iloc[[2]].assign(reason=reason, share_targeted=0.01, **unknown)
+    tables = study.study_tables(policy_value=row)
+    answer = plain_answer(tables)
+    assert answer.state == "no answer"
+    assert answer.headline == f"No answer: “Effect above breakeven” has no value, as {reason}"
+    assert reason in " ".join(summary_of(tables).split())
+    assert f"no value: {reason}" in text_of(tables)
+
+
+def test_a_gain_that_no_household_is_proven_to_bring_is_said_so() -> None:
+    nobody = study.targeting_list().assign(decision="test")
+    headline = plain_answer(study.study_tables(targeting_list=nobody)).headline
+    assert headline.startswith("Targeting by “Effect above breakeven” pays, but no household on the list is proven to")
+
+
+def test_the_effect_on_gross_profit_is_what_a_contact_may_cost() -> None:
+    effects = study.study_tables()["average_effects"]
+    spend = effects[effects["outcome"] == "purchase_amount"]
+    numbers = ["estimate", "se", "ci_lower", "ci_upper"]
+    profit = spend.assign(outcome="gross_profit", primary=False, **{name: 0.3 * spend[name] for name in numbers})
+    tables = study.study_tables(average_effects=pd.concat([effects, profit]))
+    works = dict(plain_answer(tables).points)["Does the campaign work?"]
+    assert works.endswith(
+        "Its effect on gross profit is $19.9 (10.6 to 29.2): what a contact may cost to pay for itself."
+    )
+    assert "$19.9 (10.6 to 29.2), before the cost of a contact" in " ".join(summary_of(tables).split())

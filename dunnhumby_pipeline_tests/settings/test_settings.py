@@ -29,6 +29,9 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("[economics]\nmargin = nan", "economics.margin: .*finite number"),
         ("[economics]\ncontact_cost = inf", "economics.contact_cost: .*finite number"),
         ("[economics", "is not TOML"),
+        ('[economics]\ncost_source = "estimated"', "economics.cost_source: .*gross profit counts the coupons already"),
+        ("[cate]\nn_bootstraps = 50", "cate.n_bootstraps: .*; the R-learner has no interval"),
+        ("[trial.margin_weights]\nMEAT = 4.0", r"economics.margin x trial.margin_weights must be at most 1.* 0.3 x 4 "),
     ],
 )
 def test_what_cannot_be_used_is_named_with_what_to_write(tmp_path: Path, text: str, said: str) -> None:

@@ -23,16 +23,16 @@ from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
 from dunnhumby_pipeline.targeting.economics import Economics, breakeven, campaign_economics, used_economics
 from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
-from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule, Selection, drawn
+from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
 from dunnhumby_pipeline.targeting.policies.top_share import TopShare
-from dunnhumby_pipeline.targeting.recommendations import COLUMNS, Terms, targeting_list
-from dunnhumby_pipeline.targeting.value import policy_values, roi_curve, select, value_of
+from dunnhumby_pipeline.targeting.recommendations import COLUMNS, Terms, targeting_list, value_is_proven
+from dunnhumby_pipeline.targeting.value import least_in_arm, policy_values, roi_curve, value_of, weigh
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, lines, simulate_trials, write_tables
 
 NAN = float("nan")
-# A breakeven of $4.
-ECONOMICS_4 = Economics(2.0, 0.5)
+# A contact costs $4 of gross profit.
+ECONOMICS_4 = Economics(4.0, 0.5)
 
 
 def offered(**settings: object) -> tuple[Policy, ...]:
@@ -50,10 +50,6 @@ def nothing_known(n: int = 0) -> Evidence:
 def weights_of(policy: Policy, cate: Array, economics: Economics = ECONOMICS_4) -> Array:
     labels = pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(len(cate)))
     return policy.fit(nothing_known(), economics).weights(np.zeros((len(cate), 2)), labels, cate, np.ones(len(cate)))
-
-
-def share_of(share: float, cate: Array, seed: int) -> Selection:
-    return drawn(weights_of(TopShare(share), cate), np.random.default_rng(seed))
 
 
 # What a contact costs
@@ -102,51 +98,47 @@ def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str
     costs = found.set_index(["source", "campaign"])[
         ["n_targeted", "retailer_cost", "manufacturer_cost", "contact_cost"]
     ]
-    assert costs.index.tolist() == [("fixed", "all"), ("estimated", "26"), ("estimated", "8"), ("estimated", "all")]
-    assert costs.loc[("estimated", "8")].tolist() == pytest.approx([5, 1.70 / 5, 0.85 / 5, 1.70 / 5])
-    assert costs.loc[("estimated", "26")].tolist() == pytest.approx([2, 0.30 / 2, 0.0, 0.30 / 2])
-    assert costs.loc[("estimated", "all")].tolist() == pytest.approx([7, 2.00 / 7, 0.85 / 7, 2.00 / 7])
+    assert costs.index.tolist() == [("fixed", "all"), ("coupons", "26"), ("coupons", "8"), ("coupons", "all")]
+    assert costs.loc[("coupons", "8")].tolist()[:3] == pytest.approx([5, 1.70 / 5, 0.85 / 5])
+    assert costs.loc[("coupons", "26")].tolist()[:3] == pytest.approx([2, 0.30 / 2, 0.0])
+    assert costs.loc[("coupons", "all")].tolist()[:3] == pytest.approx([7, 2.00 / 7, 0.85 / 7])
     fixed = costs.loc[("fixed", "all")]
     assert (fixed["n_targeted"], fixed["contact_cost"]) == (7, 10.0)
     assert np.isnan(fixed["retailer_cost"])
-    assert found["breakeven"].tolist() == pytest.approx([20.0, 0.30, 0.68, 4 / 7])
+    assert found["breakeven"].tolist()[0] == pytest.approx(20.0)
+    # Gross profit counts what coupons cost: it is no cost of a contact.
+    assert found.loc[found["source"] == "coupons", ["contact_cost", "breakeven"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize(("source", "cost"), [("fixed", 10.0), ("estimated", 2 / 7)])
-def test_the_setting_says_which_cost_is_used(tables: dict[str, Path], source: str, cost: float) -> None:
-    settings = EconomicsSettings(margin=0.5, contact_cost=10.0, cost_source=source)
-    found = campaign_economics(tables, CAMPAIGNS, settings, ENGINE)
-    assert found["used"].sum() == 1
+def test_the_contact_is_the_cost_that_decisions_use(tables: dict[str, Path]) -> None:
+    found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
+    assert found.loc[found["used"], "source"].tolist() == ["fixed"]
     used = used_economics(found)
-    assert (used.contact_cost, used.margin) == pytest.approx((cost, 0.5))
-    assert used.breakeven == pytest.approx(2 * cost)
+    assert (used.contact_cost, used.margin, used.breakeven) == pytest.approx((10.0, 0.5, 20.0))
+
+
+def test_profit_is_the_effect_on_gross_profit_less_the_contact() -> None:
+    assert Economics(10.0, 0.25).profit(np.array([0.0, 10.0, 14.0])).tolist() == [-10.0, 0.0, 4.0]
 
 
 # Policies
 
 
 @hypothesis_settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.floats(0, 1), st.integers(0, 999))
-def test_the_top_share_has_its_size_and_leaves_no_better_household_out(
-    effects: list[int], share: float, seed: int
-) -> None:
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.floats(0, 1))
+def test_the_top_share_has_its_size_and_leaves_no_better_household_out(effects: list[int], share: float) -> None:
     cate = np.array(effects, dtype=float)
-    selected = share_of(share, cate, seed)
-    assert selected.sum() == round(share * len(cate))
-    if selected.any() and not selected.all():
-        assert cate[selected].min() >= cate[~selected].max()
-    # The lot among equals falls as it does when all households are sorted by effect and lot.
-    order = np.lexsort((np.random.default_rng(seed).random(len(cate)), -cate))
-    assert set(order[: round(share * len(cate))]) == set(np.flatnonzero(selected))
+    weights = weights_of(TopShare(share), cate)
+    assert weights.sum() == pytest.approx(round(share * len(cate)))
+    assert ((weights >= 0) & (weights <= 1 + 1e-12)).all()
+    for effect in set(effects):
+        assert np.ptp(weights[cate == effect]) == 0
+        if (weights[cate == effect] < 1).all():
+            assert (weights[cate < effect] == 0).all()
 
 
-def test_ties_are_drawn_at_random_and_again_the_same() -> None:
-    cate = np.full(400, 7.0)
-    draws = [share_of(0.5, cate, seed) for seed in (1, 1, 2)]
-    np.testing.assert_array_equal(draws[0], draws[1])
-    assert 0.3 < (draws[0] != draws[2]).mean() < 0.7
-    # Neither the first households nor the last.
-    assert 0.4 < draws[0][:200].mean() < 0.6
+def test_equal_effects_share_alike_whatever_their_order() -> None:
+    assert weights_of(TopShare(0.3), np.full(10, 7.0)).tolist() == pytest.approx([0.3] * 10)
 
 
 def test_equal_effects_at_the_edge_share_what_is_left() -> None:
@@ -157,18 +149,12 @@ def test_equal_effects_at_the_edge_share_what_is_left() -> None:
     assert weights_of(TopShare(1.0), np.zeros(3)).tolist() == [1.0] * 3
 
 
-def test_of_households_of_one_weight_that_share_is_drawn() -> None:
-    weights = np.repeat([0.0, 0.25, 0.75, 1.0], 100)
-    selected = drawn(weights, np.random.default_rng(1)).reshape(4, 100)
-    assert selected.sum(axis=1).tolist() == [0, 25, 75, 100]
-
-
 def test_the_policies_offered_and_what_they_select() -> None:
     cate = np.array([10.0, 42.0, 43.0])
     available = offered(top_shares=(0.1, 0.25))
     names = [policy.name for policy in available]
     assert names[:5] == ["treat_none", "treat_all", ABOVE_BREAKEVEN, "top_10%", "top_25%"]
-    assert [weights_of(policy, cate, Economics(21.0, 0.5)).tolist() for policy in available[:3]] == [
+    assert [weights_of(policy, cate, Economics(42.0, 0.5)).tolist() for policy in available[:3]] == [
         [0.0] * 3,
         [1.0] * 3,
         [0.0, 0.0, 1.0],
@@ -198,10 +184,10 @@ def test_one_more_policy_is_one_entry_and_sees_covariates_of_other_folds(monkeyp
     assert offered()[-1].name == chosen_policy(PolicySettings(chosen="learned")).name == "learned"
     cate, scores = np.zeros(6), np.array([9.0, 9.0, 0.0, 0.0, 9.0, 0.0])
     evidence = _evidence(cate, scores)
-    [(_, selected)] = select([Learned()], evidence, ECONOMICS_4, 1)
+    [(_, weights)] = weigh([Learned()], evidence, ECONOMICS_4)
     # Folds 0, 1, 2, 0, 1, 2; the covariate counts the trials. By its own outcome the first would be targeted.
-    assert selected.tolist() == [False, True, True, True, True, True]
-    row = policy_values(evidence, ECONOMICS_4, [Learned()], "learned", 0.95, 1).iloc[0]
+    assert weights.tolist() == [0, 1, 1, 1, 1, 1]
+    row = policy_values(evidence, ECONOMICS_4, [Learned()], "learned", 0.95).iloc[0]
     assert (row["policy"], row["share_targeted"], bool(row["chosen"])) == ("learned", pytest.approx(5 / 6), True)
 
 
@@ -212,6 +198,7 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
     n = len(cate)
     return Evidence(
         scores=scores,
+        treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.arange(n, dtype=float).reshape(n, 1),
         covariate_names=("place",),
         labels=pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(n)),
@@ -226,12 +213,12 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
 def _values(
     evidence: Evidence, chosen: str = ABOVE_BREAKEVEN, economics: Economics = ECONOMICS_4, **settings: object
 ) -> pd.DataFrame:
-    return policy_values(evidence, economics, offered(**settings), chosen, 0.95, 1)
+    return policy_values(evidence, economics, offered(**settings), chosen, 0.95)
 
 
-def _selected(evidence: Evidence, name: str, seed: int = 1) -> Selection:
-    [(_, selected)] = select([named(name)], evidence, ECONOMICS_4, seed)
-    return selected
+def _weights(evidence: Evidence, name: str) -> Array:
+    [(_, weights)] = weigh([named(name)], evidence, ECONOMICS_4)
+    return weights
 
 
 @pytest.fixture(scope="module")
@@ -243,19 +230,19 @@ def informed() -> Evidence:
 
 def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> None:
     table = _values(informed, "top_30%")
-    own = "policy share_targeted value value_se ci_lower ci_upper claimed_value roi n_trials chosen"
+    own = "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value roi n_trials chosen reason"
     assert table.columns.tolist() == own.split()
     assert table.loc[table["chosen"], "policy"].tolist() == ["top_30%"]
     assert set(table["n_trials"]) == {300}
     row = table.set_index("policy").loc[ABOVE_BREAKEVEN]
     profits, promises = [], []
     for score, cate in zip(informed.scores, informed.cate, strict=True):
-        profits.append(0.5 * score - 2.0 if cate > 4.0 else 0.0)
-        promises.append(0.5 * cate - 2.0 if cate > 4.0 else 0.0)
+        profits.append(score - 4.0 if cate > 4.0 else 0.0)
+        promises.append(cate - 4.0 if cate > 4.0 else 0.0)
     assert row["value"] == pytest.approx(np.mean(profits))
     assert row["claimed_value"] == pytest.approx(np.mean(promises))
     assert row["share_targeted"] == pytest.approx((informed.cate > 4.0).mean())
-    assert row["roi"] == pytest.approx(np.mean(profits) / (2.0 * row["share_targeted"]))
+    assert row["roi"] == pytest.approx(np.mean(profits) / (4.0 * row["share_targeted"]))
     totals = (np.array(profits) - np.mean(profits)).reshape(150, 2).sum(axis=1)
     assert row["value_se"] == pytest.approx(np.sqrt(150 / 149 * (totals**2).sum()) / 300)
     assert [row["ci_lower"], row["ci_upper"]] == pytest.approx(
@@ -270,40 +257,89 @@ def test_targeting_nobody_is_worth_nothing(informed: Evidence) -> None:
     assert row["chosen"]
 
 
+def test_of_equal_effects_a_share_is_worth_that_share_of_everybody(informed: Evidence) -> None:
+    """The value of a lottery is what its draws are worth on average, and not that of one draw."""
+    tied = _values(_evidence(np.full(300, 9.0), informed.scores)).set_index("policy")
+    for share in (0.3, 0.5):
+        row = tied.loc[f"top_{share:.0%}"]
+        assert row[["value", "value_se"]].tolist() == pytest.approx(
+            (share * tied.loc["treat_all", ["value", "value_se"]]).tolist()
+        )
+    rng, draws = np.random.default_rng(7), []
+    for _ in range(2000):
+        drawn = np.zeros(300)
+        for fold in range(3):
+            own = np.flatnonzero(informed.folds == fold)
+            drawn[rng.choice(own, 30, replace=False)] = 1.0
+        draws.append(value_of(drawn, informed, ECONOMICS_4)[0])
+    assert np.mean(draws) == pytest.approx(tied.at["top_30%", "value"], abs=4 * np.std(draws) / np.sqrt(2000))
+
+
+@pytest.mark.parametrize(("n_of_arm", "known"), [(20, True), (19, False)])
+def test_a_policy_of_too_few_households_has_no_value_but_a_reason(n_of_arm: int, known: bool) -> None:
+    # Every household has two trials; of the treated only the first ones exceed the cost.
+    rng = np.random.default_rng(4)
+    evidence = _evidence(np.full(300, 9.0), rng.normal(9, 5, 300))
+    few = evidence.treated * np.cumsum(evidence.treated) <= 2 * n_of_arm
+    evidence = _evidence(np.where(few, 9.0, 1.0), evidence.scores)
+    row = _values(evidence).set_index("policy").loc[ABOVE_BREAKEVEN]
+    assert row["least_in_arm"] == n_of_arm
+    numbers = row[["value", "value_se", "ci_lower", "ci_upper", "claimed_value", "roi"]].astype(float)
+    if known:
+        assert numbers.notna().all() and not isinstance(row["reason"], str)
+    else:
+        assert numbers.isna().all()
+        assert row["reason"] == "it selects 19 households in one arm; from fewer than 20 no value can be told"
+    assert row["share_targeted"] == pytest.approx(few.mean())
+
+
+def test_a_policy_that_selects_nobody_is_no_finding_of_zero(informed: Evidence) -> None:
+    row = _values(informed, economics=Economics(1000.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
+    assert (row["share_targeted"], row["reason"]) == (0.0, "it selects no household")
+    assert np.isnan([row["value"], row["ci_lower"]]).all()
+
+
+def test_a_household_counts_once_in_an_arm_by_its_largest_weight() -> None:
+    evidence = _evidence(np.zeros(8), np.zeros(8))
+    weights = np.array([0.2, 0.5, 1.0, 1.0, 0.0, 0.0, 0.3, 0.0])
+    # Households 0 and 2 are controls, 1 and 3 treated.
+    assert least_in_arm(weights, evidence) == pytest.approx(0.5)
+    assert least_in_arm(np.array([1.0, 1, 0, 0, 1, 1, 0, 0]), evidence) == 0.0
+
+
 def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
     rng = np.random.default_rng(3)
-    evidence = _evidence(rng.normal(0, 20, 2000), rng.normal(0, 40, 2000))
+    evidence = _evidence(rng.normal(0, 10, 2000), rng.normal(0, 20, 2000))
     row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
     assert row["claimed_value"] > 3.0
     assert row["claimed_value"] > row["value"] + 6 * row["value_se"]
-    # Half of the households are contacted at $1 for nothing.
-    assert row["value"] == pytest.approx(-0.5 * 1.0, abs=2.5 * row["value_se"])
+    # Nearly half of the households are contacted at $1 for nothing.
+    assert row["value"] == pytest.approx(-row["share_targeted"], abs=2.5 * row["value_se"])
 
 
 def test_an_informed_choice_beats_targeting_all_and_its_reverse(informed: Evidence) -> None:
     values = _values(informed).set_index("policy")["value"]
     assert values[ABOVE_BREAKEVEN] > values["treat_all"] > 0
-    reverse = value_of(informed.cate <= 4.0, informed, ECONOMICS_4)[0]
+    reverse = value_of((informed.cate <= 4.0).astype(float), informed, ECONOMICS_4)[0]
     assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAKEVEN])
     assert reverse < 0
 
 
 def test_shares_are_taken_within_each_fold(informed: Evidence) -> None:
     shifted = _evidence(informed.cate + 1000.0 * (informed.folds == 0), informed.scores)
-    selected = _selected(shifted, "top_30%")
-    assert [int(selected[shifted.folds == fold].sum()) for fold in range(3)] == [30, 30, 30]
-    np.testing.assert_array_equal(selected, _selected(informed, "top_30%"))
-    tied = _evidence(np.zeros(300), informed.scores)
-    np.testing.assert_array_equal(_selected(tied, "top_50%"), _selected(tied, "top_50%"))
-    assert (_selected(tied, "top_50%") != _selected(tied, "top_50%", seed=9)).any()
+    weights = _weights(shifted, "top_30%")
+    assert [int(weights[shifted.folds == fold].sum()) for fold in range(3)] == [30, 30, 30]
+    np.testing.assert_array_equal(weights, _weights(informed, "top_30%"))
 
 
 def test_the_curve_runs_from_nobody_to_everybody(informed: Evidence) -> None:
-    curve = roi_curve(informed, ECONOMICS_4, 10, 0.95, 1)
+    curve = roi_curve(informed, ECONOMICS_4, 10, 0.95)
     assert curve.columns.tolist() == ["share_targeted", "value", "ci_lower", "ci_upper"]
-    assert curve["share_targeted"].tolist() == pytest.approx(np.arange(11) / 10)
+    # A tenth are fewer than 20 households in an arm.
+    assert curve["share_targeted"].tolist() == pytest.approx([0, *np.arange(2, 11) / 10])
     assert curve.iloc[0].tolist() == [0.0] * 4
     table = _values(informed, "treat_all").set_index("policy")
+    assert np.isnan(table.at["top_10%", "value"])
     for share, name in ((1.0, "treat_all"), (0.3, "top_30%"), (0.5, "top_50%")):
         point = curve[np.isclose(curve["share_targeted"], share)].iloc[0]
         assert point.tolist()[1:] == pytest.approx(table.loc[name, ["value", "ci_lower", "ci_upper"]].tolist())
@@ -323,6 +359,7 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(evidence.cate, np.flatnonzero(inside))
     np.testing.assert_allclose(evidence.standard_error, 1.0, rtol=1e-6)
     np.testing.assert_array_equal(evidence.scores, data.scores[inside])
+    np.testing.assert_array_equal(evidence.treated, data.treated[inside])
     np.testing.assert_array_equal(evidence.households, known.trials.loc[inside, "household_key"])
     np.testing.assert_array_equal(evidence.folds, data.folds[inside])
     np.testing.assert_array_equal(evidence.covariates, known.x[inside])
@@ -348,7 +385,7 @@ def test_a_model_without_intervals_has_no_error() -> None:
 
 # The list
 
-# Contact cost $10 at a margin of 0.25: breakeven $40.
+# A contact costs $40.
 OVERLAP = OverlapSettings(lower=0.1, upper=0.9)
 SCORED = pd.DataFrame(
     [
@@ -363,14 +400,30 @@ SCORED = pd.DataFrame(
         (9, 40.0, 30.0, 50.0, 0.50, False),
     ],
     columns=["household_key", "cate", "cate_lower", "cate_upper", "propensity", "received_before"],
-).assign(segment=[f"segment_{number}" for number in range(9)], lookback_segment="light", campaign=8)
+).assign(
+    segment=[f"segment_{number}" for number in range(9)],
+    lookback_segment="light",
+    campaign=8,
+    interval_of=[None if number == 7 else "household" for number in range(9)],
+)
 COVARIATES = pd.DataFrame({"place": np.arange(8.0)}, index=[9, 7, 6, 5, 4, 3, 2, 1])
-ECONOMICS_40 = Economics(10.0, 0.25)
+ECONOMICS_40 = Economics(40.0, 0.25)
 
 
-def _list(policy: Policy | None = None, scored: pd.DataFrame = SCORED) -> pd.DataFrame:
+def _list(policy: Policy | None = None, scored: pd.DataFrame = SCORED, proven: bool = True) -> pd.DataFrame:
     fitted = (policy or named(ABOVE_BREAKEVEN)).fit(nothing_known(), ECONOMICS_40)
-    return targeting_list(scored, COVARIATES, Terms(fitted, ECONOMICS_40, OVERLAP, 0.95, 5))
+    return targeting_list(scored, COVARIATES, Terms(fitted, proven, ECONOMICS_40, OVERLAP, 0.95))
+
+
+def _decisions(*given: object, **more: object) -> dict[int, str]:
+    return _list(*given, **more).set_index("household_key")["decision"].to_dict()  # type: ignore[arg-type]
+
+
+def _alike(cate: float, lower: float, upper: float, of: str | None) -> pd.DataFrame:
+    """The households with one effect and interval for all with an effect."""
+    known = SCORED["cate"].notna()
+    same = SCORED.assign(cate=cate, cate_lower=lower, cate_upper=upper, interval_of=of)
+    return same.where(known, SCORED)
 
 
 @pytest.fixture(scope="module")
@@ -381,7 +434,7 @@ def decided() -> pd.DataFrame:
 def test_the_list_is_sorted_by_profit_and_has_its_columns(decided: pd.DataFrame) -> None:
     assert decided.columns.tolist() == COLUMNS
     assert decided["household_key"].tolist() == [6, 5, 7, 1, 2, 9, 3, 4, 8]
-    profits = [12.5, 10.0, 7.5, 5.0, 5.0, 0.0, -5.0, -5.0]
+    profits = [50.0, 40.0, 30.0, 20.0, 20.0, 0.0, -20.0, -20.0]
     assert decided["expected_profit"].tolist()[:8] == pytest.approx(profits)
     assert np.isnan(decided["expected_profit"].iloc[8])
     segments = decided.set_index("household_key")["segment"]
@@ -395,39 +448,105 @@ def test_every_household_has_its_decision_and_reason(decided: pd.DataFrame) -> N
         5: "test",
         7: "test",
         1: "target",
-        2: "target",
-        9: "leave",
+        2: "test",
+        9: "test",
         3: "leave",
-        4: "leave",
+        4: "test",
         8: "leave",
     }
     assert rows["in_overlap"].to_dict() == {6: 1, 5: 0, 7: 0, 1: 1, 2: 1, 9: 1, 3: 1, 4: 0, 8: 0}
     above, below = "the whole interval lies above", "the whole interval lies below"
     unsure = "not proven: the interval includes it"
     before = "; has received this type before, and only first campaigns are estimated: test it"
+    against = "on gross profit against $40.00 for a contact"
     assert rows["reason"].to_dict() == {
-        1: f"effect $60.00 (50.00 to 70.00) against breakeven $40.00, {above}",
-        2: f"effect $60.00 (30.00 to 90.00) against breakeven $40.00, {unsure}",
-        3: f"effect $20.00 (10.00 to 30.00) against breakeven $40.00, {below}",
-        4: f"effect $20.00 (-9.00 to 49.00) against breakeven $40.00, {unsure}",
-        5: f"effect $80.00 (50.00 to 99.00) against breakeven $40.00, {above}; too few comparable households "
+        1: f"effect $60.00 (50.00 to 70.00) {against}, {above}",
+        2: f"effect $60.00 (30.00 to 90.00) {against}, {unsure}; test it",
+        3: f"effect $20.00 (10.00 to 30.00) {against}, {below}",
+        4: f"effect $20.00 (-9.00 to 49.00) {against}, {unsure}{before}",
+        5: f"effect $80.00 (50.00 to 99.00) {against}, {above}; too few comparable households "
         "in one arm (propensity 0.95): test it",
-        6: f"effect $90.00 (50.00 to 99.00) against breakeven $40.00, {above}{before}",
-        7: f"effect $70.00 (30.00 to 99.00) against breakeven $40.00, {unsure}{before}",
+        6: f"effect $90.00 (50.00 to 99.00) {against}, {above}{before}",
+        7: f"effect $70.00 (30.00 to 99.00) {against}, {unsure}{before}",
         8: "no purchase in the look-back: nothing to base an effect on",
-        9: f"effect $40.00 (30.00 to 50.00) against breakeven $40.00, {unsure}",
+        9: f"effect $40.00 (30.00 to 50.00) {against}, {unsure}; test it",
     }
 
 
-def test_a_share_is_one_of_the_households_with_an_effect() -> None:
-    rows = _list(TopShare(0.25)).set_index("household_key")
-    # Two of the eight: the ninth has nothing to rank it by.
-    assert rows.index[rows["decision"] == "test"].tolist() == [6, 5]
-    assert (rows["decision"] == "target").sum() == 0
+@pytest.mark.parametrize("of", ["household", "average"])
+@pytest.mark.parametrize("policy", ["treat_all", ABOVE_BREAKEVEN, "top_50%"])
+def test_nobody_is_a_target_whose_interval_includes_a_loss(of: str, policy: str) -> None:
+    decisions = _decisions(named(policy), _alike(60.0, 39.0, 81.0, of))
+    assert set(decisions.values()) == {"test", "leave"}
+    assert [household for household, decision in decisions.items() if decision == "leave"] == [8]
+
+
+def test_nobody_is_a_target_while_the_gain_of_the_policy_is_not_proven() -> None:
+    rows = _list(proven=False).set_index("household_key")
+    assert "target" not in set(rows["decision"])
+    assert rows.at[1, "decision"] == "test"
+    assert rows.at[1, "reason"].endswith("; that the policy gains is not proven: test it")
+
+
+def test_the_interval_of_the_mean_speaks_of_the_mean_and_leaves_nobody() -> None:
+    rows = _list(scored=_alike(20.0, 10.0, 30.0, "average")).set_index("household_key")
+    assert rows["decision"].drop(8).eq("test").all() and rows.at[8, "decision"] == "leave"
+    assert rows.at[1, "reason"] == (
+        "mean effect $20.00 (10.00 to 30.00) on gross profit against $40.00 for a contact, the whole interval of the "
+        "mean lies below, and households may differ; test it"
+    )
+    assert set(rows["interval_of"].drop(8)) == {"average"}
+    # A household's own loss is proven: it is left.
+    own = _list(scored=_alike(20.0, 10.0, 30.0, "household"))
+    assert set(own["decision"]) == {"leave"}
+
+
+def test_a_proven_mean_gain_targets_all_that_are_supported() -> None:
+    rows = _list(scored=_alike(60.0, 50.0, 70.0, "average")).set_index("household_key")
+    assert rows.index[rows["decision"] == "target"].tolist() == [1, 2, 3, 9]
+    assert "the whole interval of the mean lies above" in rows.at[1, "reason"]
+
+
+def test_a_model_without_intervals_targets_by_what_its_selection_gains_together() -> None:
+    bare = SCORED.assign(cate_lower=NAN, cate_upper=NAN, interval_of=None)
+    decisions = _decisions(scored=bare)
+    assert [household for household, decision in decisions.items() if decision == "target"] == [1, 2]
+    assert "target" not in _decisions(scored=bare, proven=False).values()
+    # No loss of a household is proven without an interval.
+    assert [household for household, decision in decisions.items() if decision == "leave"] == [8]
+    reasons = _list(scored=bare).set_index("household_key")["reason"]
+    assert reasons[1] == (
+        "effect $60.00 on gross profit against $40.00 for a contact, an effect that has no interval of its own"
+    )
+
+
+def test_a_draw_by_lot_makes_no_target() -> None:
+    rows = _list(TopShare(0.5), _alike(60.0, 50.0, 70.0, "average")).set_index("household_key")
+    assert "target" not in set(rows["decision"])
+    assert "; no ranking tells it from others, of whom the policy draws some by lot: test it" in rows.at[1, "reason"]
+
+
+def test_ranks_and_shares_are_among_the_supported_as_valued() -> None:
+    # Of the eight households with an effect four are supported: 1, 2, 3 and 9. A quarter is the best of those.
+    scored = SCORED.assign(cate=[61.0, *SCORED["cate"].iloc[1:]])
+    rows = _list(TopShare(0.25), scored).set_index("household_key")
+    assert rows.index[rows["decision"] == "target"].tolist() == [1]
+    sure = scored.assign(cate_lower=50.0, cate_upper=99.0)
+    passed = _list(TopShare(0.25), sure).set_index("household_key")
+    assert passed.loc[[2, 3, 9], "decision"].tolist() == ["leave"] * 3
+    assert passed.at[2, "reason"].endswith("; the policy passes it over")
+
+
+@pytest.mark.parametrize(("lower", "proven"), [(0.1, True), (0.0, False), (-1.0, False), (NAN, False)])
+def test_a_gain_is_proven_by_the_chosen_policy_alone(lower: float, proven: bool) -> None:
+    values = pd.DataFrame({"chosen": [False, True], "ci_lower": [5.0, lower]})
+    assert value_is_proven(values) == proven
 
 
 def test_a_list_without_any_effect_leaves_everyone() -> None:
-    unknown = SCORED.assign(cate=NAN, cate_lower=NAN, cate_upper=NAN, propensity=NAN, received_before=None)
+    unknown = SCORED.assign(
+        cate=NAN, cate_lower=NAN, cate_upper=NAN, propensity=NAN, received_before=None, interval_of=None
+    )
     rows = _list(named("treat_all"), unknown)
     assert set(rows["decision"]) == {"leave"}
     assert rows["household_key"].tolist() == list(range(1, 10))
@@ -446,5 +565,5 @@ def test_the_list_shows_a_policy_each_household_with_its_own_covariates() -> Non
             np.testing.assert_allclose(standard_error[0], 10 / 1.959964, rtol=1e-6)
             return (covariates[:, 0] >= 6) * 1.0
 
-    rows = _list(Placed()).set_index("household_key")
+    rows = _list(Placed(), SCORED.assign(cate_lower=SCORED["cate_lower"].clip(lower=50))).set_index("household_key")
     assert rows.index[rows["decision"] == "target"].tolist() == [1, 2]

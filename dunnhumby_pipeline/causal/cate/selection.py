@@ -4,9 +4,11 @@ A model that is not constant must beat the constant by `gain_in_se` standard err
 error rule of Breiman et al. 1984): most models of effects are worse than a constant, and the lowest of
 several noisy losses is often below it by chance.
 
-Trials of a fold get the model that did best on the other folds, so that the estimates later valued on
-a fold were not chosen by its losses (it did help to train the models compared there). New households
-get the model that did best on all folds.
+One model serves all trials and new households alike: the one that did best over all folds. Models chosen fold by
+fold would mix effects of different scales, and none of them would be the one that the list is made with. Each trial's
+estimate is still by a fit that has not seen its household. The choice has seen its loss: one choice among a handful
+of models by a mean over all trials, which must beat the constant by more than its error, and which the AIPW scores,
+by which policies are valued, have no part in.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CateFit:
-    """`models`: the score table. `estimates`: out-of-fold by the chosen models, one row per trial. `by_model`:
+    """`models`: the score table. `estimates`: out-of-fold by the chosen model, one row per trial. `by_model`:
     out-of-fold by every model, one row per trial and model. `chosen`: the model's name; `final`: that model fitted to
     all trials.
     """
@@ -54,36 +56,38 @@ def fit_cate(
 ) -> CateFit:
     """Fit every learner out of fold, score them, choose, and estimate each trial's effect with its interval.
 
-    `estimates`: household_key, campaign, cate, cate_lower, cate_upper (null where the model has no interval), fold,
-    model. `by_model`: household_key, campaign, model, fold, cate. `models`: model, fold (-1: all), r_loss,
+    `estimates`: household_key, campaign, cate, cate_lower, cate_upper, interval_of (whose effect the interval covers:
+    average or household; all three null where the model has no interval), fold, model.
+    `by_model`: household_key, campaign, model, fold, cate. `models`: model, fold (-1: all), r_loss,
     gain_over_constant (positive is better), gain_se, chosen.
     """
     fitted, effects = _out_of_fold(x, data, settings, seed)
     losses = {name: r_loss(data, effect) for name, effect in effects.items()}
     constant = next(name for name, learner in LEARNERS.items() if learner.is_constant)
-    chosen_by_fold = {
-        int(fold): choose(losses, constant, data.folds != fold, data.households, settings.gain_in_se)
-        for fold in np.unique(data.folds)
-    }
-    parts = []
-    for fold, name in chosen_by_fold.items():
-        held_out, train = data.folds == fold, data.folds != fold
-        cate = effects[name][held_out]
-        if (name, fold) in fitted:
-            lower, upper = _ends(fitted[name, fold], x[held_out], confidence)
-        else:
-            # The shared nuisances are medians of several fits: the interval of one such fit, about their effect.
-            model = LEARNERS[name].from_settings(settings, seed).fit(x[train], subset(data, train))
-            lower, upper = (cate + end - model.predict(x[held_out]) for end in _ends(model, x[held_out], confidence))
-        parts.append(
-            trials.loc[held_out, TRIAL_KEY].assign(cate=cate, cate_lower=lower, cate_upper=upper, fold=fold, model=name)
-        )
-    estimates = pd.concat(parts).sort_index().reset_index(drop=True)
     everyone = np.ones(len(trials), dtype=bool)
     chosen = choose(losses, constant, everyone, data.households, settings.gain_in_se)
+    estimates = (
+        trials[TRIAL_KEY].reset_index(drop=True).assign(cate=effects[chosen], cate_lower=np.nan, cate_upper=np.nan)
+    )
+    for fold in np.unique(data.folds):
+        held_out, train = data.folds == fold, data.folds != fold
+        model = fitted.get((chosen, int(fold)))
+        if model is None:
+            model = LEARNERS[chosen].from_settings(settings, seed).fit(x[train], subset(data, train))
+        ends = _ends(model, x[held_out], confidence)
+        # Effects known from the shared nuisances are medians of several fits: the interval of one fit, about them.
+        moved = effects[chosen][held_out] - model.predict(x[held_out])
+        estimates.loc[held_out, ["cate_lower", "cate_upper"]] = np.column_stack([end + moved for end in ends])
+    whose = _of(LEARNERS[chosen], estimates["cate_lower"])
+    estimates = estimates.assign(interval_of=whose, fold=data.folds, model=chosen)
     final = LEARNERS[chosen].from_settings(settings, seed).fit(x, data)
-    table = _score_table(losses, constant, data, chosen, chosen_by_fold)
+    table = _score_table(losses, constant, data, chosen)
     return CateFit(table, estimates, _by_model(trials, data, effects), chosen, final)
+
+
+def _of(learner: Learner | type[Learner], lower: pd.Series) -> pd.Series:
+    """Whose effect the intervals cover whose lower ends are given; null where there is none."""
+    return pd.Series(learner.interval_of, index=lower.index, dtype="str").where(lower.notna())
 
 
 def _out_of_fold(
@@ -120,12 +124,14 @@ def household_effects(
     """Effect and propensity of households as of the last day, from models fitted to all trials `x`; `new` (m, p) are
     the covariates of `today`.
 
-    Columns: household_key, cate, cate_lower, cate_upper ($), propensity, received_before, lookback_segment.
+    Columns: household_key, cate, cate_lower, cate_upper ($), interval_of, propensity, received_before,
+    lookback_segment.
     """
     lower, upper = _ends(final, new, settings.confidence)
     propensity = fit_propensity(x, data.treated, settings.seed_for("nuisances")).probability(new)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
-    return kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper, propensity=propensity)
+    found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
+    return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)
 
 
 def choose(
@@ -147,11 +153,9 @@ def _gain(constant: Array, loss: Array, households: NDArray[np.int64]) -> tuple[
     return float(gain.mean()), clustered_se(gain - gain.mean(), households)
 
 
-def _score_table(
-    losses: dict[str, Array], constant: str, data: Residuals, chosen: str, chosen_by_fold: dict[int, str]
-) -> pd.DataFrame:
+def _score_table(losses: dict[str, Array], constant: str, data: Residuals, chosen: str) -> pd.DataFrame:
     rows = []
-    for fold in (ALL_FOLDS, *chosen_by_fold):
+    for fold in (ALL_FOLDS, *np.unique(data.folds)):
         scored = np.ones(len(data.y), dtype=bool) if fold == ALL_FOLDS else data.folds == fold
         for name, loss in losses.items():
             gain, gain_se = _gain(losses[constant][scored], loss[scored], data.households[scored])
@@ -162,7 +166,7 @@ def _score_table(
                     "r_loss": float(loss[scored].mean()),
                     "gain_over_constant": gain,
                     "gain_se": gain_se,
-                    "chosen": name == (chosen if fold == ALL_FOLDS else chosen_by_fold[fold]),
+                    "chosen": name == chosen,
                 }
             )
     return pd.DataFrame(rows)

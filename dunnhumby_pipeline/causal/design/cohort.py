@@ -33,7 +33,7 @@ from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.features.profile import household_features
 from dunnhumby_pipeline.features.purchases import first_purchases, purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
-from dunnhumby_pipeline.settings import EngineSettings, TrialSettings
+from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings, TrialSettings
 
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
@@ -76,6 +76,7 @@ def build_cohort(
     settings: TrialSettings,
     engine: EngineSettings,
     known: Sequence[pd.DataFrame] = (),
+    margin: float = EconomicsSettings().margin,
 ) -> Cohort:
     """All trials of `campaign_type` from the canonical tables, by the design in the settings.
 
@@ -83,7 +84,7 @@ def build_cohort(
     as `outcomes.MEASURED`, covariates as `covariate_columns`. Campaigns without a household in both arms are left
     out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all campaigns.
     `known`: trials of other designs on the same tables, placed in segments; a look-back all of whose trials are among
-    them is not worked out again.
+    them is not worked out again. `margin`: profit per $ of sales, by which gross profit is measured.
 
     Raises CohortError when the type has no campaign, when none can be studied, when no campaign has both arms, or when
     trial.margin_weights names a department that does not exist.
@@ -111,7 +112,7 @@ def build_cohort(
         )
     used = studied(of_type)
     trials = enrolment.trials.merge(used[["campaign", "index_day", "lookback_start", "outcome_end"]], on="campaign")
-    trials, caps = winsorised(with_outcomes(trials, tables, used, weights, engine), settings.winsorise)
+    trials, caps = winsorised(with_outcomes(trials, tables, used, weights, engine, margin), settings.winsorise)
     names = covariate_columns(campaign_type, settings.washout_days)
     found = _found(trials, known)
     fresh = used.loc[~used["campaign"].isin(found["campaign"])]

@@ -22,15 +22,18 @@ def with_outcomes(
     campaigns: pd.DataFrame,
     weights: pd.DataFrame,
     engine: EngineSettings,
+    margin: float,
 ) -> pd.DataFrame:
     """Add to each trial what it is measured by, over the days index_day to outcome_end of its campaign.
 
-    purchase_amount, amount_without_fuel and margin_weighted_amount ($), purchase_count (baskets) and redeemed
-    (0/1: any coupon of this campaign). `weights`: as from `weights_table`.
+    purchase_amount, amount_without_fuel, margin_weighted_amount and gross_profit ($), purchase_count (baskets) and
+    redeemed (0/1: any coupon of this campaign). `weights`: as from `weights_table`; `margin`: that of a department
+    without one. Gross profit is linear in sales and match, so that its effect is margin times that on sales before
+    the match, less that on the match.
     """
     relations = {name: tables[name] for name in ("transactions", "products")}
     windows = windows_of(campaigns, "index_day", "outcome_end", shift=1)
-    bought = run(weighed_purchases(), {**relations, "windows": windows, "margin_weights": weights}, engine)
+    bought = run(weighed_purchases(margin), {**relations, "windows": windows, "margin_weights": weights}, engine)
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
     trials = trials.fillna(dict.fromkeys(BOUGHT, 0.0))

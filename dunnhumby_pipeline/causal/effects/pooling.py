@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
+from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PRIMARY_ESTIMATOR
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# By outcome and estimator, a frame (k, k) by campaign.
+Correlations = Mapping[tuple[str, str], pd.DataFrame]
 FIXED, RANDOM = "fixed", "random"
 # (estimator, population) pooled over campaigns.
 POOLED = ((PRIMARY_ESTIMATOR, "all"), ("aipw", "overlap"))
 
 
-def pooled_effects(average_effects: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def pooled_effects(
+    average_effects: pd.DataFrame, confidence: float, correlations: Correlations | None = None
+) -> pd.DataFrame:
     """Campaign estimates of `average_effects` pooled by outcome, for the overlap-weighted effect and AIPW in overlap.
 
+    `correlations`: of the campaigns' estimates, as from `campaign_correlations`; without them no household recurs.
+
     One row per outcome, estimator and method: n_campaigns, estimate, se, ci_lower, ci_upper, tau (standard deviation
-    of effects between campaigns, in the outcome's units), q, q_df, q_p_value (Cochran's test of one effect for all),
+    of effects between campaigns, in the outcome's units), q, q_df, q_p_value (Cochran's test of one
+    effect for all, as a Wald test clustered by household),
     i2 (share of the spread of estimates beyond their errors, 0 to 1; Higgins & Thompson 2002),
     prediction_lower, prediction_upper (where a further campaign's effect is expected; Higgins, Thompson &
     Spiegelhalter 2009, with t of k - 2 degrees of freedom). Prediction is null for `fixed` and with fewer than three
     campaigns, q_p_value with one.
 
-    `fixed`: weights 1 / se^2. `random`: tau by Paule & Mandel (1982), and the interval of Hartung & Knapp (2001),
-    t of k - 1 degrees of freedom with a scale that is kept from falling below one: a few campaigns say little of the
-    mean of all campaigns, and the normal interval would cover it too seldom. One campaign: both are its own estimate.
-    Estimates without a positive error are left out. Households recur across campaigns, so that campaign
-    estimates are not quite independent; the joint estimate with clustered errors (campaign "all") stays primary.
+    `fixed`: generalised least squares, with weights 1 / se^2 where no household recurs. `random`: tau by Paule &
+    Mandel (1982), and the interval of Hartung & Knapp (2001), t of k - 1 degrees of freedom with a scale that is kept
+    from falling below one: a few campaigns say little of the mean of all campaigns, and the normal interval would
+    cover it too seldom. One campaign: both are its own estimate.
+    Estimates without a positive error are left out. The joint estimate (campaign "all") stays primary.
     """
     campaigns = average_effects.loc[(average_effects["campaign"] != ALL_CAMPAIGNS) & (average_effects["se"] > 0)]
     rows = []
@@ -42,7 +54,12 @@ def pooled_effects(average_effects: pd.DataFrame, confidence: float) -> pd.DataF
                 & (campaigns["population"] == population)
             ]
             if len(own):
-                pooled = pool(own["estimate"].to_numpy(dtype=float), own["se"].to_numpy(dtype=float), confidence)
+                shared = None
+                if correlations is not None:
+                    names = own["campaign"].astype(str)
+                    shared = correlations[outcome, estimator].loc[names, names].to_numpy()
+                estimates, errors = (own[name].to_numpy(dtype=float) for name in ("estimate", "se"))
+                pooled = pool(estimates, errors, confidence, shared)
                 rows += [{"outcome": outcome, "estimator": estimator, **row} for row in pooled]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
@@ -57,12 +74,53 @@ _COLUMNS = [
 ]
 
 
-def pool(estimates: Array, errors: Array, confidence: float) -> list[dict[str, object]]:
-    """The fixed and the random row of k estimates and their standard errors, as `pooled_effects` describes them."""
+def campaign_correlations(
+    trials: pd.DataFrame, nuisances: pd.DataFrame, propensity: pd.DataFrame, outcomes: Iterable[str]
+) -> Correlations:
+    """How the campaigns' estimates vary together, as households recur: by outcome and estimator of `POOLED`.
+
+    Each a frame (k, k) by campaign: of the households' sums of influence on either estimate, the uncentred
+    correlation, as of the errors clustered by household (Liang & Zeger 1986). The three tables list the same trials in
+    the same order.
+    """
+    campaign = trials["campaign"].astype(str).to_numpy()
+    inside = propensity["in_overlap"].to_numpy(dtype=bool)
+    found = {}
+    for outcome in outcomes:
+        data = residuals(trials, nuisances, outcome)
+        for estimator, population in POOLED:
+            rows = inside if population == "overlap" else np.ones(len(trials), dtype=bool)
+            influence = pd.Series(0.0, index=range(len(trials)))
+            for name in np.unique(campaign[rows]):
+                own = rows & (campaign == name)
+                influence[own] = _influence(data, own, estimator)
+            sums = influence[rows].groupby([data.households[rows], campaign[rows]]).sum().unstack(fill_value=0.0)
+            lengths = np.sqrt((sums**2).sum())
+            found[outcome, estimator] = (sums.T @ sums).div(lengths, axis=0).div(lengths, axis=1)
+    return found
+
+
+def _influence(data: Residuals, own: Mask, estimator: str) -> Array:
+    """What each of some trials adds to their estimate, but for a factor that they share."""
+    if estimator != PRIMARY_ESTIMATOR:
+        scores = data.scores[own]
+        return scores - scores.mean()
+    ry, rt = data.outcome_residual[own], data.treatment_residual[own]
+    return rt * (ry - overlap_weighted(data, own)[0] * rt)
+
+
+def pool(
+    estimates: Array, errors: Array, confidence: float, correlation: Array | None = None
+) -> list[dict[str, object]]:
+    """The fixed and the random row of k estimates and their standard errors, as `pooled_effects` describes them.
+
+    `correlation` (k, k): of the estimates; without it they are independent.
+    """
     k, normal = len(estimates), normal_quantile(confidence)
-    fixed, fixed_se, q = _weighted(estimates, errors, 0.0)
-    tau = _between(estimates, errors)
-    random, random_se, spread = _weighted(estimates, errors, tau)
+    covariance = np.outer(errors, errors) * (np.eye(k) if correlation is None else correlation)
+    fixed, fixed_se, q = _weighted(estimates, covariance, 0.0)
+    tau = _between(estimates, covariance)
+    random, random_se, spread = _weighted(estimates, covariance, tau)
     if k == 1:
         row = _row(k, fixed, fixed_se, normal * fixed_se, tau, q)
         return [{"method": FIXED, **row}, {"method": RANDOM, **row}]
@@ -78,14 +136,18 @@ def pool(estimates: Array, errors: Array, confidence: float) -> list[dict[str, o
     return rows
 
 
-def _weighted(estimates: Array, errors: Array, tau: float) -> tuple[float, float, float]:
-    """(mean, its standard error, weighted sum of squares about it) with weights 1 / (se^2 + tau^2)."""
-    weights = 1 / (errors**2 + tau**2)
-    mean = float(np.average(estimates, weights=weights))
-    return mean, float(weights.sum() ** -0.5), float(weights @ (estimates - mean) ** 2)
+def _weighted(estimates: Array, covariance: Array, tau: float) -> tuple[float, float, float]:
+    """(mean, its standard error, weighted sum of squares about it) with V = covariance + tau^2 I: the generalised
+    least squares mean, and (estimates - mean)' V^-1 (estimates - mean), which is the Wald statistic of one mean.
+    """
+    inverse = np.linalg.inv(covariance + tau**2 * np.eye(len(estimates)))
+    weights = inverse.sum(axis=0)
+    mean = float(weights @ estimates / weights.sum())
+    apart = estimates - mean
+    return mean, float(weights.sum() ** -0.5), max(0.0, float(apart @ inverse @ apart))
 
 
-def _between(estimates: Array, errors: Array) -> float:
+def _between(estimates: Array, covariance: Array) -> float:
     """Paule & Mandel's tau: the one that makes the weighted sum of squares its expectation, k - 1; 0 if none does.
 
     statsmodels' `combine_effects` solves the same equation in steps, and returns 0 where rounding takes one past
@@ -94,7 +156,7 @@ def _between(estimates: Array, errors: Array) -> float:
     expected = len(estimates) - 1
 
     def excess(tau: float) -> float:
-        return _weighted(estimates, errors, tau)[2] - expected
+        return _weighted(estimates, covariance, tau)[2] - expected
 
     if expected == 0 or excess(0.0) <= 0:
         return 0.0

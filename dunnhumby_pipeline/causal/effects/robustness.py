@@ -14,7 +14,7 @@ from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, overlap_wei
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.contracts.names import PRIMARY_ESTIMATOR, REDEEMED, SPEND
-from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
+from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.settings import EffectSettings
 
 Array = NDArray[np.float64]
@@ -71,9 +71,9 @@ def _outcomes(
     for level in levels:
         yield WINSORISING, level, np.minimum(data.y, np.quantile(data.y, level))
     yield WINSORISING, UNCAPPED, data.y
-    for other in (name for name in AMOUNTS if name != SPEND):
+    for other in (name for name in SALES if name != SPEND):
         # Without weights of departments, weighted spend is spend.
-        comparable = outcome in AMOUNTS and other in trials.columns and other != outcome
+        comparable = outcome in SALES and other in trials.columns and other != outcome
         if comparable and not trials[other].equals(trials[SPEND]):
             yield other, None, trials[other].to_numpy(dtype=float)
 

@@ -34,7 +34,7 @@ TABLES = (
         columns=(
             *shared("household_key campaign cate"),
             # A model without an honest interval has none.
-            *shared("cate_lower cate_upper", nullable=True),
+            *shared("cate_lower cate_upper interval_of", nullable=True),
             *shared("fold model"),
         ),
         partitioned=True,
@@ -65,7 +65,7 @@ TABLES = (
                 "0/1",
             ),
             *shared("lookback_segment cate"),
-            *shared("cate_lower cate_upper", nullable=True),
+            *shared("cate_lower cate_upper interval_of", nullable=True),
             *shared("propensity"),
         ),
         partitioned=True,

@@ -37,7 +37,9 @@ TABLES = (
             integer("n_campaigns", "campaigns", "campaigns"),
             *shared("estimate se ci_lower ci_upper"),
             number("tau", "standard deviation of the effect between campaigns", "unit of the outcome"),
-            number("q", "Cochran's Q of the campaigns' effects"),
+            number(
+                "q", "Cochran's Q of the campaigns' effects, as a Wald statistic that allows for recurring households"
+            ),
             integer("q_df", "its degrees of freedom"),
             number("q_p_value", "its p-value", "0-1"),
             number("i2", "share of the campaigns' spread that is not chance", "0-1"),

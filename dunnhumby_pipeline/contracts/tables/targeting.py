@@ -11,20 +11,23 @@ TABLES = (
         "campaign_economics",
         group="targeting",
         made_by="campaign_economics",
-        meaning="Contact cost and breakeven effect: as set, and as the coupons of the data imply.",
+        meaning="Cost of a contact and its breakeven effect; beside it what coupons cost, which gross profit counts.",
         row="source of the cost, by campaign",
         key=("source", "campaign"),
         columns=(
-            text("source", "where the cost comes from: fixed in the settings, or estimated from the coupons"),
+            text(
+                "source",
+                "what the row is about: the contact, whose cost is fixed in the settings, or the coupons in the data",
+            ),
             CAMPAIGN_OR_ALL,
             integer("n_targeted", "households that the campaign targeted", "households"),
             number("retailer_cost", "retailer-funded coupon discounts per targeted household", "$", nullable=True),
             number(
                 "manufacturer_cost", "manufacturer-funded coupon discounts per targeted household", "$", nullable=True
             ),
-            number("contact_cost", "cost of targeting one household", "$"),
+            number("contact_cost", "cost of targeting one household; null for coupons", "$", nullable=True),
             number("margin", "profit per $ of sales", "0-1"),
-            number("breakeven", "effect on spend whose margin pays one contact", "$"),
+            number("breakeven", "effect on spend whose margin pays one contact", "$", nullable=True),
             *shared("used"),
         ),
         partitioned=True,
@@ -39,12 +42,16 @@ TABLES = (
         key=("policy",),
         columns=(
             text("policy", "rule that says whom to target"),
-            *shared("share_targeted value"),
-            number("value_se", "standard error of the value, clustered by household", "$"),
-            *shared("ci_lower ci_upper"),
-            number("claimed_value", "incremental profit per household by the model's own effects", "$"),
+            *shared("share_targeted"),
+            number("least_in_arm", "households selected in the smaller arm, by weight", "households"),
+            # Of a policy that selects too few, nothing is known.
+            *shared("value", nullable=True),
+            number("value_se", "standard error of the value, clustered by household", "$", nullable=True),
+            *shared("ci_lower ci_upper", nullable=True),
+            number("claimed_value", "incremental profit per household by the model's own effects", "$", nullable=True),
             number("roi", "value per $ spent on contacts", nullable=True),
             *shared("n_trials chosen"),
+            text("reason", "why it has no value", nullable=True),
         ),
         partitioned=True,
         metrics=metrics.value,
@@ -69,9 +76,9 @@ TABLES = (
         columns=(
             *shared("household_key"),
             text("decision", "target, leave, or test: learn first"),
-            *shared("cate cate_lower cate_upper", nullable=True),
+            *shared("cate cate_lower cate_upper interval_of", nullable=True),
             number(
-                "expected_profit", "margin times the household's effect, minus the contact cost", "$", nullable=True
+                "expected_profit", "the household's effect on gross profit, minus the contact cost", "$", nullable=True
             ),
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),

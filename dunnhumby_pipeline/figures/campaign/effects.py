@@ -12,7 +12,7 @@ from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_O
 from dunnhumby_pipeline.causal.effects.robustness import CRUMP, TRIMMING, WINSORISING
 from dunnhumby_pipeline.contracts.frames import in_campaign_order, require
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR, PRIMARY_OUTCOME
-from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
+from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import (
     ForestRow,
@@ -179,7 +179,7 @@ def trimming_sensitivity(effect_robustness: pd.DataFrame, outcome: str = PRIMARY
     """
     require(effect_robustness, "effect_robustness", _ROBUST)
     trimmed = _variations(effect_robustness, [TRIMMING, CRUMP])
-    beside = [WINSORISING, *(name for name in AMOUNTS if outcome in AMOUNTS and name != outcome)]
+    beside = [WINSORISING, *(name for name in SALES if outcome in SALES and name != outcome)]
     name, unit = terms.outcome(outcome)
     others = ", or another amount" if effect_robustness["variation"].isin(beside[1:]).any() else ""
     panels = [

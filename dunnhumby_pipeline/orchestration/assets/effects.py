@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
 from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
@@ -22,7 +23,7 @@ def estimate_effects(
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.effects.average import average_effects
     from dunnhumby_pipeline.causal.effects.dose import campaign_dose, others_active, others_in_window
-    from dunnhumby_pipeline.causal.effects.pooling import pooled_effects
+    from dunnhumby_pipeline.causal.effects.pooling import campaign_correlations, pooled_effects
     from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
@@ -32,7 +33,8 @@ def estimate_effects(
     found = average_effects(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
     unmade = {"not_estimated": found.not_estimated, "covariates_left_out": found.left_out}
     yield dg.Output(found.effects, "average_effects", metadata={name: _listed(rows) for name, rows in unmade.items()})
-    yield dg.Output(pooled_effects(found.effects, confidence), "pooled_effects")
+    shared = campaign_correlations(trials, nuisances, propensity, found.effects["outcome"].unique())
+    yield dg.Output(pooled_effects(found.effects, confidence, shared), "pooled_effects")
     robustness = effect_robustness(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
     yield dg.Output(robustness, "effect_robustness")
     received = others_in_window(study.journey_tables(), trials, campaign_type)
@@ -93,7 +95,7 @@ def fit_cate(
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Conditional effects on the primary outcome: candidates, their out-of-fold R-loss, estimates by the best."""
+    """Conditional effects on gross profit: candidates, their out-of-fold R-loss, estimates by the best."""
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.cate.selection import household_effects
@@ -106,7 +108,7 @@ def fit_cate(
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
-    data = residuals(trials, nuisances, settings.trial.outcome)
+    data = residuals(trials, nuisances, GROSS_PROFIT)
     fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -31,14 +32,14 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
-    """Contact cost and breakeven effect: as set, and as the coupons of the data imply."""
+    """Cost of a contact and its breakeven effect; beside it what coupons cost, which gross profit counts."""
     from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
 
     studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@step(settings=("seed", "confidence", "trial", "policy"), deps=["design_matrix"])
+@step(settings=("confidence", "trial", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -56,12 +57,12 @@ def value_policies(
 
     _require_grounds(study, context.partition_key)
     settings, economics = study.settings, used_economics(campaign_economics)
-    confidence, seed, chosen = settings.confidence, settings.seed_for("policy"), chosen_policy(settings.policy).name
+    confidence, chosen = settings.confidence, chosen_policy(settings.policy).name
     effects = (cate_estimates, cate_by_model)
     evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, propensity, *effects)
-    values = policy_values(evidence, economics, policies(settings.policy), chosen, confidence, seed)
+    values = policy_values(evidence, economics, policies(settings.policy), chosen, confidence)
     yield dg.Output(values, "policy_value", metadata={"chosen": chosen})
-    yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence, seed), "roi_curve")
+    yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence), "roi_curve")
 
 
 def _evidence(
@@ -78,13 +79,13 @@ def _evidence(
     from dunnhumby_pipeline.targeting.evidence import gather_evidence
 
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
-    data, inside = residuals(trials, nuisances, study.settings.trial.outcome), propensity["in_overlap"].to_numpy()
+    data, inside = residuals(trials, nuisances, GROSS_PROFIT), propensity["in_overlap"].to_numpy()
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence)
 
 
 @step(
-    settings=("seed", "confidence", "trial", "overlap", "policy", "checks"),
-    deps=["policy_value", "design_matrix", "household_matrix"],
+    settings=("confidence", "trial", "overlap", "policy", "checks"),
+    deps=["design_matrix", "household_matrix"],
 )
 def targeting_list(
     context: dg.AssetExecutionContext,
@@ -96,6 +97,7 @@ def targeting_list(
     cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
+    policy_value: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
 ) -> pd.DataFrame:
@@ -103,7 +105,7 @@ def targeting_list(
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
-    from dunnhumby_pipeline.targeting.recommendations import Terms
+    from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
 
     campaign_type = context.partition_key
@@ -112,12 +114,13 @@ def targeting_list(
     settings, economics = study.settings, used_economics(campaign_economics)
     effects = (cate_estimates, cate_by_model)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)
-    policy, seed = chosen_policy(settings.policy).fit(evidence, economics), settings.seed_for("targeting_list")
+    policy = chosen_policy(settings.policy).fit(evidence, economics)
+    terms = Terms(policy, value_is_proven(policy_value), economics, settings.overlap, settings.confidence)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
-    frame = decide(scored, covariates, Terms(policy, economics, settings.overlap, settings.confidence, seed))
+    frame = decide(scored, covariates, terms)
     backing = verdicts.list_backed(frame, settings.checks)
     if not backing.passed:
         # Judged before it is written, so that a bad list does not take the place of the last good one.

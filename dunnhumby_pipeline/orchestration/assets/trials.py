@@ -25,7 +25,7 @@ LOOK_BACK_TABLES = (
 COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
-@step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
+@step(settings=("trial", "economics.margin"), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
 def enrol_trials(
     context: dg.AssetExecutionContext, household_copies: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
@@ -37,7 +37,9 @@ def enrol_trials(
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
-        cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
+        cohort = build_cohort(
+            study.journey_tables(), campaign_type, settings.trial, settings.engine, margin=settings.economics.margin
+        )
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     trials = with_clusters(cohort.placed(place(cohort.look_backs)), household_copies)

@@ -11,6 +11,8 @@ from dunnhumby_pipeline.settings import CheckSettings
 def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The interval of the chosen policy's value lies above zero."""
     row = values.loc[values["chosen"]].iloc[0]
+    if row["share_targeted"] > 0 and isinstance(row["reason"], str):
+        return Verdict(False, f"{row['policy']} has no value: {row['reason']}", {})
     if row["share_targeted"] == 0:
         text = f"{row['policy']} selects nobody: no household's effect was found to pay for its contact"
         return Verdict(False, text, {"value": 0.0})

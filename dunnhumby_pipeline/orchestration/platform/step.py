@@ -48,7 +48,8 @@ def step(
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
 
     `deps`: tables by name, or keys of what is not a table, that come before without being loaded. `settings`: the
-    sections that the step reads. Raises ValueError when no contract names the step.
+    sections that the step reads, or a setting of one ("economics.margin").
+    Raises ValueError when no contract names the step.
     """
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:

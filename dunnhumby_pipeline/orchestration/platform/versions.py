@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dis import opmap
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -81,7 +82,7 @@ def digest(parts: Sequence[str]) -> str:
 
 
 def _value(settings: Settings, name: str) -> Any:
-    value = getattr(settings, name)
+    value = attrgetter(name)(settings)
     if not hasattr(value, "model_dump"):
         return value
     return sorted(value.model_dump(exclude=WITHOUT_EFFECT.get(name)).items())

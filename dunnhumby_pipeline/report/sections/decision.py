@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.frames import in_campaign_order
-from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, value_text
+from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, has_ranking, lacks_value, value_text
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
-from dunnhumby_pipeline.report.section import Facts, Heading, Note, Section
+from dunnhumby_pipeline.report.section import Facts, Fold, Heading, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.settings import Settings, ranks
 from dunnhumby_pipeline.words import numbers, terms
 
 if TYPE_CHECKING:
@@ -21,21 +21,43 @@ if TYPE_CHECKING:
 LISTED = 25
 
 
+def compared(tables: StudyTables) -> pd.DataFrame:
+    """The policies to compare: where there is no ranking, those that go by one are draws by lot, and left out."""
+    values = tables["policy_value"]
+    if has_ranking(tables.get("cate_models")):
+        return values
+    return values.loc[~values["policy"].map(ranks)].assign(roi=float("nan"))
+
+
+def _ranking_note(tables: StudyTables, settings: Settings) -> str:
+    if has_ranking(tables["cate_models"]):
+        return ""
+    return (
+        "There is no ranking: no model of the effect beats one effect for all, so that a share of the households could "
+        "only be drawn by lot. What such draws are expected to be worth stands below, among what was not chosen."
+    )
+
+
 def _policies(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import targeting
 
-    return targeting.policy_comparison(tables["policy_value"])
+    return targeting.policy_comparison(compared(tables))
 
 
 def _policies_alt(tables: StudyTables, settings: Settings) -> str:
     return "Honest and claimed value of each policy, $ per household: " + "; ".join(
-        f"{terms.policy(row['policy'])} {value_text(row)}, claimed {numbers.dollars(row['claimed_value'])}"
-        for _, row in tables["policy_value"].iterrows()
+        f"{terms.policy(row['policy'])} "
+        + (
+            f"none, as {row['reason']}"
+            if lacks_value(row)
+            else f"{value_text(row)}, claimed {numbers.dollars(row['claimed_value'])}"
+        )
+        for _, row in compared(tables).iterrows()
     )
 
 
 def policy_rows(policy_value: pd.DataFrame) -> Grid:
-    """Each policy's honest value beside the value that its own model claimed."""
+    """Each policy's honest value beside the value that its own model claimed, or why it has none."""
     rows = []
     for _, row in policy_value.iterrows():
         strong = bool(row["chosen"])
@@ -49,7 +71,11 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
                     value_text(row),
                     strong=strong,
                 ),
-                Cell("reference") if reference else verdict_cell(*bounds),
+                Cell(f"no value: {row['reason']}")
+                if lacks_value(row)
+                else Cell("reference")
+                if reference
+                else verdict_cell(*bounds),
                 *cells(
                     numbers.beside_interval(row["claimed_value"], *bounds, "$"),
                     numbers.percent(row["roi"]),
@@ -62,11 +88,21 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, {1, 2, 4, 5, 6})
 
 
+def _candidates_note(tables: StudyTables, settings: Settings) -> str:
+    if has_ranking(tables.get("cate_models")):
+        return "How well the order of households by effect does, on households that the models did not see."
+    return (
+        "Not chosen: there is no ranking, and every share below 100% is a draw by lot. The curve shows what such draws "
+        "are expected to be worth."
+    )
+
+
 def _roi(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import targeting
 
     chosen = chosen_policy(tables.get("policy_value"))
-    return targeting.roi_curve(tables["roi_curve"], None if chosen is None else float(chosen["share_targeted"]))
+    share = None if chosen is None or not has_ranking(tables.get("cate_models")) else float(chosen["share_targeted"])
+    return targeting.roi_curve(tables["roi_curve"], share)
 
 
 def _roi_alt(tables: StudyTables, settings: Settings) -> str:
@@ -78,22 +114,23 @@ def _roi_alt(tables: StudyTables, settings: Settings) -> str:
 
 
 def breakeven_note(tables: StudyTables, settings: Settings) -> str:
-    """How the breakeven in use follows from cost and margin, in one sentence; nothing when none is in use."""
+    """How the breakeven in use follows from cost and margin; nothing when none is in use."""
     economics = tables["campaign_economics"]
     used = economics.loc[economics["used"].astype(bool)]
     if used.empty:
         return ""
     row = used.iloc[0]
-    campaigns = "" if len(used) == 1 else f" in campaign {row['campaign']}; other campaigns have their own"
     return (
-        f"Contacting a household pays when it raises that household's sales by more than "
-        f"{numbers.price(row['breakeven'])}: {numbers.price(row['contact_cost'])} per contact at a margin of "
-        f"{numbers.percent(row['margin'])} ({row['source']} cost{campaigns})."
+        f"Contacting a household pays when it raises that household's gross profit by more than the "
+        f"{numbers.price(row['contact_cost'])} that it costs. Without a coupon redeemed, that is "
+        f"{numbers.price(row['breakeven'])} of sales at a margin of {numbers.percent(row['margin'])}. Gross profit is "
+        "the margin on sales before what the retailer matches of coupons, less that match: what "
+        "coupons cost is in it, and is not subtracted again."
     )
 
 
 def economics_rows(economics: pd.DataFrame) -> Grid:
-    """Cost of a contact and the breakeven it implies: fixed and estimated from redeemed coupons."""
+    """Cost of a contact and the breakeven it implies, and what redeemed coupons cost."""
     ordered = in_campaign_order(economics).sort_values("used", ascending=False, kind="stable")
     rows = [
         cells(
@@ -109,7 +146,7 @@ def economics_rows(economics: pd.DataFrame) -> Grid:
         )
         for _, row in ordered.iterrows()
     ]
-    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect"
+    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect on sales"
     return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
 
 
@@ -134,7 +171,7 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
         )
         for _, row in first.iterrows()
     ]
-    headers = "Household|Decision|Expected profit|Effect on spend|Propensity|Segment|Reason"
+    headers = "Household|Decision|Expected profit|Effect on gross profit|Propensity|Segment|Reason"
     return as_grid(headers, rows, {0, 2, 3, 4})
 
 
@@ -146,28 +183,21 @@ WORTH = (
             "model promises for its own selection, and is flattered by having made the choice."
         ),
     ),
+    Note("no_ranking", _ranking_note, ("cate_models",)),
     Section(
         "policies",
         "Honest value beside the claimed value",
         ("policy_value",),
         draw=_policies,
         alt=_policies_alt,
+        beside=("cate_models",),
     ),
     Section(
         "policies_valued",
         "Policies",
         ("policy_value",),
-        rows=lambda tables, settings: policy_rows(tables["policy_value"]),
-    ),
-    Section(
-        "roi",
-        "Value by share of households targeted",
-        ("roi_curve",),
-        "Where the band includes zero, a gain is not certain. Above the dashed line, the order of households earns "
-        "more than targeting as many at random.",
-        _roi,
-        _roi_alt,
-        beside=("policy_value",),
+        rows=lambda tables, settings: policy_rows(compared(tables)),
+        beside=("cate_models",),
     ),
     Heading("Economics"),
     Note("breakeven_note", breakeven_note, ("campaign_economics",)),
@@ -176,6 +206,22 @@ WORTH = (
         "Cost of a contact and the breakeven it implies",
         ("campaign_economics",),
         rows=lambda tables, settings: economics_rows(tables["campaign_economics"]),
+    ),
+    Fold(
+        "Validation: candidates by share of households targeted",
+        (
+            Note("roi_note", _candidates_note, ("roi_curve",), beside=("cate_models",)),
+            Section(
+                "roi",
+                "Value by share of households targeted",
+                ("roi_curve",),
+                "Where the band includes zero, a gain is not certain. Above the dashed line, the order of households "
+                "earns more than targeting as many at random.",
+                _roi,
+                _roi_alt,
+                beside=("policy_value", "cate_models"),
+            ),
+        ),
     ),
 )
 LIST = (

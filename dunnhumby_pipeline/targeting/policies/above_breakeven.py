@@ -26,9 +26,9 @@ class AboveThreshold:
 
 
 class AboveBreakeven(Rule):
-    """Targets households whose effect exceeds the one whose margin pays a contact."""
+    """Targets households whose effect on gross profit exceeds the cost of a contact."""
 
     name = ABOVE_BREAKEVEN
 
     def fit(self, evidence: Evidence, economics: Economics) -> AboveThreshold:
-        return AboveThreshold(economics.breakeven)
+        return AboveThreshold(economics.contact_cost)

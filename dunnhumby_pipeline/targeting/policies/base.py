@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.targeting.evidence import Evidence
 
 Array = NDArray[np.float64]
-Selection = NDArray[np.bool_]
 
 
 class FittedPolicy(Protocol):
@@ -25,7 +24,8 @@ class FittedPolicy(Protocol):
 
     def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
         """Share (n,) of each of n households that is targeted, 0 to 1, given their (n, p) covariates, their labels
-        (lookback_segment, campaign), and the effect ($) estimated for them with its standard error ($, or null).
+        (lookback_segment, campaign), and the effect on gross profit ($) estimated for them with its standard error
+        ($, or null). Between 0 and 1 it is a draw among equals.
         """
 
 
@@ -54,14 +54,3 @@ class Rule(ABC):
 
     @abstractmethod
     def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy: ...
-
-
-def drawn(weights: Array, rng: np.random.Generator) -> Selection:
-    """Who is targeted (n,) when among households of one weight that share of them is drawn at random."""
-    order = rng.random(len(weights))
-    selected = weights >= 1
-    for weight in np.unique(weights[(weights > 0) & (weights < 1)]):
-        alike = np.flatnonzero(weights == weight)
-        first = np.argsort(order[alike], kind="stable")[: round(float(weight) * len(alike))]
-        selected[alike[first]] = True
-    return selected

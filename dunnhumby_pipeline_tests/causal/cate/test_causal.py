@@ -36,7 +36,7 @@ from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_array
 from dunnhumby_pipeline.settings import CateSettings, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
-SMALL = CateSettings(n_trees=40, min_leaf=10, n_bootstraps=20, n_outcome_bootstraps=10, n_jobs=1)
+SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
 
 
 def flat(x: Array) -> Array:
@@ -96,10 +96,15 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = simulate_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
-    effect, se = fitted.predict(new.x), errors(fitted, new.x)
+    effect = fitted.predict(new.x)
     assert np.corrcoef(effect, new.effect)[0, 1] > 0.8
     assert abs(effect.mean() - new.effect.mean()) < 0.6
-    assert effect.shape == se.shape == (200,)
+    assert effect.shape == (200,)
+    if kind.interval_of is None:
+        assert fitted.interval(new.x, 0.9) is None
+        return
+    se = errors(fitted, new.x)
+    assert se.shape == (200,)
     assert se.min() > 0
     # An error that says how far off the effects are, neither all of their spread nor next to nothing.
     assert 0.1 < np.median(se) < 2.0
@@ -111,8 +116,8 @@ def test_the_lasso_is_near_constant_when_effects_are(uniform: Known) -> None:
     effect = fitted.predict(uniform.x)
     assert effect.std() < 0.15
     assert abs(effect.mean() - 2.0) < 3 * errors(constant, uniform.x)[0]
-    # With nothing else to learn, the bootstrap error is that of the constant.
-    assert np.median(errors(fitted, uniform.x)) == pytest.approx(errors(constant, uniform.x)[0], rel=0.4)
+    # Coefficients at zero have no honest error: there is no interval, at zero or elsewhere.
+    assert fitted.interval(uniform.x, 0.9) is None
 
 
 @pytest.mark.parametrize("kind", [Constant, RLearner, CausalForest])
@@ -122,7 +127,8 @@ def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: K
     dollars, cents = (learned(kind, varied.x, units) for units in (data, in_cents))
     new = varied.x[:20]
     np.testing.assert_allclose(cents.predict(new), 100 * dollars.predict(new), rtol=1e-3)
-    np.testing.assert_allclose(errors(cents, new), 100 * errors(dollars, new), rtol=1e-3)
+    if kind.interval_of is not None:
+        np.testing.assert_allclose(errors(cents, new), 100 * errors(dollars, new), rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
@@ -130,7 +136,8 @@ def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
     few = np.arange(200)
     first, second = (learned(kind, varied.x[few], subset(blind(varied), few), 5) for _ in range(2))
     np.testing.assert_array_equal(first.predict(varied.x[:9]), second.predict(varied.x[:9]))
-    np.testing.assert_array_equal(errors(first, varied.x[:9]), errors(second, varied.x[:9]))
+    if kind.interval_of is not None:
+        np.testing.assert_array_equal(errors(first, varied.x[:9]), errors(second, varied.x[:9]))
 
 
 @pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
@@ -152,7 +159,8 @@ def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], var
 def test_a_learner_says_what_it_is_made_of(kind: type[Learner]) -> None:
     made = kind.from_settings(SMALL, 7)
     assert kind(**made.get_params()).get_params() == made.get_params()
-    assert kind.interval_of == ("average" if kind.is_constant else "household")
+    expected = {"constant": "average", "r_learner": None}
+    assert kind.interval_of == expected.get(kind.name, "household")
     assert [learner for learner in LEARNERS.values() if learner.is_constant] == [Constant]
 
 
@@ -306,7 +314,7 @@ def test_a_model_is_chosen_when_effects_differ_and_the_constant_when_they_do_not
 
 
 def test_estimates_are_out_of_fold_and_in_the_order_of_the_trials(varied: Known, fitted: CateFit) -> None:
-    own = ["household_key", "campaign", "cate", "cate_lower", "cate_upper", "fold", "model"]
+    own = ["household_key", "campaign", "cate", "cate_lower", "cate_upper", "interval_of", "fold", "model"]
     assert fitted.estimates.columns.tolist() == own
     assert fitted.estimates[own[:2]].equals(varied.trials[own[:2]])
     data = blind(varied)
@@ -316,9 +324,19 @@ def test_estimates_are_out_of_fold_and_in_the_order_of_the_trials(varied: Known,
     again = learned(LEARNERS[name], varied.x[~held_out], subset(data, ~held_out))
     rows = fitted.estimates[held_out]
     np.testing.assert_allclose(rows["cate"], again.predict(varied.x[held_out]))
-    half = 1.959964 * errors(again, varied.x[held_out])
-    np.testing.assert_allclose(rows["cate_upper"] - rows["cate"], half, rtol=1e-5)
-    np.testing.assert_allclose(rows["cate"] - rows["cate_lower"], half, rtol=1e-5)
+    if again.interval_of is None:
+        assert rows[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
+    else:
+        half = 1.959964 * errors(again, varied.x[held_out])
+        np.testing.assert_allclose(rows["cate_upper"] - rows["cate"], half, rtol=1e-5)
+        np.testing.assert_allclose(rows["cate"] - rows["cate_lower"], half, rtol=1e-5)
+        assert set(rows["interval_of"]) == {again.interval_of}
+
+
+def test_under_a_constant_the_interval_is_that_of_the_mean(uniform: Known) -> None:
+    alike = _fit(uniform, uniform.residuals()).estimates
+    assert set(alike["interval_of"]) == {"average"}
+    assert alike.groupby("fold")[["cate", "cate_lower", "cate_upper"]].nunique().max(axis=None) == 1
 
 
 def test_the_score_table_says_what_was_compared(varied: Known, fitted: CateFit) -> None:
@@ -402,19 +420,20 @@ class Given(TLearner):
     name = "given"
 
 
-def test_a_folds_own_outcomes_have_no_say_in_its_model(varied: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_folds_and_the_list_share_one_model(varied: Known, monkeypatch: pytest.MonkeyPatch) -> None:
     models: dict[str, type[Learner]] = {kind.name: kind for kind in (Same, Right, Reversed, Given)}
     monkeypatch.setattr(selection, "LEARNERS", models)
     data = blind(varied)
-    before = _fit(varied).estimates.groupby("fold")["model"].first()
-    assert before.tolist() == ["right"] * 3
-    # In fold 0 the effects now run the other way, so strongly that they rule every choice they enter.
+    assert set(_fit(varied).estimates["model"]) == {"right"}
+    # In fold 0 the effects now run the other way, so strongly that they rule the choice for all folds.
     rt, slope = data.treatment_residual, varied.x[:, 2]
     turned = np.where(data.folds == 0, data.y - 40 * rt * slope, data.y)
-    after = _fit(varied, Residuals(**{**vars(data), "y": turned})).estimates.groupby("fold")["model"].first()
-    assert after.tolist() == ["right", "reversed", "reversed"]
+    after = _fit(varied, Residuals(**{**vars(data), "y": turned}))
+    assert set(after.estimates["model"]) == {after.chosen} == {after.final.name} == {"reversed"}
+    chosen = after.models[after.models["chosen"]]
+    assert (chosen["fold"].tolist(), set(chosen["model"])) == ([-1, 0, 1, 2], {"reversed"})
     # A model without an honest interval has none.
-    assert _fit(varied).estimates[["cate_lower", "cate_upper"]].isna().all(axis=None)
+    assert _fit(varied).estimates[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
 
 
 def test_effects_that_the_nuisances_hold_keep_their_place_in_the_interval(
@@ -444,13 +463,20 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
     )
     settings = load_settings(confidence=0.8)
     found = household_effects(today, design.apply(today), x, data, final.final, settings)
-    own = "household_key received_before lookback_segment cate cate_lower cate_upper propensity"
+    own = "household_key received_before lookback_segment cate cate_lower cate_upper interval_of propensity"
     assert found.columns.tolist() == own.split()
     assert found["household_key"].tolist() == list(range(60))
     assert np.corrcoef(found["cate"], new.effect)[0, 1] > 0.8
     assert np.corrcoef(found["propensity"], new.propensity)[0, 1] > 0.9
     assert found["propensity"].between(0, 1).all()
-    half = 1.281552 * errors(final.final, design.apply(today))
-    np.testing.assert_allclose(found["cate_upper"] - found["cate"], half, rtol=1e-5)
-    np.testing.assert_allclose(found["cate"] - found["cate_lower"], half, rtol=1e-5)
     assert fitted.chosen == final.chosen
+    # Whatever was chosen, a model with intervals gives those of its own.
+    for model in (learned(CausalForest, x, data), learned(RLearner, x, data)):
+        found = household_effects(today, design.apply(today), x, data, model, settings)
+        if model.interval_of is None:
+            assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
+            continue
+        half = 1.281552 * errors(model, design.apply(today))
+        np.testing.assert_allclose(found["cate_upper"] - found["cate"], half, rtol=1e-5)
+        np.testing.assert_allclose(found["cate"] - found["cate_lower"], half, rtol=1e-5)
+        assert set(found["interval_of"]) == {"household"}

@@ -559,6 +559,41 @@ def test_without_weights_spend_by_margin_is_spend(shop: Tables) -> None:
     assert cohort.caps.empty, "and none is capped"
 
 
+def test_gross_profit_is_linear_in_sales_and_match_by_department(tmp_path: Path) -> None:
+    # Household 2 in the campaign: sales, the retailer's match and the manufacturer's part of each line.
+    bought = [(1, 4.00, 1.00, 0.50), (2, 10.00, 0.35, 0.0), (3, 0.99, 0.0, 0.75)]
+    around = [(1, 60, 3.0), (2, 60, 3.0), (1, 300, 3.0)]
+    transactions = lines(*around, *((2, 105, sales) for _, sales, *_ in bought)).assign(
+        product_id=[1, 1, 1, *(row[0] for row in bought)],
+        coupon_match_disc=[0.0, 0.0, 0.0, *(row[2] for row in bought)],
+        coupon_disc=[0.0, 0.0, 0.0, *(row[3] for row in bought)],
+    )
+    tables = write_tables(
+        tmp_path,
+        transactions=transactions,
+        products=pd.DataFrame({"product_id": [1, 2, 3], "department": ["GROCERY", "MEAT", "DRUG GM"]}),
+        campaigns=_campaigns((8, 100, 110)),
+        campaign_targets=_targets((2, 8)),
+    )
+
+    def profit(weights: dict[str, float], margin: float) -> pd.Series:
+        trial = TRIAL.model_copy(update={"margin_weights": weights})
+        trials = build_cohort(tables, "TypeA", trial, ENGINE, margin=margin).trials
+        return trials.set_index("household_key")["gross_profit"]
+
+    def by_hand(weights: dict[str, float], margin: float) -> float:
+        shares = [margin * weights.get(name, 1.0) for name in ("GROCERY", "MEAT", "DRUG GM")]
+        return sum(m * sales - (1 - m) * match for m, (_, sales, match, _) in zip(shares, bought, strict=True))
+
+    for margin in (0.1, 0.3, 0.55):
+        for weights in ({}, {"MEAT": 1.5, "GROCERY": 0.5}, {"MEAT": 0.0}):
+            found = profit(weights, margin)
+            assert found[2] == pytest.approx(by_hand(weights, margin), abs=1e-5)
+            assert found[1] == 0.0
+    # What a match costs counts in full, less the margin on what it made of the price.
+    assert profit({}, 0.3)[2] == pytest.approx(0.3 * (14.99 + 1.35) - 1.35)
+
+
 def test_a_weight_for_a_department_that_there_is_not_is_refused(shop: Tables) -> None:
     with pytest.raises(CohortError) as caught:
         _cohort(shop, margin_weights={"Meat": 1.2, "GROCERY": 0.8, "GARDEN": 1.0})
@@ -576,6 +611,7 @@ def test_amounts_are_capped_at_their_quantile_and_the_caps_are_reported() -> Non
             "amount_without_fuel": spend / 2,
             "margin_weighted_amount": 7.0,
             "purchase_count": spend,
+            "gross_profit": 0.3 * spend,
         }
     )
     capped, caps = winsorised(trials, 0.97)
@@ -583,6 +619,7 @@ def test_amounts_are_capped_at_their_quantile_and_the_caps_are_reported() -> Non
         ["purchase_amount", 0.97, 97.0, 3],
         ["amount_without_fuel", 0.97, 48.5, 3],
         ["margin_weighted_amount", 0.97, 7.0, 0],
+        ["gross_profit", 0.97, pytest.approx(29.1), 3],
     ]
     assert capped["purchase_amount"].tolist() == [*np.arange(98.0), 97.0, 97.0, 97.0]
     assert capped["purchase_count"].tolist() == spend.tolist(), "visits are not an amount"

@@ -415,8 +415,8 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     table = found.effects
     own = "outcome estimator estimand population campaign estimate se ci_lower ci_upper n_trials n_households primary"
     assert table.columns.tolist() == own.split()
-    assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed"]
-    assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 3 * 4, "all": 3 * 13}
+    assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed", "gross_profit"]
+    assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 4 * 4, "all": 4 * 13}
     assert (table["primary"] == (table["outcome"] == "purchase_count")).all()
     assert not table.isna().any(axis=None)
     np.testing.assert_allclose(table["ci_upper"] - table["estimate"], 1.6449 * table["se"], rtol=1e-4)
@@ -477,7 +477,12 @@ def test_effects_are_of_the_outcomes_that_have_means(varied: tuple[Known, pd.Dat
     known, propensity = varied
     margin = {f"mu{arm}_margin_weighted_amount": known.mu0 for arm in (0, 1)}
     nuisances = known.nuisances().drop(columns=["mu0_redeemed"]).assign(**margin)
-    assert estimated_outcomes(nuisances) == ["purchase_amount", "purchase_count", "margin_weighted_amount"]
+    assert estimated_outcomes(nuisances) == [
+        "purchase_amount",
+        "purchase_count",
+        "gross_profit",
+        "margin_weighted_amount",
+    ]
     with pytest.raises(ValueError, match="nuisances have no mean of redeemed, only of purchase_amount, purchase_count"):
         estimate(
             known, propensity, nuisances=known.nuisances().drop(columns=["mu0_redeemed"]), primary_outcome="redeemed"
@@ -490,7 +495,7 @@ def test_effects_are_of_the_outcomes_that_have_means(varied: tuple[Known, pd.Dat
 @given(shift=st.floats(-1000, 1000), scale=st.floats(0.01, 100))
 def test_shifting_the_outcome_leaves_effects_and_scaling_it_scales_them(shift: float, scale: float) -> None:
     known = simulate_trials(120, seed=13, effect=lambda x: 2 + x[:, 0], n_campaigns=2)
-    only = [name for name in known.nuisances() if not name.endswith(("purchase_count", "redeemed"))]
+    only = [name for name in known.nuisances() if not name.endswith(("purchase_count", "redeemed", "gross_profit"))]
     nuisances = known.nuisances()[only]
     propensity = propensity_table(nuisances, known.x, OverlapSettings(lower=0.2, upper=0.8))
     means = {name: shift + scale * nuisances[name] for name in nuisances if name.startswith("mu")}

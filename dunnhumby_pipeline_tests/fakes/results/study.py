@@ -32,15 +32,14 @@ def cate_estimates() -> pd.DataFrame:
     scores = campaign.propensity()
     cate = random.normal(60, 40, len(scores))
     return scores[["household_key", "campaign"]].assign(
-        cate=cate, cate_lower=cate - 60, cate_upper=cate + 60, fold=0, model="r_learner"
+        cate=cate, cate_lower=np.nan, cate_upper=np.nan, interval_of=None, fold=0, model="r_learner"
     )
 
 
 def campaign_economics() -> pd.DataFrame:
-    costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("estimated", "all", 1893, 2.31, 0.64, 2.31)]
+    costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("coupons", "all", 1893, 2.31, 0.64, np.nan)]
     for position, name in enumerate(campaign.CAMPAIGNS):
-        cost = 1.9 + 0.2 * position
-        costs.append(("estimated", name, 380, cost, 0.6, cost))
+        costs.append(("coupons", name, 380, 1.9 + 0.2 * position, 0.6, np.nan))
     columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
     return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
 
@@ -62,8 +61,10 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
         bounds = (value - 1.96 * value_se, value + 1.96 * value_se)
         roi = value / (12.73 * share) if share else np.nan
         chosen = policy == "cate_above_breakeven"
-        rows.append((policy, share, value, value_se, *bounds, claimed, roi, 5800, chosen))
-    columns = "policy share_targeted value value_se ci_lower ci_upper claimed_value roi n_trials chosen"
+        rows.append((policy, share, 1400 * share, value, value_se, *bounds, claimed, roi, 5800, chosen, None))
+    columns = (
+        "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value roi n_trials chosen reason"
+    )
     return frame_of(columns, rows)
 
 
@@ -78,9 +79,9 @@ def targeting_list() -> pd.DataFrame:
     random = np.random.default_rng(7)
     homes = segments()[["household_key", "segment"]]
     chance = random.beta(2, 3, len(homes))
-    cate = random.normal(55, 40, len(homes))
+    cate = 0.3 * random.normal(55, 40, len(homes))
     in_overlap = (chance > 0.1) & (chance < 0.9)
-    decision = np.where(~in_overlap, "test", np.where(cate > 42.43, "target", "leave"))
+    decision = np.where(~in_overlap, "test", np.where(cate > 12.73, "target", "leave"))
     reasons = {
         "target": "effect above breakeven, in overlap",
         "leave": "effect below breakeven",
@@ -89,9 +90,10 @@ def targeting_list() -> pd.DataFrame:
     return homes.assign(
         decision=decision,
         cate=cate,
-        cate_lower=cate - 70,
-        cate_upper=cate + 70,
-        expected_profit=0.30 * cate - 12.73,
+        cate_lower=cate - 21,
+        cate_upper=cate + 21,
+        interval_of="household",
+        expected_profit=cate - 12.73,
         propensity=chance,
         in_overlap=in_overlap,
         reason=[reasons[choice] for choice in decision],

@@ -7,7 +7,12 @@ FROM (
     SUM("t16"."sales") / 100.0 AS "purchase_amount",
     COUNT(*) AS "purchase_count",
     SUM("t16"."without_fuel") / 100.0 AS "amount_without_fuel",
-    SUM("t16"."weighed") / 100.0 AS "margin_weighted_amount"
+    SUM("t16"."weighed") / 100.0 AS "margin_weighted_amount",
+    (
+      (
+        MAX("t16"."margin") * SUM("t16"."weighed_before_match")
+      ) - SUM("t16"."match")
+    ) / 100.0 AS "gross_profit"
   FROM (
     SELECT
       "t9"."household_key",
@@ -15,6 +20,9 @@ FROM (
       "t9"."sales",
       "t9"."sales" - COALESCE("t15"."fuel", 0.0) AS "without_fuel",
       "t9"."sales" + COALESCE("t15"."gain", 0.0) AS "weighed",
+      "t9"."coupon_match_disc" AS "match",
+      "t9"."sales" + COALESCE("t15"."gain", 0.0) + "t9"."coupon_match_disc" + COALESCE("t15"."match_gain", 0.0) AS "weighed_before_match",
+      0.3 AS "margin",
       "t5"."window",
       "t5"."first_day",
       "t5"."index_day"
@@ -52,7 +60,15 @@ FROM (
               0
             ) AS BIGINT) AS DOUBLE) / 65536.0
           ) - CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
-        ) AS "gain"
+        ) AS "gain",
+        SUM(
+          (
+            CAST(CAST(ROUND(
+              CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
+              0
+            ) AS BIGINT) AS DOUBLE) / 65536.0
+          ) - CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)
+        ) AS "match_gain"
       FROM (
         SELECT
           "t4"."household_key",

@@ -7,7 +7,12 @@ FROM (
     SUM(`t16`.`sales`) / CAST(100.0 AS DOUBLE) AS `purchase_amount`,
     COUNT(*) AS `purchase_count`,
     SUM(`t16`.`without_fuel`) / CAST(100.0 AS DOUBLE) AS `amount_without_fuel`,
-    SUM(`t16`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`
+    SUM(`t16`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`,
+    (
+      (
+        MAX(`t16`.`margin`) * SUM(`t16`.`weighed_before_match`)
+      ) - SUM(`t16`.`match`)
+    ) / CAST(100.0 AS DOUBLE) AS `gross_profit`
   FROM (
     SELECT
       `t9`.`household_key`,
@@ -15,6 +20,9 @@ FROM (
       `t9`.`sales`,
       `t9`.`sales` - COALESCE(`t15`.`fuel`, CAST(0.0 AS DOUBLE)) AS `without_fuel`,
       `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) AS `weighed`,
+      `t9`.`coupon_match_disc` AS `match`,
+      `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) + `t9`.`coupon_match_disc` + COALESCE(`t15`.`match_gain`, CAST(0.0 AS DOUBLE)) AS `weighed_before_match`,
+      CAST(0.3 AS DOUBLE) AS `margin`,
       `t5`.`window`,
       `t5`.`first_day`,
       `t5`.`index_day`
@@ -60,7 +68,15 @@ FROM (
               0
             ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
           ) - CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `gain`
+        ) AS `gain`,
+        SUM(
+          (
+            CAST(CAST(ROUND(
+              CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)) * CAST(65536.0 AS DOUBLE),
+              0
+            ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
+          ) - CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `match_gain`
       FROM (
         SELECT
           `t4`.`household_key`,

@@ -323,6 +323,7 @@ def test_the_value_of_the_chosen_policy_must_lie_above_zero() -> None:
             "ci_upper": [9.0, 5.0],
             "claimed_value": [6.0, 8.0],
             "chosen": [True, False],
+            "reason": [None, None],
         }
     )
     found = targeting.value_proven(table, CHECKS)
@@ -335,6 +336,8 @@ def test_the_value_of_the_chosen_policy_must_lie_above_zero() -> None:
     nobody = targeting.value_proven(table.assign(policy="top_1%", share_targeted=0.0), CHECKS)
     text = "top_1% selects nobody: no household's effect was found to pay for its contact"
     assert nobody == Verdict(False, text, {"value": 0.0})
+    few = targeting.value_proven(table.assign(reason="it selects 3 households in one arm", ci_lower=None), CHECKS)
+    assert few == Verdict(False, "treat_all has no value: it selects 3 households in one arm", {})
 
 
 # The list

@@ -23,11 +23,12 @@ class Learner(ABC):
 
     Nothing here refits a propensity or, except for a learner that is made of them, an outcome mean. Subclasses
     are dataclasses whose arguments are their parameters. `name` stands in the tables; `words.terms` says it in
-    words. `interval_of`: whether an interval covers the average effect or that of households with given covariates.
+    words. `interval_of`: whether an interval covers the average effect or that of households with given covariates;
+    None where there is no honest interval.
     """
 
     name: ClassVar[str]
-    interval_of: ClassVar[Literal["average", "household"]]
+    interval_of: ClassVar[Literal["average", "household"] | None]
     is_constant: ClassVar[bool] = False
 
     @classmethod
