@@ -37,6 +37,12 @@ class CheckSettings(Section):
     max_share_bounded: float = Field(
         0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
     )
+    max_share_without_support: float = Field(
+        0.20,
+        ge=0,
+        le=1,
+        description="largest share of propensities at 0 or 1, relative to how often the campaign treats (block)",
+    )
     # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
     min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
     max_rows_lost: float = Field(

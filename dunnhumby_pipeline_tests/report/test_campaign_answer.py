@@ -32,12 +32,24 @@ def effects_on(outcome: str, sign: float = 1.0) -> pd.DataFrame:
     )
 
 
+def test_an_effect_without_support_is_never_told_as_proven() -> None:
+    lacking = campaign.average_effects().assign(identified=lambda rows: rows["estimand"] != "ATE")
+    lacking["reason"] = np.where(lacking["identified"], None, "40% of its trials are hardly ever targeted")
+    assert {name: effect_verdict(row) for name, row in main_effects(lacking).items()} == {
+        "ATO": "above zero",
+        "ATE": "not identified here",
+        "ATT": "above zero",
+    }
+    nothing = lacking.assign(identified=False, reason="nobody is comparable")
+    assert point("Does the campaign work?", average_effects=nothing) == "Not identified here: nobody is comparable."
+
+
 def test_the_effects_to_know_are_of_all_trials_and_campaigns_and_the_primary_outcome() -> None:
     found = campaign.average_effects()
     for table in (found, found.iloc[::-1]):
         picked = main_effects(table)
         assert [(name, row["estimator"], row["estimate"]) for name, row in picked.items()] == [
-            *(("ATE", "aipw", 74.2), ("ATT", "att", 81.5), ("ATO", "overlap_weighted", 66.3)),
+            *(("ATO", "overlap_weighted", 66.3), ("ATE", "aipw", 74.2), ("ATT", "att", 81.5)),
         ]
         assert {row["population"] for row in picked.values()} == {"all"}
     inside = main_effects(found.loc[found["population"] == "overlap"])
