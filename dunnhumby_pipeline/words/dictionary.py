@@ -40,12 +40,17 @@ def dictionary_markdown() -> str:
 
 
 def assets_markdown() -> str:
-    """The README's table of assets: one row per asset, with what each of its rows stands for."""
+    """The README's table of assets: a row per group, each asset with what one row of it stands for."""
     rows = []
-    for table in TABLES.values():
-        each = ("one per campaign type" if table.partitioned else "") if table.is_table else f"a {table.suffix} file"
-        rows.append((table.group, f"`{table.name}`", table.row or "", table.meaning, each))
-    return markdown_table(("group", "asset", "one row per", "holds", ""), rows)
+    for group, tables in groupby(TABLES.values(), key=lambda table: table.group):
+        made = list(tables)
+        each = "; one per campaign type" if made[0].partitioned else ""
+        rows.append((group + each, "; ".join(_asset(table) for table in made)))
+    return markdown_table(("group", "assets, and what one row of each stands for"), rows)
+
+
+def _asset(table: Table) -> str:
+    return f"`{table.name}` {table.row if table.is_table else f'(a {table.suffix} file)'}"
 
 
 def readme_with_assets(readme: str) -> str:

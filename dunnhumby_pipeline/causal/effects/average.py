@@ -80,7 +80,8 @@ def average_effects(
     outcome, estimator, estimand, population, campaign, estimate, se, ci_lower, ci_upper, n_trials, n_households,
     primary (whether the outcome is `primary_outcome`), identified (whether
     its trials have the support that the estimand needs; where not it is an extrapolation) and the reason why not.
-    Populations: all trials, those in `overlap`, those `matched` in pairs. An estimate needs two households in each arm, as one tells nothing of an arm's error, that
+    Populations: all trials, those in `overlap`, those `matched` in pairs. An estimate needs two households in
+    each arm, as one tells nothing of an arm's error, that
     of a campaign FEWEST_HOUSEHOLDS.
     Raises ValueError when `nuisances` or `propensity` lists other trials, or has no mean of `primary_outcome`.
     """

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -52,6 +53,16 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     Origin.of(source, versions, paths).write(study.origin)
 
 
+@step(deps=["transactions"])
+def household_copies(study: dg.ResourceParam[Study]) -> pd.DataFrame:
+    """Households whose lines are those of another."""
+    from dunnhumby_pipeline.engine.duck import connect, table_at
+    from dunnhumby_pipeline.journey.inspection.copies import household_copies as find
+
+    with connect(study.settings.engine) as connection:
+        return find(connection, table_at(connection, study.table("transactions")))
+
+
 def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Iterator[dg.Output]:
     from dunnhumby_pipeline.engine.duck import connect
     from dunnhumby_pipeline.journey.cleaning import clean
@@ -69,7 +80,12 @@ def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Ite
 def _outputs(
     paths: Mapping[str, TablePath], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
 ) -> Iterator[dg.Output]:
-    metrics = metrics_in_place(paths, study.settings.engine)
+    from dunnhumby_pipeline.engine.duck import connect, table_at, unit_of_money
+
+    engine = study.settings.engine
+    metrics = metrics_in_place(paths, engine)
+    with connect(engine) as connection:
+        unit = unit_of_money(connection, table_at(connection, paths["transactions"]), engine)
     for name in TABLES:
         facts: dict[str, Any] = {
             "source": source.name,
@@ -77,4 +93,6 @@ def _outputs(
             "unchanged": unchanged,
             **metrics[name],
         }
+        if name == "transactions":
+            facts["smallest unit of money"] = unit.words
         yield dg.Output(paths[name], name, metadata=facts, data_version=dg.DataVersion(versions[name]))

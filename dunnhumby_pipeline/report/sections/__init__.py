@@ -6,6 +6,7 @@ from dunnhumby_pipeline.report import answer, summary
 from dunnhumby_pipeline.report.section import Chapter, Section, readers
 from dunnhumby_pipeline.report.sections import (
     conditional,
+    data,
     decision,
     design,
     doubts,
@@ -20,7 +21,7 @@ from dunnhumby_pipeline.report.sections import (
 CHAPTERS = (
     Chapter(
         "Who the customers are",
-        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL),
+        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL, *data.PARTS),
     ),
     Chapter(
         "What the campaign does",

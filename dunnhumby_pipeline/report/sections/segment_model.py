@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -140,6 +142,24 @@ def reference_rows(tables: StudyTables, settings: Settings) -> Grid:
     return as_grid("Factor|Strongest features|Households that score highest on it|Share", rows, {2, 3})
 
 
+def choice_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Each feature that could be factored, and why it is or is not."""
+    rows = [
+        cells(feature(row.feature), row.group, row.reason, strong=bool(row.used))
+        for row in tables["feature_choice"].itertuples()
+    ]
+    return as_grid("Feature|Group|Why it is factored or not", rows, set())
+
+
+def identity_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Which segment of the run before each one is, and whether it kept its name."""
+    rows = []
+    for row in tables["segment_identity"].itertuples():
+        before = "" if pd.isna(row.previous_segment) else terms.spoken(row.previous_segment)
+        rows.append(cells(row.segment_name, before, numbers.percent(row.jaccard), row.reason))
+    return as_grid("Segment|In the run before|Households in common|Why its name is kept or new", rows, {2})
+
+
 PARTS = (
     Fold(
         "How the segments were made and chosen",
@@ -190,6 +210,8 @@ PARTS = (
                 rows=reference_rows,
             ),
             Section("candidates", "Every candidate", ("segment_scoreboard",), rows=scoreboard_rows),
+            Section("feature_choice", "Which features are factored", ("feature_choice",), rows=choice_rows),
+            Section("segment_identity", "Names since the run before", ("segment_identity",), rows=identity_rows),
         ),
     ),
 )

@@ -421,7 +421,9 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     pushed = nuisances["propensity"].where(~certain, 0.99)
     lacking = nuisances.assign(propensity=pushed, propensity_bounded=certain)
     extrapolated = estimate(
-        known, propensity_table(lacking, known.x, OverlapSettings(lower=0.3, upper=0.7)), **given | {"nuisances": lacking}
+        known,
+        propensity_table(lacking, known.x, OverlapSettings(lower=0.3, upper=0.7)),
+        **given | {"nuisances": lacking},
     ).effects
     whole = extrapolated[(extrapolated["campaign"] == "all") & (extrapolated["population"] == "all")]
     told = whole.groupby("estimand")["identified"].agg(["min", "max"])
@@ -431,7 +433,8 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed"]
     assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 3 * 4, "all": 3 * 13}
     assert (table["primary"] == (table["outcome"] == "purchase_count")).all()
-    assert not table.isna().any(axis=None)
+    assert not table.drop(columns="reason").isna().any(axis=None)
+    assert table["reason"].isna().all()
     np.testing.assert_allclose(table["ci_upper"] - table["estimate"], 1.6449 * table["se"], rtol=1e-4)
     np.testing.assert_allclose(table["estimate"] - table["ci_lower"], 1.6449 * table["se"], rtol=1e-4)
     row = table[

@@ -351,3 +351,38 @@ def clv_parameters() -> pd.DataFrame:
         ("whole", "both", "n_households", 2469.0, None, "households with a trip"),
     ]
     return frame_of("stretch model parameter value in_range meaning", rows)
+
+
+def feature_choice() -> pd.DataFrame:
+    rows = [("recency", "recency", True, "used"), ("recency_weeks", "recency", False, "twin of recency")]
+    return frame_of("feature group used reason", rows)
+
+
+def segment_identity() -> pd.DataFrame:
+    known = segments()[["segment", "segment_name"]].drop_duplicates()
+    before = [*known["segment"][:-1], None]
+    kept = [slug is not None for slug in before]
+    return known.assign(
+        previous_segment=before,
+        jaccard=[0.9 if same else float("nan") for same in kept],
+        kept=kept,
+        reason=["same households" if same else "no segment of the run before matches" for same in kept],
+    )
+
+
+def feature_drift() -> pd.DataFrame:
+    rows = [("recency", 0.31, 4.0, 6.0), ("frequency", 0.02, 80.0, 81.0), ("monetary_sales", float("nan"), None, 900.0)]
+    return frame_of("feature psi median_before median_now", rows)
+
+
+def household_copies() -> pd.DataFrame:
+    rows = [(17, 17, 2017, 412, 1.0), (2017, 17, 17, 405, 1.0)]
+    return frame_of("household_key cluster copy_of n_lines share", rows)
+
+
+def rejects() -> pd.DataFrame:
+    rows = [
+        ("transactions", "no_quantity", "quantity", "rejected", 8869, 0.00604),
+        ("promotions", "duplicate_key", "product_id, store_id, week_no", "merged", 12785, 0.00061),
+    ]
+    return frame_of("table rule column action n share", rows)
