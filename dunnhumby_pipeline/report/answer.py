@@ -108,7 +108,7 @@ def decision_counts(targeting_list: pd.DataFrame) -> dict[str, int]:
 
 
 def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
-    """The effects on the primary outcome over all campaigns that a reader should know: ATE, ATT and ATO.
+    """The effects on the primary outcome over all campaigns that a reader should know: ATO, the headline, ATE and ATT.
 
     ATE by AIPW, ATT by its score for the treated, ATO overlap weighted. Of several populations, all trials come first.
     """
@@ -116,7 +116,7 @@ def main_effects(average_effects: pd.DataFrame) -> dict[str, pd.Series]:
         average_effects["primary"].astype(bool) & (average_effects["campaign"].astype(str) == ALL_CAMPAIGNS)
     ].sort_values("population", key=lambda population: population != "all", kind="stable")
     found = {}
-    for estimand, estimator in (("ATE", "aipw"), ("ATT", "att"), ("ATO", PRIMARY_ESTIMATOR)):
+    for estimand, estimator in (("ATO", PRIMARY_ESTIMATOR), ("ATE", "aipw"), ("ATT", "att")):
         rows = whole.loc[(whole["estimator"] == estimator) & (whole["estimand"] == estimand)]
         if len(rows):
             found[estimand] = rows.iloc[0]
@@ -137,6 +137,11 @@ def gross_profit_effect(average_effects: pd.DataFrame) -> pd.Series | None:
 def value_text(row: pd.Series) -> str:
     """A policy's honest value with its interval, $ per household."""
     return numbers.interval(row["value"], row["ci_lower"], row["ci_upper"], "$")
+
+
+def effect_verdict(row: pd.Series) -> str:
+    """What an effect's interval says about zero; nothing where its trials lack the support for it."""
+    return numbers.verdict(row["ci_lower"], row["ci_upper"]) if row["identified"] else "not identified here"
 
 
 def effect_text(row: pd.Series) -> str:
@@ -245,6 +250,8 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     row = effects.get("ATO", effects.get("ATE"))
     if row is None:
         return f"Average effects: {NOT_BUILT}."
+    if not row["identified"]:
+        return f"Not identified here: {row['reason']}."
     name, unit = terms.outcome(row["outcome"])
     what = name.lower()
     meaning = {

@@ -20,6 +20,7 @@ from dunnhumby_pipeline.report.answer import (
     chosen_policy,
     decision_counts,
     effect_text,
+    effect_verdict,
     main_effects,
     plain_answer,
     value_text,
@@ -195,7 +196,9 @@ def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
         return "Effect", _not_built()
     name, _ = terms.outcome(next(iter(effects.values()))["outcome"])
     said = "; ".join(
-        f"{estimand} {effect_text(row)}, {numbers.verdict(row['ci_lower'], row['ci_upper'])}"
+        f"{estimand} {effect_text(row)}, {effect_verdict(row)}"
+        if row["identified"]
+        else f"{estimand} not identified here"
         for estimand, row in effects.items()
     )
     return f"Effect on {name.lower()}", Text(said)

@@ -37,6 +37,12 @@ class CheckSettings(Section):
     max_share_bounded: float = Field(
         0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
     )
+    max_share_without_support: float = Field(
+        0.20,
+        ge=0,
+        le=1,
+        description="largest share of propensities at 0 or 1, relative to how often the campaign treats (block)",
+    )
     # Contact for $12.73 at a margin of .30 pays from about $42 on: half of that is not yet worth a decision.
     smallest_effect_that_matters: float = Field(
         20.0,

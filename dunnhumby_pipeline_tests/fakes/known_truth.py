@@ -64,7 +64,8 @@ class Known:
         true = {"propensity": self.propensity, "mu0": self.mu0, "mu1": self.mu1, **replaced}
         means = {mu_column(arm, outcome): true[f"mu{arm}"] for outcome in ALWAYS_ESTIMATED for arm in (0, 1)}
         fold = self.trials["household_key"] % n_folds
-        return self.trials[[*TRIAL_KEY, "treated"]].assign(fold=fold, propensity=true["propensity"], **means)
+        own = {"fold": fold, "propensity": true["propensity"], "propensity_bounded": False}
+        return self.trials[[*TRIAL_KEY, "treated"]].assign(**own, **means)
 
     def residuals(self, n_folds: int = 3, **replaced: Array) -> Residuals:
         return residuals(self.trials, self.nuisances(n_folds, **replaced), PRIMARY_OUTCOME)

@@ -79,6 +79,7 @@ def test_severity_policy() -> None:
         "customer_features.features_complete",
         "segment_stability.warm_stability",
         "first_campaign_cohort.no_look_ahead",
+        "nuisances.positivity",
         "propensity.arms_in_overlap",
         "overlap_diagnostics.effective_arms",
         "covariate_balance.balance_after_weighting",

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dunnhumby_pipeline.contracts.names import E_VALUE_OF_INTERVAL, PLACEBO_OUTCOME
-from dunnhumby_pipeline.report.answer import effect_text, main_effects, plain_answer
+from dunnhumby_pipeline.report.answer import effect_text, effect_verdict, main_effects, plain_answer
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.words.numbers import MINUS
 from dunnhumby_pipeline_tests.fakes.results import campaign, doubts, run, study
@@ -32,12 +32,24 @@ def effects_on(outcome: str, sign: float = 1.0) -> pd.DataFrame:
     )
 
 
+def test_an_effect_without_support_is_never_told_as_proven() -> None:
+    lacking = campaign.average_effects().assign(identified=lambda rows: rows["estimand"] != "ATE")
+    lacking["reason"] = np.where(lacking["identified"], None, "40% of its trials are hardly ever targeted")
+    assert {name: effect_verdict(row) for name, row in main_effects(lacking).items()} == {
+        "ATO": "above zero",
+        "ATE": "not identified here",
+        "ATT": "above zero",
+    }
+    nothing = lacking.assign(identified=False, reason="nobody is comparable")
+    assert point("Does the campaign work?", average_effects=nothing) == "Not identified here: nobody is comparable."
+
+
 def test_the_effects_to_know_are_of_all_trials_and_campaigns_and_the_primary_outcome() -> None:
     found = campaign.average_effects()
     for table in (found, found.iloc[::-1]):
         picked = main_effects(table)
         assert [(name, row["estimator"], row["estimate"]) for name, row in picked.items()] == [
-            *(("ATE", "aipw", 74.2), ("ATT", "att", 81.5), ("ATO", "overlap_weighted", 66.3)),
+            *(("ATO", "overlap_weighted", 66.3), ("ATE", "aipw", 74.2), ("ATT", "att", 81.5)),
         ]
         assert {row["population"] for row in picked.values()} == {"all"}
     inside = main_effects(found.loc[found["population"] == "overlap"])
@@ -184,13 +196,13 @@ def effects_on_screen(average_effects: pd.DataFrame | None) -> str:
     [
         (
             lambda: campaign.average_effects(proven=False),
-            f"Effect on spend ATE $15 ({MINUS}2 to 31), not proven; ATT $5 ({MINUS}29 to 39), not proven; "
-            f"ATO $8 ({MINUS}13 to 29), not proven",
+            f"Effect on spend ATO $8 ({MINUS}13 to 29), not proven; ATE $15 ({MINUS}2 to 31), not proven; "
+            f"ATT $5 ({MINUS}29 to 39), not proven",
         ),
         (
             lambda: effects_on(VISITS),
-            "Effect on visits ATE 1.48 (0.58 to 2.39), above zero; ATT 1.6 (0.6 to 2.7), above zero; "
-            "ATO 1.33 (0.71 to 1.95), above zero",
+            "Effect on visits ATO 1.33 (0.71 to 1.95), above zero; ATE 1.48 (0.58 to 2.39), above zero; "
+            "ATT 1.6 (0.6 to 2.7), above zero",
         ),
         (lambda: None, "Effect not built"),
     ],

@@ -126,7 +126,7 @@ def test_a_study_of_visits_has_them_once_and_in_their_unit() -> None:
     assert not_built(section) == set() and "Average effect on visits" not in section
     assert pages.alt("effects", tables, OF_VISITS) == (
         "Effects on visits (visits per household) with intervals: "
-        "ATE 1.48 (0.58 to 2.39); ATT 1.6 (0.6 to 2.7); ATO 1.33 (0.71 to 1.95)"
+        "ATO 1.33 (0.71 to 1.95); ATE 1.48 (0.58 to 2.39); ATT 1.6 (0.6 to 2.7)"
     )
     moved = pages.alt("contour", tables, OF_VISITS)
     assert moved.endswith("recency, it would move the effect by up to 18.0 visits.")
@@ -316,7 +316,7 @@ def test_hidden_bias_is_held_to_the_same_line_in_the_picture_as_in_the_table(dra
         ("comparison", "Sequential trials AUC 0.87, 55% in overlap; First eligible campaign AUC 0.79"),
         ("overlap", "% of trials lie between 0.1 and 0.9."),
         ("propensity_calibration", "50% expected, 55% targeted; 78% expected, 72% targeted"),
-        ("effects", "ATE $74 (29 to 119); ATT $82 (30 to 133); ATO $66 (35 to 97)"),
+        ("effects", "ATO $66 (35 to 97); ATE $74 (29 to 119); ATT $82 (30 to 133)"),
         ("controls", "placebo campaign, campaign all: $32 (17 to 46)"),
         ("contour", "the strongest group measured, recency, it would move the effect by up to $18.0."),
     ],

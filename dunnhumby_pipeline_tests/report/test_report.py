@@ -300,7 +300,7 @@ def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:
     ):
         assert part in text
     flat = " ".join(text.split())
-    effects = "ATE $74 (29 to 119), above zero; ATT $82 (30 to 133), above zero; ATO $66 (35 to 97), above zero"
+    effects = "ATO $66 (35 to 97), above zero; ATE $74 (29 to 119), above zero; ATT $82 (30 to 133), above zero"
     assert f"Effect on spend {effects}" in flat
     passed = run.checks().query("status == 'pass'")
     assert f"Checks {len(passed)} passed" in flat

@@ -128,7 +128,7 @@ def household_effects(
     lookback_segment.
     """
     lower, upper = _ends(final, new, settings.confidence)
-    propensity = fit_propensity(x, data.treated, settings.seed_for("nuisances")).probability(new)
+    propensity = fit_propensity(x, data.treated, data.households, settings.seed_for("nuisances")).probability(new)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
     found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
     return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)

@@ -221,7 +221,9 @@ def _propensity(
     for fold in np.unique(folds):
         held_out = folds == fold
         train = fitted_to & ~held_out
-        propensity[held_out] = fit_propensity(x[train], treated[train], seed).probability(x[held_out])
+        propensity[held_out] = fit_propensity(x[train], treated[train], households[train], seed).probability(
+            x[held_out]
+        )
     return np.clip(propensity, settings.propensity_bound, 1 - settings.propensity_bound)
 
 

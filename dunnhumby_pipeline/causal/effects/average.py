@@ -16,6 +16,7 @@ from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_d
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
+from dunnhumby_pipeline.causal.overlap.positivity import not_identified
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED, AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
@@ -77,8 +78,10 @@ def average_effects(
     in_overlap, w_ipw, w_balance and w_treated. All three list the same trials in the same order.
     Spend in $, visits in baskets, redemption as a share, each per household over its outcome window. `effects`:
     outcome, estimator, estimand, population, campaign, estimate, se, ci_lower, ci_upper, n_trials, n_households,
-    primary (whether the outcome is `primary_outcome`). Populations: all trials, those in `overlap`, those
-    `matched` in pairs. An estimate needs two households in each arm, as one tells nothing of an arm's error, that
+    primary (whether the outcome is `primary_outcome`), identified (whether
+    its trials have the support that the estimand needs; where not it is an extrapolation) and the reason why not.
+    Populations: all trials, those in `overlap`, those `matched` in pairs. An estimate needs two households in
+    each arm, as one tells nothing of an arm's error, that
     of a campaign FEWEST_HOUSEHOLDS.
     Raises ValueError when `nuisances` or `propensity` lists other trials, or has no mean of `primary_outcome`.
     """
@@ -89,6 +92,7 @@ def average_effects(
     if not np.array_equal(propensity["propensity"].to_numpy(), nuisances["propensity"].to_numpy()):
         raise ValueError("propensity and nuisances list different trials; materialise propensity again")
     some = datas[primary_outcome]
+    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
     values = np.column_stack([datas[outcome].y for outcome in outcomes])
     hopeless = obstacle(some, np.ones(len(trials), dtype=bool))
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
@@ -98,6 +102,8 @@ def average_effects(
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue
+        chosen = plan.rows
+        lacking = not_identified(plan.estimand, some.treated[chosen], some.propensity[chosen], bounded[chosen])
         sizes = {"n_trials": int(plan.rows.sum()), "n_households": len(np.unique(some.households[plan.rows]))}
         for outcome, mean in zip(outcomes, pooled.T, strict=True):
             try:
@@ -106,7 +112,9 @@ def average_effects(
                 missing[tuple(plan.key.values())] = str(error)
                 break
             row = {"outcome": outcome, **plan.key, **interval(*found, confidence), **sizes}
-            rows.append({**row, "primary": outcome == primary_outcome})
+            rows.append(
+                {**row, "primary": outcome == primary_outcome, "identified": lacking is None, "reason": lacking}
+            )
     effects = pd.DataFrame(rows, columns=_COLUMNS)
     effects = effects.sort_values("outcome", key=lambda names: names.map(outcomes.index), kind="stable")
     not_estimated = [(*key, reason) for key, reason in missing.items()]
@@ -120,6 +128,7 @@ def average_effects(
 _COLUMNS = [
     *("outcome", "estimator", "estimand", "population", "campaign"),
     *("estimate", "se", "ci_lower", "ci_upper", "n_trials", "n_households", "primary"),
+    *("identified", "reason"),
 ]
 
 

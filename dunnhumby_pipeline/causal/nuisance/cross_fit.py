@@ -1,7 +1,7 @@
 """Propensity and outcome models, cross-fitted once with folds grouped by household, shared by all estimators.
 
-Propensity e(x): mean of an L2 logistic regression and shallow boosted trees. Outcome means mu0(x), mu1(x): mean of a
-lasso and shallow boosted trees, each fitted within its arm (Chernozhukov et al. 2018 for cross-fitting).
+Propensity e(x): an L2 logistic regression and boosted trees. Outcome means mu0(x), mu1(x): a lasso and boosted trees.
+How much each counts is found on households that it was not fitted to (Chernozhukov et al. 2018 for cross-fitting).
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.design.clusters import clusters_of
 from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
-from dunnhumby_pipeline.causal.nuisance.models import fit_outcomes, fit_propensity
+from dunnhumby_pipeline.causal.nuisance.models import BOTH, Stack, fit_outcomes, fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
+Candidates = tuple[bool, bool]
+# By model (propensity, control or treated) and outcome: those of the linear model and of the trees.
+Weights = dict[tuple[str, str | None], Array]
 
 
 def mu_column(arm: int, outcome: str) -> str:
@@ -43,7 +46,12 @@ class CrossFit:
 
 
 def cross_fit(
-    trials: pd.DataFrame, x: Array, settings: NuisanceSettings, seed: int, outcomes: Sequence[str] = ALWAYS_ESTIMATED
+    trials: pd.DataFrame,
+    x: Array,
+    settings: NuisanceSettings,
+    seed: int,
+    outcomes: Sequence[str] = ALWAYS_ESTIMATED,
+    candidates: Candidates = BOTH,
 ) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over several divisions into folds.
 
@@ -57,7 +65,10 @@ def cross_fit(
     mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value. Quantities: propensity_auc,
     propensity_log_loss; by outcome r2_control and r2_treated (share of the arm's variance explained out of
     fold, below 0 when worse than its mean) and overlap_weighted (the effect in units of the outcome), whose
-    spread over repeats is what the division into folds alone does. Raises FoldsError when an arm is too small
+    spread over repeats is what the division into folds alone does; and the weight of each candidate, the mean over
+    folds: weight_<model>_linear and weight_<model>_trees, the model being propensity, control or treated. Of a
+    propensity they sum to 1; of an arm's mean each is 1 at most, and the overall mean counts what they lack.
+    `candidates` may leave out the trees, or the linear models. Raises FoldsError when an arm is too small
     for the folds.
     """
     from joblib import Parallel, delayed
@@ -66,6 +77,7 @@ def cross_fit(
     observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
     divisions: list[Groups] = []
     repeats: list[dict[str, Array]] = []
+    weights: list[Weights] = []
     with Parallel(n_jobs=settings.n_jobs) as workers:
         while len(repeats) < settings.n_repeats and not _agree(trials, observed, repeats, settings):
             own_seed = seed + len(repeats)
@@ -73,18 +85,24 @@ def cross_fit(
             held_out = [folds == fold for fold in range(settings.n_folds)]
             # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
             fitted = workers(
-                delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed)
+                delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed, candidates)
                 for out in held_out
             )
-            predictions = {name: np.empty(len(trials)) for name in fitted[0]}
-            for out, found in zip(held_out, fitted, strict=True):
+            predictions = {name: np.empty(len(trials)) for name in fitted[0][0]}
+            for out, (found, _) in zip(held_out, fitted, strict=True):
                 for name, values in found.items():
                     predictions[name][out] = values
             divisions.append(folds)
+            weights.append({name: np.mean([own[name] for _, own in fitted], axis=0) for name in fitted[0][1]})
             repeats.append(predictions)
     medians = {name: np.median([own[name] for own in repeats], axis=0) for name in repeats[0]}
-    numbered = [*enumerate(repeats), (ALL_REPEATS, medians)]
-    quality = [_quality(trials, observed, predictions, settings, number) for number, predictions in numbered]
+    weights.append({name: np.mean([own[name] for own in weights], axis=0) for name in weights[0]})
+    quality = [
+        _quality(trials, observed, predictions, own, settings, number)
+        for number, predictions, own in zip(
+            [*range(len(repeats)), ALL_REPEATS], [*repeats, medians], weights, strict=True
+        )
+    ]
     raw = medians.pop("propensity")
     bounded = _bounded(raw, settings)
     frame = trials[[*TRIAL_KEY, "treated"]].assign(
@@ -101,17 +119,37 @@ def _predict_fold(
     held_out: NDArray[np.bool_],
     max_trials: int,
     seed: int,
-) -> dict[str, Array]:
-    """Propensity and outcome means of the trials held out, from models fitted to the others."""
+    candidates: Candidates,
+) -> tuple[dict[str, Array], Weights]:
+    """Propensity and outcome means of the trials held out, from models fitted to the others; the candidates' weights.
+
+    The trees of the smaller arm begin from what the larger arm's models say (as in the X-learner of Kunzel et al.
+    2019): where a campaign is rare, its many controls say most about what households spend.
+    """
     train = drawn(~held_out, households, max_trials, seed)
     new = x[held_out]
-    found = {"propensity": fit_propensity(x[train], treated[train], seed).probability(new)}
+    model = fit_propensity(x[train], treated[train], households[train], seed, candidates)
+    found = {"propensity": model.probability(new)}
+    weights: Weights = {("propensity", None): model.weights}
     values = np.column_stack(list(outcomes.values()))
-    for arm in (0, 1):
-        rows = train & (treated == arm)
-        fitted = fit_outcomes(x[rows], values[rows], households[rows], seed)
-        found |= {mu_column(arm, outcome): own.mean(new) for outcome, own in zip(outcomes, fitted, strict=True)}
-    return found
+    arms = [train & (treated == arm) for arm in (0, 1)]
+    larger = int(arms[1].sum() > arms[0].sum())
+    models: dict[int, list[Stack]] = {}
+
+    def means(at: Array) -> Array:
+        return np.column_stack([own.mean(at) for own in models[larger]])
+
+    models[larger] = fit_outcomes(x[arms[larger]], values[arms[larger]], households[arms[larger]], seed, candidates)
+    of_arm, rows = {larger: means(new)}, arms[1 - larger]
+    models[1 - larger] = fit_outcomes(x[rows], values[rows], households[rows], seed, candidates, means(x[rows]))
+    of_arm[1 - larger] = np.column_stack(
+        [own.mean(new, start) for own, start in zip(models[1 - larger], of_arm[larger].T, strict=True)]
+    )
+    for arm, name in ((0, "control"), (1, "treated")):
+        for column, outcome in enumerate(outcomes):
+            found[mu_column(arm, outcome)] = of_arm[arm][:, column]
+            weights[name, outcome] = models[arm][column].weights
+    return found, weights
 
 
 def _agree(
@@ -150,6 +188,7 @@ def _quality(
     trials: pd.DataFrame,
     observed: dict[str, Array],
     predictions: dict[str, Array],
+    weights: Weights,
     settings: NuisanceSettings,
     repeat: int,
 ) -> pd.DataFrame:
@@ -170,6 +209,10 @@ def _quality(
             rows.append((name, outcome, r2_score(y[of_arm], means[arm][of_arm]) if varies else np.nan))
         ry, rt = _partialled_out(y, treated, predictions, outcome, settings)
         rows.append(("overlap_weighted", outcome, float((rt * ry).sum() / (rt**2).sum())))
+    for (model, weighed), own in weights.items():
+        rows += [
+            (f"weight_{model}_{name}", weighed, float(w)) for name, w in zip(("linear", "trees"), own, strict=True)
+        ]
     frame = pd.DataFrame(rows, columns=["quantity", "outcome", "value"])
     return frame.assign(repeat=repeat)[["repeat", "quantity", "outcome", "value"]]
 

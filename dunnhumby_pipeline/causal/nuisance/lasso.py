@@ -57,15 +57,14 @@ class _Centred:
         return np.asarray(coefficients)
 
 
-def fit_lassos(x: Array, outcomes: Array, groups: NDArray[np.int64], n_folds: int) -> list[Linear]:
-    """A lasso (Tibshirani 1996) of each column of `outcomes` (n, k) on standardised covariates (n, p).
+def fit_lassos(x: Array, outcomes: Array, folds: NDArray[np.int64]) -> tuple[list[Linear], Array]:
+    """A lasso (Tibshirani 1996) of each column of `outcomes` (n, k) on standardised covariates (n, p), and what each
+    says of the rows of a fold (n, k) when it is fitted to the other `folds` (n,).
 
     Each penalty is that of 30, from the smallest that leaves no covariate down to a thousandth of it, with the
-    least mean squared error over `n_folds` folds that keep `groups` (n,) together: what scikit-learn's LassoCV
-    finds for each alone, but folds, scales and products of covariates are worked out once for all outcomes.
+    least mean squared error over the folds: what scikit-learn's LassoCV finds for each alone, but folds, scales and
+    products of covariates are worked out once for all outcomes.
     """
-    from sklearn.model_selection import GroupKFold
-
     centre, scale = x.mean(axis=0), x.std(axis=0)
     # A column that does not vary, but for rounding, explains nothing.
     flat = np.ptp(x, axis=0) <= 10 * np.finfo(float).eps * np.abs(x).max(axis=0)
@@ -74,15 +73,22 @@ def fit_lassos(x: Array, outcomes: Array, groups: NDArray[np.int64], n_folds: in
     whole = _Centred.of(standard, outcomes)
     largest = np.abs(whole.with_y).max(axis=0) / len(x)
     penalties = np.maximum(np.outer(np.geomspace(1, _SMALLEST, _N_PENALTIES), largest), np.finfo(float).resolution)
-    errors = np.zeros(penalties.shape)
-    for train, held_out in GroupKFold(n_folds).split(standard, groups=groups):
-        fold, new = _Centred.of(standard[train], outcomes[train]), standard[held_out]
-        for outcome in range(outcomes.shape[1]):
-            coefficients = fold.path(outcome, penalties[:, outcome])
-            missed = (new - fold.x_mean) @ coefficients + fold.y_mean[outcome] - outcomes[held_out, outcome][:, None]
-            errors[:, outcome] += (missed**2).mean(axis=0) / n_folds
+    errors, paths = np.zeros(penalties.shape), []
+    for name in np.unique(folds):
+        out = folds == name
+        fold, new = _Centred.of(standard[~out], outcomes[~out]), standard[out]
+        coefficients = [fold.path(outcome, penalties[:, outcome]) for outcome in range(outcomes.shape[1])]
+        for outcome, own in enumerate(coefficients):
+            missed = (new - fold.x_mean) @ own + fold.y_mean[outcome] - outcomes[out, outcome][:, None]
+            errors[:, outcome] += (missed**2).mean(axis=0)
+        paths.append((out, fold.x_mean, fold.y_mean, coefficients))
+    chosen = errors.argmin(axis=0)
+    predicted = np.empty(outcomes.shape)
+    for out, x_mean, y_mean, coefficients in paths:
+        slopes = np.column_stack([own[:, at] for own, at in zip(coefficients, chosen, strict=True)])
+        predicted[out] = (standard[out] - x_mean) @ slopes + y_mean
     found = []
-    for outcome, penalty in enumerate(penalties[errors.argmin(axis=0), range(outcomes.shape[1])]):
+    for outcome, penalty in enumerate(penalties[chosen, range(outcomes.shape[1])]):
         slopes = whole.path(outcome, np.array([penalty]))[:, 0] / scale
         found.append(Linear(slopes, float(whole.y_mean[outcome] - centre @ slopes)))
-    return found
+    return found, predicted

@@ -1,12 +1,19 @@
-"""The models of propensity and outcome means: of each two, a linear one and shallow boosted trees, averaged."""
+"""The models of propensity and outcome means: a small super learner of a linear model and boosted trees.
+
+The candidates' shares come from their predictions of households that they were not fitted to (van der Laan, Polley &
+Hubbard 2007; Breiman 1996 for weights that are not negative). Trees stop growing in number where they stop helping
+there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special
 
 from dunnhumby_pipeline.causal.nuisance.lasso import Linear, fit_lassos
 from dunnhumby_pipeline.engine.threads import one_thread
@@ -16,33 +23,55 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-_MAX_BIN = 64
+# Linear models and trees, or either alone: those that may have a share.
+BOTH, LINEAR_ONLY, TREES_ONLY = (True, True), (True, False), (False, True)
+
+_MAX_BIN = 32
 _TREES = {
-    "max_depth": 3,
-    "learning_rate": 0.1,
+    "max_depth": 4,
+    "learning_rate": 0.15,
     "subsample": 0.8,
-    "colsample_bytree": 0.8,
+    "colsample_bytree": 0.5,
     "max_bin": _MAX_BIN,
     "nthread": 1,
 }
-_N_TREES = 60
+# Trees are added and judged in steps; ten that do not help are the last.
+_MOST_TREES, _STEP, _PATIENCE = 400, 5, 10
 _MIN_CHILD = 10
-_INNER_FOLDS = 5
+_INNER_FOLDS = 4
+_LOGISTIC = {"C": 0.1, "solver": "newton-cholesky", "max_iter": 100}
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Averaged:
-    """Two fitted models whose predictions are averaged."""
+class Stack:
+    """A linear model and boosted trees; of the mean `level`, what they say about it counts by the `weights` (2,)."""
 
-    first: Any
-    second: Any
+    linear: Any
+    trees: Any
+    weights: Array
+    level: float = 0.0
 
-    def mean(self, x: Array) -> Array:
-        return (self.first.predict(x) + self.second.predict(x)) / 2
+    def mean(self, x: Array, start: Array | float = 0.0) -> Array:
+        """Mean (n,) at (n, p) covariates; `start` (n,) is what the trees began from, if they did."""
+        linear, trees = self.weights
+        found = np.full(len(x), self.level)
+        if linear > 0:
+            found += linear * (self.linear.predict(x) - self.level)
+        if trees > 0:
+            found += trees * (self.trees.predict(x) + start - self.level)
+        return found
 
     def probability(self, x: Array) -> Array:
-        return (self.first.predict_proba(x)[:, 1] + self.second.predict(x)) / 2
+        linear, trees = self.weights
+        found = np.zeros(len(x))
+        if linear > 0:
+            found += linear * self.linear.predict_proba(x)[:, 1]
+        if trees > 0:
+            found += trees * self.trees.predict(x)
+        return found
 
 
 @dataclass(frozen=True)
@@ -52,50 +81,137 @@ class Trees:
     booster: xgboost.Booster
 
     def predict(self, x: Array) -> Array:
-        return np.asarray(self.booster.inplace_predict(x))
+        return np.asarray(self.booster.inplace_predict(x), dtype=float)
 
 
-def fit_propensity(x: Array, treated: Array | Groups, seed: int) -> Averaged:
-    """Fit e(x) = P(treated | x) on (n, p) covariates."""
+def fit_propensity(
+    x: Array, treated: Array | Groups, households: Groups, seed: int, candidates: tuple[bool, bool] = BOTH
+) -> Stack:
+    """Fit e(x) = P(treated | x) on (n, p) covariates: logistic regression and trees, their shares by log loss."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    def logistic(rows: Mask) -> Any:
+        return make_pipeline(StandardScaler(), LogisticRegression(**_LOGISTIC)).fit(x[rows], treated[rows])
+
+    target = np.asarray(treated, dtype=float)
+    out = _inner_folds(households, target) == 0
     with one_thread():
-        logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, treated)
-        (trees,) = _boosted(x, treated[:, None], seed, min_child_weight=_MIN_CHILD / 2, objective="binary:logistic")
-    return Averaged(logistic, trees)
+        parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
+        trees, of_trees = _boosted(_binned(x), target, out, parameters, _log_loss)
+        linear = logistic(np.ones(len(x), dtype=bool))
+        share = (1.0, 0.0) if candidates == LINEAR_ONLY else (0.0, 1.0)
+        if candidates == BOTH:
+            share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], of_trees)
+    return Stack(linear, trees, np.array(share))
 
 
-def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Averaged:
-    """Fit the mean of `y` (n,) on (n, p) covariates of one arm; the lasso's own folds are grouped by household."""
+def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Stack:
+    """Fit the mean of `y` (n,) on (n, p) covariates of one arm; its own folds are grouped by household."""
     return fit_outcomes(x, y[:, None], households, seed)[0]
 
 
-def fit_outcomes(x: Array, outcomes: Array, households: Groups, seed: int) -> list[Averaged]:
-    """As `fit_outcome`, of each column of `outcomes` (n, k): what the covariates alone decide is worked out once."""
+def fit_outcomes(
+    x: Array,
+    outcomes: Array,
+    households: Groups,
+    seed: int,
+    candidates: tuple[bool, bool] = BOTH,
+    start: Array | None = None,
+) -> list[Stack]:
+    """As `fit_outcome`, of each column of `outcomes` (n, k): what the covariates alone decide is worked out once.
+
+    `start` (n, k): means from which the trees begin, so that they say what differs from them.
+    """
+    begin = np.zeros(outcomes.shape) if start is None else start
     varies = np.ptp(outcomes, axis=0) > 0
     # Controls never redeem a campaign's coupons.
     unvaried = [Linear(np.zeros(x.shape[1]), level) for level in outcomes[0]]
-    found = [Averaged(constant, constant) for constant in unvaried]
+    found = [Stack(constant, constant, np.array([1.0, 0.0]), constant.level) for constant in unvaried]
     if varies.any():
-        n_folds = min(_INNER_FOLDS, len(np.unique(households)))
+        folds = _inner_folds(households)
+        out = folds == 0
         with one_thread():
-            lassos = fit_lassos(x, outcomes[:, varies], households, n_folds)
-            trees = _boosted(x, outcomes[:, varies], seed, min_child_weight=_MIN_CHILD)
-        for column, lasso, booster in zip(np.flatnonzero(varies), lassos, trees, strict=True):
-            found[column] = Averaged(lasso, booster)
+            lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
+            binned = _binned(x)
+            for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
+                y = outcomes[:, column]
+                parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
+                trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
+                of_trees = beyond + begin[out, column]
+                level = float(y.mean())
+                said = np.column_stack([of_lasso, of_trees]) - level
+                found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
     return found
 
 
-def _boosted(x: Array, outcomes: Array | Groups, seed: int, **parameters: object) -> list[Trees]:
-    """Boosted trees (Chen & Guestrin 2016) for each column of `outcomes` (n, k)."""
+def _inner_folds(households: Groups, treated: Array | None = None) -> Groups:
+    """Fold (n,) of each row: every fourth household in one, in the order of their keys, those ever treated last."""
+    position = np.unique(households, return_inverse=True)[1]
+    if treated is not None:
+        ever = np.bincount(position, treated) > 0
+        position = np.argsort(np.argsort(ever, kind="stable"), kind="stable")[position]
+    return position % _INNER_FOLDS
+
+
+def _squared(y: Array, predicted: Array) -> float:
+    return float(((y - predicted) ** 2).mean())
+
+
+def _log_loss(y: Array, predicted: Array) -> float:
+    p = np.clip(predicted, _LEAST, 1 - _LEAST)
+    return -float((special.xlogy(y, p) + special.xlogy(1 - y, 1 - p)).mean())
+
+
+def _mean_weights(said: Array, y: Array) -> Array:
+    """Weights (2,) from 0 to 1 of two candidates' `said` (n, 2) with the least squared error of `y` (n,).
+
+    Without the limit, noise would give a candidate that says next to nothing any weight.
+    """
+    return np.asarray(optimize.lsq_linear(said, y, bounds=(0, 1)).x) * said.any(axis=0)
+
+
+def _simplex_weights(y: Array, first: Array, second: Array) -> tuple[float, float]:
+    """The share of each of two probabilities whose mixture has the least log loss: convex in the share."""
+    share = optimize.minimize_scalar(
+        lambda share: _log_loss(y, share * first + (1 - share) * second), bounds=(0, 1), method="bounded"
+    ).x
+    return float(share), 1 - float(share)
+
+
+def _binned(x: Array) -> xgboost.QuantileDMatrix:
     import xgboost
 
-    # Binning the covariates takes as long as 30 trees.
-    binned = xgboost.QuantileDMatrix(x, max_bin=_MAX_BIN, nthread=1)
-    found = []
-    for y in outcomes.T:
-        binned.set_label(y)
-        found.append(Trees(xgboost.train({**_TREES, **parameters, "seed": seed}, binned, _N_TREES)))
-    return found
+    # Binning the covariates takes as long as 50 trees, so it is done once for all outcomes and parts.
+    return xgboost.QuantileDMatrix(x, max_bin=_MAX_BIN, nthread=1)
+
+
+def _boosted(
+    binned: xgboost.QuantileDMatrix,
+    y: Array,
+    out: Mask,
+    parameters: Mapping[str, object],
+    loss: Callable[[Array, Array], float],
+) -> tuple[Trees, Array]:
+    """Boosted trees (Chen & Guestrin 2016) of `y` (n,), and what they say of the rows `out` when fitted to the others.
+
+    As many trees as help there are then fitted to all rows.
+    """
+    import xgboost
+
+    binned.set_label(y)
+    # Without weight a row decides nothing, and is still predicted without a second binning.
+    binned.set_weight((~out).astype(float))
+    booster = xgboost.Booster({**_TREES, **parameters}, [binned])
+    predicted, least, best, since = np.full(int(out.sum()), np.nan), np.inf, 0, 0
+    while since < _PATIENCE and best + since < _MOST_TREES:
+        for _ in range(_STEP):
+            booster.update(binned, best + since)
+            since += 1
+        said = np.asarray(booster.predict(binned)[out], dtype=float)
+        found = loss(y[out], said)
+        if found < least:
+            predicted, least, best, since = said, found, best + since, 0
+    binned.set_weight(np.ones(len(y)))
+    return Trees(xgboost.train({**_TREES, **parameters}, binned, best)), predicted

@@ -20,6 +20,8 @@ TABLES = (
             CAMPAIGN_OR_ALL,
             *shared("estimate se ci_lower ci_upper n_trials n_households"),
             flag("primary", "whether the outcome is the one that the decision rests on"),
+            flag("identified", "whether its trials have the support that the estimand needs; else an extrapolation"),
+            text("reason", "why it is not identified", nullable=True),
         ),
         partitioned=True,
         metrics=metrics.effects,

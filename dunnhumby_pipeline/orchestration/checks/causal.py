@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.causal.overlap.positivity import support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
@@ -124,7 +125,7 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
 
 
 def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The adjusted estimates on the primary outcome, over all campaigns, have one sign."""
+    """Adjusted estimates of one estimand have intervals that overlap, and the estimates have one sign."""
     adjusted = effects.loc[
         effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS) & (effects["estimator"] != NAIVE)
     ]
@@ -135,15 +136,41 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
     metrics = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
     text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
+    beyond = "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
+    for _, own in adjusted.groupby(["estimand", "population"]):
+        below, above = own.loc[own["ci_upper"].idxmin()], own.loc[own["ci_lower"].idxmax()]
+        if below["ci_upper"] < above["ci_lower"]:
+            return Verdict(False, f"{text}; {_told(below)} and {_told(above)} have intervals apart: {beyond}", metrics)
+    if bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any()):
+        return Verdict(False, f"{text}; {beyond}", metrics)
     if lowest["estimate"] * highest["estimate"] >= 0:
         return Verdict(True, text, metrics)
-    certain = bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any())
-    advice = (
-        "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
-        if certain
-        else "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
-    )
+    advice = "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
     return Verdict(False, f"{text}; {advice}", metrics)
+
+
+def positivity(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Enough trials could have been in either arm, given how rare the campaign is."""
+    found = support(
+        nuisances["treated"].to_numpy(dtype=float),
+        nuisances["propensity"].to_numpy(dtype=float),
+        nuisances["propensity_bounded"].to_numpy(dtype=bool),
+    )
+    most = settings.max_share_without_support
+    passed = found.bounded <= most
+    advice = (
+        ""
+        if passed
+        else "; for them there is nobody to compare with, so no average over all trials is identified: pool other "
+        "campaigns, or another campaign type"
+    )
+    text = (
+        f"{found.bounded:.1%} of propensities at their bound, at most {most:.0%} allowed; {found.in_overlap:.0%} of "
+        f"trials in overlap relative to how often the campaign treats{advice}"
+    )
+    return Verdict(
+        passed, text, {"share_without_support": found.bounded, "share_in_relative_overlap": found.in_overlap}
+    )
 
 
 def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:

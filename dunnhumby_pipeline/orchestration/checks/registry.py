@@ -265,6 +265,15 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_share_bounded",),
     ),
     Check(
+        "nuisances",
+        causal.positivity,
+        BLOCK,
+        red="too many propensities had to be kept from 0 or 1, even relative to how often the campaign treats: the "
+        "arms hold other households, and effects would be extrapolated from one to the other",
+        advice="pool other campaigns, or another campaign type; a longer list of covariates does not help",
+        thresholds=("max_share_without_support",),
+    ),
+    Check(
         "propensity",
         causal.arms_in_overlap,
         BLOCK,
@@ -309,8 +318,8 @@ CHECKS: tuple[Check, ...] = (
         "average_effects",
         causal.estimators_agree,
         WARN,
-        red="the adjusted estimates on the primary outcome, over all campaigns, do not have one sign; the message says "
-        "whether their errors allow that",
+        red="adjusted estimates of one estimand on the primary outcome have intervals that lie apart, or the estimates "
+        "do not have one sign; the message says whether their errors allow that",
         advice="within their errors: read the effect as not proven, and say which estimand you quote; beyond: believe "
         "none until balance and overlap say why",
     ),

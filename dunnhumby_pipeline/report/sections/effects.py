@@ -102,6 +102,8 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
         bounds = (row["ci_lower"], row["ci_upper"])
         association = row["estimator"] == "naive"
         verdict = Cell("association") if association else verdict_cell(*bounds)
+        if not row["identified"]:
+            verdict = Cell(f"not identified here: {row['reason']}")
         rows.append(
             (
                 *cells(

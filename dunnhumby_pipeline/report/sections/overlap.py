@@ -74,6 +74,15 @@ def quality_rows(quality: pd.DataFrame) -> Grid:
         "r2_control": "Outcome of controls: variance explained",
         "r2_treated": "Outcome of the treated: variance explained",
         PRIMARY_ESTIMATOR: "Overlap-weighted effect that follows",
+        **{
+            f"weight_{model}_{candidate}": f"{said}: weight of the {words}"
+            for model, said in (
+                ("propensity", "Propensity"),
+                ("control", "Outcome of controls"),
+                ("treated", "Outcome of the treated"),
+            )
+            for candidate, words in (("linear", "linear model"), ("trees", "boosted trees"))
+        },
     }
     single = quality[quality["repeat"] != ALL_REPEATS]
     rows = []

@@ -414,11 +414,27 @@ def test_the_table_of_effects_has_a_row_for_what_can_be_estimated() -> None:
     found = estimate(known, propensity, **given)
     table = found.effects
     own = "outcome estimator estimand population campaign estimate se ci_lower ci_upper n_trials n_households primary"
-    assert table.columns.tolist() == own.split()
+    assert table.columns.tolist() == [*own.split(), "identified", "reason"]
+    assert table["identified"].all()
+    # At their bound: a fifth of the trials, treated and nearly always so.
+    certain = (trials["treated"] == 1) & (np.arange(len(trials)) % 2 == 0)
+    pushed = nuisances["propensity"].where(~certain, 0.99)
+    lacking = nuisances.assign(propensity=pushed, propensity_bounded=certain)
+    extrapolated = estimate(
+        known,
+        propensity_table(lacking, known.x, OverlapSettings(lower=0.3, upper=0.7)),
+        **given | {"nuisances": lacking},
+    ).effects
+    whole = extrapolated[(extrapolated["campaign"] == "all") & (extrapolated["population"] == "all")]
+    told = whole.groupby("estimand")["identified"].agg(["min", "max"])
+    assert not told.loc[["ATE", "ATT"]].any(axis=None)
+    assert told.loc["ATO"].all()
+    assert extrapolated.loc[~extrapolated["identified"], "reason"].str.contains("targeted|controls").all()
     assert table["outcome"].unique().tolist() == ["purchase_amount", "purchase_count", "redeemed", "gross_profit"]
     assert table.groupby("campaign")["estimator"].count().to_dict() == {"1": 4 * 4, "all": 4 * 13}
     assert (table["primary"] == (table["outcome"] == "purchase_count")).all()
-    assert not table.isna().any(axis=None)
+    assert not table.drop(columns="reason").isna().any(axis=None)
+    assert table["reason"].isna().all()
     np.testing.assert_allclose(table["ci_upper"] - table["estimate"], 1.6449 * table["se"], rtol=1e-4)
     np.testing.assert_allclose(table["estimate"] - table["ci_lower"], 1.6449 * table["se"], rtol=1e-4)
     row = table[

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LassoCV, Ridge
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from scipy import special
+from sklearn.linear_model import Lasso, LassoCV, Ridge
+from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -20,7 +21,13 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit,
 from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
 from dunnhumby_pipeline.causal.nuisance.lasso import fit_lassos
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.causal.nuisance.models import fit_outcome, fit_outcomes
+from dunnhumby_pipeline.causal.nuisance.models import (
+    LINEAR_ONLY,
+    TREES_ONLY,
+    fit_outcome,
+    fit_outcomes,
+    fit_propensity,
+)
 from dunnhumby_pipeline.settings import NuisanceSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
@@ -120,12 +127,19 @@ def test_lassos_of_many_outcomes_are_those_of_scikit_learn_alone() -> None:
     groups = np.repeat(np.arange(60), 4)
     x = rng.normal(size=(240, 8)) * [1, 50, 0.01, 1, 1, 1, 1, 0] + [0, 9, 0, 0, 0, 0, 0, 5]
     outcomes = np.column_stack([3 * x[:, 0] + rng.normal(size=240), x[:, 1] - 200 * x[:, 2], rng.normal(size=240)])
-    found = fit_lassos(x, outcomes, groups, n_folds=4)
-    for own, y in zip(found, outcomes.T, strict=True):
-        inner = list(GroupKFold(4).split(x, y, groups))
+    folds = groups % 4
+    found, out_of_fold = fit_lassos(x, outcomes, folds)
+    for own, predicted, y in zip(found, out_of_fold.T, outcomes.T, strict=True):
+        inner = list(PredefinedSplit(folds).split(x, y))
         alone = make_pipeline(StandardScaler(), LassoCV(alphas=30, cv=inner, max_iter=5000, tol=1e-3)).fit(x, y)
         np.testing.assert_allclose(own.predict(x), alone.predict(x), rtol=1e-9, atol=1e-9)
         assert own.slopes[7] == 0
+        # What it says of a fold is what it says when fitted to the others.
+        train, out = inner[0]
+        penalty = alone[-1].alpha_
+        standard = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1)
+        of_others = Lasso(penalty, max_iter=5000, tol=1e-6).fit(standard[train], y[train])
+        np.testing.assert_allclose(predicted[out], of_others.predict(standard[out]), atol=0.15 * y.std())
 
 
 def test_an_outcome_is_fitted_as_it_is_alone_whatever_stands_beside_it() -> None:
@@ -136,6 +150,46 @@ def test_an_outcome_is_fitted_as_it_is_alone_whatever_stands_beside_it() -> None
         alone = fit_outcome(x, y, households, seed=1)
         np.testing.assert_allclose(own.mean(x), alone.mean(x), rtol=1e-9)
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(own)).mean(x), own.mean(x))
+
+
+def test_the_candidate_that_fits_gets_the_weight() -> None:
+    rng = np.random.default_rng(6)
+    x, households = rng.normal(size=(1600, 6)), np.arange(1600) // 2
+    straight = x @ [3.0, -2, 1, 0, 0, 0] + rng.normal(size=1600)
+    curved = 4 * np.sin(3 * x[:, 0]) * (x[:, 1] > 0) + rng.normal(size=1600)
+    linear, trees = (own.weights for own in fit_outcomes(x, np.column_stack([straight, curved]), households, seed=1))
+    assert linear[0] > 0.8 > 0.2 > linear[1]
+    assert trees[1] > 0.8
+    assert (np.concatenate([linear, trees]) <= 1).all()
+    noise = rng.normal(size=1600)
+    (nothing,) = fit_outcomes(x, noise[:, None], households, seed=1)
+    assert nothing.mean(x).std() < 0.3
+    for chance, own in ((special.expit(2 * x[:, 0]), 0), (np.where(x[:, 0] * x[:, 1] > 0, 0.9, 0.1), 1)):
+        treated = rng.binomial(1, chance)
+        weights = fit_propensity(x, treated, households, seed=1).weights
+        assert weights.sum() == pytest.approx(1) and (weights >= 0).all()
+        assert weights[own] > 0.7
+
+
+def test_one_kind_of_candidate_alone_can_be_asked_for() -> None:
+    rng = np.random.default_rng(7)
+    x, households = rng.normal(size=(400, 3)), np.arange(400)
+    y, treated = x[:, 0] + rng.normal(size=400), rng.binomial(1, special.expit(x[:, 1]))
+    for candidates, out in ((LINEAR_ONLY, 1), (TREES_ONLY, 0)):
+        assert fit_outcomes(x, y[:, None], households, 1, candidates)[0].weights[out] == 0
+        assert fit_propensity(x, treated, households, 1, candidates).weights[out] == 0
+
+
+def test_trees_that_begin_from_the_truth_have_nothing_to_add() -> None:
+    rng = np.random.default_rng(8)
+    x, households = rng.normal(size=(200, 5)), np.arange(200)
+    truth = 5 * np.sin(4 * x[:, 0]) + 3 * (x[:, 1] > 0)
+    y = truth + 2 + rng.normal(size=200)
+    alone, begun = (fit_outcomes(x, y[:, None], households, 1, start=start)[0] for start in (None, truth[:, None]))
+    new = rng.normal(size=(2000, 5))
+    of_new = 5 * np.sin(4 * new[:, 0]) + 3 * (new[:, 1] > 0)
+    missed = [np.sqrt(((said - of_new - 2) ** 2).mean()) for said in (alone.mean(new), begun.mean(new, of_new))]
+    assert missed[1] < 0.7 < 1.5 < missed[0]
 
 
 # Nuisances
@@ -285,6 +339,8 @@ def test_the_quality_of_a_fit_is_reported_for_every_outcome_asked_for(known: Kno
     by_hand = 1 - (residual**2).sum() / ((y - y[t == 0].mean())[t == 0] ** 2).sum()
     assert value["r2_control", "amount_without_fuel"] == pytest.approx(by_hand)
     assert 0.5 < value["propensity_auc"].item() < 1
+    assert value[["weight_propensity_linear", "weight_propensity_trees"]].sum() == pytest.approx(1)
+    assert value["weight_control_linear", "amount_without_fuel"] + value["weight_control_trees"].iloc[0] > 0.8
 
 
 def test_large_studies_are_fitted_to_whole_households_drawn_and_predicted_for_all(known: Known) -> None:

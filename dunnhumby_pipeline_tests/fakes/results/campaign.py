@@ -255,7 +255,7 @@ def average_effects(proven: bool = True) -> pd.DataFrame:
                 key = (outcome, estimator, estimand, "all", campaign)
                 rows.append((*key, scale * (estimate + shift), scale * se, n, n, primary))
     columns = "outcome estimator estimand population campaign estimate se n_trials n_households primary"
-    return with_interval(frame_of(columns, rows))
+    return with_interval(frame_of(columns, rows)).assign(identified=True, reason=None)
 
 
 def pooled_effects(proven: bool = True) -> pd.DataFrame:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
+from dunnhumby_pipeline.causal.overlap.positivity import relative_propensity
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.orchestration.checks import causal, doubts
@@ -183,6 +186,50 @@ def test_adjusted_estimates_of_two_signs_are_warned_of(lower: float, upper: floa
     assert not found.passed
     assert found.message.startswith("2 adjusted estimates from -3.0 (overlap_weighted, ATE in all) to 5.0 (aipw,")
     assert advice in found.message
+
+
+def test_estimates_of_one_sign_whose_intervals_lie_apart_do_not_agree() -> None:
+    apart = _effects(("aipw", 25.0, 15.0, 35.0), ("ipw", 218.0, 190.0, 240.0), ("tmle", 60.0, 20.0, 200.0))
+    found = causal.estimators_agree(apart, CHECKS)
+    assert not found.passed
+    assert "25.0 (aipw, ATE in all) and 218.0 (ipw, ATE in all) have intervals apart" in found.message
+    # Other populations may have other effects.
+    assert causal.estimators_agree(apart.assign(estimand=apart["estimator"]), CHECKS).passed
+
+
+def _planted(n: int, prevalence: float, strength: float, seed: int) -> pd.DataFrame:
+    """Trials of a campaign that treats `prevalence` of them, by a cause of this strength, with true propensities."""
+    rng = np.random.default_rng(seed)
+    cause = strength * rng.normal(size=n)
+    low, high = -40.0, 40.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if special.expit(cause + middle).mean() < prevalence else (low, middle)
+    e = special.expit(cause + low)
+    columns = {"treated": rng.binomial(1, e), "propensity": np.clip(e, 0.01, 0.99)}
+    return pd.DataFrame(columns).assign(propensity_bounded=lambda frame: frame["propensity"] != e)
+
+
+@pytest.mark.parametrize("prevalence", [0.3, 0.5, 0.7])
+def test_hardly_any_overlap_blocks(prevalence: float) -> None:
+    planted = _planted(4000, prevalence, 6.0, seed=1)
+    assert planted["propensity_bounded"].mean() > 0.3
+    found = causal.positivity(planted, CHECKS)
+    assert not found.passed
+    assert "no average over all trials is identified" in found.message
+
+
+@pytest.mark.parametrize("prevalence", [0.03, 0.05, 0.25, 0.5])
+def test_a_rare_campaign_is_not_one_without_support(prevalence: float) -> None:
+    found = causal.positivity(_planted(4000, prevalence, 1.0, seed=2), CHECKS)
+    assert found.passed
+    assert found.metrics["share_in_relative_overlap"] > 0.9
+
+
+def test_relative_propensities_are_those_of_a_campaign_that_treats_one_in_two() -> None:
+    # Odds of 1 to 19 where one in twenty is treated: as often as others.
+    np.testing.assert_allclose(relative_propensity(np.array([0.05, 0.5]), 0.05), [0.5, 19 / 20])
+    np.testing.assert_allclose(relative_propensity(np.array([0.2, 0.7]), 0.5), [0.2, 0.7])
 
 
 def test_estimates_that_are_not_there_do_not_agree() -> None:

@@ -1,4 +1,4 @@
-"""A fitted outcome mean as arrays: the average of a lasso and of boosted trees."""
+"""A fitted outcome mean as arrays: a lasso and boosted trees, by their weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.nuisance.models import Averaged, Trees
+from dunnhumby_pipeline.causal.nuisance.models import Stack, Trees
 from dunnhumby_pipeline.engine.arrays import Arrays
 
 Array = NDArray[np.float64]
@@ -16,28 +16,30 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OutcomeMean:
-    """`slopes` (p,) and `level` are the lasso's; `trees` are the bytes that xgboost reads back, none for an outcome
-    that does not vary.
+    """`slopes` (p,) and `level` are those of what is linear, the lasso's by its weight and all that is constant;
+    `trees` are the bytes that xgboost reads back, which count by `weight`: none for an outcome that does not vary.
     """
 
     slopes: Array
     level: Array
     trees: NDArray[np.uint8]
+    weight: Array
 
     @classmethod
-    def of(cls, fitted: Averaged) -> OutcomeMean:
+    def of(cls, fitted: Stack) -> OutcomeMean:
         """The arrays of what `fit_outcome` fitted."""
-        linear, trees = fitted.first, np.empty(0, dtype=np.uint8)
-        if isinstance(fitted.second, Trees):
-            trees = np.frombuffer(fitted.second.booster.save_raw("ubj"), dtype=np.uint8)
-        return cls(linear.slopes, np.array(linear.level), trees)
+        linear, (of_linear, of_trees), trees = fitted.linear, fitted.weights, np.empty(0, dtype=np.uint8)
+        if isinstance(fitted.trees, Trees) and of_trees > 0:
+            trees = np.frombuffer(fitted.trees.booster.save_raw("ubj"), dtype=np.uint8)
+        level = of_linear * linear.level + (1 - of_linear - of_trees) * fitted.level
+        return cls(of_linear * linear.slopes, np.array(level), trees, np.array(of_trees))
 
     def mean(self, x: Array) -> Array:
         """Mean (n,) of the outcome at (n, p) covariates."""
         linear = x @ self.slopes + self.level
         if not len(self.trees):
             return linear
-        return (linear + self._booster().inplace_predict(x)) / 2
+        return linear + self.weight * self._booster().inplace_predict(x)
 
     def _booster(self) -> Any:
         from xgboost import Booster
