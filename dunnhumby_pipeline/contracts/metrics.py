@@ -196,6 +196,15 @@ def controls(controls: pd.DataFrame) -> Mapping[str, object]:
     return {row.control.replace(" ", "_"): row.estimate for row in whole.itertuples()}
 
 
+def influence(influence: pd.DataFrame) -> Mapping[str, object]:
+    by_quantity = influence.assign(change=influence["change_in_se"].abs()).groupby("quantity", sort=False)
+    named = {str(quantity).replace(" ", "_"): rows for quantity, rows in by_quantity}
+    return {
+        **{f"effective_households_{name}": rows["effective_households"].iloc[0] for name, rows in named.items()},
+        **{f"max_change_in_se_{name}": rows["change"].max() for name, rows in named.items()},
+    }
+
+
 def weeks(weeks: pd.DataFrame) -> Mapping[str, object]:
     return {f"mean_{phase}": value for phase, value in weeks.groupby("phase")["estimate"].mean().items()}
 

@@ -16,8 +16,8 @@ class Outcome:
 
     `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
     column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
-    cents sales, without_fuel and weighed), an expression that sums them up; None for what is not bought. `always`:
-    every study estimates the effect on it.
+    units of money sales, without_fuel and weighed), an expression that sums them up, in units of money where
+    `in_dollars`; None for what is not bought. `always`: every study estimates the effect on it.
     """
 
     name: str
@@ -57,7 +57,7 @@ _ALL: tuple[Outcome, ...] = (
         "$",
         measured="spend in $",
         meaning="spend in the outcome window",
-        measure=lambda baskets: baskets.sales.sum() / 100,
+        measure=lambda baskets: baskets.sales.sum(),
         always=True,
     ),
     Outcome(
@@ -92,7 +92,7 @@ _ALL: tuple[Outcome, ...] = (
         "$",
         measured="spend in $, fuel left out",
         meaning="spend in the outcome window outside the department FUEL",
-        measure=lambda baskets: baskets.without_fuel.sum() / 100,
+        measure=lambda baskets: baskets.without_fuel.sum(),
     ),
     Outcome(
         MARGIN_WEIGHTED,
@@ -102,7 +102,7 @@ _ALL: tuple[Outcome, ...] = (
         "$",
         measured="spend in $, each department weighed by its margin",
         meaning="spend in the outcome window, weighted by the departments' margins",
-        measure=lambda baskets: baskets.weighed.sum() / 100,
+        measure=lambda baskets: baskets.weighed.sum(),
     ),
 )
 # By name, in the order of the columns of trials.

@@ -10,9 +10,12 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.engine.money import CENTS
 
 Dialect = Literal["duckdb", "spark"]
 
+# How many of the smallest unit of money make $1, said when an expression is compiled; see `engine.money`.
+UNITS = ibis.param("float64")
 _IBIS_TYPES = {"BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "VARCHAR": "string"}
 
 
@@ -23,19 +26,25 @@ def unbound(name: str) -> ir.Table:
     return ibis.table(columns, name=name)
 
 
-def to_sql(expression: ir.Table, dialect: Dialect = "duckdb") -> str:
-    """The SQL text of `expression`."""
-    return _text(expression.op(), dialect)
+def to_sql(expression: ir.Table, dialect: Dialect = "duckdb", decimals: int = CENTS) -> str:
+    """The SQL text of `expression`, which sums money in units of 10 ** -`decimals` $."""
+    return _text(expression.op(), dialect, decimals)
+
+
+def sums_money(expression: ir.Table) -> bool:
+    """Whether `expression` depends on the smallest unit of money."""
+    return UNITS.op() in expression.op().find(ops.ScalarParameter)
 
 
 # Compiling takes as long as a query on a small journey, and a study asks the same features several times.
 @lru_cache(maxsize=64)
-def _text(relation: ops.Relation, dialect: Dialect) -> str:
+def _text(relation: ops.Relation, dialect: Dialect, decimals: int) -> str:
+    units = {UNITS: 10.0**decimals}
     if dialect == "spark":
         from dunnhumby_pipeline.engine.spark_sql import to_spark_sql
 
-        return to_spark_sql(relation)
-    return str(ibis.to_sql(relation.to_expr(), dialect=dialect))
+        return to_spark_sql(relation, units)
+    return str(ibis.to_sql(relation.to_expr(), dialect=dialect, params=units))
 
 
 def unbound_tables(expression: ir.Table) -> dict[str, ibis.Schema]:

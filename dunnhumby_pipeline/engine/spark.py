@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dunnhumby_pipeline.engine.frames import Relations, arrow_schema, to_frame
+from dunnhumby_pipeline.engine.money import CENTS, money_unit
 from dunnhumby_pipeline.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def run(expression: ir.Table, relations: Relations, settings: EngineSettings) ->
     which is sent to it. Columns, types and order of rows are those that DuckDB gives.
     Raises SparkError when a table of the expression is not given, and as `connect` does.
     """
-    from dunnhumby_pipeline.engine.compile import to_sql, unbound_tables
+    from dunnhumby_pipeline.engine.compile import sums_money, to_sql, unbound_tables
 
     tables = unbound_tables(expression)
     missing = sorted(set(tables) - set(relations))
@@ -88,7 +89,10 @@ def run(expression: ir.Table, relations: Relations, settings: EngineSettings) ->
                     given = session.read.parquet(relation.resolve().as_uri())
                 given.createOrReplaceTempView(name)
                 views.append(name)
-            return to_frame(session.sql(to_sql(expression, "spark")).toArrow(), expression.schema())
+            decimals = CENTS
+            if sums_money(expression) and "transactions" in tables:
+                decimals = money_unit(lambda query: session.sql(query).collect(), "transactions", settings).decimals
+            return to_frame(session.sql(to_sql(expression, "spark", decimals)).toArrow(), expression.schema())
         finally:
             for name in views:
                 session.catalog.dropTempView(name)

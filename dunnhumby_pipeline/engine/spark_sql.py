@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
+import ibis.expr.types as ir
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from ibis.config import Config
@@ -25,10 +27,10 @@ class _Compiler(PySparkCompiler):
         return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
 
-def to_spark_sql(relation: ops.Relation) -> str:
-    """The SQL text of `relation`. No client of Spark need be installed."""
+def to_spark_sql(relation: ops.Relation, parameters: Mapping[ir.Scalar, float]) -> str:
+    """The SQL text of `relation` with its `parameters` filled in. No client of Spark need be installed."""
     if ibis.options.pyspark is None:
         # Ibis reads this option when it compiles, and sets it only where its own Spark backend can be imported.
         ibis.options.pyspark = _Options()
     compiler = _Compiler()
-    return str(compiler.to_sqlglot(relation.to_expr()).sql(dialect=compiler.dialect, pretty=True))
+    return str(compiler.to_sqlglot(relation.to_expr(), params=parameters).sql(dialect=compiler.dialect, pretty=True))

@@ -6,13 +6,13 @@ import ibis
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
-from dunnhumby_pipeline.features.windows import in_cents, week_of
+from dunnhumby_pipeline.features.windows import in_units, week_of
 
 NOON, EVENING = 1200, 1700
 
 
 def baskets() -> ir.Table:
-    """One row per household and basket: day, time (HHMM) of its first line, n_lines, and money in cents.
+    """One row per household and basket: day, time (HHMM) of its first line, n_lines, and money in whole units.
 
     Over the unbound table `transactions`.
     """
@@ -21,15 +21,15 @@ def baskets() -> ir.Table:
         day=lines.day.min(),
         time=lines.trans_time.min(),
         n_lines=lines.count(),
-        sales=in_cents(lines.sales_value).sum(),
-        retail_disc=in_cents(lines.retail_disc).sum(),
-        coupon_disc=in_cents(lines.coupon_disc).sum(),
-        coupon_match_disc=in_cents(lines.coupon_match_disc).sum(),
+        sales=in_units(lines.sales_value).sum(),
+        retail_disc=in_units(lines.retail_disc).sum(),
+        coupon_disc=in_units(lines.coupon_disc).sum(),
+        coupon_match_disc=in_units(lines.coupon_match_disc).sum(),
     )
 
 
 def shopping_days() -> ir.Table:
-    """One row per household and day on which it shopped: counts, money in cents, and the days before it.
+    """One row per household and day on which it shopped: counts, money in whole units, and the days before it.
 
     Columns beyond the key: n_baskets, n_lines, sales, sales_squared (of baskets), retail_disc, coupon_disc,
     coupon_match_disc, n_morning and n_evening and n_with_coupon (baskets); previous (the shopping day

@@ -16,7 +16,8 @@ from dunnhumby_pipeline.features.baskets import shopping_days
 from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category
 from dunnhumby_pipeline.features.windows import (
     WINDOW_KEY,
-    in_cents,
+    in_dollars,
+    in_units,
     ratio,
     tenure_start,
     week_of,
@@ -44,7 +45,7 @@ def _customer_features() -> ir.Table:
 
 
 def _trips() -> ir.Table:
-    """How often and how much: baskets, days, weeks, gaps between days; money in cents."""
+    """How often and how much: baskets, days, weeks, gaps between days; money in whole units."""
     days = within(shopping_days(), windows_table())
     known = days.previous >= days.first_day
     gap = ibis.ifelse(known, (days.day - days.previous).cast("float64"), ibis.null("float64"))
@@ -65,14 +66,14 @@ def _trips() -> ir.Table:
 
 
 def _contents() -> ir.Table:
-    """What was bought: products, departments, brands, items; money in cents."""
+    """What was bought: products, departments, brands, items; money in whole units."""
     lines, products = unbound("transactions"), unbound("products")
     slim = lines.select(
         "household_key",
         "product_id",
         "day",
         "quantity",
-        sales=in_cents(lines.sales_value),
+        sales=in_units(lines.sales_value),
         discounted=(lines.retail_disc > 0).cast("float64"),
     )
     in_window = within(slim, windows_table())
@@ -119,8 +120,8 @@ def _features(t: ir.Table) -> ir.Table:
         mean_gap=ratio(t.last_purchase - t.first_purchase, t.n_gaps),
         spread=t.sales_squared - ratio(t.sales * t.sales, t.frequency),
         discounts=t.retail_disc + t.coupon_disc,
-        actual=(t.sales - t.coupon_disc) / 100,
-        monetary_sales=t.sales / 100,
+        actual=in_dollars(t.sales - t.coupon_disc),
+        monetary_sales=in_dollars(t.sales),
     )
     per_week = ratio(t.frequency, t.tenure_weeks)
     gap_variance = _not_negative(ratio(t.gap_squares, t.n_gaps) - t.mean_gap * t.mean_gap)
@@ -143,7 +144,7 @@ def _features(t: ir.Table) -> ir.Table:
         monetary_actual=t.actual,
         monetary_avg_basket_sales=ratio(t.monetary_sales, t.frequency),
         monetary_avg_basket_actual=ratio(t.actual, t.frequency),
-        monetary_std=basket_variance.sqrt() / 100,
+        monetary_std=in_dollars(basket_variance.sqrt()),
         monetary_per_week=ratio(t.monetary_sales, t.tenure_weeks),
         coupon_savings_ratio=ratio(t.coupon_disc, t.sales),
         discount_rate=ratio(t.discounts, t.sales + t.discounts),

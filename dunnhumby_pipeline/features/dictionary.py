@@ -25,7 +25,8 @@ up to time, are the customer features; the others extend them.
 - A window runs from its first day up to but not including its index day; its last day is the day before. Weeks run from
   Monday to Sunday; day 285 is a Sunday, 1 January 2017. In the sample most baskets are bought on Sundays, and next
   most on Saturdays.
-- Money is summed in whole cents. A basket's time is its first line's.
+- Money is summed exactly, in whole units of the smallest amount (in the sample, cents). A basket's time is that of its
+  first line.
 - Fuel counts as money, as a visit and as a line; it is not an item, brand choice or department.
 - *Track*: a value feature says what a household is worth ({", ".join(VALUE_GROUPS)});
   a need feature what it shops for and how ({", ".join(NEED_GROUPS)}).

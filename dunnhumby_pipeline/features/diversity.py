@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.features.departments import is_fuel
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_cents, ratio, windows_table, within
+from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_units, ratio, windows_table, within
 
 
 def department_diversity() -> ir.Table:
@@ -24,7 +24,7 @@ def department_diversity() -> ir.Table:
     )
     in_window = within(bought, windows_table())
     d = in_window.group_by(*WINDOW_KEY, "department").agg(sales=in_window.sales.sum())
-    # Squares of whole cents add up exactly, in any order; an entropy would not.
+    # Squares of whole units add up exactly, in any order; an entropy would not.
     totals = d.group_by(WINDOW_KEY).agg(sales=d.sales.sum(), squares=(d.sales * d.sales).sum())
     joined = totals.join(baskets, WINDOW_KEY)
     return joined.select(
@@ -35,10 +35,10 @@ def department_diversity() -> ir.Table:
 
 
 def _basket_departments() -> ir.Table:
-    """One row per household, basket, day and department bought from; sales in cents."""
+    """One row per household, basket, day and department bought from; sales in whole units."""
     lines, products = unbound("transactions"), unbound("products")
     goods = products.filter(products.department.notnull() & ~is_fuel(products)).select("product_id", "department")
     joined = lines.join(goods, "product_id")
     return joined.group_by("household_key", "basket_id", "day", "department").agg(
-        sales=in_cents(joined.sales_value).sum()
+        sales=in_units(joined.sales_value).sum()
     )

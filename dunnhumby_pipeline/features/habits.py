@@ -7,7 +7,15 @@ import ibis.expr.types as ir
 
 from dunnhumby_pipeline.contracts.feature import RECENT_DAYS
 from dunnhumby_pipeline.features.baskets import shopping_days
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, ratio, tenure_start, weekday_of, windows_table, within
+from dunnhumby_pipeline.features.windows import (
+    WINDOW_KEY,
+    in_dollars,
+    ratio,
+    tenure_start,
+    weekday_of,
+    windows_table,
+    within,
+)
 
 SATURDAY = 5
 WEEKDAYS = range(7)
@@ -50,7 +58,7 @@ def shopping_habits() -> ir.Table:
         evening_share=ratio(t.n_evening, t.n_baskets),
         weekday_concentration=ratio(ibis.greatest(*on_weekday), t.n_baskets),
         coupon_basket_share=ratio(t.n_with_coupon, t.n_baskets),
-        coupon_per_basket=ratio(t.coupons / 100, t.n_baskets),
+        coupon_per_basket=ratio(in_dollars(t.coupons), t.n_baskets),
     ).order_by(WINDOW_KEY)
 
 

@@ -6,14 +6,17 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.outcomes import BOUGHT
+from dunnhumby_pipeline.contracts.outcomes import AMOUNTS, BOUGHT
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.features.baskets import baskets
 from dunnhumby_pipeline.features.departments import is_fuel
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_cents, windows_table, within
+from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_dollars, in_units, windows_table, within
 from dunnhumby_pipeline.settings import EngineSettings
+
+# A unit of money times a weight is summed in parts of it that float64 holds exactly.
+_PARTS = 2.0**16
 
 
 def purchases() -> ir.Table:
@@ -25,7 +28,7 @@ def purchases() -> ir.Table:
     in_window = within(baskets(), windows_table())
     return (
         in_window.group_by(WINDOW_KEY)
-        .agg(purchase_amount=in_window.sales.sum() / 100, purchase_count=in_window.count())
+        .agg(purchase_amount=in_dollars(in_window.sales.sum()), purchase_count=in_window.count())
         .order_by(WINDOW_KEY)
     )
 
@@ -34,11 +37,14 @@ def weighed_purchases() -> ir.Table:
     """What each household bought in each window: a column for each outcome that is bought.
 
     Over the unbound tables `transactions`, `products`, `windows` and `margin_weights`. A line is
-    weighed by its department, in whole cents; where there is no weight, or the product is not known, it counts with
+    weighed by its department; where there is no weight, or the product is not known, it counts with
     its sales. Fuel is what `departments.is_fuel` says.
     """
     in_window = within(_weighed_baskets(), windows_table())
-    bought = {name: measure(in_window) for name, measure in BOUGHT.items()}
+    bought = {
+        name: in_dollars(measure(in_window)) if name in AMOUNTS else measure(in_window)
+        for name, measure in BOUGHT.items()
+    }
     return in_window.group_by(WINDOW_KEY).agg(**bought).order_by(WINDOW_KEY)
 
 
@@ -56,13 +62,13 @@ def first_purchases(transactions: TablePath, engine: EngineSettings) -> pd.DataF
 
 
 def _weighed_baskets() -> ir.Table:
-    """One row per household and basket: day, and cents of sales, of sales without fuel, and of weighed sales."""
+    """One row per household and basket: day, and in units of money sales, sales without fuel, and weighed sales."""
     lines, products, weights = unbound("transactions"), unbound("products"), margin_weights_table()
     kinds = products.left_join(weights, "department").select("product_id", "weight", fuel=is_fuel(products))
     # Most lines are neither fuel nor weighed: those are never joined to their product.
     special = lines.join(kinds.filter(kinds.fuel | kinds.weight.notnull()), "product_id")
-    sales = in_cents(special.sales_value)
-    weighed = (sales * special.weight.fill_null(1.0)).round().cast("float64")
+    sales = in_units(special.sales_value)
+    weighed = (sales * special.weight.fill_null(1.0) * _PARTS).round().cast("float64") / _PARTS
     changes = special.group_by("household_key", "basket_id").agg(
         fuel=special.fuel.ifelse(sales, 0.0).sum(), gain=(weighed - sales).sum()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.features.baskets import shopping_days
-from dunnhumby_pipeline.features.windows import WINDOW_KEY, windows_table, within
+from dunnhumby_pipeline.features.windows import WINDOW_KEY, in_dollars, windows_table, within
 
 
 def trip_history() -> ir.Table:
@@ -17,6 +17,8 @@ def trip_history() -> ir.Table:
     days = within(shopping_days(), windows_table())
     return (
         days.group_by(WINDOW_KEY)
-        .agg(trips=days.count(), first_trip=days.day.min(), last_trip=days.day.max(), sales=days.sales.sum() / 100)
+        .agg(
+            trips=days.count(), first_trip=days.day.min(), last_trip=days.day.max(), sales=in_dollars(days.sales.sum())
+        )
         .order_by(WINDOW_KEY)
     )

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from dunnhumby_pipeline.engine.compile import UNITS
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EngineSettings
@@ -61,9 +62,14 @@ def weekday_of(day: ir.IntegerValue) -> ir.IntegerValue:
     return (day + 8) % 7
 
 
-def in_cents(money: ir.FloatingValue) -> ir.FloatingValue:
-    """Whole cents, as float64: sums of them are exact below $90 trillion, in any order, on any engine."""
-    return (money * 100).round().cast("float64")
+def in_units(money: ir.FloatingValue) -> ir.FloatingValue:
+    """$ in whole units of the smallest amount in the data (`engine.money`), as float64, to be summed exactly."""
+    return (money * UNITS).round().cast("float64")
+
+
+def in_dollars(units: ir.FloatingValue) -> ir.FloatingValue:
+    """A sum of whole units of money in $."""
+    return units / UNITS
 
 
 def ratio(numerator: ir.NumericValue, denominator: ir.NumericValue) -> ir.FloatingValue:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
-from dunnhumby_pipeline.engine.duck import connect, table_at
+from dunnhumby_pipeline.engine.duck import connect, table_at, unit_of_money
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
 
@@ -65,7 +65,8 @@ def campaign_economics(
         for name in ("transactions", "coupons", "coupon_redemptions", "campaign_targets"):
             connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {table_at(connection, tables[name])}")
         connection.register("campaigns", campaigns[["campaign", "start_day", "end_day"]])
-        by_campaign = connection.execute(_COST_BY_CAMPAIGN).fetchdf()
+        units = 10.0 ** unit_of_money(connection, "transactions", engine).decimals
+        by_campaign = connection.execute(_COST_BY_CAMPAIGN, {"units": units}).fetchdf()
     rows = [
         _row("estimated", str(row.campaign), row.n_targeted, row.retailer, row.manufacturer)
         for row in by_campaign.itertuples()
@@ -97,7 +98,7 @@ def _row(source: str, campaign: str, n_targeted: int, retailer: float, manufactu
     }
 
 
-# Sums run over whole cents, so that they do not depend on the order of the rows.
+# Sums run over whole units of money, so that they do not depend on the order of the rows.
 _COST_BY_CAMPAIGN = """
 WITH redeemed_lines AS (
     SELECT DISTINCT ON (t.household_key, t.basket_id, t.product_id)
@@ -111,8 +112,8 @@ WITH redeemed_lines AS (
     ORDER BY t.household_key, t.basket_id, t.product_id, w.start_day, w.campaign
 ),
 costs AS (
-    SELECT campaign, sum(round(coupon_match_disc * 100)) / 100 AS retailer,
-           sum(round(coupon_disc * 100)) / 100 AS manufacturer
+    SELECT campaign, sum(round(coupon_match_disc * $units)) / $units AS retailer,
+           sum(round(coupon_disc * $units)) / $units AS manufacturer
     FROM redeemed_lines GROUP BY campaign
 )
 SELECT w.campaign, count(t.household_key) AS n_targeted,

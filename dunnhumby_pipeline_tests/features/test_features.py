@@ -25,7 +25,7 @@ from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category
 from dunnhumby_pipeline.features.exposure import promotion_exposure
 from dunnhumby_pipeline.features.purchases import purchases
-from dunnhumby_pipeline.features.windows import in_cents, observed_days, one_window, ratio
+from dunnhumby_pipeline.features.windows import in_units, observed_days, one_window, ratio
 from dunnhumby_pipeline_tests.fakes.journeys import (
     APPLE,
     BREAD,
@@ -796,10 +796,10 @@ def test_each_feature_is_described(feature: catalogue.Feature) -> None:
 # ----------------------------------------------------------------------------------------------- arithmetic
 
 
-def test_a_ratio_over_zero_is_null_and_money_becomes_whole_cents() -> None:
+def test_a_ratio_over_zero_is_null_and_money_becomes_whole_units() -> None:
     table = ibis.table({"a": "float64", "b": "int64"}, name="numbers")
     frame = pd.DataFrame({"a": [1.0, 0.29, -1.015, 0.0], "b": [0, 1, 4, 0]})
-    expression = table.mutate(share=ratio(table.a, table.b), cents=in_cents(table.a))
+    expression = table.mutate(share=ratio(table.a, table.b), cents=in_units(table.a))
     found = run(expression, {"numbers": frame}, ONE_THREAD)
     assert found["share"].fillna(-99).tolist() == [-99, 0.29, -1.015 / 4, -99]
     assert found["cents"].tolist()[:2] == [100.0, 29.0]

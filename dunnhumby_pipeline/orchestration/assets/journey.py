@@ -80,7 +80,12 @@ def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Ite
 def _outputs(
     paths: Mapping[str, TablePath], source: "Source", versions: Mapping[str, str], study: Study, *, unchanged: bool
 ) -> Iterator[dg.Output]:
-    metrics = metrics_in_place(paths, study.settings.engine)
+    from dunnhumby_pipeline.engine.duck import connect, table_at, unit_of_money
+
+    engine = study.settings.engine
+    metrics = metrics_in_place(paths, engine)
+    with connect(engine) as connection:
+        unit = unit_of_money(connection, table_at(connection, paths["transactions"]), engine)
     for name in TABLES:
         facts: dict[str, Any] = {
             "source": source.name,
@@ -88,4 +93,6 @@ def _outputs(
             "unchanged": unchanged,
             **metrics[name],
         }
+        if name == "transactions":
+            facts["smallest unit of money"] = unit.words
         yield dg.Output(paths[name], name, metadata=facts, data_version=dg.DataVersion(versions[name]))

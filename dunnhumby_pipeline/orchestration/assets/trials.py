@@ -7,6 +7,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.metrics import by_type
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -45,10 +46,8 @@ def enrol_trials(
         trials,
         "first_campaign_cohort",
         metadata={
-            "n_treated": int(trials["treated"].sum()),
-            "n_households": int(trials["household_key"].nunique()),
             "campaigns": dg.MetadataValue.md(cohort.campaigns_text()),
-            "treated_without_look_back_purchase": cohort.n_treated_without_history,
+            **by_type(campaign_type, {"treated_without_look_back_purchase": cohort.n_treated_without_history}),
             "covariates_without_any_value": ", ".join(design.left_out) or "none",
             "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
         },
@@ -58,7 +57,8 @@ def enrol_trials(
     matrix = study.table("design_matrix", campaign_type)
     with study.staging() as staging:
         save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)
-        yield dg.Output(staging / matrix.name, "design_matrix", metadata={"n_columns": len(design.names)})
+        shown = by_type(campaign_type, {"n_columns": len(design.names)})
+        yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
@@ -103,8 +103,8 @@ def fit_nuisances(
     outcomes = fitted_outcomes(settings.trial.outcome)
     seed = settings.seed_for("nuisances")
     fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
-    n_bounded = int(fitted.nuisances["propensity_bounded"].sum())
-    yield dg.Output(fitted.nuisances, "nuisances", metadata={"propensities_bounded": n_bounded})
+    bounded = {"propensities_bounded": int(fitted.nuisances["propensity_bounded"].sum())}
+    yield dg.Output(fitted.nuisances, "nuisances", metadata=by_type(context.partition_key, bounded))
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.table import Table
-from dunnhumby_pipeline.orchestration.checks import causal, contract, features, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks import causal, contract, doubts, features, journey, segmentation, targeting
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 
@@ -225,9 +225,10 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a parameter of lifetime value lies at a bound of the search, or where its model is uninformative: mean "
         "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend "
-        "under 1.05 (`min_spend_shape`)",
-        advice="where nobody leaves, do not read probability_alive; else do not read lifetime values: a longer history "
-        "or more households",
+        "under 1.05 (`min_spend_shape`); or chances of leaving, or spend per trip, do not vary, and a simpler model "
+        "took its place",
+        advice="where nobody leaves, do not read probability_alive; where a simpler model took its place, read on; "
+        "else do not read lifetime values: a longer history or more households",
     ),
     Check(
         "clv_validation",
@@ -315,20 +316,33 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "negative_controls",
-        causal.placebo_outcome,
+        doubts.placebo_outcome,
         WARN,
-        red='the campaign "has an effect" on spend before the look-back, which it cannot have touched; or no campaign '
-        "has data there",
+        red='the campaign\'s "effect" on spend before the look-back, which it cannot have touched, brought to the days '
+        "of the outcome window, is not small enough or too uncertain to say (|placebo| + 1.645 SE not below the "
+        "smallest effect that matters), or lies beyond its error in a campaign; or no campaign has data there",
         advice="where there is more history, longer look-backs (`trial.look_back_days`), though what then lies before "
         "them can no longer be tested; until then the effect is no more certain than this difference is small",
+        thresholds=("smallest_effect_that_matters",),
     ),
     Check(
         "negative_controls",
-        causal.placebo_campaign,
+        doubts.placebo_campaign,
         WARN,
-        red='a campaign dated before it came "has an effect"; or no campaign has data there',
+        red='the "effect" of a campaign dated before it came, brought to the days of the outcome window, is not small '
+        "enough or too uncertain to say, or lies beyond its error in a campaign; or no campaign has data there",
         advice="targeting may have used these very days, which this test cannot adjust for; if it did not, the arms "
         "differ in something that is not adjusted for",
+        thresholds=("smallest_effect_that_matters",),
+    ),
+    Check(
+        "influence",
+        doubts.one_household,
+        WARN,
+        red="without one household the effect or a placebo is another: it moves by a large part of its error",
+        advice="quote both; keep an account that is no household out by `trial.max_look_back_spend` before its outcome "
+        "is seen, not after",
+        thresholds=("max_household_influence",),
     ),
     Check(
         "sensitivity",

@@ -18,6 +18,15 @@ _OUT_OF_RANGE = {
         "rate of the past"
     ),
     "q": "spend per trip has next to no mean over households: do not read expected spend, rank by past spend",
+    "leaving_varies": (
+        "chances of leaving after a trip are not seen to differ between households, so that all have the mean one "
+        "(geometric, the limit of BG/NBD) and a and b have no estimate; values stand"
+    ),
+    "spend_varies": (
+        "every trip cost the same, so that each is expected to cost that and Gamma-Gamma has no estimate; values rank "
+        "households by expected trips alone"
+    ),
+    "p": "each household spends the same on every trip, so that its own mean is what it is expected to spend",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EngineSettings
 
 Metrics = dict[str, float]
+_DAGSTER = "dagster/"
 
 
 def metrics_of(name: str, frame: pd.DataFrame) -> Metrics:
@@ -32,6 +34,20 @@ def metrics_in_place(paths: Mapping[str, TablePath], engine: EngineSettings) -> 
                 values = connection.execute(query).fetchall()[0]
                 found[name] = _numbers(dict(zip(declared, values, strict=True)))
     return found
+
+
+def by_type(campaign_type: str | None, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata with every number named by its campaign type, "TypeA: n_treated": dagster plots each name as one line.
+
+    What is no number keeps its name, and so does all of a table without partitions (None).
+    """
+    if campaign_type is None:
+        return dict(shown)
+    numbers = {name for name, value in shown.items() if type(value) in (int, float)}
+    return {
+        f"{campaign_type}: {name.removeprefix(_DAGSTER)}" if name in numbers else name: value
+        for name, value in shown.items()
+    }
 
 
 def _numbers(metrics: Mapping[str, object]) -> Metrics:

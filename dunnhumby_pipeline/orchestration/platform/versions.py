@@ -9,7 +9,9 @@ compiles to other versions.
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dis import opmap
 from functools import cache
@@ -214,3 +216,43 @@ def _constant(constant: object) -> str:
     if isinstance(constant, tuple):
         return f"({', '.join(map(_constant, constant))})"
     return f"{type(constant).__name__}:{constant!r}"
+
+
+def source_version(step: dg.OpDefinition, settings: Settings) -> str:
+    """A version of a step's code that every release of Python gives alike: of its syntax, not of what it compiles to.
+
+    Of contracts that hold words, the words do not count; of what it makes, shapes do.
+    """
+    declared = STEPS[step.name]
+    function = _function(step)
+    own = [_syntax(inspect.getsource(part), words=True) for part in _own_functions(function)]
+    behind = [
+        _syntax(_file(name).read_text(encoding="utf-8"), words=name not in _BY_SHAPE)
+        for name in modules_behind(function)
+    ]
+    read = {name: repr(_value(settings, name)) for name in declared.settings}
+    return digest([*own, *behind, repr([table.shape() for table in declared.tables]), repr(sorted(read.items()))])
+
+
+@cache
+def _syntax(source: str, *, words: bool) -> str:
+    """The syntax tree of `source` without docstrings, and without any text at all where `words` do not count."""
+    return repr(_plain(ast.parse(source), words))
+
+
+def _plain(node: object, words: bool) -> object:
+    """A tree of tuples with what a node has: fields that are empty are left out, as newer releases add some."""
+    if isinstance(node, list):
+        return [_plain(each, words) for each in node if not _is_text(each)]
+    if not isinstance(node, ast.AST):
+        return type(node).__name__ if isinstance(node, str) and not words else repr(node)
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []))
+    return (
+        type(node).__name__,
+        *((name, _plain(value, words or name in ("id", "attr", "arg"))) for name, value in fields),
+    )
+
+
+def _is_text(node: object) -> bool:
+    """Whether a statement is nothing but a text: a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

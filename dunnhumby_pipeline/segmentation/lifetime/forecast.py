@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.segmentation.lifetime.value import (
-    BgNbd,
-    GammaGamma,
     LifetimeValueError,
+    SpendModel,
+    TripModel,
     Vector,
     fit_bg_nbd,
     fit_gamma_gamma,
@@ -35,8 +35,8 @@ class SpendModels:
     `n_one_trip` of all households came once; `n_without_spend` of them spent $0 and stay out of the fit of spend.
     """
 
-    bg_nbd: BgNbd
-    gamma_gamma: GammaGamma
+    bg_nbd: TripModel
+    gamma_gamma: SpendModel
     n_households: int
     n_fitted: int
     n_one_trip: int

@@ -26,7 +26,14 @@ from dunnhumby_pipeline.segmentation.lifetime.forecast import (
     recency_in_weeks,
     spend_of,
 )
-from dunnhumby_pipeline.segmentation.lifetime.value import BgNbd, GammaGamma, LifetimeValueError, Vector, in_range
+from dunnhumby_pipeline.segmentation.lifetime.value import (
+    GammaGamma,
+    LifetimeValueError,
+    SpendModel,
+    TripModel,
+    Vector,
+    in_range,
+)
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import rfm_scores, value_tiers
 from dunnhumby_pipeline.settings import LifetimeValueSettings
 
@@ -40,10 +47,19 @@ _PARAMETERS = {
     "a": "first shape of chances of leaving after a trip",
     "b": "second shape of chances of leaving after a trip",
     "mean_dropout": "mean chance of leaving after a trip; near 0 nobody leaves, and probability_alive tells nothing",
-    "p": "shape of spend on a trip",
+    "p": "shape of spend on a trip; at 10,000 a household spends the same on every trip",
     "q": "shape of a household's scale of spend; above 1, or its mean is infinite",
     "gamma": "scale of a household's scale of spend, $",
 }
+_ONE_CHANCE = ("r", "alpha", "mean_dropout")
+_LEAVING_VARIES = (
+    "1 where chances of leaving are seen to differ between households; 0 where all have the mean one, by the geometric "
+    "distribution that BG/NBD then becomes, and a and b have no estimate"
+)
+_SPEND_VARIES = (
+    "1 where spend per trip differs; 0 where every trip cost the same, as each is then expected to, and p, q and gamma "
+    "have no estimate"
+)
 
 
 @dataclass(frozen=True)
@@ -187,22 +203,32 @@ def _parameters(
     stretch: str, models: SpendModels, weights: StackWeights, history: pd.DataFrame, settings: LifetimeValueSettings
 ) -> pd.DataFrame:
     least = {"mean_dropout": settings.min_dropout, "q": settings.min_spend_shape}
-    bg_nbd, gamma_gamma = models.bg_nbd, models.gamma_gamma
-    fits: tuple[tuple[str, BgNbd | GammaGamma, tuple[str, ...]], ...] = (
-        ("bg_nbd", bg_nbd, ("r", "alpha", "a", "b", "mean_dropout")),
-        ("gamma_gamma", gamma_gamma, ("p", "q", "gamma")),
-    )
+    trips, spend = models.bg_nbd, models.gamma_gamma
+    fits: list[tuple[str, TripModel | SpendModel, tuple[str, ...]]] = [
+        ("bg_nbd", trips, ("r", "alpha", "a", "b", "mean_dropout") if trips.leaving_varies else _ONE_CHANCE),
+        ("gamma_gamma", spend, ("p", "q", "gamma") if spend.spend_varies else ()),
+    ]
     rows: list[tuple[str, str, float, bool | None, str]] = []
     for model, fit, names in fits:
         for name in names:
             value = getattr(fit, name)
             rows.append((model, name, value, in_range({name: value}, least), _PARAMETERS[name]))
-        rows.append((model, "log_likelihood", fit.log_likelihood, None, "of the fit"))
-    spent = history[history["sales"] > 0]
-    together = float(stats.spearmanr(spent["trips"], spent["sales"] / spent["trips"]).statistic)
+    # Where nobody leaves, that chances do not differ is no news.
+    one_chance = not trips.leaving_varies and trips.mean_dropout >= settings.min_dropout
     rows += [
-        ("gamma_gamma", "mean_spend", gamma_gamma.mean, None, "mean spend per trip over all households, $"),
-        ("gamma_gamma", "trips_and_spend", together, None, "rank correlation that the model takes to be 0"),
+        ("bg_nbd", "leaving_varies", trips.leaving_varies, False if one_chance else None, _LEAVING_VARIES),
+        ("bg_nbd", "log_likelihood", trips.log_likelihood, None, "of the fit"),
+        ("gamma_gamma", "spend_varies", spend.spend_varies, None if spend.spend_varies else False, _SPEND_VARIES),
+    ]
+    if isinstance(spend, GammaGamma):
+        spent = history[history["sales"] > 0]
+        together = float(stats.spearmanr(spent["trips"], spent["sales"] / spent["trips"]).statistic)
+        rows += [
+            ("gamma_gamma", "log_likelihood", spend.log_likelihood, None, "of the fit"),
+            ("gamma_gamma", "trips_and_spend", together, None, "rank correlation that the model takes to be 0"),
+        ]
+    rows += [
+        ("gamma_gamma", "mean_spend", spend.mean, None, "mean spend per trip over all households, $"),
         ("both", "n_households", models.n_households, None, "households with a trip"),
         ("both", "n_fitted", models.n_fitted, None, "of them that the models are estimated from"),
         ("both", "n_one_trip", models.n_one_trip, None, "households with a single trip"),

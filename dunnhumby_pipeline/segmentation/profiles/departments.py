@@ -23,17 +23,21 @@ def department_sales() -> ir.Table:
     import ibis
 
     from dunnhumby_pipeline.engine.compile import unbound
-    from dunnhumby_pipeline.features.windows import in_cents
+    from dunnhumby_pipeline.features.windows import in_dollars, in_units
 
     lines, products = unbound("transactions"), unbound("products")
     segments = ibis.table({"household_key": "int64", "segment": "string"}, name="segments")
-    slim = lines.select("household_key", "product_id", sales=in_cents(lines.sales_value))
+    slim = lines.select("household_key", "product_id", sales=in_units(lines.sales_value))
     joined = slim.join(segments, "household_key")
     by_product = joined.group_by("segment", "product_id").agg(sales=joined.sales.sum())
     departments = products.select("product_id", department=products.department.fill_null(NO_DEPARTMENT))
     named = by_product.left_join(departments, "product_id")
     named = named.mutate(department=named.department.fill_null(NO_DEPARTMENT))
-    return named.group_by("segment", "department").agg(sales=named.sales.sum() / 100).order_by("segment", "department")
+    return (
+        named.group_by("segment", "department")
+        .agg(sales=in_dollars(named.sales.sum()))
+        .order_by("segment", "department")
+    )
 
 
 def segment_department_sales(

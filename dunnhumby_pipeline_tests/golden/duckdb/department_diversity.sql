@@ -4,7 +4,7 @@ WITH "t8" AS (
     "t7"."basket_id",
     "t7"."day",
     "t7"."department",
-    SUM(CAST(CAST(ROUND("t7"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)) AS "sales"
+    SUM(CAST(CAST(ROUND("t7"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "sales"
   FROM (
     SELECT
       "t4"."household_key",

@@ -7,7 +7,7 @@ FROM (
     COUNT(*) AS "trips",
     MIN("t8"."day") AS "first_trip",
     MAX("t8"."day") AS "last_trip",
-    SUM("t8"."sales") / 100 AS "sales"
+    SUM("t8"."sales") / 100.0 AS "sales"
   FROM (
     SELECT
       "t7"."household_key",
@@ -102,10 +102,10 @@ FROM (
               MIN("t1"."day") AS "day",
               MIN("t1"."trans_time") AS "time",
               COUNT(*) AS "n_lines",
-              SUM(CAST(CAST(ROUND("t1"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)) AS "sales",
-              SUM(CAST(CAST(ROUND("t1"."retail_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
-              SUM(CAST(CAST(ROUND("t1"."coupon_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
-              SUM(CAST(CAST(ROUND("t1"."coupon_match_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
+              SUM(CAST(CAST(ROUND("t1"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "sales",
+              SUM(CAST(CAST(ROUND("t1"."retail_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
+              SUM(CAST(CAST(ROUND("t1"."coupon_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
+              SUM(CAST(CAST(ROUND("t1"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
             FROM "transactions" AS "t1"
             GROUP BY
               1,

@@ -4,10 +4,10 @@ FROM (
   SELECT
     "t16"."window",
     "t16"."household_key",
-    SUM("t16"."sales") / 100 AS "purchase_amount",
+    SUM("t16"."sales") / 100.0 AS "purchase_amount",
     COUNT(*) AS "purchase_count",
-    SUM("t16"."without_fuel") / 100 AS "amount_without_fuel",
-    SUM("t16"."weighed") / 100 AS "margin_weighted_amount"
+    SUM("t16"."without_fuel") / 100.0 AS "amount_without_fuel",
+    SUM("t16"."weighed") / 100.0 AS "margin_weighted_amount"
   FROM (
     SELECT
       "t9"."household_key",
@@ -25,10 +25,10 @@ FROM (
         MIN("t0"."day") AS "day",
         MIN("t0"."trans_time") AS "time",
         COUNT(*) AS "n_lines",
-        SUM(CAST(CAST(ROUND("t0"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)) AS "sales",
-        SUM(CAST(CAST(ROUND("t0"."retail_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
-        SUM(CAST(CAST(ROUND("t0"."coupon_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
-        SUM(CAST(CAST(ROUND("t0"."coupon_match_disc" * 100, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
+        SUM(CAST(CAST(ROUND("t0"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "sales",
+        SUM(CAST(CAST(ROUND("t0"."retail_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
+        SUM(CAST(CAST(ROUND("t0"."coupon_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
+        SUM(CAST(CAST(ROUND("t0"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
       FROM "transactions" AS "t0"
       GROUP BY
         1,
@@ -41,15 +41,17 @@ FROM (
         SUM(
           CASE
             WHEN "t13"."fuel"
-            THEN CAST(CAST(ROUND("t13"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)
+            THEN CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
             ELSE 0.0
           END
         ) AS "fuel",
         SUM(
-          CAST(CAST(ROUND(
-            CAST(CAST(ROUND("t13"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0),
-            0
-          ) AS BIGINT) AS DOUBLE) - CAST(CAST(ROUND("t13"."sales_value" * 100, 0) AS BIGINT) AS DOUBLE)
+          (
+            CAST(CAST(ROUND(
+              CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
+              0
+            ) AS BIGINT) AS DOUBLE) / 65536.0
+          ) - CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
         ) AS "gain"
       FROM (
         SELECT

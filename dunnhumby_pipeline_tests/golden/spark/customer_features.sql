@@ -37,7 +37,7 @@ SELECT
   `t26`.`actual` / NULLIF(CAST(`t26`.`frequency` AS DOUBLE), 0) AS `monetary_avg_basket_actual`,
   SQRT(
     IF(`t26`.`spread` < 0, CAST(0.0 AS DOUBLE), `t26`.`spread`) / NULLIF(CAST(`t26`.`frequency` - 1 AS DOUBLE), 0)
-  ) / 100 AS `monetary_std`,
+  ) / CAST(100.0 AS DOUBLE) AS `monetary_std`,
   `t26`.`monetary_sales` / NULLIF(CAST(`t26`.`tenure_weeks` AS DOUBLE), 0) AS `monetary_per_week`,
   `t26`.`coupon_disc` / NULLIF(`t26`.`sales`, 0) AS `coupon_savings_ratio`,
   `t26`.`discounts` / NULLIF(`t26`.`sales` + `t26`.`discounts`, 0) AS `discount_rate`,
@@ -121,8 +121,8 @@ FROM (
     `t25`.`retail_disc` + `t25`.`coupon_disc` AS `discounts`,
     (
       `t25`.`sales` - `t25`.`coupon_disc`
-    ) / 100 AS `actual`,
-    `t25`.`sales` / 100 AS `monetary_sales`
+    ) / CAST(100.0 AS DOUBLE) AS `actual`,
+    `t25`.`sales` / CAST(100.0 AS DOUBLE) AS `monetary_sales`
   FROM (
     SELECT
       `t24`.`window`,
@@ -280,10 +280,18 @@ FROM (
                   MIN(`t1`.`day`) AS `day`,
                   MIN(`t1`.`trans_time`) AS `time`,
                   COUNT(*) AS `n_lines`,
-                  SUM(CAST(CAST(ROUND(`t1`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE)) AS `sales`,
-                  SUM(CAST(CAST(ROUND(`t1`.`retail_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `retail_disc`,
-                  SUM(CAST(CAST(ROUND(`t1`.`coupon_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_disc`,
-                  SUM(CAST(CAST(ROUND(`t1`.`coupon_match_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_match_disc`
+                  SUM(
+                    CAST(CAST(ROUND(`t1`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                  ) AS `sales`,
+                  SUM(
+                    CAST(CAST(ROUND(`t1`.`retail_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                  ) AS `retail_disc`,
+                  SUM(
+                    CAST(CAST(ROUND(`t1`.`coupon_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                  ) AS `coupon_disc`,
+                  SUM(
+                    CAST(CAST(ROUND(`t1`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                  ) AS `coupon_match_disc`
                 FROM `transactions` AS `t1`
                 GROUP BY
                   1,
@@ -416,7 +424,7 @@ FROM (
                     `t1`.`product_id`,
                     `t1`.`day`,
                     `t1`.`quantity`,
-                    CAST(CAST(ROUND(`t1`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE) AS `sales`,
+                    CAST(CAST(ROUND(`t1`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) AS `sales`,
                     CAST(`t1`.`retail_disc` > 0 AS DOUBLE) AS `discounted`
                   FROM `transactions` AS `t1`
                 ) AS `t6`

@@ -4,7 +4,7 @@ FROM (
   SELECT
     `t5`.`window`,
     `t5`.`household_key`,
-    SUM(`t5`.`sales`) / 100 AS `purchase_amount`,
+    SUM(`t5`.`sales`) / CAST(100.0 AS DOUBLE) AS `purchase_amount`,
     COUNT(*) AS `purchase_count`
   FROM (
     SELECT
@@ -27,10 +27,18 @@ FROM (
         MIN(`t0`.`day`) AS `day`,
         MIN(`t0`.`trans_time`) AS `time`,
         COUNT(*) AS `n_lines`,
-        SUM(CAST(CAST(ROUND(`t0`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE)) AS `sales`,
-        SUM(CAST(CAST(ROUND(`t0`.`retail_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `retail_disc`,
-        SUM(CAST(CAST(ROUND(`t0`.`coupon_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_disc`,
-        SUM(CAST(CAST(ROUND(`t0`.`coupon_match_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_match_disc`
+        SUM(
+          CAST(CAST(ROUND(`t0`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `sales`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`retail_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `retail_disc`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`coupon_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `coupon_disc`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `coupon_match_disc`
       FROM `transactions` AS `t0`
       GROUP BY
         1,

@@ -53,7 +53,7 @@ SELECT
   ) / NULLIF(`t10`.`n_baskets`, 0) AS `weekday_concentration`,
   `t10`.`n_with_coupon` / NULLIF(`t10`.`n_baskets`, 0) AS `coupon_basket_share`,
   (
-    `t10`.`coupons` / 100
+    `t10`.`coupons` / CAST(100.0 AS DOUBLE)
   ) / NULLIF(`t10`.`n_baskets`, 0) AS `coupon_per_basket`
 FROM (
   SELECT
@@ -246,10 +246,18 @@ FROM (
                 MIN(`t1`.`day`) AS `day`,
                 MIN(`t1`.`trans_time`) AS `time`,
                 COUNT(*) AS `n_lines`,
-                SUM(CAST(CAST(ROUND(`t1`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE)) AS `sales`,
-                SUM(CAST(CAST(ROUND(`t1`.`retail_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `retail_disc`,
-                SUM(CAST(CAST(ROUND(`t1`.`coupon_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_disc`,
-                SUM(CAST(CAST(ROUND(`t1`.`coupon_match_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_match_disc`
+                SUM(
+                  CAST(CAST(ROUND(`t1`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                ) AS `sales`,
+                SUM(
+                  CAST(CAST(ROUND(`t1`.`retail_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                ) AS `retail_disc`,
+                SUM(
+                  CAST(CAST(ROUND(`t1`.`coupon_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                ) AS `coupon_disc`,
+                SUM(
+                  CAST(CAST(ROUND(`t1`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+                ) AS `coupon_match_disc`
               FROM `transactions` AS `t1`
               GROUP BY
                 1,

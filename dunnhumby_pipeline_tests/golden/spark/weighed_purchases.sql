@@ -4,10 +4,10 @@ FROM (
   SELECT
     `t16`.`window`,
     `t16`.`household_key`,
-    SUM(`t16`.`sales`) / 100 AS `purchase_amount`,
+    SUM(`t16`.`sales`) / CAST(100.0 AS DOUBLE) AS `purchase_amount`,
     COUNT(*) AS `purchase_count`,
-    SUM(`t16`.`without_fuel`) / 100 AS `amount_without_fuel`,
-    SUM(`t16`.`weighed`) / 100 AS `margin_weighted_amount`
+    SUM(`t16`.`without_fuel`) / CAST(100.0 AS DOUBLE) AS `amount_without_fuel`,
+    SUM(`t16`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`
   FROM (
     SELECT
       `t9`.`household_key`,
@@ -25,10 +25,18 @@ FROM (
         MIN(`t0`.`day`) AS `day`,
         MIN(`t0`.`trans_time`) AS `time`,
         COUNT(*) AS `n_lines`,
-        SUM(CAST(CAST(ROUND(`t0`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE)) AS `sales`,
-        SUM(CAST(CAST(ROUND(`t0`.`retail_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `retail_disc`,
-        SUM(CAST(CAST(ROUND(`t0`.`coupon_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_disc`,
-        SUM(CAST(CAST(ROUND(`t0`.`coupon_match_disc` * 100, 0) AS BIGINT) AS DOUBLE)) AS `coupon_match_disc`
+        SUM(
+          CAST(CAST(ROUND(`t0`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `sales`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`retail_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `retail_disc`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`coupon_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `coupon_disc`,
+        SUM(
+          CAST(CAST(ROUND(`t0`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+        ) AS `coupon_match_disc`
       FROM `transactions` AS `t0`
       GROUP BY
         1,
@@ -41,15 +49,17 @@ FROM (
         SUM(
           IF(
             `t13`.`fuel`,
-            CAST(CAST(ROUND(`t13`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE),
+            CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE),
             CAST(0.0 AS DOUBLE)
           )
         ) AS `fuel`,
         SUM(
-          CAST(CAST(ROUND(
-            CAST(CAST(ROUND(`t13`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)),
-            0
-          ) AS BIGINT) AS DOUBLE) - CAST(CAST(ROUND(`t13`.`sales_value` * 100, 0) AS BIGINT) AS DOUBLE)
+          (
+            CAST(CAST(ROUND(
+              CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)) * CAST(65536.0 AS DOUBLE),
+              0
+            ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
+          ) - CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
         ) AS `gain`
       FROM (
         SELECT
