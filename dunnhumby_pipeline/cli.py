@@ -153,7 +153,7 @@ def run(
                 unreadable = frozenset(table_of(key) for key in found if key not in work.assets)
             elif not fresh:
                 for said in (*found.values(), *_damaged_origin(study)):
-                    console.print(one_line(f"{said}; it is rebuilt"), highlight=False)
+                    _say("noted", f"{said}; it is rebuilt")
                 work = stale_work(study, graph, instance, campaign_type)
         except SelectionError as error:
             _refuse(str(error))
@@ -356,6 +356,7 @@ def _home(home: Path | None) -> Home:
 @contextmanager
 def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     """The history of a home that this command alone works on; exits when another one or a run does."""
+    from dunnhumby_pipeline.engine.tables import TableError
     from dunnhumby_pipeline.orchestration.platform.runner import open_history
     from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
 
@@ -364,9 +365,9 @@ def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
             _end_dead_runs(study, instance)
             require_no_run(instance)
             for path in study.remove_leftovers():
-                console.print(one_line(f"removed {path}, left over from a process that died"), highlight=False)
+                _say("noted", f"removed {path}, left over from a process that died")
             yield instance
-    except Busy as error:
+    except (Busy, TableError) as error:
         _refuse(str(error))
 
 

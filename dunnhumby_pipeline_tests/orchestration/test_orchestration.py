@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -34,7 +37,7 @@ from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_f
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, as_variables, quick_settings
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +177,27 @@ def test_all_that_a_study_shows_is_json_and_numbers_of_partitions_say_whose(fini
     assert n_records > 200
 
 
+def test_nothing_stands_between_the_lines_of_the_command(laboratory: Laboratory) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environment |= as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+    environment |= {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COLUMNS": "80"}
+    home, raw = laboratory.home.root, laboratory.raw or Path()
+    arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_models"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "dunnhumby_pipeline.cli", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    printed = ended.stdout.decode("cp1252").splitlines()
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    progress = printed[1 : next(place for place, line in enumerate(printed) if "Campaign TypeA" in line)]
+    assert [line for line in progress if not re.fullmatch(r"done +\d+\.\d s  \w+", line)] == []
+    assert {"load_journey", "fit_cate"} <= {line.split()[-1] for line in progress}
+    assert f"raw files in {raw}" in printed and str(laboratory.table("targeting_list")) in printed
+    assert max(len(line.rstrip()) for line in printed if str(home.parent) not in line) <= 80
+
+
 def test_a_run_of_the_command_lies_where_the_ui_lists_runs(finished: Laboratory) -> None:
     with finished.history() as instance:
         [run] = instance.get_runs(limit=1)
@@ -209,9 +233,13 @@ def start_of(laboratory: Laboratory) -> str:
 def test_the_next_run_starts_from_the_model_and_keeps_its_names(laboratory: Laboratory) -> None:
     assert start_of(laboratory) == "cold: first run"
     before = names_of(laboratory)
-    outcome, _ = laboratory.run("key:segments")
-    assert outcome.errors == ()
-    assert start_of(laboratory) == "warm: from the run before"
+    # Another number of refits makes other tables of stability, and no other model.
+    again = quick_settings()
+    again = again.model_copy(update={"segmentation": again.segmentation.model_copy(update={"n_factor_refits": 3})})
+    for _ in range(2):
+        outcome, _ = laboratory.run("key:segments", again)
+        assert outcome.errors == ()
+        assert start_of(laboratory) == "warm: from the run before"
     assert names_of(laboratory) == before
     identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
     assert identity["kept"].all()

@@ -8,7 +8,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.feature import PROFILE_TABLES
 from dunnhumby_pipeline.engine.tables import TableError, read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
-from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.fingerprints import frame_fingerprint
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import outputs, step
@@ -52,7 +52,7 @@ def fit_segments(
     settings, model = study.settings, study.table("segment_model")
     start = model.with_name(f"segment_model_start{model.suffix}")
     code = context.assets_def.code_versions_by_key[asset_key(model.stem)] or ""
-    version, seed = digest([fingerprint_once(study.table("customer_features")), code]), settings.seed_for("segments")
+    version, seed = digest([frame_fingerprint(customer_features), code]), settings.seed_for("segments")
     previous, without = previous_model(model)
     # A model of these very data, settings and code is what is about to be fitted: it starts where that one did.
     again = previous is not None and previous.data_version == version

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
+
+import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.fingerprint import fingerprint
@@ -24,6 +27,12 @@ def fingerprint_once(path: TablePath) -> str:
         return digest([str(said.get(name)) for name in _OBJECT_VERSION])
     found = path.stat()
     return _fingerprint(path, found.st_size, found.st_mtime_ns)
+
+
+def frame_fingerprint(frame: pd.DataFrame) -> str:
+    """The hash of a table's columns and values, wherever it was read from."""
+    values = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return digest([*frame.columns, *map(str, frame.dtypes), hashlib.blake2b(values.tobytes()).hexdigest()])
 
 
 @lru_cache(maxsize=256)

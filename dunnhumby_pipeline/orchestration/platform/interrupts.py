@@ -7,6 +7,7 @@ the process. What is cut short then is found by the next command (`running.end_d
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -65,8 +66,10 @@ def stoppable(farewell: Callable[[Stop], str], again: float = 2, patience: float
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     handlers = {number: signal.signal(number, interrupt) for number in SIGNALS}
     unraisable = sys.unraisablehook
-    # What a signal raises where nothing can be raised would be printed with its traceback.
-    sys.unraisablehook = lambda lost: None if stop.number else unraisable(lost)
+    # What a signal raises where nothing can be raised, or in a library that goes on, would be shown with its traceback.
+    sys.unraisablehook = lambda lost: unraisable(lost) if isinstance(lost.exc_value, Exception) else None
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(_no_signal)
     watch = threading.Thread(target=_watch, args=(readable, stop, farewell, again, patience), daemon=True)
     watch.start()
     try:
@@ -82,7 +85,15 @@ def stoppable(farewell: Callable[[Stop], str], again: float = 2, patience: float
         for number, handler in handlers.items():
             signal.signal(number, handler)
         sys.unraisablehook = unraisable
+        if logging.lastResort is not None:
+            logging.lastResort.removeFilter(_no_signal)
         _CURRENT = Stop()
+
+
+def _no_signal(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is of something else than an exception that a signal has raised."""
+    raised = record.exc_info[1] if record.exc_info else None
+    return raised is None or isinstance(raised, Exception)
 
 
 def _watch(readable: int, stop: Stop, farewell: Callable[[Stop], str], again: float, patience: float) -> None:

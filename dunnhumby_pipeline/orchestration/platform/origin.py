@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -29,6 +29,8 @@ TABLES = (*(table.name for table in schema.TABLES), REJECTS, REJECTED_ROWS)
 @dataclass(frozen=True)
 class Origin:
     """The input in words and its limits; by table, the version it was made as and its file's fingerprint."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     description: str
     limits: tuple[str, ...] = ()
