@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline_tests.fakes.journeys import COLA, RAW, changed, line, write_raw
-from dunnhumby_pipeline_tests.fakes.studies import command
+from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, command
 
 LINES = [line(1, 1000 + place, 10 + place % 5, COLA, sales=1 + place) for place in range(200)]
 UNUSABLE: dict[str, tuple[dict[str, Any], str]] = {
@@ -53,3 +53,20 @@ def test_copied_households_are_counted_and_warned_of(tmp_path: Path) -> None:
         {"household_key": 902, "cluster": 2, "copy_of": 2, "n_lines": 30, "share": 1.0},
     ]
     assert "household_copies.households_distinct" in "".join(ran.output.split())
+
+
+def test_trials_of_copies_share_a_cluster_and_a_fold(small: SmallStudy, tmp_path: Path) -> None:
+    laboratory = small.copy(tmp_path)
+    trials = pd.read_parquet(laboratory.table("first_campaign_cohort"))
+    assert "cluster" not in trials
+    one, other = trials["household_key"].drop_duplicates().iloc[[3, 40]].sort_values()
+    rows = [(one, one, other, 50, 1.0), (other, one, one, 50, 1.0)]
+    copies = pd.DataFrame(rows, columns=["household_key", "cluster", "copy_of", "n_lines", "share"])
+    copies.to_parquet(laboratory.home.warehouse / "household_copies.parquet", index=False)
+    outcome, _ = laboratory.run("key:first_campaign_cohort or key:nuisances")
+    assert outcome.errors == ()
+    found = pd.read_parquet(laboratory.table("first_campaign_cohort")).set_index("household_key")["cluster"]
+    assert (found[other] == one).all()
+    assert (found.drop(other) == found.drop(other).index).all()
+    folds = pd.read_parquet(laboratory.table("nuisances"))
+    assert folds.loc[folds["household_key"].isin([one, other]), "fold"].nunique() == 1
