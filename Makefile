@@ -33,11 +33,12 @@ test: $(READY)  ## run the tests
 ui: $(READY)  ## open the Dagster UI on the same tables and history
 	$(BIN)/dunnhumby ui --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))
 
-docs: $(READY)  ## rebuild the documents that come from code
+docs: $(READY)  ## rebuild the documents that come from code, and the numbers in them from the study in STUDY_HOME
 	$(BIN)/python -m dunnhumby_pipeline.features.dictionary docs/features.md
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary docs/data_dictionary.md
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document docs/checks.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --home $(STUDY_HOME)
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .
@@ -48,6 +49,7 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check docs/data_dictionary.md
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document --check docs/checks.md
+	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --check
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \

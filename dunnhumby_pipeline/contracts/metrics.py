@@ -188,7 +188,8 @@ def sensitivity(sensitivity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
-    return {"largest_bias": benchmarks["bias"].abs().max()}
+    largest = benchmarks["bias"].abs().groupby(benchmarks["kind"]).max()
+    return {"largest_bias": largest.get("group"), "largest_bias_together": largest.get("block")}
 
 
 def controls(controls: pd.DataFrame) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from dunnhumby_pipeline.settings import EngineSettings
 CENTS, MOST_DECIMALS = 2, 9
 AMOUNTS = ("sales_value", "retail_disc", "coupon_disc", "coupon_match_disc")
 # Text becomes the nearest float64, and a discount may be the difference of two: this far from a whole unit is noise.
-_NOISE, _RELATIVE_NOISE = 1e-9, 1e-13
+_NOISE, _RELATIVE_NOISE = 1e-10, 1e-15
 _EXACT = 2.0**53
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from dunnhumby_pipeline.words.numbers import MINUS
+from dunnhumby_pipeline.words import numbers
 
 _NUMBER = re.compile(r"(<!-- n: (.+?) -->)(.*?)(<!-- /n -->)", re.DOTALL)
 _REDUCTIONS = ("mean", "min", "max", "sum")
@@ -47,9 +47,8 @@ def renewed(document: str, read: Callable[[str], pd.DataFrame], blocks: Mapping[
     """
     text = _NUMBER.sub(lambda found: f"{found[1]}{_written(found[2], read)}{found[4]}", document)
     for name, lines in blocks.items():
-        first = _block(name).search(text)
-        if first is not None:
-            text = f"{text[: first.end(1)]}{lines}{text[first.start(3) :]}"
+        # In a replacement, a backslash would be a reference.
+        text = _block(name).sub(rf"\g<1>{lines.replace(chr(92), chr(92) * 2)}\g<3>", text)
     return text
 
 
@@ -76,11 +75,10 @@ def _written(source: str, read: Callable[[str], pd.DataFrame]) -> str:
         if reduction:
             values = rows.agg(reduction, numeric_only=True).to_dict()
         elif len(rows) == 1:
-            values = rows.iloc[0].to_dict()
+            values = {name: rows[name].iloc[0] for name in rows}
         else:
             raise PublishedError(f"{source!r}: {len(rows)} rows, expected one; narrow it, or reduce them")
-        text = template.format(**{str(name): value for name, value in values.items()}, rows=len(rows))
+        text = template.format(**{"rows": len(rows)} | {str(name): value for name, value in values.items()})
     except (KeyError, TypeError, pd.errors.UndefinedVariableError) as error:
         raise PublishedError(f"{source!r}: {type(error).__name__}: {error}") from error
-    # A minus sign, not the hyphen of code.
-    return re.sub(r"(?<!\w)-(?=[\d.$])", MINUS, text)
+    return re.sub(r"(?<!\w)(\$?)-(?=[\d.$])", rf"{numbers.MINUS}\1", text)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -34,7 +37,7 @@ from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_f
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, as_variables, quick_settings
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +175,27 @@ def test_all_that_a_study_shows_is_json_and_numbers_of_partitions_say_whose(fini
                     assert value.value is not None and math.isfinite(value.value), (key, name)
                     assert name.startswith("TypeA: ") == graph.get(key).is_partitioned, (key, name)
     assert n_records > 200
+
+
+def test_nothing_stands_between_the_lines_of_the_command(laboratory: Laboratory) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environment |= as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+    environment |= {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COLUMNS": "80"}
+    home, raw = laboratory.home.root, laboratory.raw or Path()
+    arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_models"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "dunnhumby_pipeline.cli", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    printed = ended.stdout.decode("cp1252").splitlines()
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    progress = printed[1 : next(place for place, line in enumerate(printed) if "Campaign TypeA" in line)]
+    assert [line for line in progress if not re.fullmatch(r"done +\d+\.\d s  \w+", line)] == []
+    assert {"load_journey", "fit_cate"} <= {line.split()[-1] for line in progress}
+    assert f"raw files in {raw}" in printed and str(laboratory.table("targeting_list")) in printed
+    assert max(len(line.rstrip()) for line in printed if str(home.parent) not in line) <= 80
 
 
 def test_a_run_of_the_command_lies_where_the_ui_lists_runs(finished: Laboratory) -> None:

@@ -425,6 +425,7 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
         ("sensitivity", "TypeA: e_value_estimate"),
         ("confounder_benchmarks", "TypeA: largest_bias"),
         ("negative_controls", "TypeA: placebo_outcome"),
+        ("influence", "TypeA: max_change_in_se_ATO"),
         ("event_study", "TypeA: mean_after"),
         ("policy_value", "TypeA: value"),
         ("targeting_list", "TypeA: n_target"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -56,3 +57,16 @@ def test_no_encoding_ends_the_command(encoding: str, arguments: list[str], tmp_p
     assert ended.returncode == (0 if "--help" in arguments else 2), ended.stderr
     assert b"UnicodeEncodeError" not in ended.stdout + ended.stderr
     assert ended.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_the_same_in_every_encoding(encoding: str, tmp_path: Path) -> None:
+    folder = str(tmp_path / "“raw” ≥ 漢")
+    ended = subprocess.run(
+        [sys.executable, "-m", "dunnhumby_pipeline.cli", "validate", folder, "--json"],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "DUNNHUMBY_HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert json.loads(ended.stdout.decode(encoding))["folder"] == folder

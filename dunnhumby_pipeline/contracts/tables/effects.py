@@ -205,7 +205,7 @@ TABLES = (
         group="effects",
         made_by="question_effects",
         meaning="What each headline number becomes without a household, for the households that move one most.",
-        row="headline number and household left out of it",
+        row="headline number and household (with its copies) left out of it",
         key=("quantity", "household_key"),
         columns=(
             text("quantity", "headline number: ATO, ATE (by AIPW), or a placebo, which is on spend"),

@@ -71,8 +71,8 @@ def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], sett
         if (own["rule"] == ROUNDED).any():
             continue
         # A row on which no number could rest may be left out, however many there are.
-        decisive = ~own["rule"].isin(_rests_on_nothing(report.name))
-        left_out = own[(own["action"] == "rejected") & decisive]
+        idle = own["rule"].isin(_rests_on_nothing(report.name)) & (report.n_kept > 0)
+        left_out = own[(own["action"] == "rejected") & ~idle]
         n_real = report.n_rows - int(own.loc[own["action"] == "skipped", "n"].sum())
         n = int(left_out["n"].sum())
         reasons = "; ".join(

@@ -10,6 +10,7 @@ import csv
 import difflib
 import gzip
 import io
+import os
 import re
 import zlib
 from dataclasses import replace
@@ -30,9 +31,10 @@ _EXACT = 2**53
 # The characters of a line of a CSV file that holds no value.
 _BLANK = ', "\t\r\n'
 _CHUNK = 2**20
-# A number in scientific notation, which may be an id that lost digits.
-_EXPONENT = re.compile(rb"[0-9][.,]?[eE]\+?[0-9]")
-_LONGEST_CUT = 4
+# What a number in scientific notation has, which may be an id that lost digits. A pattern that begins with a letter is
+# found many times faster than one that begins with a choice.
+_EXPONENTS = (re.compile(rb"E\+?[0-9]"), re.compile(rb"e\+?[0-9]"))
+_LONGEST_CUT = 2
 # How alike the names of two files are that may be the same one.
 _ALIKE = 0.8
 _PART = re.compile(r"(part)?\d+")
@@ -73,7 +75,9 @@ def _raw_names(present: list[str]) -> list[str]:
 def _folders_below(folder: Path) -> list[Path]:
     """The folders in `folder` that have files that end as raw files do, in order."""
     inside = [folder / name for name in _present(folder) if not name.startswith(".") and name != _ARCHIVED_BY_MACOS]
-    return [path for path in inside if path.is_dir() and _raw_names(_present(path))]
+    return [
+        path for path in inside if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and _raw_names(_present(path))
+    ]
 
 
 def _present(folder: Path) -> list[str]:
@@ -245,7 +249,7 @@ def _is_compressed(path: Path) -> bool:
 
 
 def _has_exponents(path: Path) -> bool:
-    """Whether the file holds a number in scientific notation, or a text that looks like one.
+    """Whether the file may hold a number in scientific notation: some text looks like the end of one.
 
     A compressed file is read to its end, where the check sum is: without it a damaged file may give other numbers.
     """
@@ -254,8 +258,7 @@ def _has_exponents(path: Path) -> bool:
         with gzip.open(path, "rb") if _is_compressed(path) else path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 here = cut + chunk
-                # Most files of numbers have no such letter, which is found sooner.
-                found = found or ((b"e" in here or b"E" in here) and _EXPONENT.search(here) is not None)
+                found = found or any(exponent.search(here) for exponent in _EXPONENTS)
                 cut = here[-_LONGEST_CUT:]
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error

@@ -5,7 +5,6 @@ What reads a table still comes after all of its checks: every table has a blocki
 the same step as its warnings.
 """
 
-import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,7 +17,7 @@ from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.orchestration.platform.history import target_of
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
-from dunnhumby_pipeline.orchestration.platform.metrics import by_type
+from dunnhumby_pipeline.orchestration.platform.metrics import by_type, in_numbers
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
@@ -123,8 +122,7 @@ def _summed_up(check: Check, found: Mapping[str, Verdict]) -> dg.AssetCheckEvalu
 
 
 def _metrics(verdict: Verdict, campaign_type: str | None) -> dict[str, float]:
-    known = {name: float(value) for name, value in verdict.metrics.items() if math.isfinite(value)}
-    return by_type(campaign_type, known)
+    return by_type(campaign_type, in_numbers(verdict.metrics))
 
 
 def _mark_lists(study: Study, campaign_type: str | None, verdict: Verdict) -> None:

@@ -20,7 +20,7 @@ _DAGSTER = "dagster/"
 def metrics_of(name: str, frame: pd.DataFrame) -> Metrics:
     """The metrics of a table that a step gives as a frame; none for a table without any, or without rows."""
     declared = table(name).metrics
-    return _numbers(declared(frame)) if callable(declared) and len(frame) else {}
+    return in_numbers(declared(frame)) if callable(declared) and len(frame) else {}
 
 
 def metrics_in_place(paths: Mapping[str, TablePath], engine: EngineSettings) -> dict[str, Metrics]:
@@ -32,7 +32,7 @@ def metrics_in_place(paths: Mapping[str, TablePath], engine: EngineSettings) -> 
             if isinstance(declared, Mapping):
                 query = f"SELECT {', '.join(declared.values())} FROM {table_at(connection, path)}"
                 values = connection.execute(query).fetchall()[0]
-                found[name] = _numbers(dict(zip(declared, values, strict=True)))
+                found[name] = in_numbers(dict(zip(declared, values, strict=True)))
     return found
 
 
@@ -50,7 +50,11 @@ def by_type(campaign_type: str | None, shown: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _numbers(metrics: Mapping[str, object]) -> Metrics:
-    """Builtin numbers, which dagster wants; what is not known is left out, which a plot shows as a gap."""
+def in_numbers(metrics: Mapping[str, object]) -> Metrics:
+    """Builtin numbers, which dagster wants, to six digits; what is not known is left out, a gap in a plot."""
     known = {name: float(value) for name, value in metrics.items() if value is not None}  # type: ignore[arg-type]
-    return {name: int(value) if value.is_integer() else value for name, value in known.items() if math.isfinite(value)}
+    return {
+        name: int(value) if value.is_integer() else float(f"{value:.6g}")
+        for name, value in known.items()
+        if math.isfinite(value)
+    }

@@ -1,0 +1,73 @@
+"""The record of published numbers: an edited number and changed code are told, another layout of the code is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dunnhumby_pipeline import published
+from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.platform import versions
+from dunnhumby_pipeline.settings import Settings
+
+DOCUMENT = '<!-- n: average_effects; estimator=="ols"; {estimate:.0f} -->14<!-- /n -->\n'
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder whose documents were written by the code as it is."""
+    (tmp_path / "docs").mkdir()
+    texts = dict.fromkeys(published.DOCUMENTS, DOCUMENT)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    steps = published.steps_behind(texts, build_defs(settings=Settings()), Settings())
+    record = {"made": "2026-11-27", "steps": steps, "documents": published._published(texts)}
+    (tmp_path / published.RECORD).write_text(json.dumps(record), encoding="utf-8")
+    return tmp_path
+
+
+def test_what_was_written_by_this_code_stands(root: Path) -> None:
+    assert published.check(root) == []
+    assert published.main(["--check", "--root", str(root)]) == 0
+
+
+def test_steps_behind_a_number_go_back_to_the_raw_files(root: Path) -> None:
+    steps = json.loads((root / published.RECORD).read_text(encoding="utf-8"))["steps"]
+    assert {"load_journey", "enrol_trials", "fit_nuisances", "estimate_effects"} <= set(steps)
+    assert "value_policies" not in steps
+
+
+def test_an_edited_number_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "README.md").write_text(DOCUMENT.replace("14", "15"), encoding="utf-8")
+    assert published.check(root) == ["README.md: its numbers are not those written from a study"]
+    assert published.main(["--check", "--root", str(root)]) == 1
+    assert "make docs" in capsys.readouterr().out
+
+
+def test_changed_code_is_told_with_the_steps_that_rest_on_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "source_version", lambda step, settings: f"other {step.name}")
+    [told] = published.check(root)
+    assert told.startswith("numbers of 2026-11-27 are older than the code of ")
+    assert "estimate_effects" in told
+
+
+def test_other_settings_are_another_version() -> None:
+    defs = build_defs(settings=Settings())
+    texts = {"README.md": DOCUMENT}
+    other = Settings.model_validate({"nuisance": {"n_folds": 3}})
+    before, after = (published.steps_behind(texts, defs, settings) for settings in (Settings(), other))
+    assert before["fit_nuisances"] != after["fit_nuisances"]
+    assert before["load_journey"] == after["load_journey"]
+
+
+def test_comments_docstrings_and_layout_are_no_change_and_words_of_contracts_are_none() -> None:
+    code = 'def f(x):\n    """Doc."""\n    return g(x, "a")  # why\n'
+    laid_out = 'def f(x):\n    return g(\n        x,\n        "a",\n    )\n'
+    reworded, renamed = code.replace('"a"', '"b"'), code.replace("g(", "h(")
+    of = versions._syntax
+    assert of(code, words=True) == of(laid_out, words=True)
+    assert of(code, words=True) != of(reworded, words=True)
+    assert of(code, words=False) == of(reworded, words=False)
+    assert of(code, words=False) != of(renamed, words=False)
