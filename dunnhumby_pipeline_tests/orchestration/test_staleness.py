@@ -341,7 +341,8 @@ def test_drift_is_written_before_the_table_it_compares_with_is_replaced(finished
 
 def test_the_same_input_gives_the_same_bytes_again(laboratory: Laboratory) -> None:
     before = content_of(laboratory)
-    outcome, _ = laboratory.run()
+    # All that a model, a list or a table of the run before could find its way into.
+    outcome, _ = laboratory.run("customer_features or segments or segment_profiles or segment_migration")
     assert outcome.errors == ()
     after = content_of(laboratory)
     assert {name for name in before if before[name] != after.get(name)} == set()
