@@ -1,10 +1,10 @@
 """Time and memory of the features, from parquet, as the lines grow.
 
-    python -m benchmarks.features [HOME] [--copies 1 10 100] [--scratch FOLDER] [--runs 3]
+    python -m benchmarks.features [HOME] [--households 2500 25000 250000] [--scratch FOLDER] [--runs 3]
 
-HOME is a study's home with tables (default: data). Its households are copied as often as asked into FOLDER
-(12 MB per copy of the sample; the system's folder for temporary files by default, kept for the next time).
-Prints for each number of copies the median of the runs, each in a process of its own: wall and processor
+Retailers of as many households as asked are simulated into FOLDER (the system's folder for temporary files by
+default, kept for the next time) and cleaned by the settings of HOME (default: data).
+Prints for each number of households the median of the runs, each in a process of its own: wall and processor
 seconds, peak resident memory, and either kind of seconds as a multiple of a bare scan, with the same threads,
 of the columns that each expression reads.
 """
@@ -24,8 +24,8 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow.parquet as pq
 
-from benchmarks.copies import copied
 from benchmarks.measure import Measured, measure
+from benchmarks.simulated import simulated
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.engine.compile import to_sql
 from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
@@ -34,34 +34,33 @@ from dunnhumby_pipeline.features.exposure import promotion_exposure
 from dunnhumby_pipeline.features.purchases import purchases
 from dunnhumby_pipeline.features.windows import observed_days, one_window
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import EngineSettings, Home, load_settings
 
 Tables = dict[str, Path]
 Asked = dict[str, tuple[ir.Table, pd.DataFrame]]
 
 
-def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
-    engine = load_settings(home).engine
-    tables = Study(load_settings(home), home).journey_tables()
-    everything = one_window(*observed_days(tables["transactions"], engine))
-    before, after = campaign_windows(pd.read_parquet(tables["campaigns"]), everything)
-    history = {"customer_features": (customer_features(), everything)}
-    campaigns = {
-        "customer_features": (customer_features(), before),
-        "promotion_exposure": (promotion_exposure(), before),
-        "campaigns_received": (campaigns_received(), before),
-        "coupons_redeemed": (coupons_redeemed(), before),
-        "purchases": (purchases(), after),
-    }
-    # Each run forks from this process: what is compiled here once is not compiled in every run.
-    for expression, _ in campaigns.values():
-        to_sql(expression)
-    print(f"copies       lines  {'what':24}  seconds   cpu s  peak MB  x scan   (cpu)")
-    for n_copies in copies:
+def main(home: Home, households: Sequence[int], scratch: Path, n_runs: int) -> None:
+    settings = load_settings(home)
+    engine = settings.engine
+    print(f"households       lines  {'what':24}  seconds   cpu s  peak MB  x scan   (cpu)")
+    for n_households in households:
         # In a process of its own, so that the memory it takes is not counted with the work.
-        measure(partial(copied, tables, n_copies, scratch))
-        many = copied(tables, n_copies, scratch)
+        measure(partial(simulated, n_households, scratch, settings))
+        many = simulated(n_households, scratch, settings)
+        everything = one_window(*observed_days(many["transactions"], engine))
+        before, after = campaign_windows(pd.read_parquet(many["campaigns"]), everything)
+        history = {"customer_features": (customer_features(), everything)}
+        campaigns = {
+            "customer_features": (customer_features(), before),
+            "promotion_exposure": (promotion_exposure(), before),
+            "campaigns_received": (campaigns_received(), before),
+            "coupons_redeemed": (coupons_redeemed(), before),
+            "purchases": (purchases(), after),
+        }
+        # Each run forks from this process: what is compiled here once is not compiled in every run.
+        for expression, _ in campaigns.values():
+            to_sql(expression)
         n_lines = pq.read_metadata(many["transactions"]).num_rows
         for what, asked in (
             ("features, all history", history),
@@ -71,7 +70,7 @@ def main(home: Home, copies: Sequence[int], scratch: Path, n_runs: int) -> None:
             work = median([measure(partial(evaluate, asked, many, engine)) for _ in range(n_runs)])
             times = f"{work.seconds:8.2f} {work.cpu_seconds:8.2f} {work.peak_mb:8.0f}"
             ratios = f"{work.seconds / scan.seconds:7.1f} {work.cpu_seconds / scan.cpu_seconds:7.1f}"
-            print(f"{n_copies:6} {n_lines:11,}  {what:24} {times} {ratios}", flush=True)
+            print(f"{n_households:10} {n_lines:11,}  {what:24} {times} {ratios}", flush=True)
 
 
 def campaign_windows(campaigns: pd.DataFrame, observed: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -121,12 +120,12 @@ def median(runs: Sequence[Measured]) -> Measured:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", nargs="?")
-    parser.add_argument("--copies", type=int, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "dunnhumby_copies")
+    parser.add_argument("--households", type=int, nargs="+", default=[2500, 25_000, 250_000])
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "dunnhumby_simulated")
     parser.add_argument("--runs", type=int, default=3)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     given = arguments()
-    main(Home.resolve(given.home), given.copies, given.scratch, given.runs)
+    main(Home.resolve(given.home), given.households, given.scratch, given.runs)

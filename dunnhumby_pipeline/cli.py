@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable, stopped
+from dunnhumby_pipeline.orchestration.platform.quiet import expect
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
@@ -21,8 +27,12 @@ from dunnhumby_pipeline.settings import (
     Settings,
     SettingsError,
     load_settings,
+    one_line,
+    require_home,
+    require_writable,
     resolve_raw,
 )
+from dunnhumby_pipeline.words.terminal import print_what_can_be
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -35,7 +45,37 @@ EARLIER_LAYOUT = (
     "rebuilt and judged once, under its new names."
 )
 
+
+class Commands(TyperGroup):
+    """The commands, on any terminal and without warnings that were weighed already, each ended by a signal with one
+    line, whatever it is doing.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        print_what_can_be()
+        expect()
+        return super().main(*args, **kwargs)
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        with stoppable(_farewell) as stop:
+            try:
+                result = super().invoke(ctx)
+            except BaseException:
+                if stop.number is None:
+                    raise
+            else:
+                if stop.number is None:
+                    return result
+        console.print(_farewell(stop), highlight=False)
+        raise typer.Exit(stop.exit_code)
+
+
+def _farewell(stop: Stop) -> str:
+    return f"stopped by {stop.name}; the next `dunnhumby run` goes on from here"
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
@@ -93,20 +133,28 @@ def run(
     study, defs = _load(home, raw)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
     from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
-    from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, open_history, run_study, selected_work
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
-    from dunnhumby_pipeline.orchestration.staleness import stale_work
+    from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
 
-    console.print(f"Studying {campaign_type} from [bold]{_describe_source(study)}[/bold]")
-    with open_history(study.home) as instance:
-        if is_of_earlier_layout(instance, defs.resolve_asset_graph().get_all_asset_keys()):
+    console.print(f"Studying {campaign_type} from [bold]{escape(_describe_source(study))}[/bold]", soft_wrap=True)
+    with _at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
+        work, graph, unreadable = None, defs.resolve_asset_graph(), frozenset[str]()
+        if is_of_earlier_layout(instance, graph.get_all_asset_keys()):
             console.print(EARLIER_LAYOUT)
-        work = None
+        if not fresh:
+            found = disturbed(study, graph, instance, campaign_type)
         try:
             if select is not None:
                 work = selected_work(defs, select)
+                read = read_by(graph, work)
+                _refuse_disturbed(found[key] for key in sorted(found) if key in read)
+                unreadable = frozenset(table_of(key) for key in found if key not in work.assets)
             elif not fresh:
-                work = stale_work(study, defs.resolve_asset_graph(), instance, campaign_type)
+                for said in (*found.values(), *_damaged_origin(study)):
+                    _say("noted", f"{said}; it is rebuilt")
+                work = stale_work(study, graph, instance, campaign_type)
         except SelectionError as error:
             _refuse(str(error))
         if work is not None and not work:
@@ -114,7 +162,9 @@ def run(
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
             return
         with Stages() as stages:
-            outcome = run_study(defs, instance, campaign_type, work, stages.on_event)
+            outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event)
+        if stopped():
+            raise KeyboardInterrupt
         for message in outcome.errors:
             _say("failed", message)
         listed = study.table(LIST, campaign_type)
@@ -122,23 +172,27 @@ def run(
         if LIST in outcome.planned - outcome.built and not stale_mark(listed).exists():
             mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
         # What this run meant to make and did not belongs to an earlier study.
-        missing = outcome.planned - outcome.built
+        missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
-        raise typer.Exit(BLOCKED)
+        raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
 
 
 @app.command()
 def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
     """Write the HTML report again from the tables on disk, and show the summary."""
     _known_type(campaign_type)
-    study, _ = _load(home, None)
-    from dunnhumby_pipeline.orchestration.platform.runner import open_history
+    study, defs = _load(home, None)
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.reporting import write_report
+    from dunnhumby_pipeline.orchestration.staleness import disturbed
+    from dunnhumby_pipeline.report.sections import report_reads
 
     if not study.table("first_campaign_cohort", campaign_type).is_file():
         _refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
-    with open_history(study.home) as instance:
+    with _at_work(study, f"dunnhumby report --campaign-type {campaign_type}") as instance:
+        found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
+        _refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in report_reads())
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())
 
@@ -147,18 +201,19 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
 def ui(
     raw: RawOption = None,
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="Port of the web server on this machine.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server on this machine.")] = 3000,
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = _load(home, raw)
-    from dunnhumby_pipeline.orchestration.platform.runner import open_history
+    from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
-    open_history(study.home).dispose()
+    with open_history(study.home) as instance:
+        _end_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
-    console.print(f"http://localhost:{port} on {study.home.root}", highlight=False)
-    arguments = ["dagster", "dev", "-m", "dunnhumby_pipeline.definitions", "-p", str(port)]
+    console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+    arguments = ["dagster", "dev", "-m", CODE_LOCATION, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
 
 
@@ -184,7 +239,7 @@ def validate(
     from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
-    settings = _settings(Home.resolve(home))
+    settings = _settings(_home(home))
     if rejected is not None and not rejected.absolute().parent.is_dir():
         _refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
     try:
@@ -234,7 +289,8 @@ def simulate(
     console.print(
         f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
         f"{truth.n_trials:,} trials, {truth.n_treated:,} treated. Truth in {folder / 'truth'}; "
-        f"next: dunnhumby run --raw {folder} --home {folder}-study"
+        f"next: dunnhumby run --raw {folder} --home {folder}-study",
+        soft_wrap=True,
     )
 
 
@@ -254,6 +310,8 @@ class Stages:
 
     def on_event(self, event: dg.DagsterEvent) -> None:
         name = event.step_key or ""
+        if stopped():
+            return
         if event.is_step_start:
             self.began[name] = time.monotonic()
             self.status.update(f"[bold]{name}[/bold]")
@@ -268,17 +326,74 @@ class Stages:
 def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
     """The study and its definitions; options win over the environment."""
     from dunnhumby_pipeline.definitions import build_defs
+    from dunnhumby_pipeline.engine.duck import require_folder
     from dunnhumby_pipeline.engine.tables import require_reachable
     from dunnhumby_pipeline.orchestration.platform.resources import Study
+    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
 
-    found = Home.resolve(home)
+    found = _home(home)
     study = Study(_settings(found), found, resolve_raw(raw))
     settings = study.settings
     try:
+        require_home(found)
+        if isinstance(study.warehouse, Path):
+            require_writable(study.warehouse, "the warehouse")
         require_reachable(study.warehouse)
-    except SettingsError as error:
+        require_folder(settings.engine)
+        load_playbook(found.playbook)
+    except (SettingsError, PlaybookError) as error:
         _refuse(str(error))
     return study, build_defs(home=found, raw=study.raw, settings=settings)
+
+
+def _home(home: Path | None) -> Home:
+    try:
+        return Home.resolve(home)
+    except SettingsError as error:
+        _refuse(str(error))
+
+
+@contextmanager
+def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
+    """The history of a home that this command alone works on; exits when another one or a run does."""
+    from dunnhumby_pipeline.engine.tables import TableError
+    from dunnhumby_pipeline.orchestration.platform.runner import open_history
+    from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
+
+    try:
+        with working(study.home, command), open_history(study.home) as instance:
+            _end_dead_runs(study, instance)
+            require_no_run(instance)
+            for path in study.remove_leftovers():
+                _say("noted", f"removed {path}, left over from a process that died")
+            yield instance
+    except (Busy, TableError) as error:
+        _refuse(str(error))
+
+
+def _end_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
+    from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
+    from dunnhumby_pipeline.orchestration.platform.running import end_dead_runs
+
+    for message in end_dead_runs(study.home, instance):
+        LogFileNotifier(study.home.alerts_log).notify(message)
+        _say("noted", message)
+
+
+def _refuse_disturbed(found: Iterable[str]) -> None:
+    """Exit, naming them, when there are tables that a command would read and that are not as they were written."""
+    from dunnhumby_pipeline.engine.tables import WAY_OUT
+
+    said = list(found)
+    if said:
+        _refuse(f"{'; '.join(said)}; {WAY_OUT}")
+
+
+def _damaged_origin(study: Study) -> list[str]:
+    from dunnhumby_pipeline.orchestration.platform.origin import Origin
+
+    damaged = study.origin.is_file() and Origin.read(study.origin) is None
+    return [f"{study.origin} is damaged, or of another release"] if damaged else []
 
 
 def _settings(home: Home) -> Settings:
@@ -317,7 +432,8 @@ def _summarise(
 
     tables = study_tables(study, campaign_type, missing)
     checks = all_check_states(instance, campaign_type)
-    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)))
+    # Uncropped: a path that is longer than the terminal is wide can still be copied whole.
+    console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)), crop=False)
 
 
 def _known_type(campaign_type: str) -> None:
@@ -327,7 +443,7 @@ def _known_type(campaign_type: str) -> None:
 
 def _say(what: str, message: str) -> None:
     """A line of bad news. The message is data: as markup, a square bracket in it would be lost."""
-    console.print(Text.assemble((what, "red"), "  ", message))
+    console.print(Text.assemble((what, "red"), "  ", one_line(message)), soft_wrap=True)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.alerts.sensors import (
+    alert_on_check_change,
+    alert_on_dead_runs,
+    alert_on_run_failure,
+)
 from dunnhumby_pipeline.orchestration.assets import effects, journey, report, segmentation, targeting, trials
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.running import held_while_run
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
@@ -38,12 +43,12 @@ def build_defs(
         asset_checks=check_steps(),
         jobs=[study_job],
         schedules=[weekly_study],
-        sensors=[alert_on_check_change, alert_on_run_failure],
+        sensors=[alert_on_check_change, alert_on_dead_runs, alert_on_run_failure],
         resources={
             "study": study,
             "gates": Gates.of(made),
             "notifier": LogFileNotifier(study.home.alerts_log),
-            "io_manager": ParquetStore(study.warehouse),
+            "io_manager": held_while_run(study.home, ParquetStore(study.warehouse)),
         },
         # Every process would import the learners again; at this size one process is three times faster.
         executor=dg.in_process_executor,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.contracts import schema
@@ -31,9 +32,11 @@ def test_validate_shows_files_rules_and_verdict(raw: Path, tmp_path: Path, monke
     assert good.exit_code == 0
     shown = squeezed(good.output)
     assert "transaction_data.csv" in shown and "no_quantity" in shown
-    n_left_out = len(pd.read_csv(rejected))
-    assert n_left_out > 0
-    assert f"canbeused{n_left_out:,}rowsareleftout." in shown
+    n_listed = len(pd.read_csv(rejected))
+    found = json.loads(command("validate", raw, "--json").output)["findings"]
+    n_rows = {action: sum(row["n"] for row in found if row["action"] == action) for action in ("rejected", "merged")}
+    assert n_rows["rejected"] == n_listed > 0
+    assert f"canbeused{n_listed:,}rowsareleftout,{n_rows['merged']:,}repeatedrowsaremerged." in shown
 
 
 def test_validate_tells_a_machine_the_same(raw: Path, tmp_path: Path) -> None:
@@ -114,6 +117,55 @@ def test_settings_that_cannot_be_used_are_named(tmp_path: Path, file: str, messa
     refused = command("run", "--home", tmp_path)
     assert refused.exit_code == 2
     assert squeezed(message) in squeezed(refused.output)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("# Gebühr\n".encode("latin-1"), "is not TOML"),
+        (b"segments = 3\n", "cannot be used"),
+        (b"a = " + b"[" * 5000, "is not TOML"),
+        (b"a = 1" + b"0" * 5000, "is not TOML"),
+    ],
+    ids=range(4),
+)
+def test_a_playbook_that_cannot_be_used_is_named_before_the_study(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "playbook.toml").write_bytes(content)
+    refused = command("run", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert squeezed(f"{tmp_path}/playbook.toml {message}") in squeezed(refused.output)
+
+
+@pytest.mark.parametrize("name", ["run", "report", "ui"])
+def test_a_home_that_cannot_be_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "what?", tmp_path / "a%20b"):
+        refused = command(name, "--home", home)
+        assert refused.exit_code == 2
+        assert refused.output.startswith("cannot start  the home is ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_warehouse_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "warehouse").touch()
+    refused = command("run", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert refused.output.startswith("cannot start  the warehouse is ")
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "high"])
+def test_a_port_that_cannot_be_is_refused(tmp_path: Path, port: str) -> None:
+    refused = command("ui", "--home", tmp_path, "--port", port)
+    assert refused.exit_code == 2
+    assert "--port" in refused.output
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_no_encoding_ends_the_command(tmp_path: Path, encoding: str) -> None:
+    runner = CliRunner(charset=encoding, env={"COLUMNS": "200"})
+    shown = runner.invoke(cli.app, ["validate", str(tmp_path / "Käufer ☂")], catch_exceptions=False)
+    assert shown.exit_code == 2
+    assert "8 problem(s)" in shown.output or "no such folder" in shown.output
 
 
 def test_a_misspelt_variable_is_named(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ def customers(features: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
+def copies(copies: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_households": len(copies), "n_clusters": copies["cluster"].nunique()}
+
+
 def drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 
@@ -184,12 +188,22 @@ def sensitivity(sensitivity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def benchmarks(benchmarks: pd.DataFrame) -> Mapping[str, object]:
-    return {"largest_bias": benchmarks["bias"].abs().max()}
+    largest = benchmarks["bias"].abs().groupby(benchmarks["kind"]).max()
+    return {"largest_bias": largest.get("group"), "largest_bias_together": largest.get("block")}
 
 
 def controls(controls: pd.DataFrame) -> Mapping[str, object]:
     whole = controls[controls["campaign"] == ALL_CAMPAIGNS]
     return {row.control.replace(" ", "_"): row.estimate for row in whole.itertuples()}
+
+
+def influence(influence: pd.DataFrame) -> Mapping[str, object]:
+    by_quantity = influence.assign(change=influence["change_in_se"].abs()).groupby("quantity", sort=False)
+    named = {str(quantity).replace(" ", "_"): rows for quantity, rows in by_quantity}
+    return {
+        **{f"effective_households_{name}": rows["effective_households"].iloc[0] for name, rows in named.items()},
+        **{f"max_change_in_se_{name}": rows["change"].max() for name, rows in named.items()},
+    }
 
 
 def weeks(weeks: pd.DataFrame) -> Mapping[str, object]:

@@ -12,14 +12,23 @@ from typing import Literal
 SqlType = Literal["BIGINT", "INTEGER", "DOUBLE", "VARCHAR"]
 
 CAMPAIGN_TYPES = ("TypeA", "TypeB", "TypeC")
+# How programs write that there is no value, in capitals; read as missing where a value may be missing.
+MISSING_WORDS = ("NA", "N/A", "#N/A", "<NA>", "NAN", "NULL", "NONE", "-")
+
+
+def plain(name: str) -> str:
+    """A name's letters and digits: BASKET_ID, basket_id and BasketId are one name."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 @dataclass(frozen=True)
 class Column:
     """One column: its canonical name, its header in the raw files, and what its values may be.
 
-    `aliases` are headers of other releases. `unknown` are answers that mean no answer: read as missing.
+    `aliases` are headers of other releases. `unknown` are answers that mean no answer: read as missing; `coded` are
+    those of the releases with other headers, which hide answers behind codes.
     `discount`: a sum taken off the price, whose sign in the raw files is the source's to say.
+    `identifier`: a number that names something, of which every digit counts.
     """
 
     name: str
@@ -33,7 +42,13 @@ class Column:
     values: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    coded: tuple[str, ...] = ()
     discount: bool = False
+    identifier: bool = False
+
+    def unknown_under(self, header: str) -> tuple[str, ...]:
+        """The answers that mean no answer in a file that calls the column `header`."""
+        return (*self.unknown, *self.coded) if plain(header) in map(plain, self.aliases) else self.unknown
 
 
 @dataclass(frozen=True)
@@ -54,14 +69,20 @@ class Rule:
 class Reference:
     """`columns` of this table exist as `columns` of table `table`.
 
-    A missing one stops the load when `required`; otherwise the row is kept, counted and shown, and
-    `without` says what becomes of it.
+    A missing one stops the load when `required`, and leaves the row out when `rejects`, since no number could rest on
+    it; otherwise the row is kept. It is counted and shown, and `without` says what becomes of it.
     """
 
     columns: tuple[str, ...]
     table: str
     required: bool = False
     without: str = ""
+    rejects: bool = False
+
+    @property
+    def firm(self) -> bool:
+        """Whether no row of a clean table lacks it."""
+        return self.required or self.rejects
 
 
 @dataclass(frozen=True)
@@ -99,15 +120,16 @@ class Table:
 
 
 def _id(name: str, raw: str, meaning: str) -> Column:
-    return Column(name, raw, "BIGINT", meaning, minimum=0)
+    return Column(name, raw, "BIGINT", meaning, minimum=0, identifier=True)
 
 
 def _text(name: str, raw: str, meaning: str) -> Column:
     return Column(name, raw, "VARCHAR", meaning, nullable=True)
 
 
-def _answer(name: str, raw: str, meaning: str, *aliases: str) -> Column:
-    return Column(name, raw, "VARCHAR", meaning, nullable=True, aliases=aliases, unknown=("U", "Unknown"))
+def _answer(name: str, raw: str, meaning: str, *aliases: str, coded: tuple[str, ...] = ()) -> Column:
+    unknown = ("U", "Unknown")
+    return Column(name, raw, "VARCHAR", meaning, nullable=True, aliases=aliases, unknown=unknown, coded=coded)
 
 
 HOUSEHOLD = _id("household_key", "household_key", "household")
@@ -174,7 +196,7 @@ PRODUCTS = Table(
     "product",
     (
         PRODUCT,
-        Column("manufacturer", "MANUFACTURER", "BIGINT", "maker", nullable=True),
+        Column("manufacturer", "MANUFACTURER", "BIGINT", "maker", nullable=True, identifier=True),
         _text("department", "DEPARTMENT", "widest grouping of products"),
         Column("brand", "BRAND", "VARCHAR", "whose brand", nullable=True, values=("National", "Private")),
         _text("commodity_desc", "COMMODITY_DESC", "middle grouping"),
@@ -247,7 +269,7 @@ COUPONS = Table(
     key=("coupon_upc", "product_id", "campaign"),
     order=("coupon_upc", "product_id", "campaign"),
     references=(
-        Reference(("campaign",), "campaigns", required=True),
+        Reference(("campaign",), "campaigns", rejects=True, without="a coupon of a campaign without dates is left out"),
         Reference(("product_id",), "products", without="a coupon for a product that is not known"),
     ),
 )
@@ -272,10 +294,10 @@ DEMOGRAPHICS = Table(
     "household that is known; missing answers are null",
     (
         _answer("age_desc", "AGE_DESC", "age group", "classification_1"),
-        _answer("marital_status_code", "MARITAL_STATUS_CODE", "marital status", "classification_2"),
+        _answer("marital_status_code", "MARITAL_STATUS_CODE", "marital status", "classification_2", coded=("Y",)),
         _answer("income_desc", "INCOME_DESC", "income band", "classification_3"),
         _answer("homeowner_desc", "HOMEOWNER_DESC", "owns or rents"),
-        _answer("hh_comp_desc", "HH_COMP_DESC", "household composition", "classification_5"),
+        _answer("hh_comp_desc", "HH_COMP_DESC", "household composition", "classification_5", coded=("Group6",)),
         _answer("household_size_desc", "HOUSEHOLD_SIZE_DESC", "household size", "classification_4"),
         _answer("kid_category_desc", "KID_CATEGORY_DESC", "number of children"),
         HOUSEHOLD,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -15,9 +14,10 @@ import pyarrow.compute as pc
 
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
 from dunnhumby_pipeline.engine.money import CENTS, MoneyUnit, money_unit
+from dunnhumby_pipeline.engine.scratch import SPILL, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.literals import parquet_file
-from dunnhumby_pipeline.settings import EngineSettings, SettingsError
+from dunnhumby_pipeline.settings import EngineSettings, SettingsError, require_writable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,23 +31,33 @@ def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises SettingsError when `engine.temp_directory` is not a folder.
     """
+    require_folder(settings)
     parent = settings.temp_directory
-    if parent is not None and not parent.is_dir():
-        raise SettingsError(f"engine.temp_directory: expected an existing folder, found {str(parent)!r}; make it first")
-    with TemporaryDirectory(prefix="duckdb_spill_", dir=parent) as spill:
+    with scratch_folder(SPILL, parent) as spill:
         connection = duckdb.connect(
             config={
                 "memory_limit": settings.memory_limit,
                 "threads": settings.threads,
-                "temp_directory": spill,
+                "temp_directory": str(spill),
                 # A table is one that was given, never a variable that happens to have its name.
                 "python_enable_replacements": False,
             }
         )
         try:
+            # It would be drawn over the lines that say how the study gets on.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             connection.close()
+
+
+def require_folder(settings: EngineSettings) -> None:
+    """Raise SettingsError unless `engine.temp_directory`, where it is set, is a folder that can be written to."""
+    parent = settings.temp_directory
+    if parent is not None and not parent.is_dir():
+        raise SettingsError(f"engine.temp_directory: expected an existing folder, found {str(parent)!r}; make it first")
+    if parent is not None:
+        require_writable(parent, "engine.temp_directory")
 
 
 def table_at(connection: duckdb.DuckDBPyConnection, path: TablePath) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
@@ -19,6 +20,13 @@ from dunnhumby_pipeline.settings import SettingsError
 
 # A folder of this machine is always a plain Path, so what is not one lies in a store.
 TablePath: TypeAlias = Path | UPath
+
+# What to do about a table that is not as it was written.
+WAY_OUT = "`dunnhumby run`, without --select, rebuilds it"
+
+
+class TableError(Exception):
+    """A table cannot be read. The message names it and says what to do."""
 
 
 def warehouse_at(place: str, home: Path) -> TablePath:
@@ -45,12 +53,20 @@ def require_reachable(warehouse: TablePath) -> None:
 
 
 def read_table(path: TablePath, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The table at `path`, or some of its columns. FileNotFoundError when there is none."""
+    """The table at `path`, or some of its columns.
+
+    Raises FileNotFoundError when there is none, and TableError when it is damaged.
+    """
     wanted = None if columns is None else list(columns)
-    if isinstance(path, Path):
-        return pd.read_parquet(path, columns=wanted)
-    # Given a URL alone, pandas would read it with another client, which has other credentials.
-    return pd.read_parquet(path.path, columns=wanted, filesystem=path.fs)
+    try:
+        if isinstance(path, Path):
+            return pd.read_parquet(path, columns=wanted)
+        # Given a URL alone, pandas would read it with another client, which has other credentials.
+        return pd.read_parquet(path.path, columns=wanted, filesystem=path.fs)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{path} cannot be read as a table ({error}); {WAY_OUT}") from error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import duckdb
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey.inspection.inspection import Inspection, inspect
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.journey.source import JourneyError, Problem, Source
+from dunnhumby_pipeline.journey.source import JourneyError, NotWrittenError, Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings
 
 
@@ -44,27 +44,28 @@ def clean(
     staging.mkdir(parents=True, exist_ok=True)
     paths = {table.name: staging / f"{table.name}.parquet" for table in schema.TABLES}
     for table in schema.TABLES:
+        rows = _canonical(table, source.inputs[table.name].headers)
         try:
-            connection.execute(f"COPY ({_canonical(table)}) TO {quoted(paths[table.name])} (FORMAT parquet)")
+            connection.execute(f"COPY ({rows}) TO {quoted(paths[table.name])} (FORMAT parquet)")
         except duckdb.IOException as error:
-            raise JourneyError([_not_written(paths[table.name], error)]) from error
+            raise NotWrittenError([_not_written(paths[table.name], error)]) from error
     return CleanJourney(paths, inspection)
 
 
-def _canonical(table: schema.Table) -> str:
+def _canonical(table: schema.Table, headers: dict[str, str]) -> str:
     """SELECT of the clean rows of a table in its canonical order."""
-    columns = ", ".join(_cleaned(column) for column in table.columns)
+    columns = ", ".join(_cleaned(column, headers[column.name]) for column in table.columns)
     # Promotions are sorted already.
     order = "" if table is schema.PROMOTIONS else f" ORDER BY {', '.join(table.order)}"
     return f"SELECT {columns} FROM sound_{table.name}{order}"
 
 
-def _cleaned(column: schema.Column) -> str:
+def _cleaned(column: schema.Column, header: str) -> str:
     name = column.name
     if column.discount:
         return f"discount({name}) AS {name}"
     if column.unknown:
-        unknown = ", ".join(quoted(answer) for answer in column.unknown)
+        unknown = ", ".join(quoted(answer) for answer in column.unknown_under(header))
         return f"CASE WHEN {name} NOT IN ({unknown}) THEN {name} END AS {name}"
     return name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dunnhumby_pipeline.contracts.schema import Column
+from dunnhumby_pipeline.contracts.schema import MISSING_WORDS, Column
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -26,6 +26,12 @@ def one_file(path: Path | UPath) -> str:
 def parquet_file(path: Path | UPath) -> str:
     """SQL that reads this parquet file alone; a folder called DAY=5 on the way to it is not a column."""
     return f"read_parquet({one_file(path)}, hive_partitioning=false)"
+
+
+def says_missing(name: str) -> str:
+    """SQL that is true of a value that is a word for none."""
+    words = ", ".join(quoted(word) for word in MISSING_WORDS)
+    return f"upper(trim(CAST({name} AS VARCHAR))) IN ({words})"
 
 
 def enumeration(column: Column) -> str:

@@ -5,6 +5,7 @@ Nothing is cast or cleaned here; `staging` and `cleaning` do that, by the same r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,10 @@ class JourneyError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+class NotWrittenError(JourneyError):
+    """The input can be used, but the tables cannot be written."""
+
+
 @dataclass(frozen=True)
 class Input:
     """One table's raw file.
@@ -37,6 +42,7 @@ class Input:
     `file` is its name in messages, `headers` the header of each canonical column, `first_row` the number that
     messages give its first row. `select` is a SELECT of the canonical columns with values of any type. `quick`
     reads a CSV file as the types declared; it fails on any value that does not fit, and `select` then says which.
+    `elsewhere` gives the same input read from a plain copy of its file.
     """
 
     path: Path
@@ -45,6 +51,7 @@ class Input:
     first_row: int
     select: str
     quick: str | None = None
+    elsewhere: Callable[[Path], Input] | None = None
 
 
 @dataclass(frozen=True)

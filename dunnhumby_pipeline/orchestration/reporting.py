@@ -54,7 +54,8 @@ def all_check_states(instance: dg.DagsterInstance, campaign_type: str) -> pd.Dat
 def study_facts(study: Study, campaign_type: str, run_seconds: float | None = None) -> dict[str, Any]:
     """What the report and the summary say beside the tables."""
     origin = Origin.read(study.origin) or Origin("no tables loaded yet")
-    mark = stale_mark(study.table(LIST, campaign_type))
+    listed, page = study.table(LIST, campaign_type), report_path(study, campaign_type)
+    mark = stale_mark(listed)
     return {
         "source": origin.description,
         "campaign_type": campaign_type,
@@ -62,9 +63,10 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "n_campaigns": _n_campaigns(study, campaign_type),
         "paths": {
             "tables": str(study.warehouse),
-            "targeting list": _place(study.table(LIST, campaign_type)),
-            "report": _place(report_path(study, campaign_type)),
+            "targeting list": str(listed),
+            "report": str(page),
         },
+        "not_built": [name for name, path in (("targeting list", listed), ("report", page)) if not path.is_file()],
         "limits": [*origin.limits, _about_repeats(study), *LIMITS],
         "run_seconds": run_seconds,
         "stale": no_grounds(study) or (mark.read_text(encoding="utf-8").strip() if mark.is_file() else None),
@@ -84,14 +86,10 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     facts = study_facts(study, campaign_type)
     target = report_path(study, campaign_type)
     # A page that is read has been built, though it is not while its facts are gathered.
-    facts["paths"]["report"] = str(target)
+    facts["not_built"] = [name for name in facts["not_built"] if name != "report"]
     page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
     write_text_atomically(page, target)
     return target
-
-
-def _place(path: TablePath) -> str:
-    return str(path) if path.is_file() else f"{path} (not built)"
 
 
 def _observed(study: Study) -> dict[str, Any]:

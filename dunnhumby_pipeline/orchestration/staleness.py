@@ -10,10 +10,12 @@ import dagster as dg
 
 from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, PASS, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.history import (
     AssetGraph,
     latest_checks,
     latest_materialization,
+    latest_metadata,
     partition_of,
     record_observation,
     unsynced,
@@ -22,7 +24,8 @@ from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
-from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
+from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark
+from dunnhumby_pipeline.orchestration.reporting import REPORT
 
 
 def stale_assets(
@@ -34,7 +37,7 @@ def stale_assets(
     together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
-    changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, campaign_type)
+    changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
     closed = _behind_closed_gates(instance, campaign_type)
     if not changed | closed:
         return []
@@ -84,17 +87,42 @@ def observe(study: Study, instance: dg.DagsterInstance) -> None:
         record_observation(instance, seen.asset_key, seen.fingerprint, seen.facts)
 
 
-def _not_on_disk(study: Study, graph: AssetGraph, campaign_type: str) -> set[dg.AssetKey]:
-    """Tables that are missing, a list marked as stale, and the canonical tables when one is not as it was written."""
+def disturbed(
+    study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
+) -> dict[dg.AssetKey, str]:
+    """What was made and does not lie there as it was written, with what is wrong, in words.
+
+    Held against the hash that the history has of each file. The report is not: it can be written without a run.
+    """
+    found = {}
+    for key in sorted(graph.materializable_asset_keys):
+        partition = partition_of(graph, key, campaign_type)
+        recorded = latest_metadata(instance, key, partition)
+        if recorded is None:
+            continue
+        path = study.table(table_of(key), partition)
+        if not path.is_file():
+            found[key] = f"{path} is missing"
+        elif table_of(key) != REPORT and FINGERPRINT in recorded and fingerprint_once(path) != recorded[FINGERPRINT]:
+            found[key] = f"{path} is damaged, or was altered after it was written"
+    return found
+
+
+def read_by(graph: AssetGraph, work: Work) -> set[dg.AssetKey]:
+    """Tables that the work reads and does not make."""
+    return {parent for key in work.assets for parent in graph.get(key).parent_keys} - work.assets
+
+
+def _not_on_disk(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> set[dg.AssetKey]:
+    """Tables that are missing or not as they were written, and a list marked as stale."""
     missing = {asset_key(LIST)} if stale_mark(study.table(LIST, campaign_type)).is_file() else set()
     for key in graph.materializable_asset_keys:
-        name = table_of(key)
-        if not study.table(name, partition_of(graph, key, campaign_type)).is_file():
+        if not study.table(table_of(key), partition_of(graph, key, campaign_type)).is_file():
             missing.add(key)
     origin = Origin.read(study.origin)
     if origin is None or not origin.is_whole({name: study.table(name) for name in TABLES}):
         missing |= {asset_key(name) for name in TABLES}
-    return missing
+    return missing | set(disturbed(study, graph, instance, campaign_type))
 
 
 def _behind_closed_gates(instance: dg.DagsterInstance, campaign_type: str) -> set[dg.AssetKey]:

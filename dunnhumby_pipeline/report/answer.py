@@ -21,11 +21,12 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.contracts.outcomes import AMOUNTS
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import TREAT_ALL
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings
+from dunnhumby_pipeline.words import numbers, placebos, terms
 
 NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
+_MATTERS = CheckSettings().smallest_effect_that_matters
 
 # The tables that the answer is made of.
 READS = (
@@ -49,8 +50,11 @@ class Answer:
     points: tuple[tuple[str, str], ...]
 
 
-def plain_answer(tables: StudyTables) -> Answer:
-    """What a study says to someone who has to decide; questions it cannot answer say "not built"."""
+def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
+    """What a study says to someone who has to decide; questions it cannot answer say "not built".
+
+    `matters`: the smallest effect on spend that does, $ per household and outcome window.
+    """
     tables = tables.only(READS)
     values, listed = tables.get("policy_value"), tables.get("targeting_list")
     chosen = chosen_policy(values)
@@ -60,7 +64,7 @@ def plain_answer(tables: StudyTables) -> Answer:
         ("How sure are we?", _how_sure(chosen, values)),
         ("What is it worth?", _worth(chosen)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
-        ("May that be wrong?", _may_be_wrong(tables)),
+        ("May that be wrong?", _may_be_wrong(tables, matters)),
         ("Do households differ?", _households_differ(tables.get("cate_models"))),
     )
     headline = _headline(state, chosen, listed)
@@ -210,13 +214,15 @@ def _campaign_works(average_effects: pd.DataFrame | None) -> str:
     return f"{meaning}: {effect_text(row)} {counted} per targeted household, {where}."
 
 
-def _may_be_wrong(tables: StudyTables) -> str:
+def _may_be_wrong(tables: StudyTables, matters: float) -> str:
     """What the strongest test of the design found, and how little would explain the effect away."""
     controls, sensitivity = tables.get("negative_controls"), tables.get("sensitivity")
     if controls is None and sensitivity is None:
         return f"Negative controls and sensitivity: {NOT_BUILT}."
     parts = (
-        f"Negative controls: {NOT_BUILT}." if controls is None else _placebo(controls, tables.get("average_effects")),
+        f"Negative controls: {NOT_BUILT}."
+        if controls is None
+        else _placebo(controls, tables.get("average_effects"), matters),
         f"Sensitivity: {NOT_BUILT}." if sensitivity is None else _hidden_cause(sensitivity),
     )
     return " ".join(parts)
@@ -237,17 +243,24 @@ def _hidden_cause(sensitivity: pd.DataFrame) -> str:
     )
 
 
-def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> str:
-    """What the campaign "did" to spend before the look-back, beside what it is said to do."""
+def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None, matters: float) -> str:
+    """What the campaign "did" to spend before the look-back, on the scale of what it is said to do."""
     placebo = _row_of(controls, control=PLACEBO_OUTCOME, campaign=ALL_CAMPAIGNS)
     if placebo is None:
         return "Whether the arms were alike before the look-back could not be tested."
-    found = numbers.interval(placebo["estimate"], placebo["ci_lower"], placebo["ci_upper"], "$")
+    bounds = (placebo["ci_lower"], placebo["ci_upper"])
+    found = numbers.interval(placebo["estimate"], *bounds, "$")
     days = numbers.count(placebo["n_days"])
-    said = f"In {days} days before the look-back, which it cannot have touched, the campaign “raised” spend by {found}"
-    verdict = numbers.verdict(placebo["ci_lower"], placebo["ci_upper"])
+    said = (
+        f"In {days} days before the look-back, which it cannot have touched, the campaign “raised” spend by {found} "
+        "per outcome window"
+    )
+    verdict, most = numbers.verdict(*bounds), placebos.at_most(placebo["estimate"], placebo["se"])
     if verdict == "unknown":
         return f"{said}, which has no interval to be judged by."
+    smallest = f"the smallest effect that matters, ${matters:,.10g}"
+    if placebos.smallness(placebo["estimate"], placebo["se"], matters) == "small enough":
+        return f"{said}: surely less than {smallest}."
     if verdict != "not proven":
         return f"{said}: the arms differ in something that is not adjusted for."
     effect = main_effects(average_effects).get("ATO") if average_effects is not None else None
@@ -257,7 +270,8 @@ def _placebo(controls: pd.DataFrame, average_effects: pd.DataFrame | None) -> st
         and effect["outcome"] in AMOUNTS
         and placebo["estimate"] * effect["estimate"] >= effect["estimate"] ** 2 > 0
     )
-    return f"{said}: no more than chance{', but no less than its effect' if as_large else ''}."
+    beside = "no less than its effect, and " if as_large else ""
+    return f"{said}: {beside}it may be as large as {numbers.dollars(most)}, above {smallest}."
 
 
 def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:

@@ -63,7 +63,7 @@ def render_report(
         return [] if built is None else part.pairs(built, settings)
 
     return page_template().render(
-        answer=plain_answer(tables),
+        answer=plain_answer(tables, settings.checks.smallest_effect_that_matters),
         facts=facts,
         data=front.data_facts(facts, settings),
         failed_gates=front.failed_gates(checks),

@@ -1,4 +1,4 @@
-"""The study on one terminal screen: 100 columns, about 45 lines."""
+"""The study on one terminal screen: 80 columns, about 45 lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -26,10 +27,11 @@ from dunnhumby_pipeline.report.answer import (
 from dunnhumby_pipeline.report.tables import CHECK_ORDER, StudyTables, ordered_checks
 from dunnhumby_pipeline.words import numbers, terms
 
-WIDTH = 100
+WIDTH = 80
 SEGMENTS_SHOWN = 12
 _GAP = ("", Text())
 _COLOURS = {"fail": "bold red", "warn": "yellow", "not run": "dim", "pass": "green"}
+_NAMED, _COUNTED = ("fail", "warn"), {"pass": "passed", "not run": "not run"}
 # The tables that the summary is made of, beside those of the answer.
 READS = (
     "segments",
@@ -48,9 +50,9 @@ _BORDERS = {"pays": "green", "loses": "red", "not proven": "yellow"}
 
 
 def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str, Any]) -> RenderableType:
-    """The answer, the numbers behind it, every check's state and where the files are; "not built" if missing.
+    """The answer, the numbers behind it, the checks to read and where the files are; "not built" if missing.
 
-    Values and effects are in $ per household.
+    Values and effects are in $ per household. Paths stand alone on their lines, whole: print it with `crop=False`.
     """
     tables = tables.only((*answer.READS, *READS))
     chosen = chosen_policy(tables.get("policy_value"))
@@ -73,11 +75,20 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         ("Decisions", _decisions(tables.get("targeting_list"))),
         _GAP,
         *_check_rows(checks),
-        _GAP,
-        *((name.capitalize(), Text(path)) for name, path in (facts.get("paths") or {}).items()),
     ):
         rows.add_row(name, text)
-    return Group(_headline(tables, facts), rows)
+    return Group(_headline(tables, facts), Constrain(rows, WIDTH), *_places(facts))
+
+
+def _places(facts: Mapping[str, Any]) -> list[Text]:
+    """Each place under its name, on a line of its own that is never broken: it can be copied as it stands."""
+    lines = [Text()]
+    for name, path in {"source": facts["source"], **(facts.get("paths") or {})}.items():
+        lines.append(Text(name.capitalize(), style="bold"))
+        if name in facts.get("not_built", ()):
+            lines[-1].append(f"  {NOT_BUILT}", style="not bold dim")
+        lines.append(Text(path, no_wrap=True, overflow="ignore"))
+    return lines
 
 
 def _headline(tables: StudyTables, facts: Mapping[str, Any]) -> Panel:
@@ -94,13 +105,15 @@ def _data(facts: Mapping[str, Any]) -> Text:
     seconds = facts.get("run_seconds")
     took = f", {numbers.number(seconds, 2)} s" if numbers.is_number(seconds) else ""
     return Text(
-        f"{facts['source']}: {numbers.count(facts.get('n_households'))} households, "
+        f"{numbers.count(facts.get('n_households'))} households, "
         f"{numbers.count(facts.get('n_lines'))} lines, days {numbers.count(facts.get('first_day'))} to "
         f"{numbers.count(facts.get('last_day'))}, {numbers.count(facts.get('n_campaigns'))} campaigns{took}"
     )
 
 
-def _segments(segments: pd.DataFrame | None, profiles: pd.DataFrame | None, playbook: pd.DataFrame | None) -> Text:
+def _segments(
+    segments: pd.DataFrame | None, profiles: pd.DataFrame | None, playbook: pd.DataFrame | None
+) -> RenderableType:
     """Households, share of revenue and strategy of each segment; as much of it as was built."""
     if segments is None:
         return _not_built()
@@ -109,16 +122,23 @@ def _segments(segments: pd.DataFrame | None, profiles: pd.DataFrame | None, play
     strategy = {} if playbook is None else dict(zip(playbook["segment"], playbook["strategy"], strict=True))
     if revenue:
         sizes = sizes.sort_index(key=lambda slugs: slugs.map(revenue), level=0, ascending=False)
-    shown = []
+    rows = Table.grid(padding=(0, 2))
+    for _ in range(3 if revenue else 2):
+        rows.add_column(justify="right", no_wrap=True)
+    rows.add_column(overflow="fold")
+    rows.add_row("n", "share", *(["revenue"] if revenue else []), "", style="dim")
     for (slug, name), size in sizes.head(SEGMENTS_SHOWN).items():
-        worth = f"{numbers.percent(revenue[slug]):>4} of revenue  " if slug in revenue else ""
+        worth = [numbers.percent(revenue.get(slug))] if revenue else []
         action = f": {strategy[slug]}" if slug in strategy else ""
-        shown.append((size, f"{worth}{name}{action}"))
+        rows.add_row(*_of_all(size, segments), *worth, Text(f"{name}{action}"))
     if len(sizes) > SEGMENTS_SHOWN:
         rest = sizes.iloc[SEGMENTS_SHOWN:]
-        shown.append((rest.sum(), f"in {len(rest)} smaller segments"))
-    lines = [f"{numbers.count(size):>6} {numbers.percent(size / len(segments)):>4}  {text}" for size, text in shown]
-    return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+        rows.add_row(*_of_all(rest.sum(), segments), *([""] if revenue else []), f"in {len(rest)} smaller segments")
+    return rows
+
+
+def _of_all(size: int, segments: pd.DataFrame) -> tuple[str, str]:
+    return numbers.count(size), numbers.percent(size / len(segments))
 
 
 def _stability(segment_stability: pd.DataFrame | None) -> Text:
@@ -204,25 +224,30 @@ def _decisions(targeting_list: pd.DataFrame | None) -> Text:
 
 
 def _check_rows(checks: pd.DataFrame) -> list[tuple[str, RenderableType]]:
-    """One row per state: those to read with their messages, the others by name."""
+    """The checks to read with their messages, a row per state; of the others how many they are."""
     ordered = ordered_checks(checks)
-    rows: list[tuple[str, RenderableType]] = []
-    for state in CHECK_ORDER:
-        found = ordered.loc[ordered["status"] == state]
-        if len(found):
-            rows.append((f"{len(found)} {state}", _named(found, state)))
-    return rows or [("Checks", _not_built())]
+    states = {state: ordered.loc[ordered["status"] == state] for state in CHECK_ORDER}
+    if ordered.empty:
+        return [("Checks", _not_built())]
+    rows: list[tuple[str, RenderableType]] = [
+        (f"{len(found)} {state}", _named(found, state))
+        for state, found in states.items()
+        if state in _NAMED and len(found)
+    ]
+    counted = Text(", ").join(
+        Text(f"{numbers.count(len(found))} {_COUNTED[state]}", style=_COLOURS[state])
+        for state, found in states.items()
+        if state in _COUNTED and len(found)
+    )
+    return [*rows, ("Checks", counted)] if counted else rows
 
 
 def _named(found: pd.DataFrame, state: str) -> Text:
-    if state in ("fail", "warn"):
-        lines = [
-            f"{row['asset']}.{row['check']}{' (blocks)' if row['blocking'] else ''}: {row['message']}"
-            for _, row in found.iterrows()
-        ]
-        return Text("\n".join(lines), style=_COLOURS[state])
-    by_asset = found.groupby("asset", sort=False)["check"].agg(", ".join)
-    return Text("; ".join(f"{asset} {names}" for asset, names in by_asset.items()), style=_COLOURS[state])
+    lines = [
+        f"{row['asset']}.{row['check']}{' (blocks)' if row['blocking'] else ''}: {row['message']}"
+        for _, row in found.iterrows()
+    ]
+    return Text("\n".join(lines), style=_COLOURS[state])
 
 
 def _not_built() -> Text:

@@ -40,10 +40,18 @@ def _findings(found: Validation) -> Table:
     return table
 
 
+def _fate_of_rows(found: Validation) -> str:
+    """How many rows are left out, and how many add nothing."""
+    n_rows = found.findings.groupby("action")["n"].sum()
+    said = {"rejected": "rows are left out", "merged": "repeated rows are merged", "skipped": "blank rows are skipped"}
+    told = [f"{n_rows[action]:,} {words}" for action, words in said.items() if action in n_rows]
+    if "rejected" not in n_rows:
+        told.insert(0, "No row is left out")
+    return f"{', '.join(told)}."
+
+
 def _verdict(found: Validation) -> Text:
     if found.usable:
-        n_left_out = len(found.rejected_rows)
-        rest = f"{n_left_out:,} rows are left out." if n_left_out else "No row is left out."
-        return Text.assemble(("can be used", "green"), f"  {rest}")
+        return Text.assemble(("can be used", "green"), f"  {_fate_of_rows(found)}")
     lines = "\n".join(f"  - {problem}" for problem in found.problems)
     return Text.assemble(("cannot be used", "red"), f"  {found.folder}, {len(found.problems)} problem(s):\n{lines}")

@@ -26,6 +26,8 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.places import require_home, require_writable
+from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     HOME_VARIABLE,
@@ -71,6 +73,10 @@ __all__ = [
     "TrialSettings",
     "found_wrong",
     "load_settings",
+    "one_line",
+    "require_home",
+    "require_writable",
     "resolve_raw",
     "top_policy",
+    "without_secrets",
 ]

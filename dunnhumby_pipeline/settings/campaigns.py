@@ -36,6 +36,13 @@ class TrialSettings(Section):
     keep_cut_campaigns: bool = Field(
         False, description="also study campaigns whose outcome window the end of the data cuts short, for both arms"
     )
+    max_look_back_spend: float | None = Field(
+        None,
+        gt=0,
+        description="most $ that a household may have spent in the look-back; with more it is kept out of the trials "
+        "and of the list, as an account that is no household. Set it before any outcome is seen: chosen afterwards, as "
+        "on the sample, it is post hoc. Without it nobody is kept out",
+    )
     outcome: Literal[MEASURED] = Field(SPEND, description="the outcome that the decision rests on")  # type: ignore[valid-type]
     winsorise: float | None = Field(
         None, gt=0.5, lt=1, description="quantile at which amounts are capped; without it no amount is capped"

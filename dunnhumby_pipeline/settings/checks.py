@@ -37,6 +37,18 @@ class CheckSettings(Section):
     max_share_bounded: float = Field(
         0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
     )
+    # Contact for $12.73 at a margin of .30 pays from about $42 on: half of that is not yet worth a decision.
+    smallest_effect_that_matters: float = Field(
+        20.0,
+        gt=0,
+        description="smallest effect on spend that matters, $ per household and outcome window: a placebo must be "
+        "surely smaller (warn)",
+    )
+    max_household_influence: float = Field(
+        0.25,
+        gt=0,
+        description="most that one household may move the effect or a placebo, in standard errors of it (warn)",
+    )
     # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
     min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
     max_rows_lost: float = Field(

@@ -38,6 +38,7 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.renamed import hint
 from dunnhumby_pipeline.settings.section import Section
 
@@ -45,6 +46,8 @@ HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+# Of a value that cannot be used, so much is shown.
+LONGEST = 200
 # Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
 STORES = {
     "s3": "s3fs",
@@ -112,6 +115,11 @@ class Settings(BaseSettings):
         if url is None or place is None or place.startswith("file://"):
             return place
         protocol, slashes, rest = url.groups()
+        if without_secrets(place) != place:
+            raise ValueError(
+                f"warehouse is {without_secrets(place)!r}; expected a URL without password or parameters: give the "
+                "store's client its credentials in the environment"
+            )
         if protocol not in STORES or not slashes or not rest.strip("/"):
             raise ValueError(
                 f"warehouse is {place!r}; expected a folder, or a bucket and a folder in it, such as "
@@ -137,9 +145,15 @@ class Home:
 
     @classmethod
     def resolve(cls, root: str | Path | None = None) -> Home:
-        """`root`, else the environment variable DUNNHUMBY_HOME, else `data` in the working directory."""
-        chosen = root if root is not None else os.environ.get(HOME_VARIABLE, "data")
-        return cls(Path(chosen).expanduser().resolve())
+        """`root`, else the variable DUNNHUMBY_HOME unless it is empty, else `data` in the working directory.
+
+        Raises SettingsError for what names no folder.
+        """
+        chosen = root if root is not None else os.environ.get(HOME_VARIABLE) or "data"
+        try:
+            return cls(Path(chosen).expanduser().resolve())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise SettingsError(f"the home is {str(chosen)!r}; expected a folder, found: {error}") from error
 
     @property
     def raw(self) -> Path:
@@ -157,7 +171,7 @@ class Home:
     def playbook(self) -> Path | None:
         """The user's own marketing playbook, when there is one; without it the packaged one holds."""
         file = self.root / PLAYBOOK_FILE
-        return file if file.is_file() else None
+        return file if file.exists() else None
 
     @property
     def alerts_log(self) -> Path:
@@ -190,23 +204,33 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
         raise SettingsError(f"{file} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{file} is nested too deeply; expected sections of settings") from error
     except ValidationError as error:
         raise SettingsError(
             f"a setting cannot be used: {found_wrong(error)} (in the environment, or in {file})"
         ) from error
+    except ValueError as error:
+        # A number of more digits than Python reads.
+        raise SettingsError(f"{file} cannot be read: {error}") from error
 
 
 def found_wrong(error: ValidationError) -> str:
     """Everything that pydantic found wrong, in words: where, what was expected, what was found."""
-    return "; ".join(_wrong(problem) for problem in error.errors())
+    return without_secrets("; ".join(_wrong(problem) for problem in error.errors()))
 
 
 def _wrong(problem: Mapping[str, Any]) -> str:
     place = [str(part) for part in problem["loc"]]
     setting = ".".join(place)
-    said = f"{setting}: {problem['msg']}, found {problem['input']!r}"
+    said = f"{setting}: {problem['msg']}, found {_short(problem['input'])}"
     advice = hint(setting, problem["input"], _names_beside(place[:-1]) if problem["type"] == "extra_forbidden" else ())
     return f"{said}; {advice}" if advice else said
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
 
 
 def _names_beside(section: Sequence[str]) -> tuple[str, ...]:

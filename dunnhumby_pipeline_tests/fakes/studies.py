@@ -117,7 +117,7 @@ class Laboratory:
             warnings.simplefilter("ignore")
             defs = self.defs(settings)
             work = None if select is None else selected_work(defs, select)
-            outcome = run_study(defs, instance, "TypeA", work, on_event)
+            outcome = run_study(defs, self.home, instance, "TypeA", work, on_event)
         return outcome, events
 
     def history(self) -> dg.DagsterInstance:

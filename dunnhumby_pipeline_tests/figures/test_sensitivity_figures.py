@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.causal.doubts.bounds import MONOTONE_BOTH
 from dunnhumby_pipeline.causal.doubts.sensitivity import UPPER_BOUND
-from dunnhumby_pipeline.figures.campaign import sensitivity
+from dunnhumby_pipeline.figures.campaign import influence, sensitivity
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import terms
+from dunnhumby_pipeline.words.numbers import MINUS
 from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results.campaign import average_effects
 from dunnhumby_pipeline_tests.fakes.results.doubts import (
@@ -24,11 +25,13 @@ from dunnhumby_pipeline_tests.fakes.results.doubts import (
     negative_controls,
     rosenbaum_bounds,
 )
+from dunnhumby_pipeline_tests.fakes.results.doubts import influence as influence_table
 from dunnhumby_pipeline_tests.fakes.results.doubts import sensitivity as sensitivity_table
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "event_study": (event_study, sensitivity.event_study, "n_trials"),
-    "negative_controls": (negative_controls, sensitivity.negative_controls, "n_days"),
+    "negative_controls": (negative_controls, lambda frame: sensitivity.negative_controls(frame, 20.0), "n_days"),
+    "influence": (influence_table, lambda frame: influence.influence(frame, 0.95, 0.25), "change_in_se"),
     "confounding_contour": (
         confounding_contour,
         lambda frame: sensitivity.confounding_contour(frame, confounder_benchmarks()),
@@ -100,7 +103,7 @@ def test_an_event_study_of_one_phase_is_drawn() -> None:
 
 def test_controls_have_a_panel_each_with_all_campaigns_first_and_what_excludes_zero_in_another_colour() -> None:
     table = negative_controls().iloc[::-1]
-    campaign, outcome = sorted(sensitivity.negative_controls(table).axes, key=lambda axes: axes.get_title("left"))
+    campaign, outcome = sorted(sensitivity.negative_controls(table, 20.0).axes, key=lambda axes: axes.get_title("left"))
     assert labels(outcome) == [
         *("All campaigns (4,278 trials, 84 days)", "Campaign 18 (1,072 trials, 84 days)"),
         *("Campaign 13 (1,223 trials, 84 days)", "Campaign 8 (1,983 trials, 84 days)"),
@@ -115,13 +118,29 @@ def test_controls_have_a_panel_each_with_all_campaigns_first_and_what_excludes_z
     assert colours == {style.VERMILION}
     assert {str(drawn.get_color()) for drawn in outcome.get_lines() if drawn.get_label() == "_estimate"} == {style.BLUE}
     assert "$32 (17 to 46)" in printed(campaign)
+    assert "over the outcome window; under $20 shaded" in campaign.get_xlabel() + outcome.get_xlabel()
+    for axes in (outcome, campaign):
+        (band,) = axes.patches
+        assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx([-20, 20])
+
+
+def test_each_number_has_a_panel_with_and_without_the_households_that_move_it_most() -> None:
+    figure = influence.influence(influence_table(), 0.95, 0.25)
+    ato, ate, outcome, campaign = figure.axes
+    assert ato.get_title("left") == "ATO: 14 effective of 2,404 households, ten carry 34% of the variance"
+    assert labels(ato)[:2] == ["All households", "Without 1023 (26% of the variance)"] and len(labels(ato)) == 4
+    assert f"$17 ({MINUS}7 to 41)" in printed(ato) and "$23 (2 to 45)" in printed(ato)
+    assert len(labels(outcome)) == 3 and len(labels(ate)) == len(labels(campaign)) == 4
+    for axes, n_beyond in ((ato, 1), (ate, 1), (outcome, 0), (campaign, 1)):
+        drawn = [line for line in axes.get_lines() if line.get_label() == "_estimate"]
+        assert sum(str(line.get_color()) == style.VERMILION for line in drawn) == n_beyond
 
 
 def test_the_contour_marks_every_group_where_it_stands_in_roots() -> None:
     table = confounder_benchmarks()
     (axes,) = sensitivity.confounding_contour(confounding_contour(), table).axes
     drawn = line(axes, "as strong as")
-    assert np.allclose(drawn, np.sqrt(table[["gain_treatment", "gain_outcome"]]))
+    assert np.allclose(drawn, np.sqrt(table[["gain_treatment", "outcome_bound"]]))
     texts = {text.replace("\n", " ") for text in printed(axes)}
     assert {terms.spoken(group) for group in GROUPS} <= texts
     assert "includes zero already" in axes.get_title("left")
@@ -169,17 +188,18 @@ def test_a_contour_needs_no_benchmarks_and_survives_endless_limits() -> None:
 
 def test_a_group_beyond_the_grid_stands_at_the_edge() -> None:
     table = confounder_benchmarks()
-    table.loc[0, "gain_treatment"] = 0.7
+    table.loc[table["group"] == "recency", "gain_treatment"] = 0.7
     (axes,) = sensitivity.confounding_contour(confounding_contour(), table).axes
     assert np.allclose(line(axes, "stronger"), [[np.sqrt(0.09), np.sqrt(0.041)]])
-    assert len(line(axes, "as strong as")) == len(GROUPS) - 1
+    assert len(line(axes, "as strong as")) == len(GROUPS) + 1
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_labels_of_groups_stay_apart_wherever_they_fall(seed: int) -> None:
     random = np.random.default_rng(seed)
     table = confounder_benchmarks().assign(
-        gain_outcome=random.exponential(0.004, len(GROUPS)), gain_treatment=random.exponential(0.004, len(GROUPS))
+        outcome_bound=random.exponential(0.004, len(GROUPS) + 2),
+        gain_treatment=random.exponential(0.004, len(GROUPS) + 2),
     )
     assert covered(sensitivity.confounding_contour(confounding_contour(furthest=0.05), table)) == []
 

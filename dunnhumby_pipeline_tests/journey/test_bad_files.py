@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from dunnhumby_pipeline.journey.readers import raw_folder as raw_folder_module
 from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
 from dunnhumby_pipeline.journey.source import JourneyError
 from dunnhumby_pipeline_tests.fakes.findings import refusal
-from dunnhumby_pipeline_tests.fakes.journeys import FILES, HEADERS, RAW, write_raw
+from dunnhumby_pipeline_tests.fakes.journeys import FILES, HEADERS, RAW, load, read_table, write_raw
 
 AGAIN = "Export or download the file again."
 FIX_LINE = "Fix this line or export the file again."
@@ -79,6 +80,84 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         f"{file}: expected this file (or .csv.gz, or .parquet), found an empty folder. Put it in {tmp_path}."
         for file in FILES.values()
     ]
+
+
+def test_files_one_folder_down_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "raw" / "The Complete Journey"
+    write_raw(folder)
+    (tmp_path / "raw" / "__MACOSX").mkdir()
+    (tmp_path / "raw" / "__MACOSX" / "product.csv").write_text("")
+    source = raw_folder(tmp_path / "raw")
+    assert source.paths["products"] == folder / "product.csv"
+    assert str(folder) in source.description
+    assert choose(None, tmp_path / "raw").paths == source.paths
+
+
+def test_a_file_that_lies_one_folder_down_alone_is_named(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", products=None)
+    (folder / "more").mkdir()
+    (folder / "more" / "product.csv").write_text("x")
+    assert only_message(folder) == (
+        "product.csv: expected this file (or .csv.gz, or .parquet), "
+        f"found {folder / 'more' / 'product.csv'}. Name that folder, or put the file in {folder}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("promotions", "causaldata.csv"),
+        ("promotions", "Causal Data.csv.gz"),
+        ("transactions", "transactions.csv"),
+        ("transactions", "transaction_data (1).csv"),
+        ("products", "products.parquet"),
+        ("campaigns", "campaign_descriptions.csv"),
+        ("coupon_redemptions", "copy of coupon_redempt.csv"),
+        ("demographics", "hh_demographics.csv"),
+        ("coupons", "coupons.csv"),
+    ],
+)
+def test_a_file_of_a_near_name_is_named(tmp_path: Path, table: str, name: str) -> None:
+    folder = write_raw(tmp_path / "raw", **{table: None})
+    (folder / name).write_text("x")
+    stem = FILES[table].removesuffix(".csv")
+    assert only_message(folder) == (
+        f"{stem}.csv: expected this file (or .csv.gz, or .parquet), found {name}. "
+        f"Rename it to {stem} with its ending, if it is this file."
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("transaction_data_1.csv", "transaction_data_2.csv"),
+        ("Transaction Data part1.csv.gz", "Transaction Data part2.csv.gz"),
+    ],
+)
+def test_the_parts_of_a_file_are_named(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    folder = write_raw(tmp_path / "raw", transactions=None)
+    for name in parts:
+        (folder / name).write_text("x")
+    assert only_message(folder) == (
+        f"transaction_data.csv: expected this file (or .csv.gz, or .parquet), found its parts {' and '.join(parts)}. "
+        "Join them into one file transaction_data.csv, with one header."
+    )
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+def test_a_pipe_in_the_place_of_a_file_is_refused_unread(tmp_path: Path, ending: str) -> None:
+    folder = write_raw(tmp_path / "raw", products=None)
+    os.mkfifo(folder / f"product{ending}")
+    assert only_message(folder) == (
+        f"product{ending}: expected a file that can be read, found a pipe or a device. "
+        "Put a file in its place: it is read more than once."
+    )
+
+
+def test_a_device_in_the_place_of_a_file_is_refused_unread(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", products=None)
+    (folder / "product.csv").symlink_to("/dev/zero")
+    assert "found a pipe or a device" in only_message(folder)
 
 
 @pytest.mark.parametrize("second", ["product.csv.gz", "product.parquet", "PRODUCT.CSV"])
@@ -281,10 +360,36 @@ def test_the_first_malformed_line_is_found_in_a_long_file(tmp_path: Path) -> Non
     ]
 
 
-def test_line_ends_of_two_kinds(tmp_path: Path) -> None:
-    folder = write_raw(tmp_path / "raw", coupons=f"{COUPON_HEADER}\n1,11,8\n1,12,8\r\n1,13,8\n")
+@pytest.mark.parametrize("ends", ["\n \r\n \n", "\r\n \n \r\n", "\r \r\n \n", "\r\n \r \r\n"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "compressed"])
+def test_line_ends_of_several_kinds_load(tmp_path: Path, ends: str, packed: bool) -> None:
+    first, second, third = ends.split(" ")
+    text = f"{COUPON_HEADER}{first}1,11,8{second}1,12,8{third}1,13,13\n"
+    folder = write_raw(tmp_path / "raw", coupons=text)
+    if packed:
+        (folder / "coupon.csv.gz").write_bytes(gzip.compress(text.encode()))
+        (folder / "coupon.csv").unlink()
+    journey = load(folder, tmp_path / "staged")
+    assert read_table(journey.tables["coupons"], "coupons").to_numpy().tolist() == [[1, 11, 8], [1, 12, 8], [1, 13, 13]]
+    assert [path.name for path in folder.iterdir() if "coupon." in path.name] == [
+        f"coupon.csv{'.gz' if packed else ''}"
+    ]
+
+
+def test_a_carriage_return_at_the_end_of_a_block_is_one_line_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The block ends between the carriage return and the line feed.
+    text = f"{COUPON_HEADER}\n1,11,8\r\n1,12,8\n"
+    monkeypatch.setattr("dunnhumby_pipeline.journey.inspection.staging._CHUNK", len(f"{COUPON_HEADER}\n1,11,8\r"))
+    journey = load(write_raw(tmp_path / "raw", coupons=text), tmp_path / "staged")
+    assert read_table(journey.tables["coupons"], "coupons").to_numpy().tolist() == [[1, 11, 8], [1, 12, 8]]
+
+
+def test_a_malformed_row_among_line_ends_of_two_kinds_is_named_by_its_line(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", coupons=f"{COUPON_HEADER}\n1,11,8\r\n1,12\n1,13,8\n")
     assert refusal(folder, tmp_path / "staged") == [
-        "coupon.csv: expected line ends of one kind, found line feeds with and without a carriage return. " + AGAIN
+        f"coupon.csv, line 3: expected as many values as the header has, found 2 of 3 values. {FIX_LINE}"
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from dunnhumby_pipeline.journey.source import JourneyError
 from dunnhumby_pipeline.settings import JourneySettings
-from dunnhumby_pipeline_tests.fakes.findings import examined, refusal
-from dunnhumby_pipeline_tests.fakes.journeys import COLA, RAW, changed, line, load, read_table, write_raw
+from dunnhumby_pipeline_tests.fakes.findings import Finding, examined, new_findings, refusal
+from dunnhumby_pipeline_tests.fakes.journeys import CAKE, COLA, FILES, RAW, changed, line, load, read_table, write_raw
 
 STRICT = "Fix these rows: leaving one out would change which households count as treated."
 UNLISTED = "which it does not list. Add it to campaign_desc.csv."
@@ -78,10 +79,6 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             f"found CAMPAIGN 99, {UNLISTED}"
         ],
     ),
-    "coupon of a campaign without dates": (
-        {"coupons": [*RAW["coupons"], (1, COLA, 98)]},
-        [f"coupon.csv, column CAMPAIGN, row 6: expected a row in campaign_desc.csv, found CAMPAIGN 98, {UNLISTED}"],
-    ),
     "redemption of a campaign without dates": (
         {"coupon_redemptions": [*RAW["coupon_redemptions"], (1, 70, 51700010076, 98)]},
         [
@@ -134,6 +131,82 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
 def test_what_would_change_who_is_treated_or_leaves_nothing_stops_the_load(tmp_path: Path, case: str) -> None:
     overrides, messages = CASES[case]
     assert refusal(write_raw(tmp_path / "raw", **overrides), tmp_path / "staged") == messages
+
+
+def test_coupons_of_a_campaign_without_dates_are_left_out_however_many(tmp_path: Path) -> None:
+    undated = [(upc, COLA, 98) for upc in range(1, 8)]
+    folder = write_raw(tmp_path / "raw", transactions=_lines(0), coupons=[*RAW["coupons"], *undated, (9, CAKE, 97)])
+    journey = load(folder, tmp_path / "staged", JourneySettings())
+    assert read_table(journey.tables["coupons"], "coupons")["campaign"].isin([98, 97]).sum() == 0
+    (found,) = [each for each in new_findings(journey.inspection) if each.rule == "not_in_campaigns"]
+    assert found == Finding(
+        "coupons",
+        "not_in_campaigns",
+        "campaign",
+        "a row in campaign_desc.csv",
+        "rejected",
+        8,
+        "CAMPAIGN 97 (row 13); CAMPAIGN 98 (rows 6, 7 and 5 more): a coupon of a campaign without dates is left out",
+    )
+    left_out = journey.inspection.rejected_rows.query("rule == 'not_in_campaigns'")
+    assert left_out["row"].tolist() == list(range(6, 14))
+    assert json.loads(left_out["raw_row"].iloc[0]) == {"COUPON_UPC": "1", "PRODUCT_ID": str(COLA), "CAMPAIGN": "98"}
+    (report,) = [report for report in journey.inspection.tables if report.name == "coupons"]
+    assert (report.n_rows, report.n_kept) == (12, 4)
+
+
+# ------------------------------------------------------------------------------ ids that lost digits
+
+WHOLE_IDS = "Export the file again, without a spreadsheet or with the column formatted as a whole number."
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "header"),
+    [
+        ("coupons", 2, "COUPON_UPC"),
+        ("coupons", 3, "PRODUCT_ID"),
+        ("transactions", 2, "BASKET_ID"),
+        ("transactions", 5, "household_key"),
+        ("transactions", 5, "STORE_ID"),
+        ("products", 4, "PRODUCT_ID"),
+        ("products", 4, "MANUFACTURER"),
+        ("promotions", 2, "STORE_ID"),
+        ("campaigns", 2, "CAMPAIGN"),
+        ("campaign_targets", 3, "household_key"),
+        ("coupon_redemptions", 2, "COUPON_UPC"),
+        ("demographics", 2, "household_key"),
+    ],
+)
+@pytest.mark.parametrize("cell", ["1.00001E+10", "2.6985e10", "5E+10", "1.50E+05", "1,00001E+10"])
+def test_an_id_that_a_spreadsheet_rounded_is_refused(
+    tmp_path: Path, table: str, row: int, header: str, cell: str
+) -> None:
+    overrides: dict[str, Any] = {table: changed(table, row, **{header: cell})}
+    folder = write_raw(tmp_path / "raw", **overrides)
+    with pytest.raises(JourneyError) as refused:
+        load(folder, tmp_path / "staged")
+    messages = [str(problem) for problem in refused.value.problems if "spreadsheet" in str(problem)]
+    assert messages == [
+        f"{FILES[table]}, column {header}, row {row}: {header} = '{cell}': expected every digit of the id, "
+        "found 1 row(s) with an id in scientific notation, rounded as a spreadsheet shows it: the digits left out are "
+        f"lost, and different ids become the same one. {WHOLE_IDS}"
+    ]
+
+
+def test_rounded_baskets_are_not_blamed_on_repeated_keys(tmp_path: Path) -> None:
+    lines = [line(1, 1000 + place, 10, COLA) for place in range(40)]
+    rounded = [(row[0], "2.69849E+10", *row[2:]) for row in lines]
+    (message,) = refusal(write_raw(tmp_path / "raw", transactions=rounded), tmp_path / "staged", JourneySettings())
+    assert message.startswith("transaction_data.csv, column BASKET_ID, row 2: BASKET_ID = '2.69849E+10'; row 3: ")
+    assert "found 40 row(s) with an id in scientific notation" in message
+
+
+@pytest.mark.parametrize(("cell", "read"), [("1e1", 10), ("1E+05", 100_000), ("2.6984851472e10", 26_984_851_472)])
+def test_an_id_whose_digits_are_all_there_is_read(tmp_path: Path, cell: str, read: int) -> None:
+    rows = [(read, 1, "GROCERY", "National", "A", "B", ""), *RAW["products"]]
+    rows[0] = (cell, *rows[0][1:])
+    journey = load(write_raw(tmp_path / "raw", products=rows), tmp_path / "staged")
+    assert read in read_table(journey.tables["products"], "products")["product_id"].tolist()
 
 
 def test_a_refused_load_leaves_earlier_tables_as_they_were(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from dunnhumby_pipeline.journey.choice import choose
 from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
 from dunnhumby_pipeline.journey.source import JourneyError
 from dunnhumby_pipeline_tests.fakes.findings import TINY, assert_canonical, examined, findings, new_findings
-from dunnhumby_pipeline_tests.fakes.journeys import FILES, HEADERS, RAW, canonical, load, typed, write_raw
+from dunnhumby_pipeline_tests.fakes.journeys import FILES, HEADERS, RAW, canonical, load, read_table, typed, write_raw
 
 TABLES = tuple(HEADERS)
 # What the anonymised release calls the columns.
@@ -171,12 +172,72 @@ def test_demographics_of_every_shape(tmp_path: Path, names: dict[str, str], n_bl
     assert skipped == ([("blank_row", "skipped", n_blank, shown)] if n_blank else [])
 
 
+# Of one household each release says that nothing is known but its size; the sample has nulls for that.
+UNKNOWN = {
+    "MARITAL_STATUS_CODE": ("U", "", "Unknown"),
+    "classification_2": ("Y", "U", ""),
+    "HH_COMP_DESC": ("Unknown", "", "U"),
+    "classification_5": ("Group6", "Unknown", ""),
+}
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("names", [("MARITAL_STATUS_CODE", "HH_COMP_DESC"), ("classification_2", "classification_5")])
+def test_every_release_has_the_same_unknowns(tmp_path: Path, names: tuple[str, str], place: int) -> None:
+    marital, composition = names
+    header = f"AGE_DESC,{marital},INCOME_DESC,HOMEOWNER_DESC,{composition},HOUSEHOLD_SIZE_DESC,KID_CATEGORY_DESC"
+    values = f",{UNKNOWN[marital][place]},,Unknown,{UNKNOWN[composition][place]},2,None/Unknown,6"
+    journey = load(write_raw(tmp_path / "raw", demographics=f"{header},household_key\n{values}\n"), tmp_path / "staged")
+    expected = canonical()["demographics"].head(1).copy()
+    expected.loc[0] = [None, None, None, None, None, "2", "None/Unknown", 6]
+    assert_canonical(journey, demographics=typed(expected, "demographics"))
+
+
+def test_a_code_of_one_release_is_an_answer_in_another(tmp_path: Path) -> None:
+    rows = [("45-54", "Y", "50-74K", "Homeowner", "Group6", "3", "1", 1)]
+    journey = load(write_raw(tmp_path / "raw", demographics=rows), tmp_path / "staged")
+    (answers,) = read_table(journey.tables["demographics"], "demographics").itertuples()
+    assert (answers.marital_status_code, answers.hh_comp_desc) == ("Y", "Group6")
+
+
+WORDS = ["NA", "n/a", "nan", "NaN", "NULL", "null", "None", "NONE", "-", " na "]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_for_missing_are_missing_counted_and_shown(tmp_path: Path, word: str) -> None:
+    products = [(11, word, word, word, word, "COLA", word), *RAW["products"][1:]]
+    people = [(word, "A", word, "Homeowner", "2 Adults Kids", "3", "None/Unknown", 1)]
+    folder = write_raw(tmp_path / "raw", products=products, demographics=people)
+    journey = load(folder, tmp_path / "staged")
+    first = read_table(journey.tables["products"], "products").iloc[0]
+    assert first.isna().tolist() == [False, True, True, True, True, False, True]
+    (answers,) = read_table(journey.tables["demographics"], "demographics").itertuples(index=False)
+    assert pd.isna([answers.age_desc, answers.income_desc]).all() and answers.kid_category_desc == "None/Unknown"
+    found = [each for each in new_findings(journey.inspection) if each.rule == "missing_word"]
+    shown = f"{word.strip()!r} in 1 row(s), the first 2: read as missing"
+    assert {(each.table, each.column) for each in found} == {
+        *(
+            ("products", name)
+            for name in ("manufacturer", "department", "brand", "commodity_desc", "curr_size_of_product")
+        ),
+        *(("demographics", name) for name in ("age_desc", "income_desc")),
+    }
+    assert {(each.action, each.n, each.example_rows) for each in found} == {("repaired", 1, shown)}
+    assert journey.inspection.rejected_rows.query("table == 'products'").empty
+
+
+def test_words_for_missing_are_no_value_where_one_is_needed(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", products=[("NA", 1, "X", "National", "A", "B", ""), *RAW["products"]])
+    rejected = load(folder, tmp_path / "staged").inspection.rejected_rows.query("table == 'products'")
+    assert rejected["rule"].tolist() == ["not_a_number"]
+
+
 def test_values_of_the_anonymised_release_are_kept_as_they_are(tmp_path: Path) -> None:
     header = "classification_1,classification_2,classification_3,HOMEOWNER_DESC,classification_5,classification_4,"
-    text = f"{header}KID_CATEGORY_DESC,household_key\nAge Group6,Y,Level4,Unknown,Group5,2,1,6\n"
+    text = f"{header}KID_CATEGORY_DESC,household_key\nAge Group6,X,Level4,Unknown,Group5,2,1,6\n"
     journey = load(write_raw(tmp_path / "raw", demographics=text), tmp_path / "staged")
     expected = canonical()["demographics"].head(1).copy()
-    expected.loc[0] = ["Age Group6", "Y", "Level4", None, "Group5", "2", "1", 6]
+    expected.loc[0] = ["Age Group6", "X", "Level4", None, "Group5", "2", "1", 6]
     assert_canonical(journey, demographics=typed(expected, "demographics"))
 
 

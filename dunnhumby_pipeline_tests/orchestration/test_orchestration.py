@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import shutil
+import subprocess
+import sys
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -18,8 +23,10 @@ from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_ga
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
+    as_text,
     mark_stale,
     stale_mark,
     table_metadata,
@@ -30,7 +37,7 @@ from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_f
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, as_variables, quick_settings
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +114,104 @@ def test_tables_show_rows_schema_preview_and_place(finished: Laboratory) -> None
     assert shown["dagster/uri"].value.startswith("file://")
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (math.nan, ""),
+        (math.inf, "inf"),
+        (0.0, "0"),
+        (-3.0, "-3"),
+        (1460438.0, "1460438"),
+        (1234567.891, "1234567.89"),
+        (0.123456789, "0.1235"),
+        (-17.69234, "-17.69"),
+        (3.2e-12, "3.2e-12"),
+        (1e300, "1e+300"),
+        (10**15, "1000000000000000"),
+        (True, "True"),
+        ("nan", "nan"),
+        (date(2026, 3, 1), "2026-03-01"),
+    ],
+)
+def test_a_preview_shows_values_as_text(value: object, text: str) -> None:
+    assert as_text(value) == text
+
+
+def test_the_preview_of_a_table_with_nulls_is_json(tmp_path: Path) -> None:
+    path = tmp_path / "products.parquet"
+    frame = pd.DataFrame(
+        {
+            "campaign": ["8", None],
+            "order": [1, 2],
+            "stage": ["a", pd.NA],
+            "n": pd.array([1000001, None], "Int64"),
+            "share": [float("nan"), 1 / 3],
+        }
+    )
+    write_atomically(frame, path)
+    records = table_metadata(path)["preview"].records
+    assert [record.data for record in records] == [
+        {"campaign": "8", "order": "1", "stage": "a", "n": "1000001", "share": ""},
+        {"campaign": "", "order": "2", "stage": "", "n": "", "share": "0.3333"},
+    ]
+
+
+def test_all_that_a_study_shows_is_json_and_numbers_of_partitions_say_whose(finished: Laboratory) -> None:
+    graph = finished.defs().resolve_asset_graph()
+    n_records = 0
+    with finished.history() as instance:
+        for key in graph.materializable_asset_keys:
+            event = instance.get_latest_materialization_event(key)
+            assert event is not None and event.asset_materialization is not None, key
+            for name, value in event.asset_materialization.metadata.items():
+                if isinstance(value, dg.TableMetadataValue):
+                    n_records += len(value.records)
+                    for record in value.records:
+                        # As the browser reads it: NaN is no JSON.
+                        json.dumps(record.data, allow_nan=False)
+                        assert all(type(cell) is str for cell in record.data.values()), (key, name)
+                elif isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
+                    assert value.value is not None and math.isfinite(value.value), (key, name)
+                    assert name.startswith("TypeA: ") == graph.get(key).is_partitioned, (key, name)
+    assert n_records > 200
+
+
+def test_nothing_stands_between_the_lines_of_the_command(laboratory: Laboratory) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    environment |= as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+    environment |= {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COLUMNS": "80"}
+    home, raw = laboratory.home.root, laboratory.raw or Path()
+    arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_models"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "dunnhumby_pipeline.cli", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    printed = ended.stdout.decode("cp1252").splitlines()
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    progress = printed[1 : next(place for place, line in enumerate(printed) if "Campaign TypeA" in line)]
+    assert [line for line in progress if not re.fullmatch(r"done +\d+\.\d s  \w+", line)] == []
+    assert {"load_journey", "fit_cate"} <= {line.split()[-1] for line in progress}
+    assert f"raw files in {raw}" in printed and str(laboratory.table("targeting_list")) in printed
+    assert max(len(line.rstrip()) for line in printed if str(home.parent) not in line) <= 80
+
+
+def test_a_run_of_the_command_lies_where_the_ui_lists_runs(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        [run] = instance.get_runs(limit=1)
+        listed = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": f"__repository__@{CODE_LOCATION}"}))
+    # The timeline shows no run without an origin, and puts it in the row of this place and job.
+    origin = run.remote_job_origin
+    assert origin is not None and run.status is dg.DagsterRunStatus.SUCCESS
+    assert (origin.location_name, origin.repository_origin.repository_name) == (CODE_LOCATION, "__repository__")
+    assert (origin.job_name, run.tags["dagster/code_location"]) == ("study", CODE_LOCATION)
+    assert run.run_id in {each.run_id for each in listed}
+    workspace = (Path(__file__).parents[2] / "workspace.yaml").read_text(encoding="utf-8")
+    assert f"python_module: {CODE_LOCATION}\n" in workspace
+
+
 # --- the segments of the run before -----------------------------------------------------------------
 
 
@@ -128,9 +233,13 @@ def start_of(laboratory: Laboratory) -> str:
 def test_the_next_run_starts_from_the_model_and_keeps_its_names(laboratory: Laboratory) -> None:
     assert start_of(laboratory) == "cold: first run"
     before = names_of(laboratory)
-    outcome, _ = laboratory.run("key:segments")
-    assert outcome.errors == ()
-    assert start_of(laboratory) == "warm: from the run before"
+    # Another number of refits makes other tables of stability, and no other model.
+    again = quick_settings()
+    again = again.model_copy(update={"segmentation": again.segmentation.model_copy(update={"n_factor_refits": 3})})
+    for _ in range(2):
+        outcome, _ = laboratory.run("key:segments", again)
+        assert outcome.errors == ()
+        assert start_of(laboratory) == "warm: from the run before"
     assert names_of(laboratory) == before
     identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
     assert identity["kept"].all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
+from dunnhumby_pipeline.journey.fingerprint import fingerprint
+from dunnhumby_pipeline.orchestration.platform.history import latest_materialization
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, raw_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
-from dunnhumby_pipeline.orchestration.staleness import stale_assets
+from dunnhumby_pipeline.orchestration.staleness import disturbed, stale_assets
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline_tests.fakes.studies import (
     SUMMARISED,
@@ -118,9 +121,26 @@ def test_the_same_files_in_another_folder_are_unchanged_and_named_again(laborato
     assert "elsewhere" in origin.description
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"description": "x", "colour": "red"}'])
-def test_an_origin_that_cannot_be_read_is_as_good_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "origin.json").write_text(text, encoding="utf-8")
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b'{"description": "x", "colour": "red"}',
+        b'{"description": "\xff"}',
+        b'{"description": 3}',
+        b'{"description": "x", "versions": ["a"]}',
+        b'{"description": "x", "files": {"products": 1e999}}',
+        b'{"description": "x", "limits": null}',
+        b"[" * 100_000,
+        b"1" * 10_000,
+        b"[]",
+        b"null",
+    ],
+    ids=range(12),
+)
+def test_an_origin_that_cannot_be_read_is_as_good_as_none(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "origin.json").write_bytes(text)
     assert Origin.read(tmp_path / "origin.json") is None
 
 
@@ -255,6 +275,84 @@ def done(result: Result) -> set[str]:
     return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")} & set(STEPS)
 
 
+def reversed_rows(path: Path) -> None:
+    """Every value still there, in another order."""
+    pd.read_parquet(path).iloc[::-1].to_parquet(path, index=False)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("table", "harm", "said"),
+    [
+        ("roi_curve", reversed_rows, "is damaged, or was altered after it was written"),
+        ("policy_value", cut, "is damaged, or was altered after it was written"),
+        ("design_matrix", flipped, "is damaged, or was altered after it was written"),
+        ("propensity", Path.unlink, "is missing"),
+    ],
+)
+def test_every_table_that_is_not_as_it_was_written_is_stale_and_named(
+    laboratory: Laboratory, table: str, harm: Callable[[Path], None], said: str
+) -> None:
+    graph = laboratory.defs().resolve_asset_graph()
+    study = Study(quick_settings(), laboratory.home, laboratory.raw)
+    path = study.table(table, "TypeA")
+    assert isinstance(path, Path)
+    harm(path)
+    with laboratory.history() as instance:
+        assert disturbed(study, graph, instance, "TypeA") == {asset_key(table): f"{path} {said}"}
+    assert table in stale(laboratory)
+
+
+def test_what_reads_a_damaged_table_says_so_and_how_to_go_on(laboratory: Laboratory) -> None:
+    path = laboratory.table("policy_value")
+    good = path.read_bytes()
+    cut(path)
+    for refused in (
+        run(laboratory, "--select", "key:campaign_report"),
+        command("report", "--home", laboratory.home.root),
+    ):
+        assert refused.exit_code == 2
+        said = "".join(refused.output.split())
+        assert "policy_value.parquetisdamaged" in said and "`dunnhumbyrun`,without--select,rebuildsit" in said
+    healed = run(laboratory)
+    assert healed.exit_code == 0, healed.output
+    assert "policy_value.parquetisdamaged" in "".join(healed.output.split())
+    assert path.read_bytes() == good
+    assert "Nothing is stale" in run(laboratory).output
+
+
+def test_drift_is_written_before_the_table_it_compares_with_is_replaced(finished: Laboratory) -> None:
+    with finished.history() as instance:
+        drift, features = (
+            latest_materialization(instance, asset_key(name), None) for name in ("feature_drift", "customer_features")
+        )
+    assert drift is not None and features is not None
+    assert drift <= features
+
+
+def test_the_same_input_gives_the_same_bytes_again(laboratory: Laboratory) -> None:
+    before = content_of(laboratory)
+    outcome, _ = laboratory.run()
+    assert outcome.errors == ()
+    after = content_of(laboratory)
+    assert {name for name in before if before[name] != after.get(name)} == set()
+
+
+def content_of(laboratory: Laboratory) -> dict[str, str]:
+    """The hash of every file of the warehouse by its place."""
+    files = (path for path in laboratory.home.warehouse.rglob("*") if path.is_file())
+    return {str(path.relative_to(laboratory.home.warehouse)): fingerprint(path) for path in files}
+
+
 def test_stale_and_a_selection_exclude_each_other(laboratory: Laboratory) -> None:
     refused = run(laboratory, "--stale", "--select", "key:segments")
     assert refused.exit_code == 2
@@ -314,21 +412,22 @@ def test_tables_show_meanings_and_figures(finished: Laboratory) -> None:
         ("customer_features", "mean_spend"),
         ("segments", "smallest_share"),
         ("segment_stability", "mean_ari_warm"),
-        ("overlap_diagnostics", "auc"),
-        ("covariate_balance", "max_smd_overlap"),
-        ("average_effects", "overlap_weighted_ATO_all"),
-        ("trial_campaigns", "n_used"),
-        ("trial_flow", "n_treated"),
-        ("design_comparison", "auc_sequential_trials"),
-        ("nuisance_quality", "r2_control_purchase_amount"),
-        ("propensity_calibration", "largest_gap"),
-        ("pooled_effects", "i2_random"),
-        ("sensitivity", "e_value_estimate"),
-        ("confounder_benchmarks", "largest_bias"),
-        ("negative_controls", "placebo_outcome"),
-        ("event_study", "mean_after"),
-        ("policy_value", "value"),
-        ("targeting_list", "n_target"),
+        ("overlap_diagnostics", "TypeA: auc"),
+        ("covariate_balance", "TypeA: max_smd_overlap"),
+        ("average_effects", "TypeA: overlap_weighted_ATO_all"),
+        ("trial_campaigns", "TypeA: n_used"),
+        ("trial_flow", "TypeA: n_treated"),
+        ("design_comparison", "TypeA: auc_sequential_trials"),
+        ("nuisance_quality", "TypeA: r2_control_purchase_amount"),
+        ("propensity_calibration", "TypeA: largest_gap"),
+        ("pooled_effects", "TypeA: i2_random"),
+        ("sensitivity", "TypeA: e_value_estimate"),
+        ("confounder_benchmarks", "TypeA: largest_bias"),
+        ("negative_controls", "TypeA: placebo_outcome"),
+        ("influence", "TypeA: max_change_in_se_ATO"),
+        ("event_study", "TypeA: mean_after"),
+        ("policy_value", "TypeA: value"),
+        ("targeting_list", "TypeA: n_target"),
     ):
         assert isinstance(metadata(finished, asset)[figure], int | float), (asset, figure)
 

@@ -20,8 +20,9 @@ from upath import UPath
 from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table, require_reachable, warehouse_at
+from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
-from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,

@@ -77,31 +77,40 @@ def placebo(estimate: float, se: float) -> pd.DataFrame:
     """Negative controls of which the placebo outcome over all campaigns is as given."""
     table = doubts.negative_controls()
     row = (table["control"] == PLACEBO_OUTCOME) & (table["campaign"] == "all")
-    bounds = ["estimate", "ci_lower", "ci_upper"]
-    table.loc[row, bounds] = [[estimate, estimate - 1.96 * se, estimate + 1.96 * se]]
+    numbers = ["estimate", "se", "ci_lower", "ci_upper"]
+    table.loc[row, numbers] = [[estimate, se, estimate - 1.96 * se, estimate + 1.96 * se]]
     return table
 
 
 BEFORE = "In 84 days before the look-back, which it cannot have touched, the campaign “raised” spend by"
 UNLIKE = "the arms differ in something that is not adjusted for."
-CHANCE = "no more than chance."
-AS_LARGE = "no more than chance, but no less than its effect."
+SMALL = "surely less than the smallest effect that matters, $20."
+
+
+def large(most: str, beside: str = "") -> str:
+    """What is said of a placebo that may be as large as `most`, and is within its error of zero."""
+    return f"{beside}it may be as large as {most}, above the smallest effect that matters, $20."
+
+
+AS_LARGE = "no less than its effect, and "
 
 
 @pytest.mark.parametrize(
     ("estimate", "se", "outcome", "sign", "said"),
     [
-        (20, 6, SPEND, 1, f"$20 (8 to 32): {UNLIKE}"),
-        (-20, 6, SPEND, 1, f"{MINUS}$20 ({MINUS}32 to {MINUS}8): {UNLIKE}"),
-        (3.1, 8.4, SPEND, 1, f"$3 ({MINUS}13 to 20): {CHANCE}"),
-        (66, 40, SPEND, 1, f"$66 ({MINUS}12 to 144): {CHANCE}"),
-        (67, 40, SPEND, 1, f"$67 ({MINUS}11 to 145): {AS_LARGE}"),
+        (20, 6, SPEND, 1, f"$20 (8 to 32) per outcome window: {UNLIKE}"),
+        (-20, 6, SPEND, 1, f"{MINUS}$20 ({MINUS}32 to {MINUS}8) per outcome window: {UNLIKE}"),
+        (3.1, 8.4, SPEND, 1, f"$3 ({MINUS}13 to 20) per outcome window: {SMALL}"),
+        # Beyond its error, and too small to matter.
+        (10, 2, SPEND, 1, f"$10.0 (6.1 to 13.9) per outcome window: {SMALL}"),
+        (66, 40, SPEND, 1, f"$66 ({MINUS}12 to 144) per outcome window: {large('$132')}"),
+        (67, 40, SPEND, 1, f"$67 ({MINUS}11 to 145) per outcome window: {large('$133', AS_LARGE)}"),
         # As far from zero, on the other side or on the same.
-        (-67, 40, SPEND, 1, f"{MINUS}$67 ({MINUS}145 to 11): {CHANCE}"),
-        (-67, 40, SPEND, -1, f"{MINUS}$67 ({MINUS}145 to 11): {AS_LARGE}"),
+        (-67, 40, SPEND, 1, f"{MINUS}$67 ({MINUS}145 to 11) per outcome window: {large('$133')}"),
+        (-67, 40, SPEND, -1, f"{MINUS}$67 ({MINUS}145 to 11) per outcome window: {large('$133', AS_LARGE)}"),
         # Spend cannot be held against visits.
-        (67, 40, VISITS, 1, f"$67 ({MINUS}11 to 145): {CHANCE}"),
-        (67, np.nan, SPEND, 1, "$67.0, which has no interval to be judged by."),
+        (67, 40, VISITS, 1, f"$67 ({MINUS}11 to 145) per outcome window: {large('$133')}"),
+        (67, np.nan, SPEND, 1, "$67.0 per outcome window, which has no interval to be judged by."),
     ],
 )
 def test_the_placebo_says_whether_the_answer_may_be_wrong(
@@ -114,7 +123,13 @@ def test_the_placebo_says_whether_the_answer_may_be_wrong(
 
 def test_a_placebo_beside_an_unknown_effect_is_not_called_small_or_large() -> None:
     found = point("May that be wrong?", negative_controls=placebo(67, 40), average_effects=None)
-    assert f"$67 ({MINUS}11 to 145): {CHANCE} A hidden cause" in found
+    assert f"$67 ({MINUS}11 to 145) per outcome window: {large('$133')} A hidden cause" in found
+
+
+def test_the_smallest_effect_that_matters_is_the_one_of_the_settings() -> None:
+    tables = study.study_tables(negative_controls=placebo(66, 40))
+    found = dict(plain_answer(tables, 150.0).points)["May that be wrong?"]
+    assert "surely less than the smallest effect that matters, $150." in found
 
 
 def doubt(estimate: float) -> pd.DataFrame:
@@ -137,14 +152,14 @@ def doubt(estimate: float) -> pd.DataFrame:
     ],
 )
 def test_the_e_value_says_what_would_overturn_the_answer(limit: float, said: str) -> None:
-    assert point("May that be wrong?", sensitivity=doubt(limit)).endswith(f"no more than chance. {said}")
+    assert point("May that be wrong?", sensitivity=doubt(limit)).endswith(f"{SMALL} {said}")
 
 
 def test_doubts_without_an_e_value_say_so() -> None:
     rest = doubts.sensitivity().query("analysis != 'e_value'")
     unknown = "How strong a hidden cause would have to be is not known."
-    assert point("May that be wrong?", sensitivity=rest).endswith(f"{CHANCE} {unknown}")
-    assert point("May that be wrong?", sensitivity=None).endswith(f"{CHANCE} Sensitivity: not built.")
+    assert point("May that be wrong?", sensitivity=rest).endswith(f"{SMALL} {unknown}")
+    assert point("May that be wrong?", sensitivity=None).endswith(f"{SMALL} Sensitivity: not built.")
 
 
 def test_what_could_not_be_tested_is_not_called_safe() -> None:

@@ -56,6 +56,7 @@ SHOWN = {
     "confounding_contour": {HIDDEN_CAUSE},
     "rosenbaum_bounds": {"Hidden bias within matched pairs"},
     "negative_controls": {"“Effects” where there can be none", "Negative controls"},
+    "influence": {"Does one household decide it?", "Households that move a number most"},
     "event_study": {"Week by week"},
     "cate_models": {"Models of who responds more, scored on households they did not see"},
 }
@@ -130,7 +131,7 @@ def test_a_study_of_visits_has_them_once_and_in_their_unit() -> None:
     moved = pages.alt("contour", tables, OF_VISITS)
     assert moved.endswith("recency, it would move the effect by up to 18.0 visits.")
     benchmarks = pages.grid("benchmarks", tables, OF_VISITS)
-    assert benchmarks.headers[2] == "Of visits left over" and benchmarks.headers[4] == "Bias up to (visits)"
+    assert benchmarks.headers[2] == "Of visits left over" and benchmarks.headers[6] == "Bias up to (visits)"
     assert "$" not in "".join(texts(benchmarks)[0])
 
 
@@ -169,20 +170,29 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
             f"As strong as 'recency', the effect then lies at {MINUS}$3.37 to $32.77.",
         ),
         (
-            *("doubts", 6),
+            *("doubts", 7),
             f"Bounds without assumptions | ATE lower bound | {MINUS}$1,890 | The average effect is at least that.",
         ),
-        ("benchmarks", 0, f"Recency | 7 | 4.1% | 7.2% | $18.0 | $15 ({MINUS}21 to 51)"),
+        ("benchmarks", 2, f"Recency | 7 | 4.1% | 7.2% | 4.1% | $5.41 | $18.0 | $15 ({MINUS}21 to 51)"),
         (
             "placebos",
             0,
-            f"Placebo outcome | all | 84 | $3 ({MINUS}13 to 20) | within its error of zero | 4,278 | 1,128",
+            f"Placebo outcome | all | 84 | $0.04 | $3 ({MINUS}13 to 20) | $16.9 | small enough | 4,278 | 1,128",
         ),
         ("campaigns", 0, "30 | 323 to 369 | 323 to 397 | 38 | in use"),
         ("campaigns", 1, "18 | 587 to 642 | 587 to 670 | 182 | left out: the data end on day 649"),
         ("nuisance_quality", 0, f"Propensity: AUC | {NOTHING} | 0.880 | 0.870 to 0.890"),
         ("nuisance_quality", 2, "Overlap-weighted effect that follows | Redemption | 11.0 | 10.0 to 12.0"),
-        ("placebos", 4, "Placebo campaign | all | 56 | $32 (17 to 46) | above zero | 6,101 | 1,450"),
+        (
+            "placebos",
+            4,
+            "Placebo campaign | all | 56 | $0.41 | $32 (17 to 46) | $43.3 | not small enough | 6,101 | 1,450",
+        ),
+        (
+            "influential_households",
+            0,
+            "ATO | 1023 | 3 | $17 | $23 (2 to 45) | $23 | +0.51 | 26.0%",
+        ),
     ],
 )
 def test_each_grid_says_what_its_table_does(grids: dict[str, Grid], name: str, place: int, row: str) -> None:
@@ -191,12 +201,15 @@ def test_each_grid_says_what_its_table_does(grids: dict[str, Grid], name: str, p
 
 def test_marks_say_what_is_in_use_and_what_is_worth_a_warning(grids: dict[str, Grid]) -> None:
     assert [row[0].strong for row in grids["designs"].rows] == [True, False, False]
-    assert [row[4].mark for row in grids["placebos"].rows] == [*["pass"] * 4, *["warn"] * 3, *["pass"] * 2]
+    # Surely small is one; within their errors of zero are six of nine.
+    assert [row[6].mark for row in grids["placebos"].rows] == ["pass", "pass", *["warn"] * 7]
+    moved = [row[6].mark for row in grids["influential_households"].rows if row[1].text == "1023"]
+    assert moved == ["warn", "warn", "", "warn"]
     assert {row[5].mark for row in grids["pooled"].rows} == {"pass"}
     unproven = pages.grid("pooled", study.tables_of(pooled_effects=campaign.pooled_effects(proven=False)))
     assert {(row[5].text, row[5].mark) for row in unproven.rows} == {("not proven", "warn")}
-    unknown = doubts.negative_controls().assign(ci_lower=np.nan, ci_upper=np.nan)
-    (cell, *_) = [row[4] for row in pages.grid("placebos", study.tables_of(negative_controls=unknown)).rows]
+    unknown = doubts.negative_controls().assign(se=np.nan, ci_lower=np.nan, ci_upper=np.nan)
+    (cell, *_) = [row[6] for row in pages.grid("placebos", study.tables_of(negative_controls=unknown)).rows]
     assert (cell.text, cell.mark) == (NOTHING, "")
 
 
@@ -235,8 +248,8 @@ def test_a_design_that_could_not_be_built_has_its_reason_and_no_number() -> None
 
 def test_what_has_no_bound_is_infinite_and_not_unknown() -> None:
     benchmarks = doubts.confounder_benchmarks()
-    benchmarks.loc[0, ["gain_treatment", "bias", "upper", "ci_upper"]] = [1.2, *[np.inf] * 3]
-    benchmarks.loc[0, ["lower", "ci_lower"]] = -np.inf
+    benchmarks.loc[2, ["gain_treatment", "bias", "upper", "ci_upper"]] = [1.2, *[np.inf] * 3]
+    benchmarks.loc[2, ["lower", "ci_lower"]] = -np.inf
     balance = campaign.covariate_balance()
     balance.loc[(balance["covariate"] == "campaign_8") & (balance["weighting"] == "none"), "smd"] = -np.inf
     balance.loc[balance["weighting"] == "entropy", "smd"] = np.nan
@@ -246,7 +259,8 @@ def test_what_has_no_bound_is_infinite_and_not_unknown() -> None:
         covariate_balance=balance,
         design_comparison=campaign.design_comparison().assign(max_smd=np.inf),
     )
-    assert texts(pages.grid("benchmarks", tables))[0] == ["Recency", "7", "4.1%", "120.0%", INFINITY, INFINITY]
+    endless = ["Recency", "7", "4.1%", "120.0%", "4.1%", "$5.41", INFINITY, INFINITY]
+    assert texts(pages.grid("benchmarks", tables))[2] == endless
     assert texts(pages.grid("designs", tables))[0][5:7] == [INFINITY, "0.090"]
     assert pages.alt("contour", tables).endswith(f"recency, it would move the effect by up to {INFINITY}.")
     balanced = pages.alt("balance", tables)

@@ -218,6 +218,7 @@ def test_pictures_are_drawn_of_what_was_built() -> None:
         ("clv_parameters", 0, "BG/NBD | r | 1.408 | yes | shape of trip rates"),
         ("clv_parameters", 1, "BG/NBD | mean_dropout | 0.0007100 | no | mean chance of leaving after a trip"),
         ("rejects", 0, "Transactions | No quantity | quantity | rejected | 8,869 | 0.60%"),
+        ("copies_of_households", 1, "2017 | 17 | 17 | 405 | 100%"),
         ("drift_of_features", 0, "Days since the last visit | 0.31 | 4.00 | 6.00"),
         ("drift_of_features", 2, f"Sales | {NOTHING} | {NOTHING} | 900"),
         ("feature_choice", 1, "Weeks since the last visit | recency | twin of recency"),

@@ -23,7 +23,13 @@ from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
 from dunnhumby_pipeline.segmentation.segments.clusters import Recipe, fit_segmentation
 from dunnhumby_pipeline.segmentation.segments.identity import CENTROID_WEIGHT, COLUMNS, identify, match_segments
 from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
-from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, SegmentModel, load_model, save_model
+from dunnhumby_pipeline.segmentation.segments.model_store import (
+    ModelFileError,
+    SegmentModel,
+    load_model,
+    previous_model,
+    save_model,
+)
 from dunnhumby_pipeline.segmentation.segments.naming import (
     NEEDS,
     REQUIRED,
@@ -356,6 +362,41 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
             load_model(stored)
     with pytest.raises(FileNotFoundError, match="there is no model"):
         load_model(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slugs": 3},
+        {"names": ["a", 2, "c"]},
+        {"features": None},
+        {"features": {"a": 1}},
+        {"treatment": ["percentile"]},
+        {"method": {}},
+        {"seed": "x"},
+        {"seed": 1e400},
+        {"data_version": 7},
+        {"n_iterations": []},
+        {"slugs": ["a", "a", "a"]},
+    ],
+    ids=str,
+)
+def test_a_description_of_other_values_is_named(stored: Path, change: dict[str, object]) -> None:
+    model, why = previous_model(rewritten(stored, change))
+    assert model is None
+    assert str(stored) in why
+
+
+def test_no_flipped_bit_or_cut_stops_a_study(stored: Path) -> None:
+    whole = stored.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 400)):
+        for broken in (
+            whole[:place],
+            bytes([*whole[:place], whole[place] ^ 1 << place % 8, *whole[place + 1 :]]),
+        ):
+            stored.write_bytes(broken)
+            model, why = previous_model(stored)
+            assert (model is None) == bool(why)
 
 
 def test_objects_in_a_file_are_not_loaded(stored: Path) -> None:

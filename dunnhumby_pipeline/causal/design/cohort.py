@@ -138,6 +138,7 @@ def covariates_today(
 ) -> pd.DataFrame:
     """Covariates of every household that shopped in the look-back that ends with the data.
 
+    With `max_look_back_spend` without those that spent more in it: what is no household in a trial is none here.
     The next campaign has not been seen, so these households carry the latest campaign (`campaign`) of
     `trials`. `received_before`: whether the household has been sent a campaign of this type; with a washout,
     in the washout_days up to the last day.
@@ -147,6 +148,8 @@ def covariates_today(
     start = max(first_day, last_day + 1 - settings.look_back_days)
     window = one_window(start, last_day).assign(window=latest)
     frame = window_covariates(tables, window, engine).rename(columns={"window": "campaign"})
+    if settings.max_look_back_spend is not None:
+        frame = frame.loc[frame["monetary_sales"] <= settings.max_look_back_spend].reset_index(drop=True)
     listed = listings(read_table(tables["campaign_targets"]), read_table(tables["campaigns"]), campaign_type)
     next_day = frame[["household_key"]].assign(index_day=last_day + 1)
     return frame.assign(received_before=sent_before(next_day, listed, settings.washout_days))
@@ -174,9 +177,9 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
 
 
 def _shoppers(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    """household_key and campaign of those that shopped in its window."""
+    """household_key and campaign of those that shopped in its window, and what they spent (purchase_amount, $)."""
     found = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
-    return found.rename(columns={"window": "campaign"})[TRIAL_KEY]
+    return found.rename(columns={"window": "campaign"})[[*TRIAL_KEY, "purchase_amount"]]
 
 
 def _found(trials: pd.DataFrame, known: Sequence[pd.DataFrame]) -> pd.DataFrame:

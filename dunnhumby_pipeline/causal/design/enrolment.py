@@ -87,8 +87,10 @@ def enrol(
     """Who enters at which of `campaigns`, by the design in the settings.
 
     `households`: household_key, first_seen (day). `listed`: as from `listings`. `shoppers`: household_key and
-    campaign of those that shopped in the campaign's look-back. `active`: the same of those that shopped while the
-    campaign ran, which only 'never_targeted' looks at.
+    campaign of those that shopped in the campaign's look-back, and what they spent there (purchase_amount, $).
+    `active`: the first two of those that shopped while the campaign ran, which only 'never_targeted' looks at.
+
+    With `max_look_back_spend` whoever spent more in a look-back does not enter at that campaign, in any design.
 
     'sequential_trials' (Hernan & Robins 2016; Danaei et al. 2013): a trial at every campaign at which the household
     shopped in the look-back and was not sent a campaign of the type before, or in the washout_days before. Treated
@@ -109,8 +111,12 @@ def enrol(
     pairs = pairs.loc[pairs["first_seen"] <= pairs["outcome_end"]]
     pairs = pairs.sort_values(IN_TIME_ORDER, ignore_index=True)
     pairs["shopped"] = _among(pairs, shoppers)
+    most = settings.max_look_back_spend
+    if most is not None:
+        pairs["within_spend"] = ~_among(pairs, shoppers.loc[shoppers["purchase_amount"] > most])
     if settings.design == NEVER_TARGETED:
         pairs, conditions = _never_targeted(pairs, listed, active)
+        conditions += _within_spend(settings)
     else:
         pairs, conditions = _sequential(pairs, listed, settings)
     met = np.column_stack([pairs[condition.met].to_numpy(dtype=bool) for condition in conditions])
@@ -152,6 +158,7 @@ def _sequential(
             f"not sent a campaign of the type {before}", f"sent a campaign of the type {before}{same_day}", "not_sent"
         ),
     ]
+    conditions += _within_spend(settings)
     if settings.design == FIRST_ELIGIBLE:
         eligible = pairs[[condition.met for condition in conditions]].all(axis=1)
         pairs["first"] = eligible & ~pairs["household_key"].where(eligible).duplicated()
@@ -159,6 +166,21 @@ def _sequential(
             Condition("at the first campaign they were eligible at", "entered at an earlier campaign", "first")
         )
     return pairs, tuple(conditions)
+
+
+def _within_spend(settings: TrialSettings) -> tuple[Condition, ...]:
+    """The condition on look-back spend, where there is one."""
+    if settings.max_look_back_spend is None:
+        return ()
+    most = f"${settings.max_look_back_spend:,.10g}"
+    post_hoc = "on the sample such a rule is post hoc"
+    return (
+        Condition(
+            f"spent at most {most} in the look-back",
+            f"spent more than {most} in the look-back; {post_hoc}",
+            "within_spend",
+        ),
+    )
 
 
 def _never_targeted(

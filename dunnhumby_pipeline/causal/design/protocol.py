@@ -48,7 +48,7 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
             f"Households that bought before the campaign, at any time in the data ({look_backs} by campaign). Treated: "
             f"at the first {campaign_type} campaign that lists them. Controls: households that no {campaign_type} "
             "campaign in the data ever lists, at the first campaign during which they bought. The second rule looks "
-            "ahead: it is the reference study's, kept for comparison only."
+            f"ahead: it is the reference study's, kept for comparison only.{_kept_out(trial)}"
         )
     washout = "at any time before"
     if trial.washout_days is not None:
@@ -61,7 +61,16 @@ def _eligibility(campaign_type: str, trial: TrialSettings, used: pd.DataFrame) -
         f"Households that shopped in the {days_in_words(trial.look_back_days)} before the campaign, or since the data "
         f"begin where that is later ({look_backs} by campaign), and that were sent no {campaign_type} campaign "
         f"{washout}. {entry} Campaigns are those with {days_in_words(trial.min_history_days)} of data or more before "
-        f"them{cut}."
+        f"them{cut}.{_kept_out(trial)}"
+    )
+
+
+def _kept_out(trial: TrialSettings) -> str:
+    if trial.max_look_back_spend is None:
+        return ""
+    return (
+        f" Kept out are accounts with more than ${trial.max_look_back_spend:,.10g} of spend in the look-back, as no "
+        "households. On the sample such a rule is post hoc: it was thought of after the outcomes had been seen."
     )
 
 

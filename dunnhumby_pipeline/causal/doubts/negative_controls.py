@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from dunnhumby_pipeline.causal.effects.average import obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
+from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.features.windows import observed_days
@@ -33,6 +33,9 @@ TYPES = {
     "n_trials": "int64",
     "n_treated": "int64",
     "n_days": "float64",
+    "outcome_days": "float64",
+    "per_day": "float64",
+    "per_day_se": "float64",
     "estimate": "float64",
     "se": "float64",
     "ci_lower": "float64",
@@ -44,13 +47,17 @@ _BEFORE_THE_LOOK_BACK, _BEFORE_THE_CAMPAIGN = 0, 1
 
 @dataclass(frozen=True)
 class NegativeControls:
-    """`frame`: one row per control and campaign, columns `TYPES`; estimates in $ per household over `n_days` days.
+    """`frame`: one row per control and campaign, columns `TYPES`.
 
-    `left_out`: control, campaign, n_trials, reason. What no estimate rests on: a campaign, or some trials of one.
+    What was bought on `n_days` days, per day (`per_day`, $ per household and day) and, on the scale of the effect, as
+    much per day over the outcome window of `outcome_days` days (`estimate` and its error and interval, $ per
+    household). `left_out`: control, campaign, n_trials, reason. What no estimate rests on: a campaign, or some trials
+    of one. `residuals`: by control that has an estimate, what that over all campaigns is made of, on that scale.
     """
 
     frame: pd.DataFrame
     left_out: pd.DataFrame
+    residuals: dict[str, Residuals] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class _Found:
 
     rows: list[tuple]
     left_out: list[tuple]
+    residuals: Residuals | None = None
 
 
 def negative_controls(
@@ -82,6 +90,9 @@ def negative_controls(
     control is pessimistic: it shows what the design would miss if targeting looked at newer data than the
     covariates. It needs a trial's household to have shopped in the fake look-back.
 
+    The days of a placebo are fewer or more than those of the outcome, so spend is taken per day and times the days of
+    the trial's own outcome window: what stands beside the effect is on its scale.
+
     Means are linear; intervals are normal, clustered by household. Campaigns without enough data before them are
     listed in `left_out`; a control without any has no row. Raises ValueError as `campaign_days` does.
     """
@@ -102,9 +113,11 @@ def negative_controls(
     ]
     rows = [row for control in found for row in control.rows]
     left_out = [row for control in found for row in control.left_out]
+    named = zip((PLACEBO_OUTCOME, PLACEBO_CAMPAIGN), found, strict=True)
     return NegativeControls(
         pd.DataFrame(rows, columns=list(TYPES)).astype(TYPES),
         pd.DataFrame(left_out, columns=list(LEFT_OUT_TYPES)).astype(LEFT_OUT_TYPES),
+        {name: control.residuals for name, control in named if control.residuals is not None},
     )
 
 
@@ -156,10 +169,9 @@ def _placebo_outcome(
     treated, folds = data.treated[rows], data.folds[rows]
     if not estimable(treated, folds):
         return _Found([], left_out + _too_few(PLACEBO_OUTCOME, len(rows)))
-    y = spend[rows]
-    mean = linear_means(x[rows], y[:, None], folds)[:, 0]
-    own = Residuals(y, treated, data.propensity[rows], mean, mean, data.households[rows], folds)
-    return _estimated(PLACEBO_OUTCOME, trials["campaign"].iloc[rows], own, days, left_out, settings.confidence)
+    none = np.zeros(len(rows))
+    own = Residuals(none, treated, data.propensity[rows], none, none, data.households[rows], folds)
+    return _estimated(PLACEBO_OUTCOME, trials.iloc[rows], x[rows], own, spend[rows], days, left_out, settings)
 
 
 def _placebo_campaign(
@@ -191,11 +203,10 @@ def _placebo_campaign(
         return _Found([], left_out + _too_few(PLACEBO_CAMPAIGN, len(rows)))
     names = covariate_columns(campaign_type, settings.trial.washout_days)
     x = fit_design_matrix(own_trials, names).apply(own_trials)
-    y, households = spend[rows], data.households[rows]
+    households, none = data.households[rows], np.zeros(len(rows))
     propensity = _propensity(x, treated, households, folds, settings.nuisance, seed)
-    mean = linear_means(x, y[:, None], folds)[:, 0]
-    own = Residuals(y, treated, propensity, mean, mean, households, folds)
-    return _estimated(PLACEBO_CAMPAIGN, own_trials["campaign"], own, days, left_out, settings.confidence)
+    own = Residuals(none, treated, propensity, none, none, households, folds)
+    return _estimated(PLACEBO_CAMPAIGN, trials.iloc[rows], x, own, spend[rows], days, left_out, settings)
 
 
 def _propensity(
@@ -215,23 +226,41 @@ def _propensity(
 
 
 def _estimated(
-    control: str, campaigns: pd.Series, data: Residuals, days: pd.DataFrame, left_out: list[tuple], confidence: float
+    control: str,
+    trials: pd.DataFrame,
+    x: Array,
+    data: Residuals,
+    spend: Array,
+    days: pd.DataFrame,
+    left_out: list[tuple],
+    settings: Settings,
 ) -> _Found:
-    """A row for all campaigns (n_days: the mean over trials) and one per campaign, but for those that prove nothing."""
-    length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy()
-    quantile, rows = normal_quantile(confidence), []
+    """A row for all campaigns (days: means over trials) and one per campaign, but for those that prove nothing.
+
+    `spend` (n,): of the trials on the placebo's `days`; the outcome of `data` is made of it, per day and scaled.
+    """
+    campaigns = trials["campaign"]
+    length = campaigns.map((days["outcome_stop"] - days["outcome_start"]).set_axis(days["campaign"])).to_numpy(float)
+    window = (trials["outcome_end"] - trials["index_day"] + 1).to_numpy(float)
+    values = np.column_stack([spend / length, spend / length * window])
+    means = linear_means(x, values, data.folds)
+    per_day, scaled = (with_outcome(data, y, mean) for y, mean in zip(values.T, means.T, strict=True))
+    quantile, rows = normal_quantile(settings.confidence), []
     for campaign, inside in _campaigns(campaigns, days):
         n, n_treated = int(inside.sum()), int(data.treated[inside].sum())
         reason = obstacle(data, inside, least=FEWEST_HOUSEHOLDS)
-        if reason is None and np.ptp(data.y[inside]) == 0:
+        if reason is None and np.ptp(spend[inside]) == 0:
             reason = "nobody bought anything on those days, so there is nothing to differ in"
         if reason is not None:
             left_out = [*left_out, (control, campaign, n, reason)]
             continue
-        estimate, se = overlap_weighted(data, inside)
+        estimate, se = overlap_weighted(scaled, inside)
         ends = (estimate - quantile * se, estimate + quantile * se)
-        rows.append((control, campaign, n, n_treated, float(length[inside].mean()), estimate, se, *ends))
-    return _Found(rows, left_out)
+        lengths = (float(length[inside].mean()), float(window[inside].mean()))
+        rows.append(
+            (control, campaign, n, n_treated, *lengths, *overlap_weighted(per_day, inside), estimate, se, *ends)
+        )
+    return _Found(rows, left_out, scaled if rows else None)
 
 
 def _campaigns(campaigns: pd.Series, days: pd.DataFrame) -> Iterator[tuple[str, Mask]]:

@@ -17,6 +17,7 @@ from dunnhumby_pipeline.causal.doubts.bounds import (
     effect_bounds,
 )
 from dunnhumby_pipeline.causal.doubts.confounding import (
+    BENCHMARKS,
     ShortEstimate,
     confounder_benchmarks,
     confounding_contour,
@@ -24,7 +25,13 @@ from dunnhumby_pipeline.causal.doubts.confounding import (
     robustness_value,
     short_estimate,
 )
-from dunnhumby_pipeline.causal.doubts.covariate_gains import covariate_gains, covariate_groups
+from dunnhumby_pipeline.causal.doubts.covariate_gains import (
+    BLOCK,
+    GROUP,
+    covariate_blocks,
+    covariate_gains,
+    covariate_groups,
+)
 from dunnhumby_pipeline.causal.doubts.e_value import e_values_of_difference, pooled_sd
 from dunnhumby_pipeline.causal.doubts.rosenbaum import critical_gamma, rosenbaum_bounds, shown_sign
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
@@ -37,7 +44,8 @@ COLUMNS = ["analysis", "quantity", "estimate", "ci_lower", "ci_upper", "unit", "
 OMITTED_VARIABLE, ROSENBAUM = "omitted_variable", "rosenbaum"
 E_VALUE_OF_ESTIMATE = "estimate"
 ROBUSTNESS, INTERVAL_ROBUSTNESS = "robustness value of the estimate", "robustness value of the interval"
-STRONGEST_BIAS, CRITICAL_GAMMA = "bias as of the strongest measured group", "critical gamma"
+STRONGEST_BIAS, STRONGEST_BLOCK = "bias as of the strongest measured group", "bias as of the strongest block"
+CRITICAL_GAMMA = "critical gamma"
 LOWER_BOUND, UPPER_BOUND = "ATE lower bound", "ATE upper bound"
 _ASSUMPTIONS = {
     NO_ASSUMPTION: "With no assumption but that the {noun} lies between {lowest} and {highest}",
@@ -117,7 +125,7 @@ def sensitivity_tables(
         return SensitivityTables(_table(_rows_without_an_answer(words, _STRUCTURAL)), benchmarks, contour, _no_pairs())
     if sd > 0:
         short = short_estimate(data)
-        gains = covariate_gains(x, data.y, data.treated, data.folds, groups)
+        gains = covariate_gains(x, data.y, data.treated, data.folds, groups, covariate_blocks(groups))
         benchmarks = confounder_benchmarks(short, gains, confidence)
         contour = confounding_contour(short, benchmarks, confidence)
         rows = _e_value_rows(short, sd, confidence, words)
@@ -171,11 +179,12 @@ def _omitted_variable_rows(
         if part > 0
         else f"The {confidence:.0%} interval, {_span(words, *short.interval(confidence))}, includes zero already."
     )
-    strongest = benchmarks.iloc[0]
+    alone, blocks = (benchmarks.loc[benchmarks["kind"] == kind] for kind in (GROUP, BLOCK))
+    strongest = alone.iloc[0]
     named = f"the measured group '{strongest['group']}'"
     if np.isfinite(strongest["bias"]):
         of_group = (
-            f"An unmeasured cause as strong as {named}, the strongest of {len(benchmarks)}, could have moved the "
+            f"An unmeasured cause as strong as {named}, the strongest of {len(alone)}, could have moved the "
             f"estimate by {_amount(words, strongest['bias'])}: the effect then lies at "
             f"{_span(words, strongest['lower'], strongest['upper'])}, with sampling error at "
             f"{_span(words, strongest['ci_lower'], strongest['ci_upper'])}."
@@ -189,7 +198,25 @@ def _omitted_variable_rows(
         (OMITTED_VARIABLE, ROBUSTNESS, whole, None, None, "share", of_estimate),
         (OMITTED_VARIABLE, INTERVAL_ROBUSTNESS, part, None, None, "share", of_interval),
         (OMITTED_VARIABLE, STRONGEST_BIAS, float(strongest["bias"]), None, None, _unit(words), of_group),
+        *_block_rows(blocks, words),
     ]
+
+
+def _block_rows(blocks: pd.DataFrame, words: Outcome) -> list[Row]:
+    """What groups do together that each does not alone; nothing where there is a single group."""
+    if blocks.empty:
+        return []
+    strongest = blocks.iloc[0]
+    each = ", ".join(
+        f"'{row['group']}' {_amount(words, row['bias']) if np.isfinite(row['bias']) else 'without bound'}"
+        for _, row in blocks.iterrows()
+    )
+    meaning = (
+        f"Groups that say much the same hide each other. As strong as several together, an unmeasured cause could have "
+        f"moved the estimate by: {each}. Leaving '{strongest['group']}' out of the linear model did move its estimate "
+        f"by {_amount(words, strongest['observed_change'])}."
+    )
+    return [(OMITTED_VARIABLE, STRONGEST_BLOCK, float(strongest["bias"]), None, None, _unit(words), meaning)]
 
 
 def _matched(
@@ -249,14 +276,14 @@ def _rows_without_an_answer(words: Outcome, why: str) -> list[Row]:
             (OMITTED_VARIABLE, ROBUSTNESS, "share"),
             (OMITTED_VARIABLE, INTERVAL_ROBUSTNESS, "share"),
             (OMITTED_VARIABLE, STRONGEST_BIAS, _unit(words)),
+            (OMITTED_VARIABLE, STRONGEST_BLOCK, _unit(words)),
         )
     ]
 
 
 def _no_benchmarks() -> pd.DataFrame:
-    numbers = ["gain_outcome", "gain_treatment", "bias", "lower", "upper", "ci_lower", "ci_upper"]
-    types = {"group": str, "n_covariates": "int64", **dict.fromkeys(numbers, float)}
-    return pd.DataFrame(columns=list(types)).astype(types)
+    words = {"group": str, "kind": str, "n_covariates": "int64"}
+    return pd.DataFrame(columns=BENCHMARKS).astype({name: words.get(name, float) for name in BENCHMARKS})
 
 
 def _no_contour() -> pd.DataFrame:

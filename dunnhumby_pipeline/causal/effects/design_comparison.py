@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.design.clusters import with_clusters
 from dunnhumby_pipeline.causal.design.cohort import CohortError, Tables, build_cohort
 from dunnhumby_pipeline.causal.design.matrix import trial_matrix
 from dunnhumby_pipeline.causal.effects.average import aipw, naive, overlap_weighted
@@ -82,6 +83,7 @@ def compare_designs(
     settings: Settings,
     segments_of: Callable[[pd.DataFrame], pd.Series],
     known: FittedDesign | None = None,
+    copies: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per design, `COLUMNS`: trials, look-backs (mean days), overlap, balance, and effects on spend ($).
 
@@ -92,7 +94,8 @@ def compare_designs(
     built or fitted has nulls and the reason in its note.
 
     Nuisances are fitted for one division into folds only. `segments_of` gives the look-back segment of each
-    row of `Cohort.look_backs`; `known` is the chosen design as fitted already.
+    row of `Cohort.look_backs`; `known` is the chosen design as fitted already, `copies` the households that
+    are copies of each other (`clusters.with_clusters`).
     """
     rows = []
     # Designs share most of their look-backs, which take longest.
@@ -103,7 +106,7 @@ def compare_designs(
         try:
             if design not in fitted:
                 before = [each.trials for each in fitted.values()]
-                fitted[design] = _fit(tables, campaign_type, settings, segments_of, design, before)
+                fitted[design] = _fit(tables, campaign_type, settings, segments_of, design, before, copies)
             row.update(_compared(fitted[design], settings))
         except _DesignError as error:
             row["note"] = f"Not comparable: {error}"
@@ -120,6 +123,7 @@ def _fit(
     segments_of: Callable[[pd.DataFrame], pd.Series],
     design: str,
     known: list[pd.DataFrame],
+    copies: pd.DataFrame | None,
 ) -> FittedDesign:
     trial = settings.trial.model_copy(update={"design": design})
     once = settings.nuisance.model_copy(update={"n_repeats": 1})
@@ -128,6 +132,7 @@ def _fit(
     except CohortError as error:
         raise _DesignError(str(error)) from error
     trials = cohort.placed(segments_of(cohort.look_backs) if len(cohort.look_backs) else pd.Series(dtype="str"))
+    trials = trials if copies is None else with_clusters(trials, copies)
     matrix, x = trial_matrix(trials, campaign_type, trial)
     try:
         nuisances = cross_fit(trials, x, once, settings.seed_for("nuisances"), (SPEND,)).nuisances

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.design.clusters import clusters_of
 from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcomes, fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
@@ -61,7 +62,7 @@ def cross_fit(
     """
     from joblib import Parallel, delayed
 
-    treated, households = trials["treated"].to_numpy(), trials["household_key"].to_numpy()
+    treated, households = trials["treated"].to_numpy(), clusters_of(trials)
     observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
     divisions: list[Groups] = []
     repeats: list[dict[str, Array]] = []
@@ -119,7 +120,7 @@ def _agree(
     if len(repeats) < 2:
         return False
     treated = trials["treated"].to_numpy()
-    household = trials["household_key"].factorize()[0]
+    household = pd.factorize(clusters_of(trials))[0]
     for outcome, y in observed.items():
         effects, errors = [], []
         for predictions in repeats:
@@ -183,7 +184,10 @@ def aipw_scores(y: Array, treated: Array, e: Array, mu0: Array, mu1: Array) -> A
 
 @dataclass(frozen=True)
 class Residuals:
-    """What every effect estimator works on; arrays of length n. `y` in $ for the primary outcome."""
+    """What every effect estimator works on; arrays of length n. `y` in $ for the primary outcome.
+
+    `households`: what is clustered by, the household with its copies.
+    """
 
     y: Array
     treated: Array
@@ -217,6 +221,6 @@ def residuals(trials: pd.DataFrame, nuisances: pd.DataFrame, outcome: str) -> Re
         propensity=nuisances["propensity"].to_numpy(dtype=float),
         mu0=nuisances[mu_column(0, outcome)].to_numpy(dtype=float),
         mu1=nuisances[mu_column(1, outcome)].to_numpy(dtype=float),
-        households=trials["household_key"].to_numpy(),
+        households=clusters_of(trials),
         folds=nuisances["fold"].to_numpy(),
     )

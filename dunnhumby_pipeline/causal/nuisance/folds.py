@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.design.clusters import clusters_of
+
 Groups = NDArray[np.int64]
 
 
@@ -14,12 +16,14 @@ class FoldsError(ValueError):
 
 
 def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold (n,) of each trial: a household's trials share a fold; arms and campaigns are spread evenly.
+    """Fold (n,) of each trial: the trials of a household and its copies share a fold; arms and campaigns are spread
+    evenly.
 
     Raises FoldsError when an arm has fewer households than there are folds, or when a fold would
     lack an arm or leave fewer than two of its households to fit on.
     """
-    by_arm = trials.groupby("treated")["household_key"].nunique()
+    households = pd.Series(clusters_of(trials), index=trials.index)
+    by_arm = households.groupby(trials["treated"]).nunique()
     for arm, name in ((1, "treated"), (0, "control")):
         n = int(by_arm.get(arm, 0))
         if n < n_folds:
@@ -28,11 +32,11 @@ def household_folds(trials: pd.DataFrame, n_folds: int, seed: int) -> NDArray[np
                 "choose fewer folds, or a campaign type with more trials"
             )
     strata = trials["campaign"].astype(str) + "/" + trials["treated"].astype(str)
-    folds = _spread(trials["household_key"].to_numpy(), strata.factorize(sort=True)[0], n_folds, seed)
+    folds = _spread(households.to_numpy(), strata.factorize(sort=True)[0], n_folds, seed)
     for fold in range(n_folds):
         held_out = folds == fold
         for arm, name in ((1, "treated"), (0, "control")):
-            inside = trials["household_key"].where(trials["treated"] == arm)
+            inside = households.where(trials["treated"] == arm)
             n_held_out, n_fitted = inside[held_out].nunique(), inside[~held_out].nunique()
             if n_held_out < 1 or n_fitted < 2:
                 raise FoldsError(

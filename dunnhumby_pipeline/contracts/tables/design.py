@@ -23,6 +23,9 @@ TABLES = (
             *feature_columns(TRIAL_COVARIATES),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment"),
+            integer(
+                "cluster", "household that it is a copy of, or its own; only where there are copies", optional=True
+            ),
         ),
         partitioned=True,
         metrics=metrics.cohort,

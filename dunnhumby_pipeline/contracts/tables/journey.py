@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts import metrics, schema
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Column, Table, integer, number, text
 
@@ -78,5 +78,22 @@ TABLES = (
         ),
         may_be_empty=True,
         metrics={"n_rows": "count(*)"},
+    ),
+    Table(
+        "household_copies",
+        group="journey",
+        made_by="household_copies",
+        meaning="Households whose lines are those of another: one household under several ids.",
+        row="household with a copy",
+        key=("household_key",),
+        columns=(
+            *shared("household_key"),
+            integer("cluster", "the lowest id of those that are copies of each other"),
+            integer("copy_of", "the household that it shares most of its lines with"),
+            integer("n_lines", "its lines", "lines"),
+            number("share", "share of the smaller of both histories that is the same day, product and amount", "0-1"),
+        ),
+        may_be_empty=True,
+        metrics=metrics.copies,
     ),
 )

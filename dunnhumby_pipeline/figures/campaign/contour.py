@@ -28,12 +28,12 @@ def confounding_contour(
 
     Across: share (%) of treatment, up: of the outcome, both of what the covariates leave unexplained (Cinelli & Hazlett
     2020; Chernozhukov et al. 2022). The axes are in roots, in which the bias grows evenly. On the thick line nothing is
-    left; beyond it (shaded) the sign may turn. Points: a confounder as strong as a group of measured covariates; a
-    diamond at the edge is one beyond it. Where the interval includes zero to begin with, what is left is the estimate
-    less the bias, and the figure states it.
+    left; beyond it (shaded) the sign may turn. Points: a confounder as strong as a group of measured covariates, or as
+    several together, at its bound of the outcome; a diamond at the edge is one beyond it. Where the interval includes
+    zero to begin with, what is left is the estimate less the bias, and the figure states it.
     """
     require(confounding_contour, "confounding_contour", ["gain_outcome", "gain_treatment", "limit"])
-    columns = ["group", "gain_outcome", "gain_treatment", "lower", "upper"]
+    columns = ["group", "outcome_bound", "gain_treatment", "lower", "upper"]
     if len(confounder_benchmarks):
         require(confounder_benchmarks, "confounder_benchmarks", columns)
     benchmarks = confounder_benchmarks.reindex(columns=columns)
@@ -50,7 +50,8 @@ def confounding_contour(
     ends = np.sqrt([across[-1], up[-1]])
     axes.set_xlim(0, ends[0])
     axes.set_ylim(0, ends[1])
-    points = np.sqrt(benchmarks[["gain_treatment", "gain_outcome"]].to_numpy(dtype=float))
+    # A gain that came out below nothing stands at nothing.
+    points = np.sqrt(benchmarks[["gain_treatment", "outcome_bound"]].clip(lower=0).to_numpy(dtype=float))
     inside = (points <= ends).all(axis=1)
     shown = np.minimum(points, ends)
     _draw_contours(axes, np.sqrt(across), np.sqrt(up), limit, toward, shown, sign)

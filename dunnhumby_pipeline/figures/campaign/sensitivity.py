@@ -78,11 +78,12 @@ def event_study(event_study: pd.DataFrame) -> Figure:
     return figure
 
 
-def negative_controls(negative_controls: pd.DataFrame) -> Figure:
-    """Effects that must be zero when the design holds ($ per household), with intervals: one panel per control.
+def negative_controls(negative_controls: pd.DataFrame, matters: float) -> Figure:
+    """Effects that must be zero when the design holds, with intervals: one panel per control.
 
-    Over all campaigns (bold) and by campaign. An interval that excludes zero is vermilion: there the arms were not
-    alike.
+    $ per household over the outcome window, whatever the days that the control sees. Over all campaigns (bold) and by
+    campaign. An interval that excludes zero is vermilion: there the arms were not alike. Between the shaded bounds an
+    effect is smaller than `matters`.
     """
     columns = ["control", "campaign", "n_trials", "n_days", *_BOUNDS]
     require(negative_controls, "negative_controls", columns)
@@ -96,12 +97,18 @@ def negative_controls(negative_controls: pd.DataFrame) -> Figure:
     for place, (title, rows) in enumerate(panels):
         axes = style.add_axes(figure, grid[place])
         draw_forest(axes, rows, limits=limits)
+        if limits:
+            axes.axvspan(max(-matters, limits[0]), min(matters, limits[1]), color=style.SHADE, zorder=0, linewidth=0)
         style.label_rows(axes, [row.label for row in rows], [row.strong for row in rows], LABEL_WIDTH)
         style.dollar_ticks(axes, "x")
         last = place == len(panels) - 1
         axes.tick_params(labelbottom=last)
-        style.name_axes(axes, "Effect where there can be none ($ per household)" if last else "", "", title)
+        style.name_axes(axes, _axis(matters) if last else "", "", title)
     return figure
+
+
+def _axis(matters: float) -> str:
+    return f"Effect where there can be none ($ per household over the outcome window; under ${matters:,.4g} shaded)"
 
 
 def _control_row(row: pd.Series) -> ForestRow:

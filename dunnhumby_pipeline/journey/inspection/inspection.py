@@ -8,16 +8,17 @@ than a set share of rejects in any table.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey.inspection.promotions import merge_promotions
-from dunnhumby_pipeline.journey.inspection.references import contradicting_types, missing_references
+from dunnhumby_pipeline.journey.inspection.references import contradicting_types, missing_references, rejected_orphans
 from dunnhumby_pipeline.journey.inspection.refusals import (
     TableReport,
+    rounded_ids,
     strict_problems,
     too_many_rejects,
     wrong_sign_problems,
@@ -82,7 +83,8 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             own += _duplicates(table, n_repeated, repeated) if n_repeated else []
             left_out += [repeated] if n_repeated else []
         own += _wrong_signs(connection, table, source)
-        own += _unknown_answers(connection, table)
+        own += _missing_words(connection, table)
+        own += _unknown_answers(connection, table, given.headers)
         (n_kept,) = connection.execute(f"SELECT count(*) FROM sound_{table.name}").fetchall()[0]
         n_real = n_rows - sum(row[4] for row in own if row[0] == BLANK_ROW)
         counted += [
@@ -90,10 +92,13 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
             for rule, column, expected, action, n, examples in own
         ]
         reports.append(TableReport(table.name, given.file, n_rows, n_kept, _span(connection, table)))
+    if not unread:
+        counted += _rows_of_nothing(connection, source, reports, left_out)
     rejects = pd.DataFrame(counted, columns=list(REJECT_COLUMNS))
     rejected_rows = pd.concat(left_out or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
     problems = [
         *unread,
+        *rounded_ids(rejects, source),
         *strict_problems(rejects, source),
         *too_many_rejects(rejects, reports, settings),
     ]
@@ -209,16 +214,62 @@ def _wrong_signs(connection: duckdb.DuckDBPyConnection, table: schema.Table, sou
     return rows
 
 
-def _unknown_answers(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> list[tuple]:
+def _missing_words(connection: duckdb.DuckDBPyConnection, table: schema.Table) -> list[tuple]:
+    """Words such as 'NA', which are read as missing."""
+    found = connection.execute(
+        f'SELECT "column", sum(n), string_agg(concat(word, chr(0), n, chr(0), line), chr(1) ORDER BY line) '
+        f'FROM worded_{table.name} GROUP BY "column" ORDER BY "column"'
+    ).fetchall()
+    rows = []
+    for column, n, words in found:
+        shown = [word.split("\0") for word in words.split("\1")[:N_EXAMPLES]]
+        examples = "; ".join(f"{word!r} in {int(many):,} row(s), the first {line}" for word, many, line in shown)
+        rows.append(("missing_word", column, "a value, or none", "repaired", int(n), f"{examples}: read as missing"))
+    return rows
+
+
+def _rows_of_nothing(
+    connection: duckdb.DuckDBPyConnection, source: Source, reports: list[TableReport], left_out: list[pd.DataFrame]
+) -> list[tuple]:
+    """Rows on which no number could rest, left out; columns REJECT_COLUMNS.
+
+    They are added to the rows in `left_out`, and `reports` lose them.
+    """
+    counted = []
+    for place, report in enumerate(reports):
+        table = schema.table(report.name)
+        for reference in table.references:
+            if not reference.rejects:
+                continue
+            found = rejected_orphans(connection, source, table, reference, N_EXAMPLES, MOST_ROWS)
+            if found is None:
+                continue
+            left_out.append(found.rows)
+            reports[place] = replace(report, n_kept=report.n_kept - found.n)
+            share = found.n / max(report.n_rows, 1)
+            rule, columns = found.rule, ", ".join(reference.columns)
+            counted.append((table.name, rule, columns, found.expected, "rejected", found.n, share, found.examples))
+    return counted
+
+
+def _unknown_answers(
+    connection: duckdb.DuckDBPyConnection, table: schema.Table, headers: dict[str, str]
+) -> list[tuple]:
     """Answers such as 'Unknown', which are read as missing."""
     rows = []
     for column in table.columns:
-        if not column.unknown:
+        answers = column.unknown_under(headers[column.name])
+        if not answers:
             continue
-        condition = f"{column.name} IN ({', '.join(quoted(answer) for answer in column.unknown)})"
-        (n,) = connection.execute(f"SELECT count(*) FROM sound_{table.name} WHERE {condition}").fetchall()[0]
-        if n:
-            meant = " or ".join(repr(answer) for answer in column.unknown)
+        listed = ", ".join(quoted(answer) for answer in answers)
+        found = dict(
+            connection.execute(
+                f"SELECT {column.name}, count(*) FROM sound_{table.name} WHERE {column.name} IN ({listed}) GROUP BY ALL"
+            ).fetchall()
+        )
+        if found:
+            n, coded = sum(found.values()), (answer for answer in column.coded if answer in found)
+            meant = " or ".join(repr(answer) for answer in (*column.unknown, *coded))
             rows.append(("unknown_answer", column.name, "an answer", "repaired", n, f"{meant} is read as missing"))
     return rows
 

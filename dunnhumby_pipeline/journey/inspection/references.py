@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
+import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.inspection.staging import json_row
+from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.source import Input, Problem, Source
 
 # Rows counted before the first examples are enough to find the others.
@@ -20,6 +23,17 @@ class Orphans:
     key: str
     n: int
     rows: str
+
+
+@dataclass(frozen=True)
+class RejectedOrphans:
+    """Rows left out because what they name is not there: how many, the first in words, and they themselves."""
+
+    rule: str
+    expected: str
+    n: int
+    examples: str
+    rows: pd.DataFrame
 
 
 def _rows(n: int, lines: list[int]) -> str:
@@ -43,7 +57,7 @@ def missing_references(
         given = source.inputs[table.name]
         for reference in table.references:
             found = _orphans(connection, table, reference, given.headers)
-            if not found:
+            if not found or reference.rejects:
                 continue
             parent = source.inputs[reference.table].file
             if reference.required:
@@ -54,6 +68,41 @@ def missing_references(
             described = f"{first}: {reference.without}"
             remarks.append((table.name, f"not_in_{reference.table}", columns, f"a row in {parent}", total, described))
     return remarks, problems
+
+
+def rejected_orphans(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    table: schema.Table,
+    reference: schema.Reference,
+    n_examples: int,
+    at_most: int,
+) -> RejectedOrphans | None:
+    """The sound rows whose `reference` is missing, taken out of `sound_<table>`; None when there are none.
+
+    `rows`: table, row, rule, column, raw_row of the first `at_most`.
+    """
+    given, parent = source.inputs[table.name], source.inputs[reference.table].file
+    found = _orphans(connection, table, reference, given.headers)
+    if not found:
+        return None
+    key, rule = ", ".join(reference.columns), f"not_in_{reference.table}"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE orphaned_{table.name} AS SELECT line, {json_row(table, given)} AS raw_row "
+        f"FROM sound_{table.name} ANTI JOIN checked_{reference.table} USING ({key})"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE whole_{table.name} AS SELECT * FROM sound_{table.name}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW sound_{table.name} AS SELECT * FROM whole_{table.name} "
+        f"ANTI JOIN orphaned_{table.name} USING (line)"
+    )
+    rows = connection.execute(
+        f'SELECT {quoted(table.name)} AS "table", line AS row, {quoted(rule)} AS rule, {quoted(key)} AS "column", '
+        f"raw_row FROM orphaned_{table.name} ORDER BY line LIMIT {at_most}"
+    ).fetchdf()
+    first = "; ".join(f"{orphans.key} ({orphans.rows})" for orphans in found[:n_examples])
+    n = sum(orphans.n for orphans in found)
+    return RejectedOrphans(rule, f"a row in {parent}", n, f"{first}: {reference.without}", rows)
 
 
 def contradicting_types(connection: duckdb.DuckDBPyConnection, source: Source) -> list[Problem]:
@@ -80,10 +129,10 @@ def _orphans(
 ) -> list[Orphans]:
     """The keys that the referred table lacks, in order.
 
-    Of a required reference every row read will do: one that is rejected there is reported there.
+    Of a reference that decides over the row every row read will do: one that is rejected there is reported there.
     """
     key = ", ".join(reference.columns)
-    referred = f"{'checked' if reference.required else 'sound'}_{reference.table}"
+    referred = f"{'checked' if reference.firm else 'sound'}_{reference.table}"
     found = connection.execute(
         f"SELECT {key}, count(*), list_sort(list(line))[:{_N_LINES}] FROM sound_{table.name} "
         f"ANTI JOIN {referred} USING ({key}) GROUP BY {key} ORDER BY {key}"

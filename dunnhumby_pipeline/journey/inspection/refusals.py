@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.journey.inspection.staging import DUPLICATE
+from dunnhumby_pipeline.journey.inspection.staging import DUPLICATE, ROUNDED
 from dunnhumby_pipeline.journey.source import Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings
 
@@ -28,6 +28,21 @@ class TableReport:
     span: str
 
 
+def rounded_ids(rejects: pd.DataFrame, source: Source) -> list[Problem]:
+    """Ids of which a spreadsheet has kept the first digits only: different ones have become one."""
+    return [
+        Problem(
+            f"{given.file}, column {given.headers[row.column]}, {row.example_rows}",
+            row.expected,
+            f"{row.n:,} row(s) with an id in scientific notation, rounded as a spreadsheet shows it: the digits left "
+            "out are lost, and different ids become the same one",
+            "Export the file again, without a spreadsheet or with the column formatted as a whole number.",
+        )
+        for row in rejects[rejects["rule"] == ROUNDED].itertuples()
+        for given in [source.inputs[row.table]]
+    ]
+
+
 def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
     """Rejects in the tables that decide which households count as treated."""
     strict = {table.name for table in schema.TABLES if table.strict}
@@ -41,7 +56,7 @@ def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
             else "Fix these rows: leaving one out would change which households count as treated.",
         )
         for row in rejects.itertuples()
-        if row.table in strict and row.action == "rejected"
+        if row.table in strict and row.action == "rejected" and row.rule != ROUNDED
         for given in [source.inputs[row.table]]
     ]
 
@@ -53,7 +68,11 @@ def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], sett
     strict = {table.name for table in schema.TABLES if table.strict}
     for report in reports:
         own = rejects[rejects["table"] == report.name]
-        left_out = own[own["action"] == "rejected"]
+        if (own["rule"] == ROUNDED).any():
+            continue
+        # A row on which no number could rest may be left out, however many there are.
+        idle = own["rule"].isin(_rests_on_nothing(report.name)) & (report.n_kept > 0)
+        left_out = own[(own["action"] == "rejected") & ~idle]
         n_real = report.n_rows - int(own.loc[own["action"] == "skipped", "n"].sum())
         n = int(left_out["n"].sum())
         reasons = "; ".join(
@@ -78,6 +97,10 @@ def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], sett
                 )
             )
     return problems
+
+
+def _rests_on_nothing(table: str) -> list[str]:
+    return [f"not_in_{reference.table}" for reference in schema.table(table).references if reference.rejects]
 
 
 def wrong_sign_problems(

@@ -1,21 +1,31 @@
 """One raw file to typed rows on a connection, each with its line and the first rule that it breaks.
 
 Makes `checked_<table>`: the canonical columns, `line` (the row's number in messages), `broken` ('rule:column',
-null for a valid row) and `raw_row` (the row as JSON by the file's headers, null for a valid row).
+null for a valid row) and `raw_row` (the row as JSON by the file's headers, null for a valid row). And
+`worded_<table>`: words that stand for a missing value, each by column with how many there are and the first line.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.journey.literals import enumeration, quoted
+from dunnhumby_pipeline.journey.literals import enumeration, quoted, says_missing
 from dunnhumby_pipeline.journey.source import Input, Problem
 
 BLANK_ROW = "blank_row"
 DUPLICATE = "duplicate_key"
+ROUNDED = "rounded_id"
+# A number with fewer digits than its exponent asks for had others, which zeros now stand for; a spreadsheet keeps six.
+_KEPT_DIGITS = 6
+_SCIENTIFIC = "[+-]?[0-9]+([.,][0-9]*)?[eE][+]?[0-9]+"
+_UNEVEN_LINE_ENDS = "state machine"
+_CHUNK = 2**20
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _INTEGERS = (*_SIGNED, *(f"U{name}" for name in _SIGNED))
 _LARGEST = {"INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
@@ -26,22 +36,47 @@ def stage(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Inp
     """Make `checked_<table>` from the raw file; the problem when a row cannot be read as one.
 
     The quick reading is tried first: it parses once and keeps nothing but numbers. One value that does not fit
-    fails it, and the file is read again as text, so that the value can be shown.
+    fails it, and the file is read again as text, so that the value can be shown. A file with line ends of several
+    kinds is read from a copy with one.
     """
+    problem = _staged(connection, table, given)
+    if problem is not None and _UNEVEN_LINE_ENDS in problem and given.elsewhere is not None:
+        (spill,) = connection.execute("SELECT current_setting('temp_directory')").fetchall()[0]
+        with TemporaryDirectory(prefix="line_ends_", dir=spill or None) as folder:
+            even = Path(folder) / f"{table.name}.csv"
+            _with_even_line_ends(given.path, even)
+            problem = _staged(connection, table, given.elsewhere(even))
+    return None if problem is None else _unreadable(given.file, problem)
+
+
+def _staged(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input) -> str | None:
+    """Make the tables of one file; what DuckDB says when it cannot be read."""
     if given.quick is not None:
         try:
             _stage_quickly(connection, table, given, given.quick)
+            _find_words(connection, table, given)
             return None
         except (duckdb.InvalidInputException, duckdb.DataError, duckdb.IOException):
             # The careful reading says what is wrong, or that nothing is.
             pass
     try:
         _stage_carefully(connection, table, given)
+        _find_words(connection, table, given)
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        return _unreadable(given.file, str(error))
+        return str(error)
     return None
+
+
+def _with_even_line_ends(path: Path, copy: Path) -> None:
+    """Write the file's text to `copy`, uncompressed, every line ended by a line feed."""
+    opened = gzip.open if path.name.casefold().endswith(".gz") else open
+    with opened(path, "rb") as file, copy.open("wb") as even:
+        while chunk := file.read(_CHUNK):
+            while chunk.endswith(b"\r") and (more := file.read(1)):
+                chunk += more
+            even.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
 
 def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[schema.Rule]:
@@ -59,6 +94,8 @@ def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[
         missing = blank[name] if blank else f"{name} IS NULL"
         if not column.nullable:
             rules.append(schema.Rule("missing", name, missing, "a value"))
+        if column.identifier and blank:
+            rules.append(schema.Rule(ROUNDED, name, _rounded(f"r_{name}"), "every digit of the id"))
         if column.type != "VARCHAR" and blank:
             rules.append(schema.Rule("not_a_number", name, f"{name} IS NULL AND NOT ({missing})", _number(column)))
         rules += _range_rule(column)
@@ -112,12 +149,15 @@ def _stage_carefully(connection: duckdb.DuckDBPyConnection, table: schema.Table,
     found = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {given.select}").fetchall()}
     raw = ", ".join(f"{name} AS r_{name}" for name in table.column_names)
     cast = ", ".join(f"{_cast(column, found[column.name])} AS {column.name}" for column in table.columns)
-    blank = {name: _blank(f"r_{name}", found[name]) for name in table.column_names}
+    blank = {column.name: _blank(column, f"r_{column.name}", found[column.name]) for column in table.columns}
+    rules = [
+        rule for rule in row_rules(table, blank) if rule.name != ROUNDED or not found[rule.column].startswith(_INTEGERS)
+    ]
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE staged_{table.name} AS "
         f"SELECT {', '.join(_held(column) for column in table.columns)}, broken, "
         f"CASE WHEN broken IS NOT NULL THEN {json_row(table, given, 'r_')} END AS raw_row "
-        f"FROM (SELECT *, {_first_broken(row_rules(table, blank))} AS broken "
+        f"FROM (SELECT *, {_first_broken(rules)} AS broken "
         f"FROM (SELECT {raw}, {cast} FROM ({given.select})))"
     )
     _make_checked(connection, table, given, "SELECT *")
@@ -144,15 +184,43 @@ def _is_number(kind: str) -> bool:
     return kind in _INTEGERS or kind.startswith(_FRACTIONS)
 
 
-def _blank(name: str, kind: str) -> str:
-    return f"{name} IS NULL" if _is_number(kind) else f"coalesce(trim(CAST({name} AS VARCHAR)), '') = ''"
+def _blank(column: schema.Column, name: str, kind: str) -> str:
+    if _is_number(kind):
+        return f"{name} IS NULL"
+    empty = f"coalesce(trim(CAST({name} AS VARCHAR)), '') = ''"
+    return f"({empty} OR {says_missing(name)})" if column.nullable else empty
+
+
+def _rounded(name: str) -> str:
+    """SQL that is true of a number in scientific notation of which not every digit is written."""
+    text = f"trim(CAST({name} AS VARCHAR))"
+    exponent = f"TRY_CAST(regexp_extract({text}, '([0-9]+)$', 1) AS INTEGER)"
+    decimals = f"length(regexp_extract({text}, '[.,]([0-9]*)', 1))"
+    few = f"{exponent} > {decimals} AND ({decimals} > 0 OR {exponent} >= {_KEPT_DIGITS})"
+    return f"regexp_full_match({text}, {quoted(_SCIENTIFIC)}) AND coalesce({few}, true)"
+
+
+def _find_words(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input) -> None:
+    """Make `worded_<table>`: column, word, n, line (the first)."""
+    nullable = [column.name for column in table.columns if column.nullable]
+    fields = ", ".join(f"{{'column': {quoted(name)}, 'word': trim(CAST({name} AS VARCHAR))}}" for name in nullable)
+    numbered = f"SELECT *, row_number() OVER () - 1 + {given.first_row} AS line FROM ({given.select})"
+    words = f"SELECT line, unnest([{fields}], recursive := true) FROM ({numbered})"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE worded_{table.name} AS "
+        f'SELECT "column", word, count(*) AS n, min(line) AS line FROM ({words}) '
+        f"WHERE {says_missing('word')} GROUP BY ALL"
+        if nullable
+        else f'CREATE OR REPLACE TEMP TABLE worded_{table.name} ("column" VARCHAR, word VARCHAR, n BIGINT, line BIGINT)'
+    )
 
 
 def _cast(column: schema.Column, kind: str) -> str:
     """SQL that reads one raw value of SQL type `kind`; null when it cannot be read as declared."""
     name = column.name
     if column.type == "VARCHAR":
-        return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
+        text = f"nullif(trim(CAST({name} AS VARCHAR)), '')"
+        return f"CASE WHEN NOT {says_missing(name)} THEN {text} END" if column.nullable else text
     if kind in _INTEGERS:
         return f"TRY_CAST({name} AS {column.type})"
     value = name if _is_number(kind) else f"CAST({name} AS VARCHAR)"
@@ -181,8 +249,6 @@ def _unreadable(file: str, message: str) -> Problem:
         expected, found = "text in UTF-8", "bytes that are not UTF-8"
     elif longest:
         expected, found = f"a line of at most {int(longest[1]):,} bytes", "a longer one"
-    elif "state machine" in message:
-        expected, found = "line ends of one kind", "line feeds with and without a carriage return"
     else:
         found = message.partition("\n")[0].rstrip(".")
     return Problem(f"{file}, line {line[1]}" if line else file, expected, found, fix)

@@ -54,7 +54,8 @@ class Validation:
             "findings": self.findings.to_dict("records"),
             "problems": [vars(problem) for problem in self.problems],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        # In ASCII, so that no encoding of a terminal or a pipe changes it.
+        return json.dumps(content, indent=2)
 
 
 def validate(folder: Path, connection: duckdb.DuckDBPyConnection, settings: JourneySettings) -> Validation:

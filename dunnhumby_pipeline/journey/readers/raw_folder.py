@@ -1,15 +1,19 @@
 """A folder of raw files, in any flavour: which file holds which table, and which header is which column.
 
 Headers are found by their letters and digits in any case, in any order; files end in .csv, .csv.gz or
-.parquet; line ends and a byte-order mark do not matter.
+.parquet; line ends and a byte-order mark do not matter. The files may lie one folder down, as an archive unpacks them.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import gzip
 import io
+import os
+import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.journey.literals import enumeration, one_file, parquet_file, quoted
+from dunnhumby_pipeline.journey.literals import enumeration, one_file, parquet_file, quoted, says_missing
 from dunnhumby_pipeline.journey.source import Input, JourneyError, Problem, Source
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
@@ -27,14 +31,26 @@ _EXACT = 2**53
 # The characters of a line of a CSV file that holds no value.
 _BLANK = ', "\t\r\n'
 _CHUNK = 2**20
+# What a number in scientific notation has, which may be an id that lost digits. A pattern that begins with a letter is
+# found many times faster than one that begins with a choice.
+_EXPONENTS = (re.compile(rb"E\+?[0-9]"), re.compile(rb"e\+?[0-9]"))
+_LONGEST_CUT = 2
+# How alike the names of two files are that may be the same one.
+_ALIKE = 0.8
+_PART = re.compile(r"(part)?\d+")
+_ARCHIVED_BY_MACOS = "__MACOSX"
 
 
 def raw_folder(folder: Path) -> Source:
-    """The source of a folder with the eight raw files.
+    """The source of a folder with the eight raw files, or of the only folder in it that has raw files.
 
     Raises JourneyError naming every missing, doubled, unreadable or empty file and every missing column.
     """
     present = _present(folder)
+    if not _raw_names(present):
+        below = _folders_below(folder)
+        if len(below) == 1:
+            folder, present = below[0], _present(below[0])
     problems: list[Problem] = []
     inputs: dict[str, Input] = {}
     for table in schema.TABLES:
@@ -48,8 +64,20 @@ def raw_folder(folder: Path) -> Source:
 
 
 def holds_raw_files(folder: Path) -> bool:
-    """Whether any file in `folder` ends as a raw file does. JourneyError when the folder cannot be read."""
-    return any(name.casefold().endswith(ENDINGS) for name in _present(folder))
+    """Whether a file in `folder`, or one folder down, ends as a raw file does. JourneyError when it cannot be read."""
+    return bool(_raw_names(_present(folder)) or _folders_below(folder))
+
+
+def _raw_names(present: list[str]) -> list[str]:
+    return [name for name in present if name.casefold().endswith(ENDINGS) and not name.startswith(".")]
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """The folders in `folder` that have files that end as raw files do, in order."""
+    inside = [folder / name for name in _present(folder) if not name.startswith(".") and name != _ARCHIVED_BY_MACOS]
+    return [
+        path for path in inside if path.is_dir() and os.access(path, os.R_OK | os.X_OK) and _raw_names(_present(path))
+    ]
 
 
 def _present(folder: Path) -> list[str]:
@@ -83,19 +111,48 @@ def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
                 )
             ]
         )
-    raise JourneyError(
-        [
-            Problem(
-                wanted[0],
-                "this file (or .csv.gz, or .parquet)",
-                f"{len(present)} other files" if present else "an empty folder",
-                f"Put it in {folder}.",
-            )
-        ]
-    )
+    others = f"{len(present)} other files" if present else "an empty folder"
+    found_instead, fix = _instead(folder, present, table) or (others, f"Put it in {folder}.")
+    raise JourneyError([Problem(wanted[0], "this file (or .csv.gz, or .parquet)", found_instead, fix)])
+
+
+def _instead(folder: Path, present: list[str], table: schema.Table) -> tuple[str, str] | None:
+    """What may be a table's file under another name or in another place, and what to do then; both in words."""
+    wanted, known = schema.plain(table.file), {schema.plain(other.file) for other in schema.TABLES}
+    stems = {name: schema.plain(_stem(name)) for name in _raw_names(present)}
+    parts = [name for name, stem in stems.items() if stem.startswith(wanted) and _PART.fullmatch(stem[len(wanted) :])]
+    if len(parts) > 1:
+        return f"its parts {' and '.join(parts)}", f"Join them into one file {table.file}.csv, with one header."
+    free = {name: stem for name, stem in stems.items() if stem not in known - {wanted}}
+    near = [name for name, stem in free.items() if wanted in stem or _likeness(stem, wanted) >= _ALIKE]
+    if near:
+        return f"{' and '.join(near)}", f"Rename it to {table.file} with its ending, if it is this file."
+    below = [
+        path / name for path in _folders_below(folder) for name in _present(path) if schema.plain(_stem(name)) == wanted
+    ]
+    if below:
+        return f"{' and '.join(map(str, below))}", f"Name that folder, or put the file in {folder}."
+    return None
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending."""
+    ending = next((ending for ending in sorted(ENDINGS, key=len)[::-1] if name.casefold().endswith(ending)), "")
+    return name[: len(name) - len(ending)]
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _input(path: Path, table: schema.Table) -> Input:
+    if path.exists() and not path.is_file():
+        found, fix = (
+            ("a folder", "Put one file in its place.")
+            if path.is_dir()
+            else ("a pipe or a device", "Put a file in its place: it is read more than once.")
+        )
+        raise JourneyError([Problem(path.name, "a file that can be read", found, fix)])
     if path.name.casefold().endswith(".parquet"):
         return _parquet_input(path, table)
     header = _csv_header(path)
@@ -103,6 +160,7 @@ def _input(path: Path, table: schema.Table) -> Input:
     names = {column.name: f"c{positions[column.name]}" for column in table.columns}
     selected = ", ".join(f"{source} AS {name}" for name, source in names.items())
     quick = ", ".join(f"{_guarded(names[column.name], column)} AS {column.name}" for column in table.columns)
+    exact = not _has_exponents(path)
     quick_types = {names[column.name]: _quick_type(column) for column in table.columns}
     return Input(
         path=path,
@@ -110,7 +168,8 @@ def _input(path: Path, table: schema.Table) -> Input:
         headers={name: header[position].strip() for name, position in positions.items()},
         first_row=2,
         select=f"SELECT {selected} FROM {_read_csv(path, len(header), {})}",
-        quick=f"SELECT {quick} FROM {_read_csv(path, len(header), quick_types)}",
+        quick=f"SELECT {quick} FROM {_read_csv(path, len(header), quick_types)}" if exact else None,
+        elsewhere=lambda copy: replace(_input(copy, table), file=path.name),
     )
 
 
@@ -156,7 +215,10 @@ def _quick_type(column: schema.Column) -> str:
 def _guarded(name: str, column: schema.Column) -> str:
     """SQL of a value read as `_quick_type`, in the declared type; an error when that would change it."""
     if column.type == "VARCHAR":
-        return name if column.values else f"nullif(trim({name}), '')"
+        if column.values:
+            return name
+        text = f"nullif(trim({name}), '')"
+        return f"CASE WHEN NOT {says_missing(name)} THEN {text} END" if column.nullable else text
     sound = f"isfinite({name})"
     if column.type != "DOUBLE":
         sound = f"{name} = floor({name}) AND abs({name}) < {_EXACT}"
@@ -168,8 +230,6 @@ def _guarded(name: str, column: schema.Column) -> str:
 def _csv_header(path: Path) -> list[str]:
     """The names in the header of a CSV file that has at least one row."""
     try:
-        if _is_compressed(path):
-            _check_compressed(path)
         with _text(path) as lines:
             header = next(csv.reader(lines), None)
             has_rows = any(line.strip(_BLANK) for line in lines)
@@ -188,11 +248,21 @@ def _is_compressed(path: Path) -> bool:
     return path.name.casefold().endswith(".gz")
 
 
-def _check_compressed(path: Path) -> None:
-    """Read to the end, where the check sum is: without it a damaged file may give other numbers."""
-    with gzip.open(path, "rb") as file:
-        while file.read(_CHUNK):
-            pass
+def _has_exponents(path: Path) -> bool:
+    """Whether the file may hold a number in scientific notation: some text looks like the end of one.
+
+    A compressed file is read to its end, where the check sum is: without it a damaged file may give other numbers.
+    """
+    found, cut = False, b""
+    try:
+        with gzip.open(path, "rb") if _is_compressed(path) else path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                here = cut + chunk
+                found = found or any(exponent.search(here) for exponent in _EXPONENTS)
+                cut = here[-_LONGEST_CUT:]
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(path, error) from error
+    return found
 
 
 def _text(path: Path) -> TextIO:
@@ -204,9 +274,7 @@ def _text(path: Path) -> TextIO:
 
 def _unreadable(path: Path, error: Exception) -> JourneyError:
     fix = "Export or download the file again."
-    if path.is_dir():
-        found, fix = "a folder", "Put one file in its place."
-    elif isinstance(error, PermissionError):
+    if isinstance(error, PermissionError):
         found, fix = "no permission to read it", "Check who may read it."
     elif isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
         found = f"a compressed file that is cut short or damaged ({str(error).rstrip('.')})"
@@ -221,11 +289,6 @@ def _empty(path: Path, found: str) -> JourneyError:
     return JourneyError([Problem(path.name, "a header and at least one row", found, "Export the file again.")])
 
 
-def _plain(header: str) -> str:
-    """A header's letters and digits: BASKET_ID, basket_id and BasketId are one name."""
-    return "".join(letter for letter in header.casefold() if letter.isalnum())
-
-
 def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int]:
     """Canonical name -> position of its header."""
     for delimiter, name in _OTHER_DELIMITERS.items():
@@ -233,11 +296,11 @@ def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int
             raise JourneyError(
                 [Problem(file, "values separated by commas", f"{name} in the header", "Export it with commas.")]
             )
-    plain = [_plain(name) for name in header]
+    plain = [schema.plain(name) for name in header]
     positions: dict[str, int] = {}
     problems: list[Problem] = []
     for column in table.columns:
-        wanted = {_plain(name) for name in (column.raw, *column.aliases)}
+        wanted = {schema.plain(name) for name in (column.raw, *column.aliases)}
         found = [position for position, name in enumerate(plain) if name in wanted]
         if len(found) == 1:
             positions[column.name] = found[0]

@@ -11,7 +11,8 @@ import dagster as dg
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.orchestration.checks.gates import NOT_RUN, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
+from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.running import DIED, end_dead_runs
 
 SECONDS_BETWEEN_LOOKS = 30
 
@@ -35,6 +36,20 @@ def alert_on_check_change(
     return dg.SkipReason(f"{len(changed)} checks changed state")
 
 
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks runs as failed whose process is dead, so that the queue goes on, and reports them.",
+)
+def alert_on_dead_runs(
+    context: dg.SensorEvaluationContext, study: dg.ResourceParam[Study], notifier: dg.ResourceParam[LogFileNotifier]
+) -> dg.SkipReason:
+    found = end_dead_runs(study.home, context.instance)
+    for message in found:
+        notifier.notify(message)
+    return dg.SkipReason(f"{len(found)} runs had died")
+
+
 def observe(instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str]]:
     """(state, message) of every check by name; checks of partitioned assets once a campaign type."""
     states: dict[str, str] = {}
@@ -55,5 +70,8 @@ def observe(instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str
 )
 def alert_on_run_failure(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[LogFileNotifier]) -> None:
     run = context.dagster_run
+    if DIED in run.tags:
+        # Told when it was found.
+        return
     partition = f"[{context.partition_key}]" if context.partition_key else ""
     notifier.notify(f"run {run.run_id} of {run.job_name}{partition} failed. {context.failure_event.message}")

@@ -50,9 +50,10 @@ def question_effects(
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Hidden causes, bounds, negative controls and the weeks around the index day, for the primary outcome."""
+    """Hidden causes, bounds, negative controls, influence of households and the weeks around the index day."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.doubts.event_study import event_study
+    from dunnhumby_pipeline.causal.doubts.influence import headlines, influence
     from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
     from dunnhumby_pipeline.causal.doubts.sensitivity import sensitivity_tables
     from dunnhumby_pipeline.causal.estimators.matching import match_pairs, pair_differences
@@ -72,6 +73,8 @@ def question_effects(
     tables, seed = study.journey_tables(), settings.seed_for("negative_controls")
     controls = negative_controls(tables, trials, x, data, campaign_type, settings, seed)
     yield dg.Output(controls.frame, "negative_controls", metadata={"left_out": _listed(controls.left_out)})
+    numbers = headlines(data, settings.trial.outcome, controls.residuals)
+    yield dg.Output(influence(numbers, settings.confidence), "influence")
     weeks = event_study(tables, trials, x, data, settings.sensitivity, settings.engine, settings.confidence)
     yield dg.Output(weeks, "event_study")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -50,6 +51,16 @@ def load_journey(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
             yield from _rebuilt(source, versions, study)
     # Describes the tables on disk, whatever the input is by the time they are read.
     Origin.of(source, versions, paths).write(study.origin)
+
+
+@step(deps=["transactions"])
+def household_copies(study: dg.ResourceParam[Study]) -> pd.DataFrame:
+    """Households whose lines are those of another."""
+    from dunnhumby_pipeline.engine.duck import connect, table_at
+    from dunnhumby_pipeline.journey.inspection.copies import household_copies as find
+
+    with connect(study.settings.engine) as connection:
+        return find(connection, table_at(connection, study.table("transactions")))
 
 
 def _rebuilt(source: "Source", versions: Mapping[str, str], study: Study) -> Iterator[dg.Output]:

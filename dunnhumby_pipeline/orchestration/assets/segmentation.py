@@ -6,11 +6,14 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.feature import PROFILE_TABLES
-from dunnhumby_pipeline.engine.tables import read_table
+from dunnhumby_pipeline.engine.tables import TableError, read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
-from dunnhumby_pipeline.orchestration.platform.origin import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.fingerprints import frame_fingerprint
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import outputs, step
+from dunnhumby_pipeline.orchestration.platform.storage import put
+from dunnhumby_pipeline.orchestration.platform.versions import digest
 
 
 @step(deps=PROFILE_TABLES)
@@ -23,13 +26,19 @@ def describe_customers(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     tables, engine = study.journey_tables(), study.settings.engine
     first_day, last_day = observed_days(tables["transactions"], engine)
     frame = household_features(tables, one_window(first_day, last_day), engine).drop(columns="window")
-    last, found = (
-        read_table(path) if path.is_file() else None
-        for path in (study.table("customer_features"), study.table("feature_drift"))
-    )
+    last, found = (_last(study, name) for name in ("customer_features", "feature_drift"))
     drift = drift_since(last, found, frame)
-    yield dg.Output(frame, "customer_features", metadata={"first_day": first_day, "last_day": last_day})
+    # Drift first: of a run that dies in between, the next one compares with the same table.
     yield dg.Output(drift, "feature_drift")
+    yield dg.Output(frame, "customer_features", metadata={"first_day": first_day, "last_day": last_day})
+
+
+def _last(study: Study, name: str) -> pd.DataFrame | None:
+    """The table of the run before; None when there is none that can be read: it is about to be replaced."""
+    try:
+        return read_table(study.table(name))
+    except (FileNotFoundError, TableError):
+        return None
 
 
 @step(settings=("seed", "segmentation"))
@@ -41,8 +50,14 @@ def fit_segments(
     from dunnhumby_pipeline.segmentation.segments.tables import segment_households
 
     settings, model = study.settings, study.table("segment_model")
+    start = model.with_name(f"segment_model_start{model.suffix}")
+    code = context.assets_def.code_versions_by_key[asset_key(model.stem)] or ""
+    version, seed = digest([frame_fingerprint(customer_features), code]), settings.seed_for("segments")
     previous, without = previous_model(model)
-    version, seed = fingerprint_once(study.table("customer_features")), settings.seed_for("segments")
+    # A model of these very data, settings and code is what is about to be fitted: it starts where that one did.
+    again = previous is not None and previous.data_version == version
+    if again:
+        previous, without = previous_model(start)
     with refusing(ValueError):
         found = segment_households(customer_features, settings.segmentation, seed, previous, version, without)
     context.log.info(f"segments start {found.start_reason}")
@@ -50,6 +65,11 @@ def fit_segments(
     # before.
     yield from outputs("fit_segments", vars(found))
     with study.staging() as staging:
+        if previous is not None and not again:
+            save_model(previous, staging / start.name)
+            put(staging / start.name, start)
+        elif not again:
+            start.unlink(missing_ok=True)
         save_model(found.model, staging / model.name)
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 

@@ -98,7 +98,7 @@ def targeting_list(
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
-) -> dg.Output[pd.DataFrame]:
+) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.targeting.economics import used_economics
@@ -123,5 +123,4 @@ def targeting_list(
         # Judged before it is written, so that a bad list does not take the place of the last good one.
         mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {backing.message}")
         raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
-    counts = {f"n_{name}": int(n) for name, n in frame["decision"].value_counts().items()}
-    return dg.Output(frame, metadata=counts)
+    return frame

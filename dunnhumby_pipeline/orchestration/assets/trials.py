@@ -7,6 +7,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.metrics import by_type
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -25,8 +26,11 @@ COMPARABLE = ("covariate_balance", "overlap_diagnostics")
 
 
 @step(settings=("trial",), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
-def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+def enrol_trials(
+    context: dg.AssetExecutionContext, household_copies: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
+    from dunnhumby_pipeline.causal.design.clusters import with_clusters
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
@@ -36,16 +40,14 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
         cohort = build_cohort(study.journey_tables(), campaign_type, settings.trial, settings.engine)
     place = _segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    trials = cohort.placed(place(cohort.look_backs))
+    trials = with_clusters(cohort.placed(place(cohort.look_backs)), household_copies)
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
         "first_campaign_cohort",
         metadata={
-            "n_treated": int(trials["treated"].sum()),
-            "n_households": int(trials["household_key"].nunique()),
             "campaigns": dg.MetadataValue.md(cohort.campaigns_text()),
-            "treated_without_look_back_purchase": cohort.n_treated_without_history,
+            **by_type(campaign_type, {"treated_without_look_back_purchase": cohort.n_treated_without_history}),
             "covariates_without_any_value": ", ".join(design.left_out) or "none",
             "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
         },
@@ -55,7 +57,8 @@ def enrol_trials(context: dg.AssetExecutionContext, study: dg.ResourceParam[Stud
     matrix = study.table("design_matrix", campaign_type)
     with study.staging() as staging:
         save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)
-        yield dg.Output(staging / matrix.name, "design_matrix", metadata={"n_columns": len(design.names)})
+        shown = by_type(campaign_type, {"n_columns": len(design.names)})
+        yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
 def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
@@ -100,8 +103,8 @@ def fit_nuisances(
     outcomes = fitted_outcomes(settings.trial.outcome)
     seed = settings.seed_for("nuisances")
     fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
-    n_bounded = int(fitted.nuisances["propensity_bounded"].sum())
-    yield dg.Output(fitted.nuisances, "nuisances", metadata={"propensities_bounded": n_bounded})
+    bounded = {"propensities_bounded": int(fitted.nuisances["propensity_bounded"].sum())}
+    yield dg.Output(fitted.nuisances, "nuisances", metadata=by_type(context.partition_key, bounded))
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 
@@ -158,6 +161,7 @@ def design_comparison(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
+    household_copies: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Arms, overlap, balance and effects of each design side by side, the reference study's among them."""
@@ -168,4 +172,6 @@ def design_comparison(
     matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     known = FittedDesign(first_campaign_cohort, matrix.x, matrix.names, nuisances)
     segments_of = _segments_of(study.table("segment_model"))
-    return compare_designs(study.journey_tables(), context.partition_key, settings, segments_of, known)
+    return compare_designs(
+        study.journey_tables(), context.partition_key, settings, segments_of, known, household_copies
+    )

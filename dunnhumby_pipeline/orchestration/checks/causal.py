@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
@@ -13,8 +12,6 @@ from dunnhumby_pipeline.contracts.names import (
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
-    PLACEBO_CAMPAIGN,
-    PLACEBO_OUTCOME,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -161,46 +158,6 @@ def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Ve
     )
     text = f"{share:.1%} of propensities bounded, at most {settings.max_share_bounded:.0%} expected{advice}"
     return Verdict(passed, text, {"share_bounded": share})
-
-
-def placebo_outcome(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The campaign has no effect on spend before the look-back, which it cannot have touched."""
-    return _no_effect(
-        controls.loc[controls["control"] == PLACEBO_OUTCOME],
-        "before the look-back",
-        "the arms differed before anything the covariates see: where there is more history, lengthen "
-        "trial.look_back_days; until then the effect is no more certain than this difference is small",
-        "no campaign has enough data before its look-back; add history, or see design_comparison",
-    )
-
-
-def placebo_campaign(controls: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """A campaign dated before it came has no effect."""
-    return _no_effect(
-        controls.loc[controls["control"] == PLACEBO_CAMPAIGN],
-        "before a campaign dated too early",
-        "targeting may have used these very days, which the real covariates see and those of this test do not; if it "
-        "did not, the arms differ in something that is not adjusted for",
-        "no campaign has enough data before it; add history",
-    )
-
-
-def _no_effect(rows: pd.DataFrame, when: str, advice: str, untested: str) -> Verdict:
-    """Whether a negative control is within its error of zero: over all campaigns, and in each, given their number."""
-    whole = rows.loc[rows["campaign"] == ALL_CAMPAIGNS]
-    if whole.empty:
-        return Verdict(False, f"not tested: {untested}")
-    row, campaigns = whole.iloc[0], rows.loc[rows["campaign"] != ALL_CAMPAIGNS]
-    width = float(stats.norm.ppf(1 - 0.025 / max(len(campaigns), 1)))
-    beyond = campaigns.loc[campaigns["estimate"].abs() > width * campaigns["se"], "campaign"]
-    text = (
-        f"placebo effect {row['estimate']:.1f} ({row['ci_lower']:.1f} to {row['ci_upper']:.1f}) on spend over about "
-        f"{row['n_days']:.0f} days {when}, {row['n_treated']:,.0f} treated of {row['n_trials']:,.0f} trials"
-    )
-    alone = f"; beyond its error in campaign {', '.join(beyond)}" if len(beyond) else ""
-    passed = bool(row["ci_lower"] <= 0 <= row["ci_upper"]) and beyond.empty
-    metrics = {"placebo_effect": float(row["estimate"]), "n_campaigns_beyond": float(len(beyond))}
-    return Verdict(passed, f"{text}{alone}{'' if passed else f'; {advice}'}", metrics)
 
 
 def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:

@@ -85,6 +85,10 @@ class Check:
         """What the table promises."""
         return contracts.table(self.table)
 
+    def can_judge(self, sight: Sight) -> bool:
+        """Whether the table and those that it reads beside are there."""
+        return all(sight.path(table).is_file() for table in (self.table, *self.reads))
+
     def verdict(self, sight: Sight) -> Verdict:
         """What is found of the table as it lies there."""
         if self.look is not None:

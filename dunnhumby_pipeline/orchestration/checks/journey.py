@@ -227,6 +227,17 @@ def rejected_share(rejects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     return Verdict(True, f"at most {shares[worst]:.2%} of a file is left out ({worst})", metrics)
 
 
+def households_distinct(copies: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """No household's lines are those of another under another id."""
+    n_clusters = int(copies["cluster"].nunique())
+    metrics = {"n_households": len(copies), "n_clusters": n_clusters}
+    if copies.empty:
+        return Verdict(True, "no household is a copy of another", metrics)
+    first = ", ".join(f"{row.household_key} and {row.copy_of}" for row in copies.head(_NAMED).itertuples())
+    text = f"{len(copies):,} households are {n_clusters:,} under several ids ({first}); they share a fold and a cluster"
+    return Verdict(False, text, metrics)
+
+
 # How the judgements above get what they judge.
 
 
@@ -236,7 +247,7 @@ def look_at_schema(declared: schema.Table, sight: Sight) -> Verdict:
 
 def look_at_reference(declared: schema.Table, reference: schema.Reference, sight: Sight) -> Verdict:
     settings, paths = sight.study.settings, (sight.path(declared.name), sight.path(reference.table))
-    limit = 0.0 if reference.required else settings.checks.max_orphan_share
+    limit = 0.0 if reference.firm else settings.checks.max_orphan_share
     return references_hold(reference, *paths, limit, settings.engine)
 
 

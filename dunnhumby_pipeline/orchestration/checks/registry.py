@@ -9,7 +9,7 @@ from functools import partial
 from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.table import Table
-from dunnhumby_pipeline.orchestration.checks import causal, contract, features, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks import causal, contract, doubts, features, journey, segmentation, targeting
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 
@@ -53,7 +53,7 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
             "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
             "add the campaign's START_DAY and END_DAY to the campaign file",
         )
-        if reference.required
+        if reference.firm
         else (
             "too many rows refer to something that no table has; they are kept, see [the data dictionary]"
             "(data_dictionary.md) for what becomes of them",
@@ -63,11 +63,11 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     return Check(
         table.name,
         journey.references_hold,
-        BLOCK if reference.required else WARN,
+        BLOCK if reference.firm else WARN,
         red=red,
         advice=advice,
         reads=(reference.table,),
-        thresholds=() if reference.required else ("max_orphan_share",),
+        thresholds=() if reference.firm else ("max_orphan_share",),
         look=partial(journey.look_at_reference, table, reference),
         named=journey.reference_name(reference),
         described=f"Every {', '.join(reference.columns)} is one of {reference.table}.",
@@ -128,6 +128,14 @@ CHECKS: tuple[Check, ...] = (
         red="many rows of a file were left out; beyond `journey.max_reject_share` the load refuses the file altogether",
         advice="the `rejects` table says why, with examples; correct the export",
         thresholds=("many_rejects",),
+    ),
+    Check(
+        "household_copies",
+        journey.households_distinct,
+        WARN,
+        red="households share 95 % of their lines with another: one household under several ids, which counts "
+        "several times in every table",
+        advice="join the ids in the raw files; effects keep copies together, segments and lifetime values do not",
     ),
     Check(
         "customer_features",
@@ -308,20 +316,33 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "negative_controls",
-        causal.placebo_outcome,
+        doubts.placebo_outcome,
         WARN,
-        red='the campaign "has an effect" on spend before the look-back, which it cannot have touched; or no campaign '
-        "has data there",
+        red='the campaign\'s "effect" on spend before the look-back, which it cannot have touched, brought to the days '
+        "of the outcome window, is not small enough or too uncertain to say (|placebo| + 1.645 SE not below the "
+        "smallest effect that matters), or lies beyond its error in a campaign; or no campaign has data there",
         advice="where there is more history, longer look-backs (`trial.look_back_days`), though what then lies before "
         "them can no longer be tested; until then the effect is no more certain than this difference is small",
+        thresholds=("smallest_effect_that_matters",),
     ),
     Check(
         "negative_controls",
-        causal.placebo_campaign,
+        doubts.placebo_campaign,
         WARN,
-        red='a campaign dated before it came "has an effect"; or no campaign has data there',
+        red='the "effect" of a campaign dated before it came, brought to the days of the outcome window, is not small '
+        "enough or too uncertain to say, or lies beyond its error in a campaign; or no campaign has data there",
         advice="targeting may have used these very days, which this test cannot adjust for; if it did not, the arms "
         "differ in something that is not adjusted for",
+        thresholds=("smallest_effect_that_matters",),
+    ),
+    Check(
+        "influence",
+        doubts.one_household,
+        WARN,
+        red="without one household the effect or a placebo is another: it moves by a large part of its error",
+        advice="quote both; keep an account that is no household out by `trial.max_look_back_spend` before its outcome "
+        "is seen, not after",
+        thresholds=("max_household_influence",),
     ),
     Check(
         "sensitivity",

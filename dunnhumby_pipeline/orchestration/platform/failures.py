@@ -7,6 +7,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from dunnhumby_pipeline.journey.source import JourneyError, NotWrittenError
+
+# On a failure: the input cannot be used, whatever the machine does.
+UNUSABLE_INPUT = "unusable_input"
+
 
 @contextmanager
 def refusing(*errors: type[Exception]) -> Iterator[None]:
@@ -14,4 +19,6 @@ def refusing(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        unusable = isinstance(error, JourneyError) and not isinstance(error, NotWrittenError)
+        facts = {UNUSABLE_INPUT: True} if unusable else {}
+        raise dg.Failure(str(error), metadata=facts, allow_retries=False) from error

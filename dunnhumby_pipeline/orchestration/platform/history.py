@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 
 AssetGraph: TypeAlias = BaseAssetGraph
@@ -43,12 +49,20 @@ class CheckRecord:
 def latest_checks(
     instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], partition: str
 ) -> dict[dg.AssetCheckKey, CheckRecord]:
-    """The latest record of each check that has one, of this partition or of an unpartitioned asset."""
-    wanted, storage = list(keys), instance.event_log_storage
-    whole = storage.get_latest_asset_check_execution_by_key(wanted, PartitionKeyFilter(key=None))
-    of_partition = storage.get_latest_asset_check_execution_by_key(wanted, PartitionKeyFilter(key=partition))
+    """The latest record of each check that has one: of a partitioned table that of this partition, and no other.
+
+    What a run of several partitions found of all of them together says nothing of any one.
+    """
+    of_parts: list[dg.AssetCheckKey] = []
+    of_whole: list[dg.AssetCheckKey] = []
+    for key in keys:
+        (of_parts if table(table_of(key.asset_key)).partitioned else of_whole).append(key)
+    find = instance.event_log_storage.get_latest_asset_check_execution_by_key
     found = {}
-    for key, record in {**whole, **of_partition}.items():
+    for key, record in {
+        **find(of_whole, PartitionKeyFilter(key=None)),
+        **find(of_parts, PartitionKeyFilter(key=partition)),
+    }.items():
         evaluation = record.evaluation
         # The latest record can be a plan that was not carried out: the step was skipped, or crashed.
         carried_out = evaluation if isinstance(evaluation, dg.AssetCheckEvaluation) else None
@@ -64,6 +78,13 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
     return records[0].timestamp if records else None
 
 
+def latest_metadata(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Mapping[str, Any] | None:
+    """The metadata of the last materialisation of an asset, or one partition of it; None when it never was made."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=None if partition is None else [partition])
+    made = [record.asset_materialization for record in instance.fetch_materializations(wanted, limit=1).records]
+    return {name: shown.value for name, shown in made[0].metadata.items()} if made and made[0] else None
+
+
 def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, Any] | None:
     """The metadata of an unpartitioned asset as it was before its content last changed, None when it never did.
 
@@ -76,6 +97,42 @@ def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) 
     if earlier is None:
         return None
     return {name: shown.value for name, shown in made[earlier].metadata.items()}
+
+
+def target_of(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """The materialisation that an evaluation of a check of `partition` speaks of: the last one."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    return next(
+        (
+            AssetCheckEvaluationTargetMaterializationData(
+                storage_id=made.storage_id, run_id=made.event_log_entry.run_id, timestamp=made.timestamp
+            )
+            for made in instance.fetch_materializations(wanted, limit=1).records
+        ),
+        None,
+    )
+
+
+def lists_with(location: str) -> dict[str, str]:
+    """The tags by which the UI counts a run among those of a code location."""
+    return {REPOSITORY_LABEL_TAG: _repository(location).get_label(), CODE_LOCATION_TAG: location}
+
+
+def place_in_timeline(instance: dg.DagsterInstance, run_id: str, location: str) -> None:
+    """Give a run of this process the origin that a run of the UI has: its timeline shows no run without one.
+
+    That is what `dagster run migrate-repository` does to older runs. To be called once the run is recorded.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.remote_job_origin is None:
+        instance.run_storage.replace_job_origin(run, _repository(location).get_job_origin(run.job_name))
+
+
+def _repository(location: str) -> RemoteRepositoryOrigin:
+    target = LoadableTargetOrigin(module_name=location)
+    return RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), SINGLETON_REPOSITORY_NAME)
 
 
 def record_observation(instance: dg.DagsterInstance, key: dg.AssetKey, version: str, facts: Mapping[str, Any]) -> None:

@@ -9,29 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.tables import TablePath
-from dunnhumby_pipeline.journey.fingerprint import fingerprint
 from dunnhumby_pipeline.journey.source import Source
+from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
 from dunnhumby_pipeline.orchestration.platform.versions import digest
 
 REJECTS = "rejects"
 REJECTED_ROWS = "rejected_rows"
-# The entity tag, as each store's client calls it; objects in memory have their time of writing instead.
-_OBJECT_VERSION = ("size", "ETag", "etag", "created")
 TABLES = (*(table.name for table in schema.TABLES), REJECTS, REJECTED_ROWS)
 
 
 @dataclass(frozen=True)
 class Origin:
     """The input in words and its limits; by table, the version it was made as and its file's fingerprint."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     description: str
     limits: tuple[str, ...] = ()
@@ -40,12 +39,12 @@ class Origin:
 
     @classmethod
     def read(cls, path: TablePath) -> Origin | None:
-        """What is recorded at `path`, None when no tables were loaded yet, or by another release."""
+        """What is recorded at `path`; None when nothing is, or it is damaged or of another release."""
         if not path.is_file():
             return None
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (json.JSONDecodeError, TypeError):
+            return _RECORD.validate_json(path.read_bytes(), strict=True)
+        except (OSError, ValidationError):
             # It only saves work: tables of unknown origin are rebuilt, and it with them.
             return None
 
@@ -67,6 +66,9 @@ class Origin:
         return set(self.files) == set(tables) and all(
             path.is_file() and fingerprint_once(path) == self.files[name] for name, path in tables.items()
         )
+
+
+_RECORD = TypeAdapter(Origin)
 
 
 @dataclass(frozen=True)
@@ -108,22 +110,5 @@ def files_behind(name: str) -> list[str]:
     """The tables whose raw files a canonical table's content depends on."""
     if name in (REJECTS, REJECTED_ROWS):
         return [table.name for table in schema.TABLES]
-    return sorted({name, *(reference.table for reference in schema.table(name).references if reference.required)})
-
-
-def fingerprint_once(path: TablePath) -> str:
-    """The hash of a file's content, read again only when its size or its time of change differs.
-
-    Of an object in a store the hash of what the store says of it, which no two objects written share: nothing is
-    downloaded. FileNotFoundError when there is none.
-    """
-    if not isinstance(path, Path):
-        said = path.fs.info(path.path)
-        return digest([str(said.get(name)) for name in _OBJECT_VERSION])
-    found = path.stat()
-    return _fingerprint(path, found.st_size, found.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _fingerprint(path: Path, size: int, changed: int) -> str:
-    return fingerprint(path)
+    decisive = (each.table for each in schema.table(name).references if each.firm)
+    return sorted({name, *decisive})

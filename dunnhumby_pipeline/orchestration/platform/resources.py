@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.engine.scratch import STAGING, remove_leftovers, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath, warehouse_at
 from dunnhumby_pipeline.orchestration.platform.storage import table_path
-from dunnhumby_pipeline.settings import Home, Settings
+from dunnhumby_pipeline.settings import Home, Settings, one_line
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.journey.source import Source
@@ -53,8 +53,13 @@ class Study:
         if isinstance(warehouse, Path):
             warehouse.mkdir(parents=True, exist_ok=True)
             parent = warehouse
-        with TemporaryDirectory(prefix=".staging_", dir=parent) as folder:
-            yield Path(folder)
+        with scratch_folder(STAGING, parent) as folder:
+            yield folder
+
+    def remove_leftovers(self) -> list[Path]:
+        """Remove the temporary files of dead processes; what they were. While no other process works on the study."""
+        warehouse = self.warehouse if isinstance(self.warehouse, Path) else None
+        return remove_leftovers(warehouse, {self.settings.engine.temp_directory, None})
 
     @property
     def origin(self) -> TablePath:
@@ -68,7 +73,7 @@ class Study:
 
 @dataclass(frozen=True)
 class LogFileNotifier:
-    """Appends each alert as a line with its UTC time to a file."""
+    """Appends each alert as one line with its UTC time to a file; what would break or forge a line is left out."""
 
     path: Path
 
@@ -76,4 +81,4 @@ class LogFileNotifier:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         with self.path.open("a", encoding="utf-8") as log:
-            log.write(f"{moment}  {message}\n")
+            log.write(f"{moment}  {one_line(message)}\n")

@@ -10,11 +10,20 @@ from pathlib import Path
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.platform.history import NO_COMPUTE_LOGS, selected
+from dunnhumby_pipeline.orchestration.platform.failures import UNUSABLE_INPUT
+from dunnhumby_pipeline.orchestration.platform.history import (
+    NO_COMPUTE_LOGS,
+    lists_with,
+    place_in_timeline,
+    selected,
+)
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
-from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline.orchestration.platform.running import ended, holding
+from dunnhumby_pipeline.settings import Home, one_line
 
+# What the UI loads, and calls the place that the study's runs belong to.
+CODE_LOCATION = "dunnhumby_pipeline.definitions"
 # Both lie beside the history and name the same one; the second is read by the command alone.
 _UI, _COMMAND = "dagster.yaml", "dagster_command.yaml"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -45,13 +54,14 @@ class Work:
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended. `planned`, `built`: names of the tables it meant to make and did make. `errors`: why
-    steps failed, in words.
+    steps failed, in words. `unusable`: the input cannot be used.
     """
 
     success: bool
     planned: frozenset[str]
     built: frozenset[str]
     errors: tuple[str, ...]
+    unusable: bool = False
 
 
 def open_history(home: Home) -> dg.DagsterInstance:
@@ -66,6 +76,7 @@ def open_history(home: Home) -> dg.DagsterInstance:
 
 def run_study(
     defs: dg.Definitions,
+    home: Home,
     instance: dg.DagsterInstance,
     campaign_type: str,
     work: Work | None,
@@ -83,13 +94,15 @@ def run_study(
         event = entry.dagster_event
         if event is None:
             return
+        if event.event_type is dg.DagsterEventType.RUN_START:
+            place_in_timeline(instance, run_id, CODE_LOCATION)
         # Told to listeners alone: the result does not hold it.
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED and event.asset_key:
             planned.add(table_of(event.asset_key))
         on_event(event)
 
     instance.add_event_listener(run_id, pass_on)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), holding(home, run_id), ended(instance, run_id):
         warnings.simplefilter("ignore", dg.PreviewWarning)
         result = job.execute_in_process(
             run_config=_QUIET,
@@ -97,11 +110,12 @@ def run_study(
             partition_key=campaign_type,
             raise_on_error=False,
             run_id=run_id,
+            tags=lists_with(CODE_LOCATION),
         )
     built = frozenset(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
     )
-    return Outcome(result.success, frozenset(planned), built, _errors(result))
+    return Outcome(result.success, frozenset(planned), built, _errors(result), _is_unusable(result))
 
 
 def selected_work(defs: dg.Definitions, select: str) -> Work:
@@ -118,6 +132,11 @@ def selected_work(defs: dg.Definitions, select: str) -> Work:
         names = ", ".join(sorted(key.to_user_string() for key in graph.get_all_asset_keys()))
         raise SelectionError(f"--select {select!r} names no asset; there are {names}")
     return Work(frozenset(keys))
+
+
+def _is_unusable(result: dg.ExecuteInProcessResult) -> bool:
+    said = [event.step_failure_data.user_failure_data for event in result.all_events if event.is_step_failure]
+    return any(UNUSABLE_INPUT in failure.metadata for failure in said if failure is not None)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
@@ -140,4 +159,4 @@ def _errors(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
     if not result.success and not messages:
         # Nothing got as far as a step.
         messages = [event.message or "the run failed" for event in result.all_events if event.is_job_failure]
-    return tuple(messages)
+    return tuple(one_line(message) for message in messages)

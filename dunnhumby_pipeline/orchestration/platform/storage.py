@@ -7,23 +7,30 @@ Not here: what a table means or whether it is right (`checks`).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.registry import table as contract
-from dunnhumby_pipeline.engine.tables import TablePath, open_table, read_table
-from dunnhumby_pipeline.orchestration.platform.metrics import metrics_of
+from dunnhumby_pipeline.engine.scratch import UPLOAD, beside, scratch_folder
+from dunnhumby_pipeline.engine.tables import TableError, TablePath, open_table, read_table
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
+from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.metrics import by_type, metrics_of
 
 PREVIEW_ROWS = 5
 ROW_COUNT = "dagster/row_count"
+# The hash of the file as it was written: what lies there now is held against it.
+FINGERPRINT = "fingerprint"
 _STALE_SUFFIX = ".STALE.txt"
+# Above it not every whole number is a float.
+_EXACT = 2.0**53
 
 
 class ParquetStore(dg.IOManager):
@@ -46,7 +53,7 @@ class ParquetStore(dg.IOManager):
             # A table that is kept because nothing changed stays as it is, its time of change included.
             context.log.debug(f"{target} is kept")
         elif isinstance(obj, Path):
-            _put(obj, target)
+            put(obj, target)
         else:
             raise TypeError(
                 f"asset {context.asset_key.to_user_string()} gave a {type(obj).__name__}; expected a pandas "
@@ -54,7 +61,8 @@ class ParquetStore(dg.IOManager):
             )
         stale_mark(target).unlink(missing_ok=True)
         shown = table_metadata(target) if contract(target.stem).is_table else file_metadata(target)
-        context.add_output_metadata({**shown, **metrics})
+        found = {FINGERPRINT: fingerprint_once(target)}
+        context.add_output_metadata({**by_type(partition, {**shown, **metrics}), **found})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -65,7 +73,8 @@ class ParquetStore(dg.IOManager):
                 f"{path} does not exist: materialise {context.asset_key.to_user_string()} first",
                 allow_retries=False,
             )
-        return read_table(path)
+        with refusing(TableError):
+            return read_table(path)
 
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
@@ -80,20 +89,20 @@ def replacing(target: TablePath) -> Iterator[Path]:
     A reader sees the old file or the new one. When writing fails the old one stays and nothing is left over.
     """
     if not isinstance(target, Path):
-        with TemporaryDirectory(prefix="dunnhumby_") as folder:
-            yield Path(folder, target.name)
-            _put(Path(folder, target.name), target)
+        with scratch_folder(UPLOAD) as folder:
+            yield folder / target.name
+            put(folder / target.name, target)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    part = beside(target)
     try:
-        yield beside
-        os.replace(beside, target)
+        yield part
+        os.replace(part, target)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
-def _put(file: Path, target: TablePath) -> None:
+def put(file: Path, target: TablePath) -> None:
     """Put a file that is whole in the place of `target`."""
     if isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,14 +114,14 @@ def _put(file: Path, target: TablePath) -> None:
 
 def write_atomically(frame: pd.DataFrame, target: TablePath) -> None:
     """Write a table so that a reader sees the old one or the new one."""
-    with replacing(target) as beside:
-        frame.to_parquet(beside, index=False)
+    with replacing(target) as part:
+        frame.to_parquet(part, index=False)
 
 
 def write_text_atomically(text: str, target: TablePath) -> None:
     """Write a text file so that a reader sees the old one or the new one."""
-    with replacing(target) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replacing(target) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def table_metadata(path: TablePath) -> dict[str, Any]:
@@ -125,17 +134,31 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
         dg.TableColumn(name, str(fields.field(name).type), description=column.described if column else None)
         for name, column in promised.items()
     ]
-    rows = [] if head is None else head.to_pandas().astype(str).to_dict("records")
+    rows = [] if head is None else head.to_pylist()
     text = [dg.TableColumn(column.name, "string") for column in columns]
     return {
         ROW_COUNT: n_rows,
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/uri": path.as_uri(),
         "preview": dg.MetadataValue.table(
-            [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows],
+            [dg.TableRecord({name: as_text(value) for name, value in row.items()}) for row in rows],
             schema=dg.TableSchema(text),
         ),
     }
+
+
+def as_text(value: object) -> str:
+    """A value as the preview of a table shows it: nothing for a null, numbers to four digits, or to two decimals.
+
+    Always text: NaN, which the UI cannot read, is a number in JSON as Python writes it.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if not isinstance(value, float) or math.isinf(value):
+        return str(value)
+    if value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return f"{value:.2f}" if 1000 <= abs(value) < _EXACT else f"{value:.4g}"
 
 
 def file_metadata(path: TablePath) -> dict[str, Any]:

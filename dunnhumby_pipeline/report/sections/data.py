@@ -1,4 +1,4 @@
-"""What the numbers rest on: rows left out or repaired, and features that moved since the run before."""
+"""What the numbers rest on: rows left out or repaired, households under several ids, features that moved."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import feature
 
 MOVED = 8
+N_COPIES = 12
 
 
 def reject_rows(tables: StudyTables, settings: Settings) -> Grid:
@@ -26,6 +27,21 @@ def reject_rows(tables: StudyTables, settings: Settings) -> Grid:
         for row in tables["rejects"].itertuples()
     ]
     return as_grid("Table|Rule|Column|What was done|Rows|Share", rows, {4, 5})
+
+
+def copy_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """The first households that are copies of others."""
+    rows = [
+        cells(
+            str(row.household_key),
+            str(row.copy_of),
+            str(row.cluster),
+            numbers.count(row.n_lines),
+            numbers.percent(row.share),
+        )
+        for row in tables["household_copies"].head(N_COPIES).itertuples()
+    ]
+    return as_grid("Household|Copy of|Counted as|Lines|Share in common", rows, {3, 4})
 
 
 def drift_rows(tables: StudyTables, settings: Settings) -> Grid:
@@ -53,6 +69,14 @@ PARTS = (
                 ("rejects",),
                 "Rejected rows are kept with their values in the table `rejected_rows`.",
                 rows=reject_rows,
+            ),
+            Section(
+                "copies_of_households",
+                "Households under several ids",
+                ("household_copies",),
+                "At least 20 lines, and 95% of the smaller history the same day, product and amount. They share a "
+                "fold and a cluster of the standard errors; the table `household_copies` has all of them.",
+                rows=copy_rows,
             ),
             Section(
                 "drift_of_features",

@@ -11,7 +11,7 @@ from dunnhumby_pipeline.report.section import Fold, Heading, Section
 from dunnhumby_pipeline.report.sections.effects import effect_rows
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words import numbers, placebos, terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,37 +40,91 @@ def doubt_rows(sensitivity: pd.DataFrame) -> Grid:
     return as_grid("Analysis|Quantity|Value|Meaning", rows, {2})
 
 
-def control_rows(controls: pd.DataFrame) -> Grid:
-    """Effects where there can be none."""
+def control_rows(controls: pd.DataFrame, matters: float) -> Grid:
+    """Effects where there can be none, on the scale of the effect, and whether they are surely below `matters`."""
     rows = []
     for _, row in controls.iterrows():
-        bounds = (row["ci_lower"], row["ci_upper"])
-        found = numbers.verdict(*bounds)
-        mark = {"not proven": "pass", "unknown": ""}.get(found, "warn")
-        text = {"not proven": "within its error of zero", "unknown": numbers.NOTHING}.get(found, found)
+        known = numbers.is_number(row["se"])
+        text = placebos.smallness(row["estimate"], row["se"], matters) if known else numbers.NOTHING
+        mark = ("pass" if text == "small enough" else "warn") if known else ""
         rows.append(
             (
                 *cells(
                     terms.spoken(row["control"]),
                     str(row["campaign"]),
                     numbers.count(row["n_days"]),
-                    numbers.interval(row["estimate"], *bounds, "$"),
+                    numbers.price(row["per_day"]),
+                    numbers.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$"),
+                    numbers.dollars(placebos.at_most(row["estimate"], row["se"])),
                 ),
                 Cell(text, mark),
                 *cells(numbers.count(row["n_trials"]), numbers.count(row["n_treated"])),
             )
         )
-    return as_grid("Control|Campaign|Days|“Effect” (interval)|Against zero|Trials|Treated", rows, {2, 3, 5, 6})
+    headers = (
+        "Control|Campaign|Days|“Effect” per day|Over the outcome window (interval)|At most|"
+        f"Under ${matters:,.4g}|Trials|Treated"
+    )
+    return as_grid(headers, rows, {2, 3, 4, 5, 7, 8})
+
+
+def influence_rows(influence: pd.DataFrame, limit: float) -> Grid:
+    """What each number becomes without each of the households listed."""
+    rows = []
+    for _, row in influence.iterrows():
+        scale, sign = terms.outcome_scale(row["outcome"])
+        lower, upper = scale * row["without_lower"], scale * row["without_upper"]
+        moved = numbers.is_number(row["change_in_se"]) and abs(row["change_in_se"]) > limit
+        rows.append(
+            (
+                *cells(
+                    terms.spoken(row["quantity"]),
+                    str(row["household_key"]),
+                    numbers.count(row["n_trials"]),
+                    numbers.beside_interval(scale * row["estimate"], lower, upper, sign),
+                    numbers.interval(scale * row["without"], lower, upper, sign),
+                    numbers.beside_interval(scale * row["by_influence"], lower, upper, sign),
+                ),
+                Cell(numbers.signed(row["change_in_se"], 2), "warn" if moved else ""),
+                *cells(numbers.percent(row["share_of_variance"], 1)),
+            )
+        )
+    headers = (
+        "Number|Household|Trials|With all|Without it (interval)|By its influence function|Moves by (standard errors)|"
+        "Of the variance"
+    )
+    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
+
+
+def _influence(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import influence
+
+    return influence.influence(tables["influence"], settings.confidence, settings.checks.max_household_influence)
+
+
+def _influence_alt(tables: StudyTables, settings: Settings) -> str:
+    return "What single households do to each number: " + "; ".join(
+        f"{quantity} {_without(rows.loc[rows['change_in_se'].abs().idxmax()])}"
+        for quantity, rows in tables["influence"].dropna(subset=["change_in_se"]).groupby("quantity", sort=False)
+    )
+
+
+def _without(row: pd.Series) -> str:
+    whole, without = (
+        terms.outcome_interval(row["outcome"], row[name], row["without_lower"], row["without_upper"])
+        for name in ("estimate", "without")
+    )
+    return f"{whole.split(' (')[0]} with all, {without} without household {row['household_key']}"
 
 
 def _controls(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import sensitivity
 
-    return sensitivity.negative_controls(tables["negative_controls"])
+    return sensitivity.negative_controls(tables["negative_controls"], settings.checks.smallest_effect_that_matters)
 
 
 def _controls_alt(tables: StudyTables, settings: Settings) -> str:
-    return "Effects where there can be none: " + "; ".join(
+    return "Effects where there can be none, over the outcome window: " + "; ".join(
         f"{row['control']}, campaign {row['campaign']}: "
         f"{numbers.interval(row['estimate'], row['ci_lower'], row['ci_upper'], '$')}"
         for _, row in tables["negative_controls"].iterrows()
@@ -92,7 +146,8 @@ def _contour(tables: StudyTables, settings: Settings) -> Figure:
 
 
 def _contour_alt(tables: StudyTables, settings: Settings) -> str:
-    strongest = tables["confounder_benchmarks"].sort_values("bias").iloc[-1]
+    benchmarks = tables["confounder_benchmarks"]
+    strongest = benchmarks.loc[benchmarks["kind"] == "group"].sort_values("bias").iloc[-1]
     outcome = settings.trial.outcome
     (scale, sign), (_, unit) = terms.outcome_scale(outcome), terms.outcome(outcome)
     amount = numbers.number(scale * strongest["bias"], 3, sign) + ("" if sign else f" {unit}")
@@ -112,6 +167,8 @@ def benchmark_rows(benchmarks: pd.DataFrame, outcome: str) -> Grid:
             numbers.count(row["n_covariates"]),
             numbers.percent(row["gain_outcome"], 1),
             numbers.percent(row["gain_treatment"], 1),
+            numbers.percent(row["outcome_bound"], 1),
+            numbers.number(scale * row["observed_change"], 3, sign),
             numbers.bounded(row["bias"], numbers.number(scale * row["bias"], 3, sign)),
             numbers.bounded(
                 row["bias"],
@@ -122,10 +179,10 @@ def benchmark_rows(benchmarks: pd.DataFrame, outcome: str) -> Grid:
     ]
     of_unit = "" if sign else f" ({unit})"
     headers = (
-        f"As strong as|Covariates|Of {name.lower()} left over|Of treatment left over|Bias up to{of_unit}|"
-        f"Effect could then be{of_unit}"
+        f"As strong as|Covariates|Of {name.lower()} left over|Of treatment left over|Could explain of {name.lower()}|"
+        f"Leaving it out moved a linear estimate by{of_unit}|Bias up to{of_unit}|Effect could then be{of_unit}"
     )
-    return as_grid(headers, rows, {1, 2, 3, 4, 5})
+    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
 
 
 def _trimming(tables: StudyTables, settings: Settings) -> Figure:
@@ -164,7 +221,12 @@ PARTS = (
         "placebos",
         "“Effects” where there can be none",
         ("negative_controls",),
-        rows=lambda tables, settings: control_rows(tables["negative_controls"]),
+        "Spend per day, and at that rate over the days of the outcome window, where it stands beside the effect. Small "
+        "enough is what is surely smaller than the smallest effect that matters (checks.smallest_effect_that_matters): "
+        "an interval that includes zero says only that nothing was found.",
+        rows=lambda tables, settings: control_rows(
+            tables["negative_controls"], settings.checks.smallest_effect_that_matters
+        ),
     ),
     Section(
         "controls",
@@ -174,6 +236,29 @@ PARTS = (
         "second is harsh: targeting may have used the very weeks it looks at.",
         _controls,
         _controls_alt,
+    ),
+    Section(
+        "influence",
+        "Does one household decide it?",
+        ("influence",),
+        "Exact, with propensity and mean outcomes as fitted. The effective number of households is that of households "
+        "of equal shares of the variance that would be as concentrated. An account that is no household can be kept "
+        "out by trial.max_look_back_spend; once its outcome has been seen, as on the sample, such a rule is post hoc.",
+        _influence,
+        _influence_alt,
+    ),
+    Fold(
+        "Households that move a number most",
+        (
+            Section(
+                "influential_households",
+                "Households that move a number most",
+                ("influence",),
+                rows=lambda tables, settings: influence_rows(
+                    tables["influence"], settings.checks.max_household_influence
+                ),
+            ),
+        ),
     ),
     Section(
         "event_study",
@@ -188,8 +273,8 @@ PARTS = (
         "contour",
         "How strong would a hidden cause have to be?",
         ("confounding_contour", "confounder_benchmarks"),
-        "Each point is a group of covariates that was measured: a hidden cause as strong as it would leave the effect "
-        "of the line it lies on.",
+        "Each point is a group of covariates that was measured, or several together: a hidden cause as strong as it "
+        "would leave the effect of the line it lies on.",
         _contour,
         _contour_alt,
     ),
@@ -197,6 +282,9 @@ PARTS = (
         "benchmarks",
         "A hidden cause as strong as what was measured",
         ("confounder_benchmarks",),
+        "Groups that say much the same hide each other, so several together stand beside each alone: value (monetary, "
+        "frequency, trend), timing (recency, rhythm, time, tenure), all purchase history, and the largest share of the "
+        "outcome with the largest share of treatment. A share below zero is noise: the group explains nothing more.",
         rows=lambda tables, settings: benchmark_rows(tables["confounder_benchmarks"], settings.trial.outcome),
     ),
     Section(

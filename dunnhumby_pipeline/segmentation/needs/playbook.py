@@ -154,10 +154,11 @@ def load_playbook(file: Path | None = None) -> Playbook:
         raise PlaybookError(
             f"{where}: cannot be read ({error}); write it, or do without to use the packaged one"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlaybookError(f"{where} is not TOML: {error}") from error
     except ValidationError as error:
         raise PlaybookError(f"{where} cannot be used: {found_wrong(error)}") from error
+    except (ValueError, RecursionError) as error:
+        # TOML, UTF-8, depth, and numbers of more digits than Python reads.
+        raise PlaybookError(f"{where} is not TOML: {error}") from error
 
 
 def segment_playbook(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.segmentation.factors.factors import Factors
-from dunnhumby_pipeline.segmentation.factors.matrix import FeatureScaling, fit_scaling
+from dunnhumby_pipeline.segmentation.factors.matrix import FeatureScaling, Treatment, fit_scaling
 from dunnhumby_pipeline.segmentation.segments.clusters import Clusters, Labels, Method, Recipe, Segmentation
 
 Array = NDArray[np.float64]
@@ -24,6 +26,22 @@ FORMAT_VERSION = 1
 ARRAYS = ("fill", "knots", "loadings", "centroids")
 DESCRIPTION = "description"
 FIRST_RUN = "first run"
+# What numpy, zipfile, zlib and json raise of files with flipped bits, or deep or huge values.
+DAMAGES = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class ModelFileError(Exception):
@@ -145,10 +163,10 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
             described = json.loads(stored[DESCRIPTION].tobytes())
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no model; expected a file that a study wrote") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGES as error:
         raise ModelFileError(
-            f"{path} is not a model: expected arrays {', '.join(ARRAYS)} and a description, found: {error}; "
-            "fit the segments again"
+            f"{path} is not a model: expected arrays {', '.join(ARRAYS)} and a description, found: "
+            f"{error or type(error).__name__}; fit the segments again"
         ) from error
     found = described.get("format_version") if isinstance(described, dict) else None
     if found != FORMAT_VERSION:
@@ -158,11 +176,15 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
         )
     try:
         model = _assembled(arrays, described)
+        _check_shapes(path, model)
     except KeyError as error:
         raise ModelFileError(f"{path} lacks {error} in its description; fit the segments again") from error
+    except DAMAGES as error:
+        raise ModelFileError(f"{path} has a description of other values: {error}; fit the segments again") from error
     if model.method not in get_args(Method):
         raise ModelFileError(f"{path} was fitted by {model.method!r}, expected one of {', '.join(get_args(Method))}")
-    _check_shapes(path, model)
+    if model.fitted.scaling.treatment not in get_args(Treatment):
+        raise ModelFileError(f"{path} treats features by {model.fitted.scaling.treatment!r}; fit the segments again")
     if features is not None and set(features) != set(model.features):
         raise ModelFileError(
             f"{path} is of other features: only there {_listed(set(model.features) - set(features))}, only expected "
@@ -172,7 +194,7 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
 
 
 def _assembled(arrays: dict[str, Array], described: dict) -> SegmentModel:
-    features = tuple(described["features"])
+    features = _texts(described, "features")
     fitted = Segmentation(
         FeatureScaling(features, arrays["fill"], arrays["knots"], described["treatment"]),
         Factors(features, arrays["loadings"], int(described["n_iterations"]), bool(described["converged"])),
@@ -181,13 +203,27 @@ def _assembled(arrays: dict[str, Array], described: dict) -> SegmentModel:
     return SegmentModel(
         fitted=fitted,
         method=described["method"],
-        slugs=tuple(described["slugs"]),
-        names=tuple(described["names"]),
-        factor_names=tuple(described["factor_names"]),
+        slugs=_texts(described, "slugs"),
+        names=_texts(described, "names"),
+        factor_names=_texts(described, "factor_names"),
         seed=int(described["seed"]),
-        settings_fingerprint=described["settings_fingerprint"],
-        data_version=described["data_version"],
+        settings_fingerprint=_text(described, "settings_fingerprint"),
+        data_version=_text(described, "data_version"),
     )
+
+
+def _text(described: dict, name: str) -> str:
+    value = described[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a text, found {type(value).__name__}")
+    return value
+
+
+def _texts(described: dict, name: str) -> tuple[str, ...]:
+    value = described[name]
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value) or len(set(value)) < len(value):
+        raise TypeError(f"{name}: expected texts that differ, found others")
+    return tuple(value)
 
 
 def _check_shapes(path: TablePath, model: SegmentModel) -> None:

@@ -190,6 +190,59 @@ def test_who_would_enter_at_a_campaign_that_is_left_out_enters_at_a_later_one(tm
     )
 
 
+# Accounts that are no households
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """As `steady`; household 4 spends $500 more in the look-back of campaign 8, 5 in that of campaign 3 and today's."""
+    return write_tables(
+        tmp_path_factory.mktemp("account"),
+        transactions=lines(*STEADY, (4, 50, 500.0), (5, 246, 500.0)),
+        campaigns=CAMPAIGNS,
+        campaign_targets=_targets((1, 8), (1, 3), (2, 5), (2, 3), (3, 3)),
+    )
+
+
+@pytest.mark.parametrize(("most", "kept_out"), [(None, set()), (501.0, set()), (500.99, {(8, 4), (3, 5)})])
+def test_who_spent_more_in_the_look_back_than_the_rule_allows_is_no_trial_there(
+    account: Tables, most: float | None, kept_out: set[tuple[int, int]]
+) -> None:
+    every = set(_entered(_cohort(account)))
+    cohort = _cohort(account, max_look_back_spend=most)
+    assert every - set(_entered(cohort)) == kept_out
+    stages = cohort.flow.loc[cohort.flow["stage"].str.startswith("spent at most")].set_index("campaign")
+    assert len(stages) == (0 if most is None else 4)
+    if kept_out:
+        assert stages["n_excluded"].to_dict() == {"all": 2, "8": 1, "5": 0, "3": 1}
+        assert set(stages["stage"]) == {"spent at most $500.99 in the look-back"}
+        reason = "spent more than $500.99 in the look-back; on the sample such a rule is post hoc"
+        assert set(stages["reason"]) == {reason}
+    whole = cohort.flow.query("campaign == 'all'").set_index("stage")
+    assert whole.loc["trials", "n"] == len(cohort.trials)
+
+
+def test_kept_out_at_one_campaign_a_household_may_enter_at_the_next(account: Tables) -> None:
+    changed = {"design": "first_eligible", "max_look_back_spend": 500.0}
+    # Only household 4 is left for campaign 5, whose arms then are one.
+    cohort = _cohort(account, **changed)
+    assert (8, 4) not in _entered(cohort)
+    assert cohort.campaigns.set_index("campaign").loc[5, "reason"].startswith("all of its 1 trials are control")
+    never = _cohort(account, design="never_targeted", max_look_back_spend=500.0).flow
+    assert never["stage"].eq("spent at most $500 in the look-back").any()
+
+
+def test_an_account_that_is_no_household_is_not_on_the_list_either(account: Tables) -> None:
+    trials = _cohort(account).trials
+
+    def today(most: float | None) -> list[int]:
+        changed = TRIAL.model_copy(update={"max_look_back_spend": most})
+        return covariates_today(account, "TypeA", trials, changed, ENGINE)["household_key"].tolist()
+
+    assert today(None) == [1, 2, 3, 4, 5]
+    assert today(500.0) == [1, 2, 3, 4]
+
+
 # The reference study's design
 
 

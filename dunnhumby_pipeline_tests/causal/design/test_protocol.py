@@ -114,6 +114,15 @@ def test_campaigns_that_may_be_cut_are_said() -> None:
     assert "day 587 (campaign 18)" in protocol["index day"]
 
 
+@pytest.mark.parametrize("design", ["sequential_trials", "never_targeted"])
+def test_a_rule_that_keeps_accounts_out_says_that_it_is_post_hoc_on_the_sample(design: str) -> None:
+    assert "post hoc" not in _protocol(design=design)["eligibility"]
+    assert _protocol(design=design, max_look_back_spend=12500)["eligibility"].endswith(
+        " Kept out are accounts with more than $12,500 of spend in the look-back, as no households. On the sample such "
+        "a rule is post hoc: it was thought of after the outcomes had been seen."
+    )
+
+
 def test_the_chosen_outcome_comes_first_with_its_cap_and_its_weights() -> None:
     weights = {"GROCERY": 0.8, "MEAT": 1.25}
     text = _protocol(outcome="margin_weighted_amount", margin_weights=weights, winsorise=0.995)["outcome"]

@@ -23,6 +23,7 @@ from dunnhumby_pipeline.causal.doubts.negative_controls import (
     placebo_outcome_days,
 )
 from dunnhumby_pipeline.causal.doubts.period_spend import campaign_days, period_spend
+from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
@@ -180,8 +181,9 @@ def test_the_placebo_outcome_holds_the_lines_before_the_look_back_and_no_others(
     found = controls_of(tables, trials)
     for which in (ALL_CAMPAIGNS, "7"):
         placebo = row(found, PLACEBO_OUTCOME, which)
-        assert placebo["estimate"] == pytest.approx(6.0)
-        assert placebo[["n_trials", "n_treated", "n_days"]].tolist() == [20, 10, 84.0]
+        assert placebo["per_day"] == pytest.approx(6.0 / 84)
+        assert placebo["estimate"] == pytest.approx(6.0 / 84 * 41), "as much per day, over the outcome window"
+        assert placebo[["n_trials", "n_treated", "n_days", "outcome_days"]].tolist() == [20, 10, 84.0, 41.0]
     left_out = found.left_out.loc[found.left_out["control"] == PLACEBO_OUTCOME]
     assert left_out[["campaign", "n_trials", "reason"]].to_numpy().tolist() == [
         ["3", 20, "fewer than 28 days of data lie before its look-back"]
@@ -202,10 +204,10 @@ def test_the_placebo_campaign_holds_the_lines_from_the_fake_to_the_real_index_da
         ],
     )
     found = controls_of(tables, trials)
-    assert row(found, PLACEBO_CAMPAIGN, "3")["estimate"] == pytest.approx(48.0, abs=1e-3)
-    assert row(found, PLACEBO_CAMPAIGN, "7")["estimate"] == pytest.approx(6.0, abs=1e-3)
+    assert row(found, PLACEBO_CAMPAIGN, "3")["per_day"] == pytest.approx(48.0 / 56, abs=1e-4)
+    assert row(found, PLACEBO_CAMPAIGN, "7")["per_day"] == pytest.approx(6.0 / 56, abs=1e-4)
     whole = row(found, PLACEBO_CAMPAIGN)
-    assert whole["estimate"] == pytest.approx((48 + 6) / 2, abs=1e-3)
+    assert whole["estimate"] == pytest.approx(41 / 56 * (48 + 6) / 2, abs=1e-3)
     assert whole[["n_trials", "n_treated", "n_days"]].tolist() == [40, 20, 56.0]
     assert found.frame.loc[found.frame["control"] == PLACEBO_CAMPAIGN, "campaign"].tolist() == [ALL_CAMPAIGNS, "3", "7"]
 
@@ -308,7 +310,10 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
 
     y = np.concatenate([np.zeros(20), spend[OLD].round(2)])
     rt, ry = data.treated - data.propensity, y - linear_means(x, y[:, None], data.folds)[:, 0]
-    assert row(found, PLACEBO_OUTCOME)["estimate"] == pytest.approx((rt * ry).sum() / (rt**2).sum())
+    before = row(found, PLACEBO_OUTCOME)
+    assert before["estimate"] == pytest.approx(41 / 84 * (rt * ry).sum() / (rt**2).sum())
+    own = found.residuals[PLACEBO_OUTCOME]
+    assert overlap_weighted(own, np.ones(620, dtype=bool)) == pytest.approx((before["estimate"], before["se"]))
 
     window = pd.DataFrame({"window": [7], "first_day": [144], "index_day": [244]})
     covariates = window_covariates(blocks, window, ENGINE).assign(campaign=7).sort_values("household_key")
@@ -322,7 +327,22 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
     rt, ry = t - e.clip(0.01, 0.99), y - linear_means(matrix, y[:, None], folds)[:, 0]
     shifted = row(found, PLACEBO_CAMPAIGN)
     assert shifted["n_trials"] == 600
-    assert shifted["estimate"] == pytest.approx((rt * ry).sum() / (rt**2).sum())
+    assert shifted["estimate"] == pytest.approx(41 / 56 * (rt * ry).sum() / (rt**2).sum())
+
+
+def test_a_placebo_of_any_length_says_the_same_where_spend_is_the_same_per_day(tmp_path: Path) -> None:
+    """The treated spend $2 more on every day: per outcome window of 41 and 51 days that is $82 and $102."""
+    trials = pd.concat([campaign(7, 250, 150, 290, 21), campaign(3, 150, 50, 200, 1)], ignore_index=True)
+    every = [(day, 2.0) for day in range(1, 250)]
+    shop = [*bought(range(1, 41), (60, 1.0), (160, 1.0)), *bought(range(1, 11), *every), *bought(range(21, 31), *every)]
+    found = controls_of(journey(tmp_path, [SEEN_BY_ALL, *shop]), trials)
+    days = found.frame.set_index(["control", "campaign"])[["n_days", "outcome_days"]]
+    assert days.loc[(PLACEBO_OUTCOME, "7")].tolist() == [84, 41]
+    assert days.loc[(PLACEBO_OUTCOME, "3")].tolist() == [49, 51]
+    for which, n_days in (("7", 41), ("3", 51)):
+        placebo = row(found, PLACEBO_OUTCOME, which)
+        assert placebo["per_day"] == pytest.approx(2.0, abs=0.05)
+        assert placebo["estimate"] == pytest.approx(2.0 * n_days, abs=2)
 
 
 class Certain:
@@ -350,7 +370,7 @@ def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_al
     assert sum(Certain.fitted_to) == 1000
     assert row(found, PLACEBO_CAMPAIGN)["n_trials"] == 1500, "the effect is one of all trials"
     # The mean is 3 for all; residuals are 0.9 and 3 in one arm, -0.1 and -3 in the other.
-    assert row(found, PLACEBO_CAMPAIGN)["estimate"] == pytest.approx((0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2))
+    assert row(found, PLACEBO_CAMPAIGN)["estimate"] == pytest.approx(41 / 56 * (0.9 * 3 + 0.1 * 3) / (0.9**2 + 0.1**2))
 
 
 # Bad input

@@ -22,10 +22,16 @@ from dunnhumby_pipeline.causal.doubts.confounding import (
     confounding_contour,
     interval_robustness_value,
     omitted_variable_bias,
+    outcome_bound,
     robustness_value,
     short_estimate,
 )
-from dunnhumby_pipeline.causal.doubts.covariate_gains import covariate_gains, covariate_groups
+from dunnhumby_pipeline.causal.doubts.covariate_gains import (
+    LARGEST,
+    covariate_blocks,
+    covariate_gains,
+    covariate_groups,
+)
 from dunnhumby_pipeline.causal.doubts.e_value import e_value, e_values_of_difference, pooled_sd
 from dunnhumby_pipeline.causal.doubts.sensitivity import SensitivityTables, sensitivity_tables
 from dunnhumby_pipeline.causal.effects.average import naive, overlap_weighted
@@ -343,20 +349,135 @@ def test_gains_are_those_of_two_regressions_a_group() -> None:
     x, y, treated, folds = planted()
     table = covariate_gains(x, y, treated, folds, GROUPS).set_index("group")
 
-    def left(columns: list[int]) -> tuple[float, float]:
+    def left(columns: list[int]) -> tuple[float, float, float]:
         ry, rt = (np.column_stack([y, treated]) - linear_means(x[:, columns], np.column_stack([y, treated]), folds)).T
-        return ((ry - (rt @ ry) / (rt @ rt) * rt) ** 2).mean(), (rt**2).mean()
+        effect = (rt @ ry) / (rt @ rt)
+        return ((ry - effect * rt) ** 2).mean(), (rt**2).mean(), effect
 
     long = left(list(range(7)))
     for group, columns in GROUPS.items():
         short = left([column for column in range(7) if column not in columns])
-        expected = [max(s / el - 1, 0) for s, el in zip(short, long, strict=True)]
-        found = table.loc[group, ["gain_outcome", "gain_treatment"]].tolist()
+        expected = [short[0] / long[0] - 1, short[1] / long[1] - 1, short[2] - long[2]]
+        found = table.loc[group, ["gain_outcome", "gain_treatment", "observed_change"]].tolist()
         assert found == pytest.approx(expected, rel=0.01, abs=5e-4)
     assert table.loc["strong", "gain_outcome"] > 3
     assert table.loc["outcome only", "gain_outcome"] > 1
     assert (table.loc["none", ["gain_outcome", "gain_treatment"]] < 0.002).all()
-    assert table["n_covariates"].tolist() == [2, 2, 1, 2]
+    assert table["n_covariates"].tolist() == [2, 2, 1, 2, 2]
+    assert (table.loc["none", ["gain_outcome", "gain_treatment"]] != 0).all(), "as measured, noise on either side"
+    # What confounds upward raises the estimate when it is left out.
+    assert table.loc["strong", "observed_change"] > 1
+    last = table.loc[LARGEST]
+    assert last["kind"] == "block" and (table["kind"] == "group").sum() == 4
+    assert (
+        last["gain_outcome"] == table["gain_outcome"].max() and last["gain_treatment"] == table["gain_treatment"].max()
+    )
+
+
+def test_the_largest_gains_of_two_groups_are_paired_and_both_left_out_together() -> None:
+    """One group explains the outcome, the other targeting: neither bounds much, a cause that did both would."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3000, 3))
+    treated = (rng.random(3000) < 1 / (1 + np.exp(-1.5 * x[:, 1] - 0.1 * x[:, 0]))).astype(float)
+    y = 5 * x[:, 0] + 0.1 * x[:, 1] + rng.normal(size=3000)
+    groups = {"outcome": np.array([0]), "treatment": np.array([1]), "neither": np.array([2])}
+    folds = np.arange(3000, dtype=np.int64) % 4
+    gains = covariate_gains(x, y, treated, folds, groups)
+    fitted = linear_means(x, np.column_stack([y, treated]), folds)
+    table = confounder_benchmarks(short_estimate(as_residuals(y, treated, fitted[:, 1], fitted[:, 0])), gains, 0.95)
+    bias = table.set_index("group")["bias"]
+    assert table["group"].iloc[0] == LARGEST
+    assert bias[LARGEST] > 3 * bias[["outcome", "treatment", "neither"]].max()
+    both = covariate_gains(x, y, treated, folds, {"both": np.array([0, 1])}).iloc[0]
+    last = gains.set_index("group").loc[LARGEST]
+    assert last["observed_change"] == pytest.approx(both["observed_change"]) and last["n_covariates"] == 2
+
+
+def test_groups_that_say_the_same_are_weak_alone_and_strong_together() -> None:
+    rng = np.random.default_rng(4)
+    taste = rng.normal(size=2000)
+    x = np.column_stack([taste + 0.05 * rng.normal(size=2000), taste + 0.05 * rng.normal(size=2000)])
+    treated = (rng.random(2000) < 1 / (1 + np.exp(-taste))).astype(float)
+    y = 10 * taste + rng.normal(size=2000)
+    groups = covariate_groups(["monetary_sales", "frequency"])
+    folds = np.arange(2000, dtype=np.int64) % 4
+    gains = covariate_gains(x, y, treated, folds, groups, covariate_blocks(groups))
+    fitted = linear_means(x, np.column_stack([y, treated]), folds)
+    short = short_estimate(as_residuals(y, treated, fitted[:, 1], fitted[:, 0]))
+    table = confounder_benchmarks(short, gains, 0.95).set_index("group")
+    assert table.loc["value", "bias"] > 5 * table.loc[["monetary", "frequency"], "bias"].max()
+    assert table.loc["value", "observed_change"] > 3
+    assert table.loc["value", ["gain_outcome", "gain_treatment", "observed_change"]].tolist() == pytest.approx(
+        table.loc["all purchase history", ["gain_outcome", "gain_treatment", "observed_change"]].tolist()
+    )
+
+
+def test_blocks_are_of_the_groups_that_are_there() -> None:
+    names = [
+        *("recency", "frequency", "monetary_sales", "week_coverage", "tenure", "spend_trend", "weekend_share"),
+        *("share_fresh", "received_typeb", "age_desc_Group1", "campaign_8", "lookback_segment_loyal"),
+    ]
+    blocks = {name: columns.tolist() for name, columns in covariate_blocks(covariate_groups(names)).items()}
+    assert blocks == {
+        "value": [1, 2, 5],
+        "timing": [0, 3, 4, 6],
+        "all purchase history": [0, 1, 2, 3, 4, 5, 6, 7, 11],
+    }
+    assert covariate_blocks(covariate_groups(["frequency", "campaign_8"])) == {}
+
+
+@pytest.mark.parametrize(("on_treatment", "on_outcome"), [(0.1, 0.2), (0.3, 0.5), (0.45, 0.05)])
+def test_the_outcome_bound_is_reached_by_a_confounder_exactly_as_strong_as_the_group(
+    on_treatment: float, on_outcome: float
+) -> None:
+    """X is measured and Z is not, alike in all: D = a (X + Z) + e and Y = b (X + Z) + u, by their covariances."""
+    a, b = on_treatment, on_outcome
+    # Order: X, Z, D, Y, each of variance 1 but for Y.
+    noise = 1 - 2 * a**2
+    assert noise > 0
+    loadings = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [a, a, np.sqrt(noise), 0], [b, b, 0, 1]])
+    covariance = loadings @ loadings.T
+
+    def left(of: int, given: list[int]) -> float:
+        inside = covariance[np.ix_(given, given)]
+        return float(covariance[of, of] - covariance[of, given] @ np.linalg.solve(inside, covariance[given, of]))
+
+    x, z, d, y = range(4)
+    gain_outcome = left(y, [d]) / left(y, [x, d]) - 1
+    gain_treatment = covariance[d, d] / left(d, [x]) - 1
+    true = 1 - left(y, [x, z, d]) / left(y, [x, d])
+    assert true == pytest.approx(float(outcome_bound(gain_outcome, gain_treatment)))
+
+
+def test_the_outcome_bound_has_the_factor_of_sensemakr() -> None:
+    """Partial R2 p of the group with treatment and q with outcome, as in `ovb_partial_r2_bound` for kd = ky = 1."""
+    for p, q in ((0.00908, 0.10903), (0.2, 0.1), (0.4, 0.02)):
+        between = p**2 / ((1 - p) * (1 - p))
+        theirs = ((1 + np.sqrt(between)) / np.sqrt(1 - between)) ** 2 * q / (1 - q)
+        assert outcome_bound(q / (1 - q), p / (1 - p)) == pytest.approx(min(theirs, 1))
+    assert outcome_bound(0.02, 0.01) == pytest.approx(0.02 * 1.01 / 0.99)
+    assert outcome_bound([0.4, -0.1, 0.1, 0.0], [0.6, 0.1, 1.3, 1.3]).tolist() == [1.0, 0.0, 1.0, 0.0]
+
+
+def test_a_gain_below_zero_is_shown_and_a_group_that_moved_the_estimate_is_no_bound_of_zero() -> None:
+    short = simulated_short(17.0, 12.0)
+    gains = pd.DataFrame(
+        {
+            "group": ["noise of outcome", "noise of treatment", "both"],
+            "kind": "group",
+            "n_covariates": 1,
+            "gain_outcome": [-0.002, 0.02, 0.01],
+            "gain_treatment": [0.04, -0.003, 0.01],
+            "observed_change": [-2.5, 7.2, 0.1],
+        }
+    )
+    table = confounder_benchmarks(short, gains, 0.95).set_index("group")
+    assert table.loc["noise of outcome", ["gain_outcome", "gain_treatment"]].tolist() == [-0.002, 0.04]
+    assert table.loc["noise of outcome", ["bias", "lower", "upper"]].tolist() == pytest.approx([2.5, 14.5, 19.5])
+    assert table.loc["noise of treatment", "bias"] == pytest.approx(7.2)
+    assert table.loc["noise of treatment", "ci_lower"] < 17 - 7.2 - Z * 11
+    bound = float(omitted_variable_bias(short, outcome_bound(0.01, 0.01), 0.01))
+    assert table.loc["both", "bias"] == pytest.approx(bound) and bound > 0.1
 
 
 def test_gains_do_not_depend_on_units_or_on_the_order_of_trials() -> None:
@@ -365,7 +486,8 @@ def test_gains_do_not_depend_on_units_or_on_the_order_of_trials() -> None:
     order = np.random.default_rng(1).permutation(300)
     units = np.array([1, 1000, 1, 1, 0.01, 1, 50])
     found = covariate_gains((x * units + 7)[order], 30 * y[order] - 5, treated[order], folds[order], GROUPS)
-    pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+    in_units = expected.assign(observed_change=30 * expected["observed_change"])
+    pd.testing.assert_frame_equal(found, in_units, rtol=1e-6)
 
 
 def test_a_planted_confounder_is_the_strongest_benchmark() -> None:
@@ -374,7 +496,10 @@ def test_a_planted_confounder_is_the_strongest_benchmark() -> None:
     short = short_estimate(as_residuals(y, treated, fitted[:, 1], fitted[:, 0]))
     gains = covariate_gains(x, y, treated, folds, GROUPS)
     table = confounder_benchmarks(short, gains, 0.95)
-    own = "group n_covariates gain_outcome gain_treatment bias lower upper ci_lower ci_upper"
+    own = (
+        "group kind n_covariates gain_outcome gain_treatment outcome_bound observed_change bias lower upper ci_lower "
+        "ci_upper"
+    )
     assert table.columns.tolist() == own.split()
     assert table["group"].tolist()[0] == "strong"
     assert table["bias"].is_monotonic_decreasing
@@ -447,7 +572,7 @@ def test_nothing_is_explained_of_what_does_not_vary() -> None:
 # The contour
 
 
-BENCHMARKS = pd.DataFrame({"gain_outcome": [0.2, 0.01], "gain_treatment": [0.001, 0.03]})
+BENCHMARKS = pd.DataFrame({"outcome_bound": [0.2, 0.01], "gain_treatment": [0.001, 0.03]})
 
 
 def test_the_contour_starts_at_the_intervals_limit_and_crosses_zero_at_the_robustness_value() -> None:
@@ -473,7 +598,7 @@ def test_the_contour_is_of_the_estimate_where_the_interval_includes_zero_already
     assert contour["limit"].iloc[0] == 5.0
     bias = omitted_variable_bias(simulated_short(5.0, 5.0), contour["gain_outcome"], contour["gain_treatment"])
     np.testing.assert_allclose(contour["limit"], 5.0 - bias)
-    strong = pd.DataFrame({"gain_outcome": [3.0], "gain_treatment": [0.0]})
+    strong = pd.DataFrame({"outcome_bound": [3.0], "gain_treatment": [0.0]})
     furthest = confounding_contour(simulated_short(0.0), strong, 0.95).max()
     assert furthest[["gain_outcome", "gain_treatment"]].tolist() == [0.5, 0.05]
 
@@ -499,7 +624,7 @@ def test_the_table_says_what_each_analysis_found() -> None:
     assert table.columns.tolist() == ["analysis", "quantity", "estimate", "ci_lower", "ci_upper", "unit", "meaning"]
     assert table["analysis"].value_counts(sort=False).to_dict() == {
         "e_value": 2,
-        "omitted_variable": 3,
+        "omitted_variable": 4,
         "rosenbaum": 1,
         "manski": 2,
         "monotone_response": 2,
@@ -522,7 +647,11 @@ def test_the_table_says_what_each_analysis_found() -> None:
     assert 0 < part["estimate"] < value
     assert part["meaning"] == f"With {part['estimate']:.1%} of each the 95% interval would include zero."
     strongest = quantity(tables, "omitted_variable", "bias as of the strongest measured group")
-    assert strongest["estimate"] == tables.confounder_benchmarks["bias"].max()
+    by_kind = tables.confounder_benchmarks.groupby("kind")["bias"].max()
+    assert strongest["estimate"] == by_kind["group"]
+    together = quantity(tables, "omitted_variable", "bias as of the strongest block")
+    assert together["estimate"] == by_kind["block"] >= by_kind["group"]
+    assert "Groups that say much the same hide each other" in together["meaning"] and "'value' $" in together["meaning"]
     assert "as strong as the measured group 'monetary', the strongest of 4, could" in strongest["meaning"]
     gamma = quantity(tables, "rosenbaum", "critical gamma")
     assert gamma["estimate"] > tables.rosenbaum_bounds["gamma"].max() == 2.0

@@ -14,6 +14,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dunnhumby_pipeline.causal.design.clusters import clusters_of, with_clusters
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores, cross_fit, residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
@@ -48,6 +49,44 @@ def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: i
     assert (by_fold == 2).all()
     assert trials.assign(fold=folds).groupby("household_key")["fold"].nunique().max() == 1
     assert np.bincount(folds).max() <= 2 * len(trials) / n_folds
+
+
+def test_copies_of_a_household_share_its_fold_and_its_cluster() -> None:
+    known = simulate_trials(120, seed=5, effect=constant_effect, n_campaigns=2)
+    key = known.trials["household_key"]
+    copies = pd.DataFrame({"household_key": [3, 90, 91, 7, 44], "cluster": [3, 3, 3, 7, 7]})
+    trials = with_clusters(known.trials, copies)
+    joined = key.replace({90: 3, 91: 3, 44: 7}).to_numpy()
+    np.testing.assert_array_equal(clusters_of(trials), joined)
+    folds = household_folds(trials, 4, seed=1)
+    assert pd.Series(folds).groupby(joined).nunique().max() == 1
+    # As if they had been one household from the start.
+    np.testing.assert_array_equal(folds, household_folds(known.trials.assign(household_key=joined), 4, seed=1))
+    data = residuals(trials, known.nuisances(), "purchase_amount")
+    np.testing.assert_array_equal(data.households, joined)
+
+
+def test_households_without_copies_are_their_own_clusters() -> None:
+    trials = simulate_trials(50, seed=5, effect=constant_effect).trials
+    others = pd.DataFrame({"household_key": [1000, 1001], "cluster": [1000, 1000]})
+    for copies in (others, others.head(0)):
+        pd.testing.assert_frame_equal(with_clusters(trials, copies), trials)
+    np.testing.assert_array_equal(clusters_of(trials), trials["household_key"])
+
+
+def test_an_effect_does_not_gain_precision_from_copies() -> None:
+    known = simulate_trials(300, seed=6, effect=constant_effect)
+    own = known.residuals()
+    everyone = np.ones(600, dtype=bool)
+    twice = pd.concat([known.trials, known.trials.assign(household_key=known.trials["household_key"] + 1000)])
+    key = known.trials["household_key"]
+    copies = pd.DataFrame({"household_key": [*key, *(key + 1000)], "cluster": [*key, *key]})
+    nuisances = pd.concat([known.nuisances()] * 2).assign(household_key=twice["household_key"])
+    effect, se = overlap_weighted(own, everyone[:300])
+    apart = overlap_weighted(residuals(twice, nuisances, "purchase_amount"), everyone)
+    together = overlap_weighted(residuals(with_clusters(twice, copies), nuisances, "purchase_amount"), everyone)
+    assert together == pytest.approx((effect, se))
+    assert apart[1] < 0.75 * se
 
 
 def test_an_arm_too_small_for_the_folds_is_named() -> None:

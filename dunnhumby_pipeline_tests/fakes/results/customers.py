@@ -375,6 +375,11 @@ def feature_drift() -> pd.DataFrame:
     return frame_of("feature psi median_before median_now", rows)
 
 
+def household_copies() -> pd.DataFrame:
+    rows = [(17, 17, 2017, 412, 1.0), (2017, 17, 17, 405, 1.0)]
+    return frame_of("household_key cluster copy_of n_lines share", rows)
+
+
 def rejects() -> pd.DataFrame:
     rows = [
         ("transactions", "no_quantity", "quantity", "rejected", 8869, 0.00604),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts import bounds
+from dunnhumby_pipeline.causal.doubts.covariate_gains import LARGEST
 from dunnhumby_pipeline.contracts.names import PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline_tests.fakes.results.campaign import with_interval
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of
@@ -34,6 +35,10 @@ def sensitivity(proven: bool = True) -> pd.DataFrame:
             *("omitted_variable", "bias as of the strongest measured group", 18.0, None, None, "$"),
             "As strong as 'recency', the effect then lies at -$3.37 to $32.77.",
         ),
+        (
+            *("omitted_variable", "bias as of the strongest block", 31.0, None, None, "$"),
+            "As strong as several together: 'value' $31.00.",
+        ),
         ("rosenbaum", "critical gamma", gamma, None, None, "odds ratio", "In 1,371 matched pairs the spend is higher."),
     ]
     for assumption, lower, upper in (
@@ -50,24 +55,26 @@ def sensitivity(proven: bool = True) -> pd.DataFrame:
 
 
 def confounder_benchmarks(estimate: float = 14.7) -> pd.DataFrame:
+    """A row per group, and those of two blocks that are stronger than each group."""
     random = np.random.default_rng(2)
     gain_outcome = random.exponential(0.006, len(GROUPS))
     gain_treatment = random.exponential(0.012, len(GROUPS))
     gain_outcome[0], gain_treatment[0] = 0.041, 0.072
-    gain_outcome[1:3] = 0.0
-    bias = 320 * np.sqrt(gain_outcome * gain_treatment / (1 - gain_treatment))
-    table = pd.DataFrame(
-        {
-            "group": GROUPS,
-            "n_covariates": 7,
-            "gain_outcome": gain_outcome,
-            "gain_treatment": gain_treatment,
-            "bias": bias,
-            "lower": estimate - bias,
-            "upper": estimate + bias,
-            "ci_lower": estimate - bias - 18,
-            "ci_upper": estimate + bias + 18,
-        }
+    gain_outcome[1:3] = -0.001
+    frame = pd.DataFrame({"group": GROUPS, "kind": "group", "n_covariates": 7})
+    frame = frame.assign(gain_outcome=gain_outcome, gain_treatment=gain_treatment)
+    blocks = [("value", "block", 13, 0.08, 0.08), (LARGEST, "block", 14, 0.07, 0.085)]
+    table = pd.concat([frame, pd.DataFrame(blocks, columns=frame.columns)], ignore_index=True)
+    bound, of_treatment = table["gain_outcome"].clip(lower=0), table["gain_treatment"]
+    bias = 320 * np.sqrt(bound * of_treatment / (1 - of_treatment))
+    table = table.assign(
+        outcome_bound=bound,
+        observed_change=np.where(table.index % 2, -0.4, 0.3) * bias,
+        bias=bias,
+        lower=estimate - bias,
+        upper=estimate + bias,
+        ci_lower=estimate - bias - 18,
+        ci_upper=estimate + bias + 18,
     )
     return table.sort_values("bias", ascending=False, kind="stable", ignore_index=True)
 
@@ -106,7 +113,29 @@ def negative_controls() -> pd.DataFrame:
         (PLACEBO_CAMPAIGN, "13", 1160, 150, 56.0, 22.0, 19.9),
         (PLACEBO_CAMPAIGN, "18", 980, 134, 56.0, 18.5, 21.3),
     ]
-    return with_interval(frame_of("control campaign n_trials n_treated n_days estimate se", rows))
+    frame = with_interval(frame_of("control campaign n_trials n_treated n_days estimate se", rows))
+    return frame.assign(outcome_days=76.0, per_day=frame["estimate"] / 76, per_day_se=frame["se"] / 76)
+
+
+def influence() -> pd.DataFrame:
+    """A household that decides the effect on spend and a placebo, and some that do not."""
+    rows = []
+    for quantity, estimate, se, changes in (
+        ("ATO", 17.1, 12.4, (0.51, -0.19, 0.17, -0.14)),
+        ("ATE", 21.0, 9.8, (0.34, 0.21, -0.2)),
+        (PLACEBO_OUTCOME, 3.1, 8.4, (0.06, -0.05)),
+        (PLACEBO_CAMPAIGN, 31.5, 7.2, (-0.62, 0.11, 0.1)),
+    ):
+        for household, change in zip((1023, 1770, 400, 111), changes, strict=False):
+            without = estimate + change * se
+            half = 1.96 * 0.9 * se
+            errors = (without, 0.9 * se, without - half, without + half, without - 0.1 * change)
+            rows.append((quantity, household, 3, estimate, se, *errors, change, change**2, 2404, 13.6))
+    columns = (
+        "quantity household_key n_trials estimate se without without_se without_lower without_upper by_influence "
+        "change_in_se share_of_variance n_households effective_households"
+    )
+    return frame_of(columns, rows).assign(outcome="purchase_amount")
 
 
 def event_study() -> pd.DataFrame:

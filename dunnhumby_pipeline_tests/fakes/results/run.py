@@ -50,6 +50,7 @@ def facts(**replaced: Any) -> dict[str, Any]:
             "targeting list": "/home/analyst/study/data/warehouse/TypeA/targeting_list.parquet",
             "warehouse": "/home/analyst/study/data/warehouse",
         },
+        "not_built": [],
         "limits": [
             "Targeting was not random: an unmeasured reason for being targeted would bias every effect.",
             "Outcomes end four weeks after the campaign; later effects are not seen.",

@@ -15,7 +15,7 @@ from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.contracts.table import Table, integer
 from dunnhumby_pipeline.orchestration.checks import registry
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
-from dunnhumby_pipeline.orchestration.checks.gates import Gates
+from dunnhumby_pipeline.orchestration.checks.gates import Gates, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import keeps_contract
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
@@ -66,7 +66,13 @@ class Small:
         self.study = Study(Settings(), Home(folder))
         self.first = [1, 2, 3]
 
-    def run(self, *checks: Check, only: dg.AssetSelection | None = None) -> dg.ExecuteInProcessResult:
+    def run(
+        self,
+        *checks: Check,
+        only: dg.AssetSelection | None = None,
+        campaign_type: str | None = "TypeA",
+        history: dg.DagsterInstance | None = None,
+    ) -> dg.ExecuteInProcessResult:
         @dg.multi_asset(name="make_both", outs={name: dg.AssetOut(key=asset_key(name)) for name in ("first", "second")})
         def make_both() -> Iterator[dg.Output[pd.DataFrame]]:
             yield dg.Output(pd.DataFrame({"household_key": self.first}), "first")
@@ -95,7 +101,8 @@ class Small:
         job = defs.resolve_job_def("small")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         # As the UI starts a run: a job of checks alone has no partitions to validate a key against.
-        return job.execute_in_process(run_config=quiet, tags={"dagster/partition": "TypeA"}, raise_on_error=False)
+        tags = {"dagster/partition": campaign_type} if campaign_type else {}
+        return job.execute_in_process(run_config=quiet, tags=tags, raise_on_error=False, instance=history)
 
 
 @pytest.fixture
@@ -190,6 +197,79 @@ def test_a_check_can_be_carried_out_alone(small: Small, table: str, name: str, s
     assert result.success
     assert started(result) == [step]
     assert found(result) == {f"{table}.{name}": True}
+
+
+def of_later(name: str) -> dg.AssetSelection:
+    return dg.AssetSelection.checks(dg.AssetCheckKey(asset_key("later"), name))
+
+
+def evaluations(result: dg.ExecuteInProcessResult) -> dict[str | None, dg.AssetCheckEvaluation]:
+    return {each.partition: each for each in result.get_asset_check_evaluations()}
+
+
+def test_execute_all_judges_every_campaign_type_that_exists(small: Small) -> None:
+    with dg.DagsterInstance.ephemeral() as history:
+        small.first = [1, 2]
+        of_c = small.run(campaign_type="TypeC", history=history)
+        small.first = [1, 2, 3]
+        small.run(history=history)
+        result = small.run(only=of_later("as_many"), campaign_type=None, history=history)
+        assert result.success
+        states = {
+            campaign_type: check_states(history, [CHECKS[-1].key], campaign_type).iloc[0]
+            for campaign_type in ("TypeA", "TypeB", "TypeC")
+        }
+    found = evaluations(result)
+    assert {campaign_type: each.passed for campaign_type, each in found.items()} == {
+        "TypeA": True,
+        "TypeC": False,
+        None: False,
+    }
+    assert found[None].description == "TypeA: 3 and 3 rows; TypeC: 2 and 3 rows"
+    # Each type has its own state, of its own table, and one that does not exist has none to be alarmed by.
+    assert [states[campaign_type]["status"] for campaign_type in states] == ["pass", "not run", "warn"]
+    assert states["TypeC"]["message"] == "2 and 3 rows"
+    target = found["TypeC"].target_materialization_data
+    assert target is not None and target.run_id == of_c.run_id
+
+
+def test_execute_all_stops_at_a_gate_that_fails_for_one_type(small: Small) -> None:
+    small.run()
+    small.run(campaign_type="TypeB")
+    later = small.study.table("later", "TypeB")
+    pd.DataFrame({"household_key": [1, 1]}).to_parquet(later)
+    result = small.run(only=of_later("schema_and_keys"), campaign_type=None)
+    assert not result.success
+    assert {campaign_type: each.passed for campaign_type, each in evaluations(result).items()} == {
+        "TypeA": True,
+        "TypeB": False,
+        None: False,
+    }
+
+
+def test_execute_all_before_any_study_fails_nothing(small: Small) -> None:
+    result = small.run(only=of_later("schema_and_keys"), campaign_type=None)
+    assert result.success
+    [told] = result.get_asset_check_evaluations()
+    assert (told.passed, told.blocking, told.partition) == (False, False, None)
+    assert told.description == "no campaign type has later yet; run the study first"
+
+
+def test_numbers_of_one_campaign_type_are_not_those_of_another(small: Small) -> None:
+    judged = [check(table, has_three, WARN) for table in ("first", "later")]
+    with dg.DagsterInstance.ephemeral() as history:
+        for campaign_type in ("TypeA", "TypeC"):
+            result = small.run(*CHECKS[:4], *judged, campaign_type=campaign_type, history=history)
+            counted = [each for each in result.get_asset_check_evaluations() if each.check_name == "has_three"]
+            assert [list(each.metadata) for each in counted] == [["n_rows"], [f"{campaign_type}: n_rows"]]
+            shown = history.get_latest_materialization_event(asset_key("later"))
+            assert shown is not None and shown.asset_materialization is not None
+            numbers = {
+                name
+                for name, value in shown.asset_materialization.metadata.items()
+                if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue)
+            }
+            assert numbers == {f"{campaign_type}: row_count"}
 
 
 def test_a_check_waits_for_every_table_that_it_reads(small: Small) -> None:

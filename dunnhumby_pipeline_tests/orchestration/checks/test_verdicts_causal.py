@@ -9,7 +9,7 @@ import pytest
 
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.features.customer import customer_features
-from dunnhumby_pipeline.orchestration.checks import causal
+from dunnhumby_pipeline.orchestration.checks import causal, doubts
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
@@ -195,41 +195,78 @@ def test_estimates_that_are_not_there_do_not_agree() -> None:
 
 
 def _controls(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
-    """Rows of control, campaign, estimate and standard error."""
+    """Rows of control, campaign, estimate and standard error, on the scale of the outcome window."""
     frame = pd.DataFrame(rows, columns=["control", "campaign", "estimate", "se"]).assign(
-        n_trials=1234, n_treated=163, n_days=61.5
+        n_trials=1234, n_treated=163, n_days=61.5, outcome_days=75.0
     )
+    frame["per_day"] = frame["estimate"] / frame["outcome_days"]
     half = 1.96 * frame["se"]
     return frame.assign(ci_lower=frame["estimate"] - half, ci_upper=frame["estimate"] + half)
 
 
-JUDGES = {"placebo outcome": causal.placebo_outcome, "placebo campaign": causal.placebo_campaign}
+JUDGES = {"placebo outcome": doubts.placebo_outcome, "placebo campaign": doubts.placebo_campaign}
 
 
 @pytest.mark.parametrize("control", JUDGES)
-def test_a_placebo_effect_of_zero_passes_and_another_is_warned_of(control: str) -> None:
+def test_a_placebo_effect_that_is_surely_small_passes_and_another_is_warned_of(control: str) -> None:
     judge, [other] = JUDGES[control], [name for name in JUDGES if name != control]
     found = judge(
-        _controls((control, "all", 9.0, 10.0), (control, "8", 19.0, 10.0), (other, "all", 900.0, 1.0)), CHECKS
+        _controls((control, "all", 3.0, 10.0), (control, "8", 19.0, 10.0), (other, "all", 900.0, 1.0)), CHECKS
     )
     assert found.passed
-    assert found.message.startswith("placebo effect 9.0 (-10.6 to 28.6) on spend over about 62 days before")
-    assert found.message.endswith("163 treated of 1,234 trials")
-    assert found.metrics == {"placebo_effect": 9.0, "n_campaigns_beyond": 0.0}
+    assert found.message.startswith(
+        "placebo effect 3.0 (SE 10.0) on spend in $ over the outcome window of about 75 days, from 0.04 a day in about "
+        "62 days before"
+    )
+    assert found.message.endswith(
+        "163 treated of 1,234 trials; small enough: it may be as large as 19.4, the smallest effect that matters is 20"
+    )
+    assert found.metrics == pytest.approx(
+        {"placebo_effect": 3.0, "placebo_at_most": 3 + 1.6448536 * 10, "n_campaigns_beyond": 0}
+    )
     for estimate in (129.0, -129.0):
         bad = judge(_controls((control, "all", estimate, 10.0)), CHECKS)
         assert not bad.passed
+        assert "not small enough: it may be as large as 145.4, the smallest effect that matters is 20" in bad.message
         assert "not adjusted for" in bad.message or "lengthen trial.look_back_days" in bad.message
+
+
+@pytest.mark.parametrize(
+    ("estimate", "se", "matters", "passed", "words"),
+    [
+        # A placebo within its error of zero is no evidence of likeness.
+        (0.0, 40.0, 20.0, False, "too uncertain to say: it may be as large as 65.8"),
+        (0.0, 12.1, 20.0, True, "it may be as large as 19.9"),
+        (0.0, 12.2, 20.0, False, "too uncertain to say: it may be as large as 20.1"),
+        (-10.0, 6.0, 20.0, True, "it may be as large as 19.9"),
+        (-10.0, 6.2, 20.0, False, "too uncertain to say: it may be as large as 20.2"),
+        # Beyond its error, and yet too small to matter.
+        (10.0, 1.0, 20.0, True, "it may be as large as 11.6"),
+        (10.0, 1.0, 11.0, False, "too uncertain to say: it may be as large as 11.6, the smallest effect that matters"),
+        (46.0, 29.0, 20.0, False, "not small enough: it may be as large as 93.7"),
+        (46.0, 29.0, 94.0, True, "it may be as large as 93.7"),
+        (5.0, NAN, 20.0, False, "too uncertain to say: it has no error"),
+    ],
+)
+@pytest.mark.parametrize("control", JUDGES)
+def test_a_placebo_passes_only_when_it_is_surely_smaller_than_what_matters(
+    control: str, estimate: float, se: float, matters: float, passed: bool, words: str
+) -> None:
+    found = JUDGES[control](
+        _controls((control, "all", estimate, se)), CheckSettings(smallest_effect_that_matters=matters)
+    )
+    assert found.passed == passed
+    assert words in found.message
 
 
 def test_opposite_placebo_effects_of_campaigns_do_not_cancel() -> None:
     rows = [("placebo outcome", "all", 1.0, 10.0), ("placebo outcome", "13", 25.0, 9.0)]
-    found = causal.placebo_outcome(_controls(*rows, ("placebo outcome", "18", -27.0, 9.0)), CHECKS)
+    found = doubts.placebo_outcome(_controls(*rows, ("placebo outcome", "18", -27.0, 9.0)), CHECKS)
     assert not found.passed
-    assert "; beyond its error in campaign 13, 18; the arms differed" in found.message
+    assert "; beyond its error in campaign 13 (25.0, SE 9.0), 18 (-27.0, SE 9.0); where there is" in found.message
     # Among three campaigns one beyond two errors is no surprise.
     calm = [("placebo outcome", campaign, 19.0, 9.0) for campaign in ("8", "13", "18")]
-    assert causal.placebo_outcome(_controls(rows[0], *calm), CHECKS).passed
+    assert doubts.placebo_outcome(_controls(rows[0], *calm), CHECKS).passed
 
 
 @pytest.mark.parametrize("control", JUDGES)
@@ -238,6 +275,37 @@ def test_a_placebo_that_no_campaign_allows_is_not_passed(control: str) -> None:
         found = JUDGES[control](controls, CHECKS)
         assert not found.passed
         assert found.message.startswith("not tested: no campaign has enough data before it")
+
+
+def _influence(*rows: tuple[str, int, float, float]) -> pd.DataFrame:
+    """Rows of quantity, household, change in standard errors, share of the variance; estimates of 20 (SE 10)."""
+    frame = pd.DataFrame(rows, columns=["quantity", "household_key", "change_in_se", "share_of_variance"])
+    return frame.assign(
+        estimate=20.0,
+        se=10.0,
+        without=20 + 10 * frame["change_in_se"],
+        without_se=9.0,
+        n_households=2404,
+        effective_households=13.6,
+    )
+
+
+@pytest.mark.parametrize("quantity", ["ATO", "ATE", "placebo outcome", "placebo campaign"])
+def test_a_household_that_decides_a_number_is_named_with_what_it_becomes(quantity: str) -> None:
+    calm = ("ATO", 7, -0.25, 0.06)
+    found = doubts.one_household(_influence(calm, (quantity, 1023, -0.5, 0.26), (quantity, 8, 0.3, 0.1)), CHECKS)
+    assert not found.passed
+    assert found.message.startswith(
+        f"without household 1023 the {quantity} is 15 (SE 9), not 20 (10): 0.50 SE, 26% of its variance, which rests "
+        "on 14 effective of 2,404 households; at most 0.25 SE expected; quote the number with and without it"
+    )
+    assert found.metrics == {"max_change_in_se": 0.5, "n_numbers_moved": 1.0, "effective_households": 13.6}
+    passed = doubts.one_household(_influence(calm), CHECKS)
+    assert passed.passed
+    assert passed.message.startswith("no household moves a number by more than 0.25 SE; most: without household 7 the")
+    loose = CheckSettings(max_household_influence=0.6)
+    assert doubts.one_household(_influence(calm, (quantity, 1023, -0.5, 0.26)), loose).passed
+    assert not doubts.one_household(_influence(("ATO", 1, NAN, NAN)), CHECKS).passed
 
 
 def test_propensities_at_their_bound_are_counted() -> None:
