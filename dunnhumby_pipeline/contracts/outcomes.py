@@ -16,8 +16,9 @@ class Outcome:
 
     `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
     column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
-    units of money sales, without_fuel and weighed), an expression that sums them up, in units of money where
-    `in_dollars`; None for what is not bought. `always`: every study estimates the effect on it.
+    units of money sales, without_fuel and weighed, with one_dollar, how many units $1 is), an expression that sums them
+    up, in units of money where `in_dollars`; None for what is not bought. `always`: every study estimates the effect
+    on it.
     """
 
     name: str
