@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
+from string import Formatter
 
 import pytest
 
 from dunnhumby_pipeline import published
+from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform import versions
+from dunnhumby_pipeline.report.published import numbers_in
 from dunnhumby_pipeline.settings import Settings
 
 DOCUMENT = '<!-- n: average_effects; estimator=="ols"; {estimate:.0f} -->14<!-- /n -->\n'
@@ -71,3 +75,16 @@ def test_comments_docstrings_and_layout_are_no_change_and_words_of_contracts_are
     assert of(code, words=True) != of(reworded, words=True)
     assert of(code, words=False) == of(reworded, words=False)
     assert of(code, words=False) != of(renamed, words=False)
+
+
+@pytest.mark.parametrize("name", published.DOCUMENTS)
+def test_every_marker_of_the_documents_names_columns_that_a_table_has(name: str) -> None:
+    text = (Path(__file__).parent.parent / name).read_text(encoding="utf-8")
+    assert numbers_in(text)
+    for source, number in numbers_in(text).items():
+        table, condition, *_, template = (part.strip() for part in source.split(";"))
+        columns = {column.name for column in registry.table(table).columns} | {"rows"}
+        in_condition = {node.id for node in ast.walk(ast.parse(condition)) if isinstance(node, ast.Name)}
+        in_template = {field for _, field, _, _ in Formatter().parse(template) if field}
+        assert in_condition | in_template <= columns, source
+        assert number not in ("", "?"), source

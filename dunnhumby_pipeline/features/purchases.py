@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.outcomes import AMOUNTS, BOUGHT
-from dunnhumby_pipeline.engine.compile import unbound
+from dunnhumby_pipeline.engine.compile import UNITS, unbound
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.features.baskets import baskets
@@ -40,7 +40,11 @@ def weighed_purchases(margin: float = EconomicsSettings().margin) -> ir.Table:
     sales where a department has no weight, 0 to 1. A line is weighed by its department; where there is no weight, or
     the product is not known, it counts with its sales. Fuel is what `departments.is_fuel` says.
     """
+<<<<<<< HEAD
     in_window = within(_weighed_baskets(margin), windows_table())
+=======
+    in_window = within(_weighed_baskets(), windows_table()).mutate(one_dollar=UNITS)
+>>>>>>> refs/heads/lifetime
     bought = {
         name: in_dollars(measure(in_window)) if name in AMOUNTS else measure(in_window)
         for name, measure in BOUGHT.items()
