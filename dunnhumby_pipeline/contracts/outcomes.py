@@ -14,17 +14,11 @@ from dunnhumby_pipeline.contracts.table import Column
 class Outcome:
     """One outcome. `name` is its column; `label` heads figures and tables, `noun` stands in sentences.
 
-        `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
-        column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
-    <<<<<<< HEAD
-        units of money sales, without_fuel, weighed, match and weighed_before_match; margin, profit per $ of sales), an
-        expression that sums them up, in units of money where `in_dollars`; None for what is not bought. `always`: every
-        study estimates the effect on it.
-    =======
-        units of money sales, without_fuel and weighed, with one_dollar, how many units $1 is), an expression that sums them
-        up, in units of money where `in_dollars`; None for what is not bought. `always`: every study estimates the effect
-        on it.
-    >>>>>>> refs/heads/lifetime
+    `unit` is that of its effects as shown, which are `scale` times those in the tables; `counted_in` that of the
+    column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
+    units of money sales, without_fuel, weighed, match and weighed_before_match; margin, profit per $ of sales;
+    one_dollar, how many units $1 is), an expression that sums them up, in units of money where `in_dollars`; None for
+    what is not bought. `always`: every study estimates the effect on it.
     """
 
     name: str

@@ -40,11 +40,7 @@ def weighed_purchases(margin: float = EconomicsSettings().margin) -> ir.Table:
     sales where a department has no weight, 0 to 1. A line is weighed by its department; where there is no weight, or
     the product is not known, it counts with its sales. Fuel is what `departments.is_fuel` says.
     """
-<<<<<<< HEAD
-    in_window = within(_weighed_baskets(margin), windows_table())
-=======
-    in_window = within(_weighed_baskets(), windows_table()).mutate(one_dollar=UNITS)
->>>>>>> refs/heads/lifetime
+    in_window = within(_weighed_baskets(margin), windows_table()).mutate(one_dollar=UNITS)
     bought = {
         name: in_dollars(measure(in_window)) if name in AMOUNTS else measure(in_window)
         for name, measure in BOUGHT.items()

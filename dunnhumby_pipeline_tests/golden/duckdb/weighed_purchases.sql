@@ -6,73 +6,13 @@ FROM (
     "t17"."household_key",
     SUM("t17"."sales") / 100.0 AS "purchase_amount",
     COUNT(*) AS "purchase_count",
-<<<<<<< HEAD
-    SUM("t16"."without_fuel") / 100.0 AS "amount_without_fuel",
-    SUM("t16"."weighed") / 100.0 AS "margin_weighted_amount",
+    SUM("t17"."without_fuel") / 100.0 AS "amount_without_fuel",
+    SUM("t17"."weighed") / 100.0 AS "margin_weighted_amount",
     (
       (
-        MAX("t16"."margin") * SUM("t16"."weighed_before_match")
-      ) - SUM("t16"."match")
+        MAX("t17"."margin") * SUM("t17"."weighed_before_match")
+      ) - SUM("t17"."match")
     ) / 100.0 AS "gross_profit"
-  FROM (
-    SELECT
-      "t9"."household_key",
-      "t9"."day",
-      "t9"."sales",
-      "t9"."sales" - COALESCE("t15"."fuel", 0.0) AS "without_fuel",
-      "t9"."sales" + COALESCE("t15"."gain", 0.0) AS "weighed",
-      "t9"."coupon_match_disc" AS "match",
-      "t9"."sales" + COALESCE("t15"."gain", 0.0) + "t9"."coupon_match_disc" + COALESCE("t15"."match_gain", 0.0) AS "weighed_before_match",
-      0.3 AS "margin",
-      "t5"."window",
-      "t5"."first_day",
-      "t5"."index_day"
-    FROM (
-      SELECT
-        "t0"."household_key",
-        "t0"."basket_id",
-        MIN("t0"."day") AS "day",
-        MIN("t0"."trans_time") AS "time",
-        COUNT(*) AS "n_lines",
-        SUM(CAST(CAST(ROUND("t0"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "sales",
-        SUM(CAST(CAST(ROUND("t0"."retail_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "retail_disc",
-        SUM(CAST(CAST(ROUND("t0"."coupon_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_disc",
-        SUM(CAST(CAST(ROUND("t0"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)) AS "coupon_match_disc"
-      FROM "transactions" AS "t0"
-      GROUP BY
-        1,
-        2
-    ) AS "t9"
-    LEFT OUTER JOIN (
-      SELECT
-        "t13"."household_key",
-        "t13"."basket_id",
-        SUM(
-          CASE
-            WHEN "t13"."fuel"
-            THEN CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
-            ELSE 0.0
-          END
-        ) AS "fuel",
-        SUM(
-          (
-            CAST(CAST(ROUND(
-              CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
-              0
-            ) AS BIGINT) AS DOUBLE) / 65536.0
-          ) - CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
-        ) AS "gain",
-        SUM(
-          (
-            CAST(CAST(ROUND(
-              CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
-              0
-            ) AS BIGINT) AS DOUBLE) / 65536.0
-          ) - CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)
-        ) AS "match_gain"
-=======
-    SUM("t17"."without_fuel") / 100.0 AS "amount_without_fuel",
-    SUM("t17"."weighed") / 100.0 AS "margin_weighted_amount"
   FROM (
     SELECT
       "t16"."household_key",
@@ -80,6 +20,9 @@ FROM (
       "t16"."sales",
       "t16"."without_fuel",
       "t16"."weighed",
+      "t16"."match",
+      "t16"."weighed_before_match",
+      "t16"."margin",
       "t16"."window",
       "t16"."first_day",
       "t16"."index_day",
@@ -91,10 +34,12 @@ FROM (
         "t9"."sales",
         "t9"."sales" - COALESCE("t15"."fuel", 0.0) AS "without_fuel",
         "t9"."sales" + COALESCE("t15"."gain", 0.0) AS "weighed",
+        "t9"."coupon_match_disc" AS "match",
+        "t9"."sales" + COALESCE("t15"."gain", 0.0) + "t9"."coupon_match_disc" + COALESCE("t15"."match_gain", 0.0) AS "weighed_before_match",
+        0.3 AS "margin",
         "t5"."window",
         "t5"."first_day",
         "t5"."index_day"
->>>>>>> refs/heads/lifetime
       FROM (
         SELECT
           "t0"."household_key",
@@ -129,7 +74,15 @@ FROM (
                 0
               ) AS BIGINT) AS DOUBLE) / 65536.0
             ) - CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
-          ) AS "gain"
+          ) AS "gain",
+          SUM(
+            (
+              CAST(CAST(ROUND(
+                CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
+                0
+              ) AS BIGINT) AS DOUBLE) / 65536.0
+            ) - CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)
+          ) AS "match_gain"
         FROM (
           SELECT
             "t4"."household_key",

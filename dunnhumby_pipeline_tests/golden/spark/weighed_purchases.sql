@@ -6,81 +6,13 @@ FROM (
     `t17`.`household_key`,
     SUM(`t17`.`sales`) / CAST(100.0 AS DOUBLE) AS `purchase_amount`,
     COUNT(*) AS `purchase_count`,
-<<<<<<< HEAD
-    SUM(`t16`.`without_fuel`) / CAST(100.0 AS DOUBLE) AS `amount_without_fuel`,
-    SUM(`t16`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`,
+    SUM(`t17`.`without_fuel`) / CAST(100.0 AS DOUBLE) AS `amount_without_fuel`,
+    SUM(`t17`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`,
     (
       (
-        MAX(`t16`.`margin`) * SUM(`t16`.`weighed_before_match`)
-      ) - SUM(`t16`.`match`)
+        MAX(`t17`.`margin`) * SUM(`t17`.`weighed_before_match`)
+      ) - SUM(`t17`.`match`)
     ) / CAST(100.0 AS DOUBLE) AS `gross_profit`
-  FROM (
-    SELECT
-      `t9`.`household_key`,
-      `t9`.`day`,
-      `t9`.`sales`,
-      `t9`.`sales` - COALESCE(`t15`.`fuel`, CAST(0.0 AS DOUBLE)) AS `without_fuel`,
-      `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) AS `weighed`,
-      `t9`.`coupon_match_disc` AS `match`,
-      `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) + `t9`.`coupon_match_disc` + COALESCE(`t15`.`match_gain`, CAST(0.0 AS DOUBLE)) AS `weighed_before_match`,
-      CAST(0.3 AS DOUBLE) AS `margin`,
-      `t5`.`window`,
-      `t5`.`first_day`,
-      `t5`.`index_day`
-    FROM (
-      SELECT
-        `t0`.`household_key`,
-        `t0`.`basket_id`,
-        MIN(`t0`.`day`) AS `day`,
-        MIN(`t0`.`trans_time`) AS `time`,
-        COUNT(*) AS `n_lines`,
-        SUM(
-          CAST(CAST(ROUND(`t0`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `sales`,
-        SUM(
-          CAST(CAST(ROUND(`t0`.`retail_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `retail_disc`,
-        SUM(
-          CAST(CAST(ROUND(`t0`.`coupon_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `coupon_disc`,
-        SUM(
-          CAST(CAST(ROUND(`t0`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `coupon_match_disc`
-      FROM `transactions` AS `t0`
-      GROUP BY
-        1,
-        2
-    ) AS `t9`
-    LEFT OUTER JOIN (
-      SELECT
-        `t13`.`household_key`,
-        `t13`.`basket_id`,
-        SUM(
-          IF(
-            `t13`.`fuel`,
-            CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE),
-            CAST(0.0 AS DOUBLE)
-          )
-        ) AS `fuel`,
-        SUM(
-          (
-            CAST(CAST(ROUND(
-              CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)) * CAST(65536.0 AS DOUBLE),
-              0
-            ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
-          ) - CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `gain`,
-        SUM(
-          (
-            CAST(CAST(ROUND(
-              CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)) * CAST(65536.0 AS DOUBLE),
-              0
-            ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
-          ) - CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-        ) AS `match_gain`
-=======
-    SUM(`t17`.`without_fuel`) / CAST(100.0 AS DOUBLE) AS `amount_without_fuel`,
-    SUM(`t17`.`weighed`) / CAST(100.0 AS DOUBLE) AS `margin_weighted_amount`
   FROM (
     SELECT
       `t16`.`household_key`,
@@ -88,6 +20,9 @@ FROM (
       `t16`.`sales`,
       `t16`.`without_fuel`,
       `t16`.`weighed`,
+      `t16`.`match`,
+      `t16`.`weighed_before_match`,
+      `t16`.`margin`,
       `t16`.`window`,
       `t16`.`first_day`,
       `t16`.`index_day`,
@@ -99,10 +34,12 @@ FROM (
         `t9`.`sales`,
         `t9`.`sales` - COALESCE(`t15`.`fuel`, CAST(0.0 AS DOUBLE)) AS `without_fuel`,
         `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) AS `weighed`,
+        `t9`.`coupon_match_disc` AS `match`,
+        `t9`.`sales` + COALESCE(`t15`.`gain`, CAST(0.0 AS DOUBLE)) + `t9`.`coupon_match_disc` + COALESCE(`t15`.`match_gain`, CAST(0.0 AS DOUBLE)) AS `weighed_before_match`,
+        CAST(0.3 AS DOUBLE) AS `margin`,
         `t5`.`window`,
         `t5`.`first_day`,
         `t5`.`index_day`
->>>>>>> refs/heads/lifetime
       FROM (
         SELECT
           `t0`.`household_key`,
@@ -145,7 +82,15 @@ FROM (
                 0
               ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
             ) - CAST(CAST(ROUND(`t13`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
-          ) AS `gain`
+          ) AS `gain`,
+          SUM(
+            (
+              CAST(CAST(ROUND(
+                CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE) * COALESCE(`t13`.`weight`, CAST(1.0 AS DOUBLE)) * CAST(65536.0 AS DOUBLE),
+                0
+              ) AS BIGINT) AS DOUBLE) / CAST(65536.0 AS DOUBLE)
+            ) - CAST(CAST(ROUND(`t13`.`coupon_match_disc` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+          ) AS `match_gain`
         FROM (
           SELECT
             `t4`.`household_key`,
