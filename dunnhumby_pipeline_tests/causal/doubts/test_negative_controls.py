@@ -320,10 +320,10 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
     own = covariates.loc[covariates["household_key"] <= 600]
     matrix = fit_design_matrix(own, covariate_columns("TypeA")).apply(own)
     t, folds, y = data.treated[20:], data.folds[20:], spend[LATE].round(2).to_numpy()
-    e = np.empty(600)
+    e, keys = np.empty(600), own["household_key"].to_numpy()
     for fold in range(3):
         inside = folds == fold
-        e[inside] = fit_propensity(matrix[~inside], t[~inside], 1).probability(matrix[inside])
+        e[inside] = fit_propensity(matrix[~inside], t[~inside], keys[~inside], 1).probability(matrix[inside])
     rt, ry = t - e.clip(0.01, 0.99), y - linear_means(matrix, y[:, None], folds)[:, 0]
     shifted = row(found, PLACEBO_CAMPAIGN)
     assert shifted["n_trials"] == 600
@@ -350,7 +350,7 @@ class Certain:
 
     fitted_to: ClassVar[list[int]] = []
 
-    def __init__(self, x: np.ndarray, treated: np.ndarray, seed: int) -> None:
+    def __init__(self, x: np.ndarray, treated: np.ndarray, households: np.ndarray, seed: int) -> None:
         self.fitted_to.append(len(x))
 
     def probability(self, x: np.ndarray) -> np.ndarray:
