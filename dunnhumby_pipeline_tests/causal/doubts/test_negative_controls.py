@@ -308,7 +308,7 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
     data = residuals_of(trials, np.concatenate([np.full(20, 0.5), chance]), 3)
     found = controls_of(blocks, trials, data, x)
 
-    y = np.concatenate([np.zeros(20), spend[OLD].round(2)])
+    y = np.concatenate([np.zeros(20), spend[OLD]])
     rt, ry = data.treated - data.propensity, y - linear_means(x, y[:, None], data.folds)[:, 0]
     before = row(found, PLACEBO_OUTCOME)
     assert before["estimate"] == pytest.approx(41 / 84 * (rt * ry).sum() / (rt**2).sum())
@@ -319,7 +319,7 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
     covariates = window_covariates(blocks, window, ENGINE).assign(campaign=7).sort_values("household_key")
     own = covariates.loc[covariates["household_key"] <= 600]
     matrix = fit_design_matrix(own, covariate_columns("TypeA")).apply(own)
-    t, folds, y = data.treated[20:], data.folds[20:], spend[LATE].round(2).to_numpy()
+    t, folds, y = data.treated[20:], data.folds[20:], spend[LATE].to_numpy()
     e, keys = np.empty(600), own["household_key"].to_numpy()
     for fold in range(3):
         inside = folds == fold
