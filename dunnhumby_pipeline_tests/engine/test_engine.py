@@ -131,11 +131,11 @@ def _spill_folder(connection: duckdb.DuckDBPyConnection) -> Path:
 
 
 def test_what_does_not_fit_spills_to_a_folder_that_is_removed() -> None:
-    with connect(EngineSettings(memory_limit="60MB", threads=1)) as connection:
+    with connect(EngineSettings(memory_limit="100MB", threads=1)) as connection:
         spill = _spill_folder(connection)
         assert list(spill.iterdir()) == []
-        connection.execute("CREATE TEMP TABLE many AS SELECT range AS n, hash(range) AS h FROM range(8_000_000)")
-        assert connection.execute("SELECT count(*), sum(n) FROM many").fetchall() == [(8_000_000, 31_999_996_000_000)]
+        connection.execute("CREATE TEMP TABLE many AS SELECT range AS n, hash(range) AS h FROM range(16_000_000)")
+        assert connection.execute("SELECT count(*), sum(n) FROM many").fetchall() == [(16_000_000, 127_999_992_000_000)]
         assert sum(path.stat().st_size for path in spill.rglob("*")) > 10_000_000
     assert not spill.exists()
 

@@ -189,7 +189,7 @@ def test_a_table_that_is_kept_makes_nothing_stale(laboratory: Laboratory) -> Non
 
 def test_a_changed_setting_makes_its_readers_stale_and_what_rests_on_them(laboratory: Laboratory) -> None:
     dearer = quick_settings().model_copy(
-        update={"economics": quick_settings().economics.model_copy(update={"margin": 0.2})}
+        update={"economics": quick_settings().economics.model_copy(update={"contact_cost": 9.0})}
     )
     assert stale(laboratory, dearer) == TARGETING
 

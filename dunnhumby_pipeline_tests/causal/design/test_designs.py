@@ -546,10 +546,10 @@ def test_amounts_leave_out_fuel_and_weigh_departments(shop: Tables) -> None:
     assert trials.loc[1, MEASURED].tolist() == [0.0] * 4
 
 
-def test_weighed_amounts_are_rounded_to_cents_line_by_line(shop: Tables) -> None:
+def test_weighed_amounts_are_not_rounded(shop: Tables) -> None:
     trials = _cohort(shop, margin_weights={"GROCERY": 0.5, "MEAT": 0.333}).trials.set_index("household_key")
-    # Half of 5 cents is 2.5, rounded to 3; .333 of 111 cents is 37; the basket of day 139 comes too late.
-    assert trials.loc[3, MEASURED].tolist() == [1.21, 2.0, 1.21, 0.43]
+    # Half of 5 cents, .333 of 111 cents, and 5 cents without a weight; the basket of day 139 comes too late.
+    assert trials.loc[3, MEASURED].tolist() == pytest.approx([1.21, 2.0, 1.21, 0.025 + 0.333 * 1.11 + 0.025], abs=1e-6)
 
 
 def test_without_weights_spend_by_margin_is_spend(shop: Tables) -> None:
