@@ -8,7 +8,7 @@ contracts. Nothing here touches a file or knows who stores or shows a table. Wor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -65,6 +65,15 @@ class Table:
     may_be_empty: bool = False
     metrics: Metrics | None = None
     suffix: str = ".parquet"
+    measures: bool = False
+
+    def __post_init__(self) -> None:
+        if self.measures:
+            free = tuple(
+                replace(column, nullable=True) if column.type == "DOUBLE" and column.name not in self.key else column
+                for column in self.columns
+            )
+            object.__setattr__(self, "columns", free)
 
     @property
     def is_table(self) -> bool:

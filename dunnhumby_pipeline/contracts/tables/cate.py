@@ -23,6 +23,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.models,
+        measures=True,
     ),
     Table(
         "cate_estimates",

@@ -127,7 +127,8 @@ TABLES = (
         key=("design",),
         columns=(
             text("design", "design of the study"),
-            *shared("chosen n_trials n_households n_treated n_control"),
+            *shared("chosen"),
+            *shared("n_trials n_households n_treated n_control", nullable=True),
             number("lookback_days_treated", "mean length of the look-back of treated trials", "days"),
             number("lookback_days_control", "mean length of the look-back of control trials", "days"),
             number(
@@ -151,5 +152,6 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.designs,
+        measures=True,
     ),
 )

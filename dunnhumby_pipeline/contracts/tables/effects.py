@@ -25,6 +25,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.effects,
+        measures=True,
     ),
     Table(
         "pooled_effects",
@@ -60,6 +61,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.pooled,
+        measures=True,
     ),
     Table(
         "effect_robustness",
@@ -74,6 +76,7 @@ TABLES = (
             *shared("estimator estimand estimate se ci_lower ci_upper n_trials n_households"),
         ),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "campaign_dose",
@@ -92,6 +95,7 @@ TABLES = (
             *shared("n_trials n_treated"),
         ),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "sensitivity",
@@ -110,6 +114,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.sensitivity,
+        measures=True,
     ),
     Table(
         "confounder_benchmarks",
@@ -142,6 +147,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.benchmarks,
+        measures=True,
     ),
     Table(
         "confounding_contour",
@@ -159,6 +165,7 @@ TABLES = (
             ),
         ),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "rosenbaum_bounds",
@@ -182,6 +189,7 @@ TABLES = (
             integer("n_pairs", "matched pairs", "pairs"),
         ),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "negative_controls",
@@ -203,6 +211,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.controls,
+        measures=True,
     ),
     Table(
         "influence",
@@ -238,6 +247,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.influence,
+        measures=True,
     ),
     Table(
         "event_study",
@@ -254,5 +264,6 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.weeks,
+        measures=True,
     ),
 )

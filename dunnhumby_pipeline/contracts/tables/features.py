@@ -43,6 +43,7 @@ TABLES = (
             number("null_share_now", "share of nulls now", "0-1"),
         ),
         metrics=metrics.drift,
+        measures=True,
     ),
     Table(
         "feature_choice",
@@ -91,6 +92,7 @@ TABLES = (
             text("reason", "why this number of factors was chosen; empty for the others"),
         ),
         metrics=metrics.selection,
+        measures=True,
     ),
     Table(
         "factor_loadings",

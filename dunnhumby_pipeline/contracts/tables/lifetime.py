@@ -45,6 +45,7 @@ TABLES = (
             text("rfm_segment", "name of these three scores"),
         ),
         metrics=metrics.lifetimes,
+        measures=True,
     ),
     Table(
         "clv_parameters",
@@ -66,6 +67,7 @@ TABLES = (
             ),
             text("meaning", "the parameter in words"),
         ),
+        measures=True,
     ),
     Table(
         "clv_validation",
@@ -92,6 +94,7 @@ TABLES = (
             number("new_spend_share", "their share of the spend that was to be forecast", "0-1"),
         ),
         metrics=metrics.validation,
+        measures=True,
     ),
     Table(
         "clv_calibration",
@@ -108,6 +111,7 @@ TABLES = (
             number("mean_actual", "mean of what came", "unit of the target"),
             *shared("ci_lower ci_upper"),
         ),
+        measures=True,
     ),
     Table(
         "segment_lifetime_value",
@@ -125,6 +129,7 @@ TABLES = (
             number("share_mid", "share of the households in the mid lifetime value tier", "0-1"),
             number("share_low", "share of the households in the low lifetime value tier", "0-1"),
         ),
+        measures=True,
     ),
     Table(
         "lifetime_differences",
@@ -140,5 +145,6 @@ TABLES = (
             *shared("eta_squared f_statistic f_p_value epsilon_squared kruskal_h kruskal_p_value"),
         ),
         metrics=metrics.differences,
+        measures=True,
     ),
 )

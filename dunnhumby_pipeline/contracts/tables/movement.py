@@ -19,6 +19,7 @@ TABLES = (
             integer("n", "households that went this way", "households"),
             number("share", "share of those that were in the earlier segment", "0-1"),
         ),
+        measures=True,
     ),
     Table(
         "migration_summary",
@@ -40,6 +41,7 @@ TABLES = (
             integer("n_joined", "households that bought in the later period alone", "households"),
         ),
         metrics=metrics.migration,
+        measures=True,
     ),
     Table(
         "segment_drift",
@@ -57,6 +59,7 @@ TABLES = (
             ),
         ),
         metrics=metrics.segment_drift,
+        measures=True,
     ),
     Table(
         "early_warning",
@@ -74,6 +77,7 @@ TABLES = (
         ),
         metrics=metrics.warnings,
         may_be_empty=True,
+        measures=True,
     ),
     Table(
         "warning_evidence",
@@ -93,5 +97,6 @@ TABLES = (
             *shared("spend_after"),
         ),
         may_be_empty=True,
+        measures=True,
     ),
 )

@@ -37,6 +37,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.quality,
+        measures=True,
     ),
     Table(
         "propensity",
@@ -84,6 +85,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.overlap,
+        measures=True,
     ),
     Table(
         "propensity_calibration",
@@ -101,6 +103,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.calibration,
+        measures=True,
     ),
     Table(
         "outside_overlap",
@@ -119,6 +122,7 @@ TABLES = (
             *shared("share_above"),
         ),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "covariate_balance",
@@ -134,5 +138,6 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.balance,
+        measures=True,
     ),
 )

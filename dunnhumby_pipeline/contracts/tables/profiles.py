@@ -33,6 +33,7 @@ TABLES = (
             ),
         ),
         metrics=metrics.profiles,
+        measures=True,
     ),
     Table(
         "segment_features",
@@ -62,6 +63,7 @@ TABLES = (
             ),
             number("rank_correlation", "Spearman's correlation with that feature", "-1 to 1", nullable=True),
         ),
+        measures=True,
     ),
     Table(
         "segment_departments",
@@ -80,6 +82,7 @@ TABLES = (
             flag("enough_sales", "whether the department sells enough for its lift to be more than chance"),
             integer("lift_rank", "place of the department by lift in the segment, 1 the largest", nullable=True),
         ),
+        measures=True,
     ),
     Table(
         "segment_demographics",
@@ -98,6 +101,7 @@ TABLES = (
             *shared("coverage"),
             number("answer_coverage", "share of the segment's households that answered this attribute", "0-1"),
         ),
+        measures=True,
     ),
     Table(
         "demographic_tests",
@@ -120,6 +124,7 @@ TABLES = (
             ),
             number("min_expected", "smallest expected count of a cell; below 5 the test is rough", "households"),
         ),
+        measures=True,
     ),
     Table(
         "pareto_curve",
@@ -134,6 +139,7 @@ TABLES = (
             number("gini", "Gini coefficient of revenue over all households: 0 when all bring the same", "0-1"),
         ),
         metrics=metrics.pareto,
+        measures=True,
     ),
     Table(
         "factor_needs",
@@ -151,6 +157,7 @@ TABLES = (
             text("source", "whose factors they are: the segments', or factored from needs alone"),
             text("reason", "why these factors are used"),
         ),
+        measures=True,
     ),
     Table(
         "need_loadings",
@@ -173,6 +180,7 @@ TABLES = (
             number("need_score", "score on the leading need"),
             *shared("need_margin"),
         ),
+        measures=True,
     ),
     Table(
         "segment_playbook",
@@ -207,6 +215,7 @@ TABLES = (
             text("rule", "rule of the playbook that holds; default when none does"),
             *feature_columns([feature("discount_rate")]),
         ),
+        measures=True,
     ),
     Table(
         "household_value_need",
@@ -221,5 +230,6 @@ TABLES = (
             *feature_columns([feature("discount_rate")]),
         ),
         metrics=metrics.value_need,
+        measures=True,
     ),
 )

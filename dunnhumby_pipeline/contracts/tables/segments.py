@@ -50,6 +50,7 @@ TABLES = (
             text("reason", "why it was chosen, or why it is there"),
         ),
         metrics=metrics.scoreboard,
+        measures=True,
     ),
     Table(
         "segment_stability",
@@ -65,6 +66,7 @@ TABLES = (
             *shared("converged"),
         ),
         metrics=metrics.stability,
+        measures=True,
     ),
     Table(
         "segment_jaccard",
@@ -87,6 +89,7 @@ TABLES = (
             ),
         ),
         metrics=metrics.jaccard,
+        measures=True,
     ),
     Table(
         "segment_identity",

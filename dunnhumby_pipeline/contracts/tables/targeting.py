@@ -32,6 +32,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.economics,
+        measures=True,
     ),
     Table(
         "policy_value",
@@ -55,6 +56,7 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.value,
+        measures=True,
     ),
     Table(
         "roi_curve",
@@ -65,6 +67,7 @@ TABLES = (
         key=("share_targeted",),
         columns=(*shared("share_targeted value ci_lower ci_upper"),),
         partitioned=True,
+        measures=True,
     ),
     Table(
         "targeting_list",
