@@ -180,11 +180,11 @@ def test_a_signal_that_is_swallowed_comes_again(number: signal.Signals, code: in
 
 
 DEAF = """
-import hashlib
+import hashlib, threading
 from dunnhumby_pipeline.orchestration.platform.interrupts import stoppable
 with stoppable(lambda stop: f"stopped by {stop.name}", again=0.1, patience=0.5):
-    print("ready", flush=True)
-    # Computes for hours outside Python, where no exception is raised.
+    threading.Timer(1, print, ["ready"], {"flush": True}).start()
+    # Computes for hours outside Python, where no exception is raised; by then it has begun.
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
 
