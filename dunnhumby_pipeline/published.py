@@ -15,25 +15,27 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pandas as pd
 from rich.console import Console
 
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.engine.tables import read_table
-from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.origin import Origin
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import open_history
-from dunnhumby_pipeline.orchestration.platform.versions import source_version
+from dunnhumby_pipeline.orchestration.platform.versions import source_versions
 from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
 from dunnhumby_pipeline.orchestration.staleness import stale_assets
 from dunnhumby_pipeline.report import answer, summary
 from dunnhumby_pipeline.report.published import PublishedError, block_in, numbers_in, renewed, tables_in
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 DOCUMENTS = ("README.md", "docs/methods.md")
 RECORD = "docs/figures.json"
@@ -106,17 +108,7 @@ def steps_behind(texts: Mapping[str, str], defs: dg.Definitions, settings: Setti
     names = set().union(*(tables_in(text) for text in texts.values()))
     if any(block_in(text, SUMMARY) is not None for text in texts.values()):
         names |= {*summary.READS, *answer.READS}
-    graph = defs.resolve_asset_graph()
-    keys = dg.AssetSelection.assets(*(asset_key(name) for name in names)).upstream().resolve(graph)
-    wanted = {registry.table(table_of(key)).made_by for key in keys & graph.materializable_asset_keys}
-    made = [each for each in defs.assets or () if isinstance(each, dg.AssetsDefinition)]
-    return {
-        each.op.name: source_version(each.op, settings) for each in sorted(made, key=_name) if _name(each) in wanted
-    }
-
-
-def _name(definition: dg.AssetsDefinition) -> str:
-    return definition.op.name
+    return source_versions(defs, names, settings)
 
 
 def _texts(root: Path) -> dict[str, str]:

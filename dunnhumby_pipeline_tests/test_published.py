@@ -51,7 +51,7 @@ def test_an_edited_number_is_told(root: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_changed_code_is_told_with_the_steps_that_rest_on_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "source_version", lambda step, settings: f"other {step.name}")
+    monkeypatch.setattr(versions, "source_version", lambda step, settings: f"other {step.name}")
     [told] = published.check(root)
     assert told.startswith("numbers of 2026-11-27 are older than the code of ")
     assert "estimate_effects" in told

@@ -24,6 +24,8 @@ from typing import Any
 import dagster as dg
 
 import dunnhumby_pipeline
+from dunnhumby_pipeline.contracts.registry import table
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
 
@@ -61,6 +63,15 @@ def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[
         return marked
 
     return [with_version(made) for made in assets if isinstance(made, dg.AssetsDefinition)]
+
+
+def source_versions(defs: dg.Definitions, tables: Iterable[str], settings: Settings) -> dict[str, str]:
+    """The steps that tables come from, directly or through others, by name, each with the version of its code."""
+    graph = defs.resolve_asset_graph()
+    keys = dg.AssetSelection.assets(*(asset_key(name) for name in tables)).upstream().resolve(graph)
+    wanted = {table(table_of(key)).made_by for key in keys & graph.materializable_asset_keys}
+    made = {each.op.name: each.op for each in defs.assets or () if isinstance(each, dg.AssetsDefinition)}
+    return {name: source_version(made[name], settings) for name in sorted(wanted & made.keys())}
 
 
 def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
