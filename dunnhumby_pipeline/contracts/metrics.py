@@ -146,6 +146,11 @@ def effects(effects: pd.DataFrame) -> Mapping[str, object]:
     return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}
 
 
+def agreement(differences: pd.DataFrame) -> Mapping[str, object]:
+    main = differences[differences["primary"]]
+    return {"n_pairs": len(main), "n_apart": int(main["apart"].sum())}
+
+
 def flow(flow: pd.DataFrame) -> Mapping[str, object]:
     whole = flow[flow["campaign"] == ALL_CAMPAIGNS]
     return {f"n_{row.stage.replace(' ', '_')}": row.n for row in whole.itertuples() if row.n is not None}

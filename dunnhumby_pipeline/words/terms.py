@@ -82,6 +82,11 @@ def estimator_name(name: str) -> str:
     return _ESTIMATORS.get(name, spoken(name))
 
 
+def estimator_in(name: str, trials: str) -> str:
+    """An estimator's name with its population when it is not all trials: "Lin regression, in overlap"."""
+    return estimator_name(name) if trials == "all" else f"{estimator_name(name)}, {population(trials)}"
+
+
 def estimand(name: str) -> str:
     """An estimand with the population that it averages over: "ATT: averaged over the treated"."""
     return _ESTIMANDS.get(name, spoken(name))

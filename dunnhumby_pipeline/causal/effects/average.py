@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.effects.differences import Estimated, estimator_differences
 from dunnhumby_pipeline.causal.estimators.adjustment import NotEstimableError, dependent_columns, lin, ols
-from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
+from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, Estimate, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, att, dml, overlap_weighted, tmle
 from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_difference, matched_rows
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
@@ -30,13 +31,15 @@ ARMS = ((1, "treated"), (0, "control"))
 
 @dataclass(frozen=True)
 class AverageEffects:
-    """`effects`: one row per outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
+    """`effects`: one row per outcome, estimator, estimand, population and campaign. `differences`: of the estimators of
+    one estimand over all campaigns, see `estimator_differences`. `not_estimated`: estimator,
     estimand, population, campaign and reason of each estimate that these trials do not allow, whatever the outcome.
     `left_out`: estimator and column of x of each covariate that a regression left out because those before it
     determine it.
     """
 
     effects: pd.DataFrame
+    differences: pd.DataFrame
     not_estimated: pd.DataFrame
     left_out: pd.DataFrame
 
@@ -50,7 +53,7 @@ class _Plan:
     population: str
     campaign: str
     rows: Mask
-    estimate: Callable[[Residuals, Array], tuple[float, float]]
+    estimate: Callable[[Residuals, Array], Estimate]
     nobody: str = "no trial is in it"
 
     @property
@@ -99,7 +102,7 @@ def average_effects(
     values = np.column_stack([datas[outcome].y for outcome in outcomes])
     hopeless = obstacle(some, np.ones(len(trials), dtype=bool))
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
-    rows, missing = [], {}
+    rows, missing, whole_study = [], {}, []
     for plan in _plans(trials, x, some, propensity, settings):
         whole = plan.campaign == ALL_CAMPAIGNS
         reason = obstacle(some, plan.rows, plan.nobody, 2 if whole else FEWEST_HOUSEHOLDS)
@@ -117,6 +120,8 @@ def average_effects(
             except NotEstimableError as error:
                 missing[tuple(plan.key.values())] = str(error)
                 break
+            if whole and plan.estimand != ASSOCIATION:
+                whole_study.append(Estimated(outcome, plan.estimator, plan.estimand, plan.population, plan.rows, found))
             row = {"outcome": outcome, **plan.key, **interval(*found, confidence), **sizes}
             rows.append(
                 {**row, "primary": outcome == primary_outcome, "identified": lacking is None, "reason": lacking}
@@ -126,6 +131,7 @@ def average_effects(
     not_estimated = [(*key, reason) for key, reason in missing.items()]
     return AverageEffects(
         effects.reset_index(drop=True),
+        estimator_differences(whole_study, some.households, confidence, primary_outcome),
         pd.DataFrame(not_estimated, columns=["estimator", "estimand", "population", "campaign", "reason"]),
         _left_out(x, some, propensity),
     )

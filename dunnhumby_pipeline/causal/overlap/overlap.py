@@ -104,10 +104,10 @@ def propensity_table(nuisances: pd.DataFrame, x: Array, settings: OverlapSetting
     """One row per trial: treated, propensity, in_overlap, in_crump, w_overlap, w_ipw, w_balance, w_treated.
 
     `in_overlap`: within `overlap_region`, relative to how often the campaign treats. `in_crump`: kept by Crump's
-    optimal trimming of all trials. `w_balance` gives each arm, within the overlap region, the covariate means of the
-    overlap-weighted population; it is 0 outside the region. `w_treated` is 1 for the treated and gives controls, wherever they
-    lie, the covariate means of the treated: the weights of the effect on the treated. Both have mean 1 among
-    the trials of an arm that they weigh; an arm without another to be weighed to has 0.
+    optimal trimming of all trials. `w_balance` gives each arm, within the overlap region, the covariate means of
+    the overlap-weighted population; it is 0 outside the region. `w_treated` is 1 for the treated and gives
+    controls, wherever they lie, the covariate means of the treated: the weights of the effect on the treated. Both
+    have mean 1 among the trials of an arm that they weigh; an arm without another to be weighed to has 0.
     Raises ValueError when a propensity is not strictly between 0 and 1.
     """
     treated = nuisances["treated"].to_numpy(dtype=float)
@@ -157,8 +157,8 @@ def overlap_diagnostics(propensity: pd.DataFrame, campaigns: pd.Series) -> pd.Da
     share_control_comparable: not below it); crump_alpha, the threshold of all trials that `in_crump` rests on, the
     same in every row, and the row's share inside it; effective sample sizes in trials (Kish 1965): of each arm under
     overlap weights (ess_), inverse propensity (ess_ipw_) and entropy balancing to the overlap population
-    (ess_balance_), and of the controls weighted to the treated (ess_control_as_treated). auc and calibration are null where a
-    campaign has one arm only; calibration also where the propensities of the arms do not interleave.
+    (ess_balance_), and of the controls weighted to the treated (ess_control_as_treated). auc and calibration are null
+    where a campaign has one arm only; calibration also where the propensities of the arms do not interleave.
     """
     frame = propensity.assign(index_day=campaigns.to_numpy())
     alpha = crump_threshold(propensity["propensity"].to_numpy(dtype=float))

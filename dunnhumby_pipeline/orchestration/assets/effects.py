@@ -33,6 +33,7 @@ def estimate_effects(
     found = average_effects(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
     unmade = {"not_estimated": found.not_estimated, "covariates_left_out": found.left_out}
     yield dg.Output(found.effects, "average_effects", metadata={name: _listed(rows) for name, rows in unmade.items()})
+    yield dg.Output(found.differences, "estimator_differences")
     shared = campaign_correlations(trials, nuisances, propensity, found.effects["outcome"].unique())
     yield dg.Output(pooled_effects(found.effects, confidence, shared), "pooled_effects")
     robustness = effect_robustness(trials, x, nuisances, propensity, settings.effects, confidence, outcome)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.effects.differences import PAIRED
 from dunnhumby_pipeline.causal.overlap.positivity import overlap_sizes, support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
@@ -13,7 +14,6 @@ from dunnhumby_pipeline.contracts.names import (
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
-    NAIVE,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -125,29 +125,30 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
     return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
 
 
-def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Adjusted estimates of one estimand have intervals that overlap, and the estimates have one sign."""
-    adjusted = effects.loc[
-        effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS) & (effects["estimator"] != NAIVE)
-    ]
-    if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
-        return Verdict(
-            False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
-        )
-    lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
-    metrics = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
-    text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
-    beyond = "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
-    for _, own in adjusted.groupby(["estimand", "population"]):
-        below, above = own.loc[own["ci_upper"].idxmin()], own.loc[own["ci_lower"].idxmax()]
-        if below["ci_upper"] < above["ci_lower"]:
-            return Verdict(False, f"{text}; {_told(below)} and {_told(above)} have intervals apart: {beyond}", metrics)
-    if bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any()):
-        return Verdict(False, f"{text}; {beyond}", metrics)
-    if lowest["estimate"] * highest["estimate"] >= 0:
+def estimators_agree(differences: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The estimators of one estimand do not differ by more than the error of their difference."""
+    main = differences.loc[differences["primary"].astype(bool)]
+    paired = main["comparison"] == PAIRED
+    unknown = int((main["difference"].isna() | (paired & main["se"].isna())).sum())
+    if main.empty or unknown:
+        found = f"{unknown} differences are not known" if len(main) else "no two estimates of one estimand to compare"
+        return Verdict(False, f"{found}: see the arms in overlap", {"n_pairs": len(main)})
+    apart = main.loc[main["apart"].astype(bool)]
+    metrics = {"n_pairs": len(main), "n_apart": len(apart)}
+    smallest = main["p_adjusted"].min()
+    text = f"{len(main)} pairs of estimators of one estimand" + (
+        f", smallest p {smallest:.2g} (Holm)" if pd.notna(smallest) else ""
+    )
+    if apart.empty:
         return Verdict(True, text, metrics)
-    advice = "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
-    return Verdict(False, f"{text}; {advice}", metrics)
+    told = "; ".join(_pair_told(row) for _, row in apart.iterrows())
+    return Verdict(False, f"{text}; beyond noise: {told}: see the balance and overlap figures before either", metrics)
+
+
+def _pair_told(row: pd.Series) -> str:
+    a, b = (f"{row[f'estimator_{end}']} in {row[f'population_{end}']}" for end in "ab")
+    error = f"SE {row['se']:.1f}" if row["comparison"] == PAIRED else "intervals apart"
+    return f"{row['estimand']} by {a} less {b} {row['difference']:.1f} ({error})"
 
 
 def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None) -> Verdict:
@@ -233,10 +234,6 @@ def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
         "roll out"
     )
     return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", metrics)
-
-
-def _told(row: pd.Series) -> str:
-    return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
 def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:

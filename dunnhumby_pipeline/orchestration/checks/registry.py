@@ -318,13 +318,12 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_weighted_smd",),
     ),
     Check(
-        "average_effects",
+        "estimator_differences",
         causal.estimators_agree,
         WARN,
-        red="adjusted estimates of one estimand on the primary outcome have intervals that lie apart, or the estimates "
-        "do not have one sign; the message says whether their errors allow that",
-        advice="within their errors: read the effect as not proven, and say which estimand you quote; beyond: believe "
-        "none until balance and overlap say why",
+        red="two estimators of one estimand on the primary outcome differ by more than the error of their difference, "
+        "or, where that has none, have intervals that lie apart: one of their models is wrong; the message says which",
+        advice="believe neither until balance and overlap say why; estimates of different estimands may differ",
     ),
     Check(
         "negative_controls",

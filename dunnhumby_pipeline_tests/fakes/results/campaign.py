@@ -260,6 +260,20 @@ def average_effects(proven: bool = True) -> pd.DataFrame:
     return with_interval(frame_of(columns, rows)).assign(identified=True, reason=None)
 
 
+def estimator_differences() -> pd.DataFrame:
+    """Pairs that agree, one that does not, and one of which only the intervals can be compared."""
+    rows = [
+        ("ATE", "aipw", "all", "ipw", "all", 4.0, 3.1, 0.197, 0.59, "paired", False),
+        ("ATE", "aipw", "all", "tmle", "all", 0.4, 5.7, 0.944, 1.0, "paired", False),
+        ("ATO", "ols", "all", "overlap_weighted", "all", 41.0, 6.0, 8e-12, 4e-11, "paired", True),
+        ("ATT", "att", "all", "matching", "matched", -9.0, np.nan, np.nan, np.nan, "intervals", False),
+    ]
+    columns = "estimand estimator_a population_a estimator_b population_b difference se p_value p_adjusted"
+    frame = frame_of(f"{columns} comparison apart", rows).assign(outcome="purchase_amount", primary=True)
+    half = 1.96 * frame["se"]
+    return frame.assign(ci_lower=frame["difference"] - half, ci_upper=frame["difference"] + half)
+
+
 def pooled_effects(proven: bool = True) -> pd.DataFrame:
     """Each outcome by both estimators and methods; as `average_effects`, of which only some campaigns' are."""
     spreads = {
