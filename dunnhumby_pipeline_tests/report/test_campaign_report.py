@@ -48,6 +48,7 @@ SHOWN = {
     "average_effects": {
         *("Average effect of the campaign", "Average effect on visits", CAMPAIGNS_ALIKE, "Every estimate"),
     },
+    "estimator_differences": {"Do the estimators agree?"},
     "pooled_effects": {CAMPAIGNS_ALIKE, "Campaigns pooled"},
     "effect_robustness": {"Does it depend on who is left out, or on a few large baskets?"},
     "campaign_dose": {"Other campaigns"},

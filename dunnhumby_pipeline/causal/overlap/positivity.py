@@ -18,6 +18,10 @@ MOST_WITHOUT = 0.05
 # Effective trials of each arm under overlap weights with which an effect over all trials is told; parts of a study,
 # such as a campaign, are held to FEWEST_HOUSEHOLDS.
 FEWEST_EFFECTIVE = 50.0
+# The same of trials of which next to none are in the other arm, whatever the propensity model says of them.
+MOST_CERTAIN = 0.20
+# At most one in 200 of them is; each may then be as certain as a propensity of .01.
+_ONE_IN, _CERTAIN = 200, 0.01
 # One-sided level at which trials at a bound are taken to be rarer still in an arm than the region allows.
 _LEVEL = 0.05
 
@@ -72,11 +76,32 @@ def _too_few(found: Array, share: float) -> bool:
     return bool(stats.poisson.cdf(found.sum(), share * len(found)) < _LEVEL)
 
 
+def certain_shares(treated: Array, propensity: Array, settings: OverlapSettings) -> tuple[float, float]:
+    """Shares of the trials, by rising propensity, in the longest tail with hardly a treated one, and hardly a control.
+
+    One in 200 at most. A penalised model of few trials draws propensities away from 0 and 1, so that few reach their
+    bound where a third of the true ones would; the arms of its tails it cannot hide. 0 on a side where the campaign is
+    so rare that trials with a propensity of .01 belong to the region, as a tail without one of them is then no wonder.
+    """
+    prevalence = float(treated.mean()) if len(treated) else 0.0
+    if prevalence in (0.0, 1.0):
+        return 1.0 - prevalence, prevalence
+    ordered = treated[np.argsort(propensity, kind="stable")]
+    low = _tail(ordered) if _absolute(settings.lower, prevalence) > _CERTAIN else 0.0
+    high = _tail(1 - ordered[::-1]) if 1 - _absolute(settings.upper, prevalence) > _CERTAIN else 0.0
+    return low, high
+
+
+def _tail(found: Array) -> float:
+    rare = np.flatnonzero(_ONE_IN * np.cumsum(found) <= np.arange(1, len(found) + 1))
+    return float(rare[-1] + 1) / len(found) if len(rare) else 0.0
+
+
 @dataclass(frozen=True)
 class Support:
     """Shares, 0 to 1. `in_overlap`: of the trials. `bounded`: of the trials, those at their bound without counterparts.
 
-    `lacking`: of the trials, those at a bound that lies outside the region however few of them were treated.
+    `lacking`: of the trials, those at a bound that lies outside the region, or in tails of one arm (`certain_shares`).
     `rarer_lacking`: of the rarer arm's trials, those at the far bound, for which the other arm has none.
     """
 
@@ -98,7 +123,7 @@ def support(treated: Array, propensity: Array, bounded: Mask, settings: OverlapS
     return Support(
         in_overlap=float(inside.mean()),
         bounded=float((bounded & ~inside).mean()),
-        lacking=float(beyond.mean()),
+        lacking=max(float(beyond.mean()), sum(certain_shares(treated, propensity, settings))),
         rarer_lacking=float((beyond & far)[treated == rarer].mean()),
     )
 
@@ -133,10 +158,14 @@ def not_identified(
         return f"where both arms occur, the trials are worth {sizes[0]:.0f} treated and {sizes[1]:.0f} control ones"
     if estimand == "ATE":
         share = float((bounded & ~inside).mean())
-        if share > MOST_WITHOUT:
+        certain = sum(certain_shares(treated, propensity, OverlapSettings()))
+        if share > MOST_WITHOUT or certain > MOST_CERTAIN:
+            share = max(share, certain)
             return f"{share:.0%} of its trials are hardly ever or nearly always targeted"
     if estimand == "ATT":
         share = float((bounded & ~inside & (propensity > 0.5))[treated == 1].mean())
-        if share > MOST_WITHOUT:
+        certain = certain_shares(treated, propensity, OverlapSettings())[1] / float(treated.mean())
+        if share > MOST_WITHOUT or certain > MOST_CERTAIN:
+            share = max(share, certain)
             return f"{share:.0%} of the treated have no comparable controls"
     return None

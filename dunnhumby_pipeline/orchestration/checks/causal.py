@@ -160,8 +160,8 @@ def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: Overla
     passed = lacking <= most and not few
     whom = "trials" if found.lacking >= found.rarer_lacking else "the rarer arm's trials"
     text = (
-        f"{lacking:.1%} of {whom} at a bound of the propensity, where the other arm has none, at most {most:.0%} "
-        f"allowed; {found.in_overlap:.0%} of trials in overlap relative to how often the campaign treats, worth "
+        f"{lacking:.1%} of {whom} at a bound of the propensity or where the other arm has next to none, at "
+        f"most {most:.0%} allowed; {found.in_overlap:.0%} of trials in overlap relative to how often the campaign treats, worth "
         f"{sizes[0]:,.0f} treated and {sizes[1]:,.0f} control trials"
     )
     if few:
