@@ -230,7 +230,7 @@ def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
 
 def economics(economics: pd.DataFrame) -> Mapping[str, object]:
     used = economics.loc[economics["used"]].iloc[0]
-    return {"contact_cost": used["contact_cost"], "breakeven": used["breakeven"]}
+    return {"contact_cost": used["contact_cost"], "break_even_effect": used["break_even_effect"]}
 
 
 def value(values: pd.DataFrame) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMI
 """
 
 from dunnhumby_pipeline.settings.campaigns import (
-    ABOVE_BREAKEVEN,
+    ABOVE_BREAK_EVEN,
     TREAT_ALL,
     TREAT_NONE,
     CateSettings,
@@ -45,7 +45,7 @@ from dunnhumby_pipeline.settings.study import (
 )
 
 __all__ = [
-    "ABOVE_BREAKEVEN",
+    "ABOVE_BREAK_EVEN",
     "HOME_VARIABLE",
     "PLAYBOOK_FILE",
     "RAW_VARIABLE",

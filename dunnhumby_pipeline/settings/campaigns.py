@@ -168,7 +168,7 @@ class EconomicsSettings(Section):
     )
 
 
-TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN = "treat_none", "treat_all", "cate_above_breakeven"
+TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
 
 
 def top_policy(share: float) -> str:
@@ -184,7 +184,7 @@ def ranks(policy: str) -> bool:
 class PolicySettings(Section):
     """Which households a policy targets."""
 
-    chosen: str = Field(ABOVE_BREAKEVEN, description="the policy the targeting list follows")
+    chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
         (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
     )

@@ -24,7 +24,7 @@ COLUMNS = [
     "manufacturer_cost",
     "contact_cost",
     "margin",
-    "breakeven",
+    "break_even_effect",
     "used",
 ]
 
@@ -39,16 +39,16 @@ class Economics:
     margin: float
 
     @property
-    def breakeven(self) -> float:
+    def break_even_effect(self) -> float:
         """Effect on spend ($) whose margin pays one contact, where no coupon is redeemed."""
-        return breakeven(self.contact_cost, self.margin)
+        return break_even_effect(self.contact_cost, self.margin)
 
     def profit(self, effect: NDArray[np.float64]) -> NDArray[np.float64]:
         """Profit ($) of contacting each household, given effects on gross profit ($) or scores of them."""
         return effect - self.contact_cost
 
 
-def breakeven(contact_cost: float, margin: float) -> float:
+def break_even_effect(contact_cost: float, margin: float) -> float:
     """Effect on spend ($) whose margin pays one contact: contact_cost / margin."""
     return contact_cost / margin
 
@@ -87,7 +87,7 @@ def campaign_economics(
         "margin": settings.margin,
     }
     frame = pd.concat([pd.DataFrame([fixed]), frame], ignore_index=True)
-    frame["breakeven"] = frame["contact_cost"] / frame["margin"]
+    frame["break_even_effect"] = frame["contact_cost"] / frame["margin"]
     frame["used"] = frame["source"] == FIXED
     return frame[COLUMNS]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
 from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
-from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
+from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, TREAT_ALL, TREAT_NONE
 from dunnhumby_pipeline.words.numbers import interval
 
 _POLICIES = {
     TREAT_NONE: "Target nobody",
     TREAT_ALL: "Target everybody",
-    ABOVE_BREAKEVEN: "Effect above breakeven",
+    ABOVE_BREAK_EVEN: "Effect above break-even",
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",

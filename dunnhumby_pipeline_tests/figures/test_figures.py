@@ -256,7 +256,7 @@ def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:
     assert np.allclose(honest[:, 0], policies["value"])
     assert "$6.1 (3.6 to 8.6), claimed $12.4" in printed(axes)
     bold = [tick.get_text() for tick in axes.get_yticklabels() if tick.get_fontweight() == "bold"]
-    assert bold == ["Effect above breakeven (58%)"]
+    assert bold == ["Effect above break-even (58%)"]
     assert "$" in axes.get_xlabel()
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
 from dunnhumby_pipeline.causal.overlap.positivity import Region
 from dunnhumby_pipeline.settings import (
-    ABOVE_BREAKEVEN,
+    ABOVE_BREAK_EVEN,
     EconomicsSettings,
     PolicySettings,
     SettingsError,
 )
 from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
-from dunnhumby_pipeline.targeting.economics import Economics, breakeven, campaign_economics, used_economics
+from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect, campaign_economics, used_economics
 from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
@@ -87,9 +87,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
 
 
-def test_breakeven_is_the_effect_whose_margin_pays_the_contact() -> None:
-    assert breakeven(12.73, 0.30) == pytest.approx(42.43, abs=0.005)
-    assert 0.30 * breakeven(12.73, 0.30) == pytest.approx(12.73)
+def test_break_even_is_the_effect_whose_margin_pays_the_contact() -> None:
+    assert break_even_effect(12.73, 0.30) == pytest.approx(42.43, abs=0.005)
+    assert 0.30 * break_even_effect(12.73, 0.30) == pytest.approx(12.73)
 
 
 def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str, Path]) -> None:
@@ -105,16 +105,16 @@ def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str
     fixed = costs.loc[("fixed", "all")]
     assert (fixed["n_targeted"], fixed["contact_cost"]) == (7, 10.0)
     assert np.isnan(fixed["retailer_cost"])
-    assert found["breakeven"].tolist()[0] == pytest.approx(20.0)
+    assert found["break_even_effect"].tolist()[0] == pytest.approx(20.0)
     # Gross profit counts what coupons cost: it is no cost of a contact.
-    assert found.loc[found["source"] == "coupons", ["contact_cost", "breakeven"]].isna().all(axis=None)
+    assert found.loc[found["source"] == "coupons", ["contact_cost", "break_even_effect"]].isna().all(axis=None)
 
 
 def test_the_contact_is_the_cost_that_decisions_use(tables: dict[str, Path]) -> None:
     found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
     assert found.loc[found["used"], "source"].tolist() == ["fixed"]
     used = used_economics(found)
-    assert (used.contact_cost, used.margin, used.breakeven) == pytest.approx((10.0, 0.5, 20.0))
+    assert (used.contact_cost, used.margin, used.break_even_effect) == pytest.approx((10.0, 0.5, 20.0))
 
 
 def test_profit_is_the_effect_on_gross_profit_less_the_contact() -> None:
@@ -153,7 +153,7 @@ def test_the_policies_offered_and_what_they_select() -> None:
     cate = np.array([10.0, 42.0, 43.0])
     available = offered(top_shares=(0.1, 0.25))
     names = [policy.name for policy in available]
-    assert names[:5] == ["treat_none", "treat_all", ABOVE_BREAKEVEN, "top_10%", "top_25%"]
+    assert names[:5] == ["treat_none", "treat_all", ABOVE_BREAK_EVEN, "top_10%", "top_25%"]
     assert [weights_of(policy, cate, Economics(42.0, 0.5)).tolist() for policy in available[:3]] == [
         [0.0] * 3,
         [1.0] * 3,
@@ -211,7 +211,7 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
 
 
 def _values(
-    evidence: Evidence, chosen: str = ABOVE_BREAKEVEN, economics: Economics = ECONOMICS_4, **settings: object
+    evidence: Evidence, chosen: str = ABOVE_BREAK_EVEN, economics: Economics = ECONOMICS_4, **settings: object
 ) -> pd.DataFrame:
     return policy_values(evidence, economics, offered(**settings), chosen, 0.95)
 
@@ -234,7 +234,7 @@ def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> No
     assert table.columns.tolist() == own.split()
     assert table.loc[table["chosen"], "policy"].tolist() == ["top_30%"]
     assert set(table["n_trials"]) == {300}
-    row = table.set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = table.set_index("policy").loc[ABOVE_BREAK_EVEN]
     profits, promises = [], []
     for score, cate in zip(informed.scores, informed.cate, strict=True):
         profits.append(score - 4.0 if cate > 4.0 else 0.0)
@@ -282,7 +282,7 @@ def test_a_policy_of_too_few_households_has_no_value_but_a_reason(n_of_arm: int,
     evidence = _evidence(np.full(300, 9.0), rng.normal(9, 5, 300))
     few = evidence.treated * np.cumsum(evidence.treated) <= 2 * n_of_arm
     evidence = _evidence(np.where(few, 9.0, 1.0), evidence.scores)
-    row = _values(evidence).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(evidence).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert row["least_in_arm"] == n_of_arm
     numbers = row[["value", "value_se", "ci_lower", "ci_upper", "claimed_value", "roi"]].astype(float)
     if known:
@@ -294,7 +294,7 @@ def test_a_policy_of_too_few_households_has_no_value_but_a_reason(n_of_arm: int,
 
 
 def test_a_policy_that_selects_nobody_is_no_finding_of_zero(informed: Evidence) -> None:
-    row = _values(informed, economics=Economics(1000.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(informed, economics=Economics(1000.0, 0.5)).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert (row["share_targeted"], row["reason"]) == (0.0, "it selects no household")
     assert np.isnan([row["value"], row["ci_lower"]]).all()
 
@@ -310,7 +310,7 @@ def test_a_household_counts_once_in_an_arm_by_its_largest_weight() -> None:
 def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
     rng = np.random.default_rng(3)
     evidence = _evidence(rng.normal(0, 10, 2000), rng.normal(0, 20, 2000))
-    row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert row["claimed_value"] > 3.0
     assert row["claimed_value"] > row["value"] + 6 * row["value_se"]
     # Nearly half of the households are contacted at $1 for nothing.
@@ -319,9 +319,9 @@ def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
 
 def test_an_informed_choice_beats_targeting_all_and_its_reverse(informed: Evidence) -> None:
     values = _values(informed).set_index("policy")["value"]
-    assert values[ABOVE_BREAKEVEN] > values["treat_all"] > 0
+    assert values[ABOVE_BREAK_EVEN] > values["treat_all"] > 0
     reverse = value_of((informed.cate <= 4.0).astype(float), informed, ECONOMICS_4)[0]
-    assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAKEVEN])
+    assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAK_EVEN])
     assert reverse < 0
 
 
@@ -411,7 +411,7 @@ ECONOMICS_40 = Economics(40.0, 0.25)
 
 
 def _list(policy: Policy | None = None, scored: pd.DataFrame = SCORED, proven: bool = True) -> pd.DataFrame:
-    fitted = (policy or named(ABOVE_BREAKEVEN)).fit(nothing_known(), ECONOMICS_40)
+    fitted = (policy or named(ABOVE_BREAK_EVEN)).fit(nothing_known(), ECONOMICS_40)
     return targeting_list(scored, COVARIATES, Terms(fitted, proven, ECONOMICS_40, OVERLAP, 0.95))
 
 
@@ -474,7 +474,7 @@ def test_every_household_has_its_decision_and_reason(decided: pd.DataFrame) -> N
 
 
 @pytest.mark.parametrize("of", ["household", "average"])
-@pytest.mark.parametrize("policy", ["treat_all", ABOVE_BREAKEVEN, "top_50%"])
+@pytest.mark.parametrize("policy", ["treat_all", ABOVE_BREAK_EVEN, "top_50%"])
 def test_nobody_is_a_target_whose_interval_includes_a_loss(of: str, policy: str) -> None:
     decisions = _decisions(named(policy), _alike(60.0, 39.0, 81.0, of))
     assert set(decisions.values()) == {"test", "leave"}

@@ -11,7 +11,7 @@ TABLES = (
         "campaign_economics",
         group="targeting",
         made_by="campaign_economics",
-        meaning="Cost of a contact and its breakeven effect; beside it what coupons cost, which gross profit counts.",
+        meaning="Cost of a contact and its break-even effect; beside it what coupons cost, which gross profit counts.",
         row="source of the cost, by campaign",
         key=("source", "campaign"),
         columns=(
@@ -27,7 +27,7 @@ TABLES = (
             ),
             number("contact_cost", "cost of targeting one household; null for coupons", "$", nullable=True),
             number("margin", "profit per $ of sales", "0-1"),
-            number("breakeven", "effect on spend whose margin pays one contact", "$", nullable=True),
+            number("break_even_effect", "effect on spend whose margin pays one contact", "$", nullable=True),
             *shared("used"),
         ),
         partitioned=True,

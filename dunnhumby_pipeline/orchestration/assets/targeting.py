@@ -32,7 +32,7 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
-    """Cost of a contact and its breakeven effect; beside it what coupons cost, which gross profit counts."""
+    """Cost of a contact and its break-even effect; beside it what coupons cost, which gross profit counts."""
     from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
 
     studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]

@@ -159,10 +159,10 @@ def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: Overla
     lacking, few = max(found.lacking, found.rarer_lacking), min(sizes) < settings.min_effective_trials
     passed = lacking <= most and not few
     whom = "trials" if found.lacking >= found.rarer_lacking else "the rarer arm's trials"
+    where = "at a bound of the propensity or where the other arm has next to none"
     text = (
-        f"{lacking:.1%} of {whom} at a bound of the propensity or where the other arm has next to none, at "
-        f"most {most:.0%} allowed; {found.in_overlap:.0%} of trials in overlap relative to how often the campaign treats, worth "
-        f"{sizes[0]:,.0f} treated and {sizes[1]:,.0f} control trials"
+        f"{lacking:.1%} of {whom} {where}, at most {most:.0%} allowed; {found.in_overlap:.0%} of trials in overlap "
+        f"relative to how often the campaign treats, worth {sizes[0]:,.0f} treated and {sizes[1]:,.0f} control trials"
     )
     if few:
         text += f", at least {settings.min_effective_trials:g} of each are needed"

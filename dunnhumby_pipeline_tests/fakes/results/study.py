@@ -40,7 +40,7 @@ def campaign_economics() -> pd.DataFrame:
     costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("coupons", "all", 1893, 2.31, 0.64, np.nan)]
     for position, name in enumerate(campaign.CAMPAIGNS):
         costs.append(("coupons", name, 380, 1.9 + 0.2 * position, 0.6, np.nan))
-    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
+    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin break_even_effect used"
     return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
 
 
@@ -50,7 +50,7 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
     policies = [
         ("treat_none", 0.0, 0.0, 0.0, 0.0),
         ("treat_all", 1.0, 6.9, 2.0 if proven else 5.1, 7.4),
-        ("cate_above_breakeven", 0.58, 6.1, se, 12.4),
+        ("effect_above_break_even", 0.58, 6.1, se, 12.4),
         ("top_10%", 0.1, 1.9, 0.6 if proven else 1.6, 4.9),
         ("top_20%", 0.2, 3.2, 0.8 if proven else 2.2, 7.7),
         ("top_30%", 0.3, 4.1, 1.0 if proven else 2.9, 9.5),
@@ -60,7 +60,7 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
     for policy, share, value, value_se, claimed in policies:
         bounds = (value - 1.96 * value_se, value + 1.96 * value_se)
         roi = value / (12.73 * share) if share else np.nan
-        chosen = policy == "cate_above_breakeven"
+        chosen = policy == "effect_above_break_even"
         rows.append((policy, share, 1400 * share, value, value_se, *bounds, claimed, roi, 5800, chosen, None))
     columns = (
         "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value roi n_trials chosen reason"
@@ -83,8 +83,8 @@ def targeting_list() -> pd.DataFrame:
     in_overlap = (chance > 0.1) & (chance < 0.9)
     decision = np.where(~in_overlap, "test", np.where(cate > 12.73, "target", "leave"))
     reasons = {
-        "target": "effect above breakeven, in overlap",
-        "leave": "effect below breakeven",
+        "target": "effect above break-even, in overlap",
+        "leave": "effect below break-even",
         "test": "outside overlap: no comparable households in the other arm",
     }
     return homes.assign(
