@@ -47,14 +47,14 @@ def test_the_error_of_a_difference_is_that_of_the_household_bootstrap() -> None:
     households = np.repeat(np.arange(80), 3)
     both = rng.normal(size=80)[households] + rng.normal(size=240)
     a, b = both, both + 0.5 * rng.normal(size=80)[households]
-    of = [clustered_estimate(float(v.mean()), v - v.mean(), households) for v in (a, b)]
+    of_a, of_b = (clustered_estimate(float(v.mean()), v - v.mean(), households) for v in (a, b))
     sums = np.array([[a[households == h].mean(), b[households == h].mean()] for h in range(80)])
     drawn = sums[rng.integers(0, 80, (4000, 80))].mean(axis=1)
-    assert paired_error(*of, households) == pytest.approx((drawn[:, 0] - drawn[:, 1]).std(), rel=0.05)
+    assert paired_error(of_a, of_b, households) == pytest.approx((drawn[:, 0] - drawn[:, 1]).std(), rel=0.05)
     # Far below that of two independent estimates.
-    assert paired_error(*of, households) < 0.6 * np.hypot(of[0][1], of[1][1])
+    assert paired_error(of_a, of_b, households) < 0.6 * np.hypot(of_a[1], of_b[1])
     # Not below a tenth of either error, however alike the influences.
-    assert paired_error(of[0], of[0], households) == pytest.approx(0.1 * of[0][1])
+    assert paired_error(of_a, of_a, households) == pytest.approx(0.1 * of_a[1])
 
 
 def estimated(name: str, values: Array, estimand: str = "ATE", population: str = "all") -> Estimated:

@@ -105,9 +105,11 @@ def overlap_diagnostics() -> pd.DataFrame:
         fit = (0.871, float(((part["treated"] - chance) ** 2).mean()), 0.03, 0.94)
         shares = (part["in_overlap"].mean(), (chance < 0.1).mean(), (chance > 0.9).mean())
         sizes = (0.71 * treated, 0.52 * control, 0.18 * treated, 0.8 * control, 0.6 * treated, 0.4 * control)
-        shares = (*shares, 1 - shares[2] / 2, 1 - shares[1])
+        comparable = (1 - shares[2] / 2, 1 - shares[1])
         crump = (0.07, part["in_crump"].mean())
-        rows.append((campaign, day, len(part), treated, control, *fit, *shares, *crump, *sizes, 0.12 * control))
+        rows.append(
+            (campaign, day, len(part), treated, control, *fit, *shares, *comparable, *crump, *sizes, 0.12 * control)
+        )
     columns = (
         "campaign index_day n_trials n_treated n_control auc brier calibration_intercept calibration_slope "
         "share_in_overlap share_below share_above share_treated_comparable share_control_comparable "
