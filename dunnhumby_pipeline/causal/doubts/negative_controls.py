@@ -190,7 +190,9 @@ def _placebo_campaign(
         return _Found([], left_out)
     windows = windows_of(enough, "lookback_start", "outcome_start")
     covariates = window_covariates(tables, windows, settings.engine).rename(columns={"window": "campaign"})
+    covers = enough[["campaign", "lookback_start"]].assign(index_day=enough["outcome_start"])
     own_trials = trials[TRIAL_KEY].assign(row=np.arange(len(trials))).merge(covariates, on=TRIAL_KEY)
+    own_trials = own_trials.merge(covers, on="campaign", how="left", validate="many_to_one")
     rows = own_trials["row"].to_numpy()
     away = trials["campaign"].drop(trials.index[rows]).value_counts(sort=False)
     left_out += [

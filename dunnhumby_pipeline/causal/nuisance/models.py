@@ -98,11 +98,13 @@ def fit_propensity(
     target = np.asarray(treated, dtype=float)
     out = _inner_folds(households, target) == 0
     with one_thread():
+        if candidates == LINEAR_ONLY:
+            return Stack(logistic(np.ones(len(x), dtype=bool)), None, np.array([1.0, 0.0]))
         parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
         trees, of_trees = _boosted(_binned(x), target, out, parameters, _log_loss)
-        linear = logistic(np.ones(len(x), dtype=bool))
-        share = (1.0, 0.0) if candidates == LINEAR_ONLY else (0.0, 1.0)
+        linear, share = None, (0.0, 1.0)
         if candidates == BOTH:
+            linear = logistic(np.ones(len(x), dtype=bool))
             share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], of_trees)
     return Stack(linear, trees, np.array(share))
 
