@@ -58,7 +58,7 @@ def cross_fit(
 ) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over several divisions into folds.
 
-    No prediction of any repeat has seen the trial's household, so neither has their median (the medians of
+    No model of any repeat has seen the household that it predicts, so neither has their median (the medians of
     Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them). `n_repeats` are
     made at most, and no further one when the overlap-weighted effects of those so far, two or more, lie within
     `repeat_agreement` standard errors of each other for every outcome.
@@ -67,11 +67,12 @@ def cross_fit(
     `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), propensity_as_fitted (likewise bounded,
     before it is recalibrated within campaigns, repeat by repeat: see `recalibrated`), and for each of `outcomes`
     mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value. Quantities: propensity_auc,
-    propensity_log_loss, propensity_log_loss_as_fitted (before recalibration); by outcome r2_control and r2_treated (share of the arm's variance explained out of
-    fold, below 0 when worse than its mean) and overlap_weighted (the effect in units of the outcome), whose
-    spread over repeats is what the division into folds alone does; and the weight of each candidate, the mean over
-    folds: weight_<model>_linear and weight_<model>_trees, the model being propensity, control or treated. Of a
-    propensity they sum to 1; of an arm's mean each is 1 at most, and the overall mean counts what they lack.
+    propensity_log_loss, propensity_log_loss_as_fitted (before recalibration); by outcome r2_control and r2_treated
+    (share of the arm's variance explained out of fold, below 0 when worse than its mean) and overlap_weighted (the
+    effect in units of the outcome), whose spread over repeats is what the division into folds alone does; and the
+    weight of each candidate, the mean over folds: weight_<model>_linear and weight_<model>_trees, the model being
+    propensity, control or treated. Of a propensity they sum to 1; of an arm's mean each is 1 at most, and the overall
+    mean counts what they lack.
     `candidates` may leave out the trees, or the linear models. Raises FoldsError when an arm is too small
     for the folds.
     """

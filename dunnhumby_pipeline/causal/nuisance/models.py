@@ -136,13 +136,15 @@ def fit_outcomes(
         out = folds == 0
         with one_thread():
             lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
-            binned = _binned(x)
+            binned = _binned(x) if candidates != LINEAR_ONLY else None
             for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
-                trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
-                of_trees = beyond + begin[out, column]
                 level = float(y.mean())
+                trees, of_trees = None, np.full(int(out.sum()), level)
+                if binned is not None:
+                    trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
+                    of_trees = beyond + begin[out, column]
                 said = np.column_stack([of_lasso, of_trees]) - level
                 found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
     return found

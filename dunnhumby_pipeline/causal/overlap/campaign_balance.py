@@ -32,9 +32,9 @@ def campaign_balance(
     the `confidence` quantile of |smd| of this covariate over `n_draws` draws of the arms, in which each trial of the
     campaign is treated with its propensity and weighted anew: what a right propensity leaves by chance. `noise_any`:
     likewise for all covariates at once, correlated as they are: all of them lie under it with that confidence (noise
-    times the quantile of the largest |smd| / noise; the maximum as in Westfall & Young 1993). Both are null in a campaign with fewer than
-    FEWEST_TRIALS of an arm. A campaign holds a household once, so that its trials are independent. Effective sizes are
-    Kish's (1965).
+    times the quantile of the largest |smd| / noise; the maximum as in Westfall & Young 1993). Both are null in a
+    campaign with fewer than FEWEST_TRIALS of an arm. A campaign holds a household once, so that its trials are
+    independent. Effective sizes are Kish's (1965).
     """
     campaigns = propensity["campaign"].to_numpy()
     treated = propensity["treated"].to_numpy(dtype=float)
@@ -89,10 +89,10 @@ def _of_campaign(
 
 
 def _differences(z: Values, treated: Array | NDArray[np.bool_], e: Array) -> Array:
-    """Standardised differences (d, p) of covariates `z` (n, p) under d assignments `treated` (d, n), overlap weighted.
+    """Overlap-weighted standardised differences (d, p) of covariates `z` (n, p) under d assignments `treated` (d, n).
 
-    All sums are products of matrices in the precision of `z`, of covariates about their means. NaN where an arm is empty,
-    infinite where a covariate tells the arms apart.
+    All sums are products of matrices in the precision of `z`, of covariates about their means. NaN where an arm is
+    empty, infinite where a covariate tells the arms apart.
     """
     t, propensity = treated.astype(z.dtype), e.astype(z.dtype)
     of_treated = t * (1 - propensity)
@@ -117,9 +117,10 @@ def campaign_calibration(nuisances: pd.DataFrame, confidence: float) -> pd.DataF
 
     campaign, n_treated, n_control, slope and intercept of the treatment on the propensity's logit (`recalibration`),
     slope_se, noise_lower and noise_upper, slope_as_fitted. `slope_se`: the error of the slope at this campaign's
-    propensities if they are right (from the information of the logistic likelihood at intercept 0 and slope 1); noise
-    alone keeps the slope between the bounds with `confidence`. `slope_as_fitted`: before the propensity was recalibrated
-    within the campaign. Slopes are null where no finite line fits, and the error where propensities do not vary.
+    propensities if they are right, from the information of the logistic likelihood at intercept 0 and slope 1; noise
+    alone keeps the slope between the bounds with `confidence`. `slope_as_fitted`: before the propensity was
+    recalibrated within the campaign. Slopes are null where no finite line fits, and the error where propensities do
+    not vary.
     """
     rows = []
     for campaign, part in nuisances.groupby("campaign"):
