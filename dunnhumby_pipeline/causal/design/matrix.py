@@ -78,14 +78,15 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str], per_day: bool
 
     `per_day`: covariates that grow with the look-back (`total` in the catalogue) are divided by its days, so that one
     propensity and one mean serve look-backs of all lengths: 40 baskets are few in 182 days and many in 38.
-    Raises ValueError naming covariates that are missing from the trials, or when none has a value.
+    Raises ValueError naming covariates that are missing from the trials, when none has a value, or when totals are
+    taken per day and the look-backs are not known.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
 
     totals = tuple(name for name in covariates if per_day and name in TOTALS)
-    missing = [name for name in [*covariates, CAMPAIGN, *(LOOK_BACK if totals else ())] if name not in trials.columns]
+    missing = [name for name in [*covariates, CAMPAIGN] if name not in trials.columns]
     if missing:
         raise ValueError(f"covariates missing from the trials: {missing}")
     left_out = tuple(name for name in covariates if trials[name].isna().all())

@@ -15,8 +15,8 @@ from scipy import special
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 # Standard deviation of intercept and slope about 0 and 1 before a campaign's trials are seen: a slope from some
-# hundreds of trials has an error of a tenth, so that they move by a few percent, and those from few trials by more.
-_SPREAD = 0.5
+# hundreds of trials has an error of a tenth, so that it moves by a percent, and one from few trials by more.
+_SPREAD = 1.0
 # Logits of propensities nearer to 0 or 1 would decide the slope alone.
 _LEAST = 1e-4
 _STEPS = 50

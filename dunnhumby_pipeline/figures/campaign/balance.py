@@ -99,7 +99,7 @@ def _name_worst(axes: Axes, row: int, worst: pd.Series, edge: float, named: bool
     size = numbers.bounded(worst["size"], f"{worst['size']:.2f}")
     name = covariate(str(worst["covariate"]))
     name = name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 1]}\N{HORIZONTAL ELLIPSIS}"
-    axes.text(0.01 * edge, row - 0.31, f"{name} {size}", fontsize=style.SMALL, color=style.INK, va="bottom")
+    axes.text(0.01 * edge, row - 0.31, f"{name} {size}", fontsize=style.SMALL, va="bottom", parse_math=False)
 
 
 def _draw_slopes(axes: Axes, slopes: pd.DataFrame, slack: float) -> None:

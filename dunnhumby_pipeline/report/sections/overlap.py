@@ -71,6 +71,7 @@ def quality_rows(quality: pd.DataFrame) -> Grid:
     names = {
         "propensity_auc": "Propensity: AUC",
         "propensity_log_loss": "Propensity: log loss",
+        "propensity_log_loss_as_fitted": "Propensity: log loss before recalibration",
         "r2_control": "Outcome of controls: variance explained",
         "r2_treated": "Outcome of the treated: variance explained",
         PRIMARY_ESTIMATOR: "Overlap-weighted effect that follows",
