@@ -109,10 +109,10 @@ def test_calibration_is_told_by_campaign_with_the_noise_of_its_slope() -> None:
 
 def test_the_band_of_a_slope_has_its_rate() -> None:
     rng, inside = np.random.default_rng(9), []
-    for _ in range(100):
-        said = special.expit(rng.normal(-1, 1.2, 400))
-        treated = (rng.random(400) < said).astype("int64")
+    for _ in range(150):
+        said = special.expit(rng.normal(-1, 1.2, 600))
+        treated = (rng.random(600) < said).astype("int64")
         table = pd.DataFrame({"campaign": 1, "treated": treated, "propensity": said, "propensity_as_fitted": said})
         row = campaign_calibration(table, 0.9).iloc[0]
         inside.append(row["noise_lower"] <= row["slope"] <= row["noise_upper"])
-    assert 0.82 < np.mean(inside) < 0.97
+    assert 0.83 < np.mean(inside) < 0.97
