@@ -98,7 +98,7 @@ def test_nuisances_made_otherwise_each_have_their_effect(known: Known) -> None:
     settings = NuisanceSettings(n_folds=2, n_repeats=3)
     everyone = np.ones(len(known.trials), dtype=bool)
     told = known.nuisances().assign(propensity_as_fitted=0.4)
-    # In other units, and shifted from one campaign to the other: standardised within campaigns they are the same.
+    # Ten times as large in the second campaign, as totals are where a look-back is long.
     totals = known.x * (1 + 9 * (known.trials["campaign"].to_numpy() == 2))[:, None]
     table = nuisance_variants(known.trials, known.x, totals, told, settings, 0.95, SPEND, seed=7)
     assert table["variation"].tolist() == list(NUISANCE_VARIANTS)
