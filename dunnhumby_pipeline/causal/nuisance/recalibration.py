@@ -22,7 +22,7 @@ _LEAST = 1e-4
 _STEPS = 50
 
 
-def recalibrated(propensity: Array, treated: Groups, campaigns: Groups, folds: Groups, min_arm: int) -> Array:
+def recalibrated(propensity: Array, treated: Array | Groups, campaigns: Groups, folds: Groups, min_arm: int) -> Array:
     """Out-of-fold propensities (n,), those of each campaign and fold moved by the line that the campaign's trials in
     other folds ask for.
 
@@ -51,7 +51,7 @@ def as_in_campaign(propensity: pd.Series, campaigns: pd.Series, nuisances: pd.Da
     return found
 
 
-def _moved(new: Array, propensity: Array, treated: Groups, min_arm: int) -> Array:
+def _moved(new: Array, propensity: Array, treated: Array | Groups, min_arm: int) -> Array:
     n_treated = int(treated.sum())
     if min(n_treated, len(treated) - n_treated) < min_arm:
         return new
@@ -59,7 +59,7 @@ def _moved(new: Array, propensity: Array, treated: Groups, min_arm: int) -> Arra
     return np.asarray(special.expit(intercept + slope * _logit(new)))
 
 
-def fit_line(propensity: Array, treated: Groups) -> tuple[float, float]:
+def fit_line(propensity: Array, treated: Array | Groups) -> tuple[float, float]:
     """Intercept and slope of treatment (n,) on the logit of the propensity (n,), shrunk towards 0 and 1.
 
     The mode under independent normal priors with means 0 and 1, by Newton's method: finite, even where the arms'
