@@ -222,7 +222,7 @@ def _propensity(
     settings: NuisanceSettings,
     seed: int,
 ) -> Array:
-    """Out-of-fold propensity (n,) with the study's learners, folds, recalibration and bound, but one division into folds."""
+    """Out-of-fold propensity (n,) as the study's, recalibrated and bounded, but of one division into folds."""
     present = np.unique(households)
     share = min(1.0, settings.max_trials / len(treated))
     drawn = np.random.default_rng(seed).permutation(present)[: int(len(present) * share)]
