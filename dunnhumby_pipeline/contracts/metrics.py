@@ -141,6 +141,14 @@ def balance(balance: pd.DataFrame) -> Mapping[str, object]:
     return {f"max_smd_{weighting}": smd for weighting, smd in worst.items()}
 
 
+def campaign_balance(balance: pd.DataFrame) -> Mapping[str, object]:
+    return {"max_smd_in_any_campaign": balance["smd"].abs().max()}
+
+
+def campaign_calibration(calibration: pd.DataFrame) -> Mapping[str, object]:
+    return {f"slope_{row.campaign}": row.slope for row in calibration.itertuples()}
+
+
 def effects(effects: pd.DataFrame) -> Mapping[str, object]:
     main = effects[effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS)]
     return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}

@@ -80,6 +80,12 @@ class NuisanceSettings(Section):
     propensity_bound: float = Field(
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )
+    recalibration_min_arm: int = Field(
+        30,
+        ge=10,
+        description="fewest trials of each arm, outside a fold, by which the propensity of a campaign is recalibrated; "
+        "in campaigns with fewer it stays as fitted",
+    )
     max_trials: int = Field(
         50_000, ge=1000, description="most trials a model is fitted to; of more, households are drawn"
     )
@@ -96,6 +102,16 @@ class OverlapSettings(Section):
         0.9, gt=0.5, lt=1, description="highest relative propensity in overlap, as if one trial in two were treated"
     )
     n_bins: int = Field(10, ge=4, le=50, description="bins of trials in the calibration of the propensity")
+    noise_confidence: float = Field(
+        0.99,
+        gt=0.5,
+        lt=1,
+        description="how sure it must be that a difference between the arms of one campaign, or a slope of its "
+        "calibration, is not noise",
+    )
+    noise_draws: int = Field(
+        1000, ge=200, description="draws of each campaign's arms that say what its balance is by chance"
+    )
     rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that describes who lies outside")
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.names import (
+    AS_FITTED,
+    FIRST_ELIGIBLE,
+    LINEAR_NUISANCES,
+    NEVER_TARGETED,
+    ONE_DIVISION,
+    SEQUENTIAL,
+    STANDARDISED,
+    TOTALS_AS_THEY_ARE,
+    TREE_NUISANCES,
+)
 from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, TREAT_ALL, TREAT_NONE
 from dunnhumby_pipeline.words.numbers import interval
@@ -45,6 +55,14 @@ _WEIGHTINGS = {
     "overlap": "overlap weights",
     "entropy": "entropy balancing",
     "entropy_treated": "entropy balancing to the treated",
+}
+_NUISANCES = {
+    AS_FITTED: "propensity not recalibrated within campaigns",
+    ONE_DIVISION: "one division into folds, to compare with the rows below",
+    LINEAR_NUISANCES: "linear models only, one division",
+    TREE_NUISANCES: "boosted trees only, one division",
+    STANDARDISED: "covariates standardised within campaigns, one division",
+    TOTALS_AS_THEY_ARE: "totals of the look-back as they are, one division",
 }
 _DESIGNS = {
     SEQUENTIAL: "Sequential trials",
@@ -105,6 +123,11 @@ def weighting(name: str) -> str:
 def design(name: str) -> str:
     """A design of the study in words."""
     return _DESIGNS.get(name, spoken(name))
+
+
+def nuisances(name: str) -> str:
+    """How nuisances were made otherwise, in words, in lower case."""
+    return _NUISANCES.get(name, spoken(name).lower())
 
 
 def outcome(name: str) -> tuple[str, str]:

@@ -98,11 +98,13 @@ def fit_propensity(
     target = np.asarray(treated, dtype=float)
     out = _inner_folds(households, target) == 0
     with one_thread():
+        if candidates == LINEAR_ONLY:
+            return Stack(logistic(np.ones(len(x), dtype=bool)), None, np.array([1.0, 0.0]))
         parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
         trees, of_trees = _boosted(_binned(x), target, out, parameters, _log_loss)
-        linear = logistic(np.ones(len(x), dtype=bool))
-        share = (1.0, 0.0) if candidates == LINEAR_ONLY else (0.0, 1.0)
+        linear, share = None, (0.0, 1.0)
         if candidates == BOTH:
+            linear = logistic(np.ones(len(x), dtype=bool))
             share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], of_trees)
     return Stack(linear, trees, np.array(share))
 
@@ -134,13 +136,15 @@ def fit_outcomes(
         out = folds == 0
         with one_thread():
             lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
-            binned = _binned(x)
+            binned = _binned(x) if candidates != LINEAR_ONLY else None
             for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
-                trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
-                of_trees = beyond + begin[out, column]
                 level = float(y.mean())
+                trees, of_trees = None, np.full(int(out.sum()), level)
+                if binned is not None:
+                    trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
+                    of_trees = beyond + begin[out, column]
                 said = np.column_stack([of_lasso, of_trees]) - level
                 found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
     return found

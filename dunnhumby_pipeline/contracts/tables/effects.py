@@ -96,7 +96,7 @@ TABLES = (
         row="variation of the estimate",
         key=("variation", "level", "estimator", "estimand"),
         columns=(
-            text("variation", "what is varied: trimming, winsorising, or the outcome"),
+            text("variation", "what is varied: trimming, winsorising, the outcome, or how the nuisances are made"),
             number("level", "distance from 0 and 1, or quantile", nullable=True),
             *shared("estimator estimand estimate se ci_lower ci_upper n_trials n_households"),
         ),

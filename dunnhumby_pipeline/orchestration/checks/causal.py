@@ -125,6 +125,45 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
     return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
 
 
+def balance_in_every_campaign(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """In no campaign does a covariate differ by more than the ceiling and more than noise after overlap weighting."""
+    if balance.empty or balance["smd"].isna().any():
+        missing = ", ".join(sorted(set(balance.loc[balance["smd"].isna(), "campaign"])))
+        return Verdict(False, f"no SMD after overlap weighting in campaign {missing or '(none)'}")
+    ceiling, size = settings.max_campaign_smd, balance["smd"].abs()
+    worst = balance.loc[size.groupby(balance["campaign"]).idxmax()]
+    told = "; ".join(
+        f"campaign {row.campaign}: {abs(row.smd):.2f} ({row.covariate}, noise up to {row.noise_any:.2f})"
+        for row in worst.itertuples()
+    )
+    metrics = {f"max_smd_{row.campaign}": abs(float(row.smd)) for row in worst.itertuples()}
+    beyond = balance.loc[(size > ceiling) & ~(size <= balance["noise_any"]) & balance["noise_any"].notna()]
+    text = f"largest |SMD| after overlap weighting by campaign, ceiling {ceiling:.2f} or noise: {told}"
+    if beyond.empty:
+        return Verdict(True, text, metrics)
+    named = "; ".join(f"{row.covariate} in campaign {row.campaign} {abs(row.smd):.2f}" for row in beyond.itertuples())
+    advice = "the propensity misses what decided there: another form of the covariate, or leave the campaign out"
+    return Verdict(False, f"{text}; over both: {named}; {advice}", metrics)
+
+
+def calibrated_in_every_campaign(calibration: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The propensity's calibration slope is near 1 in every campaign, or not further off than noise."""
+    most, slope = settings.max_slope_deviation, calibration["slope"]
+    told = "; ".join(
+        f"campaign {row.campaign}: {row.slope:.2f} (noise {row.noise_lower:.2f} to {row.noise_upper:.2f})"
+        for row in calibration.itertuples()
+    )
+    metrics = {f"slope_{row.campaign}": float(row.slope) for row in calibration.itertuples() if row.slope == row.slope}
+    noise = slope.between(calibration["noise_lower"], calibration["noise_upper"])
+    # Where no finite line fits, trials are too few, or the arms apart: other checks say which.
+    off = calibration.loc[slope.notna() & ~(((slope - 1).abs() <= most) | noise), "campaign"]
+    text = f"calibration slope by campaign, 1 give or take {most:.2f} or noise: {told}"
+    if off.empty:
+        return Verdict(True, text, metrics)
+    advice = "propensities there are too extreme (below 1) or too timid (above 1): read effects by campaign with care"
+    return Verdict(False, f"{text}; off in campaign {', '.join(map(str, off))}: {advice}", metrics)
+
+
 def estimators_agree(differences: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The estimators of one estimand do not differ by more than the error of their difference."""
     main = differences.loc[differences["primary"].astype(bool)]

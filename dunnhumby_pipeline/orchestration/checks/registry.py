@@ -318,6 +318,23 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_weighted_smd",),
     ),
     Check(
+        "campaign_balance",
+        causal.balance_in_every_campaign,
+        BLOCK,
+        red="within a campaign the arms still differ after weighting, by more than its size explains, however well all "
+        "campaigns together balance",
+        advice="find the covariate in the figure of balance by campaign; another form of it, or leave the campaign out",
+        thresholds=("max_campaign_smd",),
+    ),
+    Check(
+        "campaign_calibration",
+        causal.calibrated_in_every_campaign,
+        WARN,
+        red="in a campaign the propensity is too extreme or too timid, by more than its size explains",
+        advice="lower `nuisance.recalibration_min_arm` where the campaign was too small to be recalibrated",
+        thresholds=("max_slope_deviation",),
+    ),
+    Check(
         "estimator_differences",
         causal.estimators_agree,
         WARN,

@@ -77,6 +77,7 @@ def quality_rows(quality: pd.DataFrame) -> Grid:
     names = {
         "propensity_auc": "Propensity: AUC",
         "propensity_log_loss": "Propensity: log loss",
+        "propensity_log_loss_as_fitted": "Propensity: log loss before recalibration",
         "r2_control": "Outcome of controls: variance explained",
         "r2_treated": "Outcome of the treated: variance explained",
         PRIMARY_ESTIMATOR: "Overlap-weighted effect that follows",
@@ -131,6 +132,24 @@ def _balance_alt(tables: StudyTables, settings: Settings) -> str:
     )
 
 
+def _campaigns(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import balance
+
+    ceiling, slack = settings.checks.max_campaign_smd, settings.checks.max_slope_deviation
+    return balance.balance_by_campaign(tables["campaign_balance"], tables["campaign_calibration"], ceiling, slack)
+
+
+def _campaigns_alt(tables: StudyTables, settings: Settings) -> str:
+    balance = tables["campaign_balance"].assign(size=lambda frame: frame["smd"].abs())
+    worst = balance.loc[balance.groupby("campaign", sort=False)["size"].idxmax().dropna()]
+    slopes = tables["campaign_calibration"].set_index("campaign")["slope"]
+    return "Largest absolute standardised mean difference and calibration slope of each campaign: " + "; ".join(
+        f"campaign {row['campaign']} {numbers.bounded(row['size'], numbers.number(row['size'], 2))}, noise up to "
+        f"{numbers.number(row['noise_any'], 2)}, slope {numbers.number(slopes.get(row['campaign']), 2)}"
+        for _, row in worst.iterrows()
+    )
+
+
 PARTS = (
     Heading("Could either arm have been chosen?"),
     Section(
@@ -179,5 +198,15 @@ PARTS = (
         "Weighted points left of the dashed line: the arms are alike in what was measured.",
         _balance,
         _balance_alt,
+    ),
+    Section(
+        "campaign_balance",
+        "Are the arms alike within each campaign?",
+        ("campaign_balance", "campaign_calibration"),
+        "What one campaign has too much of and another too little is alike over all campaigns together. A difference "
+        "counts where it is over the ceiling and more than noise alone would give in a campaign of this size; so does "
+        "a slope.",
+        _campaigns,
+        _campaigns_alt,
     ),
 )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.graph import causal_graph as causal_graph
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
+from dunnhumby_pipeline.contracts.names import NUISANCE_VARIANTS
 from dunnhumby_pipeline_tests.fakes.results.customers import FEATURES, SEGMENTS, frame_of
 
 # Campaign: index day, trials, treated. By index day, which is not the order of the ids.
@@ -167,6 +168,26 @@ def covariate_balance(n: int = 110) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def campaign_balance() -> pd.DataFrame:
+    """Three covariates of each campaign; one of them differs by more than noise in campaign 13 once scaled."""
+    rows = []
+    for campaign, noise in (("8", 0.2), ("13", 0.4), ("18", 0.25), ("30", 0.2)):
+        for name, size in (("recency", -0.02), ("received_typeb", 0.11), ("income_desc_Under 15K", -0.18)):
+            rows.append((campaign, name, 4 * size, size, noise / 1.5, noise, 300.0, 1100.0))
+    return frame_of("campaign covariate smd_unweighted smd noise noise_any ess_treated ess_control", rows)
+
+
+def campaign_calibration() -> pd.DataFrame:
+    rows = [
+        ("8", 800, 1200, 0.02, 1.04, 0.04, 0.9, 1.1, 1.13),
+        ("13", 160, 1000, -0.05, 0.87, 0.07, 0.82, 1.18, 1.24),
+        ("18", 400, 1500, 0.0, 0.99, 0.06, 0.85, 1.15, 0.9),
+        ("30", 340, 1700, 0.01, 1.0, 0.1, 0.74, 1.26, 0.7),
+    ]
+    names = "campaign n_treated n_control intercept slope slope_se noise_lower noise_upper slope_as_fitted"
+    return frame_of(names, rows)
+
+
 def trial_protocol() -> pd.DataFrame:
     rows = [
         (
@@ -310,6 +331,8 @@ def effect_robustness() -> pd.DataFrame:
         for level in (0.95, 0.975, 0.99, 0.995, 1.0)
     ]
     rows.append(("amount_without_fuel", np.nan, "overlap_weighted", "ATO", 7.0, 10.0, 6323))
+    variants = enumerate(NUISANCE_VARIANTS)
+    rows += [(name, np.nan, "overlap_weighted", "ATO", 6.0 + place, 10.0, 6323) for place, name in variants]
     rows.append(("margin_weighted_amount", np.nan, "overlap_weighted", "ATO", 7.4, 10.9, 6323))
     names = "variation level estimator estimand estimate se n_trials"
     return with_interval(frame_of(names, rows)).assign(n_households=lambda frame: (0.4 * frame["n_trials"]).astype(int))

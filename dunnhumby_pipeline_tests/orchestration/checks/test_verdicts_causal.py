@@ -152,6 +152,72 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
     assert not causal.balance_after_weighting(table[table["weighting"] == "none"], CHECKS).passed
 
 
+def _in_campaigns(**changed: list[float]) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "campaign": ["8", "8", "13"],
+            "covariate": ["tenure", "spend", "spend"],
+            "smd": [-0.15, 0.1, 0.33],
+            "noise_any": [0.16, 0.2, 0.5],
+        }
+    )
+    return table.assign(**changed)
+
+
+def test_balance_is_judged_in_every_campaign_by_ceiling_and_noise() -> None:
+    good = causal.balance_in_every_campaign(_in_campaigns(), CHECKS)
+    assert good.passed
+    assert good.message == (
+        "largest |SMD| after overlap weighting by campaign, ceiling 0.20 or noise: campaign 13: 0.33 (spend, noise up "
+        "to 0.50); campaign 8: 0.15 (tenure, noise up to 0.16)"
+    )
+    assert good.metrics == {"max_smd_13": 0.33, "max_smd_8": 0.15}
+    # More than noise, but under the ceiling; then both.
+    assert causal.balance_in_every_campaign(_in_campaigns(smd=[-0.19, 0.1, 0.33]), CHECKS).passed
+    bad = causal.balance_in_every_campaign(_in_campaigns(smd=[-0.21, 0.1, 0.33]), CHECKS)
+    assert not bad.passed
+    assert "; over both: tenure in campaign 8 0.21; the propensity misses" in bad.message
+    # The worst covariate may be noise where a smaller one is not.
+    hidden = causal.balance_in_every_campaign(_in_campaigns(smd=[-0.21, 0.3, 0.33], noise_any=[0.2, 0.4, 0.5]), CHECKS)
+    assert not hidden.passed and "tenure in campaign 8" in hidden.message
+    assert causal.balance_in_every_campaign(_in_campaigns(smd=[0.21, 0, 0]), CheckSettings(max_campaign_smd=0.3)).passed
+
+
+def test_balance_of_a_campaign_that_is_unknown_unbounded_or_too_small() -> None:
+    assert not causal.balance_in_every_campaign(_in_campaigns(smd=[np.inf, 0.1, 0.33]), CHECKS).passed
+    missing = causal.balance_in_every_campaign(_in_campaigns(smd=[0.1, 0.1, NAN]), CHECKS)
+    assert (missing.passed, missing.message) == (False, "no SMD after overlap weighting in campaign 13")
+    assert not causal.balance_in_every_campaign(_in_campaigns().iloc[:0], CHECKS).passed
+    # Too few trials to say what noise would give.
+    assert causal.balance_in_every_campaign(
+        _in_campaigns(smd=[0.1, 0.1, 0.9], noise_any=[0.16, 0.2, NAN]), CHECKS
+    ).passed
+
+
+def test_calibration_is_judged_in_every_campaign_by_distance_and_noise() -> None:
+    table = pd.DataFrame(
+        {
+            "campaign": ["8", "13"],
+            "slope": [1.06, 0.85],
+            "noise_lower": [0.95, 0.82],
+            "noise_upper": [1.05, 1.18],
+        }
+    )
+    good = causal.calibrated_in_every_campaign(table, CHECKS)
+    assert good == Verdict(
+        True,
+        "calibration slope by campaign, 1 give or take 0.10 or noise: campaign 8: 1.06 (noise 0.95 to 1.05); "
+        "campaign 13: 0.85 (noise 0.82 to 1.18)",
+        {"slope_8": 1.06, "slope_13": 0.85},
+    )
+    bad = causal.calibrated_in_every_campaign(table.assign(slope=[1.12, 0.85]), CHECKS)
+    assert not bad.passed and "; off in campaign 8: propensities there" in bad.message
+    assert causal.calibrated_in_every_campaign(
+        table.assign(slope=[1.12, 0.85]), CheckSettings(max_slope_deviation=0.13)
+    ).passed
+    assert causal.calibrated_in_every_campaign(table.assign(slope=[NAN, 0.85]), CHECKS).passed
+
+
 # Effects
 
 
