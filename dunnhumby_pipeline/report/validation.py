@@ -37,13 +37,10 @@ def _findings(found: Validation) -> Text:
     # What a file holds is data: as markup, a square bracket in it would be lost.
     lines = [Text("\nWhat was found")]
     for row in found.findings.itertuples():
-        lines.append(
-            Text.assemble(
-                (f"- {row.table}, {row.column}", "bold"),
-                f": {row.n:,} row{'s' if row.n != 1 else ''} ({row.share:.2%}) {row.action}; expected {row.expected} [{row.rule}]",
-                f"\n  {row.example_rows}" if row.example_rows else "",
-            )
-        )
+        n_rows = "1 row" if row.n == 1 else f"{row.n:,} rows"
+        told = f": {n_rows} ({row.share:.2%}) {row.action}; expected {row.expected} [{row.rule}]"
+        examples = f"\n  {row.example_rows}" if row.example_rows else ""
+        lines.append(Text.assemble((f"- {row.table}, {row.column}", "bold"), told, examples))
     return Text("\n").join(lines) + "\n"
 
 
