@@ -71,7 +71,7 @@ class EconomicsSettings(Section):
     campaigns_to_come: int = Field(
         3, ge=1, le=50, description="campaigns of the type over which what a test teaches is used"
     )
-    test_cost: float = Field(500.0, ge=0, description="$ that a randomised test costs beside its contacts")
+    test_cost: float = Field(0.0, ge=0, description="$ that a randomised test costs beside its contacts")
     dial_steps: int = Field(60, ge=10, le=500, description="contact costs for which the decision is given")
 
     @model_validator(mode="after")

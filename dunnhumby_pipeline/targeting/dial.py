@@ -57,17 +57,18 @@ def profit_effect(
     return ProfitEffect(estimate, se, float(np.average(left**2, weights=weights)), allowance.times(scenario.margin))
 
 
-def decision(probability: float, net_of_test: float | None, confidence: float) -> str:
-    """target, leave or test, given the calibrated probability that a contact pays and what the best affordable test
-    is worth over its cost ($; None where there are too few households for one).
+def decision(probability: float, expected_profit: float, net_of_test: float | None, confidence: float) -> str:
+    """target, leave or test, given the calibrated probability that a contact pays, its expected profit ($), and what
+    the best affordable test is worth over its cost ($; None where there are too few households for one).
 
-    target where a gain is as good as proven, (1 + confidence) / 2; leave where a loss is, or where no test is worth
-    its cost; else test.
+    target where a gain is as good as proven, (1 + confidence) / 2; leave where a loss is, or where a loss is expected
+    and no test is worth its cost; else test. What is expected to pay is not left, however dear a test: holding
+    households out of what pays is most of that cost.
     """
     sure = (1 + confidence) / 2
     if probability >= sure:
         return TARGET
-    if probability <= 1 - sure or net_of_test is None or net_of_test <= 0:
+    if probability <= 1 - sure or (expected_profit <= 0 and (net_of_test is None or net_of_test <= 0)):
         return LEAVE
     return TEST
 
@@ -92,7 +93,7 @@ def judged(effect: ProfitEffect, contact_cost: float, one_off: float, stakes: St
         "calibrated_lower": lower,
         "calibrated_upper": upper,
         "expected_profit_total": mean * stakes.n_households,
-        "decision": decision(calibrated, None if test is None else test.net, confidence),
+        "decision": decision(calibrated, mean, None if test is None else test.net, confidence),
         "test_households": 0 if test is None else test.n_treated + test.n_control,
         "value_of_test": np.nan if test is None else test.gain,
         "cost_of_test": np.nan if test is None else test.cost,

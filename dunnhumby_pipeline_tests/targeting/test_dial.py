@@ -54,25 +54,28 @@ def test_doubt_turns_targets_into_a_test_and_shifts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "net", "expected"),
+    ("probability", "expected_profit", "net", "expected"),
     [
-        (0.975, None, TARGET),
-        (0.97, 10.0, TEST),
-        (0.97, 0.0, LEAVE),
-        (0.5, None, LEAVE),
-        (0.5, -1.0, LEAVE),
-        (0.03, 10.0, TEST),
-        (0.025, 10.0, LEAVE),
+        (0.975, 3.0, None, TARGET),
+        (0.97, 3.0, 10.0, TEST),
+        (0.97, 3.0, -10.0, TEST),
+        (0.49, -0.1, 10.0, TEST),
+        (0.49, -0.1, 0.0, LEAVE),
+        (0.49, -0.1, None, LEAVE),
+        (0.03, -5.0, 10.0, TEST),
+        (0.025, -5.0, 10.0, LEAVE),
     ],
 )
-def test_what_is_proven_comes_before_what_a_test_is_worth(probability: float, net: float | None, expected: str) -> None:
-    assert decision(probability, net, 0.95) == expected
+def test_what_is_proven_comes_before_what_a_test_is_worth(
+    probability: float, expected_profit: float, net: float | None, expected: str
+) -> None:
+    assert decision(probability, expected_profit, net, 0.95) == expected
 
 
 def test_a_test_that_households_cannot_pay_for_is_not_run() -> None:
     dear = replace(STAKES, fixed_cost=1e6)
-    assert decision_by_cost(effect(5, 3), [5.0], 0.0, STAKES, 0.95)["decision"].tolist() == [TEST]
-    assert decision_by_cost(effect(5, 3), [5.0], 0.0, dear, 0.95)["decision"].tolist() == [LEAVE]
+    assert decision_by_cost(effect(5, 3), [6.0], 0.0, STAKES, 0.95)["decision"].tolist() == [TEST]
+    assert decision_by_cost(effect(5, 3), [6.0], 0.0, dear, 0.95)["decision"].tolist() == [LEAVE]
 
 
 def test_a_one_off_cost_is_borne_by_the_households_that_are_contacted() -> None:
