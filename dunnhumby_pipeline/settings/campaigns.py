@@ -87,10 +87,14 @@ class NuisanceSettings(Section):
 
 
 class OverlapSettings(Section):
-    """The region of propensity in which both arms are found."""
+    """The region of propensity in which both arms are found, relative to how often the campaign treats."""
 
-    lower: float = Field(0.1, gt=0, lt=0.5, description="lowest propensity in overlap")
-    upper: float = Field(0.9, gt=0.5, lt=1, description="highest propensity in overlap")
+    lower: float = Field(
+        0.1, gt=0, lt=0.5, description="lowest relative propensity in overlap, as if one trial in two were treated"
+    )
+    upper: float = Field(
+        0.9, gt=0.5, lt=1, description="highest relative propensity in overlap, as if one trial in two were treated"
+    )
     n_bins: int = Field(10, ge=4, le=50, description="bins of trials in the calibration of the propensity")
     rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that describes who lies outside")
 

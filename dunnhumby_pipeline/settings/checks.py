@@ -33,9 +33,17 @@ class CheckSettings(Section):
         50, gt=1, description="lowest effective sample size of each arm under overlap weights (block)"
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
-    min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+    min_overlap_share: float = Field(
+        0.50,
+        ge=0,
+        le=1,
+        description="lowest share of trials in overlap, relative to how often the campaign treats (warn)",
+    )
     max_share_bounded: float = Field(
-        0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
+        0.05,
+        ge=0,
+        le=1,
+        description="largest share of propensities that had to be kept from 0 or 1 and have no counterparts (warn)",
     )
     max_share_without_support: float = Field(
         0.20,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.settings import OverlapSettings
+from dunnhumby_pipeline.causal.overlap.positivity import Region
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import LABELS, standard_errors
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy
@@ -41,7 +41,7 @@ class Terms:
     policy: FittedPolicy
     proven: bool
     economics: Economics
-    overlap: OverlapSettings
+    overlap: Region
     confidence: float
 
 
@@ -67,7 +67,7 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     """
     cost, own = terms.economics.contact_cost, (scored["interval_of"] == OF_HOUSEHOLD).to_numpy()
     known = scored["cate"].notna().to_numpy()
-    in_overlap = known & scored["propensity"].between(terms.overlap.lower, terms.overlap.upper).to_numpy()
+    in_overlap = known & terms.overlap.holds(scored["propensity"].to_numpy(dtype=float))
     first = ~(scored["received_before"] == True).to_numpy()  # noqa: E712 - null where nothing is known
     supported = in_overlap & first
     weight = np.zeros(len(scored))

@@ -314,7 +314,7 @@ def test_hidden_bias_is_held_to_the_same_line_in_the_picture_as_in_the_table(dra
     [
         ("flow", "not sent a campaign of the type before 6,323; trials 6,323; treated 1,472; control 4,851."),
         ("comparison", "Sequential trials AUC 0.87, 55% in overlap; First eligible campaign AUC 0.79"),
-        ("overlap", "% of trials lie between 0.1 and 0.9."),
+        ("overlap", "% of trials lie between 0.1 and 0.9, where both arms occur."),
         ("propensity_calibration", "50% expected, 55% targeted; 78% expected, 72% targeted"),
         ("effects", "ATO $66 (35 to 97); ATE $74 (29 to 119); ATT $82 (30 to 133)"),
         ("controls", "placebo campaign, campaign all: $32 (17 to 46)"),

@@ -12,10 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
+from dunnhumby_pipeline.causal.overlap.positivity import Region
 from dunnhumby_pipeline.settings import (
     ABOVE_BREAKEVEN,
     EconomicsSettings,
-    OverlapSettings,
     PolicySettings,
     SettingsError,
 )
@@ -386,7 +386,7 @@ def test_a_model_without_intervals_has_no_error() -> None:
 # The list
 
 # A contact costs $40.
-OVERLAP = OverlapSettings(lower=0.1, upper=0.9)
+OVERLAP = Region(0.1, 0.9)
 SCORED = pd.DataFrame(
     [
         (1, 60.0, 50.0, 70.0, 0.50, False),

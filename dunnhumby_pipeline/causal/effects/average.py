@@ -16,7 +16,7 @@ from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_d
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.causal.overlap.positivity import not_identified
+from dunnhumby_pipeline.causal.overlap.positivity import ASSOCIATION, FEWEST_EFFECTIVE, not_identified
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED, AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
@@ -92,18 +92,24 @@ def average_effects(
     if not np.array_equal(propensity["propensity"].to_numpy(), nuisances["propensity"].to_numpy()):
         raise ValueError("propensity and nuisances list different trials; materialise propensity again")
     some = datas[primary_outcome]
-    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
+    bounded, inside = (
+        frame[name].to_numpy(dtype=bool)
+        for frame, name in ((nuisances, "propensity_bounded"), (propensity, "in_overlap"))
+    )
     values = np.column_stack([datas[outcome].y for outcome in outcomes])
     hopeless = obstacle(some, np.ones(len(trials), dtype=bool))
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
     rows, missing = [], {}
     for plan in _plans(trials, x, some, propensity, settings):
-        reason = obstacle(some, plan.rows, plan.nobody, 2 if plan.campaign == ALL_CAMPAIGNS else FEWEST_HOUSEHOLDS)
+        whole = plan.campaign == ALL_CAMPAIGNS
+        reason = obstacle(some, plan.rows, plan.nobody, 2 if whole else FEWEST_HOUSEHOLDS)
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue
         chosen = plan.rows
-        lacking = not_identified(plan.estimand, some.treated[chosen], some.propensity[chosen], bounded[chosen])
+        support = (some.treated[chosen], some.propensity[chosen], bounded[chosen], inside[chosen])
+        least = FEWEST_EFFECTIVE if whole and plan.population == "all" else FEWEST_HOUSEHOLDS
+        lacking = not_identified(plan.estimand, *support, least)
         sizes = {"n_trials": int(plan.rows.sum()), "n_households": len(np.unique(some.households[plan.rows]))}
         for outcome, mean in zip(outcomes, pooled.T, strict=True):
             try:
@@ -200,7 +206,7 @@ def _every_campaign(campaign: str, rows: Mask, inside: Mask) -> list[_Plan]:
     both = rows & inside
     none, outside = "there is no trial", "no trial is in overlap"
     return [
-        _Plan(NAIVE, "association", "all", campaign, rows, lambda own, _: naive(own, rows), none),
+        _Plan(NAIVE, ASSOCIATION, "all", campaign, rows, lambda own, _: naive(own, rows), none),
         _Plan("aipw", "ATE", "all", campaign, rows, lambda own, _: aipw(own, rows), none),
         _Plan("aipw", "ATE", "overlap", campaign, both, lambda own, _: aipw(own, both), outside),
         _Plan(PRIMARY_ESTIMATOR, "ATO", "all", campaign, rows, lambda own, _: overlap_weighted(own, rows), none),

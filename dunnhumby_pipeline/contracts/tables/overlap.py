@@ -72,6 +72,8 @@ TABLES = (
             number("calibration_intercept", "intercept of the treatment on the propensity's logit; 0 is calibrated"),
             number("calibration_slope", "slope of the treatment on the propensity's logit; 1 is calibrated"),
             *shared("share_in_overlap share_below share_above"),
+            number("share_treated_comparable", "share of the treated with counterparts among controls", "0-1"),
+            number("share_control_comparable", "share of controls with counterparts among the treated", "0-1"),
             number("crump_alpha", "distance from 0 and 1 at which trimming estimates the ATE best", "0-1"),
             number("share_in_crump", "share of trials within that distance", "0-1"),
             *shared("ess_treated ess_control"),

@@ -103,6 +103,7 @@ def targeting_list(
 ) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.overlap.positivity import overlap_region
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
@@ -115,7 +116,13 @@ def targeting_list(
     effects = (cate_estimates, cate_by_model)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)
     policy = chosen_policy(settings.policy).fit(evidence, economics)
-    terms = Terms(policy, value_is_proven(policy_value), economics, settings.overlap, settings.confidence)
+    region = overlap_region(
+        nuisances["treated"].to_numpy(dtype=float),
+        nuisances["propensity"].to_numpy(dtype=float),
+        nuisances["propensity_bounded"].to_numpy(dtype=bool),
+        settings.overlap,
+    )
+    terms = Terms(policy, value_is_proven(policy_value), economics, region, settings.confidence)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.overlap.positivity import support
+from dunnhumby_pipeline.causal.overlap.positivity import overlap_sizes, support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
@@ -18,7 +19,7 @@ from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
-from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
+from dunnhumby_pipeline.settings import CheckSettings, EngineSettings, OverlapSettings
 
 
 def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
@@ -149,33 +150,50 @@ def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
     return Verdict(False, f"{text}; {advice}", metrics)
 
 
-def positivity(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
+def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None) -> Verdict:
     """Enough trials could have been in either arm, given how rare the campaign is."""
-    found = support(
-        nuisances["treated"].to_numpy(dtype=float),
-        nuisances["propensity"].to_numpy(dtype=float),
-        nuisances["propensity_bounded"].to_numpy(dtype=bool),
-    )
-    most = settings.max_share_without_support
-    passed = found.bounded <= most
-    advice = (
-        ""
-        if passed
-        else "; for them there is nobody to compare with, so no average over all trials is identified: pool other "
-        "campaigns, or another campaign type"
-    )
+    treated, propensity, bounded = _arms(nuisances)
+    found = support(treated, propensity, bounded, overlap or OverlapSettings())
+    sizes, most = overlap_sizes(treated, propensity), settings.max_share_without_support
+    lacking, few = max(found.lacking, found.rarer_lacking), min(sizes) < settings.min_effective_trials
+    passed = lacking <= most and not few
+    whom = "trials" if found.lacking >= found.rarer_lacking else "the rarer arm's trials"
     text = (
-        f"{found.bounded:.1%} of propensities at their bound, at most {most:.0%} allowed; {found.in_overlap:.0%} of "
-        f"trials in overlap relative to how often the campaign treats{advice}"
+        f"{lacking:.1%} of {whom} at a bound of the propensity, where the other arm has none, at most {most:.0%} "
+        f"allowed; {found.in_overlap:.0%} of trials in overlap relative to how often the campaign treats, worth "
+        f"{sizes[0]:,.0f} treated and {sizes[1]:,.0f} control trials"
     )
-    return Verdict(
-        passed, text, {"share_without_support": found.bounded, "share_in_relative_overlap": found.in_overlap}
-    )
+    if few:
+        text += f", at least {settings.min_effective_trials:g} of each are needed"
+    if not passed:
+        text += (
+            "; there are too few to compare with, so no average over all trials is identified: pool other campaigns, "
+            "or another campaign type"
+        )
+    metrics = {
+        "share_without_support": lacking,
+        "share_in_relative_overlap": found.in_overlap,
+        "effective_treated": sizes[0],
+        "effective_control": sizes[1],
+    }
+    return Verdict(passed, text, metrics)
 
 
-def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Few propensities lie at the bound that keeps them from 0 and 1."""
-    share = float(nuisances["propensity_bounded"].mean())
+def positivity_of(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return positivity(sight.read("nuisances"), settings.checks, settings.overlap)
+
+
+def propensities_bounded_of(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return propensities_bounded(sight.read("nuisances"), settings.checks, settings.overlap)
+
+
+def propensities_bounded(
+    nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None
+) -> Verdict:
+    """Few propensities lie at the bound that keeps them from 0 and 1, without counterparts there."""
+    share = support(*_arms(nuisances), overlap or OverlapSettings()).bounded
     passed = share <= settings.max_share_bounded
     advice = (
         ""
@@ -183,8 +201,19 @@ def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Ve
         else "; effects over all trials (ATE by AIPW, TMLE, IPW) rest on the bound and their intervals are too narrow: "
         "quote the effect in overlap"
     )
-    text = f"{share:.1%} of propensities bounded, at most {settings.max_share_bounded:.0%} expected{advice}"
+    most = f"at most {settings.max_share_bounded:.0%} expected{advice}"
+    text = f"{share:.1%} of propensities bounded without counterparts, {most}"
     return Verdict(passed, text, {"share_bounded": share})
+
+
+def _arms(
+    nuisances: pd.DataFrame,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    return (
+        nuisances["treated"].to_numpy(dtype=float),
+        nuisances["propensity"].to_numpy(dtype=float),
+        nuisances["propensity_bounded"].to_numpy(dtype=bool),
+    )
 
 
 def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:

@@ -263,15 +263,18 @@ CHECKS: tuple[Check, ...] = (
         "the bound, and their intervals are too narrow",
         advice="quote the effect in overlap",
         thresholds=("max_share_bounded",),
+        look=causal.propensities_bounded_of,
     ),
     Check(
         "nuisances",
         causal.positivity,
         BLOCK,
-        red="too many propensities had to be kept from 0 or 1, even relative to how often the campaign treats: the "
-        "arms hold other households, and effects would be extrapolated from one to the other",
+        red="too many propensities had to be kept from 0 or 1, of all trials or of the rarer arm's, even relative to "
+        "how often the campaign treats, or an arm is worth too few trials under overlap weights: the arms hold other "
+        "households, and effects would be extrapolated from one to the other",
         advice="pool other campaigns, or another campaign type; a longer list of covariates does not help",
-        thresholds=("max_share_without_support",),
+        thresholds=("max_share_without_support", "min_effective_trials"),
+        look=causal.positivity_of,
     ),
     Check(
         "propensity",

@@ -41,15 +41,21 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
 def _overlap(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import overlap
 
-    return overlap.propensity_overlap(tables["propensity"], (settings.overlap.lower, settings.overlap.upper))
+    return overlap.propensity_overlap(tables["propensity"], _region(tables["propensity"]))
+
+
+def _region(propensity: pd.DataFrame) -> tuple[float, float]:
+    """From the lowest to the highest propensity in overlap; at a half where none is."""
+    inside = propensity.loc[propensity["in_overlap"].astype(bool), "propensity"]
+    return (float(inside.min()), float(inside.max())) if len(inside) else (0.5, 0.5)
 
 
 def _overlap_alt(tables: StudyTables, settings: Settings) -> str:
-    lower, upper = settings.overlap.lower, settings.overlap.upper
-    inside = tables["propensity"]["propensity"].between(lower, upper).mean()
+    lower, upper = _region(tables["propensity"])
+    inside = tables["propensity"]["in_overlap"].mean()
     return (
         "Histogram of propensities, treated above and control below; "
-        f"{numbers.percent(inside)} of trials lie between {lower:g} and {upper:g}."
+        f"{numbers.percent(inside)} of trials lie between {lower:.2g} and {upper:.2g}, where both arms occur."
     )
 
 

@@ -105,11 +105,13 @@ def overlap_diagnostics() -> pd.DataFrame:
         fit = (0.871, float(((part["treated"] - chance) ** 2).mean()), 0.03, 0.94)
         shares = (part["in_overlap"].mean(), (chance < 0.1).mean(), (chance > 0.9).mean())
         sizes = (0.71 * treated, 0.52 * control, 0.18 * treated, 0.8 * control, 0.6 * treated, 0.4 * control)
+        shares = (*shares, 1 - shares[2] / 2, 1 - shares[1])
         crump = (0.07, part["in_crump"].mean())
         rows.append((campaign, day, len(part), treated, control, *fit, *shares, *crump, *sizes, 0.12 * control))
     columns = (
         "campaign index_day n_trials n_treated n_control auc brier calibration_intercept calibration_slope "
-        "share_in_overlap share_below share_above crump_alpha share_in_crump ess_treated ess_control ess_ipw_treated "
+        "share_in_overlap share_below share_above share_treated_comparable share_control_comparable "
+        "crump_alpha share_in_crump ess_treated ess_control ess_ipw_treated "
         "ess_ipw_control ess_balance_treated ess_balance_control ess_control_as_treated"
     )
     return frame_of(columns, rows).astype({"index_day": "Int64"})

@@ -356,9 +356,11 @@ def test_a_household_that_decides_a_number_is_named_with_what_it_becomes(quantit
 
 
 def test_propensities_at_their_bound_are_counted() -> None:
-    few = pd.DataFrame({"propensity_bounded": [True] * 5 + [False] * 95})
+    few = pd.DataFrame(
+        {"treated": [0, 1] * 50, "propensity": [0.01] * 6 + [0.5] * 94, "propensity_bounded": [True] * 5 + [False] * 95}
+    )
     assert causal.propensities_bounded(few, CHECKS) == Verdict(
-        True, "5.0% of propensities bounded, at most 5% expected", {"share_bounded": 0.05}
+        True, "5.0% of propensities bounded without counterparts, at most 5% expected", {"share_bounded": 0.05}
     )
     many = causal.propensities_bounded(few.assign(propensity_bounded=[True] * 6 + [False] * 94), CHECKS)
     assert not many.passed
