@@ -19,7 +19,7 @@ class CostScenario(Section):
         description="$ per targeted household of making contact"
     )
     margin: float | None = Field(
-        None, gt=0, le=1, description="profit per $ of sales, where it is another than economics.margin"
+        None, gt=0, lt=1, description="profit per $ of sales, where it is another than economics.margin"
     )
     funded_share: float = Field(0.0, ge=0, le=1, description="share of the contact cost that manufacturers pay")
     one_off_cost: float = Field(0.0, ge=0, description="$ once per campaign, however many households are contacted")
@@ -46,6 +46,7 @@ class CostScenario(Section):
         return low, likely[0] if likely else (low + high) / 2, high
 
 
+# Letters with coupons in an envelope cost $0.50 to $1.25, self-mailers from $1.00: docs/methods.md names the source.
 SHIPPED = (
     CostScenario(name=PRINTED_MAIL, contact_cost=(0.55, 1.00, 1.75)),
     CostScenario(name="app or e-mail", contact_cost=0.05),
@@ -85,6 +86,12 @@ class EconomicsSettings(Section):
         if self.scenario not in (*names, AS_REDEEMED, REFERENCE_STUDY):
             raise ValueError(
                 f"economics.scenario is {self.scenario!r}; expected one of {', '.join([*names, AS_REDEEMED])}"
+            )
+        used = next((one for one in self.scenarios if one.name == self.scenario), None)
+        if used is not None and used.margin not in (None, self.margin):
+            raise ValueError(
+                f"the scenario in use, {self.scenario!r}, has margin {used.margin:g}, and economics.margin, by which "
+                f"gross profit is measured, is {self.margin:g}; set economics.margin = {used.margin:g}"
             )
         return self
 

@@ -12,6 +12,7 @@ from dunnhumby_pipeline.causal.overlap.positivity import Region
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import LABELS, standard_errors
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy
+from dunnhumby_pipeline.targeting.support import at_first, in_region
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,16 +67,14 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     test: all others. The interval of the mean never says `leave`, as effects may differ about it.
     """
     cost, own = terms.economics.contact_cost, (scored["interval_of"] == OF_HOUSEHOLD).to_numpy()
-    known = scored["cate"].notna().to_numpy()
-    in_overlap = known & terms.overlap.holds(scored["propensity"].to_numpy(dtype=float))
-    first = ~(scored["received_before"] == True).to_numpy()  # noqa: E712 - null where nothing is known
-    supported = in_overlap & first
+    known, in_overlap, first = scored["cate"].notna().to_numpy(), in_region(scored, terms.overlap), at_first(scored)
+    spoken_of = in_overlap & first
     weight = np.zeros(len(scored))
-    if supported.any():
-        weight[supported] = _weights(scored[supported], covariates, terms)
+    if spoken_of.any():
+        weight[spoken_of] = _weights(scored[spoken_of], covariates, terms)
     gains = (scored["cate_lower"] > cost).to_numpy()
     target = (weight >= 1) & terms.proven & (gains | scored["cate_lower"].isna().to_numpy())
-    passed_over = supported & gains & (weight == 0)
+    passed_over = spoken_of & gains & (weight == 0)
     leave = ~known | passed_over | (own & (scored["cate_upper"] < cost).to_numpy())
     frame = scored.assign(
         decision=np.select([target, leave], [TARGET, LEAVE], TEST),

@@ -37,7 +37,7 @@ class Scenario:
     stands_for_coupons: bool
     of_gross_profit: float
     of_sales: float
-    followed: bool
+    used: bool
 
     def profit(self, gross_profit: Array, sales: Array) -> Array:
         """Profit before the contact ($), given effects on gross profit and on sales, or scores of them (n,)."""
@@ -49,19 +49,19 @@ class Scenario:
 
 
 def scenarios(settings: EconomicsSettings, as_redeemed: float) -> tuple[Scenario, ...]:
-    """The scenarios of the settings, the reference study's, and coupons as redeemed, with the one that is followed.
+    """The scenarios of the settings, the reference study's, and coupons as redeemed, and which is in use.
 
     `as_redeemed`: what redeemed coupons cost the retailer, $ per targeted household. A contact cost in
-    the settings takes the place of what the followed scenario says.
+    the settings takes the place of what the scenario in use says.
     """
     redeemed = CostScenario(name=AS_REDEEMED, contact_cost=as_redeemed, stands_for_coupons=True)
     return tuple(_counted(scenario, settings) for scenario in (*settings.all_scenarios, redeemed))
 
 
 def _counted(scenario: CostScenario, settings: EconomicsSettings) -> Scenario:
-    followed = scenario.name == settings.scenario
+    used = scenario.name == settings.scenario
     costs = scenario.costs
-    if followed and settings.contact_cost is not None:
+    if used and settings.contact_cost is not None:
         costs = (settings.contact_cost,) * 3
     low, likely, high = (cost * (1 - scenario.funded_share) for cost in costs)
     measured = settings.margin
@@ -80,5 +80,5 @@ def _counted(scenario: CostScenario, settings: EconomicsSettings) -> Scenario:
         scenario.stands_for_coupons,
         of_gross_profit,
         of_sales,
-        followed,
+        used,
     )

@@ -10,7 +10,7 @@ from scipy import stats
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, bias_allowance
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.settings.economics import EconomicsSettings
+from dunnhumby_pipeline.settings.economics import REFERENCE_STUDY, EconomicsSettings
 from dunnhumby_pipeline.targeting.dial import (
     ProfitEffect,
     break_even,
@@ -97,7 +97,7 @@ def test_break_even_is_the_effect_before_the_contact() -> None:
     assert found["break_even_lower"].to_numpy() == pytest.approx(5 - stats.norm.ppf(0.975) * 2)
     assert (found["break_even_calibrated_lower"] < found["break_even_lower"]).all()
     assert found.loc["reference study", "break_even_effect"] == pytest.approx(12.73 / 0.3)
-    assert found["followed"].tolist() == [True, False, False, False]
+    assert found["used"].tolist() == [True, False, False, False]
     at_break_even = decision_by_cost(effect(5, 2, DOUBT), [5.0], 0.0, STAKES, 0.95).iloc[0]
     assert at_break_even["probability_pays_calibrated"] == pytest.approx(0.5)
 
@@ -115,7 +115,7 @@ def test_the_effect_of_a_scenario_is_that_of_its_profit_measured_afresh() -> Non
     gross_profit = of(0.3 * sales - 0.7 * match, np.full(n, 18.0), np.full(n, 23.0))
     of_sales = of(sales, np.full(n, 60.0), np.full(n, 80.0))
     own = EconomicsSettings.model_validate(
-        {"scenario": "own", "scenarios": [{"name": "own", "contact_cost": 1, "margin": 0.5}]}
+        {"scenario": REFERENCE_STUDY, "scenarios": [{"name": "own", "contact_cost": 1, "margin": 0.5}]}
     )
     found = profit_effect(scenarios(own, 0.0)[0], gross_profit, of_sales, bias_allowance(np.ones(1), np.ones(1), 20.0))
     # The match's means follow from those of gross profit and sales.

@@ -26,7 +26,7 @@ def named(name: str, **changed: object) -> Scenario:
 @given(st.floats(0.01, 0.99), st.floats(0.01, 1.0))
 def test_profit_at_any_margin_is_its_formula(measured: float, margin: float) -> None:
     own = {"name": "own", "contact_cost": 1, "margin": margin}
-    found = named("own", margin=measured, scenario="own", scenarios=[own])
+    found = named("own", margin=measured, scenario=AS_REDEEMED, scenarios=[own])
     gross_profit = measured * SALES - (1 - measured) * MATCH
     expected = margin * SALES - (1 - margin) * MATCH
     assert found.profit(gross_profit, SALES) == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -41,7 +41,7 @@ def test_a_cost_that_stands_for_coupons_does_not_net_the_match_again() -> None:
 def test_the_shipped_scenarios_and_the_one_in_use() -> None:
     found = {one.name: one for one in scenarios(economics(), 0.03)}
     assert list(found) == [PRINTED_MAIL, "app or e-mail", REFERENCE_STUDY, AS_REDEEMED]
-    assert [one.name for one in found.values() if one.followed] == [PRINTED_MAIL]
+    assert [one.name for one in found.values() if one.used] == [PRINTED_MAIL]
     mail = found[PRINTED_MAIL]
     assert (mail.low, mail.contact_cost, mail.high) == (0.55, 1.0, 1.75)
     assert found[AS_REDEEMED].contact_cost == 0.03
@@ -82,6 +82,10 @@ def test_what_manufacturers_pay_is_no_cost_to_the_retailer() -> None:
         ({"scenario": "x", "scenarios": [{"name": "x", "contact_cost": 1, "margin": 0}]}, "margin"),
         ({"scenario": "x", "scenarios": [{"name": "x", "contact_cost": 1, "funded_share": 1.5}]}, "funded_share"),
         ({"scenario": "x", "scenarios": [{"name": "x", "contact_cost": 1}] * 2}, "more than once"),
+        (
+            {"scenario": "x", "scenarios": [{"name": "x", "contact_cost": 1, "margin": 0.4}]},
+            "set economics.margin = 0.4",
+        ),
         ({"scenarios": [{"name": AS_REDEEMED, "contact_cost": 1}]}, "measured from the data"),
     ],
 )

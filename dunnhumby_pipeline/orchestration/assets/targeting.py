@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT, SPEND
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -37,6 +37,33 @@ def campaign_economics(
 
     studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
+
+
+@step(settings=("confidence", "trial", "overlap", "economics", "sensitivity"))
+def turn_cost_dial(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    negative_controls: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """The decision at every contact cost and under every scenario, as estimated and calibrated."""
+    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.targeting.dial import cost_tables
+    from dunnhumby_pipeline.targeting.economics import study_scenarios
+    from dunnhumby_pipeline.targeting.support import study_region, supported
+
+    _require_grounds(study, context.partition_key)
+    settings, trials = study.settings, first_campaign_cohort
+    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale)
+    gross_profit, sales = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
+    n_households = int(supported(household_effects, study_region(nuisances, settings.overlap)).sum())
+    known, confidence = study_scenarios(campaign_economics, settings.economics), settings.confidence
+    tables = cost_tables(known, gross_profit, sales, allowance, n_households, settings.economics, confidence)
+    yield from (dg.Output(table, name) for name, table in tables.items())
 
 
 @step(settings=("confidence", "trial", "policy"), deps=["design_matrix"])
@@ -103,11 +130,11 @@ def targeting_list(
 ) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
-    from dunnhumby_pipeline.causal.overlap.positivity import overlap_region
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
+    from dunnhumby_pipeline.targeting.support import study_region
 
     campaign_type = context.partition_key
     _require_grounds(study, campaign_type)
@@ -116,12 +143,7 @@ def targeting_list(
     effects = (cate_estimates, cate_by_model)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)
     policy = chosen_policy(settings.policy).fit(evidence, economics)
-    region = overlap_region(
-        nuisances["treated"].to_numpy(dtype=float),
-        nuisances["propensity"].to_numpy(dtype=float),
-        nuisances["propensity_bounded"].to_numpy(dtype=bool),
-        settings.overlap,
-    )
+    region = study_region(nuisances, settings.overlap)
     terms = Terms(policy, value_is_proven(policy_value), economics, region, settings.confidence)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
