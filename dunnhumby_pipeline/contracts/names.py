@@ -23,3 +23,6 @@ PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.
 NO_NEED = "none"
+
+# What is decided for a household: contact it, do not, or learn first.
+TARGET, LEAVE, TEST = "target", "leave", "test"

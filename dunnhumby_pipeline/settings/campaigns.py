@@ -181,6 +181,9 @@ class PolicySettings(Section):
     top_shares: tuple[float, ...] = Field(
         (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
     )
+    n_groups: int = Field(
+        10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
+    )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")

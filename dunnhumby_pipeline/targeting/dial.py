@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
-from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
+from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.settings import EconomicsSettings
+from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.targeting.information import Stakes, best_test
-from dunnhumby_pipeline.targeting.recommendations import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
@@ -156,36 +155,6 @@ def break_even(
             }
         )
     return pd.DataFrame(rows)
-
-
-def cost_tables(
-    known: Sequence[Scenario],
-    gross_profit: Residuals,
-    sales: Residuals,
-    allowance: BiasAllowance,
-    n_households: int,
-    settings: EconomicsSettings,
-    confidence: float,
-) -> dict[str, pd.DataFrame]:
-    """The tables break_even (by scenario), decision_by_cost (of the scenario in use) and pays_by_margin.
-
-    `allowance`: of an effect on spend ($). `n_households`: those that can be contacted at the next campaign.
-    """
-    effects = [profit_effect(scenario, gross_profit, sales, allowance) for scenario in known]
-    stakes = [
-        Stakes(n_households, settings.campaigns_to_come, effect.variance, settings.test_cost, FEWEST_HOUSEHOLDS)
-        for effect in effects
-    ]
-    in_use = next(place for place, scenario in enumerate(known) if scenario.used)
-    costs = dial_costs(effects[in_use], known, settings.dial_steps, confidence)
-    netted = replace(known[in_use], margin=settings.margin)
-    return {
-        "break_even": break_even(known, effects, stakes, confidence),
-        "decision_by_cost": decision_by_cost(
-            effects[in_use], costs, known[in_use].one_off_cost, stakes[in_use], confidence
-        ),
-        "pays_by_margin": pays_by_margin(gross_profit, sales, netted, MARGINS, costs, allowance),
-    }
 
 
 def pays_by_margin(

@@ -144,3 +144,8 @@ def study_scenarios(economics: pd.DataFrame, settings: EconomicsSettings) -> tup
     """The cost scenarios of a study: those of the settings, and what coupons cost by the table `campaign_economics`."""
     coupons = economics.loc[(economics["source"] == COUPONS) & (economics["campaign"].astype(str) == ALL_CAMPAIGNS)]
     return scenarios(settings, float(coupons["retailer_cost"].iloc[0]))
+
+
+def scenario_in_use(economics: pd.DataFrame, settings: EconomicsSettings) -> Scenario:
+    """The scenario that the list follows."""
+    return next(scenario for scenario in study_scenarios(economics, settings) if scenario.used)

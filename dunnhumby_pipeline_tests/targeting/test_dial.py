@@ -10,6 +10,7 @@ from scipy import stats
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, bias_allowance
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.settings.economics import REFERENCE_STUDY, EconomicsSettings
 from dunnhumby_pipeline.targeting.dial import (
     ProfitEffect,
@@ -20,7 +21,6 @@ from dunnhumby_pipeline.targeting.dial import (
     profit_effect,
 )
 from dunnhumby_pipeline.targeting.information import Stakes
-from dunnhumby_pipeline.targeting.recommendations import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.targeting.scenarios import scenarios
 
 SURE = BiasAllowance(np.zeros(1), np.ones(1), 0)

@@ -99,6 +99,32 @@ TABLES = (
         measures=True,
     ),
     Table(
+        "decision_groups",
+        group="targeting",
+        made_by="turn_cost_dial",
+        meaning="Groups of households that share a decision: all with support, or by the effect of a model that tells "
+        "them apart.",
+        row="group of households",
+        key=("group",),
+        columns=(
+            integer("group", "group, from 0 by rising effect"),
+            number(
+                "lowest_effect", "lowest effect on gross profit in the group; null where it is open", "$", nullable=True
+            ),
+            number(
+                "highest_effect",
+                "highest effect on gross profit in the group; null where it is open",
+                "$",
+                nullable=True,
+            ),
+            integer("n_trials", "trials of the group", "trials"),
+            integer("n_households", "households of today in the group, with support", "households"),
+            *_JUDGED,
+        ),
+        partitioned=True,
+        measures=True,
+    ),
+    Table(
         "pays_by_margin",
         group="targeting",
         made_by="turn_cost_dial",
@@ -162,6 +188,8 @@ TABLES = (
             number(
                 "expected_profit", "the household's effect on gross profit, minus the contact cost", "$", nullable=True
             ),
+            number("probability_pays", "chance that a contact pays in its group, calibrated", "0-1", nullable=True),
+            integer("group", "its group in decision_groups", nullable=True),
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),
             text("reason", "why the decision is what it is"),
