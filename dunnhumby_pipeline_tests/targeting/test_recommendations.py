@@ -108,7 +108,8 @@ def test_every_household_has_the_decision_of_its_group_and_the_number_behind_it(
     assert rows["in_overlap"].to_dict() == {6: 1, 5: 0, 7: 0, 1: 1, 2: 1, 9: 1, 3: 1, 4: 0, 8: 0}
     assert rows["group"].dropna().to_dict() == {1: 2, 2: 2, 9: 1, 3: 0}
     assert rows["probability_pays"].dropna().to_dict() == {1: 0.99, 2: 0.99, 9: 0.55, 3: 0.01}
-    alike, chance = "households like it are expected to bring", "which pays with a chance of"
+    minus, alike = "\N{MINUS SIGN}", "households like it are expected to bring"
+    chance = "which pays with a chance of"
     pays = f"{alike} $20.00 at $40.00 a contact ($5.00 to $35.00), {chance} 99%"
     unknown = "on gross profit is not known to hold for it: "
     before = "it has received this type before, and only first campaigns are estimated; test it"
@@ -116,13 +117,13 @@ def test_every_household_has_the_decision_of_its_group_and_the_number_behind_it(
     assert rows["reason"].to_dict() == {
         1: pays,
         2: pays,
-        3: f"{alike} \N{MINUS SIGN}$25.00 at $40.00 a contact (\N{MINUS SIGN}$40.00 to \N{MINUS SIGN}$10.00), {chance} 1%; {test}",
+        3: f"{alike} {minus}$25.00 at $40.00 a contact ({minus}$40.00 to {minus}$10.00), {chance} 1%; {test}",
         4: f"effect $20.00 {unknown}{before}",
         5: f"effect $80.00 {unknown}too few comparable households in one arm (propensity 0.95); test it",
         6: f"effect $90.00 {unknown}{before}",
         7: f"effect $70.00 {unknown}{before}",
         8: "no purchase in the look-back: nothing to base an effect on",
-        9: f"{alike} $1.00 at $40.00 a contact (\N{MINUS SIGN}$14.00 to $16.00), {chance} 55%; {test}: test it",
+        9: f"{alike} $1.00 at $40.00 a contact ({minus}$14.00 to $16.00), {chance} 55%; {test}: test it",
     }
 
 
