@@ -35,8 +35,8 @@ def _map(tables: StudyTables, settings: Settings) -> Figure:
 
 def _map_alt(tables: StudyTables, settings: Settings) -> str:
     grid = tables["pays_by_margin"]
-    best, worst = (grid["probability_pays_calibrated"].agg(end) for end in ("max", "min"))
-    return f"Chance that a contact pays by margin and contact cost, from {numbers.percent(worst)} to {numbers.percent(best)}."
+    best, worst = (numbers.percent(grid["probability_pays_calibrated"].agg(end)) for end in ("max", "min"))
+    return f"Chance that a contact pays by margin and contact cost, from {worst} to {best}."
 
 
 def scenario_rows(break_even: pd.DataFrame) -> Grid:
@@ -101,8 +101,8 @@ def group_rows(decision_groups: pd.DataFrame) -> Grid:
 
 def _reference_note(tables: StudyTables, settings: Settings) -> str:
     return (
-        f"The cost of the {REFERENCE_STUDY}, $12.73, is what coupons took off in two years per household that used any: "
-        "no cost per contact. It stands beside the others because its conclusions rest on it; since it stands for "
+        f"The cost of the {REFERENCE_STUDY}, $12.73, is what coupons took off in two years per household that used any "
+        "and no cost of a contact. It stands beside the others because its conclusions rest on it; since it stands for "
         "coupons, their match is not subtracted again there."
     )
 
@@ -131,8 +131,8 @@ COSTS = (
         "decision_groups",
         "Who shares a decision",
         ("decision_groups",),
-        "Households that these data cannot tell apart share one decision. A contact is made where a gain is proven, not "
-        "made where a loss is, and tested where neither is and a test is worth its cost.",
+        "Households that these data cannot tell apart share one decision. A contact is made where a gain is proven, "
+        "not made where a loss is, and tested where neither is and a test is worth its cost.",
         rows=lambda tables, settings: group_rows(tables["decision_groups"]),
     ),
     Section(
