@@ -241,6 +241,12 @@ def economics(economics: pd.DataFrame) -> Mapping[str, object]:
     return {"contact_cost": used["contact_cost"], "break_even_effect": used["break_even_effect"]}
 
 
+def break_even(by_scenario: pd.DataFrame) -> Mapping[str, object]:
+    used = by_scenario.loc[by_scenario["used"]].iloc[0]
+    names = ("break_even_contact_cost", "break_even_calibrated_lower", "break_even_calibrated_upper")
+    return {**{name: used[name] for name in names}, "probability_pays_calibrated": used["probability_pays_calibrated"]}
+
+
 def value(values: pd.DataFrame) -> Mapping[str, object]:
     chosen = values.loc[values["chosen"]].iloc[0]
     return {name: chosen[name] for name in ("share_targeted", "value", "ci_lower", "ci_upper", "claimed_value", "roi")}

@@ -27,3 +27,6 @@ NO_NEED = "none"
 AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES = "propensity_as_fitted", "one_division", "linear_nuisances"
 TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE = "tree_nuisances", "within_campaign", "totals"
 NUISANCE_VARIANTS = (AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES, TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE)
+
+# What is decided for a household: contact it, do not, or learn first.
+TARGET, LEAVE, TEST = "target", "leave", "test"

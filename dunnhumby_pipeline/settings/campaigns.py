@@ -150,6 +150,12 @@ class SensitivitySettings(Section):
     placebo_shift_days: int = Field(
         56, ge=14, description="days by which the placebo campaign comes before the real one"
     )
+    bias_scale: float = Field(
+        20.0,
+        gt=0,
+        description="spread of systematic error that is expected before negative controls are seen, $ of spend per "
+        "household and outcome window: scale of its half-normal prior",
+    )
     weeks_before: int = Field(12, ge=2, le=52, description="weeks before the index day in the event study")
     weeks_after: int = Field(12, ge=1, le=52, description="weeks from the index day on in the event study")
 
@@ -168,19 +174,6 @@ class CateSettings(Section):
     )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
-    )
-
-
-class EconomicsSettings(Section):
-    """What an effect is worth."""
-
-    margin: float = Field(
-        0.30, gt=0, le=1, description="profit per $ of sales; that of a department is this times its weight"
-    )
-    contact_cost: float = Field(
-        12.73,
-        ge=0,
-        description="$ per targeted household of making contact; what coupons cost is in gross profit already",
     )
 
 
@@ -203,6 +196,9 @@ class PolicySettings(Section):
     chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
         (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+    )
+    n_groups: int = Field(
+        10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
     )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
