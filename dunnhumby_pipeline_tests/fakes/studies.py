@@ -192,9 +192,7 @@ class SmallStudy:
             if event.is_step_start:
                 _STEP[0] = event.step_key or ""
 
-        outcome, _ = Laboratory(Home(folder / "home"), folder / "raw").run(
-            settings=watched, watch=watch, drawn=True
-        )
+        outcome, _ = Laboratory(Home(folder / "home"), folder / "raw").run(settings=watched, watch=watch, drawn=True)
         assert outcome.errors == (), outcome.errors
         read = {step: sorted(names) for step, names in _READ.items()}
         (folder / "read.json").write_text(json.dumps(read), encoding="utf-8")

@@ -383,6 +383,7 @@ def test_the_weekly_schedule_asks_for_checks_that_do_not_cover_their_table(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uncovered = CHECKS[3].key
+    monkeypatch.setattr(staleness, "stale_assets", lambda *_: [])
     monkeypatch.setattr(staleness, "stale_checks", lambda *_: [uncovered])
     [request] = requests(laboratory, quick_settings())
     assert (request.asset_selection, request.asset_check_keys) == ([], [uncovered])

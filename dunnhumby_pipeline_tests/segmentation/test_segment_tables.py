@@ -258,9 +258,7 @@ def test_the_study_finds_planted_segments(planted: tuple, study: SegmentationTab
     features, types = planted
     assert adjusted_rand_score(types, study.segments["segment"]) == 1.0
     assert study.segments["household_key"].tolist() == features["household_key"].tolist()
-    assert study.segments["segment"].value_counts().to_dict() == dict(
-        zip(study.model.slugs, [40, 30, 20], strict=True)
-    )
+    assert study.segments["segment"].value_counts().to_dict() == dict(zip(study.model.slugs, [40, 30, 20], strict=True))
     chosen = study.factor_selection["chosen"]
     assert study.factor_selection.loc[chosen, "n_factors"].item() == 3
     assert "set by segmentation.n_factors" in study.factor_selection.loc[chosen, "reason"].item()
