@@ -31,15 +31,21 @@ from dunnhumby_pipeline_tests.fakes.pages import undrawn
 SUMMARISED = ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report")
 # For studies of many households: every step, with few repeats in it.
 FEW_REPEATS = {
-    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
     "DUNNHUMBY_NUISANCE__N_REPEATS": "1",
+    "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "3",
+    "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "5",
+    "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "3",
+    "DUNNHUMBY_SEGMENTATION__MIXTURES": "false",
+    "DUNNHUMBY_CATE__N_TREES": "40",
+    "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
+}
+# Where what is planted is strong enough to be found with the fewest: fewer folds, and fewer candidates for segments.
+FEWEST_REPEATS = FEW_REPEATS | {
+    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
     "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "2",
     "DUNNHUMBY_SEGMENTATION__SEGMENT_RANGE": "[4, 6]",
     "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "4",
     "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "2",
-    "DUNNHUMBY_SEGMENTATION__MIXTURES": "false",
-    "DUNNHUMBY_CATE__N_TREES": "40",
-    "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
 }
 
 
