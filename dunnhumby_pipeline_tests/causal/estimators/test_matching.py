@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from dunnhumby_pipeline.causal.estimators import matching
@@ -20,7 +23,7 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, simulate_trials
 
 
-def brute_force(propensity: Array, treated: Array, groups: Array, caliper: float) -> list[list[int]]:
+def brute_force(propensity: Array, treated: Array, groups: NDArray, caliper: float) -> list[list[int]]:
     """Every treated trial, by descending propensity, looks at every free control of its group."""
     score = logit(propensity)
     farthest, free, pairs = caliper * score.std(), set(np.flatnonzero(treated == 0)), []
@@ -101,7 +104,7 @@ def test_a_match_takes_as_few_steps_among_many_trials_as_among_few(
 ) -> None:
     # Far apart, hardly a control is free where the treated are: the way to one is long unless it is shortened.
     free, reads = matching._free, []
-    monkeypatch.setattr(matching, "_free", lambda pointers, place: free(Counted(pointers), place))
+    monkeypatch.setattr(matching, "_free", lambda pointers, place: free(cast(list[int], Counted(pointers)), place))
     for n in (1_000, 20_000):
         rng = np.random.default_rng(1)
         treated = (rng.random(n) < 0.3).astype(float)
@@ -114,7 +117,7 @@ def test_a_match_takes_as_few_steps_among_many_trials_as_among_few(
     assert reads[1] < 1.5 * reads[0]
 
 
-def simulated(y: Array, mu0: Array, treated: Array, households: Array) -> Residuals:
+def simulated(y: Array, mu0: Array, treated: Array, households: NDArray[np.int64]) -> Residuals:
     n = len(y)
     return Residuals(y, treated, np.full(n, 0.5), mu0, mu0, households, np.zeros(n, dtype=np.int64))
 
