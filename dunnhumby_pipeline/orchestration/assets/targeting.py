@@ -39,7 +39,7 @@ def campaign_economics(
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@step(settings=("confidence", "trial", "overlap", "economics", "policy", "sensitivity"))
+@step(settings=("confidence", "trial", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"))
 def turn_cost_dial(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
