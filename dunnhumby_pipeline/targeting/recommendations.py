@@ -15,7 +15,7 @@ from dunnhumby_pipeline.targeting.evidence import LABELS, standard_errors
 from dunnhumby_pipeline.targeting.groups import group_edges
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy
 from dunnhumby_pipeline.targeting.support import at_first, in_region
-from dunnhumby_pipeline.words.numbers import percent, price
+from dunnhumby_pipeline.words.numbers import percent, price, whole_dollars
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -124,7 +124,7 @@ def _reasons(frame: pd.DataFrame, own: pd.DataFrame, weight: Array, first: Mask,
         + "), which pays with a chance of "
     )
     about = about + own["probability_pays_calibrated"].map(percent)
-    worth, paid = own["value_of_test"].map(price), own["cost_of_test"].map(price)
+    worth, paid = own["value_of_test"].map(whole_dollars), own["cost_of_test"].map(whole_dollars)
     testing = np.where(
         own["value_of_test"].isna(),
         "too few of them for a test",

@@ -113,7 +113,7 @@ def test_every_household_has_the_decision_of_its_group_and_the_number_behind_it(
     pays = f"{alike} $20.00 at $40.00 a contact ($5.00 to $35.00), {chance} 99%"
     unknown = "on gross profit is not known to hold for it: "
     before = "it has received this type before, and only first campaigns are estimated; test it"
-    test = "a test of 1,200 is worth $5,000.00 and costs $700.00"
+    test = "a test of 1,200 is worth $5,000 and costs $700"
     assert rows["reason"].to_dict() == {
         1: pays,
         2: pays,
