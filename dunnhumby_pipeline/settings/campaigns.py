@@ -146,6 +146,9 @@ class CateSettings(Section):
         ge=0,
         description="standard errors by which a model must beat the constant effect out of fold to be chosen",
     )
+    n_stacked: int = Field(
+        4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"
+    )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
     )

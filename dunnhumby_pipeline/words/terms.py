@@ -17,6 +17,7 @@ _MODELS = {
     "t_learner": "T-learner",
     "r_learner": "R-learner",
     "causal_forest": "Causal forest",
+    "stack": "Stack of the best models",
 }
 _ESTIMATORS = {
     "naive": "Naive difference",
