@@ -97,6 +97,8 @@ def _out_of_fold(
     fitted: dict[tuple[str, int], Learner] = {}
     effects: dict[str, Array] = {}
     for name, learner in LEARNERS.items():
+        if learner.refusal(len(x)):
+            continue
         known = learner.out_of_fold(data)
         effects[name] = np.empty(len(x)) if known is None else known
         for fold in np.unique(data.folds) if known is None else ():
