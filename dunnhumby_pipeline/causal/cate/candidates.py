@@ -68,6 +68,10 @@ def out_of_fold(
     for name, kind in LEARNERS.items():
         if kind.is_constant:
             continue
+        refused = kind.refusal(n)
+        if refused:
+            left_out[name] = refused
+            continue
         try:
             effects[name], centres[name] = _of_learner(kind, x, data, nested, settings, seed, max_trials)
         except _NotFitted as reason:
