@@ -88,15 +88,14 @@ def _of_learner(
     for fold in nested.folds:
         held_out = data.folds == fold
         train, residuals = nested.outside(int(fold), data)
-        if known is not None:
+        said = kind.out_of_fold(residuals)
+        if known is not None and said is not None:
             effect[held_out] = known[held_out]
-            said = kind.out_of_fold(residuals)
         else:
             rows = drawn(train, data.households, max_trials, seed)
-            kept = subset(residuals, rows[train])
-            model = fitted(kind.from_settings(settings, seed), x[rows], kept)
-            effect[held_out] = model.predict(x[held_out])
-            said, residuals = model.predict(x[rows]), kept
+            residuals = subset(residuals, rows[train])
+            model = fitted(kind.from_settings(settings, seed), x[rows], residuals)
+            effect[held_out], said = model.predict(x[held_out]), model.predict(x[rows])
         centre[held_out] = overlap_mean(said, residuals)
     if not (np.isfinite(effect).all() and np.isfinite(centre).all()):
         raise _NotFitted("gave effects that are not finite")
