@@ -93,7 +93,9 @@ def estimate(
     found = fit_cate(trials, inputs.x, data, own.cate, own.confidence, own.seed_for("cate"), own.nuisance)
     rows, whose = found.estimates, found.estimates["interval_of"].dropna()
     return Estimate(
-        *(rows[name].to_numpy(dtype=float) for name in ("cate", "cate_lower", "cate_upper")),
+        effect=rows["cate"].to_numpy(dtype=float),
+        lower=rows["cate_lower"].to_numpy(dtype=float),
+        upper=rows["cate_upper"].to_numpy(dtype=float),
         interval_of=str(whose.iloc[0]) if len(whose) else None,
         chosen=found.chosen,
         scoreboard=found.scoreboard,

@@ -93,5 +93,5 @@ def _residuals_of_new(old: Inputs, x: Array, treated: NDArray[np.int64], y: Arra
     )
     bound = settings.nuisance.propensity_bound
     propensity = np.clip(found["propensity"], bound, 1 - bound)
-    means = (found[mu_column(arm, _OUTCOME)] for arm in (0, 1))
-    return Residuals(y, treated.astype(float), propensity, *means, groups[new], np.zeros(n_new, dtype="int64"))
+    mu0, mu1 = (found[mu_column(arm, _OUTCOME)] for arm in (0, 1))
+    return Residuals(y, treated.astype(float), propensity, mu0, mu1, groups[new], np.zeros(n_new, dtype="int64"))
