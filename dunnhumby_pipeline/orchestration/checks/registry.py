@@ -382,10 +382,10 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("min_e_value",),
     ),
     Check(
-        "cate_models",
+        "cate_scoreboard",
         causal.heterogeneity,
         WARN,
-        red="no model beats one effect for all",
+        red="the stack of effect models does not beat one effect for all",
         advice="do not read much into the order of the list",
     ),
     Check(
