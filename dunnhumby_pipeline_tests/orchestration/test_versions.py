@@ -110,6 +110,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
                 "design_comparison",
                 "estimate_effects",
                 "question_effects",
+                "fit_cate",
                 "campaign_report",
             ),
         ),
