@@ -17,6 +17,7 @@ _MODELS = {
     "t_learner": "T-learner",
     "r_learner": "R-learner",
     "causal_forest": "Causal forest",
+    "mean_of_learners": "Mean of all learners",
 }
 _ESTIMATORS = {
     "naive": "Naive difference",

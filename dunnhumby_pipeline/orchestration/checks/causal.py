@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.causal.overlap.positivity import support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
-    CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
@@ -210,15 +210,24 @@ def _told(row: pd.Series) -> str:
     return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
-def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Some model of the effect beats the constant out of fold."""
-    whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
-    chosen = str(whole.index[whole["chosen"]][0])
-    row = whole.loc[chosen]
-    if chosen == CONSTANT:
-        return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
-    text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
-    return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
+def heterogeneity(tests: pd.DataFrame, models: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """A model of the effect beats the constant, and what it says of the effect holds on later households."""
+    proof = heterogeneity_proven(models, tests)
+    slope = f"p {proof.p:.2g}" if np.isfinite(proof.p) else "it ranks nothing"
+    metrics = {"p_slope": proof.p} if np.isfinite(proof.p) else {}
+    if not proof.gate:
+        held = f"the order of the best candidate, {proof.model}, {'holds' if proof.blp else 'is not proven either'}"
+        return Verdict(
+            False,
+            f"not proven: no model beats one constant effect for all out of fold; {held} on later households ({slope})",
+            metrics,
+        )
+    row = models.loc[(models["fold"] == ALL_FOLDS) & (models["model"] == proof.model)].iloc[0]
+    gain = f"{proof.model} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
+    metrics["gain_over_constant"] = float(row["gain_over_constant"])
+    if proof.proven:
+        return Verdict(True, f"{gain}, and its order holds on later households ({slope})", metrics)
+    return Verdict(False, f"not proven: {gain}, but its order may not hold on later households ({slope})", metrics)
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:

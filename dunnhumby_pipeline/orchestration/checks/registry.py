@@ -363,10 +363,12 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("min_e_value",),
     ),
     Check(
-        "cate_models",
+        "cate_validation",
         causal.heterogeneity,
         WARN,
-        red="no model beats one effect for all",
+        reads=("cate_models",),
+        red="no model beats one effect for all, or the effect does not surely rise with what the model says on "
+        "households that came later (a test that rejects one effect for all in about 5 % of cases)",
         advice="do not read much into the order of the list",
     ),
     Check(

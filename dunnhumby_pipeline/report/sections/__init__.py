@@ -11,6 +11,7 @@ from dunnhumby_pipeline.report.sections import (
     design,
     doubts,
     effects,
+    heterogeneity,
     lifetime,
     movement,
     overlap,
@@ -25,7 +26,14 @@ CHAPTERS = (
     ),
     Chapter(
         "What the campaign does",
-        (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),
+        (
+            *effects.PARTS,
+            *design.PARTS,
+            *overlap.PARTS,
+            *doubts.PARTS,
+            *conditional.PARTS,
+            *heterogeneity.PARTS,
+        ),
     ),
     Chapter("What targeting is worth", decision.WORTH),
     Chapter("Targeting list", decision.LIST),
