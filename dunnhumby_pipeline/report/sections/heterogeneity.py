@@ -233,10 +233,10 @@ def drivers_note(tables: StudyTables, settings: Settings) -> str:
     if drivers.empty:
         return ""
     row = drivers.iloc[0]
-    return (
-        f"Found {row['method']}; {numbers.percent(row['fidelity'])} of how effects differ is followed. These are "
-        "reasons of the model. Where its order is not proven, they are reasons for nothing."
-    )
+    said = f"Found {row['method']}; {numbers.percent(row['fidelity'])} of how effects differ is followed."
+    if heterogeneity_proven(tables["cate_models"], tables["cate_validation"]).proven:
+        return f"{said} These are reasons of the model, not causes."
+    return f"{said} These are reasons of the model. That households differ is not proven, so they explain nothing."
 
 
 PARTS = (
@@ -316,7 +316,7 @@ PARTS = (
                 _drivers,
                 _drivers_alt,
             ),
-            Note("drivers_note", drivers_note, ("effect_drivers",)),
+            Note("drivers_note", drivers_note, ("effect_drivers", "cate_validation", "cate_models")),
             Section(
                 "effect_traits",
                 "Who has the largest predicted effects, and who the smallest",

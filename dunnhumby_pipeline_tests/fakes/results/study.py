@@ -101,7 +101,13 @@ def targeting_list() -> pd.DataFrame:
 
 
 # Tables that say something else of an effect that is not proven.
-_EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+_EITHER_WAY = (
+    campaign.average_effects,
+    campaign.pooled_effects,
+    doubts.sensitivity,
+    heterogeneity.cate_validation,
+    policy_value,
+)
 _PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}
 
 

@@ -392,8 +392,24 @@ def _models(chosen: str) -> pd.DataFrame:
     return frame.assign(chosen=(frame["model"] == chosen) | (frame["fold"] == 0))
 
 
-def test_heterogeneity_is_a_model_that_beats_the_constant() -> None:
-    found = causal.heterogeneity(_models("r_learner"), CHECKS)
-    assert found == Verdict(True, "r_learner beats the constant by 12.5 (SE 4) in R-loss", {"gain_over_constant": 12.5})
-    none = causal.heterogeneity(_models("constant"), CHECKS)
-    assert none == Verdict(False, "not proven: no model beats one constant effect for all out of fold")
+def _slope(passed: bool, p: float, model: str = "r_learner") -> pd.DataFrame:
+    return pd.DataFrame({"test": ["autoc", "blp"], "model": model, "p": [0.5, p], "passed": [not passed, passed]})
+
+
+def test_heterogeneity_is_a_model_that_beats_the_constant_and_holds_on_later_households() -> None:
+    gain = "r_learner beats the constant by 12.5 (SE 4) in R-loss"
+    found = causal.heterogeneity(_slope(True, 0.01), _models("r_learner"), CHECKS)
+    assert found == Verdict(
+        True, f"{gain}, and its order holds on later households (p 0.01)", {"p_slope": 0.01, "gain_over_constant": 12.5}
+    )
+    alone = causal.heterogeneity(_slope(False, 0.2), _models("r_learner"), CHECKS)
+    assert not alone.passed
+    assert alone.message == f"not proven: {gain}, but its order may not hold on later households (p 0.2)"
+    none = "not proven: no model beats one constant effect for all out of fold; the order of the best candidate, "
+    for passed, p, model, said in (
+        (False, 0.3, "mean_of_learners", "mean_of_learners, is not proven either on later households (p 0.3)"),
+        (True, 0.04, "r_learner", "r_learner, holds on later households (p 0.04)"),
+        (False, NAN, "r_learner", "r_learner, is not proven either on later households (it ranks nothing)"),
+    ):
+        verdict = causal.heterogeneity(_slope(passed, p, model), _models("constant"), CHECKS)
+        assert not verdict.passed and verdict.message == none + said
