@@ -83,8 +83,9 @@ def feature(folder: Path) -> Facts:
 
 def learner() -> Facts:
     """Fitted out of fold, beside the other learners, to trials with effects that slope."""
-    # A forest takes a library that loads slowly.
-    LEARNERS.pop("causal_forest")
+    # Forests take a library that loads slowly.
+    for name in ("causal_forest", "forest_dr"):
+        LEARNERS.pop(name)
     known = simulate_trials(600, 1, lambda x: 2 + 2 * x[:, 1])
     settings = CateSettings(n_outcome_bootstraps=10)
     fitted = fit_cate(known.trials, known.x, known.residuals(), settings, 0.95, 1)
@@ -95,7 +96,7 @@ def learner() -> Facts:
         == known.trials[["household_key", "campaign"]].to_numpy().tolist(),
         "correlation": float(np.corrcoef(own["cate"], known.effect)[0, 1]),
         "covered": float(((lower < known.effect) & (known.effect < upper)).mean()),
-        "scored_folds": fitted.models.loc[fitted.models["model"] == "ridge", "fold"].tolist(),
+        "scored_folds": fitted.scoreboard.loc[fitted.scoreboard["model"] == "ridge", "fold"].tolist(),
         "label": terms.model("ridge"),
     }
 

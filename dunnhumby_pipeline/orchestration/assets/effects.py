@@ -86,7 +86,7 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
 
 
 @step(
-    settings=("seed", "confidence", "trial", "cate"),
+    settings=("seed", "confidence", "trial", "nuisance", "cate"),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
@@ -95,7 +95,7 @@ def fit_cate(
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Conditional effects on gross profit: candidates, their out-of-fold R-loss, estimates by the best."""
+    """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.cate.selection import household_effects
@@ -109,12 +109,13 @@ def fit_cate(
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     data = residuals(trials, nuisances, GROSS_PROFIT)
-    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
+    seed = settings.seed_for("cate")
+    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     new = trial_design(trials, campaign_type, settings.trial).apply(today)
     effects = household_effects(today, new, matrix.x, data, fitted.final, settings)
-    yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
+    yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")
     yield dg.Output(fitted.by_model, "cate_by_model")
     yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})
@@ -133,7 +134,7 @@ def validate_cate(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
-    cate_models: pd.DataFrame,
+    cate_scoreboard: pd.DataFrame,
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -151,8 +152,9 @@ def validate_cate(
     seed, confidence, own = settings.seed_for("validation"), settings.confidence, settings.validation
     matrix = load_matrix(study.table("design_matrix", context.partition_key), trials)
     x, names, data = matrix.x, matrix.names, residuals(trials, nuisances, GROSS_PROFIT)
-    by_model = {str(name): rows["cate"].to_numpy() for name, rows in cate_by_model.groupby("model", sort=False)}
-    judged, predict = candidate(cate_models, by_model, x, data, settings.cate, settings.seed_for("cate"))
+    own_effects = cate_by_model.groupby("model", sort=False)["cate_uncalibrated"]
+    by_model = {str(name): effect.to_numpy() for name, effect in own_effects}
+    judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
     labels, cost = trials[["lookback_segment"]], settings.economics.contact_cost
     found = validate(data, judged, by_model, labels, x, names, cost, own, settings.overlap, confidence, seed)
     yield dg.Output(found.tests, "cate_validation", metadata={"model": judged.name, "chosen": judged.chosen})

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.contracts.names import (
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
+    STACK,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -210,24 +211,26 @@ def _told(row: pd.Series) -> str:
     return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
-def heterogeneity(tests: pd.DataFrame, models: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """A model of the effect beats the constant, and what it says of the effect holds on later households."""
-    proof = heterogeneity_proven(models, tests)
-    slope = f"p {proof.p:.2g}" if np.isfinite(proof.p) else "it ranks nothing"
-    metrics = {"p_slope": proof.p} if np.isfinite(proof.p) else {}
+def heterogeneity(tests: pd.DataFrame, scoreboard: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The stack of effect models beats the constant, and its order holds on later households."""
+    proof = heterogeneity_proven(scoreboard, tests)
+    whole = scoreboard.loc[scoreboard["fold"] == ALL_FOLDS].set_index("model")
+    unfitted = whole["reason"].dropna()
+    beside = f"; left out: {', '.join(unfitted.index)}" if len(unfitted) else ""
+    row, known = whole.loc[STACK], bool(np.isfinite(proof.p))
+    gain = f"{row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
+    slope = f"p {proof.p:.2g}" if known else "it ranks nothing"
+    metrics = {"gain_over_constant": float(row["gain_over_constant"]), **({"p_slope": proof.p} if known else {})}
     if not proof.gate:
-        held = f"the order of the best candidate, {proof.model}, {'holds' if proof.blp else 'is not proven either'}"
-        return Verdict(
-            False,
-            f"not proven: no model beats one constant effect for all out of fold; {held} on later households ({slope})",
-            metrics,
-        )
-    row = models.loc[(models["fold"] == ALL_FOLDS) & (models["model"] == proof.model)].iloc[0]
-    gain = f"{proof.model} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
-    metrics["gain_over_constant"] = float(row["gain_over_constant"])
+        held = f"the order of {proof.model} {'holds' if proof.blp else 'is not proven either'} on later households"
+        text = f"not proven: the stack's gain over one constant effect for all is {gain}; {held} ({slope}){beside}"
+        return Verdict(False, text, metrics)
+    text = f"the stack beats the constant by {gain}"
     if proof.proven:
-        return Verdict(True, f"{gain}, and its order holds on later households ({slope})", metrics)
-    return Verdict(False, f"not proven: {gain}, but its order may not hold on later households ({slope})", metrics)
+        return Verdict(True, f"{text}, and its order holds on later households ({slope}){beside}", metrics)
+    return Verdict(
+        False, f"not proven: {text}, but its order may not hold on later households ({slope}){beside}", metrics
+    )
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:

@@ -366,8 +366,8 @@ CHECKS: tuple[Check, ...] = (
         "cate_validation",
         causal.heterogeneity,
         WARN,
-        reads=("cate_models",),
-        red="no model beats one effect for all, or the effect does not surely rise with what the model says on "
+        reads=("cate_scoreboard",),
+        red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what the model says on "
         "households that came later (a test that rejects one effect for all in about 5 % of cases)",
         advice="do not read much into the order of the list",
     ),

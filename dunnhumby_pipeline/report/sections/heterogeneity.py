@@ -70,7 +70,7 @@ def validation_rows(cate_validation: pd.DataFrame) -> Grid:
 def validated_note(tables: StudyTables, settings: Settings) -> str:
     """Which model is validated, and what gate and slope say together."""
     tests = tables["cate_validation"]
-    proof = heterogeneity_proven(tables["cate_models"], tests)
+    proof = heterogeneity_proven(tables["cate_scoreboard"], tests)
     name = terms.model(proof.model)
     p = f"p = {numbers.number(proof.p, 2)}" if numbers.is_number(proof.p) else "it ranks nothing"
     if not bool(tests["chosen"].iloc[0]):
@@ -234,14 +234,14 @@ def drivers_note(tables: StudyTables, settings: Settings) -> str:
         return ""
     row = drivers.iloc[0]
     said = f"Found {row['method']}; {numbers.percent(row['fidelity'])} of how effects differ is followed."
-    if heterogeneity_proven(tables["cate_models"], tables["cate_validation"]).proven:
+    if heterogeneity_proven(tables["cate_scoreboard"], tables["cate_validation"]).proven:
         return f"{said} These are reasons of the model, not causes."
     return f"{said} These are reasons of the model. That households differ is not proven, so they explain nothing."
 
 
 PARTS = (
     Heading("Does the order of households hold?"),
-    Note("validated", validated_note, ("cate_validation", "cate_models")),
+    Note("validated", validated_note, ("cate_validation", "cate_scoreboard")),
     Section(
         "order_tests",
         "Tests on outcomes that the model did not see",
@@ -316,7 +316,7 @@ PARTS = (
                 _drivers,
                 _drivers_alt,
             ),
-            Note("drivers_note", drivers_note, ("effect_drivers", "cate_validation", "cate_models")),
+            Note("drivers_note", drivers_note, ("effect_drivers", "cate_validation", "cate_scoreboard")),
             Section(
                 "effect_traits",
                 "Who has the largest predicted effects, and who the smallest",

@@ -12,7 +12,7 @@ from dunnhumby_pipeline_tests.fakes.results.customers import frame_of
 NAN = np.nan
 
 
-def cate_validation(proven: bool = True, model: str = "r_learner", chosen: bool = True) -> pd.DataFrame:
+def cate_validation(proven: bool = True, model: str = "stack", chosen: bool = True) -> pd.DataFrame:
     """Tests of an order that holds when `proven`, and is not proven to otherwise."""
     p = 0.011 if proven else 0.31
     rows = [

@@ -11,22 +11,27 @@ from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.forest_arrays import forest_arrays, forest_from
-from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
+
+
+def n_candidates(p: int) -> int:
+    """grf's own number of candidate variables a split; all 80 would take three times as long."""
+    return min(p, math.ceil(math.sqrt(p)) + 20)
 
 
 @dataclass(eq=False)
 class CausalForest(Learner):
     """econml's causal forest (Athey, Tibshirani & Wager 2019), grown on ry and rt as CausalForestDML would.
 
-    Its intervals come from the forest's own bootstrap of little bags, which does not know that a household can
-    hold several trials.
+    There is no interval: the bootstrap of little bags says how far the forest would move with other trials, and not
+    how far its leaves' averages lie from a household's effect. As 95 % intervals its errors cover 34 % of effects on
+    IHDP and 66 % on data of the 2016 Atlantic conference.
     """
 
     name = "causal_forest"
-    interval_of = "household"
+    interval_of = None
 
     n_trees: int
     min_leaf: int
@@ -43,16 +48,7 @@ class CausalForest(Learner):
         # Not econml.dml, whose import takes several seconds and which would fit nuisances again.
         from econml.grf import CausalForest as Forest
 
-        p = x.shape[1]
-        self.forest = Forest(
-            n_estimators=self.n_trees,
-            min_samples_leaf=self.min_leaf,
-            max_samples=self.max_samples,
-            # grf's own number of candidate variables a split; all 80 would take three times as long.
-            max_features=min(p, math.ceil(math.sqrt(p)) + 20),
-            random_state=self.seed,
-            n_jobs=self.n_jobs,
-        )
+        self.forest = Forest(**self.parameters(x.shape[1]))
         # The outcome less its mean, rounded as CausalForestDML rounds it: a last digit can turn a split.
         mean = data.y - data.outcome_residual
         with threadpool_limits(1):
@@ -61,13 +57,27 @@ class CausalForest(Learner):
         self.forest.n_jobs = 1
         return self
 
+    def parameters(self, p: int) -> dict[str, object]:
+        """econml's arguments of a forest on p covariates."""
+        return {
+            "n_estimators": self.n_trees,
+            "min_samples_leaf": self.min_leaf,
+            "max_samples": self.max_samples,
+            "max_features": n_candidates(p),
+            "random_state": self.seed,
+            "n_jobs": self.n_jobs,
+        }
+
     def predict(self, x: Array) -> Array:
         return self.forest.predict(x).ravel()
 
-    def interval(self, x: Array, confidence: float) -> Interval:
-        effect, variance = self.forest.predict_and_var(x)
-        half = normal_quantile(confidence) * np.sqrt(variance.ravel())
-        return effect.ravel() - half, effect.ravel() + half
+    def interval(self, x: Array, confidence: float) -> Interval | None:
+        return None
+
+    def standard_error(self, x: Array) -> Array:
+        """Spread (n,) of the effect at (n, p) covariates over other trials, by the bootstrap of little bags."""
+        _, variance = self.forest.predict_and_var(x)
+        return np.sqrt(variance.ravel())
 
     def arrays(self) -> Arrays:
         return forest_arrays(self.forest)

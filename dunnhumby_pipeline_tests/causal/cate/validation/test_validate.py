@@ -11,12 +11,14 @@ import pytest
 from dunnhumby_pipeline.causal.cate.explanation.credibility import credibility
 from dunnhumby_pipeline.causal.cate.explanation.drivers import effect_drivers
 from dunnhumby_pipeline.causal.cate.explanation.subgroups import subgroups
+from dunnhumby_pipeline.causal.cate.validation.blp import best_linear_predictor
 from dunnhumby_pipeline.causal.cate.validation.candidate import MEAN_OF_LEARNERS, Candidate, candidate
 from dunnhumby_pipeline.causal.cate.validation.meanings import NO_ORDER, meaning
 from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
+from dunnhumby_pipeline.causal.cate.validation.sequential import by_fold
 from dunnhumby_pipeline.causal.cate.validation.validate import Validation, validate
 from dunnhumby_pipeline.contracts import registry
-from dunnhumby_pipeline.contracts.names import CONSTANT, TRIAL_KEY
+from dunnhumby_pipeline.contracts.names import CONSTANT, STACK, TRIAL_KEY
 from dunnhumby_pipeline.orchestration.checks.contract import schema_and_keys
 from dunnhumby_pipeline.settings import CateSettings, OverlapSettings, ValidationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
@@ -72,33 +74,49 @@ def test_every_test_says_something_else_when_it_fails(test: str) -> None:
     assert meaning(test, True) != meaning(test, False)
 
 
-def models(chosen: str) -> pd.DataFrame:
-    names = [CONSTANT, "t_learner", "r_learner"]
-    return pd.DataFrame({"model": names, "fold": -1, "chosen": [name == chosen for name in names]})
+def scoreboard(chosen: str) -> pd.DataFrame:
+    names = [CONSTANT, "r_learner", "causal_forest", STACK]
+    weight = [np.nan, 0.9, 0.0, np.nan]
+    return pd.DataFrame(
+        {"model": names, "fold": -1, "weight": weight, "chosen": [name == chosen for name in names], "reason": None}
+    )
 
 
-def test_under_one_effect_for_all_the_mean_of_the_learners_is_judged_as_not_chosen() -> None:
+def test_under_one_effect_for_all_the_mean_of_two_learners_is_judged_as_not_chosen() -> None:
     known = planted()
     data = known.residuals(n_folds=4)
-    by_model = {CONSTANT: np.full(len(data.y), 2.0), "t_learner": known.x[:, 2], "r_learner": known.effect}
-    none, _ = candidate(models(CONSTANT), by_model, known.x, data, CateSettings(), 1)
+    own = {"r_learner": known.effect, "causal_forest": known.x[:, 2], "other": known.x[:, 3]}
+    by_model = {CONSTANT: np.full(len(data.y), 2.0), **own, STACK: 0.9 * known.effect}
+    settings = CateSettings(n_trees=8)
+    none, _ = candidate(scoreboard(CONSTANT), by_model, known.x, data, settings, 1)
     assert (none.name, none.chosen) == (MEAN_OF_LEARNERS, False)
     assert np.allclose(none.effect, (known.x[:, 2] + known.effect) / 2)
-    one, predict = candidate(models("r_learner"), by_model, known.x, data, CateSettings(), 1)
-    assert (one.name, one.chosen) == ("r_learner", True) and (one.effect == known.effect).all()
-    assert np.isnan(one.sequential[data.folds == 0]).all() and np.isfinite(one.sequential[data.folds > 0]).all()
+    one, predict = candidate(scoreboard(STACK), by_model, known.x, data, settings, 1)
+    assert (one.name, one.chosen) == (STACK, True) and (one.effect == 0.9 * known.effect).all()
+    for found in (none, one):
+        assert np.isnan(found.sequential[data.folds == 0]).all() and np.isfinite(found.sequential[data.folds > 0]).all()
     last = data.folds == data.folds.max()
     assert np.allclose(predict(known.x[last]), one.sequential[last])
 
 
+def test_without_a_learner_that_could_be_fitted_there_is_no_order() -> None:
+    known = planted()
+    data = known.residuals(n_folds=4)
+    none, predict = candidate(
+        scoreboard(CONSTANT), {CONSTANT: np.full(len(data.y), 2.0)}, known.x, data, CateSettings(), 1
+    )
+    assert np.ptp(none.effect) == 0 and np.ptp(predict(known.x)) == 0
+    assert np.isnan(by_fold(best_linear_predictor, data, none.sequential).p)
+
+
 @pytest.mark.parametrize(
-    ("chosen", "held", "proven"), [("r_learner", True, True), ("r_learner", False, False), (CONSTANT, True, False)]
+    ("chosen", "held", "proven"), [(STACK, True, True), (STACK, False, False), (CONSTANT, True, False)]
 )
 def test_households_are_proven_to_differ_by_gate_and_slope_together(chosen: str, held: bool, proven: bool) -> None:
-    tests = pd.DataFrame({"test": ["autoc", "blp"], "model": "r_learner", "p": 0.03, "passed": [not held, held]})
-    found = heterogeneity_proven(models(chosen), tests)
+    tests = pd.DataFrame({"test": ["autoc", "blp"], "model": STACK, "p": 0.03, "passed": [not held, held]})
+    found = heterogeneity_proven(scoreboard(chosen), tests)
     assert (found.proven, found.gate, found.blp) == (proven, chosen != CONSTANT, held)
-    unknown = heterogeneity_proven(models(chosen), None)
+    unknown = heterogeneity_proven(scoreboard(chosen), None)
     assert unknown.blp is None and not unknown.proven
 
 
