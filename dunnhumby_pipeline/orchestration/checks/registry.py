@@ -367,8 +367,8 @@ CHECKS: tuple[Check, ...] = (
         causal.heterogeneity,
         WARN,
         reads=("cate_scoreboard",),
-        red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what the model says on "
-        "households that came later (a test that rejects one effect for all in about 5 % of cases)",
+        red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what "
+        "the model says on households that came later (a test that is wrong in about 5 % of cases)",
         advice="do not read much into the order of the list",
     ),
     Check(
