@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,8 @@ def test_regions_of_the_propensity_are_told_apart() -> None:
     assert names[0] == "0.00 to 0.10" and names[-1] == "0.90 to 1.00"
     assert (members.sum(axis=1) == 1).all()
     assert (members[:, 0] == (data.propensity < 0.1)).all()
+    everybody, one = groups.by_propensity(replace(data, propensity=np.full(len(data.y), 0.5)), 0.1, 0.9)
+    assert everybody.shape == (len(data.y), 1) and one == ["0.37 to 0.63"]
 
 
 def test_traits_tell_what_the_effect_rests_on() -> None:
