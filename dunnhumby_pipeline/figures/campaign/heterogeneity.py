@@ -135,23 +135,26 @@ def effect_calibration(groups: pd.DataFrame) -> Figure:
 
 
 def learner_agreement(cate_agreement: pd.DataFrame) -> Figure:
-    """Rank correlations between learners: blue where they agree on the order, vermilion where they contradict."""
+    """Rank correlations between learners, in hundredths: blue where they agree on the order, vermilion where not.
+
+    Columns are numbered as the rows are.
+    """
     pairs = require(cate_agreement, "cate_agreement", ["model", "other", "rank_correlation"])
     models = list(dict.fromkeys([*pairs["model"], *pairs["other"]]))
     values = np.eye(len(models))
     for _, row in pairs.iterrows():
         one, other = models.index(row["model"]), models.index(row["other"])
         values[one, other] = values[other, one] = row["rank_correlation"]
-    labels = [terms.model(name) for name in models]
-    width = min(5.5, 1.0 * len(models))
-    figure = style.new_figure(1.0 + style.columns_height(labels, width) + 0.42 * len(models), 2.4 + width)
+    labels = [f"{place + 1}. {terms.model(name)}" for place, name in enumerate(models)]
+    width = min(6.2, 0.6 * len(models))
+    figure = style.new_figure(0.6 + 0.36 * len(models), 2.7 + width)
     axes = style.add_axes(figure)
     printed = [
-        [numbers.number(value, 2) if one != other else "" for other, value in enumerate(row)]
+        [numbers.count(100 * value) if one != other else "" for other, value in enumerate(row)]
         for one, row in enumerate(values)
     ]
     style.heatmap(axes, values, printed, style.DIVERGING, (-1, 1))
-    style.name_columns(axes, labels, width)
+    style.name_columns(axes, [str(place + 1) for place in range(len(models))], width)
     style.name_rows(axes, labels)
     return figure
 

@@ -204,9 +204,16 @@ def _agreement(tables: StudyTables, settings: Settings) -> Figure:
 
 
 def _agreement_alt(tables: StudyTables, settings: Settings) -> str:
-    return "Rank correlations: " + "; ".join(
-        f"{terms.model(row['model'])} and {terms.model(row['other'])} {numbers.number(row['rank_correlation'], 2)}"
-        for _, row in tables["cate_agreement"].iterrows()
+    pairs = tables["cate_agreement"]
+    if pairs.empty:
+        return "No rank correlations: fewer than two learners put households in an order."
+    ends = pairs.loc[[pairs["rank_correlation"].idxmin(), pairs["rank_correlation"].idxmax()]]
+    said = " to ".join(
+        f"{numbers.number(row['rank_correlation'], 2)} ({terms.model(row['model'])} and {terms.model(row['other'])})"
+        for _, row in ends.iterrows()
+    )
+    return (
+        f"Rank correlations between learners, {numbers.number(pairs['rank_correlation'].mean(), 2)} on average: {said}."
     )
 
 
@@ -299,7 +306,8 @@ PARTS = (
                 "learner_agreement",
                 "Do the learners agree on the order?",
                 ("cate_agreement",),
-                "Rank correlations within folds. Learners that contradict each other cannot all be right.",
+                "Rank correlations within folds, in hundredths; columns are numbered as the rows are. Learners that "
+                "contradict each other cannot all be right.",
                 _agreement,
                 _agreement_alt,
             ),
