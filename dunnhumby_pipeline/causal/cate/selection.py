@@ -82,7 +82,7 @@ def fit_cate(
     rows = drawn(everyone, data.households, sizes.max_trials, seed) if passed else everyone
     key = trials[TRIAL_KEY].reset_index(drop=True)
     return CateFit(
-        pd.DataFrame(_scores(data, candidates, found, chosen)),
+        pd.DataFrame(_scores(data, candidates, found, chosen)).astype({"reason": "str"}),
         _estimates(key, data, candidates, found, passed),
         _by_model(key, data, candidates, found),
         chosen,
