@@ -158,6 +158,7 @@ def validate_cate(
     from dunnhumby_pipeline.causal.cate.validation.validate import validate
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.causal.overlap.positivity import overlap_region
     from dunnhumby_pipeline.targeting.economics import used_economics
 
     settings, trials = study.settings, first_campaign_cohort
@@ -168,7 +169,10 @@ def validate_cate(
     by_model = {str(name): effect.to_numpy() for name, effect in own_effects}
     judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
     labels, cost = trials[["lookback_segment"]], used_economics(campaign_economics).contact_cost
-    found = validate(data, judged, by_model, labels, x, names, cost, own, settings.overlap, confidence, seed)
+    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
+    region = overlap_region(data.treated, data.propensity, bounded, settings.overlap)
+    overlap = (region.lowest, region.highest)
+    found = validate(data, judged, by_model, labels, x, names, cost, own, overlap, confidence, seed)
     yield dg.Output(found.tests, "cate_validation", metadata={"model": judged.name, "chosen": judged.chosen})
     yield dg.Output(found.curve, "toc_curve")
     yield dg.Output(found.groups, "gates")
@@ -177,5 +181,5 @@ def validate_cate(
     yield dg.Output(effect_drivers(predict, x, names, own.max_explained, seed), "effect_drivers")
     leaves = subgroups(x, names, data, judged.sequential, own.tree_depth, confidence, seed)
     yield dg.Output(leaves, "effect_subgroups")
-    parts = credibility(cate_estimates, judged.effect, by_model, data.propensity, data.folds, settings.overlap)
+    parts = credibility(cate_estimates, judged.effect, by_model, data.propensity, data.folds, overlap)
     yield dg.Output(parts, "effect_credibility")

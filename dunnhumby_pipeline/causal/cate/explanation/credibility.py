@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.names import TRIAL_KEY
-from dunnhumby_pipeline.settings import OverlapSettings
 
 Array = NDArray[np.float64]
 OF_HOUSEHOLD = "household"
@@ -21,12 +20,13 @@ def credibility(
     by_model: Mapping[str, Array],
     propensity: Array,
     folds: NDArray[np.int64],
-    overlap: OverlapSettings,
+    overlap: tuple[float, float],
 ) -> pd.DataFrame:
     """One row per trial: household_key, campaign, interval_excludes_zero, in_overlap, agreement.
 
     `estimates` is the table cate_estimates; `interval_excludes_zero` is null where its interval is of the average or
-    missing, since that says nothing of a household. `in_overlap`: whether comparable households were seen in both arms.
+    missing, since that says nothing of a household. `in_overlap`: whether its `propensity` lies from the
+    lowest to the highest of `overlap`, so that comparable households were seen in both arms.
     `agreement`: share (0-1) of the learners that rank at all and put the trial on the same side of its fold's middle as
     `effect` (n,) does; null without any. The parts are not added up: none makes up for another.
     """
@@ -39,7 +39,7 @@ def credibility(
         .reset_index(drop=True)
         .assign(
             interval_excludes_zero=excludes.astype("boolean").where(own.to_numpy(), pd.NA).to_numpy(),
-            in_overlap=(propensity >= overlap.lower) & (propensity <= overlap.upper),
+            in_overlap=(propensity >= overlap[0]) & (propensity <= overlap[1]),
             agreement=np.mean(agreeing, axis=0) if agreeing and side.any() else np.nan,
         )
         .astype({"interval_excludes_zero": "boolean", "agreement": float})

@@ -141,8 +141,9 @@ def by_label(labels: pd.Series) -> tuple[Array, list[str]]:
 
 
 def by_propensity(data: Residuals, lower: float, upper: float) -> tuple[Array, list[str]]:
-    """Members and names of regions of the propensity that hold a trial: below overlap, its three thirds, above it."""
-    edges = [0.0, *np.linspace(lower, upper, 4), 1.0]
+    """Members and names of regions of the propensity that hold a trial: below the overlap from `lower` to `upper`, its
+    three thirds, above it; all in one where nothing is in overlap."""
+    edges = [0.0, *(np.linspace(lower, upper, 4) if lower < upper else ()), 1.0]
     names = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
     region = np.digitize(data.propensity, edges[1:-1])
     occupied = np.unique(region)

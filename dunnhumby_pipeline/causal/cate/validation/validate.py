@@ -30,7 +30,7 @@ from dunnhumby_pipeline.causal.cate.validation.targeting_curve import (
 from dunnhumby_pipeline.causal.cate.validation.traits import classification
 from dunnhumby_pipeline.causal.cate.validation.uplift import uplift_areas
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.settings import OverlapSettings, ValidationSettings
+from dunnhumby_pipeline.settings import ValidationSettings
 
 Array = NDArray[np.float64]
 Rows = list[dict[str, object]]
@@ -56,14 +56,15 @@ def validate(
     names: tuple[str, ...],
     contact_cost: float,
     settings: ValidationSettings,
-    overlap: OverlapSettings,
+    overlap: tuple[float, float],
     confidence: float,
     seed: int,
 ) -> Validation:
     """Validate the effects of n trials on their held-out outcomes.
 
     `by_model`: effects (n,) out of fold of every learner. Each column of `labels` divides the trials into groups known
-    before the campaign. `x` (n, p) are the covariates called `names`, `contact_cost` is in $.
+    before the campaign. `x` (n, p) are the covariates called `names`, `contact_cost` is in $,
+    `overlap` the lowest and highest propensity in overlap.
 
     `tests`: test, model, chosen, unit ("$" or nothing), statistic, p (null for what is told and not tested), ci_lower,
     ci_upper, passed (null where there is nothing to pass), meaning. Tests of an order are one-sided, and in sequence.
@@ -162,14 +163,14 @@ def _groups(
     effect: Array,
     labels: pd.DataFrame,
     settings: ValidationSettings,
-    overlap: OverlapSettings,
+    overlap: tuple[float, float],
     confidence: float,
     seed: int,
 ) -> tuple[pd.DataFrame, Rows]:
     divisions = {
         groups.BY_EFFECT: groups.by_effect(data, effect, settings.n_groups),
         **{str(name): groups.by_label(labels[name]) for name in labels.columns},
-        groups.BY_PROPENSITY: groups.by_propensity(data, overlap.lower, overlap.upper),
+        groups.BY_PROPENSITY: groups.by_propensity(data, *overlap),
     }
     frames, rows = [], []
     for grouping, (members, names) in divisions.items():

@@ -13,7 +13,6 @@ from dunnhumby_pipeline.causal.cate.explanation.drivers import LINEAR, SURROGATE
 from dunnhumby_pipeline.causal.cate.explanation.subgroups import subgroups
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.validation.sequential import sequential_effects
-from dunnhumby_pipeline.settings import OverlapSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, simulate_trials
 
 NAMES = ("first", "second", "third", "fourth")
@@ -25,7 +24,7 @@ def linear(x: Array) -> Array:
 
 
 def bent(x: Array) -> Array:
-    return 5 + 4 * (x[:, 1] > 0) * (x[:, 2] > 0)
+    return np.where((x[:, 1] > 0) & (x[:, 2] > 0), 9.0, 5.0)
 
 
 def test_of_a_linear_model_the_parts_are_exact() -> None:
@@ -95,10 +94,10 @@ def test_credibility_keeps_its_three_parts_apart() -> None:
     )
     effect, folds = np.array([4.0, 3.0, 2.0, 1.0]), np.zeros(4, dtype=int)
     models = {"same": 2 * effect, "reverse": -effect, "constant": np.full(4, 2.0)}
-    found = credibility(estimates, effect, models, np.array([0.05, 0.5, 0.9, 0.95]), folds, OverlapSettings())
+    found = credibility(estimates, effect, models, np.array([0.05, 0.5, 0.9, 0.95]), folds, (0.1, 0.9))
     assert found["interval_excludes_zero"].tolist()[:3] == [True, False, True]
     assert pd.isna(found["interval_excludes_zero"].iloc[3])
     assert found["in_overlap"].tolist() == [False, True, True, False]
     assert found["agreement"].tolist() == [0.5, 0.5, 0.5, 0.5]
-    alone = credibility(estimates, np.full(4, 2.0), models, np.full(4, 0.5), folds, OverlapSettings())
+    alone = credibility(estimates, np.full(4, 2.0), models, np.full(4, 0.5), folds, (0.1, 0.9))
     assert alone["agreement"].isna().all()

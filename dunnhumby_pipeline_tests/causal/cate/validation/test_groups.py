@@ -88,6 +88,7 @@ def test_regions_of_the_propensity_are_told_apart() -> None:
     assert (members.sum(axis=1) == 1).all()
     assert (members[:, 0] == (data.propensity < 0.1)).all()
     everybody, one = groups.by_propensity(replace(data, propensity=np.full(len(data.y), 0.5)), 0.1, 0.9)
+    assert groups.by_propensity(data, 1.0, 0.0)[1] == ["0.00 to 1.00"]
     assert everybody.shape == (len(data.y), 1) and one == ["0.37 to 0.63"]
 
 

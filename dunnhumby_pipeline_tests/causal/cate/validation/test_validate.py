@@ -20,7 +20,7 @@ from dunnhumby_pipeline.causal.cate.validation.validate import Validation, valid
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.contracts.names import CONSTANT, STACK, TRIAL_KEY
 from dunnhumby_pipeline.orchestration.checks.contract import schema_and_keys
-from dunnhumby_pipeline.settings import CateSettings, OverlapSettings, ValidationSettings
+from dunnhumby_pipeline.settings import CateSettings, ValidationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 NAMES = ("first", "second", "third", "fourth")
@@ -36,7 +36,7 @@ def validated(known: Known, effect: Array, chosen: bool = True) -> Validation:
     judged = Candidate("r_learner", chosen, effect, np.where(data.folds == 0, np.nan, effect))
     labels = pd.DataFrame({"lookback_segment": np.where(known.x[:, 1] > 0, "high", "low")})
     models = {"r_learner": effect, "other": known.x[:, 1]}
-    return validate(data, judged, models, labels, known.x, NAMES, 1.0, SETTINGS, OverlapSettings(), 0.95, 1)
+    return validate(data, judged, models, labels, known.x, NAMES, 1.0, SETTINGS, (0.1, 0.9), 0.95, 1)
 
 
 ORDER = ["blp", "autoc", "qini", "top_minus_bottom", "uplift_at_10%", "uplift_at_50%"]
@@ -137,7 +137,7 @@ def test_the_tables_keep_their_contracts(tmp_path: Path) -> None:
         "effect_drivers": effect_drivers(lambda x: 2 + 3 * x[:, 1], known.x, NAMES, 500, 1),
         "effect_subgroups": subgroups(known.x, NAMES, data, sequential, 2, 0.95, 1),
         "effect_credibility": credibility(
-            estimates, known.effect, {"r_learner": known.effect}, data.propensity, data.folds, OverlapSettings()
+            estimates, known.effect, {"r_learner": known.effect}, data.propensity, data.folds, (0.1, 0.9)
         ),
     }
     assert set(tables) == {table.name for table in registry.made_by("validate_cate")}
