@@ -232,6 +232,11 @@ def cate(estimates: pd.DataFrame) -> Mapping[str, object]:
     return {"mean_cate": estimates["cate"].mean(), "sd_cate": estimates["cate"].std()}
 
 
+def cate_validation(tests: pd.DataFrame) -> Mapping[str, object]:
+    tested = tests.dropna(subset=["p"])
+    return {f"p_{row.test}": row.p for row in tested.itertuples()}
+
+
 def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
     return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
 

@@ -16,10 +16,12 @@ from dunnhumby_pipeline.contracts.tables import (
     report,
     segments,
     targeting,
+    validation,
 )
 
 # In the order of the study.
-_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, targeting, report)
+_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, targeting, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

@@ -15,6 +15,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     PolicySettings,
     SensitivitySettings,
     TrialSettings,
+    ValidationSettings,
     ranks,
     top_policy,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TrialSettings",
+    "ValidationSettings",
     "found_wrong",
     "load_settings",
     "one_line",

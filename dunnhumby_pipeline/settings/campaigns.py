@@ -182,6 +182,27 @@ class CateSettings(Section):
     )
 
 
+class ValidationSettings(Section):
+    """How the order of households by effect is tested and explained."""
+
+    n_groups: int = Field(5, ge=3, le=20, description="equal groups by effect")
+    top_shares: tuple[float, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), description="shares with the largest effects whose own effect is told"
+    )
+    n_steps: int = Field(20, ge=5, le=100, description="points of the curves over the share contacted")
+    n_half_samples: int = Field(200, ge=50, description="halves of the households behind the bands of the curves")
+    max_explained: int = Field(500, ge=50, description="most trials whose effects are divided among the covariates")
+    tree_depth: int = Field(2, ge=1, le=3, description="depth of the tree whose leaves are subgroups")
+
+    @model_validator(mode="after")
+    def _shares_are_distinct_percentages(self) -> ValidationSettings:
+        if not all(0 < share < 1 for share in self.top_shares):
+            raise ValueError(f"validation.top_shares must lie between 0 and 1, found {list(self.top_shares)}")
+        if len({f"{share:.0%}" for share in self.top_shares}) < len(self.top_shares):
+            raise ValueError(f"validation.top_shares must differ by at least a percent, found {list(self.top_shares)}")
+        return self
+
+
 TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
 
 

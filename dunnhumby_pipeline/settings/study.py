@@ -28,6 +28,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     PolicySettings,
     SensitivitySettings,
     TrialSettings,
+    ValidationSettings,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.customers import (
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     effects: EffectSettings = EffectSettings()
     sensitivity: SensitivitySettings = SensitivitySettings()
     cate: CateSettings = CateSettings()
+    validation: ValidationSettings = ValidationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
     checks: CheckSettings = CheckSettings()

@@ -40,6 +40,7 @@ _MODELS = {
     "forest_dr": "Forest of doubly robust scores",
     "tuned_forest": "Causal forest, tuned",
     "stack": "Stack of the best models",
+    "mean_of_learners": "Mean of R-learner and causal forest",
 }
 _ESTIMATORS = {
     "naive": "Naive difference",

@@ -65,6 +65,17 @@ SHOWN = {
     "influence": {"Does one household decide it?", "Households that move a number most"},
     "event_study": {"Week by week"},
     "cate_scoreboard": {"Models of who responds more, scored on households they did not see"},
+    "cate_validation": {"Tests on outcomes that the model did not see"},
+    "gates": {
+        *("Effects of equal groups by predicted effect", "Are effects as large as the model says?"),
+        *("Effects by look-back segment", "Effects by propensity"),
+    },
+    "toc_curve": {"What contacting in this order gains", "The same after the cost of contacts"},
+    "cate_agreement": {"Do the learners agree on the order?"},
+    "effect_drivers": {"Covariates that move predicted effects"},
+    "clan": {"Who has the largest predicted effects, and who the smallest"},
+    "effect_subgroups": {"Subgroups in words, with effects of households that had no say in the rules"},
+    "effect_credibility": {"How far a single household's effect can be believed"},
 }
 
 

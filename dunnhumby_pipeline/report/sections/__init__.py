@@ -12,6 +12,7 @@ from dunnhumby_pipeline.report.sections import (
     design,
     doubts,
     effects,
+    heterogeneity,
     lifetime,
     movement,
     overlap,
@@ -26,7 +27,14 @@ CHAPTERS = (
     ),
     Chapter(
         "What the campaign does",
-        (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),
+        (
+            *effects.PARTS,
+            *design.PARTS,
+            *overlap.PARTS,
+            *doubts.PARTS,
+            *conditional.PARTS,
+            *heterogeneity.PARTS,
+        ),
     ),
     Chapter("What targeting is worth", (*costs.COSTS, *decision.WORTH)),
     Chapter("Targeting list", decision.LIST),

@@ -20,7 +20,7 @@ from dunnhumby_pipeline.targeting.dial import break_even as break_even_of
 from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.scenarios import scenarios
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
@@ -150,7 +150,13 @@ def targeting_list() -> pd.DataFrame:
 
 
 # Tables that say something else of an effect that is not proven.
-_EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+_EITHER_WAY = (
+    campaign.average_effects,
+    campaign.pooled_effects,
+    doubts.sensitivity,
+    heterogeneity.cate_validation,
+    policy_value,
+)
 _PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}
 
 
@@ -164,7 +170,9 @@ def promised(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
-        vars(module)[name] for module in (customers, campaign, doubts, sys.modules[__name__]) if name in vars(module)
+        vars(module)[name]
+        for module in (customers, campaign, doubts, heterogeneity, sys.modules[__name__])
+        if name in vars(module)
     )
 
 
