@@ -25,9 +25,8 @@ from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.contracts.names import ALL_FOLDS, TRIAL_KEY
-from dunnhumby_pipeline.settings import CateSettings, Settings
+from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
 
@@ -119,16 +118,15 @@ def _by_model(trials: pd.DataFrame, data: Residuals, effects: dict[str, Array]) 
 
 
 def household_effects(
-    today: pd.DataFrame, new: Array, x: Array, data: Residuals, final: Learner, settings: Settings
+    today: pd.DataFrame, new: Array, propensity: Array, final: Learner, confidence: float
 ) -> pd.DataFrame:
-    """Effect and propensity of households as of the last day, from models fitted to all trials `x`; `new` (m, p) are
-    the covariates of `today`.
+    """Effect and `propensity` (m,) of households as of the last day, from models fitted to all trials; `new` (m, p)
+    are the covariates of `today`.
 
     Columns: household_key, cate, cate_lower, cate_upper ($), interval_of, propensity, received_before,
     lookback_segment.
     """
-    lower, upper = _ends(final, new, settings.confidence)
-    propensity = fit_propensity(x, data.treated, data.households, settings.seed_for("nuisances")).probability(new)
+    lower, upper = _ends(final, new, confidence)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
     found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
     return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)

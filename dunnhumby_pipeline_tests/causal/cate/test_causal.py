@@ -30,10 +30,10 @@ from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
+from dunnhumby_pipeline.causal.nuisance.models import fit_outcome, fit_propensity
 from dunnhumby_pipeline.contracts.names import CONSTANT
 from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_arrays, write_arrays
-from dunnhumby_pipeline.settings import CateSettings, load_settings
+from dunnhumby_pipeline.settings import CateSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
@@ -461,8 +461,8 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
     today = pd.DataFrame(new.x, columns=names, index=range(100, 160)).assign(
         campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
     )
-    settings = load_settings(confidence=0.8)
-    found = household_effects(today, design.apply(today), x, data, final.final, settings)
+    received = fit_propensity(x, data.treated, data.households, seed=1).probability(design.apply(today))
+    found = household_effects(today, design.apply(today), received, final.final, 0.8)
     own = "household_key received_before lookback_segment cate cate_lower cate_upper interval_of propensity"
     assert found.columns.tolist() == own.split()
     assert found["household_key"].tolist() == list(range(60))
@@ -472,7 +472,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
     assert fitted.chosen == final.chosen
     # Whatever was chosen, a model with intervals gives those of its own.
     for model in (learned(CausalForest, x, data), learned(RLearner, x, data)):
-        found = household_effects(today, design.apply(today), x, data, model, settings)
+        found = household_effects(today, design.apply(today), received, model, 0.8)
         if model.interval_of is None:
             assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
             continue
