@@ -17,12 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.truth_data import DataSet
+from dunnhumby_pipeline.causal.cate import estimate
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
-from dunnhumby_pipeline.causal.cate.selection import fit_cate
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
 from dunnhumby_pipeline.contracts.names import CONSTANT, SPEND
-from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings
+from dunnhumby_pipeline.settings import Settings, load_settings
 
 Array = NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -46,20 +46,23 @@ Method = Callable[[DataSet, int], Found]
 
 def this_project(data: DataSet, seed: int) -> Found:
     """Nuisances, candidates and the choice among them, as in a study."""
-    trials, nuisances = _nuisances(data, seed)
-    fitted = fit_cate(trials, data.x, nuisances, CateSettings(), CONFIDENCE, seed)
-    own = fitted.final.interval_of == "household"
-    average, _ = aipw(nuisances, np.ones(len(data.y), dtype=bool))
-    interval = fitted.final.interval(data.x_test, CONFIDENCE) if own else None
-    return Found(fitted.final.predict(data.x_test), interval, average, fitted.chosen)
+    found = estimate(data.x, data.treatment, data.y, data.households, data.campaigns, _settings(seed))
+    interval = found.interval(data.x_test) if found.interval_of == "household" else None
+    average = found.average.set_index("estimand")["estimate"]
+    return Found(found.predict(data.x_test), interval, float(average["ATE"]), found.chosen)
 
 
 def of_learner(name: str) -> Method:
     """One learner of this project alone, fitted to all rows without a choice."""
 
     def fit(data: DataSet, seed: int) -> Found:
-        _, nuisances = _nuisances(data, seed)
-        learner = LEARNERS[name].from_settings(CateSettings(), seed).fit(data.x, nuisances)
+        settings = _settings(seed)
+        trials = pd.DataFrame(
+            {"household_key": data.households, "campaign": data.campaigns, "treated": data.treatment, SPEND: data.y}
+        )
+        fitted = cross_fit(trials, data.x, settings.nuisance, settings.seed_for("nuisances"), [SPEND])
+        nuisances = residuals(trials, fitted.nuisances, SPEND)
+        learner = LEARNERS[name].from_settings(settings.cate, settings.seed_for("cate")).fit(data.x, nuisances)
         own = learner.interval_of == "household"
         average, _ = aipw(nuisances, np.ones(len(data.y), dtype=bool))
         return Found(learner.predict(data.x_test), learner.interval(data.x_test, CONFIDENCE) if own else None, average)
@@ -67,12 +70,9 @@ def of_learner(name: str) -> Method:
     return fit
 
 
-def _nuisances(data: DataSet, seed: int) -> tuple[pd.DataFrame, Residuals]:
-    trials = pd.DataFrame(
-        {"household_key": data.households, "campaign": data.campaigns, "treated": data.treatment, SPEND: data.y}
-    )
-    nuisances = cross_fit(trials, data.x, NuisanceSettings(n_jobs=1), seed, [SPEND]).nuisances
-    return trials, residuals(trials, nuisances, SPEND)
+def _settings(seed: int) -> Settings:
+    """Those of a study, with a seed of the data set's own."""
+    return load_settings(seed=seed, confidence=CONFIDENCE)
 
 
 def _regression(seed: int) -> Any:

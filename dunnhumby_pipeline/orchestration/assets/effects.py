@@ -113,7 +113,7 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
 
 
 @step(
-    settings=("seed", "confidence", "trial", "overlap", "cate"),
+    settings=("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
@@ -122,7 +122,7 @@ def fit_cate(
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Conditional effects on gross profit: candidates, their out-of-fold R-loss, estimates by the best."""
+    """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.scoring import save_recipe
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
@@ -139,14 +139,15 @@ def fit_cate(
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     data = residuals(trials, nuisances, GROSS_PROFIT)
-    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
+    seed = settings.seed_for("cate")
+    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     design = trial_design(trials, campaign_type, settings.trial)
     new = design.apply(today)
     received = fit_propensity(matrix.x, data.treated, data.households, settings.seed_for("nuisances"))
     effects = household_effects(today, new, received.probability(new), fitted.final, settings.confidence)
-    yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
+    yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")
     yield dg.Output(fitted.by_model, "cate_by_model")
     yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})
