@@ -138,6 +138,7 @@ class CateSettings(Section):
     """Models of the conditional effect."""
 
     n_trees: int = Field(60, ge=4, multiple_of=4, description="trees of each forest")
+    n_tuned_trees: int = Field(2_000, ge=4, multiple_of=4, description="trees of the tuned forest, in `certify` only")
     min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of a forest")
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
     n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")

@@ -20,8 +20,9 @@ from dunnhumby_pipeline.causal.cate import selection
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
+from dunnhumby_pipeline.causal.cate.learners.linear_dml import LinearDML
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
-from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.model_store import EffectModel, load_effect_model, save_effect_model
@@ -36,7 +37,8 @@ from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_array
 from dunnhumby_pipeline.settings import CateSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
-SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
+SMALL = CateSettings(n_trees=40, n_tuned_trees=80, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
+EVERY = {**LEARNERS, **DEAR}
 
 
 def flat(x: Array) -> Array:
@@ -92,7 +94,7 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LEARNERS.values() if not kind.is_constant])
+@pytest.mark.parametrize("kind", [kind for kind in EVERY.values() if not kind.is_constant])
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = simulate_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
@@ -120,7 +122,7 @@ def test_the_lasso_is_near_constant_when_effects_are(uniform: Known) -> None:
     assert fitted.interval(uniform.x, 0.9) is None
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: Known) -> None:
     data = blind(varied)
     in_cents = Residuals(**{**vars(data), "y": 100 * data.y, "mu0": 100 * data.mu0, "mu1": 100 * data.mu1})
@@ -131,7 +133,7 @@ def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: K
         np.testing.assert_allclose(errors(cents, new), 100 * errors(dollars, new), rtol=1e-3)
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
     few = np.arange(200)
     first, second = (learned(kind, varied.x[few], subset(blind(varied), few), 5) for _ in range(2))
@@ -140,7 +142,7 @@ def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
         np.testing.assert_array_equal(errors(first, varied.x[:9]), errors(second, varied.x[:9]))
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], varied: Known, tmp_path: Path) -> None:
     few, new = np.arange(200), varied.x[:40]
     fitted = learned(kind, varied.x[few], subset(blind(varied), few))
@@ -155,13 +157,14 @@ def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], var
         np.testing.assert_array_equal(other.interval(new, 0.8), fitted.interval(new, 0.8))
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_learner_says_what_it_is_made_of(kind: type[Learner]) -> None:
     made = kind.from_settings(SMALL, 7)
     assert kind(**made.get_params()).get_params() == made.get_params()
-    of_households = {"t_learner", "linear_dml", "causal_forest", "forest_dr"}
+    of_households = {"t_learner", "linear_dml"}
     assert kind.interval_of == {"constant": "average", **dict.fromkeys(of_households, "household")}.get(kind.name)
-    assert [learner for learner in LEARNERS.values() if learner.is_constant] == [Constant]
+    assert kind.dear == (kind.name in DEAR)
+    assert [learner for learner in EVERY.values() if learner.is_constant] == [Constant]
 
 
 def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> None:
@@ -249,7 +252,9 @@ def test_the_forest_is_that_of_causal_forest_dml_given_the_nuisances(varied: Kno
     ).fit(data.y, data.treated, X=varied.x, W=nuisances)
     fitted = learned(CausalForest, varied.x, data)
     np.testing.assert_allclose(fitted.predict(varied.x), whole.effect(varied.x).ravel(), rtol=1e-9)
-    np.testing.assert_allclose(errors(fitted, varied.x), whole.effect_inference(varied.x).stderr.ravel(), rtol=1e-9)
+    assert isinstance(fitted, CausalForest)
+    own = whole.effect_inference(varied.x).stderr.ravel()
+    np.testing.assert_allclose(fitted.standard_error(varied.x), own, rtol=1e-9)
 
 
 @hypothesis_settings(max_examples=40, deadline=None)
@@ -471,7 +476,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known,
     assert found["propensity"].between(0, 1).all()
     assert CONSTANT not in {fitted.chosen, final.chosen}
     # Whatever was chosen, a model with intervals gives those of its own.
-    for model in (learned(CausalForest, x, data), learned(RLearner, x, data)):
+    for model in (learned(LinearDML, x, data), learned(RLearner, x, data)):
         found = household_effects(today, design.apply(today), received, model, 0.8)
         if model.interval_of is None:
             assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
