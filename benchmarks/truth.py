@@ -37,9 +37,13 @@ def main(size: str, folder: Path | None, with_learners: bool, only: str, out: Pa
     known = methods(with_learners)
     if "causalml X-learner" not in known:
         print("causalml is not installed: left out")
-    found = pd.DataFrame(measured(data_sets(size, folder), known, only))
-    if out is not None:
-        found.to_csv(out, index=False)
+    rows = []
+    for row in measured(data_sets(size, folder), known, only):
+        rows.append(row)
+        if out is not None:
+            # As they come: a large run takes hours.
+            pd.DataFrame([row]).to_csv(out, mode="w" if len(rows) == 1 else "a", header=len(rows) == 1, index=False)
+    found = pd.DataFrame(rows)
     print(summary(found).to_string(float_format=lambda value: f"{value:.3g}"))
     print(f"\nchosen by {OURS}:\n{choices(found).to_string()}")
     share = near_constant(found)

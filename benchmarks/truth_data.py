@@ -24,7 +24,7 @@ ACIC_SETS = (1, 2, 3, 4, 5)
 TEST_SHARE = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """Covariates `x` (n, p), treatment (n,) of 0 and 1, outcome `y` (n,), households and campaigns (n,) to fit on;
     `x_test` (m, p) and true effects `effect_test` (m,) to be judged by, of other households, and the mean true

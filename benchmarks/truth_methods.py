@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from benchmarks.truth_data import DataSet
 from dunnhumby_pipeline.causal.cate import estimate
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw
-from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
 from dunnhumby_pipeline.contracts.names import CONSTANT, SPEND
 from dunnhumby_pipeline.settings import Settings, load_settings
 
@@ -56,18 +57,24 @@ def of_learner(name: str) -> Method:
     """One learner of this project alone, fitted to all rows without a choice."""
 
     def fit(data: DataSet, seed: int) -> Found:
-        settings = _settings(seed)
-        trials = pd.DataFrame(
-            {"household_key": data.households, "campaign": data.campaigns, "treated": data.treatment, SPEND: data.y}
-        )
-        fitted = cross_fit(trials, data.x, settings.nuisance, settings.seed_for("nuisances"), [SPEND])
-        nuisances = residuals(trials, fitted.nuisances, SPEND)
+        nuisances, settings = _nuisances(data, seed), _settings(seed)
         learner = LEARNERS[name].from_settings(settings.cate, settings.seed_for("cate")).fit(data.x, nuisances)
         own = learner.interval_of == "household"
         average, _ = aipw(nuisances, np.ones(len(data.y), dtype=bool))
         return Found(learner.predict(data.x_test), learner.interval(data.x_test, CONFIDENCE) if own else None, average)
 
     return fit
+
+
+@lru_cache(maxsize=1)
+def _nuisances(data: DataSet, seed: int) -> Residuals:
+    """Shared by the learners of a data set: the first of them, the constant, is charged with their time."""
+    trials = pd.DataFrame(
+        {"household_key": data.households, "campaign": data.campaigns, "treated": data.treatment, SPEND: data.y}
+    )
+    settings = _settings(seed)
+    fitted = cross_fit(trials, data.x, settings.nuisance, settings.seed_for("nuisances"), [SPEND])
+    return residuals(trials, fitted.nuisances, SPEND)
 
 
 def _settings(seed: int) -> Settings:
