@@ -109,6 +109,16 @@ def test_a_new_month_gets_scores_of_its_own_households(
     assert scores["cate"].notna().all() and scores["propensity"].between(0, 1).all()
 
 
+def test_the_job_scores_the_raw_files_of_the_home(finished: Laboratory, tmp_path: Path) -> None:
+    own = finished.copy(tmp_path)
+    with own.history() as instance:
+        job = own.defs().resolve_job_def("score_only")
+        done = job.execute_in_process(instance=instance, partition_key="TypeA")
+    assert done.success
+    scores = pd.read_csv(own.home.root / "scores" / "TypeA.csv")
+    assert scores["household_key"].is_unique and scores["cate"].notna().all()
+
+
 def test_without_a_model_or_with_an_altered_one_nothing_is_scored(
     finished: Laboratory, tmp_path: Path, set_as_studied: dict[str, str]
 ) -> None:

@@ -121,17 +121,16 @@ def runs_on(
 
     Linear nuisances and one division into folds: a row beside the study, not the study.
     """
-    cut, whole = (planned(tables, campaign_type, settings, overlap) for overlap in (False, True))
-    if settings.trial.design == NEVER_TARGETED or cut["outcome_end"].equals(whole["outcome_end"]):
-        return None
     # Without days of washout nobody is kept out for an earlier campaign, and campaigns of the type are covariates.
     trial = settings.trial.model_copy(update={"washout_days": 0})
     once = settings.nuisance.model_copy(update={"n_repeats": 1})
     seed, outcomes = settings.seed_for("campaign_types"), outcomes_of(settings)
+    margin = settings.economics.margin
+    cut, whole = (planned(tables, campaign_type, settings, overlap) for overlap in (False, True))
+    if settings.trial.design == NEVER_TARGETED or cut["outcome_end"].equals(whole["outcome_end"]):
+        return None
     try:
-        cohort = build_cohort(
-            tables, campaign_type, trial, settings.engine, margin=settings.economics.margin, windows_overlap=True
-        )
+        cohort = build_cohort(tables, campaign_type, trial, settings.engine, margin=margin, windows_overlap=True)
         trials = cohort.placed(segments_of(cohort.look_backs))
         trials = trials if copies is None else with_clusters(trials, copies)
         _, x = trial_matrix(trials, campaign_type, trial)
