@@ -1,5 +1,7 @@
 """The benchmark of known effects: its data say what they claim, its measures are right, and it runs."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,7 +59,7 @@ def test_value_of_the_reverse_is_a_loss(linear: DataSet) -> None:
     assert judged(linear, Found(-linear.effect_test, None, 0.0))["value"] < 0
 
 
-def test_ihdp_is_read_without_a_header_and_split(tmp_path) -> None:
+def test_ihdp_is_read_without_a_header_and_split(tmp_path: Path) -> None:
     rows = np.column_stack([np.tile([0, 1], 50), np.ones(100), np.zeros(100), np.full(100, 2.0), np.full(100, 6.0)])
     pd.DataFrame(np.hstack([rows, np.ones((100, 25))])).to_csv(tmp_path / "ihdp_npci_1.csv", header=False, index=False)
     data = ihdp(tmp_path, 1)

@@ -36,8 +36,9 @@ def others(study: Study, own: str) -> tuple[list[TypeStudy], pd.DataFrame | None
             reason = f"its tables are of other data or settings: dunnhumby run --campaign-type {campaign_type}"
             not_studied[campaign_type] = (planned, reason)
         else:
-            *tables, effects = found.values()
-            studies.append(types.TypeStudy(campaign_type, types.NEXT_ENDS, *tables, types.not_identified(effects)))
+            lacking = types.not_identified(found["average_effects"])
+            campaigns, trials, nuisances = (found[name] for name in _STUDIED[:3])
+            studies.append(types.TypeStudy(campaign_type, types.NEXT_ENDS, campaigns, trials, nuisances, lacking))
             if paths["campaign_types"].is_file():
                 rows = read_table(paths["campaign_types"])
                 told.append(rows.loc[(rows["campaign_type"] == campaign_type) & (rows["windows"] == types.RUNS_ON)])

@@ -16,8 +16,10 @@ from dunnhumby_pipeline.causal.design.stored_design import OtherFeaturesError, S
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.causal.nuisance.stored_propensity import StoredPropensity
 from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
+from dunnhumby_pipeline.orchestration.other_types import others
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.scoring import stored_model
-from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline.settings import Home, TrialSettings
 from dunnhumby_pipeline.simulate.retailer import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, as_variables, command, quick_settings
@@ -84,7 +86,7 @@ def test_the_month_of_the_study_is_scored_as_the_study_scored_it(
             monkeypatch.setattr(f"{place}.{name}", fits_nothing, raising=False)
     before = {file: file.stat().st_mtime_ns for file in finished.home.warehouse.rglob("*") if file.is_file()}
     out = tmp_path / "scores.parquet"
-    result = command("score", "--home", finished.home.root, "--raw", finished.raw, "--out", out, **set_as_studied)
+    result = command("score", "--home", finished.home.root, "--raw", str(finished.raw), "--out", out, **set_as_studied)
     assert result.exit_code == 0, result.output
     assert "fitted to TypeA" in result.output and str(out.name) in "".join(result.output.split())
     scores = pd.read_parquet(out).set_index("household_key")
@@ -123,14 +125,14 @@ def test_without_a_model_or_with_an_altered_one_nothing_is_scored(
     finished: Laboratory, tmp_path: Path, set_as_studied: dict[str, str]
 ) -> None:
     raw = finished.raw
-    empty = command("score", "--home", tmp_path / "new", "--raw", raw, **set_as_studied)
+    empty = command("score", "--home", tmp_path / "new", "--raw", str(raw), **set_as_studied)
     assert empty.exit_code == 2
     assert "there is no stored model of TypeA" in empty.output
     other = finished.copy(tmp_path)
     model = other.table("cate_model").with_suffix(".npz")
     arrays, described = read_arrays(model)
     write_arrays(model, {**arrays, "effect": np.array(99.0)}, described)
-    altered = command("score", "--home", other.home.root, "--raw", raw, **set_as_studied)
+    altered = command("score", "--home", other.home.root, "--raw", str(raw), **set_as_studied)
     assert altered.exit_code == 2
     assert "altered" in altered.output and "Traceback" not in altered.output
     with pytest.raises(Exception, match="is not the file that the model was stored with"):
@@ -138,9 +140,7 @@ def test_without_a_model_or_with_an_altered_one_nothing_is_scored(
     assert command("score", "--home", other.home.root, "--out", tmp_path / "scores.txt").exit_code == 2
 
 
-def _study(home: Home):
-    from dunnhumby_pipeline.orchestration.platform.resources import Study
-
+def _study(home: Home) -> Study:
     return Study(quick_settings(), home)
 
 
@@ -161,3 +161,14 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path) -> None:
     write_arrays(tmp_path / "recipe.npz", {"a": np.zeros(1)}, {"format_version": 0})
     with pytest.raises(ArraysFileError, match="no recipe of this release"):
         scoring.load_recipe(tmp_path / "recipe.npz")
+
+
+def test_a_type_is_compared_with_those_that_lie_on_disk(finished: Laboratory) -> None:
+    study = _study(finished.home)
+    [of_a], told, missing = others(study, "TypeB")
+    assert (of_a.campaign_type, len(of_a.trials)) == ("TypeA", len(of_a.nuisances))
+    assert told is not None and told.empty
+    assert set(missing) == {"TypeC"} and "dunnhumby run --campaign-type TypeC" in missing["TypeC"][1]
+    longer = Study(study.settings.model_copy(update={"trial": TrialSettings(follow_up_days=10)}), finished.home)
+    studies, _, missing = others(longer, "TypeB")
+    assert studies == [] and "other data or settings" in missing["TypeA"][1]

@@ -68,7 +68,7 @@ class Recipe:
 def file_digest(path: TablePath) -> str:
     """SHA-256 of a file's content. FileNotFoundError when there is none."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def formulas(covariates: tuple[str, ...]) -> dict[str, str]:

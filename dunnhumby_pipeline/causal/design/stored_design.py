@@ -52,8 +52,11 @@ class StoredDesign:
     @classmethod
     def restored(cls, description: Mapping[str, Any]) -> StoredDesign:
         """The design whose `description` JSON has held."""
-        held = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
-        return cls(**{**held, "levels": tuple(tuple(levels) for levels in description["levels"])})
+        held: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in description.items()
+        }
+        held["levels"] = tuple(tuple(levels) for levels in description["levels"])
+        return cls(**held)
 
     @property
     def description(self) -> dict[str, Any]:
