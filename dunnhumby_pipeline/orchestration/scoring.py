@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel
     from dunnhumby_pipeline.causal.cate.scoring import Recipe
     from dunnhumby_pipeline.causal.design.matrix import DesignMatrix
-    from dunnhumby_pipeline.causal.nuisance.models import Stack
+    from dunnhumby_pipeline.causal.nuisance.stored_propensity import StoredPropensity
 
 SCORE_JOB = "score_only"
 MODEL_FILES = ("cate_model", "scoring_recipe", "segment_model")
@@ -36,13 +36,12 @@ def recipe_of(
     campaign_type: str,
     trials: pd.DataFrame,
     design: "DesignMatrix",
-    propensity: "Stack",
+    propensity: "StoredPropensity",
     files: Mapping[str, TablePath],
 ) -> "Recipe":
     """What scoring will need of the model that has just been fitted to `trials`; `files` are those it rests on."""
     from dunnhumby_pipeline.causal.cate.scoring import Fitted, Recipe, file_digest, formulas
     from dunnhumby_pipeline.causal.design.stored_design import StoredDesign
-    from dunnhumby_pipeline.causal.nuisance.stored_propensity import StoredPropensity
 
     settings, origin = study.settings, Origin.read(study.origin)
     fitted = Fitted(
@@ -57,7 +56,7 @@ def recipe_of(
     stored = StoredDesign.of(design)
     digests = {name: file_digest(path) for name, path in files.items()}
     known = formulas((*stored.numeric, *stored.categorical))
-    return Recipe(fitted, stored, StoredPropensity.of(propensity), known, digests)
+    return Recipe(fitted, stored, propensity, known, digests)
 
 
 def stored_model(study: Study, campaign_type: str) -> tuple["Recipe", "EffectModel"]:

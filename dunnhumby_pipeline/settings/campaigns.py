@@ -145,7 +145,8 @@ class CateSettings(Section):
     gain_in_se: float = Field(
         1.0,
         ge=0,
-        description="standard errors by which a model must beat the constant effect out of fold to be chosen",
+        description="standard errors by which the stack must beat the constant effect out of fold to be chosen; of "
+        "effects that do not vary 1 passes about 1 in 100, as what is stacked is calibrated on other folds",
     )
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"

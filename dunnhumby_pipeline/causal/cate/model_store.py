@@ -7,10 +7,15 @@ from pathlib import Path
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
+from dunnhumby_pipeline.causal.cate.stacking import Stack
 from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.engine.tables import TablePath
 
 FORMAT_VERSION = 1
+
+
+def _known() -> dict[str, type[Learner]]:
+    return {**LEARNERS, **DEAR, Stack.name: Stack}
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def load_effect_model(path: TablePath) -> EffectModel:
     unknown learner or format version.
     """
     arrays, described = read_arrays(path)
-    name, version, known = described.get("learner"), described.get("format_version"), {**LEARNERS, **DEAR}
+    name, version, known = described.get("learner"), described.get("format_version"), _known()
     if version != FORMAT_VERSION or name not in known:
         raise ArraysFileError(
             f"{path} holds learner {name!r} in format version {version!r}; expected one of {', '.join(known)} in "

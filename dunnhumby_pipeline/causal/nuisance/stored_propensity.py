@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from dunnhumby_pipeline.causal.nuisance.models import Stack
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
+from dunnhumby_pipeline.causal.nuisance.models import Stack, fit_propensity
 from dunnhumby_pipeline.engine.arrays import Arrays
+from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
 _PREFIX = "propensity_"
@@ -50,3 +53,9 @@ class StoredPropensity:
     @classmethod
     def restored(cls, arrays: Arrays) -> StoredPropensity:
         return cls(**{name: arrays[f"{_PREFIX}{name}"] for name in cls.__dataclass_fields__})
+
+
+def final_propensity(x: Array, data: Residuals, settings: NuisanceSettings, seed: int) -> StoredPropensity:
+    """The propensity fitted to all trials, (n, p) covariates, or to as many households as `max_trials` allows."""
+    rows = drawn(np.ones(len(x), dtype=bool), data.households, settings.max_trials, seed)
+    return StoredPropensity.of(fit_propensity(x[rows], data.treated[rows], data.households[rows], seed))

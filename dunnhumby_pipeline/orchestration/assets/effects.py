@@ -131,7 +131,7 @@ def fit_cate(
     from dunnhumby_pipeline.causal.design.matrix import trial_design
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
-    from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
+    from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensity
     from dunnhumby_pipeline.orchestration.scoring import recipe_of
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
@@ -145,7 +145,7 @@ def fit_cate(
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     design = trial_design(trials, campaign_type, settings.trial)
     new = design.apply(today)
-    received = fit_propensity(matrix.x, data.treated, data.households, settings.seed_for("nuisances"))
+    received = final_propensity(matrix.x, data, settings.nuisance, settings.seed_for("nuisances"))
     effects = household_effects(today, new, received.probability(new), fitted.final, settings.confidence)
     yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")

@@ -375,7 +375,7 @@ CHECKS: tuple[Check, ...] = (
         "cate_scoreboard",
         causal.heterogeneity,
         WARN,
-        red="no model beats one effect for all",
+        red="the stack of effect models does not beat one effect for all",
         advice="do not read much into the order of the list",
     ),
     Check(

@@ -191,7 +191,7 @@ def test_inner_folds_keep_households_together_and_are_even() -> None:
 
 
 def test_the_x_learner_beats_the_t_learner_where_arms_are_uneven() -> None:
-    """40 treated among 800, a mean of spend that is no line, and one effect that is: the treated say little of their mean."""
+    """40 treated among 800, spend that is no line in the covariates, effects that are: the treated alone say little."""
     rng = np.random.default_rng(7)
     x = rng.normal(size=(800, 4))
     mu0 = 10 + 4 * np.sin(2 * x[:, 0]) + 3 * np.abs(x[:, 1])
@@ -254,6 +254,9 @@ class Share(ClassifierMixin, BaseEstimator):
     def fit(self, x: Array, y: Array) -> Share:
         self.classes_ = np.unique(y)
         return self
+
+    def predict(self, x: Array) -> Array:
+        return (x[:, self.column] > 0.5).astype(int)
 
     def predict_proba(self, x: Array) -> Array:
         return np.column_stack([1 - x[:, self.column], x[:, self.column]])
@@ -335,7 +338,7 @@ def test_a_process_is_that_of_scikit_learn_with_its_own_length_and_noise() -> No
 
 
 def test_gaussian_processes_follow_smooth_effects_and_refuse_large_studies() -> None:
-    smooth = simulate_trials(300, seed=14, effect=lambda x: 3 * np.sin(2 * x[:, 2]))
+    smooth = simulate_trials(700, seed=14, effect=lambda x: 3 * np.sin(2 * x[:, 2]))
     fitted = learned(TGaussianProcess, smooth.x, smooth.residuals())
     assert rmse(fitted, smooth) < 0.6 * smooth.effect.std()
     large = simulate_trials(2001, seed=15, effect=sloped)
@@ -369,7 +372,8 @@ def test_the_tuned_forest_divides_households_not_trials() -> None:
 
 def test_the_tuned_forest_is_a_causal_forest_that_finds_the_same_effects(known: Known) -> None:
     data = known.residuals()
-    ours = by_household(known.x, data, (10, 0.45), 400, 1)
+    rows = known.x, data.outcome_residual, data.treatment_residual, data.households
+    ours = by_household(*rows, (10, 0.45), 400, 1)
     theirs = Forest(n_estimators=400, min_samples_leaf=10, max_samples=0.45, max_features=4, random_state=1, n_jobs=1)
     theirs.fit(known.x, data.treatment_residual, data.outcome_residual)
     np.testing.assert_allclose(ours.predict(known.x), theirs.predict(known.x), atol=0.6)

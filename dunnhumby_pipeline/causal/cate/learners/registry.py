@@ -25,6 +25,6 @@ _LINEAR = (XLearner, RLearner, DRLinear, LinearDML)
 _TREES = (XBoosted, RBoosted, DRBoosted, DRForest, CausalForest, ForestDR)
 # Fitted in every study, but for those that refuse so many trials.
 KINDS: tuple[type[Learner], ...] = (Constant, *_MEANS, *_LINEAR, *_TREES)
-LEARNERS = {kind.name: kind for kind in KINDS}
+LEARNERS: dict[str, type[Learner]] = {kind.name: kind for kind in KINDS}
 # Fitted where time is no matter: in `certify`.
-DEAR = {kind.name: kind for kind in (TunedForest,)}
+DEAR: dict[str, type[Learner]] = {kind.name: kind for kind in (TunedForest,)}

@@ -11,7 +11,7 @@ from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learne
 from dunnhumby_pipeline.causal.cate.learners.causal_forest import n_candidates
 from dunnhumby_pipeline.causal.cate.learners.forest_arrays import forest_arrays, forest_from, forest_of
 from dunnhumby_pipeline.causal.cate.learners.inner_folds import Groups, inner_folds
-from dunnhumby_pipeline.causal.cate.learners.resampling import subset, trials_by_household
+from dunnhumby_pipeline.causal.cate.learners.resampling import trials_by_household
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.engine.threads import one_thread
@@ -39,54 +39,59 @@ class TunedForest(Learner):
     n_trees: int
     seed: int
     forest: Any = field(init=False)
+    # What the forest's numbers are multiples of, in units of the outcome.
+    scale: float = field(init=False)
 
     @classmethod
     def from_settings(cls, settings: CateSettings, seed: int) -> TunedForest:
         return cls(settings.n_tuned_trees, seed)
 
     def fit(self, x: Array, data: Residuals) -> TunedForest:
-        folds = inner_folds(data.households, _INNER_FOLDS, self.seed)
+        # A last digit, which another unit can change, can turn a split.
+        self.scale = float(data.outcome_residual.std()) or 1.0
+        ry = np.asarray(data.outcome_residual / self.scale, dtype=np.float32).astype(float)
+        rt, households = data.treatment_residual, data.households
+        folds = inner_folds(households, _INNER_FOLDS, self.seed)
         n_bags = max(1, self.n_trees // (_BAG * _TREES_TO_JUDGE))
 
         def loss(setting: Setting) -> float:
             effect = np.empty(len(x))
             for fold in np.unique(folds):
                 out = folds == fold
-                forest = by_household(x[~out], subset(data, ~out), setting, n_bags * _BAG, self.seed)
+                rows = x[~out], ry[~out], rt[~out], households[~out]
+                forest = by_household(*rows, setting, n_bags * _BAG, self.seed)
                 effect[out] = forest.predict(x[out]).ravel()
-            return float(((data.outcome_residual - effect * data.treatment_residual) ** 2).mean())
+            return float(((ry - effect * rt) ** 2).mean())
 
-        self.forest = by_household(x, data, min(SETTINGS, key=loss), self.n_trees, self.seed)
+        self.forest = by_household(x, ry, rt, households, min(SETTINGS, key=loss), self.n_trees, self.seed)
         return self
 
     def predict(self, x: Array) -> Array:
-        return self.forest.predict(x).ravel()
+        return self.scale * self.forest.predict(x).ravel()
 
     def interval(self, x: Array, confidence: float) -> Interval | None:
         return None
 
     def arrays(self) -> Arrays:
-        return forest_arrays(self.forest)
+        return {**forest_arrays(self.forest), "scale": np.array(self.scale)}
 
     def restore(self, arrays: Arrays) -> TunedForest:
-        self.forest = forest_from(arrays)
+        self.forest, self.scale = forest_from(arrays), float(arrays["scale"])
         return self
 
 
-def by_household(x: Array, data: Residuals, setting: Setting, n_trees: int, seed: int) -> Any:
-    """econml's causal forest of `n_trees`, grown on samples of households instead of trials."""
+def by_household(x: Array, ry: Array, rt: Array, households: Groups, setting: Setting, n_trees: int, seed: int) -> Any:
+    """econml's causal forest of `n_trees` on the residuals ry and rt (n,), grown on samples of households."""
     from econml.grf._base_grftree import GRFTree
 
     leaf, share = setting
-    arms = np.column_stack([data.treatment_residual, np.ones(len(x))])
+    arms = np.column_stack([rt, np.ones(len(x))])
     # As econml.grf has it: the outcome, then both sides of the moments of effect and level.
-    moments = np.column_stack(
-        [data.outcome_residual, data.outcome_residual[:, None] * arms, arms[:, :1] * arms, arms[:, 1:] * arms]
-    )
+    moments = np.column_stack([ry, ry[:, None] * arms, arms[:, :1] * arms, arms[:, 1:] * arms])
     parameters = {"criterion": "mse", "min_samples_split": 2 * leaf, "min_samples_leaf": leaf, "honest": True}
     trees = []
     with one_thread():
-        for tree_seed, rows in household_samples(data.households, share, n_trees, seed):
+        for tree_seed, rows in household_samples(households, share, n_trees, seed):
             tree = GRFTree(**parameters, max_features=n_candidates(x.shape[1]), random_state=tree_seed).init()
             trees.append(tree.fit(x[rows], moments[rows], 1, 2, 1, check_input=False))
     return forest_of(trees, x.shape[1], 2, _BAG)
