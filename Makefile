@@ -52,7 +52,7 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --check
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
-	uv pip compile pyproject.toml --extra sample --extra spark --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra sample --extra spark --extra tune --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
 
 clean:  ## remove the virtual environment

@@ -1,4 +1,4 @@
-"""What the learners share whose effects are boosted trees of a pseudo-outcome."""
+"""What the learners share whose effects are trees of a pseudo-outcome that xgboost grows."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
 
-# A leaf holds the weight of 20 average trials; with depth 1 effects are sums of effects of single covariates.
-_SETTINGS: tuple[Setting, ...] = tuple(
-    {"max_depth": depth, "learning_rate": 0.1, "min_child_weight": 20} for depth in (1, 2, 3)
-)
-
 
 @dataclass(eq=False)
-class BoostedEffect(Learner):
-    """Boosted trees (Chen & Guestrin 2016) of a pseudo-outcome, weighted; constant where no tree helps.
+class GrownEffect(Learner):
+    """Trees of a pseudo-outcome, weighted; constant where no tree helps households left out.
 
-    Depth and number of trees are those that do best on households left out. There is no interval: trees that are
-    shrunk and stopped early have a bias as large as their spread.
+    There is no interval: trees that are shrunk, stopped early or large have a bias as large as their spread.
     """
 
     interval_of = None
@@ -36,12 +30,8 @@ class BoostedEffect(Learner):
         """Target (n,) in units of the outcome, and weight (n,), of each trial."""
 
     @classmethod
-    def from_settings(cls, settings: CateSettings, seed: int) -> BoostedEffect:
+    def from_settings(cls, settings: CateSettings, seed: int) -> GrownEffect:
         return cls(seed)
-
-    def fit(self, x: Array, data: Residuals) -> BoostedEffect:
-        self.grown = grow(x, *self.pseudo(data), data.households, _SETTINGS, self.seed)
-        return self
 
     def predict(self, x: Array) -> Array:
         return self.grown.predict(x)
@@ -52,6 +42,25 @@ class BoostedEffect(Learner):
     def arrays(self) -> Arrays:
         return self.grown.arrays()
 
-    def restore(self, arrays: Arrays) -> BoostedEffect:
+    def restore(self, arrays: Arrays) -> GrownEffect:
         self.grown = Grown.restored(arrays)
+        return self
+
+
+@dataclass(eq=False)
+class BoostedEffect(GrownEffect):
+    """Boosted trees (Chen & Guestrin 2016) of a pseudo-outcome.
+
+    Depth, to `deepest`, and number of trees are those that do best on households left out; a leaf holds the weight of
+    `min_child` average trials. With depth 1 effects are sums of effects of single covariates.
+    """
+
+    deepest: int = 3
+    learning_rate: float = 0.1
+    min_child: float = 20.0
+
+    def fit(self, x: Array, data: Residuals) -> BoostedEffect:
+        shared = {"learning_rate": self.learning_rate, "min_child_weight": self.min_child}
+        settings: list[Setting] = [{"max_depth": depth, **shared} for depth in range(1, self.deepest + 1)]
+        self.grown = grow(x, *self.pseudo(data), data.households, settings, self.seed)
         return self

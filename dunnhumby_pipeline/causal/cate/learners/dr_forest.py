@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array
-from dunnhumby_pipeline.causal.cate.learners.boosted_effect import BoostedEffect
+from dunnhumby_pipeline.causal.cate.learners.boosted_effect import GrownEffect
 from dunnhumby_pipeline.causal.cate.learners.grown import Setting, grow_forest
 from dunnhumby_pipeline.causal.cate.learners.pseudo_outcomes import of_scores
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
@@ -16,7 +16,7 @@ _N_TREES = 60
 
 
 @dataclass(eq=False)
-class DRForest(BoostedEffect):
+class DRForest(GrownEffect):
     """A random forest of AIPW scores with weight e (1 - e) (Kennedy 2023), its leaves as large as predicts best."""
 
     name = "dr_forest"
