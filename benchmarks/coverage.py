@@ -42,7 +42,7 @@ def main(repetitions: int) -> None:
 def one_data_set(seed: int) -> pd.DataFrame:
     """The table of effects on spend over all campaigns of one simulated data set, and `truth` of each row."""
     trials, x, e, effect = simulate_data(seed)
-    nuisances = cross_fit(trials, x, NUISANCE, seed).nuisances
+    nuisances = cross_fit(trials, x, NUISANCE, seed, (SPEND,)).nuisances
     # The other outcomes do not vary.
     nuisances = nuisances.drop(
         columns=[name for name in nuisances if name.startswith("mu") and not name.endswith(SPEND)]

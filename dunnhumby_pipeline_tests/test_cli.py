@@ -107,6 +107,10 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[
         ("[economics\n", "dunnhumby.toml is not TOML: Expected ']' at the end of a table declaration"),
         ("[policy]\nchosen = 'best'\n", "policy.chosen is 'best'; expected one of treat_none, treat_all,"),
         (
+            "[policy]\nchosen = 'cate_above_breakeven'\n",
+            "policy.chosen is 'cate_above_breakeven'; its name is now 'effect_above_break_even'; expected one of",
+        ),
+        (
             "campaign_types = ['TypeD']\n",
             "campaign_types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
         ),

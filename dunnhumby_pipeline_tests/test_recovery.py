@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from dunnhumby_pipeline_tests.fakes.studies import FEW_REPEATS, Finished, command
+from dunnhumby_pipeline_tests.fakes.studies import FEWEST_REPEATS, Finished, command
 
 # All that the tests below look at, and what it rests on.
 SELECTED = "+key:targeting_list or +key:design_comparison or +key:negative_controls or +key:average_effects"
@@ -26,7 +26,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def simulated(raw: Path) -> Finished:
     home = raw.parent / "home"
-    result = command("run", "--home", home, "--raw", raw, "--select", SELECTED, **FEW_REPEATS)
+    result = command("run", "--home", home, "--raw", raw, "--select", SELECTED, **FEWEST_REPEATS)
     assert result.exit_code == 0, result.output
     return Finished(result, home)
 

@@ -73,5 +73,5 @@ def test_the_sample_report_stands_on_its_own(sample: Finished) -> None:
     assert 'src="http' not in page
     assert page.count("data:image") >= 8
     assert "(not built)" not in page
-    for text in ("one year for education and prototyping", "Effects are of a household", "breakeven"):
+    for text in ("one year for education and prototyping", "Effects are of a household", "break-even"):
         assert text in page

@@ -47,6 +47,11 @@ def redeemed_column(campaign_type: str) -> str:
     return f"redeemed_{campaign_type.lower()}"
 
 
+def per_day_column(total: str) -> str:
+    """Column of a total per day of its look-back."""
+    return f"{total}_per_day"
+
+
 @dataclass(frozen=True)
 class Feature:
     """One feature. `covariate`: adjusts the causal models. `factored`: in the NMF matrix of the reference study, and
@@ -59,6 +64,8 @@ class Feature:
     `censored`: null for a household that came too rarely to show it. The interval between purchases of one
     that came once is at least as long as the longest seen, so a model that needs a value takes that; 0 would
     make it look like the most frequent shopper.
+    `total`: grows with the days that the window covers, so that it compares households over windows of one length
+    only. Causal models, whose look-backs differ between campaigns, take it per day of the look-back.
     """
 
     name: str
@@ -73,6 +80,7 @@ class Feature:
     factored: bool = False
     covariate: bool = False
     censored: bool = False
+    total: bool = False
 
     @property
     def track(self) -> str:
@@ -87,5 +95,6 @@ def declared(
         "factored": "factors" in models,
         "covariate": "effects" in models,
         "censored": "censored" in models,
+        "total": "total" in models,
     }
     return Feature(name, group, unit, formula, null_when, **uses, **words)

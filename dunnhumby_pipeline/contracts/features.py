@@ -63,7 +63,7 @@ HISTORY: tuple[Feature, ...] = (
         "campaigns",
         "coupons",
         "coupons redeemed, of any campaign",
-        "effects",
+        "effects total",
         label="Coupons redeemed",
     ),
     *(
@@ -72,6 +72,7 @@ HISTORY: tuple[Feature, ...] = (
             "campaigns",
             "coupons",
             f"coupons redeemed, of {kind} campaigns",
+            "total",
             label=f"Coupons of type {kind.removeprefix('Type')} redeemed",
         )
         for kind in CAMPAIGN_TYPES
@@ -190,6 +191,8 @@ WHOLE = frozenset(
         "tenure_weeks",
     ]
 )
+# Those that grow with the window, wherever they are covariates taken per day of it.
+TOTALS = tuple(feature.name for feature in CATALOGUE if feature.total)
 CENSORED = tuple(feature.name for feature in FEATURES if feature.censored)
 FACTORED = tuple(feature.name for feature in FEATURES if feature.factored)
 _KNOWN_OF_A_SHOPPER = (*FEATURES, *TENURE, *EXPOSURE, *HABITS, *DIVERSITY)
@@ -207,6 +210,8 @@ def feature(name: str) -> Feature:
 
 def shape() -> tuple[object, ...]:
     """What tables rest on of these declarations: all but the formula, and a label that names no factor."""
-    of_each = ((f.name, f.group, f.unit, bool(f.null_when), f.factored, f.covariate, f.censored) for f in CATALOGUE)
+    of_each = (
+        (f.name, f.group, f.unit, bool(f.null_when), f.factored, f.covariate, f.censored, f.total) for f in CATALOGUE
+    )
     names = ((f.word or f.label, f.leads, f.lacks) for f in CATALOGUE)
     return (*of_each, *names, RECENT_DAYS, PROFILE_TABLES, VALUE_GROUPS, NEED_GROUPS, sorted(WHOLE))

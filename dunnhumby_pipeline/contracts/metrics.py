@@ -146,9 +146,22 @@ def balance(balance: pd.DataFrame) -> Mapping[str, object]:
     return {f"max_smd_{weighting}": smd for weighting, smd in worst.items()}
 
 
+def campaign_balance(balance: pd.DataFrame) -> Mapping[str, object]:
+    return {"max_smd_in_any_campaign": balance["smd"].abs().max()}
+
+
+def campaign_calibration(calibration: pd.DataFrame) -> Mapping[str, object]:
+    return {f"slope_{row.campaign}": row.slope for row in calibration.itertuples()}
+
+
 def effects(effects: pd.DataFrame) -> Mapping[str, object]:
     main = effects[effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS)]
     return {"_".join((row.estimator, row.estimand, row.population)): row.estimate for row in main.itertuples()}
+
+
+def agreement(differences: pd.DataFrame) -> Mapping[str, object]:
+    main = differences[differences["primary"]]
+    return {"n_pairs": len(main), "n_apart": int(main["apart"].sum())}
 
 
 def flow(flow: pd.DataFrame) -> Mapping[str, object]:
@@ -230,7 +243,13 @@ def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
 
 def economics(economics: pd.DataFrame) -> Mapping[str, object]:
     used = economics.loc[economics["used"]].iloc[0]
-    return {"contact_cost": used["contact_cost"], "breakeven": used["breakeven"]}
+    return {"contact_cost": used["contact_cost"], "break_even_effect": used["break_even_effect"]}
+
+
+def break_even(by_scenario: pd.DataFrame) -> Mapping[str, object]:
+    used = by_scenario.loc[by_scenario["used"]].iloc[0]
+    names = ("break_even_contact_cost", "break_even_calibrated_lower", "break_even_calibrated_upper")
+    return {**{name: used[name] for name in names}, "probability_pays_calibrated": used["probability_pays_calibrated"]}
 
 
 def value(values: pd.DataFrame) -> Mapping[str, object]:

@@ -25,3 +25,10 @@ PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.
 NO_NEED = "none"
+# Nuisances made otherwise, as variations of the effect.
+AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES = "propensity_as_fitted", "one_division", "linear_nuisances"
+TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE = "tree_nuisances", "within_campaign", "totals"
+NUISANCE_VARIANTS = (AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES, TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE)
+
+# What is decided for a household: contact it, do not, or learn first.
+TARGET, LEAVE, TEST = "target", "leave", "test"

@@ -60,7 +60,15 @@ FEATURES: tuple[Feature, ...] = (
         label="Spread of days between visits",
         word="rare visits",
     ),
-    _f("frequency", "frequency", "baskets", "distinct baskets", BOTH, label="Baskets", word="frequent visits"),
+    _f(
+        "frequency",
+        "frequency",
+        "baskets",
+        "distinct baskets",
+        f"{BOTH} total",
+        label="Baskets",
+        word="frequent visits",
+    ),
     _f(
         "frequency_per_week",
         "frequency",
@@ -78,12 +86,13 @@ FEATURES: tuple[Feature, ...] = (
         label="Baskets per month",
         word="frequent visits",
     ),
-    _f("transaction_count", "frequency", "lines", "lines", label="Lines bought", word="high spend"),
+    _f("transaction_count", "frequency", "lines", "lines", "total", label="Lines bought", word="high spend"),
     _f(
         "weeks_with_purchase",
         "frequency",
         "weeks",
         "distinct purchase weeks",
+        "total",
         label="Weeks with a purchase",
         word="frequent visits",
     ),
@@ -96,12 +105,13 @@ FEATURES: tuple[Feature, ...] = (
         label="Weeks with a purchase, share",
         word="frequent visits",
     ),
-    _f("monetary_sales", "monetary", "$", "sum of sales_value", BOTH, label="Sales", word="high spend"),
+    _f("monetary_sales", "monetary", "$", "sum of sales_value", f"{BOTH} total", label="Sales", word="high spend"),
     _f(
         "monetary_actual",
         "monetary",
         "$",
         "sum of sales_value - coupon_disc",
+        "total",
         label="Sales after coupons",
         word="high spend",
     ),
@@ -193,11 +203,19 @@ FEATURES: tuple[Feature, ...] = (
         "behaviour",
         "count",
         "distinct departments, fuel excluded",
-        BOTH,
+        f"{BOTH} total",
         label="Departments used",
         word="variety",
     ),
-    _f("n_products", "behaviour", "count", "distinct products", BOTH, label="Different products", word="variety"),
+    _f(
+        "n_products",
+        "behaviour",
+        "count",
+        "distinct products",
+        f"{BOTH} total",
+        label="Different products",
+        word="variety",
+    ),
     _f(
         "avg_items_per_basket",
         "behaviour",
@@ -290,6 +308,6 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 TENURE: tuple[Feature, ...] = (
-    _f("tenure", "tenure", "days", "last day - first purchase day in the data, capped by the window", "effects"),
-    _f("tenure_weeks", "tenure", "weeks", "last week - first purchase week in the data + 1, capped likewise"),
+    _f("tenure", "tenure", "days", "last day - first purchase day in the data, capped by the window", "effects total"),
+    _f("tenure_weeks", "tenure", "weeks", "last week - first purchase week in the data + 1, capped likewise", "total"),
 )

@@ -33,8 +33,9 @@ up to time, are the customer features; the others extend them.
   Campaigns are neither: they are what the retailer did.
 - *Used by*: factors, the NMF matrix of the reference study, whose features are taken first; which of the
   {len(FEATURES)} a study factors is chosen by rule and recorded in its table `feature_choice`. Effects, the
-  covariates of the causal models. Campaigns of the type under study are not covariates: an eligible household
-  received none before.
+  covariates of the causal models; those that grow with the window are taken per day of the look-back, since
+  look-backs differ in length between campaigns. Campaigns of the type under study are not covariates: an eligible
+  household received none before.
 - *Null when*: for which households there is no value; empty where there always is one.
 """
 _COLUMNS = ("feature", "unit", "formula", "null when", "track", "used by")
@@ -53,7 +54,8 @@ def _section(group: str, features: Sequence[Feature]) -> str:
 
 
 def _row(feature: Feature) -> tuple[str, ...]:
-    used_by = [model for model, used in (("factors", feature.factored), ("effects", feature.covariate)) if used]
+    effects = "effects, per day" if feature.total else "effects"
+    used_by = [model for model, used in (("factors", feature.factored), (effects, feature.covariate)) if used]
     words = (feature.unit, feature.formula, feature.null_when, feature.track, ", ".join(used_by))
     return (f"`{feature.name}`", *words)
 

@@ -35,6 +35,7 @@ def recipe_of(
     study: Study,
     campaign_type: str,
     trials: pd.DataFrame,
+    nuisances: pd.DataFrame,
     design: "DesignMatrix",
     propensity: "StoredPropensity",
     files: Mapping[str, TablePath],
@@ -42,14 +43,26 @@ def recipe_of(
     """What scoring will need of the model that has just been fitted to `trials`; `files` are those it rests on."""
     from dunnhumby_pipeline.causal.cate.scoring import Fitted, Recipe, file_digest, formulas
     from dunnhumby_pipeline.causal.design.stored_design import StoredDesign
+    from dunnhumby_pipeline.causal.nuisance.recalibration import line_of
+    from dunnhumby_pipeline.causal.overlap.positivity import overlap_region
 
     settings, origin = study.settings, Origin.read(study.origin)
+    latest = int(trials.loc[trials["index_day"].idxmax(), "campaign"])
+    treated, propensities = nuisances["treated"].to_numpy(dtype=float), nuisances["propensity"].to_numpy(dtype=float)
+    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
+    region = overlap_region(treated, propensities, bounded, settings.overlap)
+    last = nuisances.loc[nuisances["campaign"] == latest]
     fitted = Fitted(
         campaign_type=campaign_type,
-        latest_campaign=int(trials.loc[trials["index_day"].idxmax(), "campaign"]),
+        latest_campaign=latest,
         trial=settings.trial.model_dump(mode="json"),
         confidence=settings.confidence,
-        overlap=(settings.overlap.lower, settings.overlap.upper),
+        overlap=(region.lowest, region.highest),
+        line=line_of(
+            last["propensity_as_fitted"].to_numpy(dtype=float),
+            last["treated"].to_numpy(),
+            settings.nuisance.recalibration_min_arm,
+        ),
         settings=digest([settings.model_dump_json(include={name}) for name in _SETTINGS]),
         data=origin.description if origin is not None else "tables of unknown origin",
     )

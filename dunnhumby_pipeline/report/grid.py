@@ -10,11 +10,12 @@ from dunnhumby_pipeline.words import numbers
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell; `mark` is a state shown as a label, `strong` a row in use."""
+    """Text of a cell; `mark` is a state shown as a label, `strong` a row in use, `struck` a number not to be used."""
 
     text: str
     mark: str = ""
     strong: bool = False
+    struck: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Group, JustifyMethod, RenderableType
+from rich.table import Column, Table
 from rich.text import Text
 
 from dunnhumby_pipeline.journey.inspection.validation import Validation
@@ -21,23 +21,27 @@ def render_validation(found: Validation) -> Group:
 
 
 def _files(found: Validation) -> Table:
-    table = Table("table", "file", "rows", "kept", "span", "rules", "broken", title=Text(found.folder))
-    for name in ("rows", "kept", "rules", "broken"):
-        next(column for column in table.columns if column.header == name).justify = "right"
+    right: JustifyMethod = "right"
+    table = Table(Column("file", overflow="fold"), title=Text(found.folder))
+    for name, justify in {"rows": right, "kept": right, "span": "left", "rules broken": right}.items():
+        table.add_column(name, justify=justify, no_wrap=True)
     for report in found.tables:
         broken = (found.findings["table"] == report.name).sum()
-        shown = (f"{report.n_rows:,}", f"{report.n_kept:,}", report.span, str(found.n_rules[report.name]), str(broken))
-        table.add_row(report.name, Text(report.file), *shown)
+        shown = (f"{report.n_rows:,}", f"{report.n_kept:,}", report.span, f"{broken} of {found.n_rules[report.name]}")
+        table.add_row(Text(report.file), *shown)
     return table
 
 
-def _findings(found: Validation) -> Table:
-    table = Table("table", "rule", "column", "expected", "action", "rows", "share", "examples", title="What was found")
+def _findings(found: Validation) -> Text:
+    """One broken rule after the other: a table of them would leave each column a few letters on a narrow terminal."""
+    # What a file holds is data: as markup, a square bracket in it would be lost.
+    lines = [Text("\nWhat was found")]
     for row in found.findings.itertuples():
-        # What a file holds is data: as markup, a square bracket in it would be lost.
-        cells = (row.table, row.rule, row.column, row.expected, row.action)
-        table.add_row(*map(Text, cells), f"{row.n:,}", f"{row.share:.2%}", Text(row.example_rows))
-    return table
+        n_rows = "1 row" if row.n == 1 else f"{row.n:,} rows"
+        told = f": {n_rows} ({row.share:.2%}) {row.action}; expected {row.expected} [{row.rule}]"
+        examples = f"\n  {row.example_rows}" if row.example_rows else ""
+        lines.append(Text.assemble((f"- {row.table}, {row.column}", "bold"), told, examples))
+    return Text("\n").join(lines) + "\n"
 
 
 def _fate_of_rows(found: Validation) -> str:

@@ -5,11 +5,10 @@ Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMI
 """
 
 from dunnhumby_pipeline.settings.campaigns import (
-    ABOVE_BREAKEVEN,
+    ABOVE_BREAK_EVEN,
     TREAT_ALL,
     TREAT_NONE,
     CateSettings,
-    EconomicsSettings,
     EffectSettings,
     NuisanceSettings,
     OverlapSettings,
@@ -27,6 +26,7 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.section import Section
@@ -45,16 +45,19 @@ from dunnhumby_pipeline.settings.study import (
 )
 
 __all__ = [
-    "ABOVE_BREAKEVEN",
+    "ABOVE_BREAK_EVEN",
+    "AS_REDEEMED",
     "HOME_VARIABLE",
     "PLAYBOOK_FILE",
     "RAW_VARIABLE",
+    "REFERENCE_STUDY",
     "SETTINGS_FILE",
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
     "CateSettings",
     "CheckSettings",
+    "CostScenario",
     "EconomicsSettings",
     "EffectSettings",
     "EngineSettings",

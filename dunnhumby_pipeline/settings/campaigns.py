@@ -80,6 +80,12 @@ class NuisanceSettings(Section):
     propensity_bound: float = Field(
         0.01, gt=0, lt=0.5, description="propensities are kept this far from 0 and 1; how many is reported"
     )
+    recalibration_min_arm: int = Field(
+        30,
+        ge=10,
+        description="fewest trials of each arm, outside a fold, by which the propensity of a campaign is recalibrated; "
+        "in campaigns with fewer it stays as fitted",
+    )
     max_trials: int = Field(
         50_000, ge=1000, description="most trials a model is fitted to; of more, households are drawn"
     )
@@ -87,11 +93,25 @@ class NuisanceSettings(Section):
 
 
 class OverlapSettings(Section):
-    """The region of propensity in which both arms are found."""
+    """The region of propensity in which both arms are found, relative to how often the campaign treats."""
 
-    lower: float = Field(0.1, gt=0, lt=0.5, description="lowest propensity in overlap")
-    upper: float = Field(0.9, gt=0.5, lt=1, description="highest propensity in overlap")
+    lower: float = Field(
+        0.1, gt=0, lt=0.5, description="lowest relative propensity in overlap, as if one trial in two were treated"
+    )
+    upper: float = Field(
+        0.9, gt=0.5, lt=1, description="highest relative propensity in overlap, as if one trial in two were treated"
+    )
     n_bins: int = Field(10, ge=4, le=50, description="bins of trials in the calibration of the propensity")
+    noise_confidence: float = Field(
+        0.99,
+        gt=0.5,
+        lt=1,
+        description="how sure it must be that a difference between the arms of one campaign, or a slope of its "
+        "calibration, is not noise",
+    )
+    noise_draws: int = Field(
+        1000, ge=200, description="draws of each campaign's arms that say what its balance is by chance"
+    )
     rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that describes who lies outside")
 
 
@@ -130,6 +150,12 @@ class SensitivitySettings(Section):
     placebo_shift_days: int = Field(
         56, ge=14, description="days by which the placebo campaign comes before the real one"
     )
+    bias_scale: float = Field(
+        20.0,
+        gt=0,
+        description="spread of systematic error that is expected before negative controls are seen, $ of spend per "
+        "household and outcome window: scale of its half-normal prior",
+    )
     weeks_before: int = Field(12, ge=2, le=52, description="weeks before the index day in the event study")
     weeks_after: int = Field(12, ge=1, le=52, description="weeks from the index day on in the event study")
 
@@ -156,20 +182,7 @@ class CateSettings(Section):
     )
 
 
-class EconomicsSettings(Section):
-    """What an effect is worth."""
-
-    margin: float = Field(
-        0.30, gt=0, le=1, description="profit per $ of sales; that of a department is this times its weight"
-    )
-    contact_cost: float = Field(
-        12.73,
-        ge=0,
-        description="$ per targeted household of making contact; what coupons cost is in gross profit already",
-    )
-
-
-TREAT_NONE, TREAT_ALL, ABOVE_BREAKEVEN = "treat_none", "treat_all", "cate_above_breakeven"
+TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
 
 
 def top_policy(share: float) -> str:
@@ -185,9 +198,12 @@ def ranks(policy: str) -> bool:
 class PolicySettings(Section):
     """Which households a policy targets."""
 
-    chosen: str = Field(ABOVE_BREAKEVEN, description="the policy the targeting list follows")
+    chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
         (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+    )
+    n_groups: int = Field(
+        10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
     )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 

@@ -29,13 +29,34 @@ class CheckSettings(Section):
     max_weighted_smd: float = Field(
         0.25, gt=0, description="largest standardised mean difference after overlap weighting (block)"
     )
+    # A fifth of a standard deviation in one campaign moves the average of all by less.
+    max_campaign_smd: float = Field(
+        0.20,
+        gt=0,
+        description="largest standardised mean difference within a campaign after overlap weighting that is allowed "
+        "where it is more than noise (block)",
+    )
+    max_slope_deviation: float = Field(
+        0.10,
+        gt=0,
+        lt=1,
+        description="furthest from 1 that a campaign's calibration slope may lie where it is more than noise (warn)",
+    )
     min_effective_trials: float = Field(
         50, gt=1, description="lowest effective sample size of each arm under overlap weights (block)"
     )
     max_propensity_auc: float = Field(0.85, gt=0.5, le=1, description="highest propensity AUC (warn)")
-    min_overlap_share: float = Field(0.50, ge=0, le=1, description="lowest share of trials in overlap (warn)")
+    min_overlap_share: float = Field(
+        0.50,
+        ge=0,
+        le=1,
+        description="lowest share of trials in overlap, relative to how often the campaign treats (warn)",
+    )
     max_share_bounded: float = Field(
-        0.05, ge=0, le=1, description="largest share of propensities that had to be kept from 0 or 1 (warn)"
+        0.05,
+        ge=0,
+        le=1,
+        description="largest share of propensities that had to be kept from 0 or 1 and have no counterparts (warn)",
     )
     max_share_without_support: float = Field(
         0.20,

@@ -14,7 +14,10 @@ GONE = {
     "cate.n_bootstraps": "the R-learner has no interval, as a bootstrap of coefficients at zero tells nothing; take "
     "it out",
 }
-VALUES = {"trial.design": {"first_eligible_wave": "first_eligible"}}
+VALUES = {
+    "trial.design": {"first_eligible_wave": "first_eligible"},
+    "policy.chosen": {"cate_above_breakeven": "effect_above_break_even"},
+}
 
 
 def hint(setting: str, value: object, known: Iterable[str]) -> str:

@@ -22,7 +22,6 @@ from pydantic_settings import (
 
 from dunnhumby_pipeline.settings.campaigns import (
     CateSettings,
-    EconomicsSettings,
     EffectSettings,
     NuisanceSettings,
     OverlapSettings,
@@ -38,6 +37,7 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.economics import EconomicsSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.renamed import hint
 from dunnhumby_pipeline.settings.section import Section
@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         if most * self.economics.margin > 1:
             raise ValueError(
                 f"economics.margin x trial.margin_weights must be at most 1, found {self.economics.margin:g} x {most:g}"
+            )
+        other = [one.name for one in self.economics.scenarios if one.margin not in (None, self.economics.margin)]
+        if self.trial.margin_weights and other:
+            raise ValueError(
+                f"economics.scenarios {other} have margins of their own, which hold for all departments alike; with "
+                "trial.margin_weights leave them out"
             )
         return self
 

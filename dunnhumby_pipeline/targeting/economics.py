@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 from dunnhumby_pipeline.engine.duck import connect, table_at, unit_of_money
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings
+from dunnhumby_pipeline.targeting.scenarios import Scenario, scenarios
 
 # Where a cost is from: the settings, or the coupons in the data.
 FIXED, COUPONS = "fixed", "coupons"
@@ -24,7 +26,7 @@ COLUMNS = [
     "manufacturer_cost",
     "contact_cost",
     "margin",
-    "breakeven",
+    "break_even_effect",
     "used",
 ]
 
@@ -39,16 +41,16 @@ class Economics:
     margin: float
 
     @property
-    def breakeven(self) -> float:
+    def break_even_effect(self) -> float:
         """Effect on spend ($) whose margin pays one contact, where no coupon is redeemed."""
-        return breakeven(self.contact_cost, self.margin)
+        return break_even_effect(self.contact_cost, self.margin)
 
     def profit(self, effect: NDArray[np.float64]) -> NDArray[np.float64]:
         """Profit ($) of contacting each household, given effects on gross profit ($) or scores of them."""
         return effect - self.contact_cost
 
 
-def breakeven(contact_cost: float, margin: float) -> float:
+def break_even_effect(contact_cost: float, margin: float) -> float:
     """Effect on spend ($) whose margin pays one contact: contact_cost / margin."""
     return contact_cost / margin
 
@@ -58,11 +60,11 @@ def campaign_economics(
 ) -> pd.DataFrame:
     """The cost of a contact, and beside it what coupons cost, for each campaign and for all of them (`COLUMNS`).
 
-    The contact is the row `fixed`, which decisions use. The rows `coupons` have no contact cost: gross profit counts
-    what coupons cost already. They are what coupons of the campaign took off the prices, per targeted household ($):
-    discounts on lines that a redeeming household bought on the day of redemption, of products the
-    coupon is good for, during the campaign. A line counts once, whatever the number of coupons that fit it, and
-    for the earlier campaign when coupons of two fit.
+    The contact is the row `fixed`, at the cost of the scenario in use, which the list follows. The rows `coupons` have
+    no contact cost: gross profit counts what coupons cost already. They are what coupons of the campaign took off the
+    prices, per targeted household ($): discounts on lines that a redeeming household bought on the day of redemption,
+    of products the coupon is good for, during the campaign. A line counts once, whatever the number of coupons that
+    fit it, and for the earlier campaign when coupons of two fit.
     `retailer_cost` is the retailer's own match (coupon_match_disc); `manufacturer_cost` (coupon_disc) is reimbursed
     and stands beside it.
     """
@@ -79,20 +81,21 @@ def campaign_economics(
     totals = by_campaign[["n_targeted", "retailer", "manufacturer"]].sum()
     rows.append(_row(COUPONS, ALL_CAMPAIGNS, int(totals["n_targeted"]), totals["retailer"], totals["manufacturer"]))
     frame = pd.DataFrame(rows).assign(margin=settings.margin)
+    in_use = next(one for one in scenarios(settings, rows[-1]["retailer_cost"]) if one.used)
     fixed = {
         "source": FIXED,
         "campaign": ALL_CAMPAIGNS,
         "n_targeted": int(totals["n_targeted"]),
-        "contact_cost": settings.contact_cost,
-        "margin": settings.margin,
+        "contact_cost": in_use.contact_cost,
+        "margin": in_use.margin,
     }
     frame = pd.concat([pd.DataFrame([fixed]), frame], ignore_index=True)
-    frame["breakeven"] = frame["contact_cost"] / frame["margin"]
+    frame["break_even_effect"] = frame["contact_cost"] / frame["margin"]
     frame["used"] = frame["source"] == FIXED
     return frame[COLUMNS]
 
 
-def _row(source: str, campaign: str, n_targeted: int, retailer: float, manufacturer: float) -> dict[str, object]:
+def _row(source: str, campaign: str, n_targeted: int, retailer: float, manufacturer: float) -> dict[str, Any]:
     return {
         "source": source,
         "campaign": campaign,
@@ -135,3 +138,14 @@ def used_economics(economics: pd.DataFrame) -> Economics:
     """The cost and margin that decisions use."""
     row = economics.loc[economics["used"]].iloc[0]
     return Economics(float(row["contact_cost"]), float(row["margin"]))
+
+
+def study_scenarios(economics: pd.DataFrame, settings: EconomicsSettings) -> tuple[Scenario, ...]:
+    """The cost scenarios of a study: those of the settings, and what coupons cost by the table `campaign_economics`."""
+    coupons = economics.loc[(economics["source"] == COUPONS) & (economics["campaign"].astype(str) == ALL_CAMPAIGNS)]
+    return scenarios(settings, float(coupons["retailer_cost"].iloc[0]))
+
+
+def scenario_in_use(economics: pd.DataFrame, settings: EconomicsSettings) -> Scenario:
+    """The scenario that the list follows."""
+    return next(scenario for scenario in study_scenarios(economics, settings) if scenario.used)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.contracts.feature import per_day_column
+from dunnhumby_pipeline.contracts.features import CATALOGUE, TOTALS
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.words import terms
 
@@ -22,6 +23,7 @@ _LEVELS = {
     "kid_category_desc_": "Children",
     "lookback_segment_": "Look-back segment",
 }
+_TOTALS = {per_day_column(name): name for name in TOTALS}
 _GAP = "missingindicator_"
 
 
@@ -37,6 +39,8 @@ def covariate(name: str) -> str:
     for start, said in _LEVELS.items():
         if name.startswith(start):
             return f"{said}: {name.removeprefix(start).replace('_', ' ')}"
+    if name in _TOTALS:
+        return f"{feature(_TOTALS[name])}, per day of look-back"
     if name.startswith("campaign_"):
         return f"Campaign {name.removeprefix('campaign_')}"
     return feature(name)

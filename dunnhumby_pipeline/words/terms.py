@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.contracts.names import FIRST_ELIGIBLE, NEVER_TARGETED, SEQUENTIAL
+from dunnhumby_pipeline.contracts.names import (
+    AS_FITTED,
+    FIRST_ELIGIBLE,
+    LINEAR_NUISANCES,
+    NEVER_TARGETED,
+    ONE_DIVISION,
+    SEQUENTIAL,
+    STANDARDISED,
+    TOTALS_AS_THEY_ARE,
+    TREE_NUISANCES,
+)
 from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
-from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN, TREAT_ALL, TREAT_NONE
+from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, TREAT_ALL, TREAT_NONE
 from dunnhumby_pipeline.words.numbers import interval
 
 _POLICIES = {
     TREAT_NONE: "Target nobody",
     TREAT_ALL: "Target everybody",
-    ABOVE_BREAKEVEN: "Effect above breakeven",
+    ABOVE_BREAK_EVEN: "Effect above break-even",
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",
@@ -59,6 +69,14 @@ _WEIGHTINGS = {
     "entropy": "entropy balancing",
     "entropy_treated": "entropy balancing to the treated",
 }
+_NUISANCES = {
+    AS_FITTED: "propensity not recalibrated within campaigns",
+    ONE_DIVISION: "one division into folds, to compare with the rows below",
+    LINEAR_NUISANCES: "linear models only, one division",
+    TREE_NUISANCES: "boosted trees only, one division",
+    STANDARDISED: "covariates standardised within campaigns, one division",
+    TOTALS_AS_THEY_ARE: "totals of the look-back as they are, one division",
+}
 _DESIGNS = {
     SEQUENTIAL: "Sequential trials",
     FIRST_ELIGIBLE: "First eligible campaign",
@@ -95,6 +113,11 @@ def estimator_name(name: str) -> str:
     return _ESTIMATORS.get(name, spoken(name))
 
 
+def estimator_in(name: str, trials: str) -> str:
+    """An estimator's name with its population when it is not all trials: "Lin regression, in overlap"."""
+    return estimator_name(name) if trials == "all" else f"{estimator_name(name)}, {population(trials)}"
+
+
 def estimand(name: str) -> str:
     """An estimand with the population that it averages over: "ATT: averaged over the treated"."""
     return _ESTIMANDS.get(name, spoken(name))
@@ -113,6 +136,11 @@ def weighting(name: str) -> str:
 def design(name: str) -> str:
     """A design of the study in words."""
     return _DESIGNS.get(name, spoken(name))
+
+
+def nuisances(name: str) -> str:
+    """How nuisances were made otherwise, in words, in lower case."""
+    return _NUISANCES.get(name, spoken(name).lower())
 
 
 def outcome(name: str) -> tuple[str, str]:

@@ -6,22 +6,26 @@ import json
 import shutil
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pytest
 from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
+from dunnhumby_pipeline.report import pictures
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 from dunnhumby_pipeline.simulate.retailer import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
+from dunnhumby_pipeline_tests.fakes.pages import undrawn
 
 # What the command says of a study that has run to its end.
 SUMMARISED = ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report")
@@ -34,6 +38,14 @@ FEW_REPEATS = {
     "DUNNHUMBY_SEGMENTATION__MIXTURES": "false",
     "DUNNHUMBY_CATE__N_TREES": "40",
     "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
+}
+# Where what is planted is strong enough to be found with the fewest: fewer folds, and fewer candidates for segments.
+FEWEST_REPEATS = FEW_REPEATS | {
+    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
+    "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "2",
+    "DUNNHUMBY_SEGMENTATION__SEGMENT_RANGE": "[4, 6]",
+    "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "4",
+    "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "2",
 }
 
 
@@ -71,6 +83,14 @@ def as_variables(settings: Settings, *sections: str) -> dict[str, str]:
     return found
 
 
+@contextmanager
+def no_pictures() -> Iterator[None]:
+    """Reports of this process have their words and tables, and no image: half of a small study's time is drawing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "draw_picture", undrawn)
+        yield
+
+
 def command(*arguments: str | Path, **environment: str) -> Result:
     """The `dunnhumby` command in this process, on a terminal of 200 columns."""
     runner = CliRunner(env={"COLUMNS": "200", **environment})
@@ -104,15 +124,19 @@ class Laboratory:
         select: str | None = None,
         settings: Settings | None = None,
         watch: Callable[[dg.DagsterEvent], None] = lambda event: None,
+        drawn: bool = False,
     ) -> tuple[Outcome, list[dg.DagsterEvent]]:
-        """Outcome and all events of a run of TypeA; `watch` is called with each event as it happens."""
+        """Outcome and all events of a run of TypeA; `watch` is called with each event as it happens.
+
+        The pictures of the report are left out unless it is to be `drawn`.
+        """
         events: list[dg.DagsterEvent] = []
 
         def on_event(event: dg.DagsterEvent) -> None:
             events.append(event)
             watch(event)
 
-        with warnings.catch_warnings(), self.history() as instance:
+        with warnings.catch_warnings(), self.history() as instance, nullcontext() if drawn else no_pictures():
             warnings.simplefilter("ignore")
             defs = self.defs(settings)
             work = None if select is None else selected_work(defs, select)
@@ -174,7 +198,7 @@ class SmallStudy:
             if event.is_step_start:
                 _STEP[0] = event.step_key or ""
 
-        outcome, _ = Laboratory(Home(folder / "home"), folder / "raw").run(settings=watched, watch=watch)
+        outcome, _ = Laboratory(Home(folder / "home"), folder / "raw").run(settings=watched, watch=watch, drawn=True)
         assert outcome.errors == (), outcome.errors
         read = {step: sorted(names) for step, names in _READ.items()}
         (folder / "read.json").write_text(json.dumps(read), encoding="utf-8")

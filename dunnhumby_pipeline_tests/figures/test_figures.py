@@ -12,8 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts import frames
-from dunnhumby_pipeline.figures.campaign import overlap, targeting
+from dunnhumby_pipeline.figures.campaign import balance, overlap, targeting
 from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
 from dunnhumby_pipeline_tests.fakes.drawn import labels, line, printed
@@ -87,6 +88,16 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
     ),
     "propensity": (campaign.propensity, overlap.propensity_overlap, "propensity"),
     "covariate_balance": (campaign.covariate_balance, lambda frame: overlap.love_plot(frame, 0.1), "smd"),
+    "campaign_balance": (
+        campaign.campaign_balance,
+        lambda frame: balance.balance_by_campaign(frame, campaign.campaign_calibration(), 0.2, 0.1),
+        "noise_any",
+    ),
+    "campaign_calibration": (
+        campaign.campaign_calibration,
+        lambda frame: balance.balance_by_campaign(campaign.campaign_balance(), frame, 0.2, 0.1),
+        "slope",
+    ),
     "propensity_calibration": (campaign.propensity_calibration, overlap.propensity_calibration, "ci_upper"),
     "roi_curve": (study.roi_curve, targeting.roi_curve, "share_targeted"),
     "policy_value": (study.policy_value, targeting.policy_comparison, "claimed_value"),
@@ -194,6 +205,7 @@ def test_a_weighting_that_was_not_possible_has_no_worst_difference() -> None:
         ("missingindicator_monetary_std", "Spread of sales per basket: not known"),
         ("received_typeb", "Campaigns of type B received"),
         ("campaign_13", "Campaign 13"),
+        ("frequency_per_day", "Baskets, per day of look-back"),
         ("spend_trend", "Trend of spend"),
         ("something_new", "Something new"),
     ],
@@ -229,6 +241,29 @@ def test_a_covariate_over_the_ceiling_is_drawn_whatever_its_unweighted_differenc
     assert "Age unknown" in labels(axes)
 
 
+def test_balance_by_campaign_has_a_row_of_dots_and_a_slope_per_campaign() -> None:
+    table, slopes = campaign.campaign_balance(), campaign.campaign_calibration()
+    table.loc[(table["campaign"] == "30") & (table["covariate"] == "recency"), "smd"] = -0.3
+    axes, beside = balance.balance_by_campaign(table, slopes, 0.2, 0.1).axes
+    assert labels(axes)[0] == "Campaign 8: 300 / 1,100"
+    assert np.allclose(line(axes, "a covariate")[:, 0], [0.02, 0.11, 0.18])
+    over = [np.asarray(drawn.get_xdata()) for drawn in axes.get_lines() if drawn.get_color() == style.VERMILION]
+    assert np.concatenate(over).tolist() == [0.3]
+    assert line(axes, "ceiling 0.2")[0, 0] == 0.2
+    assert np.allclose(line(beside, "_slope_as_fitted")[:, 0], slopes["slope_as_fitted"])
+    said = [text.get_text() for text in axes.texts]
+    assert said[0] == "Income: Under 15K 0.18" and said[-1] == "Days since the last visit 0.30"
+
+
+def test_balance_by_campaign_shows_what_has_no_bound_and_leaves_out_what_is_unknown() -> None:
+    table = campaign.campaign_balance()
+    table.loc[0, "smd"], table.loc[3:5, "noise_any"] = np.inf, np.nan
+    axes, _ = balance.balance_by_campaign(table, campaign.campaign_calibration().assign(slope=np.nan), 0.2, 0.1).axes
+    assert axes.texts[0].get_text() == f"Days since the last visit {numbers.INFINITY}"
+    # Of three campaigns the band is known.
+    assert len(axes.patches) == 3
+
+
 def test_the_roi_curve_starts_at_zero_and_shows_targeting_at_random() -> None:
     curve = study.roi_curve()
     (axes,) = targeting.roi_curve(curve, chosen_share=0.58).axes
@@ -256,7 +291,7 @@ def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:
     assert np.allclose(honest[:, 0], policies["value"])
     assert "$6.1 (3.6 to 8.6), claimed $12.4" in printed(axes)
     bold = [tick.get_text() for tick in axes.get_yticklabels() if tick.get_fontweight() == "bold"]
-    assert bold == ["Effect above breakeven (58%)"]
+    assert bold == ["Effect above break-even (58%)"]
     assert "$" in axes.get_xlabel()
 
 

@@ -114,6 +114,7 @@ def test_a_file_that_lies_one_folder_down_alone_is_named(tmp_path: Path) -> None
         ("campaigns", "campaign_descriptions.csv"),
         ("coupon_redemptions", "copy of coupon_redempt.csv"),
         ("demographics", "hh_demographics.csv"),
+        ("demographics", "household_demographics.csv"),
         ("coupons", "coupons.csv"),
     ],
 )

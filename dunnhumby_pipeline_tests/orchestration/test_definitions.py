@@ -84,6 +84,7 @@ def test_severity_policy() -> None:
         "propensity.arms_in_overlap",
         "overlap_diagnostics.effective_arms",
         "covariate_balance.balance_after_weighting",
+        "campaign_balance.balance_in_every_campaign",
         "targeting_list.list_backed",
     }
     assert {name for name, found in severity.items() if found is WARN} == set(severity) - blocking

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.platform import history
 from dunnhumby_pipeline.orchestration.platform.history import (
     AssetGraph,
     is_of_earlier_layout,
@@ -20,6 +23,7 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     unsynced,
 )
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.platform.runner import open_history
 from dunnhumby_pipeline.orchestration.staleness import stale_checks
 from dunnhumby_pipeline.settings import Home
 
@@ -126,3 +130,24 @@ def test_a_history_of_names_without_groups_is_of_an_earlier_layout(instance: dg.
     assert is_of_earlier_layout(instance, keys)
     made(instance, "segments")
     assert not is_of_earlier_layout(instance, keys)
+
+
+def test_a_history_makes_one_engine_for_each_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[str] = []
+    make = history.sql.create_engine
+
+    def noted(place: str, **options: Any) -> Any:
+        places.append(place)
+        return make(place, **options)
+
+    monkeypatch.setattr(history.sql, "create_engine", noted)
+    for name in ("one", "other"):
+        for n_runs in (0, 1):
+            with open_history(Home(tmp_path / name)) as persistent:
+                assert len(persistent.get_runs()) == n_runs
+                persistent.create_run_for_job(dg.job(name="study")(lambda: None), status=dg.DagsterRunStatus.SUCCESS)
+                made(persistent, "products")
+                assert latest_materialization(persistent, asset_key("products"), None) is not None
+    # Dagster makes one for every statement.
+    assert len(places) == len(set(places))
+    assert {str(tmp_path / name) in place for place in places for name in ("one", "other")} == {True, False}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from dunnhumby_pipeline.orchestration.platform.running import (
     SECONDS_TO_BEGIN,
     Busy,
     end_dead_runs,
+    held_while_run,
     holding,
     is_dead,
     require_no_run,
@@ -111,6 +113,24 @@ def test_a_run_that_nobody_has_taken_up_is_given_time(home: Home) -> None:
     assert is_dead(home, "run", SECONDS_TO_BEGIN + 1)
     with holding(home, "run"), holding(home, "run"):
         assert not is_dead(home, "run", SECONDS_TO_BEGIN + 1)
+
+
+def test_a_run_is_held_from_its_first_step_to_its_last(home: Home) -> None:
+    dead: list[bool] = []
+
+    @dg.op
+    def look() -> None:
+        dead.append(is_dead(home, dg.OpExecutionContext.get().run_id, SECONDS_TO_BEGIN + 1))
+
+    @dg.job(resource_defs={"io_manager": held_while_run(home, dg.InMemoryIOManager())})
+    def looks() -> None:
+        look()
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*InitResourceContext", DeprecationWarning)
+        ended = looks.execute_in_process()
+    assert dead == [False]
+    assert is_dead(home, ended.run_id, SECONDS_TO_BEGIN + 1)
 
 
 def test_the_daemon_ends_dead_runs_and_says_so_once(home: Home) -> None:

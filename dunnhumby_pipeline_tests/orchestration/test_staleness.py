@@ -20,6 +20,8 @@ from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
 from dunnhumby_pipeline.journey.fingerprint import fingerprint
+from dunnhumby_pipeline.orchestration import staleness
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.history import latest_materialization
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, raw_key
@@ -35,6 +37,7 @@ from dunnhumby_pipeline_tests.fakes.studies import (
     SmallStudy,
     as_variables,
     command,
+    no_pictures,
     quick_settings,
 )
 
@@ -243,9 +246,10 @@ def test_a_smaller_older_export_warns(laboratory: Laboratory) -> None:
 
 def run(laboratory: Laboratory, *arguments: str, **environment: str) -> Result:
     quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
-    return command(
-        "run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **{**quick, **environment}
-    )
+    with no_pictures():
+        return command(
+            "run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **{**quick, **environment}
+        )
 
 
 def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:
@@ -375,6 +379,16 @@ def requests(laboratory: Laboratory, settings: Settings) -> list[dg.RunRequest]:
         return list(defs.resolve_schedule_def("weekly_study").evaluate_tick(context).run_requests or [])
 
 
+def test_the_weekly_schedule_asks_for_checks_that_do_not_cover_their_table(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uncovered = CHECKS[3].key
+    monkeypatch.setattr(staleness, "stale_assets", lambda *_: [])
+    monkeypatch.setattr(staleness, "stale_checks", lambda *_: [uncovered])
+    [request] = requests(laboratory, quick_settings())
+    assert (request.asset_selection, request.asset_check_keys) == ([], [uncovered])
+
+
 def test_the_weekly_schedule_asks_for_what_is_stale_of_every_type(laboratory: Laboratory) -> None:
     assert requests(laboratory, quick_settings()) == []
     both = quick_settings().model_copy(update={"campaign_types": ("TypeA", "TypeC")})
@@ -382,6 +396,8 @@ def test_the_weekly_schedule_asks_for_what_is_stale_of_every_type(laboratory: La
     assert (of_c.partition_key, of_c.run_key) == ("TypeC", "TypeC-2026-11-23")
     assert asset_key("first_campaign_cohort") in (of_c.asset_selection or [])
     assert asset_key("segments") not in (of_c.asset_selection or [])
+    # A request that names some checks asks for no others.
+    assert set(of_c.asset_check_keys or []) == {check.key for check in CHECKS if CONTRACTS[check.table].partitioned}
     change_first_line(laboratory)
     assert [request.partition_key for request in requests(laboratory, both)] == ["TypeA", "TypeC"]
 

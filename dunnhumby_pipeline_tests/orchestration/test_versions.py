@@ -77,22 +77,41 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
     assert all(len(version) == 16 for version in before.values())
 
 
+# What costs decide.
+DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_report")
+
+
 @pytest.mark.parametrize(
     ("changed", "assets"),
     [
-        ({"economics": {"contact_cost": 1.0}}, made("campaign_economics", "campaign_report")),
+        ({"economics": {"contact_cost": 1.0}}, made("campaign_economics", *DECIDED)),
         # Gross profit is measured by the margin.
-        ({"economics": {"margin": 0.25}}, made("enrol_trials", "campaign_economics", "campaign_report")),
+        ({"economics": {"margin": 0.25}}, made("enrol_trials", "campaign_economics", *DECIDED)),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},
-            made("propensity", "diagnose_overlap", "design_comparison", "targeting_list", "campaign_report"),
+            made(
+                "propensity",
+                "diagnose_overlap",
+                "compare_arms",
+                "design_comparison",
+                "turn_cost_dial",
+                "targeting_list",
+                "campaign_report",
+            ),
         ),
         ({"effects": {"caliper": 0.1}}, made("estimate_effects", "question_effects", "campaign_report")),
         ({"sensitivity": {"weeks_after": 8}}, made("question_effects", "campaign_report")),
         (
             {"nuisance": {"n_repeats": 5}},
-            made("trial_protocol", "fit_nuisances", "design_comparison", "question_effects", "campaign_report"),
+            made(
+                "trial_protocol",
+                "fit_nuisances",
+                "design_comparison",
+                "estimate_effects",
+                "question_effects",
+                "campaign_report",
+            ),
         ),
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),

@@ -36,7 +36,7 @@ from dunnhumby_pipeline.orchestration.staleness import stale_assets
 from dunnhumby_pipeline.segmentation.segments.model_store import load_model, previous_model
 from dunnhumby_pipeline.settings import EngineSettings, Home, SettingsError, load_settings
 from dunnhumby_pipeline.settings import study as study_settings
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, command, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, command, no_pictures, quick_settings
 
 FRAME = pd.DataFrame({"household_key": [1, 2, 3], "text": ["a", None, "c"]})
 
@@ -170,7 +170,8 @@ def test_the_command_reports_from_a_store(in_store: Study, monkeypatch: pytest.M
     monkeypatch.setenv("DUNNHUMBY_WAREHOUSE", in_store.settings.warehouse or "")
     report = in_store.warehouse / "TypeA" / "campaign_report.html"
     report.unlink()
-    result = command("report", "--home", in_store.home.root, COLUMNS="300")
+    with no_pictures():
+        result = command("report", "--home", in_store.home.root, COLUMNS="300")
     assert result.exit_code == 0, result.output
     assert report.is_file()
     assert "memory://warehouse/study/TypeA/campaign_report.html" in result.output

@@ -109,7 +109,7 @@ def test_the_page_opens_with_the_answer(page: Page) -> None:
         "$74 (29 to 119)",  # ATE
         "8.0 (4.2 to 11.7)",  # redemption, percentage points
         "$85 (29 to 142)",  # ATT by entropy balancing
-        "$42.43",  # fixed breakeven
+        "$42.43",  # fixed break-even
         "$2.31",  # what coupons cost
         "40,026",  # R-loss of the model in use
         "5 of 5",  # its folds
@@ -165,7 +165,7 @@ def test_what_is_proven_is_not_called_unproven(page: Page) -> None:
 def test_an_interval_that_includes_zero_is_not_proven() -> None:
     text = text_of(study.study_tables(False))
     opening = text[: text.index("The data")]
-    assert "Not proven: targeting by “Effect above breakeven” is worth" in opening
+    assert "Not proven: targeting by “Effect above break-even” is worth" in opening
     assert f"$6.1 ({MINUS}1.7 to 13.9)" in opening
     assert "Not proven: the interval of its effect on spend includes zero" in opening
 
@@ -255,7 +255,13 @@ def test_checks_that_need_reading_come_first() -> None:
         ("top_10%", 0.0, 1.0, "not proven", "Not proven"),
         ("top_10%", np.nan, np.nan, "no answer", "No answer yet"),
         ("treat_none", 0.0, 0.0, "nobody", "Target nobody"),
-        ("cate_above_breakeven", 0.0, 0.0, "nobody", "Target nobody: “Effect above breakeven” selects no household"),
+        (
+            "effect_above_break_even",
+            0.0,
+            0.0,
+            "nobody",
+            "Target nobody: “Effect above break-even” selects no household",
+        ),
     ],
 )
 def test_the_headline_follows_the_interval(policy: str, lower: float, upper: float, state: str, headline: str) -> None:
@@ -364,7 +370,7 @@ def test_words_do_not_load_matplotlib() -> None:
 )
 def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper: float, words: str) -> None:
     rows = study.policy_value()
-    nobody = rows.iloc[[2]].assign(policy="cate_above_breakeven", share_targeted=0.0, chosen=True)
+    nobody = rows.iloc[[2]].assign(policy="effect_above_break_even", share_targeted=0.0, chosen=True)
     everybody = rows.iloc[[2]].assign(policy="treat_all", ci_lower=lower, ci_upper=upper, chosen=False)
     answer = plain_answer(study.study_tables(policy_value=pd.concat([nobody, everybody])))
     assert f"targeting everybody {words}" in answer.headline
@@ -420,7 +426,7 @@ def test_a_policy_without_a_value_is_answered_by_its_reason() -> None:
     tables = study.study_tables(policy_value=row)
     answer = plain_answer(tables)
     assert answer.state == "no answer"
-    assert answer.headline == f"No answer: “Effect above breakeven” has no value, as {reason}"
+    assert answer.headline == f"No answer: “Effect above break-even” has no value, as {reason}"
     assert reason in " ".join(summary_of(tables).split())
     assert f"no value: {reason}" in text_of(tables)
 
@@ -428,7 +434,7 @@ def test_a_policy_without_a_value_is_answered_by_its_reason() -> None:
 def test_a_gain_that_no_household_is_proven_to_bring_is_said_so() -> None:
     nobody = study.targeting_list().assign(decision="test")
     headline = plain_answer(study.study_tables(targeting_list=nobody)).headline
-    assert headline.startswith("Targeting by “Effect above breakeven” pays, but no household on the list is proven to")
+    assert headline.startswith("Targeting by “Effect above break-even” pays, but no household on the list is proven to")
 
 
 def test_the_effect_on_gross_profit_is_what_a_contact_may_cost() -> None:

@@ -258,9 +258,7 @@ def test_the_study_finds_planted_segments(planted: tuple, study: SegmentationTab
     features, types = planted
     assert adjusted_rand_score(types, study.segments["segment"]) == 1.0
     assert study.segments["household_key"].tolist() == features["household_key"].tolist()
-    assert study.segments["segment"].value_counts().to_dict() == dict(
-        zip(study.segment_centroids["segment"], [40, 30, 20], strict=True)
-    )
+    assert study.segments["segment"].value_counts().to_dict() == dict(zip(study.model.slugs, [40, 30, 20], strict=True))
     chosen = study.factor_selection["chosen"]
     assert study.factor_selection.loc[chosen, "n_factors"].item() == 3
     assert "set by segmentation.n_factors" in study.factor_selection.loc[chosen, "reason"].item()
@@ -272,10 +270,10 @@ def test_the_study_writes_the_tables_it_promises(study: SegmentationTables) -> N
     assert study.factor_loadings.columns.tolist() == ["factor", "feature", "loading", "factor_name"]
     assert study.factor_loadings["factor_name"].nunique() == 3
     assert study.segments.columns.tolist() == ["household_key", "segment", "segment_name", "stability"]
-    assert study.segment_centroids.columns.tolist() == ["segment", *factors]
+    assert study.model.fitted.clusters.centroids.shape == (3, len(factors))
     assert study.segment_stability.columns.tolist() == ["start", "replicate", "ari", "converged"]
     assert study.segment_stability["start"].value_counts().to_dict() == {"cold": 4, "warm": 4}
-    assert study.segment_jaccard["segment"].tolist() == study.segment_centroids["segment"].tolist()
+    assert study.segment_jaccard["segment"].tolist() == list(study.model.slugs)
     assert study.reference_factors.shape == (90, 6)
     assert study.model.data_version == "week 7"
     assert study.model.segments(planted_households((40, 30, 20), seed=9)[0]).tolist() == (

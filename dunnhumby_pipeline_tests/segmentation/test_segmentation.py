@@ -28,7 +28,6 @@ from dunnhumby_pipeline.segmentation.factors.selection import choose_n_factors, 
 from dunnhumby_pipeline.segmentation.segments.clusters import (
     Clusters,
     Recipe,
-    clusters_table,
     fit_clusters,
     fit_segmentation,
 )
@@ -293,13 +292,6 @@ def test_too_few_different_households_name_the_setting() -> None:
     scores = np.repeat([[0.0, 1.0], [1.0, 0.0]], 10, axis=0)
     with pytest.raises(ValueError, match=r"segmentation\.n_segments is 3, but only 2 households differ"):
         fit_clusters(scores, 3, seed=1)
-
-
-def test_a_table_of_clusters_has_a_row_a_segment() -> None:
-    table = clusters_table(Clusters(CENTRES), ("one", "two", "three"), ("factor_1", "factor_2"))
-    assert table.columns.tolist() == ["segment", "factor_1", "factor_2"]
-    assert table["segment"].tolist() == ["one", "two", "three"]
-    np.testing.assert_array_equal(table[["factor_1", "factor_2"]].to_numpy(), CENTRES)
 
 
 # Segments as of an index day

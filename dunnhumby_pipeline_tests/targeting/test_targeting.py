@@ -13,20 +13,18 @@ from hypothesis import strategies as st
 
 from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
 from dunnhumby_pipeline.settings import (
-    ABOVE_BREAKEVEN,
+    ABOVE_BREAK_EVEN,
     EconomicsSettings,
-    OverlapSettings,
     PolicySettings,
     SettingsError,
 )
 from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
-from dunnhumby_pipeline.targeting.economics import Economics, breakeven, campaign_economics, used_economics
+from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect, campaign_economics, used_economics
 from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
 from dunnhumby_pipeline.targeting.policies.top_share import TopShare
-from dunnhumby_pipeline.targeting.recommendations import COLUMNS, Terms, targeting_list, value_is_proven
 from dunnhumby_pipeline.targeting.value import least_in_arm, policy_values, roi_curve, value_of, weigh
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, lines, simulate_trials, write_tables
 
@@ -87,9 +85,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
 
 
-def test_breakeven_is_the_effect_whose_margin_pays_the_contact() -> None:
-    assert breakeven(12.73, 0.30) == pytest.approx(42.43, abs=0.005)
-    assert 0.30 * breakeven(12.73, 0.30) == pytest.approx(12.73)
+def test_break_even_is_the_effect_whose_margin_pays_the_contact() -> None:
+    assert break_even_effect(12.73, 0.30) == pytest.approx(42.43, abs=0.005)
+    assert 0.30 * break_even_effect(12.73, 0.30) == pytest.approx(12.73)
 
 
 def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str, Path]) -> None:
@@ -105,16 +103,16 @@ def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str
     fixed = costs.loc[("fixed", "all")]
     assert (fixed["n_targeted"], fixed["contact_cost"]) == (7, 10.0)
     assert np.isnan(fixed["retailer_cost"])
-    assert found["breakeven"].tolist()[0] == pytest.approx(20.0)
+    assert found["break_even_effect"].tolist()[0] == pytest.approx(20.0)
     # Gross profit counts what coupons cost: it is no cost of a contact.
-    assert found.loc[found["source"] == "coupons", ["contact_cost", "breakeven"]].isna().all(axis=None)
+    assert found.loc[found["source"] == "coupons", ["contact_cost", "break_even_effect"]].isna().all(axis=None)
 
 
 def test_the_contact_is_the_cost_that_decisions_use(tables: dict[str, Path]) -> None:
     found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
     assert found.loc[found["used"], "source"].tolist() == ["fixed"]
     used = used_economics(found)
-    assert (used.contact_cost, used.margin, used.breakeven) == pytest.approx((10.0, 0.5, 20.0))
+    assert (used.contact_cost, used.margin, used.break_even_effect) == pytest.approx((10.0, 0.5, 20.0))
 
 
 def test_profit_is_the_effect_on_gross_profit_less_the_contact() -> None:
@@ -153,7 +151,7 @@ def test_the_policies_offered_and_what_they_select() -> None:
     cate = np.array([10.0, 42.0, 43.0])
     available = offered(top_shares=(0.1, 0.25))
     names = [policy.name for policy in available]
-    assert names[:5] == ["treat_none", "treat_all", ABOVE_BREAKEVEN, "top_10%", "top_25%"]
+    assert names[:5] == ["treat_none", "treat_all", ABOVE_BREAK_EVEN, "top_10%", "top_25%"]
     assert [weights_of(policy, cate, Economics(42.0, 0.5)).tolist() for policy in available[:3]] == [
         [0.0] * 3,
         [1.0] * 3,
@@ -211,7 +209,7 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
 
 
 def _values(
-    evidence: Evidence, chosen: str = ABOVE_BREAKEVEN, economics: Economics = ECONOMICS_4, **settings: object
+    evidence: Evidence, chosen: str = ABOVE_BREAK_EVEN, economics: Economics = ECONOMICS_4, **settings: object
 ) -> pd.DataFrame:
     return policy_values(evidence, economics, offered(**settings), chosen, 0.95)
 
@@ -234,7 +232,7 @@ def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> No
     assert table.columns.tolist() == own.split()
     assert table.loc[table["chosen"], "policy"].tolist() == ["top_30%"]
     assert set(table["n_trials"]) == {300}
-    row = table.set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = table.set_index("policy").loc[ABOVE_BREAK_EVEN]
     profits, promises = [], []
     for score, cate in zip(informed.scores, informed.cate, strict=True):
         profits.append(score - 4.0 if cate > 4.0 else 0.0)
@@ -282,7 +280,7 @@ def test_a_policy_of_too_few_households_has_no_value_but_a_reason(n_of_arm: int,
     evidence = _evidence(np.full(300, 9.0), rng.normal(9, 5, 300))
     few = evidence.treated * np.cumsum(evidence.treated) <= 2 * n_of_arm
     evidence = _evidence(np.where(few, 9.0, 1.0), evidence.scores)
-    row = _values(evidence).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(evidence).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert row["least_in_arm"] == n_of_arm
     numbers = row[["value", "value_se", "ci_lower", "ci_upper", "claimed_value", "roi"]].astype(float)
     if known:
@@ -294,7 +292,7 @@ def test_a_policy_of_too_few_households_has_no_value_but_a_reason(n_of_arm: int,
 
 
 def test_a_policy_that_selects_nobody_is_no_finding_of_zero(informed: Evidence) -> None:
-    row = _values(informed, economics=Economics(1000.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(informed, economics=Economics(1000.0, 0.5)).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert (row["share_targeted"], row["reason"]) == (0.0, "it selects no household")
     assert np.isnan([row["value"], row["ci_lower"]]).all()
 
@@ -310,7 +308,7 @@ def test_a_household_counts_once_in_an_arm_by_its_largest_weight() -> None:
 def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
     rng = np.random.default_rng(3)
     evidence = _evidence(rng.normal(0, 10, 2000), rng.normal(0, 20, 2000))
-    row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAKEVEN]
+    row = _values(evidence, economics=Economics(1.0, 0.5)).set_index("policy").loc[ABOVE_BREAK_EVEN]
     assert row["claimed_value"] > 3.0
     assert row["claimed_value"] > row["value"] + 6 * row["value_se"]
     # Nearly half of the households are contacted at $1 for nothing.
@@ -319,9 +317,9 @@ def test_effects_that_are_noise_promise_a_profit_that_is_not_there() -> None:
 
 def test_an_informed_choice_beats_targeting_all_and_its_reverse(informed: Evidence) -> None:
     values = _values(informed).set_index("policy")["value"]
-    assert values[ABOVE_BREAKEVEN] > values["treat_all"] > 0
+    assert values[ABOVE_BREAK_EVEN] > values["treat_all"] > 0
     reverse = value_of((informed.cate <= 4.0).astype(float), informed, ECONOMICS_4)[0]
-    assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAKEVEN])
+    assert reverse == pytest.approx(values["treat_all"] - values[ABOVE_BREAK_EVEN])
     assert reverse < 0
 
 
@@ -381,189 +379,3 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
 
 def test_a_model_without_intervals_has_no_error() -> None:
     assert np.isnan(standard_errors(pd.DataFrame({"cate_lower": [NAN], "cate_upper": [NAN]}), 0.95)).all()
-
-
-# The list
-
-# A contact costs $40.
-OVERLAP = OverlapSettings(lower=0.1, upper=0.9)
-SCORED = pd.DataFrame(
-    [
-        (1, 60.0, 50.0, 70.0, 0.50, False),
-        (2, 60.0, 30.0, 90.0, 0.10, False),
-        (3, 20.0, 10.0, 30.0, 0.50, False),
-        (4, 20.0, -9.0, 49.0, 0.05, True),
-        (5, 80.0, 50.0, 99.0, 0.95, False),
-        (6, 90.0, 50.0, 99.0, 0.50, True),
-        (7, 70.0, 30.0, 99.0, 0.02, True),
-        (8, NAN, NAN, NAN, NAN, None),
-        (9, 40.0, 30.0, 50.0, 0.50, False),
-    ],
-    columns=["household_key", "cate", "cate_lower", "cate_upper", "propensity", "received_before"],
-).assign(
-    segment=[f"segment_{number}" for number in range(9)],
-    lookback_segment="light",
-    campaign=8,
-    interval_of=[None if number == 7 else "household" for number in range(9)],
-)
-COVARIATES = pd.DataFrame({"place": np.arange(8.0)}, index=[9, 7, 6, 5, 4, 3, 2, 1])
-ECONOMICS_40 = Economics(40.0, 0.25)
-
-
-def _list(policy: Policy | None = None, scored: pd.DataFrame = SCORED, proven: bool = True) -> pd.DataFrame:
-    fitted = (policy or named(ABOVE_BREAKEVEN)).fit(nothing_known(), ECONOMICS_40)
-    return targeting_list(scored, COVARIATES, Terms(fitted, proven, ECONOMICS_40, OVERLAP, 0.95))
-
-
-def _decisions(*given: object, **more: object) -> dict[int, str]:
-    return _list(*given, **more).set_index("household_key")["decision"].to_dict()  # type: ignore[arg-type]
-
-
-def _alike(cate: float, lower: float, upper: float, of: str | None) -> pd.DataFrame:
-    """The households with one effect and interval for all with an effect."""
-    known = SCORED["cate"].notna()
-    same = SCORED.assign(cate=cate, cate_lower=lower, cate_upper=upper, interval_of=of)
-    return same.where(known, SCORED)
-
-
-@pytest.fixture(scope="module")
-def decided() -> pd.DataFrame:
-    return _list()
-
-
-def test_the_list_is_sorted_by_profit_and_has_its_columns(decided: pd.DataFrame) -> None:
-    assert decided.columns.tolist() == COLUMNS
-    assert decided["household_key"].tolist() == [6, 5, 7, 1, 2, 9, 3, 4, 8]
-    profits = [50.0, 40.0, 30.0, 20.0, 20.0, 0.0, -20.0, -20.0]
-    assert decided["expected_profit"].tolist()[:8] == pytest.approx(profits)
-    assert np.isnan(decided["expected_profit"].iloc[8])
-    segments = decided.set_index("household_key")["segment"]
-    assert segments.to_dict() == SCORED.set_index("household_key")["segment"].to_dict()
-
-
-def test_every_household_has_its_decision_and_reason(decided: pd.DataFrame) -> None:
-    rows = decided.set_index("household_key")
-    assert rows["decision"].to_dict() == {
-        6: "test",
-        5: "test",
-        7: "test",
-        1: "target",
-        2: "test",
-        9: "test",
-        3: "leave",
-        4: "test",
-        8: "leave",
-    }
-    assert rows["in_overlap"].to_dict() == {6: 1, 5: 0, 7: 0, 1: 1, 2: 1, 9: 1, 3: 1, 4: 0, 8: 0}
-    above, below = "the whole interval lies above", "the whole interval lies below"
-    unsure = "not proven: the interval includes it"
-    before = "; has received this type before, and only first campaigns are estimated: test it"
-    against = "on gross profit against $40.00 for a contact"
-    assert rows["reason"].to_dict() == {
-        1: f"effect $60.00 (50.00 to 70.00) {against}, {above}",
-        2: f"effect $60.00 (30.00 to 90.00) {against}, {unsure}; test it",
-        3: f"effect $20.00 (10.00 to 30.00) {against}, {below}",
-        4: f"effect $20.00 (-9.00 to 49.00) {against}, {unsure}{before}",
-        5: f"effect $80.00 (50.00 to 99.00) {against}, {above}; too few comparable households "
-        "in one arm (propensity 0.95): test it",
-        6: f"effect $90.00 (50.00 to 99.00) {against}, {above}{before}",
-        7: f"effect $70.00 (30.00 to 99.00) {against}, {unsure}{before}",
-        8: "no purchase in the look-back: nothing to base an effect on",
-        9: f"effect $40.00 (30.00 to 50.00) {against}, {unsure}; test it",
-    }
-
-
-@pytest.mark.parametrize("of", ["household", "average"])
-@pytest.mark.parametrize("policy", ["treat_all", ABOVE_BREAKEVEN, "top_50%"])
-def test_nobody_is_a_target_whose_interval_includes_a_loss(of: str, policy: str) -> None:
-    decisions = _decisions(named(policy), _alike(60.0, 39.0, 81.0, of))
-    assert set(decisions.values()) == {"test", "leave"}
-    assert [household for household, decision in decisions.items() if decision == "leave"] == [8]
-
-
-def test_nobody_is_a_target_while_the_gain_of_the_policy_is_not_proven() -> None:
-    rows = _list(proven=False).set_index("household_key")
-    assert "target" not in set(rows["decision"])
-    assert rows.at[1, "decision"] == "test"
-    assert rows.at[1, "reason"].endswith("; that the policy gains is not proven: test it")
-
-
-def test_the_interval_of_the_mean_speaks_of_the_mean_and_leaves_nobody() -> None:
-    rows = _list(scored=_alike(20.0, 10.0, 30.0, "average")).set_index("household_key")
-    assert rows["decision"].drop(8).eq("test").all() and rows.at[8, "decision"] == "leave"
-    assert rows.at[1, "reason"] == (
-        "mean effect $20.00 (10.00 to 30.00) on gross profit against $40.00 for a contact, the whole interval of the "
-        "mean lies below, and households may differ; test it"
-    )
-    assert set(rows["interval_of"].drop(8)) == {"average"}
-    # A household's own loss is proven: it is left.
-    own = _list(scored=_alike(20.0, 10.0, 30.0, "household"))
-    assert set(own["decision"]) == {"leave"}
-
-
-def test_a_proven_mean_gain_targets_all_that_are_supported() -> None:
-    rows = _list(scored=_alike(60.0, 50.0, 70.0, "average")).set_index("household_key")
-    assert rows.index[rows["decision"] == "target"].tolist() == [1, 2, 3, 9]
-    assert "the whole interval of the mean lies above" in rows.at[1, "reason"]
-
-
-def test_a_model_without_intervals_targets_by_what_its_selection_gains_together() -> None:
-    bare = SCORED.assign(cate_lower=NAN, cate_upper=NAN, interval_of=None)
-    decisions = _decisions(scored=bare)
-    assert [household for household, decision in decisions.items() if decision == "target"] == [1, 2]
-    assert "target" not in _decisions(scored=bare, proven=False).values()
-    # No loss of a household is proven without an interval.
-    assert [household for household, decision in decisions.items() if decision == "leave"] == [8]
-    reasons = _list(scored=bare).set_index("household_key")["reason"]
-    assert reasons[1] == (
-        "effect $60.00 on gross profit against $40.00 for a contact, an effect that has no interval of its own"
-    )
-
-
-def test_a_draw_by_lot_makes_no_target() -> None:
-    rows = _list(TopShare(0.5), _alike(60.0, 50.0, 70.0, "average")).set_index("household_key")
-    assert "target" not in set(rows["decision"])
-    assert "; no ranking tells it from others, of whom the policy draws some by lot: test it" in rows.at[1, "reason"]
-
-
-def test_ranks_and_shares_are_among_the_supported_as_valued() -> None:
-    # Of the eight households with an effect four are supported: 1, 2, 3 and 9. A quarter is the best of those.
-    scored = SCORED.assign(cate=[61.0, *SCORED["cate"].iloc[1:]])
-    rows = _list(TopShare(0.25), scored).set_index("household_key")
-    assert rows.index[rows["decision"] == "target"].tolist() == [1]
-    sure = scored.assign(cate_lower=50.0, cate_upper=99.0)
-    passed = _list(TopShare(0.25), sure).set_index("household_key")
-    assert passed.loc[[2, 3, 9], "decision"].tolist() == ["leave"] * 3
-    assert passed.at[2, "reason"].endswith("; the policy passes it over")
-
-
-@pytest.mark.parametrize(("lower", "proven"), [(0.1, True), (0.0, False), (-1.0, False), (NAN, False)])
-def test_a_gain_is_proven_by_the_chosen_policy_alone(lower: float, proven: bool) -> None:
-    values = pd.DataFrame({"chosen": [False, True], "ci_lower": [5.0, lower]})
-    assert value_is_proven(values) == proven
-
-
-def test_a_list_without_any_effect_leaves_everyone() -> None:
-    unknown = SCORED.assign(
-        cate=NAN, cate_lower=NAN, cate_upper=NAN, propensity=NAN, received_before=None, interval_of=None
-    )
-    rows = _list(named("treat_all"), unknown)
-    assert set(rows["decision"]) == {"leave"}
-    assert rows["household_key"].tolist() == list(range(1, 10))
-    assert not rows["in_overlap"].any()
-
-
-def test_the_list_shows_a_policy_each_household_with_its_own_covariates() -> None:
-    class Placed(Rule):
-        name = "placed"
-
-        def fit(self, evidence: Evidence, economics: Economics) -> FittedPolicy:
-            return self
-
-        def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
-            assert labels.columns.tolist() == ["lookback_segment", "campaign"]
-            np.testing.assert_allclose(standard_error[0], 10 / 1.959964, rtol=1e-6)
-            return (covariates[:, 0] >= 6) * 1.0
-
-    rows = _list(Placed(), SCORED.assign(cate_lower=SCORED["cate_lower"].clip(lower=50))).set_index("household_key")
-    assert rows.index[rows["decision"] == "target"].tolist() == [1, 2]

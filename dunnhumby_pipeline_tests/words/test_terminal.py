@@ -29,8 +29,8 @@ def printed(encoding: str, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
     ("encoding", "text", "shown"),
     [
         ("ascii", "−$0.06 (−0.38 to 0.26)", "-$0.06 (-0.38 to 0.26)"),
-        ("cp1252", "−$0.06 “above breakeven”", "-$0.06 “above breakeven”"),
-        ("ascii", "“above breakeven” … ≥ 2 × ∞", '"above breakeven" ... >= 2 x inf'),
+        ("cp1252", "−$0.06 “above break-even”", "-$0.06 “above break-even”"),
+        ("ascii", "“above break-even” … ≥ 2 × ∞", '"above break-even" ... >= 2 x inf'),
         ("latin-1", "Café – 漢字", "Café - ??"),
         ("ascii", "⠋ fit_segments", "? fit_segments"),
         ("utf-8", "−$0.06 漢字", "−$0.06 漢字"),

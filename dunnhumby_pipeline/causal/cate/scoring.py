@@ -19,6 +19,7 @@ import pandas as pd
 from dunnhumby_pipeline.causal.cate.model_store import EffectModel
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT, Tables, covariates_today
 from dunnhumby_pipeline.causal.design.stored_design import OtherFeaturesError, StoredDesign
+from dunnhumby_pipeline.causal.nuisance.recalibration import moved
 from dunnhumby_pipeline.causal.nuisance.stored_propensity import StoredPropensity
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
@@ -42,13 +43,15 @@ COLUMNS = [
 @dataclass(frozen=True)
 class Fitted:
     """What a model was fitted to: campaign type, its latest campaign, the settings of its trials as JSON, the
-    confidence of its intervals, the overlap region, a digest of the settings behind it, and the data in words."""
+    confidence of its intervals, the propensities between which trials are in overlap, the line that recalibrates
+    propensities in the latest campaign, if any, a digest of the settings behind it, and the data in words."""
 
     campaign_type: str
     latest_campaign: int
     trial: dict[str, Any]
     confidence: float
     overlap: tuple[float, float]
+    line: tuple[float, float] | None
     settings: str
     data: str
 
@@ -97,7 +100,8 @@ def load_recipe(path: TablePath) -> Recipe:
     arrays, described = read_arrays(path)
     if described.get("format_version") != FORMAT_VERSION or "fitted" not in described:
         raise ArraysFileError(f"{path} holds no recipe of this release: fit the model of the effect again")
-    fitted = Fitted(**{**described["fitted"], "overlap": tuple(described["fitted"]["overlap"])})
+    held = {name: tuple(value) if isinstance(value, list) else value for name, value in described["fitted"].items()}
+    fitted = Fitted(**held)
     design = StoredDesign.restored(described["design"])
     return Recipe(fitted, design, StoredPropensity.restored(arrays), described["features"], described["files"])
 
@@ -138,7 +142,8 @@ def score_households(
     today = covariates_today(tables, fitted.campaign_type, latest, TrialSettings(**fitted.trial), engine)
     today[LOOK_BACK_SEGMENT] = segments_of(today)
     x, learner = recipe.design.apply(today), model.learner
-    propensity, ends = recipe.propensity.probability(x), learner.interval(x, fitted.confidence)
+    propensity = moved(recipe.propensity.probability(x), fitted.line)
+    ends = learner.interval(x, fitted.confidence)
     lower, upper = (np.full(len(x), np.nan), np.full(len(x), np.nan)) if ends is None else ends
     scored = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].assign(
         cate=learner.predict(x),

@@ -70,7 +70,8 @@ def fit_cate(
     could not be fitted was left out). Raises FoldsError when folds are too small to nest nuisances in.
     """
     sizes = nuisance or NuisanceSettings()
-    known = nested_nuisances(x, data, sizes, seed) if nested is None else nested
+    campaigns = trials["campaign"].to_numpy()
+    known = nested_nuisances(x, data, sizes, seed, campaigns) if nested is None else nested
     candidates = out_of_fold(x, data, known, settings, confidence, seed, sizes.max_trials)
     found = stacked(data, candidates.level, candidates.deviations(), settings.n_stacked, ALL_FOLDS)
     losses = r_loss(data, candidates.level), r_loss(data, found.effect)

@@ -93,7 +93,7 @@ class Stack(Learner):
     """ATO + sum of weights x (effect of a member - its overlap-weighted mean over the trials it is fitted to).
 
     `members`: name and parameters of each learner; `weights` (m,) >= 0. No interval: the spread of members or of
-    refits does not say how far a weighted, shrunk sum lies from the truth.
+    refits on half of the households covers too much of some effects and too little of others (docs/methods.md).
     """
 
     name = STACK

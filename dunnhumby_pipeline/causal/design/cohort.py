@@ -144,13 +144,14 @@ def covariates_today(
     With `max_look_back_spend` without those that spent more in it: what is no household in a trial is none here.
     The next campaign has not been seen, so these households carry the latest campaign (`campaign`) of
     `trials`. `received_before`: whether the household has been sent a campaign of this type; with a washout,
-    in the washout_days up to the last day.
+    in the washout_days up to the last day. `lookback_start`, `index_day`: their own look-back and the day after it.
     """
     first_day, last_day = observed_days(tables["transactions"], engine)
     latest = int(trials.loc[trials["index_day"].idxmax(), "campaign"])
     start = max(first_day, last_day + 1 - settings.look_back_days)
     window = one_window(start, last_day).assign(window=latest)
     frame = window_covariates(tables, window, engine).rename(columns={"window": "campaign"})
+    frame = frame.assign(lookback_start=start, index_day=last_day + 1)
     if settings.max_look_back_spend is not None:
         frame = frame.loc[frame["monetary_sales"] <= settings.max_look_back_spend].reset_index(drop=True)
     listed = listings(read_table(tables["campaign_targets"]), read_table(tables["campaigns"]), campaign_type)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.design.matrix import DesignMatrix
+from dunnhumby_pipeline.causal.design.matrix import LOOK_BACK, DesignMatrix
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class OtherFeaturesError(ValueError):
 class StoredDesign:
     """A fitted `DesignMatrix`: what stands for missing values (`longest` of days that are cut off, else `medians`),
     which of the `numeric` covariates have an indicator of them, the `levels` of the `categorical` ones, and the
-    `names` (p,) of the columns.
+    `names` (p,) of the columns. Totals in `per_day` are taken per day of the look-back.
     """
 
     numeric: tuple[str, ...]
@@ -33,6 +33,7 @@ class StoredDesign:
     indicators: tuple[int, ...]
     levels: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
+    per_day: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, design: DesignMatrix) -> StoredDesign:
@@ -47,6 +48,7 @@ class StoredDesign:
             tuple(int(position) for position in imputer.indicator_.features_),
             tuple(tuple(str(level) for level in levels) for levels in fitted["level"].categories_),
             design.names,
+            design.per_day,
         )
 
     @classmethod
@@ -67,13 +69,17 @@ class StoredDesign:
         """(n, p) matrix of the rows of `frame`, as the fitted design gives it. A level that was not fitted is all
         zeros. Raises OtherFeaturesError when `frame` lacks covariates, or has text where numbers were.
         """
-        lacking = [name for name in (*self.numeric, *self.categorical) if name not in frame.columns]
+        days = LOOK_BACK if self.per_day else []
+        lacking = [name for name in (*self.numeric, *self.categorical, *days) if name not in frame.columns]
         if lacking:
             raise OtherFeaturesError(f"the model takes {', '.join(lacking)}, which these households do not have")
         wrong = [name for name in self.numeric if not pd.api.types.is_numeric_dtype(frame[name])]
         if wrong:
             raise OtherFeaturesError(f"the model takes numbers of {', '.join(wrong)}, which are text here")
         known = frame[[*self.numeric, *self.categorical]].fillna(self.longest)
+        if self.per_day:
+            start, end = (frame[name].to_numpy(dtype=float) for name in LOOK_BACK)
+            known = known.assign(**known[list(self.per_day)].div(end - start, axis=0))
         values = known[list(self.numeric)].to_numpy(dtype=float, na_value=np.nan)
         missing = np.isnan(values)
         levels = [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.design.cohort import DEMOGRAPHICS, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.design.matrix import CAMPAIGN
 from dunnhumby_pipeline.causal.nuisance.fold_ridge import FoldMoments, fold_moments, ridge
+from dunnhumby_pipeline.contracts.feature import per_day_column
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.engine.threads import one_thread
 
@@ -33,6 +34,7 @@ def covariate_groups(names: Sequence[str]) -> dict[str, Columns]:
     text columns belong to demographics, campaign and look-back segment. Raises ValueError naming columns of no group.
     """
     by_feature: dict[str, str] = {feature.name: feature.group for feature in CATALOGUE}
+    by_feature |= {per_day_column(feature.name): feature.group for feature in CATALOGUE if feature.total}
     by_level = {
         **dict.fromkeys(DEMOGRAPHICS, "demographics"),
         CAMPAIGN: "campaign",

@@ -19,6 +19,7 @@ from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
+from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.features.windows import observed_days
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
@@ -190,7 +191,9 @@ def _placebo_campaign(
         return _Found([], left_out)
     windows = windows_of(enough, "lookback_start", "outcome_start")
     covariates = window_covariates(tables, windows, settings.engine).rename(columns={"window": "campaign"})
+    covers = enough[["campaign", "lookback_start"]].assign(index_day=enough["outcome_start"])
     own_trials = trials[TRIAL_KEY].assign(row=np.arange(len(trials))).merge(covariates, on=TRIAL_KEY)
+    own_trials = own_trials.merge(covers, on="campaign", how="left", validate="many_to_one")
     rows = own_trials["row"].to_numpy()
     away = trials["campaign"].drop(trials.index[rows]).value_counts(sort=False)
     left_out += [
@@ -204,15 +207,22 @@ def _placebo_campaign(
     names = covariate_columns(campaign_type, settings.trial.washout_days)
     x = fit_design_matrix(own_trials, names).apply(own_trials)
     households, none = data.households[rows], np.zeros(len(rows))
-    propensity = _propensity(x, treated, households, folds, settings.nuisance, seed)
+    campaigns = trials["campaign"].to_numpy()[rows]
+    propensity = _propensity(x, treated, campaigns, households, folds, settings.nuisance, seed)
     own = Residuals(none, treated, propensity, none, none, households, folds)
     return _estimated(PLACEBO_CAMPAIGN, trials.iloc[rows], x, own, spend[rows], days, left_out, settings)
 
 
 def _propensity(
-    x: Array, treated: Array, households: Groups, folds: Groups, settings: NuisanceSettings, seed: int
+    x: Array,
+    treated: Array,
+    campaigns: Groups,
+    households: Groups,
+    folds: Groups,
+    settings: NuisanceSettings,
+    seed: int,
 ) -> Array:
-    """Out-of-fold propensity (n,) with the study's learners, folds and bound, but one division into folds."""
+    """Out-of-fold propensity (n,) as the study's, recalibrated and bounded, but of one division into folds."""
     present = np.unique(households)
     share = min(1.0, settings.max_trials / len(treated))
     drawn = np.random.default_rng(seed).permutation(present)[: int(len(present) * share)]
@@ -224,6 +234,7 @@ def _propensity(
         propensity[held_out] = fit_propensity(x[train], treated[train], households[train], seed).probability(
             x[held_out]
         )
+    propensity = recalibrated(propensity, treated, campaigns, folds, settings.recalibration_min_arm)
     return np.clip(propensity, settings.propensity_bound, 1 - settings.propensity_bound)
 
 

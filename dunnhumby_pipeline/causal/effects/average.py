@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.effects.differences import Estimated, estimator_differences
 from dunnhumby_pipeline.causal.estimators.adjustment import NotEstimableError, dependent_columns, lin, ols
-from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
+from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, Estimate, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, att, dml, overlap_weighted, tmle
 from dunnhumby_pipeline.causal.estimators.matching import match_pairs, matched_difference, matched_rows
 from dunnhumby_pipeline.causal.estimators.weighting import entropy_overlap, entropy_treated, ipw, naive
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
-from dunnhumby_pipeline.causal.overlap.positivity import not_identified
+from dunnhumby_pipeline.causal.overlap.positivity import ASSOCIATION, FEWEST_EFFECTIVE, not_identified
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, NAIVE, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED, AMOUNTS
 from dunnhumby_pipeline.settings import EffectSettings
@@ -30,13 +31,15 @@ ARMS = ((1, "treated"), (0, "control"))
 
 @dataclass(frozen=True)
 class AverageEffects:
-    """`effects`: one row per outcome, estimator, estimand, population and campaign. `not_estimated`: estimator,
+    """`effects`: one row per outcome, estimator, estimand, population and campaign. `differences`: of the estimators of
+    one estimand over all campaigns, see `estimator_differences`. `not_estimated`: estimator,
     estimand, population, campaign and reason of each estimate that these trials do not allow, whatever the outcome.
     `left_out`: estimator and column of x of each covariate that a regression left out because those before it
     determine it.
     """
 
     effects: pd.DataFrame
+    differences: pd.DataFrame
     not_estimated: pd.DataFrame
     left_out: pd.DataFrame
 
@@ -50,7 +53,7 @@ class _Plan:
     population: str
     campaign: str
     rows: Mask
-    estimate: Callable[[Residuals, Array], tuple[float, float]]
+    estimate: Callable[[Residuals, Array], Estimate]
     nobody: str = "no trial is in it"
 
     @property
@@ -92,18 +95,24 @@ def average_effects(
     if not np.array_equal(propensity["propensity"].to_numpy(), nuisances["propensity"].to_numpy()):
         raise ValueError("propensity and nuisances list different trials; materialise propensity again")
     some = datas[primary_outcome]
-    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
+    bounded, inside = (
+        frame[name].to_numpy(dtype=bool)
+        for frame, name in ((nuisances, "propensity_bounded"), (propensity, "in_overlap"))
+    )
     values = np.column_stack([datas[outcome].y for outcome in outcomes])
     hopeless = obstacle(some, np.ones(len(trials), dtype=bool))
     pooled = np.full(values.shape, np.nan) if hopeless else linear_means(x, values, some.folds)
-    rows, missing = [], {}
+    rows, missing, whole_study = [], {}, []
     for plan in _plans(trials, x, some, propensity, settings):
-        reason = obstacle(some, plan.rows, plan.nobody, 2 if plan.campaign == ALL_CAMPAIGNS else FEWEST_HOUSEHOLDS)
+        whole = plan.campaign == ALL_CAMPAIGNS
+        reason = obstacle(some, plan.rows, plan.nobody, 2 if whole else FEWEST_HOUSEHOLDS)
         if reason is not None:
             missing[tuple(plan.key.values())] = reason
             continue
         chosen = plan.rows
-        lacking = not_identified(plan.estimand, some.treated[chosen], some.propensity[chosen], bounded[chosen])
+        support = (some.treated[chosen], some.propensity[chosen], bounded[chosen], inside[chosen])
+        least = FEWEST_EFFECTIVE if whole and plan.population == "all" else FEWEST_HOUSEHOLDS
+        lacking = not_identified(plan.estimand, *support, least)
         sizes = {"n_trials": int(plan.rows.sum()), "n_households": len(np.unique(some.households[plan.rows]))}
         for outcome, mean in zip(outcomes, pooled.T, strict=True):
             try:
@@ -111,6 +120,8 @@ def average_effects(
             except NotEstimableError as error:
                 missing[tuple(plan.key.values())] = str(error)
                 break
+            if whole and plan.estimand != ASSOCIATION:
+                whole_study.append(Estimated(outcome, plan.estimator, plan.estimand, plan.population, plan.rows, found))
             row = {"outcome": outcome, **plan.key, **interval(*found, confidence), **sizes}
             rows.append(
                 {**row, "primary": outcome == primary_outcome, "identified": lacking is None, "reason": lacking}
@@ -120,6 +131,7 @@ def average_effects(
     not_estimated = [(*key, reason) for key, reason in missing.items()]
     return AverageEffects(
         effects.reset_index(drop=True),
+        estimator_differences(whole_study, some.households, confidence, primary_outcome),
         pd.DataFrame(not_estimated, columns=["estimator", "estimand", "population", "campaign", "reason"]),
         _left_out(x, some, propensity),
     )
@@ -200,7 +212,7 @@ def _every_campaign(campaign: str, rows: Mask, inside: Mask) -> list[_Plan]:
     both = rows & inside
     none, outside = "there is no trial", "no trial is in overlap"
     return [
-        _Plan(NAIVE, "association", "all", campaign, rows, lambda own, _: naive(own, rows), none),
+        _Plan(NAIVE, ASSOCIATION, "all", campaign, rows, lambda own, _: naive(own, rows), none),
         _Plan("aipw", "ATE", "all", campaign, rows, lambda own, _: aipw(own, rows), none),
         _Plan("aipw", "ATE", "overlap", campaign, both, lambda own, _: aipw(own, both), outside),
         _Plan(PRIMARY_ESTIMATOR, "ATO", "all", campaign, rows, lambda own, _: overlap_weighted(own, rows), none),

@@ -1,4 +1,4 @@
-"""Does the effect hang on a choice? Trimming of the propensity, capping of the outcome, another outcome."""
+"""Does the effect hang on a choice? Trimming, capping of the outcome, another outcome, other nuisances."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.effects.average import interval, obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import aipw, overlap_weighted
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.contracts.names import PRIMARY_ESTIMATOR, REDEEMED, SPEND
+from dunnhumby_pipeline.causal.nuisance.models import BOTH, LINEAR_ONLY, TREES_ONLY
+from dunnhumby_pipeline.contracts.names import (
+    AS_FITTED,
+    LINEAR_NUISANCES,
+    ONE_DIVISION,
+    PRIMARY_ESTIMATOR,
+    REDEEMED,
+    SPEND,
+    STANDARDISED,
+    TOTALS_AS_THEY_ARE,
+    TREE_NUISANCES,
+)
 from dunnhumby_pipeline.contracts.outcomes import SALES
-from dunnhumby_pipeline.settings import EffectSettings
+from dunnhumby_pipeline.settings import EffectSettings, NuisanceSettings
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,6 +65,52 @@ def effect_robustness(
     for (variation, level, y), mean in zip(variants, means.T, strict=True):
         rows.append(_row(variation, level, _OVERLAP, with_outcome(data, y, mean), everyone, confidence))
     return pd.DataFrame(rows).astype({"level": "float64"})
+
+
+def nuisance_variants(
+    trials: pd.DataFrame,
+    x: Array,
+    totals: Array,
+    nuisances: pd.DataFrame,
+    settings: NuisanceSettings,
+    confidence: float,
+    outcome: str,
+    seed: int,
+) -> pd.DataFrame:
+    """The overlap-weighted effect on `outcome` by nuisances made otherwise: rows as of `effect_robustness`.
+
+    `propensity_as_fitted`: the study's own, but the propensity not recalibrated within campaigns. The others are fitted
+    again, to the first of the study's divisions into folds (`seed`) only: `one_division`, nothing else changed, is what
+    they compare with; `linear_nuisances` and `tree_nuisances` leave out the other candidate; `within_campaign`, every
+    column of `x` (n, p) that varies standardised within each campaign; `totals`, the matrix `totals` (n, p) of the same
+    covariates not taken per day of the look-back.
+    """
+    once = settings.model_copy(update={"n_repeats": 1})
+    variants = (
+        (ONE_DIVISION, x, BOTH),
+        (LINEAR_NUISANCES, x, LINEAR_ONLY),
+        (TREE_NUISANCES, x, TREES_ONLY),
+        (STANDARDISED, _within(x, trials["campaign"].to_numpy()), BOTH),
+        (TOTALS_AS_THEY_ARE, totals, BOTH),
+    )
+    everyone = np.ones(len(trials), dtype=bool)
+    as_fitted = nuisances.assign(propensity=nuisances["propensity_as_fitted"])
+    rows = [_row(AS_FITTED, None, _OVERLAP, residuals(trials, as_fitted, outcome), everyone, confidence)]
+    for name, matrix, candidates in variants:
+        fitted = cross_fit(trials, matrix, once, seed, (outcome,), candidates).nuisances
+        rows.append(_row(name, None, _OVERLAP, residuals(trials, fitted, outcome), everyone, confidence))
+    return pd.DataFrame(rows).astype({"level": "float64"})
+
+
+def _within(x: Array, campaigns: NDArray[np.int64]) -> Array:
+    """Columns of `x` that take more than two values, in standard deviations of each campaign."""
+    counted = np.array([len(np.unique(column)) > 2 for column in x.T])
+    found = x.copy()
+    for campaign in np.unique(campaigns):
+        rows = np.ix_(campaigns == campaign, counted)
+        spread = found[rows].std(axis=0)
+        found[rows] = (found[rows] - found[rows].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return found
 
 
 def _selections(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
+from dunnhumby_pipeline.causal.estimators.clustered import Estimate, clustered_estimate
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 
 Array = NDArray[np.float64]
@@ -19,7 +19,7 @@ class NotEstimableError(ValueError):
     """An estimator that cannot be computed from these trials. The message says why."""
 
 
-def ols(data: Residuals, x: Array, rows: Mask) -> tuple[float, float]:
+def ols(data: Residuals, x: Array, rows: Mask) -> Estimate:
     """Coefficient of the treatment in least squares on 1, treatment and (n, p) covariates, errors clustered.
 
     When effects differ it estimates their average weighted by the variance that covariates leave to the
@@ -44,11 +44,11 @@ def ols(data: Residuals, x: Array, rows: Mask) -> tuple[float, float]:
     if weight <= _LEAST_OWN_VARIANCE * treated.var():
         raise NotEstimableError("the covariates determine the treatment")
     effect = float((rt * ry).mean()) / weight
-    se = clustered_se(rt * (ry - effect * rt) / weight, data.households[rows])
-    return effect, se * float(np.sqrt((len(y) - 1) / n_free))
+    small_sample = float(np.sqrt((len(y) - 1) / n_free))
+    return clustered_estimate(effect, rt * (ry - effect * rt) / weight, data.households[rows], small_sample)
 
 
-def lin(data: Residuals, x: Array, rows: Mask) -> tuple[float, float]:
+def lin(data: Residuals, x: Array, rows: Mask) -> Estimate:
     """Average effect (ATE) by least squares with all covariates (n, p) about their mean and their interactions
     with the treatment, which is a regression in each arm (Lin 2013), errors clustered by household.
 
@@ -80,7 +80,7 @@ def lin(data: Residuals, x: Array, rows: Mask) -> tuple[float, float]:
         weight = 1 / len(of_arm) + z @ towards_average
         influence[treated == arm] = sign * len(y) * weight * (of_arm - of_arm.mean() - z @ slope)
     factor = np.sqrt((len(y) - 1) / (len(y) - 2 * len(kept) - 2))
-    return effect, clustered_se(factor * influence + gain - gain.mean(), households)
+    return clustered_estimate(effect, factor * influence + gain - gain.mean(), households)
 
 
 def dependent_columns(x: Array, *groups: Mask) -> list[int]:

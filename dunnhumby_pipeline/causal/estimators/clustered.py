@@ -29,11 +29,31 @@ def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
     return float(np.sqrt(factor * (totals**2).sum()) / len(influence))
 
 
-def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64]) -> tuple[float, float]:
+class Estimate(tuple[float, float]):
+    """(effect, its standard error). `influence`: what each of its trials adds to the effect's error (they sum to 0).
+
+    Two estimates of the same trials vary together as their influences do. None where there is no influence function.
+    """
+
+    influence: Array | None
+
+    def __new__(cls, effect: float, se: float, influence: Array | None) -> Estimate:
+        made = super().__new__(cls, (effect, se))
+        made.influence = influence
+        return made
+
+
+def clustered_estimate(effect: float, influence: Array, households: NDArray[np.int64], factor: float = 1.0) -> Estimate:
+    """An effect with its influence function (n,), of mean 0, and its error by household, times `factor`."""
+    scaled = factor * influence
+    return Estimate(effect, clustered_se(scaled, households), scaled / len(scaled))
+
+
+def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64]) -> Estimate:
     """Weighted mean of `values` and its household-clustered standard error, weights taken as given."""
     mean = float(np.average(values, weights=weights))
     influence = weights * (values - mean) / weights.mean()
-    return mean, clustered_se(influence, households)
+    return clustered_estimate(mean, influence, households)
 
 
 def normal_quantile(confidence: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, weighted_mean_se
+from dunnhumby_pipeline.causal.estimators.clustered import Estimate, clustered_estimate, weighted_mean_se
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import with_outcome
 
@@ -16,13 +16,13 @@ Mask = NDArray[np.bool_]
 _TMLE_BOUND = 5e-4
 
 
-def aipw(data: Residuals, rows: Mask) -> tuple[float, float]:
+def aipw(data: Residuals, rows: Mask) -> Estimate:
     """Mean AIPW score: the average effect over these trials (ATE)."""
     scores = data.scores[rows]
     return weighted_mean_se(scores, np.ones(len(scores)), data.households[rows])
 
 
-def att(data: Residuals, rows: Mask) -> tuple[float, float]:
+def att(data: Residuals, rows: Mask) -> Estimate:
     """Average effect on the treated (ATT) by its doubly robust score.
 
     mean(t (y - mu0) - (1 - t) (y - mu0) e / (1 - e)) / mean(t) (Mercatanti & Li 2014; Chernozhukov et al. 2018,
@@ -32,10 +32,10 @@ def att(data: Residuals, rows: Mask) -> tuple[float, float]:
     share = treated.mean()
     beyond = (treated - (1 - treated) * e / (1 - e)) * (data.y - data.mu0)[rows]
     effect = float(beyond.mean() / share)
-    return effect, clustered_se((beyond - treated * effect) / share, data.households[rows])
+    return clustered_estimate(effect, (beyond - treated * effect) / share, data.households[rows])
 
 
-def overlap_weighted(data: Residuals, rows: Mask) -> tuple[float, float]:
+def overlap_weighted(data: Residuals, rows: Mask) -> Estimate:
     """sum(rt ry) / sum(rt^2): the average effect weighted by e (1 - e), where both arms occur (ATO).
 
     Robinson (1988); its estimand is that of overlap weights (Crump et al. 2006; Li, Morgan & Zaslavsky 2018).
@@ -50,10 +50,10 @@ def overlap_weighted(data: Residuals, rows: Mask) -> tuple[float, float]:
     ry, rt = data.outcome_residual[rows], data.treatment_residual[rows]
     weight = float((rt**2).mean())
     effect = float((rt * ry).mean()) / weight
-    return effect, clustered_se(rt * (ry - effect * rt) / weight, data.households[rows])
+    return clustered_estimate(effect, rt * (ry - effect * rt) / weight, data.households[rows])
 
 
-def dml(data: Residuals, pooled_mean: Array, rows: Mask) -> tuple[float, float]:
+def dml(data: Residuals, pooled_mean: Array, rows: Mask) -> Estimate:
     """The partially linear model's effect (Robinson 1988; Chernozhukov et al. 2018, section 4.1), an ATO.
 
     The overlap-weighted formula with m(x) = `pooled_mean` (n,), fitted to both arms at once instead of made of
@@ -62,7 +62,7 @@ def dml(data: Residuals, pooled_mean: Array, rows: Mask) -> tuple[float, float]:
     return overlap_weighted(with_outcome(data, data.y, pooled_mean), rows)
 
 
-def tmle(data: Residuals, rows: Mask) -> tuple[float, float]:
+def tmle(data: Residuals, rows: Mask) -> Estimate:
     """Average effect (ATE) by targeted maximum likelihood (van der Laan & Rose 2011, chapters 4 and 7).
 
     Outcomes are scaled to [0, 1] and each arm's mean is moved along logit(mu) + eps, eps fitted by logistic
@@ -75,7 +75,7 @@ def tmle(data: Residuals, rows: Mask) -> tuple[float, float]:
     difference = mu1 - mu0
     scores = difference + treated * (y - mu1) / e - (1 - treated) * (y - mu0) / (1 - e)
     effect = float(difference.mean())
-    return effect, clustered_se(scores - effect, data.households[rows])
+    return clustered_estimate(effect, scores - effect, data.households[rows])
 
 
 def targeted_means(y: Array, treated: Array, e: Array, mu0: Array, mu1: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
+from dunnhumby_pipeline.causal.estimators.clustered import Estimate, clustered_se
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 
 Array = NDArray[np.float64]
@@ -83,13 +83,14 @@ def pair_differences(data: Residuals, pairs: pd.DataFrame) -> Array:
     return beyond[pairs["treated_row"].to_numpy()] - beyond[pairs["control_row"].to_numpy()]
 
 
-def matched_difference(data: Residuals, pairs: pd.DataFrame) -> tuple[float, float]:
+def matched_difference(data: Residuals, pairs: pd.DataFrame) -> Estimate:
     """Mean of `pair_differences`: the effect on the treated that were matched (ATT).
 
     A household may be in several pairs, and the two of a pair are alike. So errors are clustered by household
     and by pair at once: variance by household, plus by pair, less by trial (Cameron, Gelbach & Miller 2011), and
     not below that by pair. With every household in one pair it is the error of paired differences, which holds
-    for pairs chosen without replacement (Abadie & Spiess 2022).
+    for pairs chosen without replacement (Abadie & Spiess 2022). Choosing the nearest is not smooth, so that there is no
+    influence function.
     """
     differences = pair_differences(data, pairs)
     rows = pairs[["treated_row", "control_row"]].to_numpy().T.ravel()
@@ -101,7 +102,8 @@ def matched_difference(data: Residuals, pairs: pd.DataFrame) -> tuple[float, flo
         for clusters in (data.households[rows], np.tile(np.arange(n), 2), np.arange(2 * n))
     )
     # The mean is over pairs, half as many as trials.
-    return float(differences.mean()), 2 * float(np.sqrt(max(by_household + by_pair - by_trial, by_pair)))
+    se = 2 * float(np.sqrt(max(by_household + by_pair - by_trial, by_pair)))
+    return Estimate(float(differences.mean()), se, None)
 
 
 def matched_rows(pairs: pd.DataFrame, n_trials: int) -> Mask:

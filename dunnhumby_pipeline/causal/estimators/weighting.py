@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.estimators.adjustment import NotEstimableError
-from dunnhumby_pipeline.causal.estimators.clustered import clustered_se
+from dunnhumby_pipeline.causal.estimators.clustered import Estimate, clustered_estimate
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 
 Array = NDArray[np.float64]
@@ -18,12 +18,12 @@ _LEAST_FREEDOM = 1e-6
 _ROUNDING = 1e-12
 
 
-def naive(data: Residuals, rows: Mask) -> tuple[float, float]:
+def naive(data: Residuals, rows: Mask) -> Estimate:
     """Difference in mean outcome between the arms, adjusted for nothing: an association."""
     return _difference(data, np.ones(len(data.y)), rows)
 
 
-def ipw(data: Residuals, weights: Array, rows: Mask) -> tuple[float, float]:
+def ipw(data: Residuals, weights: Array, rows: Mask) -> Estimate:
     """Difference of means weighted by 1 / e and 1 / (1 - e) in `weights` (n,), each arm's summing to one (ATE).
 
     Hajek's form (Hirano, Imbens & Ridder 2003). Its error takes the propensity as given, which is too wide where
@@ -35,15 +35,15 @@ def ipw(data: Residuals, weights: Array, rows: Mask) -> tuple[float, float]:
     return _difference(data, weights, rows)
 
 
-def _difference(data: Residuals, weights: Array, rows: Mask) -> tuple[float, float]:
+def _difference(data: Residuals, weights: Array, rows: Mask) -> Estimate:
     y, treated, w = data.y[rows], data.treated[rows], weights[rows]
     w1, w0 = treated * w, (1 - treated) * w
     mean1, mean0 = np.average(y, weights=w1), np.average(y, weights=w0)
     influence = w1 * (y - mean1) / w1.mean() - w0 * (y - mean0) / w0.mean()
-    return float(mean1 - mean0), clustered_se(influence, data.households[rows])
+    return clustered_estimate(float(mean1 - mean0), influence, data.households[rows])
 
 
-def entropy_overlap(data: Residuals, x: Array, weights: Array, rows: Mask) -> tuple[float, float]:
+def entropy_overlap(data: Residuals, x: Array, weights: Array, rows: Mask) -> Estimate:
     """Difference of means under weights (n,) that bring both arms to the overlap population's covariates (ATO).
 
     Hainmueller (2012). The weights make a linear regression on (n, p) `x` the same in both arms, so that the
@@ -63,10 +63,10 @@ def entropy_overlap(data: Residuals, x: Array, weights: Array, rows: Mask) -> tu
         gain += sign * fitted[rows]
     tilt = data.treatment_residual[rows] ** 2
     influence += tilt * (gain - np.average(gain, weights=tilt)) / tilt.mean()
-    return _difference(data, weights, rows)[0], clustered_se(influence, data.households[rows])
+    return clustered_estimate(_difference(data, weights, rows)[0], influence, data.households[rows])
 
 
-def entropy_treated(data: Residuals, x: Array, weights: Array, rows: Mask) -> tuple[float, float]:
+def entropy_treated(data: Residuals, x: Array, weights: Array, rows: Mask) -> Estimate:
     """Mean of the treated less that of controls weighted (n,) to the treated's covariates: the effect on them (ATT).
 
     As `entropy_overlap`, with the controls' regression b0 alone: the treated's outcomes are compared with what
@@ -81,7 +81,7 @@ def entropy_treated(data: Residuals, x: Array, weights: Array, rows: Mask) -> tu
     influence = np.empty(len(y))
     influence[treated == 1] = (beyond - beyond.mean()) * len(y) / len(beyond)
     influence[treated == 0] = -weights[control] * residual * len(y) / weights[control].sum()
-    return _difference(data, weights, rows)[0], clustered_se(influence, data.households[rows])
+    return clustered_estimate(_difference(data, weights, rows)[0], influence, data.households[rows])
 
 
 def _weighted_regression(x: Array, y: Array, weights: Array, rows: Mask, power: float) -> tuple[Array, Array]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.design.clusters import clusters_of
 from dunnhumby_pipeline.causal.nuisance.folds import drawn, household_folds
 from dunnhumby_pipeline.causal.nuisance.models import BOTH, Stack, fit_outcomes, fit_propensity
+from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
 from dunnhumby_pipeline.settings import NuisanceSettings
@@ -24,6 +25,8 @@ Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 Candidates = tuple[bool, bool]
 # By model (propensity, control or treated) and outcome: those of the linear model and of the trees.
+# The propensity as the models say it, before it is recalibrated.
+_AS_FITTED = "propensity_as_fitted"
 Weights = dict[tuple[str, str | None], Array]
 
 
@@ -55,19 +58,21 @@ def cross_fit(
 ) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over several divisions into folds.
 
-    No prediction of any repeat has seen the trial's household, so neither has their median (the medians of
+    No model of any repeat has seen the household that it predicts, so neither has their median (the medians of
     Chernozhukov et al. 2018, section 3.4, taken of predictions, so that every estimator shares them). `n_repeats` are
     made at most, and no further one when the overlap-weighted effects of those so far, two or more, lie within
     `repeat_agreement` standard errors of each other for every outcome.
 
     `nuisances`: household_key, campaign, treated, fold (of the first repeat), propensity (kept
-    `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), and for each of `outcomes`
+    `propensity_bound` from 0 and 1), propensity_bounded (whether it had to be), propensity_as_fitted (likewise bounded,
+    before it is recalibrated within campaigns, repeat by repeat: see `recalibrated`), and for each of `outcomes`
     mu0_<outcome>, mu1_<outcome>. `quality`: repeat, quantity, outcome, value. Quantities: propensity_auc,
-    propensity_log_loss; by outcome r2_control and r2_treated (share of the arm's variance explained out of
-    fold, below 0 when worse than its mean) and overlap_weighted (the effect in units of the outcome), whose
-    spread over repeats is what the division into folds alone does; and the weight of each candidate, the mean over
-    folds: weight_<model>_linear and weight_<model>_trees, the model being propensity, control or treated. Of a
-    propensity they sum to 1; of an arm's mean each is 1 at most, and the overall mean counts what they lack.
+    propensity_log_loss, propensity_log_loss_as_fitted (before recalibration); by outcome r2_control and r2_treated
+    (share of the arm's variance explained out of fold, below 0 when worse than its mean) and overlap_weighted (the
+    effect in units of the outcome), whose spread over repeats is what the division into folds alone does; and the
+    weight of each candidate, the mean over folds: weight_<model>_linear and weight_<model>_trees, the model being
+    propensity, control or treated. Of a propensity they sum to 1; of an arm's mean each is 1 at most, and the overall
+    mean counts what they lack.
     `candidates` may leave out the trees, or the linear models. Raises FoldsError when an arm is too small
     for the folds.
     """
@@ -92,6 +97,10 @@ def cross_fit(
             for out, (found, _) in zip(held_out, fitted, strict=True):
                 for name, values in found.items():
                     predictions[name][out] = values
+            predictions[_AS_FITTED] = predictions["propensity"]
+            predictions["propensity"] = recalibrated(
+                predictions[_AS_FITTED], treated, trials["campaign"].to_numpy(), folds, settings.recalibration_min_arm
+            )
             divisions.append(folds)
             weights.append({name: np.mean([own[name] for _, own in fitted], axis=0) for name in fitted[0][1]})
             repeats.append(predictions)
@@ -103,10 +112,13 @@ def cross_fit(
             [*range(len(repeats)), ALL_REPEATS], [*repeats, medians], weights, strict=True
         )
     ]
-    raw = medians.pop("propensity")
+    raw, as_fitted = medians.pop("propensity"), medians.pop(_AS_FITTED)
     bounded = _bounded(raw, settings)
     frame = trials[[*TRIAL_KEY, "treated"]].assign(
-        fold=divisions[0], propensity=bounded, propensity_bounded=raw != bounded
+        fold=divisions[0],
+        propensity=bounded,
+        propensity_bounded=raw != bounded,
+        propensity_as_fitted=_bounded(as_fitted, settings),
     )
     return CrossFit(frame.assign(**medians), pd.concat(quality, ignore_index=True))
 
@@ -199,6 +211,7 @@ def _quality(
     rows: list[tuple[str, str | None, float]] = [
         ("propensity_auc", None, roc_auc_score(treated, e)),
         ("propensity_log_loss", None, log_loss(treated, e)),
+        ("propensity_log_loss_as_fitted", None, log_loss(treated, _bounded(predictions[_AS_FITTED], settings))),
     ]
     for outcome, y in observed.items():
         means = [predictions[mu_column(arm, outcome)] for arm in (0, 1)]

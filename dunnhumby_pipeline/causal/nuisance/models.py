@@ -74,13 +74,15 @@ def fit_propensity(
     target = np.asarray(treated, dtype=float)
     out = _inner_folds(households, target) == 0
     with one_thread():
+        if candidates == LINEAR_ONLY:
+            return Stack(logistic(np.ones(len(x), dtype=bool)), None, np.array([1.0, 0.0]))
         parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
         matrix = binned(x)
         stopped = stop_early(matrix, target, [out], parameters, _log_loss)
         trees = boost(matrix, target, stopped.n_trees, parameters)
-        linear = logistic(np.ones(len(x), dtype=bool))
-        share = (1.0, 0.0) if candidates == LINEAR_ONLY else (0.0, 1.0)
+        linear, share = None, (0.0, 1.0)
         if candidates == BOTH:
+            linear = logistic(np.ones(len(x), dtype=bool))
             share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], stopped.predicted[out])
     return Stack(linear, trees, np.array(share))
 
@@ -112,15 +114,17 @@ def fit_outcomes(
         out = folds == 0
         with one_thread():
             lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
-            matrix = binned(x)
+            matrix = binned(x) if candidates != LINEAR_ONLY else None
             for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
-                beyond = y - begin[:, column]
-                stopped = stop_early(matrix, beyond, [out], parameters, _squared)
-                trees = boost(matrix, beyond, stopped.n_trees, parameters)
-                of_trees = stopped.predicted[out] + begin[out, column]
                 level = float(y.mean())
+                trees, of_trees = None, np.full(int(out.sum()), level)
+                if matrix is not None:
+                    beyond = y - begin[:, column]
+                    stopped = stop_early(matrix, beyond, [out], parameters, _squared)
+                    trees = boost(matrix, beyond, stopped.n_trees, parameters)
+                    of_trees = stopped.predicted[out] + begin[out, column]
                 said = np.column_stack([of_lasso, of_trees]) - level
                 found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
     return found

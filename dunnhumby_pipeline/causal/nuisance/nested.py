@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, predict_fold
 from dunnhumby_pipeline.causal.nuisance.folds import FoldsError
 from dunnhumby_pipeline.causal.nuisance.models import BOTH
+from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
@@ -49,10 +50,13 @@ class Nested:
         return train, Residuals(**{name: value[train] for name, value in vars(whole).items()})
 
 
-def nested_nuisances(x: Array, data: Residuals, settings: NuisanceSettings, seed: int) -> Nested:
+def nested_nuisances(
+    x: Array, data: Residuals, settings: NuisanceSettings, seed: int, campaigns: NDArray[np.int64] | None = None
+) -> Nested:
     """Nuisances of every trial for each fold of `data` held out, at covariates `x` (n, p), by one division.
 
-    Propensities keep `propensity_bound` from 0 and 1. With two folds, each is halved by household, and a half has the
+    Propensities are recalibrated within `campaigns` (n,) by what the other training folds say, and keep
+    `propensity_bound` from 0 and 1. With two folds, each is halved by household, and a half has the
     nuisances of models of the other half. Raises FoldsError when two folds together hold (nearly) all of an arm.
     """
     from joblib import Parallel, delayed
@@ -75,6 +79,11 @@ def nested_nuisances(x: Array, data: Residuals, settings: NuisanceSettings, seed
         for held_out, trials in served:
             for name, column in zip(_NUISANCES, columns, strict=True):
                 nested[name][held_out, trials] = predicted[column][trials[rows]]
+    for held_out in range(len(folds)):
+        own, train = nested["propensity"][held_out], position != held_out
+        if campaigns is not None:
+            least = settings.recalibration_min_arm
+            own[train] = recalibrated(own[train], treated[train], campaigns[train], data.folds[train], least)
     bound = settings.propensity_bound
     nested["propensity"] = np.clip(nested["propensity"], bound, 1 - bound)
     return Nested(folds, **nested)

@@ -49,7 +49,8 @@ def outside_overlap(
     from sklearn.tree import DecisionTreeClassifier
 
     e = propensity["propensity"].to_numpy(dtype=float)
-    region = np.select([e < settings.lower, e > settings.upper], [0, 2], 1)
+    outside, rarer = ~propensity["in_overlap"].to_numpy(), e < propensity["treated"].mean()
+    region = np.select([outside & rarer, outside], [0, 2], 1)
     fitted = np.arange(len(x))
     if len(x) > _MAX_FITTED:
         fitted = np.sort(np.random.default_rng(_SEED).choice(len(x), _MAX_FITTED, replace=False))

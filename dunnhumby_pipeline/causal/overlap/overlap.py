@@ -9,6 +9,7 @@ from scipy import optimize, special
 
 from dunnhumby_pipeline.causal.overlap.balance import covariate_balance
 from dunnhumby_pipeline.causal.overlap.calibration import recalibration
+from dunnhumby_pipeline.causal.overlap.positivity import effective_sample_size, overlap_region
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, TRIAL_KEY
 from dunnhumby_pipeline.settings import OverlapSettings
 
@@ -102,11 +103,11 @@ def crump_threshold(propensity: Array) -> float:
 def propensity_table(nuisances: pd.DataFrame, x: Array, settings: OverlapSettings) -> pd.DataFrame:
     """One row per trial: treated, propensity, in_overlap, in_crump, w_overlap, w_ipw, w_balance, w_treated.
 
-    `in_overlap`: propensity from `lower` to `upper`. `in_crump`: kept by Crump's optimal trimming of all trials.
-    `w_balance` gives each arm, within the overlap region, the covariate means of the overlap-weighted
-    population; it is 0 outside the region. `w_treated` is 1 for the treated and gives controls, wherever they
-    lie, the covariate means of the treated: the weights of the effect on the treated. Both have mean 1 among
-    the trials of an arm that they weigh; an arm without another to be weighed to has 0.
+    `in_overlap`: within `overlap_region`, relative to how often the campaign treats. `in_crump`: kept by Crump's
+    optimal trimming of all trials. `w_balance` gives each arm, within the overlap region, the covariate means of
+    the overlap-weighted population; it is 0 outside the region. `w_treated` is 1 for the treated and gives
+    controls, wherever they lie, the covariate means of the treated: the weights of the effect on the treated. Both
+    have mean 1 among the trials of an arm that they weigh; an arm without another to be weighed to has 0.
     Raises ValueError when a propensity is not strictly between 0 and 1.
     """
     treated = nuisances["treated"].to_numpy(dtype=float)
@@ -114,7 +115,8 @@ def propensity_table(nuisances: pd.DataFrame, x: Array, settings: OverlapSetting
     certain = ~((propensity > 0) & (propensity < 1))
     if certain.any():
         raise ValueError(f"{certain.sum()} of {len(propensity)} propensities are not strictly between 0 and 1")
-    inside = (propensity >= settings.lower) & (propensity <= settings.upper)
+    bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
+    inside = overlap_region(treated, propensity, bounded, settings).holds(propensity)
     alpha = crump_threshold(propensity)
     return nuisances[[*TRIAL_KEY, "treated", "propensity"]].assign(
         in_overlap=inside,
@@ -146,41 +148,40 @@ def _balanced_to_treated(x: Array, treated: Array) -> Array:
     return weights
 
 
-def effective_sample_size(weights: Array) -> float:
-    """(sum of weights)^2 / sum of squared weights (Kish 1965); 0 without weight."""
-    squared = float((weights**2).sum())
-    return float(weights.sum()) ** 2 / squared if squared > 0 else 0.0
-
-
 def overlap_diagnostics(propensity: pd.DataFrame, campaigns: pd.Series) -> pd.DataFrame:
     """One row for all trials, then one per campaign by index day: how well the propensity tells, what overlap leaves.
 
     `campaigns` (n,): index day of each trial. auc and brier (mean squared error) of the propensity, its
     calibration intercept and slope (see `recalibration`); shares of trials inside, below and above the
-    overlap region; crump_alpha, the threshold of all trials that `in_crump` rests on, the same in every row,
-    and the row's share inside it; effective sample sizes in trials (Kish 1965): of each arm under overlap
-    weights (ess_), inverse propensity (ess_ipw_) and entropy balancing to the overlap population (ess_balance_),
-    and of the controls weighted to the treated (ess_control_as_treated). auc and calibration are null where a
-    campaign has one arm only; calibration also where the propensities of the arms do not interleave.
+    overlap region, and of each arm those that the other has counterparts of (share_treated_comparable: not above it;
+    share_control_comparable: not below it); crump_alpha, the threshold of all trials that `in_crump` rests on, the
+    same in every row, and the row's share inside it; effective sample sizes in trials (Kish 1965): of each arm under
+    overlap weights (ess_), inverse propensity (ess_ipw_) and entropy balancing to the overlap population
+    (ess_balance_), and of the controls weighted to the treated (ess_control_as_treated). auc and calibration are null
+    where a campaign has one arm only; calibration also where the propensities of the arms do not interleave.
     """
     frame = propensity.assign(index_day=campaigns.to_numpy())
     alpha = crump_threshold(propensity["propensity"].to_numpy(dtype=float))
-    rows = [_diagnose(ALL_CAMPAIGNS, None, frame, alpha)]
+    prevalence = float(propensity["treated"].mean())
+    rows = [_diagnose(ALL_CAMPAIGNS, None, frame, alpha, prevalence)]
     for (index_day, campaign), part in frame.groupby(["index_day", "campaign"]):
-        rows.append(_diagnose(str(campaign), index_day, part, alpha))
+        rows.append(_diagnose(str(campaign), index_day, part, alpha, prevalence))
     table = pd.DataFrame(rows)
     return table.astype({"index_day": "Int64"})
 
 
-def _diagnose(campaign: str, index_day: int | None, part: pd.DataFrame, alpha: float) -> dict[str, object]:
+def _diagnose(
+    campaign: str, index_day: int | None, part: pd.DataFrame, alpha: float, prevalence: float
+) -> dict[str, object]:
     from sklearn.metrics import roc_auc_score
 
     treated = part["treated"].to_numpy() == 1
     e = part["propensity"].to_numpy(dtype=float)
     both = treated.any() and not treated.all()
     intercept, slope = recalibration(treated, e)
-    # The region holds one half, so that a trial outside lies below or above it as it lies below or above a half.
+    # A trial targeted as often as others is in the region: one outside lies below or above it as it does of those.
     outside = ~part["in_overlap"].to_numpy()
+    below, above = outside & (e < prevalence), outside & (e >= prevalence)
 
     def size(column: str, arm: NDArray[np.bool_]) -> float:
         return effective_sample_size(part[column].to_numpy(dtype=float)[arm])
@@ -196,8 +197,10 @@ def _diagnose(campaign: str, index_day: int | None, part: pd.DataFrame, alpha: f
         "calibration_intercept": intercept,
         "calibration_slope": slope,
         "share_in_overlap": float((~outside).mean()),
-        "share_below": float((outside & (e < 0.5)).mean()),
-        "share_above": float((outside & (e > 0.5)).mean()),
+        "share_below": float(below.mean()),
+        "share_above": float(above.mean()),
+        "share_treated_comparable": 1 - float(above[treated].mean()) if treated.any() else np.nan,
+        "share_control_comparable": 1 - float(below[~treated].mean()) if not treated.all() else np.nan,
         "crump_alpha": alpha,
         "share_in_crump": float(part["in_crump"].mean()),
         "ess_treated": size("w_overlap", treated),

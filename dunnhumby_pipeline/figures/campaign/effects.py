@@ -40,8 +40,8 @@ def effects_forest(average_effects: pd.DataFrame, outcome: str | None = None) ->
     """Effect over all campaigns with intervals by every estimator, one panel per estimand: only there they must agree.
 
     `outcome`: by default that of the rows marked `primary`. Its unit is that of `terms.outcome`, per household.
-    The naive difference is grey, for it is an association; the primary estimator is bold. What lies far from the
-    others is cut at the edge, where an arrow head points to it; its number stands beside.
+    The naive difference is grey, for it is an association, and so is what is not identified; the primary estimator is
+    bold. What lies far from the others is cut at the edge, where an arrow head points to it; its number stands beside.
     """
     chosen = _chosen_outcome(average_effects, outcome)
     own = average_effects["outcome"] == chosen
@@ -59,7 +59,7 @@ def effects_forest(average_effects: pd.DataFrame, outcome: str | None = None) ->
 
 def _chosen_outcome(average_effects: pd.DataFrame, outcome: str | None) -> str:
     """`outcome`, or else the primary one, of a table that has all columns."""
-    require(average_effects, "average_effects", [*_EFFECTS, *(["primary"] if outcome is None else [])])
+    require(average_effects, "average_effects", [*_EFFECTS, "identified", *(["primary"] if outcome is None else [])])
     if outcome is not None:
         return outcome
     marked = average_effects.loc[average_effects["primary"].astype(bool), "outcome"]
@@ -69,14 +69,14 @@ def _chosen_outcome(average_effects: pd.DataFrame, outcome: str | None) -> str:
 
 
 def _effect_row(row: pd.Series, outcome: str) -> ForestRow:
-    label = terms.estimator_name(row["estimator"])
-    whole = row["population"] == "all"
+    whole, identified = row["population"] == "all", bool(row["identified"])
+    label = terms.estimator_in(row["estimator"], row["population"])
     return effect_row(
-        label if whole else f"{label}, {terms.population(row['population'])}",
+        label if identified else f"{label}: not identified here",
         row,
         outcome,
-        colour=style.MUTED if row["estimator"] == NAIVE else style.BLUE,
-        strong=bool(row["estimator"] == PRIMARY_ESTIMATOR and whole),
+        colour=style.BLUE if identified and row["estimator"] != NAIVE else style.MUTED,
+        strong=bool(row["estimator"] == PRIMARY_ESTIMATOR and whole and identified),
     )
 
 

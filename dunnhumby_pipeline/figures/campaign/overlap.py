@@ -96,7 +96,7 @@ def _mirrored_histogram(axes: Axes, trials: pd.DataFrame, region: tuple[float, f
             color=colour,
             label=f"{name}: {numbers.count(len(values))} trials",
         )
-    note = f"outside {lower:g} to {upper:g}: {numbers.percent(outside.mean())} of trials"
+    note = f"outside {lower:.2g} to {upper:.2g}: {numbers.percent(outside.mean())} of trials"
     for start, end, label in ((0.0, lower, "_shade"), (upper, 1.0, note)):
         axes.axvspan(start, end, color=style.SHADE, zorder=0, linewidth=0, label=label)
     axes.axhline(0, color=style.INK, linewidth=0.8)

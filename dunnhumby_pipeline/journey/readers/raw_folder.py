@@ -36,7 +36,7 @@ _CHUNK = 2**20
 _EXPONENTS = (re.compile(rb"E\+?[0-9]"), re.compile(rb"e\+?[0-9]"))
 _LONGEST_CUT = 2
 # How alike the names of two files are that may be the same one.
-_ALIKE = 0.8
+_ALIKE = 0.75
 _PART = re.compile(r"(part)?\d+")
 _ARCHIVED_BY_MACOS = "__MACOSX"
 

@@ -11,7 +11,10 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
 
-@step(settings=("confidence", "trial", "effects"), deps=[*COMPARABLE, "design_matrix", "campaigns", "campaign_targets"])
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "effects"),
+    deps=[*COMPARABLE, "design_matrix", "campaigns", "campaign_targets"],
+)
 def estimate_effects(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -20,11 +23,12 @@ def estimate_effects(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Average effects by every estimator, pooled over campaigns, varied, and beside other campaigns."""
+    from dunnhumby_pipeline.causal.design.matrix import trial_totals
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.effects.average import average_effects
     from dunnhumby_pipeline.causal.effects.dose import campaign_dose, others_active, others_in_window
     from dunnhumby_pipeline.causal.effects.pooling import campaign_correlations, pooled_effects
-    from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
+    from dunnhumby_pipeline.causal.effects.robustness import effect_robustness, nuisance_variants
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
@@ -33,10 +37,13 @@ def estimate_effects(
     found = average_effects(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
     unmade = {"not_estimated": found.not_estimated, "covariates_left_out": found.left_out}
     yield dg.Output(found.effects, "average_effects", metadata={name: _listed(rows) for name, rows in unmade.items()})
+    yield dg.Output(found.differences, "estimator_differences")
     shared = campaign_correlations(trials, nuisances, propensity, found.effects["outcome"].unique())
     yield dg.Output(pooled_effects(found.effects, confidence, shared), "pooled_effects")
     robustness = effect_robustness(trials, x, nuisances, propensity, settings.effects, confidence, outcome)
-    yield dg.Output(robustness, "effect_robustness")
+    totals, seed = trial_totals(trials, campaign_type, settings.trial), settings.seed_for("nuisances")
+    varied = nuisance_variants(trials, x, totals, nuisances, settings.nuisance, confidence, outcome, seed)
+    yield dg.Output(pd.concat([robustness, varied], ignore_index=True), "effect_robustness")
     received = others_in_window(study.journey_tables(), trials, campaign_type)
     data, active = residuals(trials, nuisances, outcome), others_active(trials, campaign_type)
     yield dg.Output(campaign_dose(x, data, active, received, confidence), "campaign_dose")
@@ -131,6 +138,7 @@ def fit_cate(
     from dunnhumby_pipeline.causal.design.matrix import trial_design
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.causal.nuisance.recalibration import as_in_campaign
     from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensity
     from dunnhumby_pipeline.orchestration.scoring import recipe_of
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
@@ -147,6 +155,8 @@ def fit_cate(
     new = design.apply(today)
     received = final_propensity(matrix.x, data, settings.nuisance, settings.seed_for("nuisances"))
     effects = household_effects(today, new, received.probability(new), fitted.final, settings.confidence)
+    least = settings.nuisance.recalibration_min_arm
+    effects["propensity"] = as_in_campaign(effects["propensity"], today["campaign"], nuisances, least)
     yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")
     yield dg.Output(fitted.by_model, "cate_by_model")
@@ -158,5 +168,7 @@ def fit_cate(
         save_matrix(CovariateMatrix(new, matrix.names, today), files["household_matrix"])
         save_effect_model(EffectModel(fitted.final, matrix.names), files["cate_model"])
         belonging = {"cate_model": files["cate_model"], "segment_model": study.table("segment_model")}
-        save_recipe(recipe_of(study, campaign_type, trials, design, received, belonging), files["scoring_recipe"])
+        save_recipe(
+            recipe_of(study, campaign_type, trials, nuisances, design, received, belonging), files["scoring_recipe"]
+        )
         yield from (dg.Output(file, name) for name, file in files.items())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
+from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -32,14 +32,48 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
 def campaign_economics(
     campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> pd.DataFrame:
-    """Cost of a contact and its breakeven effect; beside it what coupons cost, which gross profit counts."""
+    """Cost of a contact and its break-even effect; beside it what coupons cost, which gross profit counts."""
     from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
 
     studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@step(settings=("confidence", "trial", "policy"), deps=["design_matrix"])
+@step(settings=("confidence", "trial", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"))
+def turn_cost_dial(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    negative_controls: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
+    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.targeting.answers import Question, cost_tables
+    from dunnhumby_pipeline.targeting.economics import study_scenarios
+    from dunnhumby_pipeline.targeting.support import study_region, supported
+
+    _require_grounds(study, context.partition_key)
+    settings, trials = study.settings, first_campaign_cohort
+    reached = supported(household_effects, study_region(nuisances, settings.overlap))
+    question = Question(
+        known=study_scenarios(campaign_economics, settings.economics),
+        gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
+        sales=residuals(trials, nuisances, SPEND),
+        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale),
+        effect=cate_estimates["cate"].to_numpy(dtype=float),
+        tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
+        today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),
+    )
+    tables = cost_tables(question, settings.economics, settings.policy.n_groups, settings.confidence)
+    yield from (dg.Output(table, name) for name, table in tables.items())
+
+
+@step(settings=("confidence", "trial", "economics", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -59,7 +93,9 @@ def value_policies(
     settings, economics = study.settings, used_economics(campaign_economics)
     confidence, chosen = settings.confidence, chosen_policy(settings.policy).name
     effects = (cate_estimates, cate_by_model)
-    evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, propensity, *effects)
+    evidence = _evidence(
+        study, context.partition_key, first_campaign_cohort, nuisances, propensity, *effects, campaign_economics
+    )
     values = policy_values(evidence, economics, policies(settings.policy), chosen, confidence)
     yield dg.Output(values, "policy_value", metadata={"chosen": chosen})
     yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence), "roi_curve")
@@ -73,18 +109,23 @@ def _evidence(
     propensity: pd.DataFrame,
     estimates: pd.DataFrame,
     by_model: pd.DataFrame,
+    costs: pd.DataFrame,
 ) -> "Evidence":
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.targeting.dial import profit_residuals
+    from dunnhumby_pipeline.targeting.economics import scenario_in_use
     from dunnhumby_pipeline.targeting.evidence import gather_evidence
 
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
-    data, inside = residuals(trials, nuisances, GROSS_PROFIT), propensity["in_overlap"].to_numpy()
+    outcomes = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
+    data = profit_residuals(scenario_in_use(costs, study.settings.economics), *outcomes)
+    inside = propensity["in_overlap"].to_numpy()
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence)
 
 
 @step(
-    settings=("confidence", "trial", "overlap", "policy", "checks"),
+    settings=("confidence", "trial", "overlap", "economics", "policy", "checks"),
     deps=["design_matrix", "household_matrix"],
 )
 def targeting_list(
@@ -98,6 +139,7 @@ def targeting_list(
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     policy_value: pd.DataFrame,
+    decision_groups: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
 ) -> pd.DataFrame:
@@ -107,15 +149,20 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
+    from dunnhumby_pipeline.targeting.support import study_region
 
     campaign_type = context.partition_key
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, economics = study.settings, used_economics(campaign_economics)
     effects = (cate_estimates, cate_by_model)
-    evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects)
+    evidence = _evidence(
+        study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects, campaign_economics
+    )
     policy = chosen_policy(settings.policy).fit(evidence, economics)
-    terms = Terms(policy, value_is_proven(policy_value), economics, settings.overlap, settings.confidence)
+    region = study_region(nuisances, settings.overlap)
+    proven = value_is_proven(policy_value)
+    terms = Terms(policy, proven, economics, region, decision_groups, settings.confidence)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")

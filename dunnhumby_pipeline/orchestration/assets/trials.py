@@ -22,7 +22,7 @@ LOOK_BACK_TABLES = (
     "demographics",
 )
 # Later numbers rest on arms that are alike where they overlap: these are judged before what takes long.
-COMPARABLE = ("covariate_balance", "overlap_diagnostics")
+COMPARABLE = ("covariate_balance", "campaign_balance", "overlap_diagnostics")
 
 
 @step(settings=("trial", "economics.margin"), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
@@ -153,6 +153,21 @@ def covariate_balance(
 
     matrix = load_matrix(study.table("design_matrix", context.partition_key), propensity)
     return balance(matrix.x, matrix.names, propensity)
+
+
+@step(settings=("seed", "overlap"), deps=["design_matrix"])
+def compare_arms(
+    context: dg.AssetExecutionContext, nuisances: pd.DataFrame, study: dg.ResourceParam[Study]
+) -> Iterator[dg.Output]:
+    """Balance and calibration within each campaign, with what noise alone would give at its size."""
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.overlap.campaign_balance import campaign_balance, campaign_calibration
+
+    overlap, seed = study.settings.overlap, study.settings.seed_for("campaign_balance")
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), nuisances)
+    balance = campaign_balance(matrix.x, matrix.names, nuisances, overlap.noise_confidence, overlap.noise_draws, seed)
+    yield dg.Output(balance, "campaign_balance")
+    yield dg.Output(campaign_calibration(nuisances, overlap.noise_confidence), "campaign_calibration")
 
 
 @step(

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.overlap.positivity import support
+from dunnhumby_pipeline.causal.effects.differences import PAIRED
+from dunnhumby_pipeline.causal.overlap.positivity import overlap_sizes, support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
     CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
-    NAIVE,
     STACK,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
-from dunnhumby_pipeline.settings import CheckSettings, EngineSettings
+from dunnhumby_pipeline.settings import CheckSettings, EngineSettings, OverlapSettings
 
 
 def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
@@ -136,58 +137,115 @@ def balance_after_weighting(balance: pd.DataFrame, settings: CheckSettings) -> V
     return Verdict(passed, f"{text}ceiling {settings.max_weighted_smd:.2f}{advice}", {"max_weighted_smd": largest})
 
 
-def estimators_agree(effects: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Adjusted estimates of one estimand have intervals that overlap, and the estimates have one sign."""
-    adjusted = effects.loc[
-        effects["primary"] & (effects["campaign"] == ALL_CAMPAIGNS) & (effects["estimator"] != NAIVE)
-    ]
-    if adjusted.empty or adjusted[["ci_lower", "ci_upper"]].isna().any(axis=None):
-        return Verdict(
-            False, "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
-        )
-    lowest, highest = (adjusted.loc[adjusted["estimate"].agg(end)] for end in ("idxmin", "idxmax"))
-    metrics = {"lowest_estimate": float(lowest["estimate"]), "highest_estimate": float(highest["estimate"])}
-    text = f"{len(adjusted)} adjusted estimates from {_told(lowest)} to {_told(highest)}"
-    beyond = "they contradict each other beyond their errors: see the balance and overlap figures before any of them"
-    for _, own in adjusted.groupby(["estimand", "population"]):
-        below, above = own.loc[own["ci_upper"].idxmin()], own.loc[own["ci_lower"].idxmax()]
-        if below["ci_upper"] < above["ci_lower"]:
-            return Verdict(False, f"{text}; {_told(below)} and {_told(above)} have intervals apart: {beyond}", metrics)
-    if bool((adjusted["ci_lower"] > 0).any() and (adjusted["ci_upper"] < 0).any()):
-        return Verdict(False, f"{text}; {beyond}", metrics)
-    if lowest["estimate"] * highest["estimate"] >= 0:
+def balance_in_every_campaign(balance: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """In no campaign does a covariate differ by more than the ceiling and more than noise after overlap weighting."""
+    if balance.empty or balance["smd"].isna().any():
+        missing = ", ".join(sorted(set(balance.loc[balance["smd"].isna(), "campaign"])))
+        return Verdict(False, f"no SMD after overlap weighting in campaign {missing or '(none)'}")
+    ceiling, size = settings.max_campaign_smd, balance["smd"].abs()
+    worst = balance.loc[size.groupby(balance["campaign"]).idxmax()]
+    told = "; ".join(
+        f"campaign {row.campaign}: {abs(row.smd):.2f} ({row.covariate}, noise up to {row.noise_any:.2f})"
+        for row in worst.itertuples()
+    )
+    metrics = {f"max_smd_{row.campaign}": abs(float(row.smd)) for row in worst.itertuples()}
+    beyond = balance.loc[(size > ceiling) & ~(size <= balance["noise_any"]) & balance["noise_any"].notna()]
+    text = f"largest |SMD| after overlap weighting by campaign, ceiling {ceiling:.2f} or noise: {told}"
+    if beyond.empty:
         return Verdict(True, text, metrics)
-    advice = "their signs differ, though not beyond their errors: read the effect as not proven, and by estimand"
-    return Verdict(False, f"{text}; {advice}", metrics)
+    named = "; ".join(f"{row.covariate} in campaign {row.campaign} {abs(row.smd):.2f}" for row in beyond.itertuples())
+    advice = "the propensity misses what decided there: another form of the covariate, or leave the campaign out"
+    return Verdict(False, f"{text}; over both: {named}; {advice}", metrics)
 
 
-def positivity(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
+def calibrated_in_every_campaign(calibration: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The propensity's calibration slope is near 1 in every campaign, or not further off than noise."""
+    most, slope = settings.max_slope_deviation, calibration["slope"]
+    told = "; ".join(
+        f"campaign {row.campaign}: {row.slope:.2f} (noise {row.noise_lower:.2f} to {row.noise_upper:.2f})"
+        for row in calibration.itertuples()
+    )
+    metrics = {f"slope_{row.campaign}": float(row.slope) for row in calibration.itertuples() if row.slope == row.slope}
+    noise = slope.between(calibration["noise_lower"], calibration["noise_upper"])
+    # Where no finite line fits, trials are too few, or the arms apart: other checks say which.
+    off = calibration.loc[slope.notna() & ~(((slope - 1).abs() <= most) | noise), "campaign"]
+    text = f"calibration slope by campaign, 1 give or take {most:.2f} or noise: {told}"
+    if off.empty:
+        return Verdict(True, text, metrics)
+    advice = "propensities there are too extreme (below 1) or too timid (above 1): read effects by campaign with care"
+    return Verdict(False, f"{text}; off in campaign {', '.join(map(str, off))}: {advice}", metrics)
+
+
+def estimators_agree(differences: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The estimators of one estimand do not differ by more than the error of their difference."""
+    main = differences.loc[differences["primary"].astype(bool)]
+    paired = main["comparison"] == PAIRED
+    unknown = int((main["difference"].isna() | (paired & main["se"].isna())).sum())
+    if main.empty or unknown:
+        found = f"{unknown} differences are not known" if len(main) else "no two estimates of one estimand to compare"
+        return Verdict(False, f"{found}: see the arms in overlap", {"n_pairs": len(main)})
+    apart = main.loc[main["apart"].astype(bool)]
+    metrics = {"n_pairs": len(main), "n_apart": len(apart)}
+    smallest = main["p_adjusted"].min()
+    text = f"{len(main)} pairs of estimators of one estimand" + (
+        f", smallest p {smallest:.2g} (Holm)" if pd.notna(smallest) else ""
+    )
+    if apart.empty:
+        return Verdict(True, text, metrics)
+    told = "; ".join(_pair_told(row) for _, row in apart.iterrows())
+    return Verdict(False, f"{text}; beyond noise: {told}: see the balance and overlap figures before either", metrics)
+
+
+def _pair_told(row: pd.Series) -> str:
+    a, b = (f"{row[f'estimator_{end}']} in {row[f'population_{end}']}" for end in "ab")
+    error = f"SE {row['se']:.1f}" if row["comparison"] == PAIRED else "intervals apart"
+    return f"{row['estimand']} by {a} less {b} {row['difference']:.1f} ({error})"
+
+
+def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None) -> Verdict:
     """Enough trials could have been in either arm, given how rare the campaign is."""
-    found = support(
-        nuisances["treated"].to_numpy(dtype=float),
-        nuisances["propensity"].to_numpy(dtype=float),
-        nuisances["propensity_bounded"].to_numpy(dtype=bool),
-    )
-    most = settings.max_share_without_support
-    passed = found.bounded <= most
-    advice = (
-        ""
-        if passed
-        else "; for them there is nobody to compare with, so no average over all trials is identified: pool other "
-        "campaigns, or another campaign type"
-    )
+    treated, propensity, bounded = _arms(nuisances)
+    found = support(treated, propensity, bounded, overlap or OverlapSettings())
+    sizes, most = overlap_sizes(treated, propensity), settings.max_share_without_support
+    lacking, few = max(found.lacking, found.rarer_lacking), min(sizes) < settings.min_effective_trials
+    passed = lacking <= most and not few
+    whom = "trials" if found.lacking >= found.rarer_lacking else "the rarer arm's trials"
+    where = "at a bound of the propensity or where the other arm has next to none"
     text = (
-        f"{found.bounded:.1%} of propensities at their bound, at most {most:.0%} allowed; {found.in_overlap:.0%} of "
-        f"trials in overlap relative to how often the campaign treats{advice}"
+        f"{lacking:.1%} of {whom} {where}, at most {most:.0%} allowed; {found.in_overlap:.0%} of trials in overlap "
+        f"relative to how often the campaign treats, worth {sizes[0]:,.0f} treated and {sizes[1]:,.0f} control trials"
     )
-    return Verdict(
-        passed, text, {"share_without_support": found.bounded, "share_in_relative_overlap": found.in_overlap}
-    )
+    if few:
+        text += f", at least {settings.min_effective_trials:g} of each are needed"
+    if not passed:
+        text += (
+            "; there are too few to compare with, so no average over all trials is identified: pool other campaigns, "
+            "or another campaign type"
+        )
+    metrics = {
+        "share_without_support": lacking,
+        "share_in_relative_overlap": found.in_overlap,
+        "effective_treated": sizes[0],
+        "effective_control": sizes[1],
+    }
+    return Verdict(passed, text, metrics)
 
 
-def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Few propensities lie at the bound that keeps them from 0 and 1."""
-    share = float(nuisances["propensity_bounded"].mean())
+def positivity_of(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return positivity(sight.read("nuisances"), settings.checks, settings.overlap)
+
+
+def propensities_bounded_of(sight: Sight) -> Verdict:
+    settings = sight.study.settings
+    return propensities_bounded(sight.read("nuisances"), settings.checks, settings.overlap)
+
+
+def propensities_bounded(
+    nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None
+) -> Verdict:
+    """Few propensities lie at the bound that keeps them from 0 and 1, without counterparts there."""
+    share = support(*_arms(nuisances), overlap or OverlapSettings()).bounded
     passed = share <= settings.max_share_bounded
     advice = (
         ""
@@ -195,8 +253,19 @@ def propensities_bounded(nuisances: pd.DataFrame, settings: CheckSettings) -> Ve
         else "; effects over all trials (ATE by AIPW, TMLE, IPW) rest on the bound and their intervals are too narrow: "
         "quote the effect in overlap"
     )
-    text = f"{share:.1%} of propensities bounded, at most {settings.max_share_bounded:.0%} expected{advice}"
+    most = f"at most {settings.max_share_bounded:.0%} expected{advice}"
+    text = f"{share:.1%} of propensities bounded without counterparts, {most}"
     return Verdict(passed, text, {"share_bounded": share})
+
+
+def _arms(
+    nuisances: pd.DataFrame,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    return (
+        nuisances["treated"].to_numpy(dtype=float),
+        nuisances["propensity"].to_numpy(dtype=float),
+        nuisances["propensity_bounded"].to_numpy(dtype=bool),
+    )
 
 
 def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
@@ -216,10 +285,6 @@ def e_value(sensitivity: pd.DataFrame, settings: CheckSettings) -> Verdict:
         "roll out"
     )
     return Verdict(False, f"{text}, below {settings.min_e_value:g}; {advice}", metrics)
-
-
-def _told(row: pd.Series) -> str:
-    return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
 def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:

@@ -272,15 +272,18 @@ CHECKS: tuple[Check, ...] = (
         "the bound, and their intervals are too narrow",
         advice="quote the effect in overlap",
         thresholds=("max_share_bounded",),
+        look=causal.propensities_bounded_of,
     ),
     Check(
         "nuisances",
         causal.positivity,
         BLOCK,
-        red="too many propensities had to be kept from 0 or 1, even relative to how often the campaign treats: the "
-        "arms hold other households, and effects would be extrapolated from one to the other",
+        red="too many propensities had to be kept from 0 or 1, of all trials or of the rarer arm's, even relative to "
+        "how often the campaign treats, or an arm is worth too few trials under overlap weights: the arms hold other "
+        "households, and effects would be extrapolated from one to the other",
         advice="pool other campaigns, or another campaign type; a longer list of covariates does not help",
-        thresholds=("max_share_without_support",),
+        thresholds=("max_share_without_support", "min_effective_trials"),
+        look=causal.positivity_of,
     ),
     Check(
         "propensity",
@@ -324,13 +327,29 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_weighted_smd",),
     ),
     Check(
-        "average_effects",
+        "campaign_balance",
+        causal.balance_in_every_campaign,
+        BLOCK,
+        red="within a campaign the arms still differ after weighting, by more than its size explains, however well all "
+        "campaigns together balance",
+        advice="find the covariate in the figure of balance by campaign; another form of it, or leave the campaign out",
+        thresholds=("max_campaign_smd",),
+    ),
+    Check(
+        "campaign_calibration",
+        causal.calibrated_in_every_campaign,
+        WARN,
+        red="in a campaign the propensity is too extreme or too timid, by more than its size explains",
+        advice="lower `nuisance.recalibration_min_arm` where the campaign was too small to be recalibrated",
+        thresholds=("max_slope_deviation",),
+    ),
+    Check(
+        "estimator_differences",
         causal.estimators_agree,
         WARN,
-        red="adjusted estimates of one estimand on the primary outcome have intervals that lie apart, or the estimates "
-        "do not have one sign; the message says whether their errors allow that",
-        advice="within their errors: read the effect as not proven, and say which estimand you quote; beyond: believe "
-        "none until balance and overlap say why",
+        red="two estimators of one estimand on the primary outcome differ by more than the error of their difference, "
+        "or, where that has none, have intervals that lie apart: one of their models is wrong; the message says which",
+        advice="believe neither until balance and overlap say why; estimates of different estimands may differ",
     ),
     Check(
         "negative_controls",

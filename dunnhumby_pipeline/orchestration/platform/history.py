@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -21,6 +22,9 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.storage import sql
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
@@ -113,6 +117,25 @@ def target_of(
         ),
         None,
     )
+
+
+@cache
+def share_engines() -> None:
+    """Keep one engine for each SQLite file of a history while this process lasts.
+
+    Dagster makes one for every statement, which compiles the statement each time and asks SQLite for its version: a
+    tenth of a small run. An engine holds no connection here (NullPool), so nothing stays open.
+    """
+    made: dict[str, Any] = {}
+
+    def engine(place: str, **options: Any) -> Any:
+        if place not in made:
+            made[place] = sql.create_engine(place, **options)
+        return made[place]
+
+    for storage in (sqlite_event_log, sqlite_run_storage):
+        # mypy: dagster exports the name for its own storages.
+        storage.create_engine = engine  # type: ignore[attr-defined]
 
 
 def lists_with(location: str) -> dict[str, str]:

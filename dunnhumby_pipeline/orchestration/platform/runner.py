@@ -13,9 +13,11 @@ import dagster as dg
 from dunnhumby_pipeline.orchestration.platform.failures import UNUSABLE_INPUT
 from dunnhumby_pipeline.orchestration.platform.history import (
     NO_COMPUTE_LOGS,
+    AssetGraph,
     lists_with,
     place_in_timeline,
     selected,
+    share_engines,
 )
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
@@ -71,6 +73,7 @@ def open_history(home: Home) -> dg.DagsterInstance:
         file: Path = home.dagster_home / name
         if not file.exists():
             file.write_text(settings, encoding="utf-8")
+    share_engines()
     return dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
 
 
@@ -85,8 +88,8 @@ def run_study(
     """Materialise the study, or what `work` names of it. `on_event` is called with each event as it happens."""
     job = defs.resolve_job_def(STUDY_JOB)
     if work is not None:
-        of_assets = {key for key in defs.resolve_asset_graph().asset_check_keys if key.asset_key in work.assets}
-        job = job.get_subset(asset_selection=set(work.assets), asset_check_selection=of_assets | work.checks)
+        checks = checks_of(work, defs.resolve_asset_graph())
+        job = job.get_subset(asset_selection=set(work.assets), asset_check_selection=checks)
     run_id = str(uuid.uuid4())
     planned: set[str] = set()
 
@@ -116,6 +119,11 @@ def run_study(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key
     )
     return Outcome(result.success, frozenset(planned), built, _errors(result), _is_unusable(result))
+
+
+def checks_of(work: Work, graph: AssetGraph) -> set[dg.AssetCheckKey]:
+    """Every check that a run carries out which does `work`: those of its assets, and those that it names."""
+    return {key for key in graph.asset_check_keys if key.asset_key in work.assets} | work.checks
 
 
 def selected_work(defs: dg.Definitions, select: str) -> Work:

@@ -85,10 +85,10 @@ def held_while_run(home: Home, store: dg.IOManager) -> dg.IOManagerDefinition:
     """`store` for the steps of a run, which its process holds from the first to the last of them."""
 
     def begin(context: dg.InitResourceContext) -> Iterator[dg.IOManager]:
-        if context.run_id is None:
+        if context.run is None:
             yield store
             return
-        with holding(home, context.run_id):
+        with holding(home, context.run.run_id):
             yield store
 
     # A resource that ends with its run yields itself, which dagster takes and does not declare.

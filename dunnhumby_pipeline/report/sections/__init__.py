@@ -6,6 +6,7 @@ from dunnhumby_pipeline.report import answer, summary
 from dunnhumby_pipeline.report.section import Chapter, Section, readers
 from dunnhumby_pipeline.report.sections import (
     conditional,
+    costs,
     data,
     decision,
     design,
@@ -27,7 +28,7 @@ CHAPTERS = (
         "What the campaign does",
         (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),
     ),
-    Chapter("What targeting is worth", decision.WORTH),
+    Chapter("What targeting is worth", (*costs.COSTS, *decision.WORTH)),
     Chapter("Targeting list", decision.LIST),
 )
 

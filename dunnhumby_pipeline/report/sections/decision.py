@@ -115,8 +115,8 @@ def _roi_alt(tables: StudyTables, settings: Settings) -> str:
     )
 
 
-def breakeven_note(tables: StudyTables, settings: Settings) -> str:
-    """How the breakeven in use follows from cost and margin; nothing when none is in use."""
+def break_even_note(tables: StudyTables, settings: Settings) -> str:
+    """How the break-even in use follows from cost and margin; nothing when none is in use."""
     economics = tables["campaign_economics"]
     used = economics.loc[economics["used"].astype(bool)]
     if used.empty:
@@ -125,14 +125,14 @@ def breakeven_note(tables: StudyTables, settings: Settings) -> str:
     return (
         f"Contacting a household pays when it raises that household's gross profit by more than the "
         f"{numbers.price(row['contact_cost'])} that it costs. Without a coupon redeemed, that is "
-        f"{numbers.price(row['breakeven'])} of sales at a margin of {numbers.percent(row['margin'])}. Gross profit is "
-        "the margin on sales before what the retailer matches of coupons, less that match: what "
+        f"{numbers.price(row['break_even_effect'])} of sales at a margin of {numbers.percent(row['margin'])}. "
+        "Gross profit is the margin on sales before what the retailer matches of coupons, less that match: what "
         "coupons cost is in it, and is not subtracted again."
     )
 
 
 def economics_rows(economics: pd.DataFrame) -> Grid:
-    """Cost of a contact and the breakeven it implies, and what redeemed coupons cost."""
+    """Cost of a contact and the break-even it implies, and what redeemed coupons cost."""
     ordered = in_campaign_order(economics).sort_values("used", ascending=False, kind="stable")
     rows = [
         cells(
@@ -143,12 +143,12 @@ def economics_rows(economics: pd.DataFrame) -> Grid:
             numbers.price(row["manufacturer_cost"]),
             numbers.price(row["contact_cost"]),
             numbers.percent(row["margin"]),
-            numbers.price(row["breakeven"]),
+            numbers.price(row["break_even_effect"]),
             strong=bool(row["used"]),
         )
         for _, row in ordered.iterrows()
     ]
-    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Breakeven effect on sales"
+    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Break-even effect on sales"
     return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
 
 
@@ -202,10 +202,10 @@ WORTH = (
         beside=("cate_scoreboard",),
     ),
     Heading("Economics"),
-    Note("breakeven_note", breakeven_note, ("campaign_economics",)),
+    Note("break_even_note", break_even_note, ("campaign_economics",)),
     Section(
         "economics",
-        "Cost of a contact and the breakeven it implies",
+        "Cost of a contact and the break-even it implies",
         ("campaign_economics",),
         rows=lambda tables, settings: economics_rows(tables["campaign_economics"]),
     ),

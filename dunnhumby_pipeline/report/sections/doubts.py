@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import NUISANCE_VARIANTS, PRIMARY_ESTIMATOR
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Heading, Section
 from dunnhumby_pipeline.report.sections.effects import effect_rows
@@ -185,6 +186,23 @@ def benchmark_rows(benchmarks: pd.DataFrame, outcome: str) -> Grid:
     return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
 
 
+def nuisance_rows(robustness: pd.DataFrame, outcome: str) -> Grid:
+    """The overlap-weighted effect by nuisances as the study makes them, and made otherwise."""
+    own = robustness.loc[robustness["estimator"] == PRIMARY_ESTIMATOR].set_index("variation")
+    untrimmed = own.loc[(own.index == "trimming") & (own["level"] == 0)]
+    found = [("as in the study, medians over divisions", row) for _, row in untrimmed.iterrows()]
+    found += [(terms.nuisances(name), own.loc[name]) for name in NUISANCE_VARIANTS if name in own.index]
+    rows = [
+        cells(
+            said,
+            terms.outcome_interval(outcome, row["estimate"], row["ci_lower"], row["ci_upper"]),
+            strong=place < len(untrimmed),
+        )
+        for place, (said, row) in enumerate(found)
+    ]
+    return as_grid("Nuisances|Effect (interval)", rows, {1})
+
+
 def _trimming(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import effects
 
@@ -295,6 +313,14 @@ PARTS = (
         alt=lambda tables, settings: (
             "Effect by how far propensities are trimmed and by the quantile at which spend is capped, with intervals."
         ),
+    ),
+    Section(
+        "nuisance_variants",
+        "Does it depend on how the nuisances are made?",
+        ("effect_robustness",),
+        "The overlap-weighted effect with other models of propensity and outcome, or the same covariates in another "
+        "form. What choosing among them moves belongs to the doubt; the interval does not know of it.",
+        rows=lambda tables, settings: nuisance_rows(tables["effect_robustness"], settings.trial.outcome),
     ),
     Section(
         "dose",

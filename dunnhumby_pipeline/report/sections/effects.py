@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.effects.differences import PAIRED
 from dunnhumby_pipeline.contracts.frames import in_campaign_order
 from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, VISITS
 from dunnhumby_pipeline.report.answer import effect_text, main_effects
@@ -42,7 +43,8 @@ def _effects(tables: StudyTables, settings: Settings) -> Figure:
 def _effects_alt(tables: StudyTables, settings: Settings) -> str:
     name, unit = terms.outcome(settings.trial.outcome)
     return f"Effects on {name.lower()} ({unit} per household) with intervals: " + "; ".join(
-        f"{estimand} {effect_text(row)}" for estimand, row in main_effects(tables["average_effects"]).items()
+        f"{estimand} {effect_text(row) if row['identified'] else 'not identified here'}"
+        for estimand, row in main_effects(tables["average_effects"]).items()
     )
 
 
@@ -103,16 +105,17 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
         association = row["estimator"] == "naive"
         verdict = Cell("association") if association else verdict_cell(*bounds)
         if not row["identified"]:
-            verdict = Cell(f"not identified here: {row['reason']}")
+            verdict = Cell(f"not identified here, an extrapolation: {row['reason']}")
+        estimate = terms.outcome_interval(row["outcome"], row["estimate"], *bounds)
         rows.append(
             (
                 *cells(
                     name,
                     str(row["campaign"]),
                     terms.estimator(row["estimator"], row["estimand"], row["population"]),
-                    terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
-                    unit,
                 ),
+                Cell(estimate, struck=not row["identified"]),
+                Cell(unit),
                 verdict,
                 *cells(numbers.count(row["n_trials"]), numbers.count(row["n_households"])),
             )
@@ -160,6 +163,27 @@ def type_rows(campaign_types: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, {2, 3, 4, 6, 7})
 
 
+def difference_rows(differences: pd.DataFrame) -> Grid:
+    """Every two estimators of one estimand on the primary outcome, and whether they differ by more than noise."""
+    rows = []
+    for _, row in differences.loc[differences["primary"].astype(bool)].iterrows():
+        paired = row["comparison"] == PAIRED
+        found = {True: "apart", False: "within noise"} if paired else {True: "intervals apart", False: "intervals meet"}
+        said = terms.outcome_interval(row["outcome"], row["difference"], row["ci_lower"], row["ci_upper"])
+        rows.append(
+            (
+                *cells(
+                    row["estimand"],
+                    *(terms.estimator_in(row[f"estimator_{end}"], row[f"population_{end}"]) for end in "ab"),
+                    said,
+                    numbers.number(row["p_adjusted"], 2),
+                ),
+                Cell(found[bool(row["apart"])], "warn" if row["apart"] else "pass"),
+            )
+        )
+    return as_grid("Estimand|Estimator|Less|Difference (interval)|p (Holm)|Beyond noise?", rows, {3, 4})
+
+
 PARTS = (
     Note("trial_note", trial_note),
     Section(
@@ -171,6 +195,14 @@ PARTS = (
         "an effect.",
         _effects,
         _effects_alt,
+    ),
+    Section(
+        "differences",
+        "Do the estimators agree?",
+        ("estimator_differences",),
+        "Two estimators of one estimand on the same trials share their noise, so that their difference is known far "
+        "better than either. Where trials or method allow no such pairing, intervals are held against each other.",
+        rows=lambda tables, settings: difference_rows(tables["estimator_differences"]),
     ),
     Section(
         "visits",

@@ -41,15 +41,21 @@ def overlap_rows(diagnostics: pd.DataFrame) -> Grid:
 def _overlap(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import overlap
 
-    return overlap.propensity_overlap(tables["propensity"], (settings.overlap.lower, settings.overlap.upper))
+    return overlap.propensity_overlap(tables["propensity"], _region(tables["propensity"]))
+
+
+def _region(propensity: pd.DataFrame) -> tuple[float, float]:
+    """From the lowest to the highest propensity in overlap; at a half where none is."""
+    inside = propensity.loc[propensity["in_overlap"].astype(bool), "propensity"]
+    return (float(inside.min()), float(inside.max())) if len(inside) else (0.5, 0.5)
 
 
 def _overlap_alt(tables: StudyTables, settings: Settings) -> str:
-    lower, upper = settings.overlap.lower, settings.overlap.upper
-    inside = tables["propensity"]["propensity"].between(lower, upper).mean()
+    lower, upper = _region(tables["propensity"])
+    inside = tables["propensity"]["in_overlap"].mean()
     return (
         "Histogram of propensities, treated above and control below; "
-        f"{numbers.percent(inside)} of trials lie between {lower:g} and {upper:g}."
+        f"{numbers.percent(inside)} of trials lie between {lower:.2g} and {upper:.2g}, where both arms occur."
     )
 
 
@@ -71,6 +77,7 @@ def quality_rows(quality: pd.DataFrame) -> Grid:
     names = {
         "propensity_auc": "Propensity: AUC",
         "propensity_log_loss": "Propensity: log loss",
+        "propensity_log_loss_as_fitted": "Propensity: log loss before recalibration",
         "r2_control": "Outcome of controls: variance explained",
         "r2_treated": "Outcome of the treated: variance explained",
         PRIMARY_ESTIMATOR: "Overlap-weighted effect that follows",
@@ -125,6 +132,24 @@ def _balance_alt(tables: StudyTables, settings: Settings) -> str:
     )
 
 
+def _campaigns(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import balance
+
+    ceiling, slack = settings.checks.max_campaign_smd, settings.checks.max_slope_deviation
+    return balance.balance_by_campaign(tables["campaign_balance"], tables["campaign_calibration"], ceiling, slack)
+
+
+def _campaigns_alt(tables: StudyTables, settings: Settings) -> str:
+    balance = tables["campaign_balance"].assign(size=lambda frame: frame["smd"].abs())
+    worst = balance.loc[balance.groupby("campaign", sort=False)["size"].idxmax().dropna()]
+    slopes = tables["campaign_calibration"].set_index("campaign")["slope"]
+    return "Largest absolute standardised mean difference and calibration slope of each campaign: " + "; ".join(
+        f"campaign {row['campaign']} {numbers.bounded(row['size'], numbers.number(row['size'], 2))}, noise up to "
+        f"{numbers.number(row['noise_any'], 2)}, slope {numbers.number(slopes.get(row['campaign']), 2)}"
+        for _, row in worst.iterrows()
+    )
+
+
 PARTS = (
     Heading("Could either arm have been chosen?"),
     Section(
@@ -173,5 +198,15 @@ PARTS = (
         "Weighted points left of the dashed line: the arms are alike in what was measured.",
         _balance,
         _balance_alt,
+    ),
+    Section(
+        "campaign_balance",
+        "Are the arms alike within each campaign?",
+        ("campaign_balance", "campaign_calibration"),
+        "What one campaign has too much of and another too little is alike over all campaigns together. A difference "
+        "counts where it is over the ceiling and more than noise alone would give in a campaign of this size; so does "
+        "a slope.",
+        _campaigns,
+        _campaigns_alt,
     ),
 )

@@ -126,10 +126,3 @@ def fit_segmentation(
         factors.scores(matrix), recipe.n_segments, seed, start.clusters if start else None, recipe.method
     )
     return Segmentation(scaling, factors, clusters)
-
-
-def clusters_table(clusters: Clusters, slugs: tuple[str, ...], factor_names: tuple[str, ...]) -> pd.DataFrame:
-    """One row per segment: segment, and its centroid in factor scores, a column per factor."""
-    frame = pd.DataFrame(clusters.centroids, columns=list(factor_names))
-    frame.insert(0, "segment", list(slugs))
-    return frame

@@ -29,7 +29,6 @@ from dunnhumby_pipeline.segmentation.factors.selection import choose_n_factors, 
 from dunnhumby_pipeline.segmentation.segments.clusters import (
     Recipe,
     Segmentation,
-    clusters_table,
     fit_clusters,
     fit_segmentation,
 )
@@ -86,7 +85,6 @@ class SegmentationTables:
     nmf_factors: pd.DataFrame
     segment_scoreboard: pd.DataFrame
     segments: pd.DataFrame
-    segment_centroids: pd.DataFrame
     segment_stability: pd.DataFrame
     segment_jaccard: pd.DataFrame
     segment_identity: pd.DataFrame
@@ -117,8 +115,8 @@ def segment_households(
     Tables: feature_choice (`choose_features`); factor_selection (`scan_factors`, with chosen and reason; the
     chosen row describes the fit in use, which after a warm start is not the scan's); factor_loadings; nmf_factors
     (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles 'chosen', 'reference',
-    'candidate'); segments (household_key, segment, segment_name, stability); segment_centroids;
-    segment_stability (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
+    'candidate'); segments (household_key, segment, segment_name, stability); segment_stability
+    (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
     reference_factors of the reference study's setting.
 
     Raises MatrixError for unusable features and ValueError for fewer than 30 households, or more factors or segments
@@ -175,7 +173,6 @@ def segment_households(
         nmf_factors=_scores_table(key, scores, fitted),
         segment_scoreboard=scoreboard,
         segments=segments,
-        segment_centroids=clusters_table(fitted.clusters, identity.slugs, fitted.factors.names),
         segment_stability=stability.replicates,
         segment_jaccard=jaccard_table(stability, identity.slugs),
         segment_identity=identity.table,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dunnhumby_pipeline.settings import PolicySettings, SettingsError
-from dunnhumby_pipeline.targeting.policies.above_breakeven import AboveBreakeven
+from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.targeting.policies.above_break_even import AboveBreakEven
 from dunnhumby_pipeline.targeting.policies.base import Policy
 from dunnhumby_pipeline.targeting.policies.everybody import Everybody
 from dunnhumby_pipeline.targeting.policies.nobody import Nobody
 from dunnhumby_pipeline.targeting.policies.top_share import TopShare
 
-KINDS: tuple[type[Policy], ...] = (Nobody, Everybody, AboveBreakeven, TopShare)
+KINDS: tuple[type[Policy], ...] = (Nobody, Everybody, AboveBreakEven, TopShare)
 
 
 def policies(settings: PolicySettings) -> tuple[Policy, ...]:
@@ -21,5 +22,7 @@ def chosen_policy(settings: PolicySettings) -> Policy:
     """The policy that the list follows; SettingsError naming the setting and the choices when there is none."""
     available = {policy.name: policy for policy in policies(settings)}
     if settings.chosen not in available:
-        raise SettingsError(f"policy.chosen is {settings.chosen!r}; expected one of {', '.join(available)}")
+        said = hint("policy.chosen", settings.chosen, [])
+        expected = f"expected one of {', '.join(available)}"
+        raise SettingsError("; ".join(filter(None, [f"policy.chosen is {settings.chosen!r}", said, expected])))
     return available[settings.chosen]

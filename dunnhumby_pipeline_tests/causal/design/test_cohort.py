@@ -18,7 +18,10 @@ from dunnhumby_pipeline.causal.design.cohort import (
     covariates_today,
 )
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix, trial_matrix
+from dunnhumby_pipeline.contracts.feature import redeemed_column
+from dunnhumby_pipeline.contracts.features import TOTALS
 from dunnhumby_pipeline.contracts.outcomes import MEASURED
+from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.settings import TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
 
@@ -409,6 +412,47 @@ def test_covariates_without_a_value_are_left_out_and_named_and_missing_ones_refu
         fit_design_matrix(covariates, ["recency", "age_desc"])
     with pytest.raises(ValueError, match="no covariate has any value among the 4 trials"):
         fit_design_matrix(covariates.assign(tenure=NAN), ["tenure"])
+
+
+def test_totals_are_taken_per_day_of_each_rows_own_look_back() -> None:
+    trials = pd.DataFrame(
+        {
+            "campaign": [30, 30, 13],
+            "lookback_start": [285, 285, 322],
+            "index_day": [323, 323, 504],
+            "frequency": [38, 19, 182],
+            "n_redemptions": [0, 38, 91],
+            "recency": [3, 4, 5],
+        }
+    )
+    names = ["frequency", "n_redemptions", "recency"]
+    design = fit_design_matrix(trials, names)
+    rates = pd.DataFrame(design.apply(trials), columns=list(design.names))
+    assert rates["frequency_per_day"].tolist() == [1.0, 0.5, 1.0]
+    assert rates["n_redemptions_per_day"].tolist() == [0.0, 1.0, 0.5]
+    assert rates["recency"].tolist() == [3, 4, 5]
+    # Households of another day have a look-back of their own, which need not be that of the campaign they carry.
+    today = pd.DataFrame({"campaign": [13], "lookback_start": [600], "index_day": [650], "frequency": [100]})
+    today = today.assign(n_redemptions=5, recency=1)
+    assert dict(zip(design.names, design.apply(today)[0], strict=True))["frequency_per_day"] == 2.0
+    as_they_are = fit_design_matrix(trials, names, per_day=False)
+    assert as_they_are.names[:2] == ("frequency", "n_redemptions")
+    assert as_they_are.apply(trials)[:, 0].tolist() == [38, 19, 182]
+    for step in (
+        lambda: fit_design_matrix(trials.drop(columns="index_day"), names),
+        lambda: design.apply(today[names]),
+    ):
+        with pytest.raises((ValueError, KeyError)):
+            step()
+
+
+def test_a_total_is_what_a_longer_window_has_more_of() -> None:
+    """Whatever the catalogue calls a total is a sum or a count over the window, and nothing else is."""
+    assert set(TOTALS) == {
+        *("frequency", "transaction_count", "weeks_with_purchase", "monetary_sales", "monetary_actual"),
+        *("n_departments", "n_products", "tenure", "tenure_weeks", "n_redemptions"),
+        *(redeemed_column(kind) for kind in CAMPAIGN_TYPES),
+    }
 
 
 def test_the_matrix_of_trials_holds_every_covariate_campaign_and_segment(cohort: Cohort) -> None:

@@ -27,6 +27,7 @@ from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
+from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline.settings import NuisanceSettings, SensitivitySettings, Settings, TrialSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, lines, write_tables
@@ -317,13 +318,14 @@ def test_controls_are_the_overlap_weighted_estimator_on_their_own_data(
 
     window = pd.DataFrame({"window": [7], "first_day": [144], "index_day": [244]})
     covariates = window_covariates(blocks, window, ENGINE).assign(campaign=7).sort_values("household_key")
-    own = covariates.loc[covariates["household_key"] <= 600]
+    own = covariates.loc[covariates["household_key"] <= 600].assign(lookback_start=144, index_day=244)
     matrix = fit_design_matrix(own, covariate_columns("TypeA")).apply(own)
     t, folds, y = data.treated[20:], data.folds[20:], spend[LATE].to_numpy()
     e, keys = np.empty(600), own["household_key"].to_numpy()
     for fold in range(3):
         inside = folds == fold
         e[inside] = fit_propensity(matrix[~inside], t[~inside], keys[~inside], 1).probability(matrix[inside])
+    e = recalibrated(e, t, np.full(600, 7), folds, 30)
     rt, ry = t - e.clip(0.01, 0.99), y - linear_means(matrix, y[:, None], folds)[:, 0]
     shifted = row(found, PLACEBO_CAMPAIGN)
     assert shifted["n_trials"] == 600
@@ -363,7 +365,9 @@ def test_a_propensity_is_bounded_and_fitted_to_as_many_trials_as_the_settings_al
     trials = campaign(7, 250, 150, 290, 2001, 1500)
     rows = [*bought(range(2001, 3501), (100, 1.0)), *bought(range(2001, 2751), (200, 6.0))]
     monkeypatch.setattr("dunnhumby_pipeline.causal.doubts.negative_controls.fit_propensity", Certain)
-    few = SETTINGS.model_copy(update={"nuisance": NuisanceSettings(max_trials=1000, propensity_bound=0.1)})
+    few = SETTINGS.model_copy(
+        update={"nuisance": NuisanceSettings(max_trials=1000, propensity_bound=0.1, recalibration_min_arm=10**6)}
+    )
     tables, x = journey(tmp_path, [SEEN_BY_ALL, *rows]), np.zeros((1500, 1))
     found = negative_controls(tables, trials, x, residuals_of(trials), "TypeA", few, seed=1)
     # Each household drawn is held out of one of two folds.

@@ -477,7 +477,7 @@ def test_an_arm_of_one_household_tells_nothing_of_its_error() -> None:
     known = simulate_trials(40, seed=12, effect=constant_effect)
     lone = known.trials.assign(treated=(known.trials["household_key"] == 7).astype(int))
     nuisances = known.nuisances().assign(treated=lone["treated"])
-    propensity = propensity_table(nuisances, known.x, OverlapSettings())
+    propensity = propensity_table(nuisances, known.x, OverlapSettings(lower=1e-6, upper=1 - 1e-6))
     found = estimate(known, propensity, trials=lone, nuisances=nuisances)
     assert found.effects.empty
     assert len(found.not_estimated) == 13 + 4

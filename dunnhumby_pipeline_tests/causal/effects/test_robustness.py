@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.effects.average import aipw, overlap_weighted
-from dunnhumby_pipeline.causal.effects.robustness import effect_robustness
+from dunnhumby_pipeline.causal.effects.robustness import effect_robustness, nuisance_variants
+from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, residuals
 from dunnhumby_pipeline.causal.nuisance.linear_means import linear_means, with_outcome
-from dunnhumby_pipeline.settings import EffectSettings
+from dunnhumby_pipeline.causal.nuisance.models import LINEAR_ONLY
+from dunnhumby_pipeline.contracts.names import NUISANCE_VARIANTS
+from dunnhumby_pipeline.settings import EffectSettings, NuisanceSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SPEND = "purchase_amount"
@@ -88,3 +91,25 @@ def test_a_redemption_is_not_capped(known: Known) -> None:
     everyone = pd.DataFrame({"in_crump": np.ones(800, dtype=bool)})
     table = effect_robustness(trials, known.x, known.nuisances(), everyone, LEVELS, 0.95, "redeemed")
     assert table.loc[table["variation"] == "winsorising", "level"].tolist() == [1.0]
+
+
+def test_nuisances_made_otherwise_each_have_their_effect(known: Known) -> None:
+    """Each row is the overlap-weighted effect by the nuisances it names, of the study's first division into folds."""
+    settings = NuisanceSettings(n_folds=2, n_repeats=3)
+    everyone = np.ones(len(known.trials), dtype=bool)
+    told = known.nuisances().assign(propensity_as_fitted=0.4)
+    # Ten times as large in the second campaign, as totals are where a look-back is long.
+    totals = known.x * (1 + 9 * (known.trials["campaign"].to_numpy() == 2))[:, None]
+    table = nuisance_variants(known.trials, known.x, totals, told, settings, 0.95, SPEND, seed=7)
+    assert table["variation"].tolist() == list(NUISANCE_VARIANTS)
+    assert (table["estimator"] == "overlap_weighted").all() and table["level"].isna().all()
+    assert (table["n_trials"] == 800).all()
+    found = table.set_index("variation")[["estimate", "se"]]
+    as_fitted = residuals(known.trials, told.assign(propensity=0.4), SPEND)
+    assert tuple(found.loc["propensity_as_fitted"]) == pytest.approx(overlap_weighted(as_fitted, everyone))
+    once = settings.model_copy(update={"n_repeats": 1})
+    linear = cross_fit(known.trials, known.x, once, 7, [SPEND], LINEAR_ONLY).nuisances
+    expected = overlap_weighted(residuals(known.trials, linear, SPEND), everyone)
+    assert tuple(found.loc["linear_nuisances"]) == pytest.approx(expected)
+    assert found["estimate"].nunique() == len(found)
+    assert ((found["estimate"] - known.ato).abs() < 4 * found["se"]).all()

@@ -60,6 +60,22 @@ def test_nested_residuals_are_near_the_truth_and_in_the_order_of_the_trials(know
     assert residuals.propensity.min() >= SETTINGS.propensity_bound
 
 
+def test_propensities_are_recalibrated_within_campaigns_by_other_folds(known: Known) -> None:
+    data, campaigns = known.residuals(4), known.trials["campaign"].to_numpy()
+    # All the more are treated in the second campaign, which no covariate says.
+    more = np.random.default_rng(1).random(len(campaigns)) < 0.5
+    data = replace(data, treated=np.where((campaigns == 2) & more, 1.0, data.treated))
+    few = SETTINGS.model_copy(update={"recalibration_min_arm": 10})
+    as_fitted, moved = (nested_nuisances(known.x, data, few, 1, own) for own in (None, campaigns))
+    train, second = data.folds != 0, campaigns == 2
+    rate = data.treated[train & second].mean()
+    off = [abs(nested.propensity[0][train & second].mean() - rate) for nested in (as_fitted, moved)]
+    assert off[1] < 0.03 < off[0]
+    turned = replace(data, treated=np.where(data.folds == 0, 1 - data.treated, data.treated))
+    again = nested_nuisances(known.x, turned, few, 1, campaigns)
+    np.testing.assert_array_equal(again.propensity[0][train], moved.propensity[0][train])
+
+
 def test_known_nuisances_stay_as_they_are(known: Known) -> None:
     data = known.residuals(3)
     train, residuals = Nested.known(data).outside(2, data)

@@ -15,7 +15,9 @@ COLUMNS = "rule verdict n_trials share_of_trials share_below share_inside share_
 
 
 def scored(propensity: Array) -> pd.DataFrame:
-    return pd.DataFrame({"propensity": propensity})
+    """Trials of which one in two is treated."""
+    inside = (propensity >= 0.1) & (propensity <= 0.9)
+    return pd.DataFrame({"treated": 0.5, "propensity": propensity, "in_overlap": inside})
 
 
 def rules(x: Array, names: list[str], propensity: Array, depth: int = 3) -> dict[str, str]:

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.causal.overlap.overlap import (
     overlap_weights,
     propensity_table,
 )
+from dunnhumby_pipeline.causal.overlap.positivity import relative_propensity
 from dunnhumby_pipeline.settings import OverlapSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
@@ -149,7 +150,8 @@ def test_the_propensity_table_weighs_trials_in_overlap(scored: tuple[Known, pd.D
     known, table = scored
     own = "household_key campaign treated propensity in_overlap in_crump w_overlap w_ipw w_balance w_treated"
     assert table.columns.tolist() == own.split()
-    inside = (known.propensity >= 0.3) & (known.propensity <= 0.8)
+    relative = relative_propensity(known.propensity, known.trials["treated"].mean())
+    inside = (relative >= 0.3) & (relative <= 0.8)
     np.testing.assert_array_equal(table["in_overlap"], inside)
     assert (table.loc[~inside, "w_balance"] == 0).all()
     tilt = (known.propensity * (1 - known.propensity))[inside]
@@ -216,7 +218,7 @@ def separated(n: int = 400) -> tuple[pd.DataFrame, Array]:
     x = np.random.default_rng(8).normal(size=(n, 5))
     treated = (x[:, 0] > 0).astype(int)
     campaign = np.repeat([1, 2], n // 2)
-    keys = {"household_key": np.arange(n), "campaign": campaign, "treated": treated}
+    keys = {"household_key": np.arange(n), "campaign": campaign, "treated": treated, "propensity_bounded": True}
     return pd.DataFrame({**keys, "propensity": np.where(treated == 1, 0.99, 0.01)}), x
 
 
@@ -259,6 +261,7 @@ def test_diagnostics_by_campaign_with_a_campaign_of_one_arm() -> None:
     assert found.columns.tolist() == [
         *("campaign", "index_day", "n_trials", "n_treated", "n_control", "auc", "brier"),
         *("calibration_intercept", "calibration_slope", "share_in_overlap", "share_below", "share_above"),
+        *("share_treated_comparable", "share_control_comparable"),
         *("crump_alpha", "share_in_crump", "ess_treated", "ess_control", "ess_ipw_treated", "ess_ipw_control"),
         *("ess_balance_treated", "ess_balance_control", "ess_control_as_treated"),
     ]
@@ -275,6 +278,8 @@ def test_diagnostics_by_campaign_with_a_campaign_of_one_arm() -> None:
     assert found["calibration_intercept"].isna().tolist() == [False, True, True]
     shares = found[["share_in_overlap", "share_below", "share_above", "share_in_crump"]].to_numpy()
     np.testing.assert_allclose(shares, [[4 / 6, 1 / 6, 1 / 6, 4 / 6], [0.5, 0.5, 0, 0.5], [0.75, 0, 0.25, 0.75]])
+    comparable = found[["share_treated_comparable", "share_control_comparable"]].to_numpy()
+    np.testing.assert_allclose(comparable, [[0.5, 0.75], [np.nan, 0.5], [0.5, 1.0]])
     assert found["crump_alpha"].tolist() == [crump_threshold(table["propensity"].to_numpy())] * 3
     assert found["ess_treated"].tolist() == pytest.approx([0.49 / 0.37, 0.0, 0.49 / 0.37])
     assert found["ess_control"].tolist()[1:] == pytest.approx([0.35**2 / (0.09 + 0.0025), 0.36 / 0.2])

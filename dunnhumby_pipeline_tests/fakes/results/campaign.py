@@ -9,6 +9,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.design.graph import causal_graph as causal_graph
 from dunnhumby_pipeline.causal.effects.dose import ANY_DOSE, NO_DIFFERENCE, ON_OUTCOME, RECEIVED
+from dunnhumby_pipeline.contracts.names import NUISANCE_VARIANTS
 from dunnhumby_pipeline_tests.fakes.results.customers import FEATURES, SEGMENTS, frame_of
 
 # Campaign: index day, trials, treated. By index day, which is not the order of the ids.
@@ -105,11 +106,15 @@ def overlap_diagnostics() -> pd.DataFrame:
         fit = (0.871, float(((part["treated"] - chance) ** 2).mean()), 0.03, 0.94)
         shares = (part["in_overlap"].mean(), (chance < 0.1).mean(), (chance > 0.9).mean())
         sizes = (0.71 * treated, 0.52 * control, 0.18 * treated, 0.8 * control, 0.6 * treated, 0.4 * control)
+        comparable = (1 - shares[2] / 2, 1 - shares[1])
         crump = (0.07, part["in_crump"].mean())
-        rows.append((campaign, day, len(part), treated, control, *fit, *shares, *crump, *sizes, 0.12 * control))
+        rows.append(
+            (campaign, day, len(part), treated, control, *fit, *shares, *comparable, *crump, *sizes, 0.12 * control)
+        )
     columns = (
         "campaign index_day n_trials n_treated n_control auc brier calibration_intercept calibration_slope "
-        "share_in_overlap share_below share_above crump_alpha share_in_crump ess_treated ess_control ess_ipw_treated "
+        "share_in_overlap share_below share_above share_treated_comparable share_control_comparable "
+        "crump_alpha share_in_crump ess_treated ess_control ess_ipw_treated "
         "ess_ipw_control ess_balance_treated ess_balance_control ess_control_as_treated"
     )
     return frame_of(columns, rows).astype({"index_day": "Int64"})
@@ -161,6 +166,26 @@ def covariate_balance(n: int = 110) -> pd.DataFrame:
         for name, scale in scales.items()
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def campaign_balance() -> pd.DataFrame:
+    """Three covariates of each campaign; one of them differs by more than noise in campaign 13 once scaled."""
+    rows = []
+    for campaign, noise in (("8", 0.2), ("13", 0.4), ("18", 0.25), ("30", 0.2)):
+        for name, size in (("recency", -0.02), ("received_typeb", 0.11), ("income_desc_Under 15K", -0.18)):
+            rows.append((campaign, name, 4 * size, size, noise / 1.5, noise, 300.0, 1100.0))
+    return frame_of("campaign covariate smd_unweighted smd noise noise_any ess_treated ess_control", rows)
+
+
+def campaign_calibration() -> pd.DataFrame:
+    rows = [
+        ("8", 800, 1200, 0.02, 1.04, 0.04, 0.9, 1.1, 1.13),
+        ("13", 160, 1000, -0.05, 0.87, 0.07, 0.82, 1.18, 1.24),
+        ("18", 400, 1500, 0.0, 0.99, 0.06, 0.85, 1.15, 0.9),
+        ("30", 340, 1700, 0.01, 1.0, 0.1, 0.74, 1.26, 0.7),
+    ]
+    names = "campaign n_treated n_control intercept slope slope_se noise_lower noise_upper slope_as_fitted"
+    return frame_of(names, rows)
 
 
 def trial_protocol() -> pd.DataFrame:
@@ -256,6 +281,20 @@ def average_effects(proven: bool = True) -> pd.DataFrame:
                 rows.append((*key, scale * (estimate + shift), scale * se, n, n, primary))
     columns = "outcome estimator estimand population campaign estimate se n_trials n_households primary"
     return with_interval(frame_of(columns, rows)).assign(identified=True, reason=None)
+
+
+def estimator_differences() -> pd.DataFrame:
+    """Pairs that agree, one that does not, and one of which only the intervals can be compared."""
+    rows = [
+        ("ATE", "aipw", "all", "ipw", "all", 4.0, 3.1, 0.197, 0.59, "paired", False),
+        ("ATE", "aipw", "all", "tmle", "all", 0.4, 5.7, 0.944, 1.0, "paired", False),
+        ("ATO", "ols", "all", "overlap_weighted", "all", 41.0, 6.0, 8e-12, 4e-11, "paired", True),
+        ("ATT", "att", "all", "matching", "matched", -9.0, np.nan, np.nan, np.nan, "intervals", False),
+    ]
+    columns = "estimand estimator_a population_a estimator_b population_b difference se p_value p_adjusted"
+    frame = frame_of(f"{columns} comparison apart", rows).assign(outcome="purchase_amount", primary=True)
+    half = 1.96 * frame["se"]
+    return frame.assign(ci_lower=frame["difference"] - half, ci_upper=frame["difference"] + half)
 
 
 def pooled_effects(proven: bool = True) -> pd.DataFrame:
@@ -391,6 +430,8 @@ def effect_robustness() -> pd.DataFrame:
         for level in (0.95, 0.975, 0.99, 0.995, 1.0)
     ]
     rows.append(("amount_without_fuel", np.nan, "overlap_weighted", "ATO", 7.0, 10.0, 6323))
+    variants = enumerate(NUISANCE_VARIANTS)
+    rows += [(name, np.nan, "overlap_weighted", "ATO", 6.0 + place, 10.0, 6323) for place, name in variants]
     rows.append(("margin_weighted_amount", np.nan, "overlap_weighted", "ATO", 7.4, 10.9, 6323))
     names = "variation level estimator estimand estimate se n_trials"
     return with_interval(frame_of(names, rows)).assign(n_households=lambda frame: (0.4 * frame["n_trials"]).astype(int))

@@ -9,9 +9,17 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.causal.doubts.bias_allowance import bias_allowance
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.settings import EconomicsSettings
+from dunnhumby_pipeline.targeting.answers import MARGINS
+from dunnhumby_pipeline.targeting.dial import ProfitEffect, dial_costs
+from dunnhumby_pipeline.targeting.dial import break_even as break_even_of
+from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
+from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.scenarios import scenarios
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
@@ -44,8 +52,45 @@ def campaign_economics() -> pd.DataFrame:
     costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("coupons", "all", 1893, 2.31, 0.64, np.nan)]
     for position, name in enumerate(campaign.CAMPAIGNS):
         costs.append(("coupons", name, 380, 1.9 + 0.2 * position, 0.6, np.nan))
-    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin breakeven used"
+    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin break_even_effect used"
     return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
+
+
+def _cost_tables() -> dict[str, pd.DataFrame]:
+    known = scenarios(EconomicsSettings(), 0.03)
+    effect = ProfitEffect(
+        4.9, 3.5, 5800.0, bias_allowance(np.array([45.0, -26]), np.array([18.0, 32]), 20.0).times(0.3)
+    )
+    stakes = Stakes(2413, 3, effect.variance, 0.0, 20)
+    costs = dial_costs(effect, known, 60, 0.95)
+    whole = decided(effect, [1.0], 0.0, stakes, 0.95)
+    margins, values = np.meshgrid(MARGINS, costs, indexing="ij")
+    pays = effect.allowance.probability_above(values.ravel() * 0.3 / margins.ravel(), effect.estimate, effect.se)
+    grid = {"margin": margins.ravel(), "contact_cost": values.ravel(), "probability_pays_calibrated": pays}
+    return {
+        "break_even": break_even_of(known, [effect] * len(known), [stakes] * len(known), 0.95),
+        "decision_by_cost": decided(effect, costs, 0.0, stakes, 0.95),
+        "decision_groups": whole.assign(
+            group=0, lowest_effect=np.nan, highest_effect=np.nan, n_trials=5800, n_households=2413
+        ),
+        "pays_by_margin": pd.DataFrame(grid),
+    }
+
+
+def break_even() -> pd.DataFrame:
+    return _cost_tables()["break_even"]
+
+
+def decision_by_cost() -> pd.DataFrame:
+    return _cost_tables()["decision_by_cost"]
+
+
+def decision_groups() -> pd.DataFrame:
+    return _cost_tables()["decision_groups"]
+
+
+def pays_by_margin() -> pd.DataFrame:
+    return _cost_tables()["pays_by_margin"]
 
 
 def policy_value(proven: bool = True) -> pd.DataFrame:
@@ -54,7 +99,7 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
     policies = [
         ("treat_none", 0.0, 0.0, 0.0, 0.0),
         ("treat_all", 1.0, 6.9, 2.0 if proven else 5.1, 7.4),
-        ("cate_above_breakeven", 0.58, 6.1, se, 12.4),
+        ("effect_above_break_even", 0.58, 6.1, se, 12.4),
         ("top_10%", 0.1, 1.9, 0.6 if proven else 1.6, 4.9),
         ("top_20%", 0.2, 3.2, 0.8 if proven else 2.2, 7.7),
         ("top_30%", 0.3, 4.1, 1.0 if proven else 2.9, 9.5),
@@ -64,7 +109,7 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
     for policy, share, value, value_se, claimed in policies:
         bounds = (value - 1.96 * value_se, value + 1.96 * value_se)
         roi = value / (12.73 * share) if share else np.nan
-        chosen = policy == "cate_above_breakeven"
+        chosen = policy == "effect_above_break_even"
         rows.append((policy, share, 1400 * share, value, value_se, *bounds, claimed, roi, 5800, chosen, None))
     columns = (
         "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value roi n_trials chosen reason"
@@ -87,8 +132,8 @@ def targeting_list() -> pd.DataFrame:
     in_overlap = (chance > 0.1) & (chance < 0.9)
     decision = np.where(~in_overlap, "test", np.where(cate > 12.73, "target", "leave"))
     reasons = {
-        "target": "effect above breakeven, in overlap",
-        "leave": "effect below breakeven",
+        "target": "effect above break-even, in overlap",
+        "leave": "effect below break-even",
         "test": "outside overlap: no comparable households in the other arm",
     }
     return homes.assign(

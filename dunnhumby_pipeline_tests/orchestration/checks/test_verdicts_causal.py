@@ -163,49 +163,103 @@ def test_balance_is_judged_after_overlap_weighting_by_the_worst_covariate() -> N
     assert not causal.balance_after_weighting(table[table["weighting"] == "none"], CHECKS).passed
 
 
+def _in_campaigns(**changed: list[float]) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "campaign": ["8", "8", "13"],
+            "covariate": ["tenure", "spend", "spend"],
+            "smd": [-0.15, 0.1, 0.33],
+            "noise_any": [0.16, 0.2, 0.5],
+        }
+    )
+    return table.assign(**changed)
+
+
+def test_balance_is_judged_in_every_campaign_by_ceiling_and_noise() -> None:
+    good = causal.balance_in_every_campaign(_in_campaigns(), CHECKS)
+    assert good.passed
+    assert good.message == (
+        "largest |SMD| after overlap weighting by campaign, ceiling 0.20 or noise: campaign 13: 0.33 (spend, noise up "
+        "to 0.50); campaign 8: 0.15 (tenure, noise up to 0.16)"
+    )
+    assert good.metrics == {"max_smd_13": 0.33, "max_smd_8": 0.15}
+    # More than noise, but under the ceiling; then both.
+    assert causal.balance_in_every_campaign(_in_campaigns(smd=[-0.19, 0.1, 0.33]), CHECKS).passed
+    bad = causal.balance_in_every_campaign(_in_campaigns(smd=[-0.21, 0.1, 0.33]), CHECKS)
+    assert not bad.passed
+    assert "; over both: tenure in campaign 8 0.21; the propensity misses" in bad.message
+    # The worst covariate may be noise where a smaller one is not.
+    hidden = causal.balance_in_every_campaign(_in_campaigns(smd=[-0.21, 0.3, 0.33], noise_any=[0.2, 0.4, 0.5]), CHECKS)
+    assert not hidden.passed and "tenure in campaign 8" in hidden.message
+    assert causal.balance_in_every_campaign(_in_campaigns(smd=[0.21, 0, 0]), CheckSettings(max_campaign_smd=0.3)).passed
+
+
+def test_balance_of_a_campaign_that_is_unknown_unbounded_or_too_small() -> None:
+    assert not causal.balance_in_every_campaign(_in_campaigns(smd=[np.inf, 0.1, 0.33]), CHECKS).passed
+    missing = causal.balance_in_every_campaign(_in_campaigns(smd=[0.1, 0.1, NAN]), CHECKS)
+    assert (missing.passed, missing.message) == (False, "no SMD after overlap weighting in campaign 13")
+    assert not causal.balance_in_every_campaign(_in_campaigns().iloc[:0], CHECKS).passed
+    # Too few trials to say what noise would give.
+    assert causal.balance_in_every_campaign(
+        _in_campaigns(smd=[0.1, 0.1, 0.9], noise_any=[0.16, 0.2, NAN]), CHECKS
+    ).passed
+
+
+def test_calibration_is_judged_in_every_campaign_by_distance_and_noise() -> None:
+    table = pd.DataFrame(
+        {
+            "campaign": ["8", "13"],
+            "slope": [1.06, 0.85],
+            "noise_lower": [0.95, 0.82],
+            "noise_upper": [1.05, 1.18],
+        }
+    )
+    good = causal.calibrated_in_every_campaign(table, CHECKS)
+    assert good == Verdict(
+        True,
+        "calibration slope by campaign, 1 give or take 0.10 or noise: campaign 8: 1.06 (noise 0.95 to 1.05); "
+        "campaign 13: 0.85 (noise 0.82 to 1.18)",
+        {"slope_8": 1.06, "slope_13": 0.85},
+    )
+    bad = causal.calibrated_in_every_campaign(table.assign(slope=[1.12, 0.85]), CHECKS)
+    assert not bad.passed and "; off in campaign 8: propensities there" in bad.message
+    assert causal.calibrated_in_every_campaign(
+        table.assign(slope=[1.12, 0.85]), CheckSettings(max_slope_deviation=0.13)
+    ).passed
+    assert causal.calibrated_in_every_campaign(table.assign(slope=[NAN, 0.85]), CHECKS).passed
+
+
 # Effects
 
 
-def _effects(*rows: tuple[str, float, float, float]) -> pd.DataFrame:
-    """Estimates on the primary outcome over all campaigns, with intervals, among others that do not count."""
-    others = [
-        ("purchase_amount", "naive", "all", True, -70.0, -90.0, -50.0),
-        ("redeemed", "aipw", "all", False, -7.0, -9.0, -5.0),
-        ("purchase_amount", "aipw", "8", True, -70.0, -90.0, -50.0),
+def _differences(*rows: tuple[str, str, float, float | None, float]) -> pd.DataFrame:
+    """Rows of two estimators of the ATE, difference, its error and adjusted p on the primary outcome."""
+    wanted = [
+        ("purchase_amount", True, a, b, d, se, p, "intervals" if se is None else "paired") for a, b, d, se, p in rows
     ]
-    wanted = [("purchase_amount", name, "all", True, *numbers) for name, *numbers in rows]
-    columns = ["outcome", "estimator", "campaign", "primary", "estimate", "ci_lower", "ci_upper"]
-    return pd.DataFrame(others + wanted, columns=columns).assign(estimand="ATE", population="all")
+    columns = ["outcome", "primary", "estimator_a", "estimator_b", "difference", "se", "p_adjusted", "comparison"]
+    table = pd.DataFrame([("redeemed", False, "aipw", "ipw", 9.0, 0.1, 0.0, "paired"), *wanted], columns=columns)
+    apart = table["p_adjusted"].lt(0.05)
+    return table.astype({"se": float}).assign(estimand="ATE", population_a="all", population_b="all", apart=apart)
 
 
-def test_adjusted_estimates_of_one_sign_agree() -> None:
-    found = causal.estimators_agree(_effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", 1.0, -3.0, 5.0)), CHECKS)
-    text = "2 adjusted estimates from 1.0 (overlap_weighted, ATE in all) to 5.0 (aipw, ATE in all)"
-    assert found == Verdict(True, text, {"lowest_estimate": 1.0, "highest_estimate": 5.0})
+def test_estimators_within_the_error_of_their_difference_agree() -> None:
+    found = causal.estimators_agree(
+        _differences(("aipw", "ipw", 3.0, 2.0, 0.4), ("aipw", "tmle", -60.0, 50.0, 0.4)), CHECKS
+    )
+    text = "2 pairs of estimators of one estimand, smallest p 0.4 (Holm)"
+    assert found == Verdict(True, text, {"n_pairs": 2, "n_apart": 0})
 
 
-@pytest.mark.parametrize(
-    ("lower", "upper", "advice"),
-    [
-        (-5.0, -1.0, "they contradict each other beyond their errors: see the balance and overlap figures before any"),
-        (-8.0, 2.0, "their signs differ, though not beyond their errors: read the effect as not proven"),
-    ],
-)
-def test_adjusted_estimates_of_two_signs_are_warned_of(lower: float, upper: float, advice: str) -> None:
-    opposed = _effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", -3.0, lower, upper))
-    found = causal.estimators_agree(opposed, CHECKS)
+def test_a_pair_that_differs_by_more_than_noise_is_named() -> None:
+    found = causal.estimators_agree(
+        _differences(("aipw", "ipw", -8.0, 2.0, 0.0002), ("aipw", "tmle", 1.0, 2.0, 0.6)), CHECKS
+    )
     assert not found.passed
-    assert found.message.startswith("2 adjusted estimates from -3.0 (overlap_weighted, ATE in all) to 5.0 (aipw,")
-    assert advice in found.message
-
-
-def test_estimates_of_one_sign_whose_intervals_lie_apart_do_not_agree() -> None:
-    apart = _effects(("aipw", 25.0, 15.0, 35.0), ("ipw", 218.0, 190.0, 240.0), ("tmle", 60.0, 20.0, 200.0))
-    found = causal.estimators_agree(apart, CHECKS)
-    assert not found.passed
-    assert "25.0 (aipw, ATE in all) and 218.0 (ipw, ATE in all) have intervals apart" in found.message
-    # Other populations may have other effects.
-    assert causal.estimators_agree(apart.assign(estimand=apart["estimator"]), CHECKS).passed
+    assert "beyond noise: ATE by aipw in all less ipw in all -8.0 (SE 2.0): see the balance" in found.message
+    intervals = causal.estimators_agree(_differences(("att", "matching", 90.0, None, 0.0)), CHECKS)
+    assert "less matching in all 90.0 (intervals apart)" in intervals.message
+    assert intervals.metrics == {"n_pairs": 1, "n_apart": 1}
 
 
 def _planted(n: int, prevalence: float, strength: float, seed: int) -> pd.DataFrame:
@@ -243,10 +297,14 @@ def test_relative_propensities_are_those_of_a_campaign_that_treats_one_in_two() 
     np.testing.assert_allclose(relative_propensity(np.array([0.2, 0.7]), 0.5), [0.2, 0.7])
 
 
-def test_estimates_that_are_not_there_do_not_agree() -> None:
-    message = "an adjusted estimate on the primary outcome or its interval is missing: see the arms in overlap"
-    for effects in (_effects(("aipw", 5.0, 1.0, 9.0), ("overlap_weighted", NAN, NAN, NAN)), _effects()):
-        assert causal.estimators_agree(effects, CHECKS) == Verdict(False, message)
+def test_differences_that_are_not_known_do_not_agree() -> None:
+    for table, words in (
+        (_differences(("aipw", "ipw", NAN, 2.0, 0.5)), "1 differences are not known"),
+        (_differences(("aipw", "ipw", 1.0, NAN, 0.5)), "1 differences are not known"),
+        (_differences(), "no two estimates of one estimand to compare"),
+    ):
+        found = causal.estimators_agree(table, CHECKS)
+        assert (found.passed, found.message) == (False, f"{words}: see the arms in overlap")
 
 
 # Doubts
@@ -367,9 +425,11 @@ def test_a_household_that_decides_a_number_is_named_with_what_it_becomes(quantit
 
 
 def test_propensities_at_their_bound_are_counted() -> None:
-    few = pd.DataFrame({"propensity_bounded": [True] * 5 + [False] * 95})
+    few = pd.DataFrame(
+        {"treated": [0, 1] * 50, "propensity": [0.01] * 6 + [0.5] * 94, "propensity_bounded": [True] * 5 + [False] * 95}
+    )
     assert causal.propensities_bounded(few, CHECKS) == Verdict(
-        True, "5.0% of propensities bounded, at most 5% expected", {"share_bounded": 0.05}
+        True, "5.0% of propensities bounded without counterparts, at most 5% expected", {"share_bounded": 0.05}
     )
     many = causal.propensities_bounded(few.assign(propensity_bounded=[True] * 6 + [False] * 94), CHECKS)
     assert not many.passed

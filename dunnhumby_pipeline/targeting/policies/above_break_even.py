@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.settings import ABOVE_BREAKEVEN
+from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN
 from dunnhumby_pipeline.targeting.policies.base import Array, Rule
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ class AboveThreshold:
         return (effect > self.threshold).astype(float)
 
 
-class AboveBreakeven(Rule):
+class AboveBreakEven(Rule):
     """Targets households whose effect on gross profit exceeds the cost of a contact."""
 
-    name = ABOVE_BREAKEVEN
+    name = ABOVE_BREAK_EVEN
 
     def fit(self, evidence: Evidence, economics: Economics) -> AboveThreshold:
         return AboveThreshold(economics.contact_cost)
