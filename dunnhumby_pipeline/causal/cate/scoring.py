@@ -100,7 +100,9 @@ def load_recipe(path: TablePath) -> Recipe:
     arrays, described = read_arrays(path)
     if described.get("format_version") != FORMAT_VERSION or "fitted" not in described:
         raise ArraysFileError(f"{path} holds no recipe of this release: fit the model of the effect again")
-    held = {name: tuple(value) if isinstance(value, list) else value for name, value in described["fitted"].items()}
+    held: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in described["fitted"].items()
+    }
     fitted = Fitted(**held)
     design = StoredDesign.restored(described["design"])
     return Recipe(fitted, design, StoredPropensity.restored(arrays), described["features"], described["files"])
