@@ -34,6 +34,8 @@ def covariates(rng: np.random.Generator, n: int) -> pd.DataFrame:
             "purchase_interval_median": np.where(rng.random(n) < 0.3, np.nan, rng.gamma(2, 5, n)),
             "age_desc": rng.choice(["25-34", "35-44", "unknown"], n),
             "campaign": rng.choice([8, 13], n),
+            "lookback_start": rng.choice([285, 322], n),
+            "index_day": 504,
         }
     )
 
@@ -47,7 +49,9 @@ def test_a_stored_design_makes_the_columns_of_the_fitted_one() -> None:
     new.loc[4, "campaign"] = 30
     new["basket_trend"] = new["basket_trend"].astype("Float64")
     np.testing.assert_array_equal(stored.apply(new), design.apply(new.astype({"basket_trend": float})))
-    assert stored.names == design.names
+    assert stored.names == design.names and "monetary_sales" in stored.per_day
+    with pytest.raises(OtherFeaturesError, match="takes index_day, which"):
+        stored.apply(new.drop(columns="index_day"))
     with pytest.raises(OtherFeaturesError, match="takes recency, which"):
         stored.apply(new.drop(columns="recency"))
     with pytest.raises(OtherFeaturesError, match="numbers of recency"):
