@@ -198,6 +198,51 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
 
 
 @app.command()
+def score(
+    raw: RawOption = None,
+    home: HomeOption = None,
+    campaign_type: TypeOption = "TypeA",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="File for the scores: .csv or .parquet. Default: HOME/scores/TYPE.csv.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Score the households of a new month with the stored model of a study; fits nothing, and changes no table.
+
+    Exit code 2 when there is no stored model, it was altered, it takes other features, or the files cannot be used.
+    """
+    _known_type(campaign_type)
+    if out is not None and (out.suffix not in (".csv", ".parquet") or not out.absolute().parent.is_dir()):
+        _refuse(f"--out is {str(out)!r}; expected a .csv or .parquet file in a folder that exists")
+    study, defs = _load(home, raw)
+    from dunnhumby_pipeline.journey.source import JourneyError
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.scoring import (
+        MODEL_FILES,
+        CannotScoreError,
+        default_target,
+        score_new_month,
+    )
+    from dunnhumby_pipeline.orchestration.staleness import disturbed
+
+    described = _describe_source(study)
+    with _at_work(study, f"dunnhumby score --campaign-type {campaign_type}") as instance:
+        found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
+        _refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in MODEL_FILES)
+        target = default_target(study, campaign_type) if out is None else out
+        try:
+            scores, model = score_new_month(study, campaign_type, target)
+        except CannotScoreError as error:
+            _refuse(str(error))
+        except JourneyError as error:
+            _refuse("; ".join(str(problem) for problem in error.problems))
+    said = f"{len(scores):,} households of {described} scored by {model}: {target}"
+    console.print(escape(said), highlight=False, soft_wrap=True)
+
+
+@app.command()
 def ui(
     raw: RawOption = None,
     home: HomeOption = None,

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.orchestration.platform.running import held_while_run
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import weekly_study
+from dunnhumby_pipeline.orchestration.scoring import score_only
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
@@ -41,7 +42,7 @@ def build_defs(
     return dg.Definitions(
         assets=[observe_raw, *made],
         asset_checks=check_steps(),
-        jobs=[study_job],
+        jobs=[study_job, score_only],
         schedules=[weekly_study],
         sensors=[alert_on_check_change, alert_on_dead_runs, alert_on_run_failure],
         resources={

@@ -34,6 +34,11 @@ def copies(copies: pd.DataFrame) -> Mapping[str, object]:
     return {"n_households": len(copies), "n_clusters": copies["cluster"].nunique()}
 
 
+def types(types: pd.DataFrame) -> Mapping[str, object]:
+    studied = types.loc[types["verdict"] != "not studied"]
+    return {"n_types_studied": studied.loc[studied["campaign_type"] != "all", "campaign_type"].nunique()}
+
+
 def drift(drift: pd.DataFrame) -> Mapping[str, object]:
     return {"max_psi": drift["psi"].max(), "mean_psi": drift["psi"].mean()}
 

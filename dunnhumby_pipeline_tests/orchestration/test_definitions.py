@@ -79,6 +79,7 @@ def test_severity_policy() -> None:
         "customer_features.features_complete",
         "segment_stability.warm_stability",
         "first_campaign_cohort.no_look_ahead",
+        "first_campaign_cohort.arms_large_enough",
         "nuisances.positivity",
         "propensity.arms_in_overlap",
         "overlap_diagnostics.effective_arms",

@@ -26,10 +26,9 @@ from dunnhumby_pipeline.causal.cate.stacking import Stack, Stacked, stacked
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
-from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.causal.nuisance.nested import Nested, nested_nuisances
 from dunnhumby_pipeline.contracts.names import ALL_FOLDS, CONSTANT, STACK, TRIAL_KEY
-from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings, Settings
+from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings
 
 Array = NDArray[np.float64]
 
@@ -160,18 +159,15 @@ def _value(values: Mapping[str, float], name: str) -> float:
 
 
 def household_effects(
-    today: pd.DataFrame, new: Array, x: Array, data: Residuals, final: Learner, settings: Settings
+    today: pd.DataFrame, new: Array, propensity: Array, final: Learner, confidence: float
 ) -> pd.DataFrame:
-    """Effect and propensity of households as of the last day, from models fitted to all trials `x`; `new` (m, p) are
-    the covariates of `today`.
+    """Effect and `propensity` (m,) of households as of the last day, from models fitted to all trials; `new` (m, p)
+    are the covariates of `today`.
 
     Columns: household_key, cate, cate_lower, cate_upper ($), interval_of, propensity, received_before,
     lookback_segment.
     """
-    lower, upper = _ends(final, new, settings.confidence)
-    seed = settings.seed_for("nuisances")
-    rows = drawn(np.ones(len(x), dtype=bool), data.households, settings.nuisance.max_trials, seed)
-    propensity = fit_propensity(x[rows], data.treated[rows], data.households[rows], seed).probability(new)
+    lower, upper = _ends(final, new, confidence)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
     found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
     return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)

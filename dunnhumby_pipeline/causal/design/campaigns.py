@@ -28,7 +28,12 @@ class CohortError(Exception):
 
 
 def plan_campaigns(
-    campaigns: pd.DataFrame, campaign_type: str, first_day: int, last_day: int, settings: TrialSettings
+    campaigns: pd.DataFrame,
+    campaign_type: str,
+    first_day: int,
+    last_day: int,
+    settings: TrialSettings,
+    windows_overlap: bool = False,
 ) -> pd.DataFrame:
     """All campaigns of a type, in order of their first day, as `CAMPAIGN_COLUMNS`; days as in the data.
 
@@ -38,6 +43,8 @@ def plan_campaigns(
     comes soon after, and campaigns whose outcome window the data cut short: with keep_cut_campaigns those are used,
     and end with the data. `outcome_end` of a campaign left out is where it would have been. `overlaps_with`: ids
     of the type's campaigns that ran on some of the same days, empty when none did.
+
+    With `windows_overlap` the type's next campaign ends no window.
 
     For the design 'never_targeted' the look-back is all that lies before the campaign, and the outcome window
     stops at no other campaign and ends with the data at the latest, as in the reference study.
@@ -49,7 +56,7 @@ def plan_campaigns(
     begin = start - settings.look_back_days if not as_reference else start.clip(upper=first_day)
     lookback_start = begin.clip(lower=first_day).clip(upper=start)
     outcome_end = planned["end_day"] + settings.follow_up_days
-    if not as_reference:
+    if not as_reference and not windows_overlap:
         starts = start.drop_duplicates()
         next_start = start.map(dict(zip(starts, starts.shift(-1), strict=True)))
         outcome_end = outcome_end.where(next_start.isna() | (outcome_end < next_start), next_start - 1)

@@ -77,6 +77,7 @@ def build_cohort(
     engine: EngineSettings,
     known: Sequence[pd.DataFrame] = (),
     margin: float = EconomicsSettings().margin,
+    windows_overlap: bool = False,
 ) -> Cohort:
     """All trials of `campaign_type` from the canonical tables, by the design in the settings.
 
@@ -85,6 +86,7 @@ def build_cohort(
     out and listed with the others; 'never_targeted' keeps them, as the reference study pooled all campaigns.
     `known`: trials of other designs on the same tables, placed in segments; a look-back all of whose trials are among
     them is not worked out again. `margin`: profit per $ of sales, by which gross profit is measured.
+    `windows_overlap`: outcome windows run over the type's next campaign.
 
     Raises CohortError when the type has no campaign, when none can be studied, when no campaign has both arms, or when
     trial.margin_weights names a department that does not exist.
@@ -93,7 +95,7 @@ def build_cohort(
     campaigns, targets = read_table(tables["campaigns"]), read_table(tables["campaign_targets"])
     first_day, last_day = observed_days(tables["transactions"], engine)
     listed = listings(targets, campaigns, campaign_type)
-    planned = plan_campaigns(campaigns, campaign_type, first_day, last_day, settings)
+    planned = plan_campaigns(campaigns, campaign_type, first_day, last_day, settings, windows_overlap)
     unlisted = set(planned["campaign"]) - set(listed["campaign"])
     planned = leave_out(planned, dict.fromkeys(unlisted, "it lists no household"))
     if not planned["used"].any():

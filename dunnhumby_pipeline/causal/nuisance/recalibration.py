@@ -52,11 +52,21 @@ def as_in_campaign(propensity: pd.Series, campaigns: pd.Series, nuisances: pd.Da
 
 
 def _moved(new: Array, propensity: Array, treated: Array | Groups, min_arm: int) -> Array:
+    return moved(new, line_of(propensity, treated, min_arm))
+
+
+def line_of(propensity: Array, treated: Array | Groups, min_arm: int) -> tuple[float, float] | None:
+    """The line (intercept, slope) that a campaign's trials ask for; None with fewer than `min_arm` in an arm."""
     n_treated = int(treated.sum())
-    if min(n_treated, len(treated) - n_treated) < min_arm:
-        return new
-    intercept, slope = fit_line(propensity, treated)
-    return np.asarray(special.expit(intercept + slope * _logit(new)))
+    return None if min(n_treated, len(treated) - n_treated) < min_arm else fit_line(propensity, treated)
+
+
+def moved(propensity: Array, line: tuple[float, float] | None) -> Array:
+    """Propensities (n,) moved by a line on their logit; as they are without one."""
+    if line is None:
+        return propensity
+    intercept, slope = line
+    return np.asarray(special.expit(intercept + slope * _logit(propensity)))
 
 
 def fit_line(propensity: Array, treated: Array | Groups) -> tuple[float, float]:

@@ -97,4 +97,13 @@ TABLES = (
         partitioned=True,
         suffix=".npz",
     ),
+    Table(
+        "scoring_recipe",
+        group="cate",
+        made_by="fit_cate",
+        meaning="What scoring a new month needs beside the model: how covariates become columns, which features by "
+        "which formulas, settings, the propensity, and the digests of the files that belong to it, as arrays.",
+        partitioned=True,
+        suffix=".npz",
+    ),
 )

@@ -291,4 +291,38 @@ TABLES = (
         metrics=metrics.weeks,
         measures=True,
     ),
+    Table(
+        "campaign_types",
+        group="effects",
+        made_by="compare_types",
+        meaning="Campaign types side by side, as far as they have been studied: trials, windows, effects by window and "
+        "by day; types whose windows the next campaign cuts also without that rule; the types pooled.",
+        row="campaign type, rule for its windows, and outcome",
+        key=("campaign_type", "windows", "outcome"),
+        columns=(
+            text("campaign_type", "campaign type, or 'all' for the types pooled, with type as covariate"),
+            text(
+                "windows",
+                "rule for outcome windows: each ends at the type's next campaign, as in the study; or runs over it, "
+                "with earlier campaigns of the type as covariates",
+            ),
+            *shared("outcome"),
+            integer("n_campaigns", "campaigns of the type", "campaigns"),
+            integer("n_used", "campaigns that are used", "campaigns"),
+            *shared("n_trials n_households n_treated"),
+            integer("shortest_window", "shortest outcome window", "days", nullable=True),
+            integer("longest_window", "longest outcome window", "days", nullable=True),
+            *shared("estimate se ci_lower ci_upper"),
+            number("per_day", "effect on the outcome by day of the window", "unit of the outcome"),
+            number("per_day_se", "its standard error, clustered by household", "unit of the outcome"),
+            number("per_day_lower", "lower end of its interval", "unit of the outcome"),
+            number("per_day_upper", "upper end of its interval", "unit of the outcome"),
+            number("p_equal", "p-value that the pooled types have one effect by day", "0-1"),
+            text("verdict", "gain proven, loss proven, not proven, not identified or not studied"),
+            text("reason", "why it is not identified or not studied", nullable=True),
+        ),
+        partitioned=True,
+        metrics=metrics.types,
+        measures=True,
+    ),
 )

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
-from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES
+from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES, segments_of
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -88,12 +88,39 @@ def question_effects(
     yield dg.Output(weeks, "event_study")
 
 
+@step(
+    settings=("seed", "confidence", "trial", "nuisance", "economics.margin"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE],
+)
+def compare_types(
+    context: dg.AssetExecutionContext,
+    trial_campaigns: pd.DataFrame,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    average_effects: pd.DataFrame,
+    household_copies: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """This campaign type beside the others, as far as their tables lie on disk."""
+    from dunnhumby_pipeline.causal.effects import campaign_types as types
+    from dunnhumby_pipeline.orchestration.other_types import others
+
+    settings, own = study.settings, context.partition_key
+    lacking = types.not_identified(average_effects)
+    studies = [types.TypeStudy(own, types.NEXT_ENDS, trial_campaigns, first_campaign_cohort, nuisances, lacking)]
+    place = segments_of(study.table("segment_model"))
+    beside = types.runs_on(study.journey_tables(), own, settings, place, household_copies)
+    known, told, not_studied = others(study, own)
+    mine = [] if beside is None else [beside]
+    return types.campaign_types([*studies, *mine, *known], not_studied, settings, told)
+
+
 def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
 
 
 @step(
-    settings=("seed", "confidence", "trial", "nuisance", "cate"),
+    settings=("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
@@ -104,6 +131,7 @@ def fit_cate(
 ) -> Iterator[dg.Output]:
     """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
+    from dunnhumby_pipeline.causal.cate.scoring import save_recipe
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.cate.selection import household_effects
     from dunnhumby_pipeline.causal.design.cohort import covariates_today
@@ -111,6 +139,8 @@ def fit_cate(
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.causal.nuisance.recalibration import as_in_campaign
+    from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensity
+    from dunnhumby_pipeline.orchestration.scoring import recipe_of
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
 
@@ -121,8 +151,10 @@ def fit_cate(
     fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
-    new = trial_design(trials, campaign_type, settings.trial).apply(today)
-    effects = household_effects(today, new, matrix.x, data, fitted.final, settings)
+    design = trial_design(trials, campaign_type, settings.trial)
+    new = design.apply(today)
+    received = final_propensity(matrix.x, data, settings.nuisance, settings.seed_for("nuisances"))
+    effects = household_effects(today, new, received.probability(new), fitted.final, settings.confidence)
     least = settings.nuisance.recalibration_min_arm
     effects["propensity"] = as_in_campaign(effects["propensity"], today["campaign"], nuisances, least)
     yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
@@ -130,9 +162,15 @@ def fit_cate(
     yield dg.Output(fitted.by_model, "cate_by_model")
     yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})
     with study.staging() as staging:
-        files = {name: staging / study.table(name).name for name in ("household_matrix", "cate_model")}
+        files = {
+            name: staging / study.table(name).name for name in ("household_matrix", "cate_model", "scoring_recipe")
+        }
         save_matrix(CovariateMatrix(new, matrix.names, today), files["household_matrix"])
         save_effect_model(EffectModel(fitted.final, matrix.names), files["cate_model"])
+        belonging = {"cate_model": files["cate_model"], "segment_model": study.table("segment_model")}
+        save_recipe(
+            recipe_of(study, campaign_type, trials, nuisances, design, received, belonging), files["scoring_recipe"]
+        )
         yield from (dg.Output(file, name) for name, file in files.items())
 
 

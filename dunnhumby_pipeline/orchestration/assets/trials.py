@@ -40,7 +40,7 @@ def enrol_trials(
         cohort = build_cohort(
             study.journey_tables(), campaign_type, settings.trial, settings.engine, margin=settings.economics.margin
         )
-    place = _segments_of(study.table("segment_model"))
+    place = segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     trials = with_clusters(cohort.placed(place(cohort.look_backs)), household_copies)
     design, x = trial_matrix(trials, campaign_type, settings.trial)
@@ -63,7 +63,7 @@ def enrol_trials(
         yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
-def _segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
+def segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:
     """What assigns segments to the households of each campaign's look-back."""
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
@@ -188,7 +188,5 @@ def design_comparison(
     settings = study.settings
     matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     known = FittedDesign(first_campaign_cohort, matrix.x, matrix.names, nuisances)
-    segments_of = _segments_of(study.table("segment_model"))
-    return compare_designs(
-        study.journey_tables(), context.partition_key, settings, segments_of, known, household_copies
-    )
+    place = segments_of(study.table("segment_model"))
+    return compare_designs(study.journey_tables(), context.partition_key, settings, place, known, household_copies)

@@ -69,6 +69,17 @@ def look_ahead(sight: Sight) -> Verdict:
     return no_look_ahead(sight.read("first_campaign_cohort"), sight.path("transactions"), sight.study.settings.engine)
 
 
+def arms_large_enough(trials: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """Both arms have enough trials at all: the overlap region cannot hold more."""
+    treated = int((trials["treated"] == 1).sum())
+    control = len(trials) - treated
+    least = settings.min_trials_per_arm
+    passed = min(treated, control) >= least
+    advice = "" if passed else f"; at least {least} of each are needed: pool more campaigns, or another campaign type"
+    text = f"{treated:,} treated and {control:,} control trials"
+    return Verdict(passed, f"{text}{advice}", {"n_treated": treated, "n_control": control})
+
+
 def arms_in_overlap(propensity: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Both arms have enough trials in the overlap region."""
     inside = propensity.loc[propensity["in_overlap"]]

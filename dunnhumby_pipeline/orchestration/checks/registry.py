@@ -256,6 +256,15 @@ CHECKS: tuple[Check, ...] = (
         look=causal.look_ahead,
     ),
     Check(
+        "first_campaign_cohort",
+        causal.arms_large_enough,
+        BLOCK,
+        red="an arm has fewer trials than the overlap region must hold: nothing is fitted to them",
+        advice="another campaign type, or more campaigns: a shorter `trial.min_history_days`, or "
+        "`trial.keep_cut_campaigns`",
+        thresholds=("min_trials_per_arm",),
+    ),
+    Check(
         "nuisances",
         causal.propensities_bounded,
         WARN,

@@ -124,6 +124,45 @@ def effect_rows(average_effects: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, {3, 6, 7})
 
 
+def type_rows(campaign_types: pd.DataFrame) -> Grid:
+    """Each campaign type by each rule for its windows; then the types pooled."""
+    marks = {"gain proven": "pass", "loss proven": "fail", "not proven": "warn"}
+    rows = []
+    for _, row in campaign_types.iterrows():
+        name, unit = terms.outcome(row["outcome"])
+        pooled = row["campaign_type"] == "all"
+        days = [int(row[end]) for end in ("shortest_window", "longest_window") if numbers.is_number(row[end])]
+        verdict = str(row["verdict"])
+        text = f"{verdict}: {row['reason']}" if isinstance(row["reason"], str) and row["reason"] else verdict
+        if numbers.is_number(row["p_equal"]):
+            text += f"; p that types do not differ {numbers.number(row['p_equal'], 2)}"
+        found = (
+            terms.outcome_interval(row["outcome"], *(row[each] for each in each_of))
+            if numbers.is_number(row[each_of[0]])
+            else numbers.NOTHING
+            for each_of in (("estimate", "ci_lower", "ci_upper"), ("per_day", "per_day_lower", "per_day_upper"))
+        )
+        rows.append(
+            (
+                *cells(
+                    "All types" if pooled else str(row["campaign_type"]),
+                    str(row["windows"]),
+                    f"{numbers.count(row['n_used'])} of {numbers.count(row['n_campaigns'])}",
+                    f"{numbers.count(row['n_treated'])} of {numbers.count(row['n_trials'])}",
+                    "-".join(str(day) for day in dict.fromkeys(days)) or numbers.NOTHING,
+                    f"{name} ({unit})",
+                    *found,
+                ),
+                Cell(text, marks.get(verdict, "")),
+            )
+        )
+    headers = (
+        "Type|Outcome window|Campaigns used|Treated trials|Window, days|Outcome|Effect over the window|Effect per day|"
+        "Verdict"
+    )
+    return as_grid(headers, rows, {2, 3, 4, 6, 7})
+
+
 def difference_rows(differences: pd.DataFrame) -> Grid:
     """Every two estimators of one estimand on the primary outcome, and whether they differ by more than noise."""
     rows = []
@@ -189,5 +228,14 @@ PARTS = (
         "Campaigns pooled",
         ("pooled_effects",),
         rows=lambda tables, settings: pooled_rows(tables["pooled_effects"]),
+    ),
+    Section(
+        "campaign_types",
+        "Campaign types side by side",
+        ("campaign_types",),
+        "Overlap-weighted effects, per household. Windows differ in length, so types are compared, and pooled, by the "
+        "day. Where a type's campaigns follow each other closely, the second row lets windows run over the next "
+        "campaign, with the earlier ones as covariates: more trials, of an effect that includes what follows.",
+        rows=lambda tables, settings: type_rows(tables["campaign_types"]),
     ),
 )

@@ -22,6 +22,7 @@ from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.nested import Nested
+from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensity
 from dunnhumby_pipeline.contracts.names import CONSTANT, STACK
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.engine.arrays import Arrays
@@ -270,7 +271,8 @@ def test_households_of_today_get_the_final_model_and_a_propensity(
         campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
     )
     settings = load_settings(confidence=0.8)
-    found = household_effects(today, design.apply(today), x, data, final.final, settings)
+    received = final_propensity(x, data, settings.nuisance, 1).probability(design.apply(today))
+    found = household_effects(today, design.apply(today), received, final.final, 0.8)
     own = "household_key received_before lookback_segment cate cate_lower cate_upper interval_of propensity"
     assert found.columns.tolist() == own.split()
     assert found["household_key"].tolist() == list(range(60))
@@ -280,7 +282,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(
     assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
     # A model with intervals gives those of its own.
     model = LinearDML.from_settings(SMALL, 1).fit(x, data)
-    found = household_effects(today, design.apply(today), x, data, model, settings)
+    found = household_effects(today, design.apply(today), received, model, 0.8)
     lower, upper = model.interval(design.apply(today), 0.8)
     assert normal_quantile(0.8) == pytest.approx(1.281552, rel=1e-5)
     np.testing.assert_allclose(found["cate_upper"], upper)

@@ -318,6 +318,105 @@ def pooled_effects(proven: bool = True) -> pd.DataFrame:
     return with_interval(frame_of(columns, rows))
 
 
+def campaign_types() -> pd.DataFrame:
+    """One type studied by both rules, one not studied, and types pooled."""
+    columns = (
+        "campaign_type windows outcome n_campaigns n_used n_trials n_households n_treated shortest_window "
+        "longest_window estimate se ci_lower ci_upper per_day per_day_se per_day_lower per_day_upper p_equal verdict "
+        "reason"
+    )
+    effect, by_day, none = (66.3, 15.8, 35.3, 97.3), (0.88, 0.21, 0.47, 1.29), (np.nan,) * 4
+    next_ends, runs_over = "ends at the next campaign", "runs over the next campaign"
+    rows = [
+        (
+            "TypeA",
+            next_ends,
+            "gross_profit",
+            4,
+            3,
+            5251,
+            2200,
+            1331,
+            75,
+            77,
+            *effect,
+            *by_day,
+            np.nan,
+            "gain proven",
+            None,
+        ),
+        (
+            "TypeB",
+            next_ends,
+            "gross_profit",
+            17,
+            5,
+            8776,
+            2300,
+            411,
+            28,
+            75,
+            *effect,
+            *by_day,
+            np.nan,
+            "not identified",
+            "4",
+        ),
+        (
+            "TypeB",
+            runs_over,
+            "gross_profit",
+            17,
+            12,
+            26000,
+            2400,
+            1700,
+            60,
+            75,
+            *effect,
+            *by_day,
+            np.nan,
+            "gain proven",
+            None,
+        ),
+        (
+            "TypeC",
+            next_ends,
+            "gross_profit",
+            6,
+            0,
+            0,
+            0,
+            0,
+            None,
+            None,
+            *none,
+            *none,
+            np.nan,
+            "not studied",
+            "no campaign",
+        ),
+        (
+            "all",
+            "types pooled",
+            "gross_profit",
+            21,
+            8,
+            14027,
+            2400,
+            1742,
+            28,
+            77,
+            *none,
+            *by_day,
+            0.4,
+            "gain proven",
+            None,
+        ),
+    ]
+    return frame_of(columns, rows).astype({"shortest_window": "Int64", "longest_window": "Int64"})
+
+
 def effect_robustness() -> pd.DataFrame:
     rows = []
     for level, left in ((0.0, 6323), (0.02, 5701), (0.05, 4610), (0.1, 3483), (0.15, 2730), (0.2, 2111), (0.25, 1600)):

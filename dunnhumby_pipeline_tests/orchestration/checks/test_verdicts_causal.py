@@ -88,6 +88,17 @@ def test_no_trials_is_no_proof(tables: dict[str, Path]) -> None:
 # Overlap and balance
 
 
+def test_arms_need_as_many_trials_as_the_overlap_must_hold() -> None:
+    trials = pd.DataFrame({"treated": [1] * 30 + [0] * 60})
+    enough = causal.arms_large_enough(trials, CheckSettings(min_trials_per_arm=30))
+    assert (enough.passed, enough.message) == (True, "30 treated and 60 control trials")
+    assert enough.metrics == {"n_treated": 30, "n_control": 60}
+    short = causal.arms_large_enough(trials, CheckSettings(min_trials_per_arm=31))
+    advice = "at least 31 of each are needed: pool more campaigns, or another campaign type"
+    assert (short.passed, short.message) == (False, f"30 treated and 60 control trials; {advice}")
+    assert not causal.arms_large_enough(trials.assign(treated=1), CheckSettings(min_trials_per_arm=2)).passed
+
+
 def test_arms_need_enough_trials_inside_overlap() -> None:
     table = pd.DataFrame({"treated": [1] * 40 + [0] * 60, "in_overlap": [True] * 30 + [False] * 10 + [True] * 60})
     enough = causal.arms_in_overlap(table, CheckSettings(min_trials_per_arm=30))
