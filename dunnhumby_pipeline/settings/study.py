@@ -27,6 +27,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     NuisanceSettings,
     OverlapSettings,
     PolicySettings,
+    PowerSettings,
     SensitivitySettings,
     TrialSettings,
 )
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     effects: EffectSettings = EffectSettings()
     sensitivity: SensitivitySettings = SensitivitySettings()
     cate: CateSettings = CateSettings()
+    power: PowerSettings = PowerSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
     checks: CheckSettings = CheckSettings()
