@@ -172,6 +172,14 @@ class PowerSettings(Section):
         return self
 
 
+class RefutationSettings(Section):
+    """The analysis done again where the answer is known."""
+
+    n_draws: int = Field(8, ge=5, description="draws of each refuter in a study")
+    n_certified: int = Field(200, ge=20, description="draws of each refuter in `dunnhumby certify`")
+    subset_share: float = Field(0.8, ge=0.5, lt=1, description="share of households in the refutation by subsets")
+
+
 class EconomicsSettings(Section):
     """What an effect is worth."""
 

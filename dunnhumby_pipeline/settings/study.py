@@ -28,6 +28,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     OverlapSettings,
     PolicySettings,
     PowerSettings,
+    RefutationSettings,
     SensitivitySettings,
     TrialSettings,
 )
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     sensitivity: SensitivitySettings = SensitivitySettings()
     cate: CateSettings = CateSettings()
     power: PowerSettings = PowerSettings()
+    refutation: RefutationSettings = RefutationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
     checks: CheckSettings = CheckSettings()
