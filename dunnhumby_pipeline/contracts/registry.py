@@ -14,12 +14,13 @@ from dunnhumby_pipeline.contracts.tables import (
     overlap,
     profiles,
     report,
+    scrutiny,
     segments,
     targeting,
 )
 
 # In the order of the study.
-_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, targeting, report)
+_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, scrutiny, targeting, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

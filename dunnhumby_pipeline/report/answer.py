@@ -22,6 +22,7 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.report.unseen import unseen
 from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings, ranks
 from dunnhumby_pipeline.words import numbers, placebos, terms
 
@@ -37,6 +38,7 @@ READS = (
     "negative_controls",
     "sensitivity",
     "cate_models",
+    "detectable_spread",
 )
 
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
@@ -66,7 +68,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("What is it worth?", _worth(chosen, ranking)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
-        ("Do households differ?", _households_differ(tables.get("cate_models"))),
+        ("Do households differ?", _households_differ(tables.get("cate_models")) + _beside(tables, ranking)),
     )
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
@@ -333,6 +335,12 @@ def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:
     """The first row whose columns have the values wanted, or None."""
     rows = frame.loc[(frame[list(wanted)].astype(str) == pd.Series(wanted)).all(axis=1)]
     return rows.iloc[0] if len(rows) else None
+
+
+def _beside(tables: StudyTables, ranking: bool) -> str:
+    """What could not have been seen, where nothing was."""
+    said = "" if ranking else unseen(tables.get("detectable_spread"))
+    return f" {said}" if said else ""
 
 
 def _households_differ(cate_models: pd.DataFrame | None) -> str:

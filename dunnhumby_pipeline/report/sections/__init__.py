@@ -14,6 +14,7 @@ from dunnhumby_pipeline.report.sections import (
     lifetime,
     movement,
     overlap,
+    scrutiny,
     segment_model,
     who,
 )
@@ -25,7 +26,7 @@ CHAPTERS = (
     ),
     Chapter(
         "What the campaign does",
-        (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS),
+        (*effects.PARTS, *design.PARTS, *overlap.PARTS, *doubts.PARTS, *conditional.PARTS, *scrutiny.PARTS),
     ),
     Chapter("What targeting is worth", decision.WORTH),
     Chapter("Targeting list", decision.LIST),

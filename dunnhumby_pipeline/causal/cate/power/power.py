@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cate.power.curve import fit_curve
 from dunnhumby_pipeline.causal.cate.power.plasmode import SHAPES, Plasmode, plasmode
-from dunnhumby_pipeline.causal.cate.power.tests import Draw, Test, outcomes
+from dunnhumby_pipeline.causal.cate.power.tests import LEVEL, Draw, Test, outcomes
 from dunnhumby_pipeline.causal.cate.reduced import Found, Reduced
 from dunnhumby_pipeline.causal.effects.average import overlap_weighted
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
@@ -33,7 +34,10 @@ TARGET = 0.8
 # More spreads are planted, each twice the last, until the largest is found so often or so many have been added.
 _ENOUGH, _MOST_ADDED = 0.9, 4
 _AT_ONCE = 50
-POWER = ["outcome", "procedure", "measure", "name", "shape", "spread", "n_draws", "n_counted", "share", "share_se"]
+POWER = [
+    *("outcome", "procedure", "measure", "name", "shape", "spread", "n_draws", "n_counted", "share", "share_se"),
+    "nominal",
+]
 DETECTABLE = [
     *("outcome", "procedure", "test", "shape", "n_draws", "size", "size_se", "spread", "spread_se"),
     *("spread_lower", "spread_upper", "largest_planted", "largest_share"),
@@ -82,7 +86,9 @@ def study_power(
         drawn = without if multiple == 0 else with_effect
         counted = pd.DataFrame(_draws(planted, find, tests, multiple, drawn, confidence, rng))
         spread = multiple * planted.average_se
-        rows += _counts(counted, spread, {"outcome": outcome, "procedure": name})
+        nominal = {COVERED: confidence, FOUND: np.nan if spread else LEVEL}
+        labels = {"outcome": outcome, "procedure": name}
+        rows += [row | {"nominal": nominal[row["measure"]]} for row in _counts(counted, spread, labels)]
         last, added = number == len(spreads) - 1, len(spreads) - len(settings.spreads)
         found = counted.loc[counted["measure"] == FOUND].groupby("name")["counted"].mean()
         if last and added < _MOST_ADDED and len(found) and found.min() < _ENOUGH:
@@ -133,7 +139,7 @@ def _coverage(
     return found
 
 
-def _counts(counted: pd.DataFrame, spread: float, labels: dict[str, object]) -> Iterator[dict[str, object]]:
+def _counts(counted: pd.DataFrame, spread: float, labels: dict[str, str]) -> Iterator[dict[str, Any]]:
     groups = [(ALL_SHAPES, counted)] if spread else [(NO_SHAPE, counted)]
     if spread:
         groups += [(shape, own) for shape, own in counted.groupby("shape", sort=False)]

@@ -27,8 +27,8 @@ from dunnhumby_pipeline.causal.cate.refutation.replicas import (
     random_common_cause,
     unobserved_cause,
 )
-from dunnhumby_pipeline.causal.cate.refutation.subjects import Answer, Search, answer, reduced_search
-from dunnhumby_pipeline.settings import RefutationSettings
+from dunnhumby_pipeline.causal.cate.refutation.subjects import Answer, Search, answer, average_of, reduced_search
+from dunnhumby_pipeline.settings import RefutationSettings, Settings
 
 Array = NDArray[np.float64]
 
@@ -36,9 +36,10 @@ Array = NDArray[np.float64]
 AVERAGE, PROCEDURE = "average effect", "effects that differ"
 STUDY, DOWHY = "study", "dowhy"
 REFUTATION = [
-    *("refuter", "subject", "drawn_by", "n_draws", "observed", "draws_mean", "draws_sd", "share_proven", "p"),
-    *("passed", "rule", "meaning"),
+    *("refuter", "subject", "drawn_by", "n_draws", "observed", "draws_mean", "draws_sd", "share_proven", "p_as_far"),
+    *("p", "passed", "rule", "meaning"),
 ]
+_TABLES = ("refutation", "draws")
 DRAWS = ["refuter", "subject", "drawn_by", "draw", "value", "proven"]
 _NULL = (PLACEBO, DUMMY)
 _MEANING = {
@@ -110,6 +111,20 @@ def refute(
     return Refutation(pd.DataFrame(rows, columns=REFUTATION), pd.DataFrame(draws, columns=DRAWS))
 
 
+def refute_by_dowhy(
+    trials: Trials, strengths: Strengths, settings: RefutationSettings, n_draws: int, seed: int
+) -> Refutation:
+    """The average effect, found again in the sets that dowhy's own refuters draw: see `by_dowhy`."""
+    from dunnhumby_pipeline.causal.cate.refutation.by_dowhy import refutations
+
+    estimate, found = refutations(trials, strengths, settings.subset_share, n_draws, seed)
+    # Its standard error is that of the study's own estimate: the same estimand, from the same trials.
+    observed = Answer(estimate, average_of(trials.data)[1], np.nan, False)
+    rows = [row_of(name, AVERAGE, DOWHY, values, observed) for name, values in found.items()]
+    draws = [row for name, values in found.items() for row in _drawn(name, AVERAGE, DOWHY, list(values), None)]
+    return Refutation(pd.DataFrame(rows, columns=REFUTATION), pd.DataFrame(draws, columns=DRAWS))
+
+
 def row_of(
     refuter: str, subject: str, drawn_by: str, values: Array, observed: Answer, proven: list[bool] | None = None
 ) -> dict[str, object]:
@@ -121,6 +136,7 @@ def row_of(
         "draws_mean": float(np.mean(values)),
         "draws_sd": float(np.std(values, ddof=1)) if len(values) > 1 else np.nan,
         "share_proven": np.nan if proven is None else float(np.mean(proven)),
+        "p_as_far": _as_far(values, observed.average) if refuter in _NULL and subject == AVERAGE else np.nan,
         **{"p": judged.p, "passed": judged.passed, "rule": rules.RULES[judged.rule], "meaning": _MEANING[refuter]},
     }
 
@@ -139,11 +155,32 @@ def _judged(
     return rules.stays(values, observed.average, observed.se)
 
 
+def _as_far(values: Array, observed: float) -> float:
+    return float((np.sum(np.abs(values) >= abs(observed)) + 1) / (len(values) + 1))
+
+
 def _drawn(
     refuter: str, subject: str, drawn_by: str, values: list[float], proven: list[bool] | None
 ) -> Iterator[dict[str, object]]:
     for number, value in enumerate(values):
         yield {
             **{"refuter": refuter, "subject": subject, "drawn_by": drawn_by, "draw": number, "value": float(value)},
-            "proven": None if proven is None else bool(proven[number]),
+            "proven": np.nan if proven is None else float(proven[number]),
         }
+
+
+def refutations_of_study(
+    trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool
+) -> Refutation:
+    """All refutations of a study's trials; `benchmarks` as in the table confounder_benchmarks.
+
+    `certified`: with the draws of a certificate.
+    """
+    own, seed, strengths = settings.refutation, settings.seed_for("refutation"), strongest(benchmarks)
+    n_draws = own.n_certified if certified else own.n_draws
+    found = [
+        refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed),
+        refute_by_dowhy(trials, strengths, own, n_draws, seed),
+    ]
+    rows, draws = (pd.concat([getattr(each, name) for each in found], ignore_index=True) for name in _TABLES)
+    return Refutation(rows.assign(certified=certified), draws)
