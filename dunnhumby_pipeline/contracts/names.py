@@ -18,6 +18,8 @@ PRIMARY_ESTIMATOR = "overlap_weighted"
 NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"
+# The non-negative sum of the best models of the effect.
+STACK = "stack"
 # What the tables of doubts call the analyses that checks and figures look for.
 PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"

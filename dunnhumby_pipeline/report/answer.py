@@ -37,7 +37,7 @@ READS = (
     "average_effects",
     "negative_controls",
     "sensitivity",
-    "cate_models",
+    "cate_scoreboard",
     "detectable_spread",
 )
 
@@ -60,7 +60,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
     """
     tables = tables.only(READS)
     values, listed = tables.get("policy_value"), tables.get("targeting_list")
-    chosen, ranking = chosen_policy(values), has_ranking(tables.get("cate_models"))
+    chosen, ranking = chosen_policy(values), has_ranking(tables.get("cate_scoreboard"))
     state = _state(chosen, ranking)
     points = (
         ("Whom to target?", _whom(chosen, listed)),
@@ -68,7 +68,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("What is it worth?", _worth(chosen, ranking)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
-        ("Do households differ?", _households_differ(tables.get("cate_models")) + _beside(tables, ranking)),
+        ("Do households differ?", _households_differ(tables.get("cate_scoreboard")) + _beside(tables, ranking)),
     )
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
@@ -84,11 +84,11 @@ def chosen_policy(policy_value: pd.DataFrame | None) -> pd.Series | None:
     return rows.iloc[0] if len(rows) else None
 
 
-def has_ranking(cate_models: pd.DataFrame | None) -> bool:
+def has_ranking(cate_scoreboard: pd.DataFrame | None) -> bool:
     """Whether the model in use tells households apart; one effect for all gives no order to target them by."""
-    if cate_models is None:
+    if cate_scoreboard is None:
         return True
-    whole = cate_models.loc[(cate_models["fold"] == ALL_FOLDS) & cate_models["chosen"].astype(bool)]
+    whole = cate_scoreboard.loc[(cate_scoreboard["fold"] == ALL_FOLDS) & cate_scoreboard["chosen"].astype(bool)]
     return not (whole["model"] == CONSTANT).any()
 
 
@@ -343,10 +343,10 @@ def _beside(tables: StudyTables, ranking: bool) -> str:
     return f" {said}" if said else ""
 
 
-def _households_differ(cate_models: pd.DataFrame | None) -> str:
-    if cate_models is None:
+def _households_differ(cate_scoreboard: pd.DataFrame | None) -> str:
+    if cate_scoreboard is None:
         return f"Effect models: {NOT_BUILT}."
-    whole = cate_models.loc[(cate_models["fold"] == ALL_FOLDS) & cate_models["chosen"].astype(bool)]
+    whole = cate_scoreboard.loc[(cate_scoreboard["fold"] == ALL_FOLDS) & cate_scoreboard["chosen"].astype(bool)]
     if whole.empty:
         return "No effect model was chosen."
     best = whole.iloc[0]

@@ -74,7 +74,7 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         *_gross_profit(tables.get("average_effects")),
         _GAP,
         ("Policy", _policy(chosen)),
-        ("Value", _value(chosen, answer.has_ranking(tables.get("cate_models")))),
+        ("Value", _value(chosen, answer.has_ranking(tables.get("cate_scoreboard")))),
         ("Decisions", _decisions(tables.get("targeting_list"))),
         _GAP,
         *_check_rows(checks),

@@ -137,14 +137,17 @@ class SensitivitySettings(Section):
 class CateSettings(Section):
     """Models of the conditional effect."""
 
-    n_trees: int = Field(100, ge=4, multiple_of=4, description="trees of the causal forest")
-    min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of the causal forest")
+    n_trees: int = Field(60, ge=4, multiple_of=4, description="trees of each forest")
+    min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of a forest")
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
-    n_jobs: int = Field(2, ge=1, description="threads that grow the causal forest; the forest is the same")
+    n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")
     gain_in_se: float = Field(
         1.0,
         ge=0,
         description="standard errors by which a model must beat the constant effect out of fold to be chosen",
+    )
+    n_stacked: int = Field(
+        4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"
     )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"

@@ -14,9 +14,22 @@ _POLICIES = {
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",
+    "s_learner": "S-learner",
     "t_learner": "T-learner",
+    "t_xgboost": "T-learner, boosted trees",
+    "t_gaussian_process": "T-learner, Gaussian process",
+    "x_learner": "X-learner",
+    "x_xgboost": "X-learner, boosted trees",
     "r_learner": "R-learner",
+    "r_xgboost": "R-learner, boosted trees",
+    "dr_linear": "DR-learner, linear",
+    "dr_xgboost": "DR-learner, boosted trees",
+    "dr_forest": "DR-learner, forest",
+    "linear_dml": "Linear DML",
     "causal_forest": "Causal forest",
+    "forest_dr": "Forest of doubly robust scores",
+    "tuned_forest": "Causal forest, tuned",
+    "stack": "Stack of the best models",
 }
 _EFFECT_TESTS = {
     "gate": "Gate: better than one effect for all",

@@ -83,8 +83,9 @@ def feature(folder: Path) -> Facts:
 
 def learner() -> Facts:
     """Fitted out of fold, beside the other learners, to trials with effects that slope."""
-    # A forest takes a library that loads slowly.
-    LEARNERS.pop("causal_forest")
+    # Forests take a library that loads slowly.
+    for name in ("causal_forest", "forest_dr"):
+        LEARNERS.pop(name)
     known = simulate_trials(600, 1, lambda x: 2 + 2 * x[:, 1])
     settings = CateSettings(n_outcome_bootstraps=10)
     fitted = fit_cate(known.trials, known.x, known.residuals(), settings, 0.95, 1)

@@ -182,7 +182,7 @@ def test_nothing_stands_between_the_lines_of_the_command(laboratory: Laboratory)
     environment |= as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
     environment |= {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COLUMNS": "80"}
     home, raw = laboratory.home.root, laboratory.raw or Path()
-    arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_models"]
+    arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_scoreboard"]
     ended = subprocess.run(
         [sys.executable, "-m", "dunnhumby_pipeline.cli", *map(str, arguments)],
         env=environment,

@@ -58,7 +58,7 @@ SHOWN = {
     "negative_controls": {"“Effects” where there can be none", "Negative controls"},
     "influence": {"Does one household decide it?", "Households that move a number most"},
     "event_study": {"Week by week"},
-    "cate_models": {"Models of who responds more, scored on households they did not see"},
+    "cate_scoreboard": {"Models of who responds more, scored on households they did not see"},
 }
 
 

@@ -270,17 +270,21 @@ def test_the_headline_follows_the_interval(policy: str, lower: float, upper: flo
 @pytest.mark.parametrize(
     ("chosen", "gain", "says"),
     [
-        ("r_learner", 184.0, "R-learner predicts effects better than one effect for all, by 2.6 standard errors"),
+        (
+            "stack",
+            184.0,
+            "Stack of the best models predicts effects better than one effect for all, by 2.6 standard errors",
+        ),
         ("constant", 0.0, "There is no ranking: no model predicts effects better"),
     ],
 )
 def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen(
     chosen: str, gain: float, says: str
 ) -> None:
-    models = study.cate_models()
+    models = study.cate_scoreboard()
     models["chosen"] = models["model"] == chosen
     models.loc[models["model"] == chosen, "gain_over_constant"] = gain
-    points = dict(plain_answer(study.study_tables(cate_models=models)).points)
+    points = dict(plain_answer(study.study_tables(cate_scoreboard=models)).points)
     assert points["Do households differ?"].startswith(says)
 
 
@@ -367,7 +371,7 @@ def test_targeting_nobody_is_set_beside_targeting_everybody(lower: float, upper:
 
 
 def _constant() -> pd.DataFrame:
-    models = study.cate_models()
+    models = study.cate_scoreboard()
     return models.assign(chosen=models["model"] == "constant")
 
 
@@ -378,7 +382,7 @@ def _by_lot() -> pd.DataFrame:
 
 @pytest.mark.parametrize("words", ["Top 10%", "Top 50%", "Return on contact cost"])
 def test_without_a_ranking_nothing_that_needs_one_is_in_answer_or_summary(words: str) -> None:
-    tables = study.study_tables(cate_models=_constant())
+    tables = study.study_tables(cate_scoreboard=_constant())
     answer = plain_answer(tables)
     said = " ".join([answer.headline, *(text for _, text in answer.points), summary_of(tables)])
     assert words not in said
@@ -388,19 +392,19 @@ def test_without_a_ranking_nothing_that_needs_one_is_in_answer_or_summary(words:
 
 
 def test_a_policy_that_goes_by_a_ranking_that_there_is_not_is_no_answer() -> None:
-    answer = plain_answer(study.study_tables(cate_models=_constant(), policy_value=_by_lot()))
+    answer = plain_answer(study.study_tables(cate_scoreboard=_constant(), policy_value=_by_lot()))
     assert answer.state == "no answer"
     assert answer.headline.startswith("There is no ranking, so “Top 30% by effect” would be a draw by lot")
     assert "; targeting everybody would pay, $6.9 (3.0 to 10.8)" in answer.headline
     points = dict(answer.points)
     assert points["What is it worth?"] == "There is no ranking, and a draw by lot is not valued."
     assert "$4.1" not in " ".join([answer.headline, *points.values()])
-    assert "$4.1" not in summary_of(study.study_tables(cate_models=_constant(), policy_value=_by_lot()))
+    assert "$4.1" not in summary_of(study.study_tables(cate_scoreboard=_constant(), policy_value=_by_lot()))
     assert plain_answer(study.study_tables(policy_value=_by_lot())).state == "pays"
 
 
 def test_without_a_ranking_the_page_compares_no_draws_and_marks_the_curve() -> None:
-    text = text_of(study.study_tables(cate_models=_constant()))
+    text = text_of(study.study_tables(cate_scoreboard=_constant()))
     worth = text[text.index("What targeting is worth") : text.index("Targeting list")]
     assert "Top 30% by effect" not in worth
     assert "There is no ranking: no model of the effect beats one effect for all" in worth

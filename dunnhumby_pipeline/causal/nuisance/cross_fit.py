@@ -85,7 +85,7 @@ def cross_fit(
             held_out = [folds == fold for fold in range(settings.n_folds)]
             # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
             fitted = workers(
-                delayed(_predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed, candidates)
+                delayed(predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed, candidates)
                 for out in held_out
             )
             predictions = {name: np.empty(len(trials)) for name in fitted[0][0]}
@@ -111,7 +111,7 @@ def cross_fit(
     return CrossFit(frame.assign(**medians), pd.concat(quality, ignore_index=True))
 
 
-def _predict_fold(
+def predict_fold(
     x: Array,
     treated: NDArray[np.int64],
     households: Groups,

@@ -7,19 +7,16 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
+from dunnhumby_pipeline.causal.nuisance.boosting import binned, boost, stop_early
 from dunnhumby_pipeline.causal.nuisance.lasso import Linear, fit_lassos
 from dunnhumby_pipeline.engine.threads import one_thread
-
-if TYPE_CHECKING:
-    import xgboost
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -28,17 +25,6 @@ Mask = NDArray[np.bool_]
 # Linear models and trees, or either alone: those that may have a share.
 BOTH, LINEAR_ONLY, TREES_ONLY = (True, True), (True, False), (False, True)
 
-_MAX_BIN = 32
-_TREES = {
-    "max_depth": 4,
-    "learning_rate": 0.15,
-    "subsample": 0.8,
-    "colsample_bytree": 0.5,
-    "max_bin": _MAX_BIN,
-    "nthread": 1,
-}
-# Trees are added and judged in steps; ten that do not help are the last.
-_MOST_TREES, _STEP, _PATIENCE = 400, 5, 10
 _MIN_CHILD = 10
 _INNER_FOLDS = 4
 _LOGISTIC = {"C": 0.1, "solver": "newton-cholesky", "max_iter": 100}
@@ -74,16 +60,6 @@ class Stack:
         return found
 
 
-@dataclass(frozen=True)
-class Trees:
-    """Boosted trees: `predict` gives means, or probabilities where they were fitted to classes."""
-
-    booster: xgboost.Booster
-
-    def predict(self, x: Array) -> Array:
-        return np.asarray(self.booster.inplace_predict(x), dtype=float)
-
-
 def fit_propensity(
     x: Array, treated: Array | Groups, households: Groups, seed: int, candidates: tuple[bool, bool] = BOTH
 ) -> Stack:
@@ -99,11 +75,13 @@ def fit_propensity(
     out = _inner_folds(households, target) == 0
     with one_thread():
         parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
-        trees, of_trees = _boosted(_binned(x), target, out, parameters, _log_loss)
+        matrix = binned(x)
+        stopped = stop_early(matrix, target, [out], parameters, _log_loss)
+        trees = boost(matrix, target, stopped.n_trees, parameters)
         linear = logistic(np.ones(len(x), dtype=bool))
         share = (1.0, 0.0) if candidates == LINEAR_ONLY else (0.0, 1.0)
         if candidates == BOTH:
-            share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], of_trees)
+            share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], stopped.predicted[out])
     return Stack(linear, trees, np.array(share))
 
 
@@ -134,12 +112,14 @@ def fit_outcomes(
         out = folds == 0
         with one_thread():
             lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
-            binned = _binned(x)
+            matrix = binned(x)
             for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
-                trees, beyond = _boosted(binned, y - begin[:, column], out, parameters, _squared)
-                of_trees = beyond + begin[out, column]
+                beyond = y - begin[:, column]
+                stopped = stop_early(matrix, beyond, [out], parameters, _squared)
+                trees = boost(matrix, beyond, stopped.n_trees, parameters)
+                of_trees = stopped.predicted[out] + begin[out, column]
                 level = float(y.mean())
                 said = np.column_stack([of_lasso, of_trees]) - level
                 found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
@@ -178,40 +158,3 @@ def _simplex_weights(y: Array, first: Array, second: Array) -> tuple[float, floa
         lambda share: _log_loss(y, share * first + (1 - share) * second), bounds=(0, 1), method="bounded"
     ).x
     return float(share), 1 - float(share)
-
-
-def _binned(x: Array) -> xgboost.QuantileDMatrix:
-    import xgboost
-
-    # Binning the covariates takes as long as 50 trees, so it is done once for all outcomes and parts.
-    return xgboost.QuantileDMatrix(x, max_bin=_MAX_BIN, nthread=1)
-
-
-def _boosted(
-    binned: xgboost.QuantileDMatrix,
-    y: Array,
-    out: Mask,
-    parameters: Mapping[str, object],
-    loss: Callable[[Array, Array], float],
-) -> tuple[Trees, Array]:
-    """Boosted trees (Chen & Guestrin 2016) of `y` (n,), and what they say of the rows `out` when fitted to the others.
-
-    As many trees as help there are then fitted to all rows.
-    """
-    import xgboost
-
-    binned.set_label(y)
-    # Without weight a row decides nothing, and is still predicted without a second binning.
-    binned.set_weight((~out).astype(float))
-    booster = xgboost.Booster({**_TREES, **parameters}, [binned])
-    predicted, least, best, since = np.full(int(out.sum()), np.nan), np.inf, 0, 0
-    while since < _PATIENCE and best + since < _MOST_TREES:
-        for _ in range(_STEP):
-            booster.update(binned, best + since)
-            since += 1
-        said = np.asarray(booster.predict(binned)[out], dtype=float)
-        found = loss(y[out], said)
-        if found < least:
-            predicted, least, best, since = said, found, best + since, 0
-    binned.set_weight(np.ones(len(y)))
-    return Trees(xgboost.train({**_TREES, **parameters}, binned, best)), predicted

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
-from dunnhumby_pipeline.contracts.table import Table, flag, number
+from dunnhumby_pipeline.contracts.table import Table, flag, number, text
 
 TABLES = (
     Table(
-        "cate_models",
+        "cate_scoreboard",
         group="cate",
         made_by="fit_cate",
-        meaning="Out-of-fold R-loss of every model, and which was chosen.",
+        meaning="Out-of-fold losses of every calibrated model and of their stack, and which was chosen.",
         row="model and fold",
         key=("model", "fold"),
         columns=(
             *shared("model fold"),
-            number("r_loss", "mean out-of-fold R-loss; lower is better", "$ squared"),
+            number("r_loss", "mean out-of-fold R-loss of the calibrated effects; lower is better", "$ squared"),
+            number("dr_loss", "mean squared distance to the AIPW scores, overlap-weighted", "$ squared"),
             number("gain_over_constant", "R-loss of one constant effect minus that of the model", "$ squared"),
             number("gain_se", "standard error of the gain, clustered by household", "$ squared"),
+            number("dr_gain", "dr_loss of one constant effect minus that of the model", "$ squared"),
+            number("dr_gain_se", "standard error of dr_gain, clustered by household", "$ squared"),
+            number("calibration", "what the model's differences from its mean are multiplied by", "ratio"),
+            number("weight", "what they are multiplied by in the stack", "ratio"),
             *shared("chosen"),
+            text("reason", "why the model could not be fitted and is left out", nullable=True),
         ),
         partitioned=True,
         metrics=metrics.models,
@@ -45,10 +51,13 @@ TABLES = (
         "cate_by_model",
         group="cate",
         made_by="fit_cate",
-        meaning="Out-of-fold effect of every trial by every model.",
+        meaning="Out-of-fold effect of every trial by every model and by their stack.",
         row="trial and model",
         key=("household_key", "campaign", "model"),
-        columns=shared("household_key campaign model fold cate"),
+        columns=(
+            *shared("household_key campaign model fold cate"),
+            number("cate_uncalibrated", "effect as the model itself gives it", "$"),
+        ),
         partitioned=True,
     ),
     Table(

@@ -86,7 +86,7 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
 
 
 @step(
-    settings=("seed", "confidence", "trial", "cate"),
+    settings=("seed", "confidence", "trial", "nuisance", "cate"),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
@@ -95,7 +95,7 @@ def fit_cate(
     nuisances: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Conditional effects on gross profit: candidates, their out-of-fold R-loss, estimates by the best."""
+    """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
     from dunnhumby_pipeline.causal.cate.selection import household_effects
@@ -109,12 +109,13 @@ def fit_cate(
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     data = residuals(trials, nuisances, GROSS_PROFIT)
-    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, settings.seed_for("cate"))
+    seed = settings.seed_for("cate")
+    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     new = trial_design(trials, campaign_type, settings.trial).apply(today)
     effects = household_effects(today, new, matrix.x, data, fitted.final, settings)
-    yield dg.Output(fitted.models, "cate_models", metadata={"chosen": fitted.chosen})
+    yield dg.Output(fitted.scoreboard, "cate_scoreboard", metadata={"chosen": fitted.chosen})
     yield dg.Output(fitted.estimates, "cate_estimates")
     yield dg.Output(fitted.by_model, "cate_by_model")
     yield dg.Output(effects, "household_effects", metadata={"model": fitted.chosen})

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.contracts.names import (
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
+    STACK,
 )
 from dunnhumby_pipeline.engine.duck import connect, table_at
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -211,14 +212,18 @@ def _told(row: pd.Series) -> str:
 
 
 def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """Some model of the effect beats the constant out of fold."""
+    """The stack of effect models beats the constant out of fold."""
     whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
+    unfitted = whole["reason"].dropna()
+    beside = f"; left out: {', '.join(unfitted.index)}" if len(unfitted) else ""
     chosen = str(whole.index[whole["chosen"]][0])
-    row = whole.loc[chosen]
+    row = whole.loc[STACK]
+    gain = f"{row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
     if chosen == CONSTANT:
-        return Verdict(False, "not proven: no model beats one constant effect for all out of fold")
-    text = f"{chosen} beats the constant by {row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
-    return Verdict(True, text, {"gain_over_constant": float(row["gain_over_constant"])})
+        return Verdict(False, f"not proven: the stack's gain over one constant effect for all is {gain}{beside}")
+    return Verdict(
+        True, f"{chosen} beats the constant by {gain}{beside}", {"gain_over_constant": float(row["gain_over_constant"])}
+    )
 
 
 def _whole(diagnostics: pd.DataFrame) -> pd.Series:

@@ -372,7 +372,7 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("min_e_value",),
     ),
     Check(
-        "cate_models",
+        "cate_scoreboard",
         causal.heterogeneity,
         WARN,
         red="no model beats one effect for all",

@@ -24,13 +24,13 @@ LISTED = 25
 def compared(tables: StudyTables) -> pd.DataFrame:
     """The policies to compare: where there is no ranking, those that go by one are draws by lot, and left out."""
     values = tables["policy_value"]
-    if has_ranking(tables.get("cate_models")):
+    if has_ranking(tables.get("cate_scoreboard")):
         return values
     return values.loc[~values["policy"].map(ranks)].assign(roi=float("nan"))
 
 
 def _ranking_note(tables: StudyTables, settings: Settings) -> str:
-    if has_ranking(tables["cate_models"]):
+    if has_ranking(tables["cate_scoreboard"]):
         return ""
     return (
         "There is no ranking: no model of the effect beats one effect for all, so that a share of the households could "
@@ -89,7 +89,7 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
 
 
 def _candidates_note(tables: StudyTables, settings: Settings) -> str:
-    if has_ranking(tables.get("cate_models")):
+    if has_ranking(tables.get("cate_scoreboard")):
         return "How well the order of households by effect does, on households that the models did not see."
     return (
         "Not chosen: there is no ranking, and every share below 100% is a draw by lot. The curve shows what such draws "
@@ -101,7 +101,9 @@ def _roi(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import targeting
 
     chosen = chosen_policy(tables.get("policy_value"))
-    share = None if chosen is None or not has_ranking(tables.get("cate_models")) else float(chosen["share_targeted"])
+    share = (
+        None if chosen is None or not has_ranking(tables.get("cate_scoreboard")) else float(chosen["share_targeted"])
+    )
     return targeting.roi_curve(tables["roi_curve"], share)
 
 
@@ -183,21 +185,21 @@ WORTH = (
             "model promises for its own selection, and is flattered by having made the choice."
         ),
     ),
-    Note("no_ranking", _ranking_note, ("cate_models",)),
+    Note("no_ranking", _ranking_note, ("cate_scoreboard",)),
     Section(
         "policies",
         "Honest value beside the claimed value",
         ("policy_value",),
         draw=_policies,
         alt=_policies_alt,
-        beside=("cate_models",),
+        beside=("cate_scoreboard",),
     ),
     Section(
         "policies_valued",
         "Policies",
         ("policy_value",),
         rows=lambda tables, settings: policy_rows(compared(tables)),
-        beside=("cate_models",),
+        beside=("cate_scoreboard",),
     ),
     Heading("Economics"),
     Note("breakeven_note", breakeven_note, ("campaign_economics",)),
@@ -210,7 +212,7 @@ WORTH = (
     Fold(
         "Validation: candidates by share of households targeted",
         (
-            Note("roi_note", _candidates_note, ("roi_curve",), beside=("cate_models",)),
+            Note("roi_note", _candidates_note, ("roi_curve",), beside=("cate_scoreboard",)),
             Section(
                 "roi",
                 "Value by share of households targeted",
@@ -219,7 +221,7 @@ WORTH = (
                 "earns more than targeting as many at random.",
                 _roi,
                 _roi_alt,
-                beside=("policy_value", "cate_models"),
+                beside=("policy_value", "cate_scoreboard"),
             ),
         ),
     ),

@@ -27,7 +27,7 @@ def checks(failed: bool = False) -> pd.DataFrame:
             "largest SMD 0.14, ceiling 0.10" if failed else "largest SMD 0.06, ceiling 0.10",
         ),
         ("average_effects", "estimators_agree", later, False, "naive 231, AIPW 74, overlap weighted 66"),
-        ("cate_models", "heterogeneity_proven", later, False, "gain 184 (se 71)"),
+        ("cate_scoreboard", "heterogeneity_proven", later, False, "gain 184 (se 71)"),
         ("policy_value", "value_excludes_zero", later, False, "$6.1 (3.6 to 8.6)"),
     ]
     if failed:

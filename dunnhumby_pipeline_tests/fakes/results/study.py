@@ -16,15 +16,19 @@ from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
-def cate_models() -> pd.DataFrame:
-    gains = {"constant": 0.0, "t_learner": -310.0, "r_learner": 184.0, "causal_forest": 96.0}
+def cate_scoreboard() -> pd.DataFrame:
+    gains = {"constant": 0.0, "t_learner": -310.0, "r_learner": 120.0, "causal_forest": 96.0, "stack": 184.0}
     rows = []
     for model, whole in gains.items():
         for fold in (-1, 0, 1, 2, 3, 4):
             constant = model == "constant"
             gain = whole + (0 if fold < 0 or constant else 60 * (fold - 2))
-            rows.append((model, fold, 40210 - gain, gain, np.nan if constant else 71.0, model == "r_learner"))
-    return frame_of("model fold r_loss gain_over_constant gain_se chosen", rows)
+            se, slope = (0.0, np.nan) if constant else (71.0, np.nan if model == "stack" else 0.8)
+            own = (model, fold, 40210 - gain, 90100 - gain, gain, se, gain / 2, se, slope, slope)
+            rows.append((*own, model == "stack", None))
+    rows.append(("gaussian_process", -1, *[np.nan] * 8, False, "could not be fitted: more than 2,000 trials"))
+    columns = "model fold r_loss dr_loss gain_over_constant gain_se dr_gain dr_gain_se calibration weight chosen reason"
+    return frame_of(columns, rows)
 
 
 def cate_estimates() -> pd.DataFrame:
@@ -32,7 +36,7 @@ def cate_estimates() -> pd.DataFrame:
     scores = campaign.propensity()
     cate = random.normal(60, 40, len(scores))
     return scores[["household_key", "campaign"]].assign(
-        cate=cate, cate_lower=np.nan, cate_upper=np.nan, interval_of=None, fold=0, model="r_learner"
+        cate=cate, cate_lower=np.nan, cate_upper=np.nan, interval_of=None, fold=0, model="stack"
     )
 
 

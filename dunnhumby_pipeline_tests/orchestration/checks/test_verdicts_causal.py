@@ -386,14 +386,17 @@ def test_an_effect_that_little_explains_away_is_warned_of(value: float, passed: 
 
 
 def _models(chosen: str) -> pd.DataFrame:
-    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("r_learner", -1, 12.5, 4.0)]
+    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("stack", -1, 12.5, 4.0), ("late", -1, None, None)]
     frame = pd.DataFrame(rows, columns=["model", "fold", "gain_over_constant", "gain_se"])
+    frame["reason"] = frame["model"].map({"late": "could not be fitted: too late"})
     # One fold's choice is not the choice.
     return frame.assign(chosen=(frame["model"] == chosen) | (frame["fold"] == 0))
 
 
-def test_heterogeneity_is_a_model_that_beats_the_constant() -> None:
-    found = causal.heterogeneity(_models("r_learner"), CHECKS)
-    assert found == Verdict(True, "r_learner beats the constant by 12.5 (SE 4) in R-loss", {"gain_over_constant": 12.5})
+def test_heterogeneity_is_a_stack_that_beats_the_constant() -> None:
+    found = causal.heterogeneity(_models("stack"), CHECKS)
+    text = "stack beats the constant by 12.5 (SE 4) in R-loss; left out: late"
+    assert found == Verdict(True, text, {"gain_over_constant": 12.5})
     none = causal.heterogeneity(_models("constant"), CHECKS)
-    assert none == Verdict(False, "not proven: no model beats one constant effect for all out of fold")
+    assert not none.passed
+    assert none.message.startswith("not proven: the stack's gain over one constant effect for all is 12.5 (SE 4) in")

@@ -24,12 +24,13 @@ class Learner(ABC):
     Nothing here refits a propensity or, except for a learner that is made of them, an outcome mean. Subclasses
     are dataclasses whose arguments are their parameters. `name` stands in the tables; `words.terms` says it in
     words. `interval_of`: whether an interval covers the average effect or that of households with given covariates;
-    None where there is no honest interval.
+    None where there is no honest interval. `dear`: whether it costs too much to be fitted in every study.
     """
 
     name: ClassVar[str]
     interval_of: ClassVar[Literal["average", "household"] | None]
     is_constant: ClassVar[bool] = False
+    dear: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -59,6 +60,11 @@ class Learner(ABC):
     def get_params(self) -> dict[str, int | float]:
         """The arguments that make this learner."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+
+    @classmethod
+    def refusal(cls, n_trials: int) -> str | None:
+        """Why it is not fitted to a study of so many trials, in words; None where it is."""
+        return None
 
     @staticmethod
     def out_of_fold(data: Residuals) -> Array | None:

@@ -17,6 +17,11 @@ from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
 
 
+def n_candidates(p: int) -> int:
+    """grf's own number of candidate variables a split; all 80 would take three times as long."""
+    return min(p, math.ceil(math.sqrt(p)) + 20)
+
+
 @dataclass(eq=False)
 class CausalForest(Learner):
     """econml's causal forest (Athey, Tibshirani & Wager 2019), grown on ry and rt as CausalForestDML would.
@@ -43,16 +48,7 @@ class CausalForest(Learner):
         # Not econml.dml, whose import takes several seconds and which would fit nuisances again.
         from econml.grf import CausalForest as Forest
 
-        p = x.shape[1]
-        self.forest = Forest(
-            n_estimators=self.n_trees,
-            min_samples_leaf=self.min_leaf,
-            max_samples=self.max_samples,
-            # grf's own number of candidate variables a split; all 80 would take three times as long.
-            max_features=min(p, math.ceil(math.sqrt(p)) + 20),
-            random_state=self.seed,
-            n_jobs=self.n_jobs,
-        )
+        self.forest = Forest(**self.parameters(x.shape[1]))
         # The outcome less its mean, rounded as CausalForestDML rounds it: a last digit can turn a split.
         mean = data.y - data.outcome_residual
         with threadpool_limits(1):
@@ -60,6 +56,17 @@ class CausalForest(Learner):
         # Threads add the trees' predictions in the order in which they finish, which changes the last digits.
         self.forest.n_jobs = 1
         return self
+
+    def parameters(self, p: int) -> dict[str, object]:
+        """econml's arguments of a forest on p covariates."""
+        return {
+            "n_estimators": self.n_trees,
+            "min_samples_leaf": self.min_leaf,
+            "max_samples": self.max_samples,
+            "max_features": n_candidates(p),
+            "random_state": self.seed,
+            "n_jobs": self.n_jobs,
+        }
 
     def predict(self, x: Array) -> Array:
         return self.forest.predict(x).ravel()

@@ -1,4 +1,4 @@
-"""A causal forest of econml as arrays, and back: the nodes of all trees, and how many each has."""
+"""A forest of econml as arrays, and back: the nodes of all trees, and how many each has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OF_NODES = ("nodes", "values", "jac", "precond")
 
 
 def forest_arrays(forest: Any) -> Arrays:
-    """The arrays of a fitted econml.grf.CausalForest of one treatment."""
+    """The arrays of a fitted econml.grf.CausalForest of one treatment, or RegressionForest of one outcome."""
     states = [tree.tree_.__getstate__() for tree in forest.estimators_]
     stored = {name: np.concatenate([state[name] for state in states]) for name in _OF_NODES}
     sizes = {f"{name}": np.array([state[name] for state in states]) for name in ("node_count", "max_depth")}
@@ -26,23 +26,26 @@ def forest_from(arrays: Arrays) -> Any:
 
     Raises ArraysFileError when the nodes are not trees.
     """
-    from econml.grf import CausalForest
+    from econml.grf import CausalForest, RegressionForest
     from econml.grf._base_grftree import GRFTree
     from econml.tree._tree import Tree
 
     n_features, bag = int(arrays["n_features"]), int(arrays["bag"])
     ends = np.cumsum(arrays["node_count"])
     n_trees = len(ends)
-    forest = CausalForest(n_estimators=n_trees, subforest_size=bag, n_jobs=1)
-    forest.n_features_, forest.n_outputs_, forest.n_relevant_outputs_ = n_features, 2, 1
+    # A causal forest's leaves hold the effect and a level, a regression forest's the mean alone.
+    n_outputs = arrays["values"].shape[1]
+    kind = CausalForest if n_outputs == 2 else RegressionForest
+    forest = kind(n_estimators=n_trees, subforest_size=bag, n_jobs=1)
+    forest.n_features_, forest.n_outputs_, forest.n_relevant_outputs_ = n_features, n_outputs, 1
     forest.slices_ = np.array_split(np.arange(n_trees), n_trees // bag)
     forest.estimators_ = []
     for count, end, depth in zip(arrays["node_count"], ends, arrays["max_depth"], strict=True):
         state = {name: arrays[name][end - count : end] for name in _OF_NODES}
         _require_tree(state["nodes"], n_features)
         tree = GRFTree()
-        tree.n_features_in_, tree.n_outputs_, tree.n_relevant_outputs_ = n_features, 2, 1
-        tree.tree_ = Tree(n_features, 2, 1, True)
+        tree.n_features_in_, tree.n_outputs_, tree.n_relevant_outputs_ = n_features, n_outputs, 1
+        tree.tree_ = Tree(n_features, n_outputs, 1, True)
         tree.tree_.__setstate__({"max_depth": int(depth), "node_count": int(count), **state})
         forest.estimators_.append(tree)
     return forest

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.nuisance.models import Stack, Trees
+from dunnhumby_pipeline.causal.nuisance.boosting import Trees
+from dunnhumby_pipeline.causal.nuisance.models import Stack
 from dunnhumby_pipeline.engine.arrays import Arrays
 
 Array = NDArray[np.float64]
