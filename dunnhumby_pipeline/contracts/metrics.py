@@ -233,6 +233,11 @@ def refutation(refutation: pd.DataFrame) -> Mapping[str, object]:
     return {"n_refuters": len(refutation), "n_failed": int((~refutation["passed"].astype(bool)).sum())}
 
 
+def cate_validation(tests: pd.DataFrame) -> Mapping[str, object]:
+    tested = tests.dropna(subset=["p"])
+    return {f"p_{row.test}": row.p for row in tested.itertuples()}
+
+
 def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
     return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
 

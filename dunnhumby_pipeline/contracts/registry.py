@@ -17,10 +17,12 @@ from dunnhumby_pipeline.contracts.tables import (
     scrutiny,
     segments,
     targeting,
+    validation,
 )
 
 # In the order of the study.
-_GROUPS = (journey, features, segments, profiles, lifetime, movement, design, overlap, effects, cate, scrutiny, targeting, report)
+_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

@@ -14,10 +14,9 @@ from dunnhumby_pipeline.settings.campaigns import (
     NuisanceSettings,
     OverlapSettings,
     PolicySettings,
-    PowerSettings,
-    RefutationSettings,
     SensitivitySettings,
     TrialSettings,
+    ValidationSettings,
     ranks,
     top_policy,
 )
@@ -31,6 +30,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
+from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     HOME_VARIABLE,
@@ -76,6 +76,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TrialSettings",
+    "ValidationSettings",
     "found_wrong",
     "load_settings",
     "one_line",

@@ -154,33 +154,25 @@ class CateSettings(Section):
     )
 
 
-class PowerSettings(Section):
-    """What effects that differ between households could have been found: effects planted in the study's own data."""
+class ValidationSettings(Section):
+    """How the order of households by effect is tested and explained."""
 
-    spreads: tuple[float, ...] = Field(
-        (0.0, 2.0, 4.0, 6.0, 8.0, 12.0),
-        min_length=3,
-        description="standard deviations of effects that are planted, in standard errors of the average effect; 0 "
-        "gives the size of the tests",
+    n_groups: int = Field(5, ge=3, le=20, description="equal groups by effect")
+    top_shares: tuple[float, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), description="shares with the largest effects whose own effect is told"
     )
-    n_draws: int = Field(60, ge=20, description="draws of each spread in a study")
-    n_null_draws: int = Field(200, ge=20, description="draws without any difference in a study")
-    n_certified: int = Field(400, ge=20, description="draws of each spread in `dunnhumby certify`; without, five times")
-    n_whole: int = Field(20, ge=0, description="draws that `dunnhumby certify` searches by every learner; 0: none")
+    n_steps: int = Field(20, ge=5, le=100, description="points of the curves over the share contacted")
+    n_half_samples: int = Field(200, ge=50, description="halves of the households behind the bands of the curves")
+    max_explained: int = Field(500, ge=50, description="most trials whose effects are divided among the covariates")
+    tree_depth: int = Field(2, ge=1, le=3, description="depth of the tree whose leaves are subgroups")
 
     @model_validator(mode="after")
-    def _spreads_begin_with_none(self) -> PowerSettings:
-        if self.spreads[0] != 0 or any(a >= b for a, b in zip(self.spreads, self.spreads[1:], strict=False)):
-            raise ValueError(f"power.spreads must begin with 0 and increase, found {list(self.spreads)}")
+    def _shares_are_distinct_percentages(self) -> ValidationSettings:
+        if not all(0 < share < 1 for share in self.top_shares):
+            raise ValueError(f"validation.top_shares must lie between 0 and 1, found {list(self.top_shares)}")
+        if len({f"{share:.0%}" for share in self.top_shares}) < len(self.top_shares):
+            raise ValueError(f"validation.top_shares must differ by at least a percent, found {list(self.top_shares)}")
         return self
-
-
-class RefutationSettings(Section):
-    """The analysis done again where the answer is known."""
-
-    n_draws: int = Field(8, ge=5, description="draws of each refuter in a study")
-    n_certified: int = Field(200, ge=20, description="draws of each refuter in `dunnhumby certify`")
-    subset_share: float = Field(0.8, ge=0.5, lt=1, description="share of households in the refutation by subsets")
 
 
 class EconomicsSettings(Section):

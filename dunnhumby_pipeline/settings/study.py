@@ -27,10 +27,9 @@ from dunnhumby_pipeline.settings.campaigns import (
     NuisanceSettings,
     OverlapSettings,
     PolicySettings,
-    PowerSettings,
-    RefutationSettings,
     SensitivitySettings,
     TrialSettings,
+    ValidationSettings,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.customers import (
@@ -42,6 +41,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 
 HOME_VARIABLE = "DUNNHUMBY_HOME"
@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     cate: CateSettings = CateSettings()
     power: PowerSettings = PowerSettings()
     refutation: RefutationSettings = RefutationSettings()
+    validation: ValidationSettings = ValidationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
     checks: CheckSettings = CheckSettings()

@@ -57,7 +57,7 @@ def outside_overlap(
     tree.fit(x[fitted], region[fitted])
     vocabulary = Vocabulary(x, names)
     rows = []
-    for path, members in _leaves(tree.tree_, x, np.arange(len(x)), ()):
+    for path, members in leaves(tree.tree_, x, np.arange(len(x)), ()):
         if len(members) == 0:
             continue
         below, inside, above = np.bincount(region[members], minlength=3) / len(members)
@@ -80,7 +80,7 @@ def outside_overlap(
     return order.drop(columns="place").reset_index(drop=True)
 
 
-def _leaves(
+def leaves(
     tree: Any, x: Array, members: NDArray[np.int64], path: tuple[Split, ...], node: int = 0
 ) -> Iterator[tuple[tuple[Split, ...], NDArray[np.int64]]]:
     """Path and members of each leaf below `node`, of the rows `members`, at rounded thresholds."""
@@ -91,8 +91,8 @@ def _leaves(
     column = int(tree.feature[node])
     threshold = readable(float(tree.threshold[node]), x[:, column])
     at_most = x[members, column] <= threshold
-    yield from _leaves(tree, x, members[at_most], (*path, Split(column, threshold, True)), left)
-    yield from _leaves(tree, x, members[~at_most], (*path, Split(column, threshold, False)), right)
+    yield from leaves(tree, x, members[at_most], (*path, Split(column, threshold, True)), left)
+    yield from leaves(tree, x, members[~at_most], (*path, Split(column, threshold, False)), right)
 
 
 def readable(threshold: float, values: Array) -> float:

@@ -124,3 +124,45 @@ def fit_cate(
         save_matrix(CovariateMatrix(new, matrix.names, today), files["household_matrix"])
         save_effect_model(EffectModel(fitted.final, matrix.names), files["cate_model"])
         yield from (dg.Output(file, name) for name, file in files.items())
+
+
+@step(
+    settings=("seed", "confidence", "trial.outcome", "overlap", "cate", "validation", "economics.contact_cost"),
+    deps=[*COMPARABLE, "design_matrix"],
+)
+def validate_cate(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    cate_models: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    cate_by_model: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Whether the order of households by effect holds on outcomes that no model saw, and what it rests on."""
+    from dunnhumby_pipeline.causal.cate.explanation.credibility import credibility
+    from dunnhumby_pipeline.causal.cate.explanation.drivers import effect_drivers
+    from dunnhumby_pipeline.causal.cate.explanation.subgroups import subgroups
+    from dunnhumby_pipeline.causal.cate.validation.candidate import candidate
+    from dunnhumby_pipeline.causal.cate.validation.validate import validate
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+
+    settings, trials = study.settings, first_campaign_cohort
+    seed, confidence, own = settings.seed_for("validation"), settings.confidence, settings.validation
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), trials)
+    x, names, data = matrix.x, matrix.names, residuals(trials, nuisances, GROSS_PROFIT)
+    by_model = {str(name): rows["cate"].to_numpy() for name, rows in cate_by_model.groupby("model", sort=False)}
+    judged, predict = candidate(cate_models, by_model, x, data, settings.cate, settings.seed_for("cate"))
+    labels, cost = trials[["lookback_segment"]], settings.economics.contact_cost
+    found = validate(data, judged, by_model, labels, x, names, cost, own, settings.overlap, confidence, seed)
+    yield dg.Output(found.tests, "cate_validation", metadata={"model": judged.name, "chosen": judged.chosen})
+    yield dg.Output(found.curve, "toc_curve")
+    yield dg.Output(found.groups, "gates")
+    yield dg.Output(found.traits, "clan")
+    yield dg.Output(found.agreement, "cate_agreement")
+    yield dg.Output(effect_drivers(predict, x, names, own.max_explained, seed), "effect_drivers")
+    leaves = subgroups(x, names, data, judged.sequential, own.tree_depth, confidence, seed)
+    yield dg.Output(leaves, "effect_subgroups")
+    parts = credibility(cate_estimates, judged.effect, by_model, data.propensity, data.folds, settings.overlap)
+    yield dg.Output(parts, "effect_credibility")

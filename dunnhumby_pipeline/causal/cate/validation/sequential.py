@@ -1,0 +1,81 @@
+"""Tests that hold their size: each fold is judged by what was fitted to the folds before it alone.
+
+When every fold is predicted from all others, the fits share their trials with the folds that judge them, and the
+errors of the folds do not cancel: pooled tests reject a true null too often. Judged in sequence, the standardised
+statistics of the folds are a martingale difference, and their sum over its root is standard normal (Wager 2024,
+"Sequential validation of treatment heterogeneity"; Luedtke & van der Laan 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from dunnhumby_pipeline.causal.cate.learners.base import Learner
+from dunnhumby_pipeline.causal.cate.learners.resampling import subset
+from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """An estimate with its error; `p` of "not above `null`", one-sided. All null where nothing can be told."""
+
+    estimate: float
+    se: float
+    null: float = 0.0
+
+    @property
+    def p(self) -> float:
+        known = np.isfinite(self.estimate) and self.se > 0
+        return float(stats.norm.sf((self.estimate - self.null) / self.se)) if known else float("nan")
+
+    @property
+    def p_two_sided(self) -> float:
+        return 2 * min(self.p, 1 - self.p)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        half = normal_quantile(confidence) * self.se
+        return self.estimate - half, self.estimate + half
+
+
+UNKNOWN = Statistic(float("nan"), float("nan"))
+
+
+def sequential_effects(learner: Callable[[], Learner], x: Array, data: Residuals) -> Array:
+    """Effect (n,) of each trial by what `learner` makes when fitted to the folds before the trial's own.
+
+    NaN in the first fold. Folds are taken in the order of their numbers, which are drawn by lot.
+    """
+    effects = np.full(len(x), np.nan)
+    for fold in np.unique(data.folds)[1:]:
+        train, held_out = data.folds < fold, data.folds == fold
+        effects[held_out] = learner().fit(x[train], subset(data, train)).predict(x[held_out])
+    return effects
+
+
+def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, effect: Array) -> Statistic:
+    """`judge` of each fold whose effects are known, put together: z = sum of z_k / sqrt(number of folds).
+
+    `effect` (n,) is null in folds without one, and in them alone. The estimate is the folds' own, each weighted by one
+    over its error, so that it divided by its error is z. Folds in which nothing can be told are left out.
+    """
+    found = []
+    for fold in np.unique(data.folds):
+        rows = data.folds == fold
+        if np.isfinite(effect[rows]).all():
+            one = judge(subset(data, rows), effect[rows])
+            if np.isfinite(one.estimate) and one.se > 0:
+                found.append(one)
+    if not found:
+        return UNKNOWN
+    precision = np.array([1 / one.se for one in found])
+    estimate = float(precision @ np.array([one.estimate for one in found]) / precision.sum())
+    return Statistic(estimate, float(np.sqrt(len(found)) / precision.sum()), found[0].null)
