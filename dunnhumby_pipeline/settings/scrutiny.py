@@ -18,8 +18,13 @@ class PowerSettings(Section):
     )
     n_draws: int = Field(60, ge=20, description="draws of each spread in a study")
     n_null_draws: int = Field(200, ge=20, description="draws without any difference in a study")
-    n_certified: int = Field(400, ge=20, description="draws of each spread in `dunnhumby certify`; without, five times")
-    n_whole: int = Field(20, ge=0, description="draws that `dunnhumby certify` searches by every learner; 0: none")
+    n_certified: int = Field(
+        400, ge=20, description="draws of each spread in `dunnhumby certify`; five times as many without any difference"
+    )
+    n_whole: int = Field(
+        20, ge=0, description="draws, with a difference and without, that `dunnhumby certify` searches by every learner"
+    )
+    n_jobs: int = Field(2, ge=1, description="processes that search by every learner; what is found is the same")
 
     @model_validator(mode="after")
     def _spreads_begin_with_none(self) -> PowerSettings:
@@ -33,4 +38,8 @@ class RefutationSettings(Section):
 
     n_draws: int = Field(8, ge=5, description="draws of each refuter in a study")
     n_certified: int = Field(200, ge=20, description="draws of each refuter in `dunnhumby certify`")
+    n_whole: int = Field(
+        20, ge=0, description="placebo treatments that `dunnhumby certify` searches by every learner; 0: none"
+    )
+    n_jobs: int = Field(2, ge=1, description="processes that search by every learner; what is found is the same")
     subset_share: float = Field(0.8, ge=0.5, lt=1, description="share of households in the refutation by subsets")

@@ -36,15 +36,12 @@ class Found:
     """What the procedure says of d outcomes at once, in units of the outcome.
 
     `effect`, `constant` (n, d): the ensemble and one effect for all, out of fold. `sequential` (n, d): the mean of the
-    learners fitted on the folds before a trial's own; NaN in the first fold. `lower`, `upper` (n, d): intervals of the
-    effect of households, where the procedure has them.
+    learners fitted on the folds before a trial's own; NaN in the first fold.
     """
 
     effect: Array
     constant: Array
     sequential: Array
-    lower: Array | None = None
-    upper: Array | None = None
 
 
 class Reduced:
@@ -81,10 +78,10 @@ class Reduced:
     def _predicted(self, coefficients: Array, rows: Groups) -> Array:
         return np.stack([self.basis[rows] @ own for own in coefficients.astype(np.float32)]).astype(np.float64)
 
-    def _coefficients(self, folds: list[int], sums: list[Array]) -> Array:
+    def _coefficients(self, folds: list[int], sums: list[NDArray[np.float32]]) -> Array:
         """Coefficients (learners, columns of the basis, d) of the learners fitted to some folds."""
-        products = np.sum([self._products[fold] for fold in folds], axis=0)
-        along = np.sum([sums[fold] for fold in folds], axis=0, dtype=np.float64)
+        products: Array = np.stack([self._products[fold] for fold in folds]).sum(axis=0)
+        along: Array = np.stack([sums[fold] for fold in folds]).astype(float).sum(axis=0)
         # The intercept, the treatment residual itself, is not penalised: all else is what it leaves.
         of_intercept, average = products[0] / products[0, 0], along[0] / products[0, 0]
         products = products - np.outer(products[:, 0], of_intercept)

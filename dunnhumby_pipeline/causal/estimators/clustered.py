@@ -33,7 +33,7 @@ def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
 def _totals(values: Array, households: NDArray[np.int64]) -> Array:
     # Keys that count from about 0 are places already: to look each up costs more than all else here.
     if households.size and households.min() >= 0 and households.max() < _DENSE * len(households):
-        return np.bincount(households, values)[np.bincount(households) > 0]
+        return np.bincount(households, values).astype(float)[np.bincount(households) > 0]
     return pd.Series(values).groupby(households).sum().to_numpy()
 
 

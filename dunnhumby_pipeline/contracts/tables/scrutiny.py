@@ -25,7 +25,7 @@ TABLES = (
             text(
                 "name",
                 "test (gate, blp, autoc, or proven: gate and blp), or whose effect the interval is held against: "
-                "average, average_as_households (its interval as if it were a household's), households",
+                "average, average_as_households (its interval as if it were each household's)",
             ),
             text("shape", "shape of the planted effects; all of them together; none for one effect for all"),
             number("spread", "overlap-weighted standard deviation of effects between trials", "unit of the outcome"),

@@ -122,7 +122,9 @@ def refutations(refutation: pd.DataFrame, draws: pd.DataFrame) -> Figure:
         effect = subject == "average effect"
         if effect:
             style.dollar_ticks(axes, "x")
-        unit = "Effect on gross profit ($ per household)" if effect else "Gain over one effect for all (standard errors)"
+        unit = (
+            "Effect on gross profit ($ per household)" if effect else "Gain over one effect for all (standard errors)"
+        )
         style.name_axes(axes, unit, "", subject[0].upper() + subject[1:])
     return figure
 

@@ -27,7 +27,6 @@ _SHAPES = {
 _COVERED = {
     "average": "average effect",
     "average_as_households": "each household's effect, by the average's interval",
-    "households": "each household's effect, by its own interval",
 }
 
 
@@ -58,9 +57,7 @@ def _spread(row: pd.Series) -> str:
     if not numbers.is_number(row["spread"]):
         largest = terms.outcome_amount(row["outcome"], row["largest_planted"])
         return f"above {largest}, found in {numbers.percent(row['largest_share'])}"
-    return numbers.interval(
-        scale * row["spread"], scale * row["spread_lower"], scale * row["spread_upper"], sign
-    )
+    return numbers.interval(scale * row["spread"], scale * row["spread_lower"], scale * row["spread_upper"], sign)
 
 
 def coverage_rows(power: pd.DataFrame) -> Grid:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,8 @@ from dunnhumby_pipeline.settings import PowerSettings
 
 Array = NDArray[np.float64]
 
-# Intervals that are held against the truth: that of the average effect, also as if it were each household's, and that
-# of households where a procedure claims one.
-AVERAGE, AVERAGE_AS_HOUSEHOLDS, HOUSEHOLDS = "average", "average_as_households", "households"
+# What the interval of the average effect is held against: that average, and each household's own effect.
+AVERAGE, AVERAGE_AS_HOUSEHOLDS = "average", "average_as_households"
 FOUND, COVERED = "found", "covered"
 ALL_SHAPES, NO_SHAPE = "all", "none"
 REDUCED, WHOLE = "reduced", "whole"
@@ -43,8 +43,8 @@ DETECTABLE = [
     *("spread_lower", "spread_upper", "largest_planted", "largest_share"),
 ]
 
-# Outcome residuals (n, d) of d draws to what is found in each of them.
-Procedure = Callable[[Array], Found]
+# What is found in each of d draws of a plasmode, given by their outcome residuals (n, d).
+Procedure = Callable[[Plasmode, Array], Found]
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def study_power(
 
     `x` (n, p), `data`: as the models of the effect have them; `outcome` names the outcome, in whose unit spreads are.
     A spread is the overlap-weighted standard deviation of effects between trials, planted as multiples of the average
-    effect's standard error. `procedure`: what looks for them, by default the reduced one. `n_draws`: with effects of
-    each spread, and without; by default those of the settings.
+    effect's standard error. `procedure`: what looks for them, by default the reduced one, for which larger spreads are
+    added until they are found. `n_draws`: with effects of each spread, and without; by default those of the settings.
     """
-    planted = plasmode(x, data)
-    find, name = (Reduced(x, planted.data).find, REDUCED) if procedure is None else (procedure, WHOLE)
+    planted, name = plasmode(x, data), REDUCED if procedure is None else WHOLE
+    find = Reduced(x, planted.data).find if procedure is None else partial(procedure, planted)
     with_effect, without = n_draws or (settings.n_draws, settings.n_null_draws)
     rng = np.random.default_rng(seed)
     spreads = list(settings.spreads)
@@ -91,7 +91,7 @@ def study_power(
         rows += [row | {"nominal": nominal[row["measure"]]} for row in _counts(counted, spread, labels)]
         last, added = number == len(spreads) - 1, len(spreads) - len(settings.spreads)
         found = counted.loc[counted["measure"] == FOUND].groupby("name")["counted"].mean()
-        if last and added < _MOST_ADDED and len(found) and found.min() < _ENOUGH:
+        if procedure is None and last and added < _MOST_ADDED and len(found) and found.min() < _ENOUGH:
             spreads.append(2 * multiple)
     power = pd.DataFrame(rows, columns=POWER)
     return Power(power, detectable_spreads(power))
@@ -99,7 +99,7 @@ def study_power(
 
 def _draws(
     planted: Plasmode,
-    find: Procedure,
+    find: Callable[[Array], Found],
     tests: Mapping[str, Test],
     multiple: float,
     n_draws: int,
@@ -118,25 +118,18 @@ def _draws(
             labels = {"shape": shape if multiple else NO_SHAPE}
             for test, positive in outcomes(draw, tests).items():
                 yield {**labels, "measure": FOUND, "name": test, "counted": float(positive)}
-            own = None if found.lower is None else (found.lower[:, number], found.upper[:, number])
-            for interval, share in _coverage(data, truth[:, number], planted.average, confidence, own).items():
+            for interval, share in _coverage(data, truth[:, number], planted.average, confidence).items():
                 yield {**labels, "measure": COVERED, "name": interval, "counted": share}
 
 
-def _coverage(
-    data: Residuals, truth: Array, average: float, confidence: float, own: tuple[Array, Array] | None
-) -> dict[str, float]:
-    """Whether the interval of the average covers it, the share of trials whose own effect it covers, and the share
-    that the intervals `own` cover, where a procedure has them."""
+def _coverage(data: Residuals, truth: Array, average: float, confidence: float) -> dict[str, float]:
+    """Whether the interval of the average covers it, and the share of trials whose own effect it covers."""
     estimate, se = overlap_weighted(data, np.ones(len(truth), dtype=bool))
     half = normal_quantile(confidence) * se
-    found = {
+    return {
         AVERAGE: float(abs(estimate - average) <= half),
         AVERAGE_AS_HOUSEHOLDS: float((np.abs(estimate - truth) <= half).mean()),
     }
-    if own is not None and np.isfinite(own[0]).any():
-        found[HOUSEHOLDS] = float(((own[0] <= truth) & (truth <= own[1])).mean())
-    return found
 
 
 def _counts(counted: pd.DataFrame, spread: float, labels: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.cate.gate import gate, r_loss
+from dunnhumby_pipeline.causal.cate.gate import Gate, gate, r_loss
 from dunnhumby_pipeline.causal.cate.validation.blp import best_linear_predictor
 from dunnhumby_pipeline.causal.cate.validation.sequential import by_fold
 from dunnhumby_pipeline.causal.cate.validation.targeting_curve import autoc
@@ -36,8 +36,13 @@ Test = Callable[[Draw], bool]
 
 def beats_constant(draw: Draw, gain_in_se: float) -> bool:
     """The gate: whether the ensemble's R-loss is below that of one effect for all by so many standard errors."""
-    losses = (r_loss(draw.data, effect) for effect in (draw.constant, draw.effect))
-    return gate(*losses, draw.data.households, gain_in_se).passed
+    return against_constant(draw, gain_in_se).passed
+
+
+def against_constant(draw: Draw, gain_in_se: float) -> Gate:
+    """The ensemble's gain over one effect for all, and whether it passes the gate."""
+    constant, other = (r_loss(draw.data, effect) for effect in (draw.constant, draw.effect))
+    return gate(constant, other, draw.data.households, gain_in_se)
 
 
 def follows_prediction(draw: Draw) -> bool:
@@ -56,6 +61,6 @@ def study_tests(gain_in_se: float) -> dict[str, Test]:
 
 
 def outcomes(draw: Draw, tests: Mapping[str, Test]) -> dict[str, bool]:
-    """Which tests find differences, and whether they are proven by gate and BLP together, where both are carried out."""
+    """Which tests find differences, and where gate and BLP are among them, whether both do: what is called proven."""
     found = {name: bool(test(draw)) for name, test in tests.items()}
     return found | ({PROVEN: found[GATE] and found[BLP]} if {GATE, BLP} <= set(found) else {})

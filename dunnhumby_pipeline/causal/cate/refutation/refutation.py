@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.cate.power.tests import Draw
 from dunnhumby_pipeline.causal.cate.refutation import rules
 from dunnhumby_pipeline.causal.cate.refutation.replicas import (
     BOOTSTRAP,
@@ -28,12 +30,14 @@ from dunnhumby_pipeline.causal.cate.refutation.replicas import (
     unobserved_cause,
 )
 from dunnhumby_pipeline.causal.cate.refutation.subjects import Answer, Search, answer, average_of, reduced_search
+from dunnhumby_pipeline.causal.cate.whole import whole_search
 from dunnhumby_pipeline.settings import RefutationSettings, Settings
 
 Array = NDArray[np.float64]
 
 # Subjects, and who draws.
 AVERAGE, PROCEDURE = "average effect", "effects that differ"
+BY_EVERY_LEARNER = "effects that differ, by every learner"
 STUDY, DOWHY = "study", "dowhy"
 REFUTATION = [
     *("refuter", "subject", "drawn_by", "n_draws", "observed", "draws_mean", "draws_sd", "share_proven", "p_as_far"),
@@ -42,6 +46,7 @@ REFUTATION = [
 _TABLES = ("refutation", "draws")
 DRAWS = ["refuter", "subject", "drawn_by", "draw", "value", "proven"]
 _NULL = (PLACEBO, DUMMY)
+_ANY_TRIALS = "treatment permuted between any trials, so that propensities are all the same: there is no effect"
 _MEANING = {
     PLACEBO: "treatment permuted within campaign and propensity stratum, households kept whole: there is no effect",
     DUMMY: "an outcome that no treatment has moved: there is no effect",
@@ -89,18 +94,27 @@ def refute(
     n_draws: int,
     seed: int,
     search: Search = reduced_search,
+    only: tuple[str, ...] = (),
+    n_jobs: int = 1,
 ) -> Refutation:
     """Find the average effect, and whether effects differ, again in `n_draws` sets of changed trials for each refuter.
 
-    `strengths`: of the hidden cause that is simulated. `search`: how effects that differ are looked for, fitted anew
-    on every set. `gain_in_se` as the gate has it. Values of the average effect are in the outcome's unit, those of
-    the search the ensemble's gain over one effect for all, in standard errors.
+    `strengths`: of the hidden cause that is simulated. `search`: how effects that differ are looked for, fitted anew on
+    every set, `n_jobs` sets at once. `only`: refuters by name; all of them without it. `gain_in_se` as the gate has
+    it. Values of the average effect are in the outcome's unit, those of the search the ensemble's gain over one effect
+    for all, in standard errors.
     """
+    from joblib import Parallel, delayed
+
     observed = answer(trials, search, gain_in_se)
     rng = np.random.default_rng(seed)
     rows, draws = [], []
     for name, replica in refuters(settings, strengths).items():
-        found = [answer(replica(trials, rng), search, gain_in_se) for _ in range(n_draws)]
+        if only and name not in only:
+            continue
+        found = Parallel(n_jobs=n_jobs)(
+            delayed(answer)(replica(trials, rng), search, gain_in_se) for _ in range(n_draws)
+        )
         for subject, values in (
             (AVERAGE, [each.average for each in found]),
             (PROCEDURE, [each.gain_in_se for each in found]),
@@ -129,6 +143,7 @@ def row_of(
     refuter: str, subject: str, drawn_by: str, values: Array, observed: Answer, proven: list[bool] | None = None
 ) -> dict[str, object]:
     """A row of the table: what the draws say, and whether the refutation is passed."""
+    meaning = _ANY_TRIALS if (refuter, drawn_by) == (PLACEBO, DOWHY) else _MEANING[refuter]
     judged = _judged(refuter, subject, values, observed, proven)
     return {
         **{"refuter": refuter, "subject": subject, "drawn_by": drawn_by, "n_draws": len(values)},
@@ -137,13 +152,11 @@ def row_of(
         "draws_sd": float(np.std(values, ddof=1)) if len(values) > 1 else np.nan,
         "share_proven": np.nan if proven is None else float(np.mean(proven)),
         "p_as_far": _as_far(values, observed.average) if refuter in _NULL and subject == AVERAGE else np.nan,
-        **{"p": judged.p, "passed": judged.passed, "rule": rules.RULES[judged.rule], "meaning": _MEANING[refuter]},
+        **{"p": judged.p, "passed": judged.passed, "rule": rules.RULES[judged.rule], "meaning": meaning},
     }
 
 
-def _judged(
-    refuter: str, subject: str, values: Array, observed: Answer, proven: list[bool] | None
-) -> rules.Judged:
+def _judged(refuter: str, subject: str, values: Array, observed: Answer, proven: list[bool] | None) -> rules.Judged:
     if proven is not None:
         if refuter in _NULL:
             return rules.nothing_proven(np.array(proven))
@@ -169,18 +182,33 @@ def _drawn(
         }
 
 
-def refutations_of_study(
-    trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool
-) -> Refutation:
+def search_whole(trials: Trials, settings: Settings) -> Draw:
+    """The whole search, by every learner, on these trials."""
+    found = whole_search(trials.x, trials.data, settings)
+    return Draw(trials.data, found.effect[:, 0], found.constant[:, 0], found.sequential[:, 0])
+
+
+def _renamed(found: Refutation, subject: str, new: str) -> Refutation:
+    """The rows of one subject alone, under another name."""
+    tables = (getattr(found, name) for name in _TABLES)
+    return Refutation(*(own.loc[own["subject"] == subject].assign(subject=new) for own in tables))
+
+
+def refutations_of_study(trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool) -> Refutation:
     """All refutations of a study's trials; `benchmarks` as in the table confounder_benchmarks.
 
     `certified`: with the draws of a certificate.
     """
     own, seed, strengths = settings.refutation, settings.seed_for("refutation"), strongest(benchmarks)
     n_draws = own.n_certified if certified else own.n_draws
-    found = [
+    found: list[Refutation] = [
         refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed),
         refute_by_dowhy(trials, strengths, own, n_draws, seed),
     ]
+    if certified and own.n_whole:
+        whole = partial(search_whole, settings=settings)
+        gain, jobs = settings.cate.gain_in_se, own.n_jobs
+        placebos = refute(trials, strengths, own, gain, own.n_whole, seed, whole, (PLACEBO,), jobs)
+        found.append(_renamed(placebos, PROCEDURE, BY_EVERY_LEARNER))
     rows, draws = (pd.concat([getattr(each, name) for each in found], ignore_index=True) for name in _TABLES)
     return Refutation(rows.assign(certified=certified), draws)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dunnhumby_pipeline.causal.cate.gate import gate, r_loss
-from dunnhumby_pipeline.causal.cate.power.tests import BLP, GATE, PROVEN, Draw, outcomes, study_tests
+from dunnhumby_pipeline.causal.cate.power.tests import Draw, against_constant, follows_prediction
 from dunnhumby_pipeline.causal.cate.reduced import Reduced
 from dunnhumby_pipeline.causal.cate.refutation.replicas import Trials
 from dunnhumby_pipeline.causal.effects.average import overlap_weighted
@@ -18,8 +17,8 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 @dataclass(frozen=True)
 class Answer:
     """What is found in a set of trials. `average`, `se`: the overlap-weighted effect in the outcome's unit.
-    `gain_in_se`: the ensemble's gain over one effect for all in its standard errors; `proven`: whether gate and BLP
-    say that effects differ.
+    `gain_in_se`: the ensemble's gain over one effect for all in its standard errors; `proven`: whether gate and BLP, or
+    the gate alone where no BLP is carried out, say that effects differ.
     """
 
     average: float
@@ -42,11 +41,10 @@ def answer(trials: Trials, search: Search, gain_in_se: float) -> Answer:
     """The average effect and the verdict of the search; `gain_in_se` as the gate has it."""
     average, se = average_of(trials.data)
     draw = search(trials)
-    losses = (r_loss(draw.data, effect) for effect in (draw.constant, draw.effect))
-    compared = gate(*losses, draw.data.households, gain_in_se)
-    tests = {name: test for name, test in study_tests(gain_in_se).items() if name in (GATE, BLP)}
+    compared = against_constant(draw, gain_in_se)
     gain = compared.gain / compared.se if compared.se > 0 else 0.0
-    return Answer(average, se, gain, outcomes(draw, tests)[PROVEN])
+    proven = compared.passed and (not np.isfinite(draw.sequential).any() or follows_prediction(draw))
+    return Answer(average, se, gain, proven)
 
 
 def average_of(data: Residuals) -> tuple[float, float]:
