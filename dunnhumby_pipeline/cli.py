@@ -179,7 +179,7 @@ def run(
 
 
 @app.command()
-def certify(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
+def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
     """Draw what the study could have found, and what refutes it, as often as it takes, and write the report again.
 
     A study makes a few draws of each. Here `power.n_certified` and `refutation.n_certified` are made, some of them
@@ -188,10 +188,10 @@ def certify(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> Non
     """
     _known_type(campaign_type)
     began = time.monotonic()
-    study, defs = _load(home, None)
+    study, defs = _load(home, raw)
     from dunnhumby_pipeline.contracts.registry import made_by
     from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERTIFY
-    from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+    from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
     from dunnhumby_pipeline.orchestration.platform.runner import Work, run_study
     from dunnhumby_pipeline.orchestration.reporting import REPORT
     from dunnhumby_pipeline.orchestration.staleness import stale_assets
@@ -203,10 +203,8 @@ def certify(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> Non
     with _at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
         stale = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
         if stale:
-            _refuse(
-                f"the study of {campaign_type} is stale ({len(stale)} tables, such as {stale[0].to_user_string()}); run "
-                "`dunnhumby run` first"
-            )
+            tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
+            _refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
         work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
         with Stages() as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})

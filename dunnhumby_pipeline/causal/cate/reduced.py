@@ -151,6 +151,8 @@ def _ridges(products: Array, along: Array) -> list[Array]:
     """Coefficients (p, d) of ridge regressions with each number of effective parameters."""
     values, vectors = np.linalg.eigh(products)
     values, turned = np.maximum(values, 0.0), vectors.T @ along
+    if not values[-1] > 0:
+        return [np.zeros_like(along) for _ in _PARAMETERS]
     found = []
     for parameters in _PARAMETERS:
         most = min(parameters, 0.9 * float((values > 1e-9 * values[-1]).sum()))
@@ -159,7 +161,7 @@ def _ridges(products: Array, along: Array) -> list[Array]:
             return float((values / (values + np.exp(log_penalty))).sum()) - most
 
         ends = np.log(values[-1]) - 40, np.log(values[-1]) + 40
-        penalty = np.exp(optimize.brentq(excess, *ends, xtol=1e-6)) if values[-1] > 0 else 1.0
+        penalty = np.exp(optimize.brentq(excess, *ends, xtol=1e-6))
         found.append(vectors @ (turned / (values + penalty)[:, None]))
     return found
 

@@ -37,6 +37,7 @@ TABLES = (
             _CERTIFIED,
         ),
         partitioned=True,
+        may_be_empty=True,
         measures=True,
     ),
     Table(
@@ -67,6 +68,7 @@ TABLES = (
             _CERTIFIED,
         ),
         partitioned=True,
+        may_be_empty=True,
         metrics=metrics.detectable,
         measures=True,
     ),

@@ -34,6 +34,7 @@ TARGET = 0.8
 # More spreads are planted, each twice the last, until the largest is found so often or so many have been added.
 _ENOUGH, _MOST_ADDED = 0.9, 4
 _AT_ONCE = 50
+_ROUNDING = 1e-12
 POWER = [
     *("outcome", "procedure", "measure", "name", "shape", "spread", "n_draws", "n_counted", "share", "share_se"),
     "nominal",
@@ -78,6 +79,9 @@ def study_power(
     """
     planted, name = plasmode(x, data), REDUCED if procedure is None else WHOLE
     find = Reduced(x, planted.data).find if procedure is None else partial(procedure, planted)
+    if not planted.average_se > _ROUNDING * float(np.abs(data.y).max()):
+        # Nothing is left of the outcome, or one household: nothing is planted in that.
+        return Power(pd.DataFrame(columns=POWER), pd.DataFrame(columns=DETECTABLE))
     with_effect, without = n_draws or (settings.n_draws, settings.n_null_draws)
     rng = np.random.default_rng(seed)
     spreads = list(settings.spreads)

@@ -49,13 +49,15 @@ def placebo_treatment(trials: Trials, rng: np.random.Generator) -> Trials:
     """Treatment permuted between the households of a campaign and a fifth of its propensities.
 
     A campaign has a household once, so each keeps its own trials, outcomes and covariates, and its fold. The propensity
-    of the placebo is the share treated in the stratum, which is known; strata with one arm only are left out. The
-    outcome mean m(x) is that of the study.
+    of the placebo is the share treated in the stratum, which is known; strata with one arm only are left out, unless
+    all are, when campaigns are the strata. The outcome mean m(x) is that of the study.
     """
     data = trials.data
     rank = pd.Series(data.propensity).groupby(trials.campaigns).rank(pct=True, method="first").to_numpy()
     fifth = np.minimum(np.ceil(rank * _N_STRATA), _N_STRATA).astype(int)
     strata = pd.factorize(pd.Series(trials.campaigns).astype(str) + "/" + pd.Series(fifth).astype(str))[0]
+    if not pd.Series(data.treated).groupby(strata).nunique().max() > 1:
+        strata = pd.factorize(trials.campaigns)[0]
     treated, share = data.treated.copy(), np.empty(len(data.y))
     for stratum in range(strata.max() + 1):
         own = np.flatnonzero(strata == stratum)
