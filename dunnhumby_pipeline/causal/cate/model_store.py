@@ -7,10 +7,15 @@ from pathlib import Path
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.stacking import Stack
 from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.engine.tables import TablePath
 
 FORMAT_VERSION = 1
+
+
+def _known() -> dict[str, type[Learner]]:
+    return {**LEARNERS, Stack.name: Stack}
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,10 @@ def load_effect_model(path: TablePath) -> EffectModel:
     """
     arrays, described = read_arrays(path)
     name, version = described.get("learner"), described.get("format_version")
-    if version != FORMAT_VERSION or name not in LEARNERS:
+    if version != FORMAT_VERSION or name not in _known():
         raise ArraysFileError(
-            f"{path} holds learner {name!r} in format version {version!r}; expected one of {', '.join(LEARNERS)} in "
+            f"{path} holds learner {name!r} in format version {version!r}; expected one of {', '.join(_known())} in "
             f"version {FORMAT_VERSION}: fit the model of the effect again"
         )
-    learner = LEARNERS[name](**described["params"]).restore(arrays)
+    learner = _known()[name](**described["params"]).restore(arrays)
     return EffectModel(learner, tuple(described["covariates"]))

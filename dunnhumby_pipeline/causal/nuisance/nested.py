@@ -91,10 +91,13 @@ def _divisions(
                 one, other = position == first, position == second
                 yield [(first, other), (second, one)], one | other
         return
-    half = np.unique(data.households, return_inverse=True)[1] % 2 == 0
     for held_out in range(n_folds):
-        for own in (half, ~half):
-            rows = (position != held_out) & own
+        outside = np.flatnonzero(position != held_out)
+        # Every second household in the order of their keys.
+        first = np.unique(data.households[outside], return_inverse=True)[1] % 2 == 0
+        for half in (first, ~first):
+            rows = np.zeros(len(position), dtype=bool)
+            rows[outside[half]] = True
             yield [(held_out, rows)], rows | (position == held_out)
 
 
@@ -103,6 +106,6 @@ def _require_both_arms(treated: NDArray[np.int64], households: NDArray[np.int64]
         n_fitted = len(np.unique(households[treated == arm]))
         if n_fitted < 2:
             raise FoldsError(
-                f"without two of {n_folds} folds {n_fitted} {name} households are left to fit nuisances on; choose "
-                "more folds (nuisance.n_folds), or a campaign type with more trials"
+                f"without two of {max(n_folds, 3)} parts {n_fitted} {name} households are left to fit nested nuisances "
+                "on; choose more folds (nuisance.n_folds), or a campaign type with more trials"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from dunnhumby_pipeline.causal.cate import selection
-from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
+from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
@@ -25,15 +23,12 @@ from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.model_store import EffectModel, load_effect_model, save_effect_model
-from dunnhumby_pipeline.causal.cate.selection import CateFit, choose, fit_cate, household_effects, r_loss
-from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.estimators.clustered import clustered_se, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
-from dunnhumby_pipeline.contracts.names import CONSTANT
-from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError, read_arrays, write_arrays
-from dunnhumby_pipeline.settings import CateSettings, load_settings
+from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
+from dunnhumby_pipeline.settings import CateSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
@@ -264,219 +259,3 @@ def test_a_household_is_resampled_with_all_its_trials(households: list[int], see
         assert times.first().sum() == len(set(households))
     again = list(household_bootstraps(keys, 3, seed))
     assert all((one == other).all() for one, other in zip(samples, again, strict=True))
-
-
-# The choice
-
-
-def test_the_loss_is_its_formula() -> None:
-    one = np.array([1.0])
-    data = Residuals(7 * one, one, 0.25 * one, 2 * one, 4 * one, one.astype(int), one.astype(int))
-    # y - m = 7 - (0.25 x 4 + 0.75 x 2) = 4.5; t - e = 0.75.
-    assert r_loss(data, 2 * one).tolist() == [(4.5 - 2 * 0.75) ** 2]
-
-
-def test_a_model_must_beat_the_constant_by_more_than_noise() -> None:
-    rng = np.random.default_rng(4)
-    everyone, households = np.ones(200, dtype=bool), np.arange(200)
-    losses = {CONSTANT: np.full(200, 10.0), "lucky": 10.0 - 0.5 + 10 * rng.normal(size=200)}
-    losses["lucky"] += 9.5 - losses["lucky"].mean()
-    assert choose(losses, CONSTANT, everyone, households, 1.0) == CONSTANT
-    assert choose(losses, CONSTANT, everyone, households, 0.0) == "lucky"
-    # Ten trials per household make the same gain less sure; twice the gain is enough.
-    losses["steady"] = losses["lucky"] - 0.5
-    assert choose(losses, CONSTANT, everyone, households, 1.0) == "steady"
-    assert choose(losses, CONSTANT, everyone, np.sort(rng.integers(0, 2, 200)), 50.0) == CONSTANT
-    losses["worse"] = losses["steady"] + 20.0
-    assert choose(losses, CONSTANT, everyone, households, 0.0) == "steady"
-
-
-def _fit(known: Known, data: Residuals | None = None) -> CateFit:
-    return fit_cate(known.trials, known.x, data or blind(known), SMALL, 0.95, 1)
-
-
-@pytest.fixture(scope="module")
-def fitted(varied: Known) -> CateFit:
-    return _fit(varied)
-
-
-def test_a_model_is_chosen_when_effects_differ_and_the_constant_when_they_do_not(
-    varied: Known, uniform: Known, fitted: CateFit
-) -> None:
-    assert fitted.chosen not in {CONSTANT, "t_learner"}
-    assert CONSTANT not in set(fitted.estimates["model"])
-    assert np.corrcoef(fitted.estimates["cate"], varied.effect)[0, 1] > 0.8
-    alike = _fit(uniform, uniform.residuals())
-    assert alike.chosen == CONSTANT
-    within = alike.estimates.groupby(["model", "fold"])["cate"].nunique()
-    assert within.loc[CONSTANT].max() == 1
-    assert abs(alike.estimates["cate"].mean() - 2.0) < 0.5
-
-
-def test_estimates_are_out_of_fold_and_in_the_order_of_the_trials(varied: Known, fitted: CateFit) -> None:
-    own = ["household_key", "campaign", "cate", "cate_lower", "cate_upper", "interval_of", "fold", "model"]
-    assert fitted.estimates.columns.tolist() == own
-    assert fitted.estimates[own[:2]].equals(varied.trials[own[:2]])
-    data = blind(varied)
-    np.testing.assert_array_equal(fitted.estimates["fold"], data.folds)
-    fold, name = fitted.estimates.loc[0, ["fold", "model"]]
-    held_out = data.folds == fold
-    again = learned(LEARNERS[name], varied.x[~held_out], subset(data, ~held_out))
-    rows = fitted.estimates[held_out]
-    np.testing.assert_allclose(rows["cate"], again.predict(varied.x[held_out]))
-    if again.interval_of is None:
-        assert rows[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
-    else:
-        half = 1.959964 * errors(again, varied.x[held_out])
-        np.testing.assert_allclose(rows["cate_upper"] - rows["cate"], half, rtol=1e-5)
-        np.testing.assert_allclose(rows["cate"] - rows["cate_lower"], half, rtol=1e-5)
-        assert set(rows["interval_of"]) == {again.interval_of}
-
-
-def test_under_a_constant_the_interval_is_that_of_the_mean(uniform: Known) -> None:
-    alike = _fit(uniform, uniform.residuals()).estimates
-    assert set(alike["interval_of"]) == {"average"}
-    assert alike.groupby("fold")[["cate", "cate_lower", "cate_upper"]].nunique().max(axis=None) == 1
-
-
-def test_the_score_table_says_what_was_compared(varied: Known, fitted: CateFit) -> None:
-    table = fitted.models
-    assert table.columns.tolist() == ["model", "fold", "r_loss", "gain_over_constant", "gain_se", "chosen"]
-    assert set(table["model"]) == set(LEARNERS)
-    assert sorted(set(table["fold"])) == [-1, 0, 1, 2]
-    assert (table.groupby("fold")["chosen"].sum() == 1).all()
-    losses = table.set_index(["fold", "model"])["r_loss"]
-    gains = table.set_index(["fold", "model"])["gain_over_constant"]
-    for fold in (-1, 0, 1, 2):
-        np.testing.assert_allclose(gains[fold], losses[fold][CONSTANT] - losses[fold], atol=1e-9)
-    data = blind(varied)
-    rows = data.folds == 1
-    constant = learned(Constant, varied.x[~rows], subset(data, ~rows)).predict(varied.x[rows])
-    assert losses[1][CONSTANT] == pytest.approx(r_loss(subset(data, rows), constant).mean())
-    # The shared means are the T-learner's out-of-fold effect; here they know the average effect only.
-    assert losses[-1]["t_learner"] == pytest.approx(r_loss(data, data.mu1 - data.mu0).mean())
-
-
-def test_every_models_effect_of_every_trial_is_kept(varied: Known, fitted: CateFit) -> None:
-    table, data = fitted.by_model, blind(varied)
-    assert table.columns.tolist() == ["household_key", "campaign", "model", "fold", "cate"]
-    assert table["model"].unique().tolist() == list(LEARNERS)
-    losses = fitted.models.set_index(["fold", "model"])["r_loss"]
-    for name, rows in table.groupby("model"):
-        assert (
-            rows[["household_key", "campaign"]]
-            .reset_index(drop=True)
-            .equals(varied.trials[["household_key", "campaign"]])
-        )
-        np.testing.assert_array_equal(rows["fold"], data.folds)
-        assert r_loss(data, rows["cate"].to_numpy()).mean() == pytest.approx(losses[-1, name])
-    own = table.merge(fitted.estimates, on=["household_key", "campaign", "model", "fold"])
-    assert len(own) == len(varied.trials)
-    np.testing.assert_array_equal(own["cate_x"], own["cate_y"])
-
-
-@dataclass(eq=False)
-class Knows(Learner):
-    """A model that needs no data, and knows of no interval."""
-
-    interval_of = "household"
-    average, slope = 2.0, 0.0
-
-    @classmethod
-    def from_settings(cls, settings: CateSettings, seed: int) -> Learner:
-        return cls()
-
-    def fit(self, x: Array, data: Residuals) -> Learner:
-        return self
-
-    def predict(self, x: Array) -> Array:
-        return self.average + self.slope * x[:, 2]
-
-    def interval(self, x: Array, confidence: float) -> Interval | None:
-        return None
-
-    def arrays(self) -> Arrays:
-        return {}
-
-    def restore(self, arrays: Arrays) -> Learner:
-        return self
-
-
-class Same(Knows):
-    name, is_constant = "same", True
-
-
-class Right(Knows):
-    name, slope = "right", 3.0
-
-
-class Reversed(Knows):
-    name, slope = "reversed", -3.0
-
-
-class Given(TLearner):
-    """Means of the nuisances, with an interval of its own means."""
-
-    name = "given"
-
-
-def test_all_folds_and_the_list_share_one_model(varied: Known, monkeypatch: pytest.MonkeyPatch) -> None:
-    models: dict[str, type[Learner]] = {kind.name: kind for kind in (Same, Right, Reversed, Given)}
-    monkeypatch.setattr(selection, "LEARNERS", models)
-    data = blind(varied)
-    assert set(_fit(varied).estimates["model"]) == {"right"}
-    # In fold 0 the effects now run the other way, so strongly that they rule the choice for all folds.
-    rt, slope = data.treatment_residual, varied.x[:, 2]
-    turned = np.where(data.folds == 0, data.y - 40 * rt * slope, data.y)
-    after = _fit(varied, Residuals(**{**vars(data), "y": turned}))
-    assert set(after.estimates["model"]) == {after.chosen} == {after.final.name} == {"reversed"}
-    chosen = after.models[after.models["chosen"]]
-    assert (chosen["fold"].tolist(), set(chosen["model"])) == ([-1, 0, 1, 2], {"reversed"})
-    # A model without an honest interval has none.
-    assert _fit(varied).estimates[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
-
-
-def test_effects_that_the_nuisances_hold_keep_their_place_in_the_interval(
-    varied: Known, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(selection, "LEARNERS", {kind.name: kind for kind in (Same, Given)})
-    data = varied.residuals()
-    found = _fit(varied, data)
-    assert set(found.estimates["model"]) == {"given"}
-    np.testing.assert_array_equal(found.estimates["cate"], data.mu1 - data.mu0)
-    rows = data.folds == 1
-    refit = learned(TLearner, varied.x[~rows], subset(data, ~rows))
-    half = 1.959964 * errors(refit, varied.x[rows])
-    np.testing.assert_allclose(found.estimates.loc[rows, "cate_upper"] - (data.mu1 - data.mu0)[rows], half, rtol=1e-5)
-    np.testing.assert_allclose((data.mu1 - data.mu0)[rows] - found.estimates.loc[rows, "cate_lower"], half, rtol=1e-5)
-
-
-def test_households_of_today_get_the_final_model_and_a_propensity(varied: Known, fitted: CateFit) -> None:
-    names = list("abcd")
-    frame = pd.DataFrame(varied.x, columns=names).assign(campaign=varied.trials["campaign"])
-    design = fit_design_matrix(frame, names)
-    x, data = design.apply(frame), blind(varied)
-    final = _fit(Known(varied.trials, x, varied.propensity, varied.mu0, varied.mu1), data)
-    new = simulate_trials(60, seed=6, effect=sloped)
-    today = pd.DataFrame(new.x, columns=names, index=range(100, 160)).assign(
-        campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
-    )
-    settings = load_settings(confidence=0.8)
-    found = household_effects(today, design.apply(today), x, data, final.final, settings)
-    own = "household_key received_before lookback_segment cate cate_lower cate_upper interval_of propensity"
-    assert found.columns.tolist() == own.split()
-    assert found["household_key"].tolist() == list(range(60))
-    assert np.corrcoef(found["cate"], new.effect)[0, 1] > 0.8
-    assert np.corrcoef(found["propensity"], new.propensity)[0, 1] > 0.9
-    assert found["propensity"].between(0, 1).all()
-    assert CONSTANT not in {fitted.chosen, final.chosen}
-    # Whatever was chosen, a model with intervals gives those of its own.
-    for model in (learned(CausalForest, x, data), learned(RLearner, x, data)):
-        found = household_effects(today, design.apply(today), x, data, model, settings)
-        if model.interval_of is None:
-            assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
-            continue
-        half = 1.281552 * errors(model, design.apply(today))
-        np.testing.assert_allclose(found["cate_upper"] - found["cate"], half, rtol=1e-5)
-        np.testing.assert_allclose(found["cate"] - found["cate_lower"], half, rtol=1e-5)
-        assert set(found["interval_of"]) == {"household"}
