@@ -134,7 +134,7 @@ def validate_cate(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
-    cate_models: pd.DataFrame,
+    cate_scoreboard: pd.DataFrame,
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -153,7 +153,7 @@ def validate_cate(
     matrix = load_matrix(study.table("design_matrix", context.partition_key), trials)
     x, names, data = matrix.x, matrix.names, residuals(trials, nuisances, GROSS_PROFIT)
     by_model = {str(name): rows["cate"].to_numpy() for name, rows in cate_by_model.groupby("model", sort=False)}
-    judged, predict = candidate(cate_models, by_model, x, data, settings.cate, settings.seed_for("cate"))
+    judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
     labels, cost = trials[["lookback_segment"]], settings.economics.contact_cost
     found = validate(data, judged, by_model, labels, x, names, cost, own, settings.overlap, confidence, seed)
     yield dg.Output(found.tests, "cate_validation", metadata={"model": judged.name, "chosen": judged.chosen})
