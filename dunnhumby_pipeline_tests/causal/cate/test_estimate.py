@@ -136,9 +136,7 @@ def test_many_rows_are_fitted_to_some_and_estimated_for_all() -> None:
     known = simulate_trials(3000, seed=5, effect=sloped)
     few = {"nuisance": {**FAST["nuisance"], "max_trials": 1000}}
     found = estimate(known.x, known.trials["treated"], known.trials["purchase_amount"], settings=few)
-    assert found.notes == (
-        "each model is fitted to at most 1,000 of 3,000 rows (nuisance.max_trials), drawn by group",
-    )
+    assert found.notes == ("each model is fitted to at most 1,000 of 3,000 rows (nuisance.max_trials), drawn by group",)
     assert np.isfinite(found.effect).all() and len(found.effect) == 3000
     assert np.corrcoef(found.effect, known.effect)[0, 1] > 0.9
 
@@ -169,8 +167,14 @@ def _at(row: int, value: object) -> Any:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_with_column("age", np.where(np.arange(800) > 796, np.nan, 1.0)), "column 'age' of X has 3 missing values (first in row 797)"),
-        (_with_column("age", np.where(np.arange(800) == 4, np.inf, 1.0)), "column 'age' of X has 1 value (first in row 4)"),
+        (
+            _with_column("age", np.where(np.arange(800) > 796, np.nan, 1.0)),
+            "column 'age' of X has 3 missing values (first in row 797)",
+        ),
+        (
+            _with_column("age", np.where(np.arange(800) == 4, np.inf, 1.0)),
+            "column 'age' of X has 1 value (first in row 4)",
+        ),
         (_with_column("age", np.where(np.arange(800) == 4, -1e200, 1.0)), "infinite or beyond 1e100"),
         (_with_column("town", "Kent"), "column 'town' of X holds text or categories, such as 'Kent'; expected numbers"),
         (_with_column("town", pd.Categorical(["x"] * 800)), "column 'town' of X holds text or categories"),
@@ -204,7 +208,9 @@ def test_what_cannot_be_used_is_named(varied: Known, change: Any, words: str) ->
 
 def test_too_few_groups_are_told_what_is_needed(varied: Known) -> None:
     given = {name: values[:30] for name, values in _arguments(varied).items()}
-    with pytest.raises(InputError, match=r"arm has \d+ groups in \d+ rows; at least 20 are needed .* nuisance\.n_folds = 5"):
+    with pytest.raises(
+        InputError, match=r"arm has \d+ groups in \d+ rows; at least 20 are needed .* nuisance\.n_folds = 5"
+    ):
         read_inputs(*given.values(), NuisanceSettings())
     with pytest.raises(InputError, match="at least 24 are needed"):
         read_inputs(*given.values(), NuisanceSettings(n_folds=12))

@@ -67,14 +67,14 @@ def test_the_curve_gives_back_the_spread_it_was_drawn_from() -> None:
     rng, spread = np.random.default_rng(0), np.array([2.0, 4.0, 6.0, 8.0, 12.0])
     true = (stats.norm.ppf(0.8) + 2) / 0.4
     errors = []
-    for _ in range(60):
+    for _ in range(30):
         found = rng.binomial(100, stats.norm.cdf(-2 + 0.4 * spread))
         curve = fit_curve(spread, np.full(5, 100.0), found.astype(float))
         at, se = curve.spread(0.8)
         assert curve.share(np.array([at]))[0] == pytest.approx(0.8)
         errors.append((at - true) / se)
     assert abs(np.mean(errors)) < 0.5
-    assert np.std(errors) == pytest.approx(1.0, abs=0.3)
+    assert np.std(errors) == pytest.approx(1.0, abs=0.35)
 
 
 def test_a_curve_never_falls() -> None:
