@@ -242,7 +242,7 @@ def test_a_smaller_older_export_warns(laboratory: Laboratory) -> None:
 
 
 def run(laboratory: Laboratory, *arguments: str, **environment: str) -> Result:
-    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
     return command(
         "run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **{**quick, **environment}
     )

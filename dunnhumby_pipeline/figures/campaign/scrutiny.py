@@ -46,7 +46,7 @@ def power_curves(study_power: pd.DataFrame, detectable_spread: pd.DataFrame, pro
             own = of_outcome.loc[of_outcome["name"] == test].sort_values("spread")
             if own.empty:
                 continue
-            label, width = terms.effect_test(test), 2.4 if test == "proven" else 1.4
+            label, width = terms.effect_test(test).partition(":")[0], 2.4 if test == "proven" else 1.4
             half = 2 * own["share_se"]
             axes.errorbar(own["spread"], own["share"], half, fmt="o", color=colour, markersize=3.5, elinewidth=0.8)
             planted = own.loc[own["spread"] > 0]

@@ -12,7 +12,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, scrutiny
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
@@ -119,7 +119,9 @@ def promised(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
-        vars(module)[name] for module in (customers, campaign, doubts, sys.modules[__name__]) if name in vars(module)
+        vars(module)[name]
+        for module in (customers, campaign, doubts, scrutiny, sys.modules[__name__])
+        if name in vars(module)
     )
 
 
