@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from dunnhumby_pipeline.causal.cate.power import study
 from dunnhumby_pipeline.causal.cate.power.curve import fit_curve
 from dunnhumby_pipeline.causal.cate.power.plasmode import SHAPES, plasmode
 from dunnhumby_pipeline.causal.cate.power.power import detectable_spreads, study_power
 from dunnhumby_pipeline.causal.cate.power.tests import BLP, GATE, PROVEN, Draw, outcomes, study_tests
 from dunnhumby_pipeline.causal.cate.reduced import Found
+from dunnhumby_pipeline.causal.cate.whole import whole_searches
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import aipw_scores
-from dunnhumby_pipeline.settings import PowerSettings
+from dunnhumby_pipeline.settings import PowerSettings, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 FEW = PowerSettings(spreads=(0.0, 4.0, 12.0), n_draws=20, n_null_draws=20)
@@ -158,3 +160,39 @@ def test_without_draws_that_differ_there_is_no_spread() -> None:
     rows += [row | {"shape": "all", "spread": at, "n_counted": 25.0 * at, "share": at / 2} for at in (1.0, 1.9)]
     found = detectable_spreads(pd.DataFrame(rows)).iloc[0]
     assert 1.0 < found["spread"] < 1.9 and found["size"] == 0.04
+
+
+def test_every_learner_searches_a_draw(known: Known) -> None:
+    settings = load_settings(cate={"n_trees": 20, "n_outcome_bootstraps": 10, "n_jobs": 1})
+    some = simulate_trials(120, seed=2, effect=flat)
+    planted = plasmode(some.x, some.residuals())
+    ry = planted.outcome_residuals(np.full((120, 1), planted.average), planted.signs(1, np.random.default_rng(0)))
+    found = whole_searches(planted, ry, settings, 1)
+    assert found.effect.shape == found.constant.shape == (120, 1)
+    assert np.isfinite(found.effect).all() and np.isnan(found.sequential).all()
+    assert np.average(found.constant[:, 0]) == pytest.approx(planted.average, abs=1.0)
+
+
+def test_a_certificate_has_more_draws_and_every_learner(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def told(planted: object, ry: Array, settings: object, n_jobs: int) -> Found:
+        asked.append(ry.shape[1])
+        return Found(ry, ry, np.full(ry.shape, np.nan))
+
+    monkeypatch.setattr(study, "whole_searches", told)
+    settings = load_settings(
+        power={"spreads": (0.0, 6.0, 12.0), "n_draws": 20, "n_null_draws": 20, "n_certified": 24, "n_whole": 4}
+    )
+    nuisances = known.nuisances()
+    few, many = (
+        study.power_of_study(known.trials, known.x, nuisances, settings, certified) for certified in (False, True)
+    )
+    assert asked == [4, 4]
+    assert not few.power["certified"].any() and many.power["certified"].all()
+    reduced, whole = (many.power.loc[many.power["procedure"] == name] for name in ("reduced", "whole"))
+    assert set(reduced.loc[reduced["shape"] == "none", "n_draws"]) == {120}
+    assert set(whole.loc[whole["shape"].isin(["all", "none"]), "n_draws"]) == {4}
+    planted = many.detectable.set_index(["outcome", "procedure", "test", "shape"])["spread"]
+    assert whole["spread"].max() == pytest.approx(planted["gross_profit", "reduced", PROVEN, "all"])
+    assert set(few.power["outcome"]) == {"gross_profit", "purchase_amount"}
