@@ -30,6 +30,7 @@ OF_VISITS = Settings(trial=TrialSettings(outcome=VISITS))
 ATTACK = '[b]<script>alert("1")</script>[/b]'
 CAMPAIGNS_ALIKE = "Does it do the same in every campaign?"
 HIDDEN_CAUSE = "How strong would a hidden cause have to be?"
+POWER = "Power of the tests of effects that differ, on these trials"
 # The pictures and grids that need each table, as the page calls them.
 SHOWN = {
     "first_campaign_cohort": {"Trials and arms by campaign"},
@@ -59,6 +60,10 @@ SHOWN = {
     "influence": {"Does one household decide it?", "Households that move a number most"},
     "event_study": {"Week by week"},
     "cate_scoreboard": {"Models of who responds more, scored on households they did not see"},
+    "study_power": {POWER, "What intervals cover, on these trials"},
+    "detectable_spread": {POWER},
+    "refutation": {"The analysis done again where the answer is known"},
+    "refutation_draws": {"The analysis done again where the answer is known"},
 }
 
 
