@@ -66,9 +66,8 @@ def effects_of(x: Array, data: Residuals) -> dict[str, tuple[Array, Array]]:
             train = data.folds != fold
             pooled[~train] = learner().fit(x[train], subset(data, train)).predict(x[~train])
         found[name] = pooled, sequential_effects(learner, x, data)
-    members = list(found.values())
-    found["mean"] = sum(own[0] for own in members) / len(members), sum(own[1] for own in members) / len(members)
-    return found
+    pooled, sequential = (np.mean([own[kind] for own in found.values()], axis=0) for kind in (0, 1))
+    return {**found, "mean": (pooled, sequential)}
 
 
 def p_values(data: Residuals, pooled: Array, sequential: Array) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
@@ -38,6 +39,7 @@ READS = (
     "negative_controls",
     "sensitivity",
     "cate_scoreboard",
+    "cate_validation",
     "detectable_spread",
 )
 
@@ -68,7 +70,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("What is it worth?", _worth(chosen, ranking)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
-        ("Do households differ?", _households_differ(tables.get("cate_scoreboard")) + _beside(tables, ranking)),
+        ("Do households differ?", _differ(tables, ranking)),
     )
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
@@ -337,23 +339,32 @@ def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:
     return rows.iloc[0] if len(rows) else None
 
 
-def _beside(tables: StudyTables, ranking: bool) -> str:
-    """What could not have been seen, where nothing was."""
-    said = "" if ranking else unseen(tables.get("detectable_spread"))
-    return f" {said}" if said else ""
+def _differ(tables: StudyTables, ranking: bool) -> str:
+    """Whether effects differ, and where they are not said to, what could not have been seen."""
+    found = _households_differ(tables.get("cate_scoreboard"), tables.get("cate_validation"))
+    return " ".join(filter(None, [found, "" if ranking else unseen(tables.get("detectable_spread"))]))
 
 
-def _households_differ(cate_scoreboard: pd.DataFrame | None) -> str:
+def _households_differ(cate_scoreboard: pd.DataFrame | None, validation: pd.DataFrame | None) -> str:
     if cate_scoreboard is None:
         return f"Effect models: {NOT_BUILT}."
     whole = cate_scoreboard.loc[(cate_scoreboard["fold"] == ALL_FOLDS) & cate_scoreboard["chosen"].astype(bool)]
     if whole.empty:
         return "No effect model was chosen."
-    best = whole.iloc[0]
-    if best["model"] == CONSTANT:
-        return "There is no ranking: no model predicts effects better than one effect for all."
+    best, proof = whole.iloc[0], heterogeneity_proven(cate_scoreboard, validation)
+    p = f"p = {numbers.number(proof.p, 2)}"
+    if not proof.gate:
+        said = "There is no ranking: no model predicts effects better than one effect for all."
+        if proof.blp:
+            return f"{said} Not proven, though the order of the best candidate held on later households ({p})."
+        return said
     gain, se = best["gain_over_constant"], best["gain_se"]
     name = terms.model(best["model"])
     if not numbers.is_number(se):
         return f"{name} is in use; its gain over one effect for all has no standard error."
-    return f"{name} predicts effects better than one effect for all, by {numbers.number(gain / se, 2)} standard errors."
+    said = f"{name} predicts effects better than one effect for all, by {numbers.number(gain / se, 2)} standard errors"
+    if proof.blp is None:
+        return f"{said}."
+    if proof.proven:
+        return f"{said}, and its order holds on later households ({p}): proven."
+    return f"{said}, but its order did not surely hold on later households ({p}): not proven."

@@ -138,13 +138,15 @@ class CateSettings(Section):
     """Models of the conditional effect."""
 
     n_trees: int = Field(60, ge=4, multiple_of=4, description="trees of each forest")
+    n_tuned_trees: int = Field(2_000, ge=4, multiple_of=4, description="trees of the tuned forest, in `certify` only")
     min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of a forest")
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
     n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")
     gain_in_se: float = Field(
         1.0,
         ge=0,
-        description="standard errors by which a model must beat the constant effect out of fold to be chosen",
+        description="standard errors by which the stack must beat the constant effect out of fold to be chosen; of "
+        "effects that do not vary 1 passes about 1 in 100, as what is stacked is calibrated on other folds",
     )
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"

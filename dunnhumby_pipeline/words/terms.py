@@ -30,6 +30,7 @@ _MODELS = {
     "forest_dr": "Forest of doubly robust scores",
     "tuned_forest": "Causal forest, tuned",
     "stack": "Stack of the best models",
+    "mean_of_learners": "Mean of R-learner and causal forest",
 }
 _EFFECT_TESTS = {
     "gate": "Gate: better than one effect for all",

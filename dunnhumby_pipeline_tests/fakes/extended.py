@@ -96,7 +96,7 @@ def learner() -> Facts:
         == known.trials[["household_key", "campaign"]].to_numpy().tolist(),
         "correlation": float(np.corrcoef(own["cate"], known.effect)[0, 1]),
         "covered": float(((lower < known.effect) & (known.effect < upper)).mean()),
-        "scored_folds": fitted.models.loc[fitted.models["model"] == "ridge", "fold"].tolist(),
+        "scored_folds": fitted.scoreboard.loc[fitted.scoreboard["model"] == "ridge", "fold"].tolist(),
         "label": terms.model("ridge"),
     }
 

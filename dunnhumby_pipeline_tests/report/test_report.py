@@ -28,7 +28,7 @@ from dunnhumby_pipeline.report.tables import StudyTables, ordered_checks
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words.numbers import MINUS
 from dunnhumby_pipeline_tests.fakes.pages import undrawn
-from dunnhumby_pipeline_tests.fakes.results import run, study
+from dunnhumby_pipeline_tests.fakes.results import heterogeneity, run, study
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 SLUG = "light-grocery"
@@ -268,24 +268,25 @@ def test_the_headline_follows_the_interval(policy: str, lower: float, upper: flo
 
 
 @pytest.mark.parametrize(
-    ("chosen", "gain", "says"),
+    ("chosen", "gain", "proven", "says"),
     [
-        (
-            "stack",
-            184.0,
-            "Stack of the best models predicts effects better than one effect for all, by 2.6 standard errors",
-        ),
-        ("constant", 0.0, "There is no ranking: no model predicts effects better"),
+        ("stack", 184.0, True, "its order holds on later households (p = 0.011): proven."),
+        ("stack", 184.0, False, "its order did not surely hold on later households (p = 0.31): not proven."),
+        ("constant", 0.0, False, "There is no ranking: no model predicts effects better than one effect for all."),
+        ("constant", 0.0, True, "Not proven, though the order of the best candidate held on later households"),
     ],
 )
-def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen(
-    chosen: str, gain: float, says: str
+def test_differences_between_households_are_claimed_only_for_a_model_that_was_chosen_and_holds(
+    chosen: str, gain: float, proven: bool, says: str
 ) -> None:
     models = study.cate_scoreboard()
     models["chosen"] = models["model"] == chosen
     models.loc[models["model"] == chosen, "gain_over_constant"] = gain
-    points = dict(plain_answer(study.study_tables(cate_scoreboard=models)).points)
-    assert points["Do households differ?"].startswith(says)
+    tests = heterogeneity.cate_validation(proven, chosen, chosen != "constant")
+    said = dict(plain_answer(study.study_tables(cate_scoreboard=models, cate_validation=tests)).points)
+    assert says in said["Do households differ?"]
+    begins = "Stack of the best models predicts effects better than one effect for all, by 2.6 standard errors"
+    assert said["Do households differ?"].startswith(begins if gain else "There is no ranking")
 
 
 def test_the_summary_fits_a_screen_and_has_the_key_numbers() -> None:

@@ -170,7 +170,8 @@ def _treatment(treatment: Any, n: int) -> Groups:
     known = values.isin([0, 1]).to_numpy() & ~values.isna().to_numpy()
     if not known.all():
         row = int(np.flatnonzero(~known)[0])
-        raise InputError(f"treatment is {values[row]!r} in row {row}; expected 0 (control) or 1 (treated) in every row")
+        found = values.tolist()[row]
+        raise InputError(f"treatment is {found!r} in row {row}; expected 0 (control) or 1 (treated) in every row")
     return values.to_numpy(dtype=float).astype("int64")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
-from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
 from dunnhumby_pipeline.causal.cate.stacking import Stack
 from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write_arrays
 from dunnhumby_pipeline.engine.tables import TablePath
@@ -15,7 +15,7 @@ FORMAT_VERSION = 1
 
 
 def _known() -> dict[str, type[Learner]]:
-    return {**LEARNERS, Stack.name: Stack}
+    return {**LEARNERS, **DEAR, Stack.name: Stack}
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def load_effect_model(path: TablePath) -> EffectModel:
     unknown learner or format version.
     """
     arrays, described = read_arrays(path)
-    name, version = described.get("learner"), described.get("format_version")
-    if version != FORMAT_VERSION or name not in _known():
+    name, version, known = described.get("learner"), described.get("format_version"), _known()
+    if version != FORMAT_VERSION or name not in known:
         raise ArraysFileError(
-            f"{path} holds learner {name!r} in format version {version!r}; expected one of {', '.join(_known())} in "
+            f"{path} holds learner {name!r} in format version {version!r}; expected one of {', '.join(known)} in "
             f"version {FORMAT_VERSION}: fit the model of the effect again"
         )
-    learner = _known()[name](**described["params"]).restore(arrays)
+    learner = known[name](**described["params"]).restore(arrays)
     return EffectModel(learner, tuple(described["covariates"]))

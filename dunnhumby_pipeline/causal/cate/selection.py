@@ -21,9 +21,11 @@ from dunnhumby_pipeline.causal.cate.candidates import Candidates, out_of_fold
 from dunnhumby_pipeline.causal.cate.gate import dr_loss, gate, r_loss
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
+from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.cate.stacking import Stack, Stacked, stacked
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.causal.nuisance.models import fit_propensity
 from dunnhumby_pipeline.causal.nuisance.nested import Nested, nested_nuisances
 from dunnhumby_pipeline.contracts.names import ALL_FOLDS, CONSTANT, STACK, TRIAL_KEY
@@ -76,13 +78,15 @@ def fit_cate(
     passed = gate(*losses, data.households, settings.gain_in_se).passed
     chosen = STACK if passed else CONSTANT
     final = Stack.of(found.weights[ALL_FOLDS], settings, seed) if passed else Constant()
+    everyone = np.ones(len(x), dtype=bool)
+    rows = drawn(everyone, data.households, sizes.max_trials, seed) if passed else everyone
     key = trials[TRIAL_KEY].reset_index(drop=True)
     return CateFit(
         pd.DataFrame(_scores(data, candidates, found, chosen)),
         _estimates(key, data, candidates, found, passed),
         _by_model(key, data, candidates, found),
         chosen,
-        final.fit(x, data),
+        final.fit(x[rows], subset(data, rows)),
     )
 
 
@@ -164,7 +168,9 @@ def household_effects(
     lookback_segment.
     """
     lower, upper = _ends(final, new, settings.confidence)
-    propensity = fit_propensity(x, data.treated, data.households, settings.seed_for("nuisances")).probability(new)
+    seed = settings.seed_for("nuisances")
+    rows = drawn(np.ones(len(x), dtype=bool), data.households, settings.nuisance.max_trials, seed)
+    propensity = fit_propensity(x[rows], data.treated[rows], data.households[rows], seed).probability(new)
     kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
     found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
     return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)

@@ -18,7 +18,7 @@ from scipy import optimize
 from dunnhumby_pipeline.causal.cate.candidates import overlap_mean
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
-from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import STACK
 from dunnhumby_pipeline.engine.arrays import Arrays
@@ -151,4 +151,5 @@ class Stack(Learner):
         return self
 
     def _unfitted(self) -> list[Learner]:
-        return [LEARNERS[member["learner"]](**member["params"]) for member in self.members]
+        known = {**LEARNERS, **DEAR}
+        return [known[member["learner"]](**member["params"]) for member in self.members]

@@ -152,7 +152,8 @@ def validate_cate(
     seed, confidence, own = settings.seed_for("validation"), settings.confidence, settings.validation
     matrix = load_matrix(study.table("design_matrix", context.partition_key), trials)
     x, names, data = matrix.x, matrix.names, residuals(trials, nuisances, GROSS_PROFIT)
-    by_model = {str(name): rows["cate"].to_numpy() for name, rows in cate_by_model.groupby("model", sort=False)}
+    own_effects = cate_by_model.groupby("model", sort=False)["cate_uncalibrated"]
+    by_model = {str(name): effect.to_numpy() for name, effect in own_effects}
     judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
     labels, cost = trials[["lookback_segment"]], settings.economics.contact_cost
     found = validate(data, judged, by_model, labels, x, names, cost, own, settings.overlap, confidence, seed)

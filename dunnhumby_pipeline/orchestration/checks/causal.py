@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.causal.overlap.positivity import support
 from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
-    CONSTANT,
     E_VALUE,
     E_VALUE_OF_INTERVAL,
     NAIVE,
@@ -211,18 +211,25 @@ def _told(row: pd.Series) -> str:
     return f"{row['estimate']:.1f} ({row['estimator']}, {row['estimand']} in {row['population']})"
 
 
-def heterogeneity(models: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The stack of effect models beats the constant out of fold."""
-    whole = models.loc[models["fold"] == ALL_FOLDS].set_index("model")
+def heterogeneity(tests: pd.DataFrame, scoreboard: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The stack of effect models beats the constant, and its order holds on later households."""
+    proof = heterogeneity_proven(scoreboard, tests)
+    whole = scoreboard.loc[scoreboard["fold"] == ALL_FOLDS].set_index("model")
     unfitted = whole["reason"].dropna()
     beside = f"; left out: {', '.join(unfitted.index)}" if len(unfitted) else ""
-    chosen = str(whole.index[whole["chosen"]][0])
-    row = whole.loc[STACK]
+    row, known = whole.loc[STACK], bool(np.isfinite(proof.p))
     gain = f"{row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
-    if chosen == CONSTANT:
-        return Verdict(False, f"not proven: the stack's gain over one constant effect for all is {gain}{beside}")
+    slope = f"p {proof.p:.2g}" if known else "it ranks nothing"
+    metrics = {"gain_over_constant": float(row["gain_over_constant"]), **({"p_slope": proof.p} if known else {})}
+    if not proof.gate:
+        held = f"the order of {proof.model} {'holds' if proof.blp else 'is not proven either'} on later households"
+        text = f"not proven: the stack's gain over one constant effect for all is {gain}; {held} ({slope}){beside}"
+        return Verdict(False, text, metrics)
+    text = f"the stack beats the constant by {gain}"
+    if proof.proven:
+        return Verdict(True, f"{text}, and its order holds on later households ({slope}){beside}", metrics)
     return Verdict(
-        True, f"{chosen} beats the constant by {gain}{beside}", {"gain_over_constant": float(row["gain_over_constant"])}
+        False, f"not proven: {text}, but its order may not hold on later households ({slope}){beside}", metrics
     )
 
 

@@ -372,10 +372,12 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("min_e_value",),
     ),
     Check(
-        "cate_scoreboard",
+        "cate_validation",
         causal.heterogeneity,
         WARN,
-        red="no model beats one effect for all",
+        reads=("cate_scoreboard",),
+        red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what "
+        "the model says on households that came later (a test that is wrong in about 5 % of cases)",
         advice="do not read much into the order of the list",
     ),
     Check(

@@ -19,7 +19,7 @@ from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
-from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.model_store import EffectModel, load_effect_model, save_effect_model
@@ -31,7 +31,8 @@ from dunnhumby_pipeline.engine.arrays import ArraysFileError, read_arrays, write
 from dunnhumby_pipeline.settings import CateSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
-SMALL = CateSettings(n_trees=40, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
+SMALL = CateSettings(n_trees=40, n_tuned_trees=80, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
+EVERY = {**LEARNERS, **DEAR}
 
 
 def flat(x: Array) -> Array:
@@ -87,7 +88,7 @@ def test_the_constant_is_robinsons_formula_and_close_to_the_overlap_weighted_eff
     assert abs(expected - varied.ato) < 3 * se
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LEARNERS.values() if not kind.is_constant])
+@pytest.mark.parametrize("kind", [kind for kind in EVERY.values() if not kind.is_constant])
 def test_a_planted_effect_is_found_on_other_households(kind: type[Learner], varied: Known) -> None:
     new = simulate_trials(200, seed=3, effect=sloped)
     fitted = learned(kind, varied.x, blind(varied))
@@ -115,7 +116,7 @@ def test_the_lasso_is_near_constant_when_effects_are(uniform: Known) -> None:
     assert fitted.interval(uniform.x, 0.9) is None
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: Known) -> None:
     data = blind(varied)
     in_cents = Residuals(**{**vars(data), "y": 100 * data.y, "mu0": 100 * data.mu0, "mu1": 100 * data.mu1})
@@ -126,7 +127,7 @@ def test_cents_give_the_effect_and_error_in_cents(kind: type[Learner], varied: K
         np.testing.assert_allclose(errors(cents, new), 100 * errors(dollars, new), rtol=1e-3)
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
     few = np.arange(200)
     first, second = (learned(kind, varied.x[few], subset(blind(varied), few), 5) for _ in range(2))
@@ -135,7 +136,7 @@ def test_a_seed_gives_one_result(kind: type[Learner], varied: Known) -> None:
         np.testing.assert_array_equal(errors(first, varied.x[:9]), errors(second, varied.x[:9]))
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], varied: Known, tmp_path: Path) -> None:
     few, new = np.arange(200), varied.x[:40]
     fitted = learned(kind, varied.x[few], subset(blind(varied), few))
@@ -150,13 +151,14 @@ def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], var
         np.testing.assert_array_equal(other.interval(new, 0.8), fitted.interval(new, 0.8))
 
 
-@pytest.mark.parametrize("kind", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_a_learner_says_what_it_is_made_of(kind: type[Learner]) -> None:
     made = kind.from_settings(SMALL, 7)
     assert kind(**made.get_params()).get_params() == made.get_params()
-    of_households = {"t_learner", "linear_dml", "causal_forest", "forest_dr"}
+    of_households = {"t_learner", "linear_dml"}
     assert kind.interval_of == {"constant": "average", **dict.fromkeys(of_households, "household")}.get(kind.name)
-    assert [learner for learner in LEARNERS.values() if learner.is_constant] == [Constant]
+    assert kind.dear == (kind.name in DEAR)
+    assert [learner for learner in EVERY.values() if learner.is_constant] == [Constant]
 
 
 def test_a_file_that_holds_no_model_is_named(varied: Known, tmp_path: Path) -> None:
@@ -244,7 +246,9 @@ def test_the_forest_is_that_of_causal_forest_dml_given_the_nuisances(varied: Kno
     ).fit(data.y, data.treated, X=varied.x, W=nuisances)
     fitted = learned(CausalForest, varied.x, data)
     np.testing.assert_allclose(fitted.predict(varied.x), whole.effect(varied.x).ravel(), rtol=1e-9)
-    np.testing.assert_allclose(errors(fitted, varied.x), whole.effect_inference(varied.x).stderr.ravel(), rtol=1e-9)
+    assert isinstance(fitted, CausalForest)
+    own = whole.effect_inference(varied.x).stderr.ravel()
+    np.testing.assert_allclose(fitted.standard_error(varied.x), own, rtol=1e-9)
 
 
 @hypothesis_settings(max_examples=40, deadline=None)

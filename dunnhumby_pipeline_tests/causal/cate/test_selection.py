@@ -11,8 +11,8 @@ import pytest
 from dunnhumby_pipeline.causal.cate import candidates
 from dunnhumby_pipeline.causal.cate.gate import r_loss
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
-from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
+from dunnhumby_pipeline.causal.cate.learners.linear_dml import LinearDML
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
@@ -279,7 +279,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(
     assert found["propensity"].between(0, 1).all()
     assert found[["cate_lower", "cate_upper", "interval_of"]].isna().all(axis=None)
     # A model with intervals gives those of its own.
-    model = CausalForest.from_settings(SMALL, 1).fit(x, data)
+    model = LinearDML.from_settings(SMALL, 1).fit(x, data)
     found = household_effects(today, design.apply(today), x, data, model, settings)
     lower, upper = model.interval(design.apply(today), 0.8)
     assert normal_quantile(0.8) == pytest.approx(1.281552, rel=1e-5)

@@ -97,7 +97,7 @@ def test_a_fold_has_no_part_in_what_it_is_judged_by(known: Known, data: Residual
 def test_the_gate_is_paired_and_clustered_and_needs_a_gain() -> None:
     rng = np.random.default_rng(4)
     shared, households = 50 * rng.normal(size=300) ** 2, np.repeat(np.arange(100), 3)
-    difference = rng.normal(0.5, 4, 100)[households]
+    difference = rng.normal(2, 4, 100)[households]
     found = gate(shared, shared - difference, households, 1.0)
     assert found.gain == pytest.approx(difference.mean())
     assert found.se == pytest.approx(clustered_se(difference - difference.mean(), households))
@@ -120,7 +120,6 @@ def test_of_nothing_the_gate_passes_less_than_one_in_twenty() -> None:
         data = Residuals(
             rng.standard_t(4, n) + 2 * rt, rt + 0.5, np.full(n, 0.5), -np.ones(n), np.ones(n), np.arange(n), folds
         )
-        data = replace(data, y=data.y)
         level = np.full(n, 2.0)
         deviations = {str(number): rng.normal(size=n) for number in range(6)}
         found = stacked(data, level, deviations, SMALL.n_stacked, WHOLE)

@@ -12,7 +12,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, scrutiny
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, scrutiny
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
@@ -105,7 +105,13 @@ def targeting_list() -> pd.DataFrame:
 
 
 # Tables that say something else of an effect that is not proven.
-_EITHER_WAY = (campaign.average_effects, campaign.pooled_effects, doubts.sensitivity, policy_value)
+_EITHER_WAY = (
+    campaign.average_effects,
+    campaign.pooled_effects,
+    doubts.sensitivity,
+    heterogeneity.cate_validation,
+    policy_value,
+)
 _PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0.0}
 
 
@@ -120,7 +126,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, campaign, doubts, scrutiny, sys.modules[__name__])
+        for module in (customers, campaign, doubts, heterogeneity, scrutiny, sys.modules[__name__])
         if name in vars(module)
     )
 

@@ -12,7 +12,7 @@ from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
 
 # A leaf holds the weight of 20 average trials; with depth 1 effects are sums of effects of single covariates.
-SETTINGS: tuple[Setting, ...] = tuple(
+_SETTINGS: tuple[Setting, ...] = tuple(
     {"max_depth": depth, "learning_rate": 0.1, "min_child_weight": 20} for depth in (1, 2, 3)
 )
 
@@ -27,7 +27,6 @@ class BoostedEffect(Learner):
 
     interval_of = None
 
-    n_inner_folds: int
     seed: int
     grown: Grown = field(init=False)
 
@@ -38,10 +37,10 @@ class BoostedEffect(Learner):
 
     @classmethod
     def from_settings(cls, settings: CateSettings, seed: int) -> BoostedEffect:
-        return cls(1, seed)
+        return cls(seed)
 
     def fit(self, x: Array, data: Residuals) -> BoostedEffect:
-        self.grown = grow(x, *self.pseudo(data), data.households, SETTINGS, self.n_inner_folds, self.seed)
+        self.grown = grow(x, *self.pseudo(data), data.households, _SETTINGS, self.seed)
         return self
 
     def predict(self, x: Array) -> Array:

@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.forest_arrays import forest_arrays, forest_from
-from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings
@@ -26,12 +25,13 @@ def n_candidates(p: int) -> int:
 class CausalForest(Learner):
     """econml's causal forest (Athey, Tibshirani & Wager 2019), grown on ry and rt as CausalForestDML would.
 
-    Its intervals come from the forest's own bootstrap of little bags, which does not know that a household can
-    hold several trials.
+    There is no interval: the bootstrap of little bags says how far the forest would move with other trials, and not
+    how far its leaves' averages lie from a household's effect. As 95 % intervals its errors cover 34 % of effects on
+    IHDP and 66 % on data of the 2016 Atlantic conference.
     """
 
     name = "causal_forest"
-    interval_of = "household"
+    interval_of = None
 
     n_trees: int
     min_leaf: int
@@ -71,10 +71,13 @@ class CausalForest(Learner):
     def predict(self, x: Array) -> Array:
         return self.forest.predict(x).ravel()
 
-    def interval(self, x: Array, confidence: float) -> Interval:
-        effect, variance = self.forest.predict_and_var(x)
-        half = normal_quantile(confidence) * np.sqrt(variance.ravel())
-        return effect.ravel() - half, effect.ravel() + half
+    def interval(self, x: Array, confidence: float) -> Interval | None:
+        return None
+
+    def standard_error(self, x: Array) -> Array:
+        """Spread (n,) of the effect at (n, p) covariates over other trials, by the bootstrap of little bags."""
+        _, variance = self.forest.predict_and_var(x)
+        return np.sqrt(variance.ravel())
 
     def arrays(self) -> Arrays:
         return forest_arrays(self.forest)

@@ -26,20 +26,12 @@ def forest_from(arrays: Arrays) -> Any:
 
     Raises ArraysFileError when the nodes are not trees.
     """
-    from econml.grf import CausalForest, RegressionForest
     from econml.grf._base_grftree import GRFTree
     from econml.tree._tree import Tree
 
     n_features, bag = int(arrays["n_features"]), int(arrays["bag"])
     ends = np.cumsum(arrays["node_count"])
-    n_trees = len(ends)
-    # A causal forest's leaves hold the effect and a level, a regression forest's the mean alone.
-    n_outputs = arrays["values"].shape[1]
-    kind = CausalForest if n_outputs == 2 else RegressionForest
-    forest = kind(n_estimators=n_trees, subforest_size=bag, n_jobs=1)
-    forest.n_features_, forest.n_outputs_, forest.n_relevant_outputs_ = n_features, n_outputs, 1
-    forest.slices_ = np.array_split(np.arange(n_trees), n_trees // bag)
-    forest.estimators_ = []
+    n_outputs, trees = arrays["values"].shape[1], []
     for count, end, depth in zip(arrays["node_count"], ends, arrays["max_depth"], strict=True):
         state = {name: arrays[name][end - count : end] for name in _OF_NODES}
         _require_tree(state["nodes"], n_features)
@@ -47,7 +39,20 @@ def forest_from(arrays: Arrays) -> Any:
         tree.n_features_in_, tree.n_outputs_, tree.n_relevant_outputs_ = n_features, n_outputs, 1
         tree.tree_ = Tree(n_features, n_outputs, 1, True)
         tree.tree_.__setstate__({"max_depth": int(depth), "node_count": int(count), **state})
-        forest.estimators_.append(tree)
+        trees.append(tree)
+    return forest_of(trees, n_features, n_outputs, bag)
+
+
+def forest_of(trees: list[Any], n_features: int, n_outputs: int, bag: int) -> Any:
+    """A forest of trees that are grown already, every `bag` of them on one half of the trials."""
+    from econml.grf import CausalForest, RegressionForest
+
+    # A causal forest's leaves hold the effect and a level, a regression forest's the mean alone.
+    kind = CausalForest if n_outputs == 2 else RegressionForest
+    forest = kind(n_estimators=len(trees), subforest_size=bag, n_jobs=1)
+    forest.n_features_, forest.n_outputs_, forest.n_relevant_outputs_ = n_features, n_outputs, 1
+    forest.slices_ = np.array_split(np.arange(len(trees)), len(trees) // bag)
+    forest.estimators_ = trees
     return forest
 
 

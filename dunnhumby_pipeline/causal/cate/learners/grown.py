@@ -16,6 +16,7 @@ from dunnhumby_pipeline.engine.arrays import Arrays, ArraysFileError
 from dunnhumby_pipeline.engine.threads import one_thread
 
 Setting = dict[str, object]
+_INNER_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -61,26 +62,21 @@ def standardised(target: Array, weight: Array) -> tuple[Array, Array, float, flo
     return (target - level) / scale, weight, level, scale
 
 
-def grow(
-    x: Array, target: Array, weight: Array, households: Groups, settings: Sequence[Setting], n_folds: int, seed: int
-) -> Grown:
+def grow(x: Array, target: Array, weight: Array, households: Groups, settings: Sequence[Setting], seed: int) -> Grown:
     """Trees of `target` (n,) with `weight` (n,): as many, and with that of the `settings`, as have the least weighted
-    squared error on households left out; none where the weighted mean alone has it.
-
-    Each of `n_folds` of four parts of the households is left out once.
+    squared error on households left out, each of four parts once; none where the weighted mean alone has it.
     """
     z, weight, level, scale = standardised(target, weight)
-    folds = inner_folds(households, 4, seed)
-    outs = [folds == fold for fold in range(n_folds)]
-    rows = np.logical_or.reduce(outs)
+    folds = inner_folds(households, _INNER_FOLDS, seed)
+    outs = [folds == fold for fold in np.unique(folds)]
 
     def loss(y: Array, said: Array) -> float:
-        return float(np.average((y - said) ** 2, weights=weight[rows]))
+        return float(np.average((y - said) ** 2, weights=weight))
 
     nothing = np.zeros(len(z))
     for out in outs:
         nothing[out] = np.average(z[~out], weights=weight[~out])
-    least, chosen, n_trees = loss(z[rows], nothing[rows]), None, 0
+    least, chosen, n_trees = loss(z, nothing), None, 0
     with one_thread():
         matrix = binned(x)
         for setting in settings:
@@ -98,7 +94,7 @@ def grow_forest(
     """A random forest (Breiman 2001) of `target` (n,) with `weight` (n,), of that of the `settings` which has the
     least weighted squared error on a quarter of the households; none where the weighted mean alone has it."""
     z, weight, level, scale = standardised(target, weight)
-    out = inner_folds(households, 4, seed) == 0
+    out = inner_folds(households, _INNER_FOLDS, seed) == 0
     inside = np.where(out, 0.0, weight)
     shared = {"learning_rate": 1.0, "reg_lambda": 0.0, "base_score": 0.0, "seed": seed, "num_parallel_tree": n_trees}
     drawn = {"subsample": 0.5, "colsample_bytree": 1.0, "colsample_bynode": 0.33}

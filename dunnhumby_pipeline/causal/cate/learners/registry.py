@@ -16,6 +16,7 @@ from dunnhumby_pipeline.causal.cate.learners.s_learner import SLearner
 from dunnhumby_pipeline.causal.cate.learners.t_gaussian_process import TGaussianProcess
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.learners.t_xgboost import TBoosted
+from dunnhumby_pipeline.causal.cate.learners.tuned_forest import TunedForest
 from dunnhumby_pipeline.causal.cate.learners.x_learner import XLearner
 from dunnhumby_pipeline.causal.cate.learners.x_xgboost import XBoosted
 
@@ -24,4 +25,6 @@ _LINEAR = (XLearner, RLearner, DRLinear, LinearDML)
 _TREES = (XBoosted, RBoosted, DRBoosted, DRForest, CausalForest, ForestDR)
 # Fitted in every study, but for those that refuse so many trials.
 KINDS: tuple[type[Learner], ...] = (Constant, *_MEANS, *_LINEAR, *_TREES)
-LEARNERS = {kind.name: kind for kind in KINDS}
+LEARNERS: dict[str, type[Learner]] = {kind.name: kind for kind in KINDS}
+# Fitted where time is no matter: in `certify`.
+DEAR: dict[str, type[Learner]] = {kind.name: kind for kind in (TunedForest,)}

@@ -37,7 +37,7 @@ class TBoosted(Learner):
     def fit(self, x: Array, data: Residuals) -> TBoosted:
         arms = [data.treated == arm for arm in _ARMS]
         control, treated = (
-            grow(x[rows], data.y[rows], np.ones(int(rows.sum())), data.households[rows], _SETTINGS, 1, self.seed)
+            grow(x[rows], data.y[rows], np.ones(int(rows.sum())), data.households[rows], _SETTINGS, self.seed)
             for rows in arms
         )
         self.grown = control, treated

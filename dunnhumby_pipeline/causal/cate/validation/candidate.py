@@ -1,6 +1,7 @@
-"""What is validated: the chosen model; where that is one effect for all, the mean of the learners, as not chosen.
+"""What is validated: the stack where it is in use; under one effect for all, the mean of two learners, as not chosen.
 
-The mean chooses nothing among the learners, so that its tests keep their size.
+The mean chooses nothing by what it is judged by, so that its tests keep their size. Members and weights of a stack come
+from all folds, and its tests alone would be too easy; that households differ is said only if the gate says so too.
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
-from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
-from dunnhumby_pipeline.causal.cate.learners.resampling import subset
+from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
+from dunnhumby_pipeline.causal.cate.learners.constant import Constant
+from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
+from dunnhumby_pipeline.causal.cate.stacking import Stack
+from dunnhumby_pipeline.causal.cate.validation.sequential import sequential_fits
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
-from dunnhumby_pipeline.contracts.names import ALL_FOLDS, CONSTANT
+from dunnhumby_pipeline.contracts.names import ALL_FOLDS, STACK
 from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
 Predict = Callable[[Array], Array]
 MEAN_OF_LEARNERS = "mean_of_learners"
+_PANEL = (RLearner.name, CausalForest.name)
 
 
 @dataclass(frozen=True)
 class Candidate:
     """What is validated: the model called `name`, whether it is the chosen one, and its effects (n,): `effect` by fits
-    to the other folds, `sequential` by fits to earlier folds, NaN in the first."""
+    to the other folds, `sequential` by fits to earlier folds, NaN in the first and where too few came before."""
 
     name: str
     chosen: bool
@@ -36,26 +41,27 @@ class Candidate:
 
 
 def candidate(
-    models: pd.DataFrame, by_model: Mapping[str, Array], x: Array, data: Residuals, settings: CateSettings, seed: int
+    scoreboard: pd.DataFrame,
+    by_model: Mapping[str, Array],
+    x: Array,
+    data: Residuals,
+    settings: CateSettings,
+    seed: int,
 ) -> tuple[Candidate, Predict]:
     """The candidate, and its effects at other covariates by the fit to all folds but the last.
 
-    `models` is the table of scores, `by_model` the effects (n,) out of fold.
+    `scoreboard` is the table cate_scoreboard, `by_model` the effects (n,) out of fold as the models themselves give
+    them: a calibration may have shrunk them to one effect for all.
     """
-    chosen = str(models.loc[(models["fold"] == ALL_FOLDS) & models["chosen"].astype(bool), "model"].iloc[0])
-    ranking = chosen != CONSTANT
-    members = [chosen] if ranking else [name for name in by_model if not LEARNERS[name].is_constant]
-    sequential = np.full(len(x), np.nan)
-    fitted: list[Learner] = []
-    for fold in np.unique(data.folds)[1:]:
-        train, held_out = data.folds < fold, data.folds == fold
-        known = subset(data, train)
-        fitted = [LEARNERS[name].from_settings(settings, seed).fit(x[train], known) for name in members]
-        sequential[held_out] = _mean(fitted, x[held_out])
-    effect = np.mean([by_model[name] for name in members], axis=0)
-    name = chosen if ranking else MEAN_OF_LEARNERS
-    return Candidate(name, ranking, effect, sequential), lambda new: _mean(fitted, new)
+    whole = scoreboard.loc[scoreboard["fold"] == ALL_FOLDS].set_index("model")
+    chosen = bool(whole["chosen"].get(STACK, False))
+    panel = [name for name in _PANEL if name in by_model]
+    weights = whole["weight"].dropna().to_dict() if chosen else dict.fromkeys(panel, 1 / max(len(panel), 1))
 
+    def made() -> Learner:
+        return Stack.of(weights, settings, seed) if weights else Constant()
 
-def _mean(learners: list[Learner], x: Array) -> Array:
-    return np.mean([learner.predict(x) for learner in learners], axis=0)
+    sequential, last = sequential_fits(made, x, data)
+    effect = by_model[STACK] if chosen else sum((weights[name] * by_model[name] for name in panel), np.zeros(len(x)))
+    known = last or Constant().fit(x, data)
+    return Candidate(STACK if chosen else MEAN_OF_LEARNERS, chosen, effect, sequential), known.predict

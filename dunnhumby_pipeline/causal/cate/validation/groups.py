@@ -22,10 +22,11 @@ BY_EFFECT, BY_PROPENSITY = "effect", "propensity"
 @dataclass(frozen=True)
 class Means:
     """Weighted means (q,) of groups, and the covariance (q, q) of their errors, clustered by household. Groups with
-    fewer than FEWEST_HOUSEHOLDS in an arm have neither."""
+    fewer than FEWEST_HOUSEHOLDS in an arm have neither. `smaller_arm` (q,): households of the arm that has fewer."""
 
     estimate: Array
     covariance: Array
+    smaller_arm: Array
 
     @property
     def se(self) -> Array:
@@ -59,13 +60,14 @@ def group_means(values: Array, members: Array, data: Residuals) -> Means:
     """
     shares = overlap_weights(data)[:, None] * members
     total = shares.sum(axis=0)
-    few = households_in_smaller_arm(members, data) < FEWEST_HOUSEHOLDS
+    smaller_arm = households_in_smaller_arm(members, data)
+    few = smaller_arm < FEWEST_HOUSEHOLDS
     divisor = np.where(total > 0, total, np.nan)
     estimate = np.where(few, np.nan, (values @ shares) / divisor)
     influence = shares * (values[:, None] - estimate) / divisor
     household = pd.factorize(data.households)[0]
     totals = np.column_stack([np.bincount(household, own) for own in influence.T])
-    return Means(estimate, len(totals) / (len(totals) - 1) * totals.T @ totals)
+    return Means(estimate, len(totals) / (len(totals) - 1) * totals.T @ totals, smaller_arm)
 
 
 def households_in_smaller_arm(members: Array, data: Residuals) -> Array:
@@ -107,7 +109,7 @@ def effects_by_group(
             "group": names,
             "position": np.arange(len(names)) + 1,
             "n_trials": np.round(members.sum(axis=0)).astype("int64"),
-            "n_smaller_arm": np.round(households_in_smaller_arm(members, data)).astype("int64"),
+            "n_smaller_arm": np.round(means.smaller_arm).astype("int64"),
             "predicted": (effect @ shares) / np.where(shares.sum(axis=0) > 0, shares.sum(axis=0), np.nan),
             "estimate": means.estimate,
             "se": means.se,
@@ -139,8 +141,9 @@ def by_label(labels: pd.Series) -> tuple[Array, list[str]]:
 
 
 def by_propensity(data: Residuals, lower: float, upper: float) -> tuple[Array, list[str]]:
-    """Members and names of regions of the propensity: below overlap, three equal parts of it, above it."""
+    """Members and names of regions of the propensity that hold a trial: below overlap, its three thirds, above it."""
     edges = [0.0, *np.linspace(lower, upper, 4), 1.0]
     names = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
     region = np.digitize(data.propensity, edges[1:-1])
-    return np.eye(len(names))[region], names
+    occupied = np.unique(region)
+    return np.eye(len(names))[region][:, occupied], [names[place] for place in occupied]

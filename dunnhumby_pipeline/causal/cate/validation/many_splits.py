@@ -20,7 +20,7 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 
 Array = NDArray[np.float64]
 Refit = Callable[[Array, Residuals], Learner]
-Row = tuple[str, float, float, float]
+Row = tuple[str, float, float, float, float]
 
 
 def many_splits(

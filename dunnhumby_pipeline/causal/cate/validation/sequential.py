@@ -52,13 +52,24 @@ UNKNOWN = Statistic(float("nan"), float("nan"))
 def sequential_effects(learner: Callable[[], Learner], x: Array, data: Residuals) -> Array:
     """Effect (n,) of each trial by what `learner` makes when fitted to the folds before the trial's own.
 
-    NaN in the first fold. Folds are taken in the order of their numbers, which are drawn by lot.
+    NaN in the first fold, and in those before which there are too few trials to fit to. Folds are taken in the order of
+    their numbers, which are drawn by lot.
     """
-    effects = np.full(len(x), np.nan)
+    return sequential_fits(learner, x, data)[0]
+
+
+def sequential_fits(learner: Callable[[], Learner], x: Array, data: Residuals) -> tuple[Array, Learner | None]:
+    """`sequential_effects`, and the learner fitted to all folds but the last; None when no fold could be fitted to."""
+    effects, fitted = np.full(len(x), np.nan), None
     for fold in np.unique(data.folds)[1:]:
         train, held_out = data.folds < fold, data.folds == fold
-        effects[held_out] = learner().fit(x[train], subset(data, train)).predict(x[held_out])
-    return effects
+        try:
+            fitted = learner().fit(x[train], subset(data, train))
+        except (ValueError, ArithmeticError):
+            # What learners raise of data that they cannot be fitted to: of so few trials nothing is judged.
+            continue
+        effects[held_out] = fitted.predict(x[held_out])
+    return effects, fitted
 
 
 def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, effect: Array) -> Statistic:
