@@ -70,7 +70,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("What is it worth?", _worth(chosen, ranking)),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
-        ("Do households differ?", _differ(tables, ranking)),
+        ("Do households differ?", _differ(tables)),
     )
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
@@ -339,10 +339,13 @@ def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:
     return rows.iloc[0] if len(rows) else None
 
 
-def _differ(tables: StudyTables, ranking: bool) -> str:
-    """Whether effects differ, and where they are not said to, what could not have been seen."""
-    found = _households_differ(tables.get("cate_scoreboard"), tables.get("cate_validation"))
-    return " ".join(filter(None, [found, "" if ranking else unseen(tables.get("detectable_spread"))]))
+def _differ(tables: StudyTables) -> str:
+    """Whether effects differ, and where that is not proven, what could not have been seen."""
+    board, validation = tables.get("cate_scoreboard"), tables.get("cate_validation")
+    found = _households_differ(board, validation)
+    proof = None if board is None else heterogeneity_proven(board, validation)
+    unproven = proof is not None and (not proof.gate or proof.blp is False)
+    return " ".join(filter(None, [found, unseen(tables.get("detectable_spread")) if unproven else ""]))
 
 
 def _households_differ(cate_scoreboard: pd.DataFrame | None, validation: pd.DataFrame | None) -> str:

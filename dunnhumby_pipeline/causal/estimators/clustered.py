@@ -30,13 +30,6 @@ def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
     return float(np.sqrt(factor * (totals**2).sum()) / len(influence))
 
 
-def _totals(values: Array, households: NDArray[np.int64]) -> Array:
-    # Keys that count from about 0 are places already: to look each up costs more than all else here.
-    if households.size and households.min() >= 0 and households.max() < _DENSE * len(households):
-        return np.bincount(households, values).astype(float)[np.bincount(households) > 0]
-    return pd.Series(values).groupby(households).sum().to_numpy()
-
-
 def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64]) -> tuple[float, float]:
     """Weighted mean of `values` and its household-clustered standard error, weights taken as given."""
     mean = float(np.average(values, weights=weights))
@@ -47,3 +40,10 @@ def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64
 def normal_quantile(confidence: float) -> float:
     """Half-width of a two-sided normal interval in standard errors: 1.96 at 0.95."""
     return float(stats.norm.ppf(0.5 + confidence / 2))
+
+
+def _totals(values: Array, households: NDArray[np.int64]) -> Array:
+    # Keys that count from about 0 are places already: to look each up costs more than all else here.
+    if households.size and households.min() >= 0 and households.max() < _DENSE * len(households):
+        return np.bincount(households, values).astype(float)[np.bincount(households) > 0]
+    return pd.Series(values).groupby(households).sum().to_numpy()
