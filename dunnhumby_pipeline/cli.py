@@ -1,4 +1,4 @@
-"""The `dunnhumby` command: run the study, validate raw files, simulate a retailer, write the report again."""
+"""The `dunnhumby` command: run the study and certify it, validate raw files, simulate a retailer, write the report."""
 
 from __future__ import annotations
 
@@ -176,6 +176,45 @@ def run(
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
         raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
+
+
+@app.command()
+def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
+    """Draw what the study could have found, and what refutes it, as often as it takes, and write the report again.
+
+    A study makes a few draws of each. Here `power.n_certified` and `refutation.n_certified` are made, some of them
+    searched by every learner: some ten minutes on two processors for the sample. The result stays until the study
+    changes. Exit code 1 when a stage fails, 2 when there is no study, or it is stale.
+    """
+    _known_type(campaign_type)
+    began = time.monotonic()
+    study, defs = _load(home, raw)
+    from dunnhumby_pipeline.contracts.registry import made_by
+    from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERTIFY
+    from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+    from dunnhumby_pipeline.orchestration.platform.runner import Work, run_study
+    from dunnhumby_pipeline.orchestration.reporting import REPORT
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+
+    made = [table.name for step in CERTIFIED_STEPS for table in made_by(step)]
+    if not study.table(REPORT, campaign_type).is_file():
+        _refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+    _describe_source(study)
+    with _at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
+        stale = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
+        if stale:
+            tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
+            _refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
+        work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
+        with Stages() as stages:
+            outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})
+        if stopped():
+            raise KeyboardInterrupt
+        for message in outcome.errors:
+            _say("failed", message)
+        _summarise(study, instance, campaign_type, time.monotonic() - began, outcome.planned - outcome.built)
+    if not outcome.success:
+        raise typer.Exit(BLOCKED)
 
 
 @app.command()

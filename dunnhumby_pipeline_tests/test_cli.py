@@ -184,6 +184,14 @@ def test_a_report_needs_tables(tmp_path: Path) -> None:
     assert "there are no tables of TypeA" in refused.output
 
 
+def test_there_is_nothing_to_certify_without_a_study(tmp_path: Path) -> None:
+    refused = command("certify", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert squeezed(f"there is no study of TypeA in {tmp_path}; run `dunnhumby run` first") in squeezed(refused.output)
+    unknown = command("certify", "--home", tmp_path, "--campaign-type", "TypeZ")
+    assert unknown.exit_code == 2 and squeezed("expected one of TypeA") in squeezed(unknown.output)
+
+
 def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
     strict = as_variables(quick_settings(warm_ari_floor=1.0), "segmentation", "checks")
     blocked = command("run", "--home", tmp_path, "--raw", raw, "--select", "+key:first_campaign_cohort", **strict)
@@ -193,7 +201,7 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert "Segments" in blocked.output
 
 
-@pytest.mark.parametrize("name", ["run", "report", "ui", "validate", "simulate"])
+@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate"])
 def test_help_teaches(name: str) -> None:
     shown = command(name, "--help")
     assert shown.exit_code == 0

@@ -12,6 +12,7 @@ from dunnhumby_pipeline.contracts.names import (
     ALL_CAMPAIGNS,
     ALL_FOLDS,
     ALL_REPEATS,
+    GROSS_PROFIT,
     NO_NEED,
     PRIMARY_ESTIMATOR,
     SPEND,
@@ -235,6 +236,19 @@ def models(models: pd.DataFrame) -> Mapping[str, object]:
 
 def cate(estimates: pd.DataFrame) -> Mapping[str, object]:
     return {"mean_cate": estimates["cate"].mean(), "sd_cate": estimates["cate"].std()}
+
+
+def detectable(detectable: pd.DataFrame) -> Mapping[str, object]:
+    whole = detectable[(detectable["shape"] == "all") & (detectable["outcome"] == GROSS_PROFIT)]
+    return {
+        f"{name}_{row.test}_{row.procedure}": getattr(row, name)
+        for row in whole.itertuples()
+        for name in ("spread", "size")
+    }
+
+
+def refutation(refutation: pd.DataFrame) -> Mapping[str, object]:
+    return {"n_refuters": len(refutation), "n_failed": int((~refutation["passed"].astype(bool)).sum())}
 
 
 def cate_validation(tests: pd.DataFrame) -> Mapping[str, object]:

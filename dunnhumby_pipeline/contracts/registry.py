@@ -14,6 +14,7 @@ from dunnhumby_pipeline.contracts.tables import (
     overlap,
     profiles,
     report,
+    scrutiny,
     segments,
     targeting,
     validation,
@@ -21,7 +22,7 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, targeting, report)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

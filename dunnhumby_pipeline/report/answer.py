@@ -23,6 +23,7 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.report.unseen import unseen
 from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings, ranks
 from dunnhumby_pipeline.words import numbers, placebos, terms
 
@@ -40,6 +41,7 @@ READS = (
     "cate_scoreboard",
     "cate_validation",
     "break_even",
+    "detectable_spread",
 )
 
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
@@ -71,7 +73,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("What would settle it?", what_would_settle_it(tables.get("break_even"))),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
-        ("Do households differ?", _households_differ(tables.get("cate_scoreboard"), tables.get("cate_validation"))),
+        ("Do households differ?", _differ(tables)),
     )
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
@@ -379,6 +381,15 @@ def _row_of(frame: pd.DataFrame, **wanted: str) -> pd.Series | None:
     """The first row whose columns have the values wanted, or None."""
     rows = frame.loc[(frame[list(wanted)].astype(str) == pd.Series(wanted)).all(axis=1)]
     return rows.iloc[0] if len(rows) else None
+
+
+def _differ(tables: StudyTables) -> str:
+    """Whether effects differ, and where that is not proven, what could not have been seen."""
+    board, validation = tables.get("cate_scoreboard"), tables.get("cate_validation")
+    found = _households_differ(board, validation)
+    proof = None if board is None else heterogeneity_proven(board, validation)
+    unproven = proof is not None and (not proof.gate or proof.blp is False)
+    return " ".join(filter(None, [found, unseen(tables.get("detectable_spread")) if unproven else ""]))
 
 
 def _households_differ(cate_scoreboard: pd.DataFrame | None, validation: pd.DataFrame | None) -> str:

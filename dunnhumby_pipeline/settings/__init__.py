@@ -30,6 +30,7 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
+from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     HOME_VARIABLE,
@@ -69,7 +70,9 @@ __all__ = [
     "NuisanceSettings",
     "OverlapSettings",
     "PolicySettings",
+    "PowerSettings",
     "ProfileSettings",
+    "RefutationSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",

@@ -78,6 +78,13 @@ class CheckSettings(Section):
     )
     # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
     min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
+    # Nominal 5 %: beyond 7 % a test that finds something is no longer the test it says it is.
+    max_test_size: float = Field(
+        0.07, gt=0, lt=1, description="largest size of a test of effects that differ, beyond its error (warn)"
+    )
+    max_undercoverage: float = Field(
+        0.03, ge=0, lt=1, description="most by which an interval covers less than its confidence, beyond error (warn)"
+    )
     max_rows_lost: float = Field(
         0.05, ge=0, le=1, description="largest share of a table's rows that may be gone since the run before (warn)"
     )

@@ -41,6 +41,7 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 
 HOME_VARIABLE = "DUNNHUMBY_HOME"
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     effects: EffectSettings = EffectSettings()
     sensitivity: SensitivitySettings = SensitivitySettings()
     cate: CateSettings = CateSettings()
+    power: PowerSettings = PowerSettings()
+    refutation: RefutationSettings = RefutationSettings()
     validation: ValidationSettings = ValidationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()

@@ -15,7 +15,7 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, TREAT_ALL, TREAT_NONE
-from dunnhumby_pipeline.words.numbers import interval
+from dunnhumby_pipeline.words.numbers import interval, number
 
 _POLICIES = {
     TREAT_NONE: "Target nobody",
@@ -41,6 +41,12 @@ _MODELS = {
     "tuned_forest": "Causal forest, tuned",
     "stack": "Stack of the best models",
     "mean_of_learners": "Mean of R-learner and causal forest",
+}
+_EFFECT_TESTS = {
+    "gate": "Gate: better than one effect for all",
+    "blp": "BLP: follows the prediction",
+    "autoc": "AUTOC: the first respond more",
+    "proven": "Proven: gate and BLP",
 }
 _ESTIMATORS = {
     "naive": "Naive difference",
@@ -154,6 +160,18 @@ def outcome_scale(name: str) -> tuple[float, str]:
     """What effects on an outcome are multiplied by to be in the unit that `outcome` gives, and the sign before them."""
     known = OUTCOMES.get(name)
     return (known.scale, known.sign) if known else (1.0, "")
+
+
+def outcome_amount(name: str, value: float) -> str:
+    """A size of effects on an outcome, in the unit of the outcome: "$26.3", or "0.4 visits" where no sign says it."""
+    scale, sign = outcome_scale(name)
+    written = number(scale * value, 2, sign)
+    return written if sign else f"{written} {outcome(name)[1]}"
+
+
+def effect_test(name: str) -> str:
+    """A test of effects that differ, in words."""
+    return _EFFECT_TESTS.get(name, spoken(name))
 
 
 def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:

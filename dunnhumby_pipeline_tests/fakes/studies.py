@@ -63,6 +63,8 @@ def quick_settings(**checks: float) -> Settings:
         },
         nuisance={"n_folds": 2, "n_repeats": 1, "n_jobs": 1},
         cate={"n_trees": 20, "n_outcome_bootstraps": 10},
+        power={"spreads": (0.0, 4.0, 12.0), "n_draws": 20, "n_null_draws": 20, "n_certified": 24, "n_whole": 0},
+        refutation={"n_draws": 5, "n_certified": 20, "n_whole": 0},
         checks={
             "warm_ari_floor": 0.0,
             "max_weighted_smd": 0.5,

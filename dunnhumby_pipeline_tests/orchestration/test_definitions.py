@@ -23,7 +23,7 @@ from dunnhumby_pipeline.settings import Home
 ROOT = Path(__file__).parents[2]
 HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib")
 # A folder per campaign type: the groups of what is asked of a campaign.
-PARTITIONED = {"design", "overlap", "effects", "cate", "targeting", "report"}
+PARTITIONED = {"design", "overlap", "effects", "cate", "scrutiny", "targeting", "report"}
 RAW = {f"raw_{table.name}" for table in schema.TABLES}
 
 

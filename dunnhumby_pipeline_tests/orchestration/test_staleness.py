@@ -23,6 +23,7 @@ from dunnhumby_pipeline.journey.fingerprint import fingerprint
 from dunnhumby_pipeline.orchestration import staleness
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.history import latest_materialization
+from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import TABLES, Origin, raw_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -244,12 +245,40 @@ def test_a_smaller_older_export_warns(laboratory: Laboratory) -> None:
 # --- the command and the schedule -------------------------------------------------------------------
 
 
-def run(laboratory: Laboratory, *arguments: str, **environment: str) -> Result:
-    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+def run(laboratory: Laboratory, *arguments: str, do: str = "run", **environment: str) -> Result:
+    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
     with no_pictures():
         return command(
-            "run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **{**quick, **environment}
+            do, "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **{**quick, **environment}
         )
+
+
+def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laboratory: Laboratory) -> None:
+    def draws() -> tuple[bool, int, int]:
+        power, refuted = (pd.read_parquet(laboratory.table(name)) for name in ("study_power", "refutation"))
+        assert set(power["certified"]) == set(refuted["certified"])
+        planted = power.loc[power["shape"] == "all", "n_draws"]
+        return bool(power["certified"].all()), int(planted.min()), int(refuted["n_draws"].min())
+
+    assert draws() == (False, 20, 5)
+    certified = run(laboratory, do="certify")
+    assert certified.exit_code == 0, certified.output
+    assert done(certified) == {*CERTIFIED_STEPS, "campaign_report"}
+    assert draws() == (True, 24, 20)
+    assert "dunnhumby certify" in (laboratory.home.warehouse / "TypeA" / "campaign_report.html").read_text("utf-8")
+    assert "Nothing is stale" in run(laboratory).output
+    assert draws() == (True, 24, 20)
+
+    dearer = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "20"}
+    refused = run(laboratory, do="certify", **dearer)
+    assert refused.exit_code == 2
+    assert "is stale" in refused.output and "run `dunnhumby run` first" in " ".join(refused.output.split())
+    # What a certificate rests on has not changed, though the study has.
+    assert run(laboratory, **dearer).exit_code == 0
+    assert draws() == (True, 24, 20)
+    other = {**dearer, "DUNNHUMBY_CATE__GAIN_IN_SE": "1.5"}
+    assert run(laboratory, **other).exit_code == 0
+    assert draws() == (False, 20, 5)
 
 
 def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:

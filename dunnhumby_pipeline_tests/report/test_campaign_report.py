@@ -30,6 +30,7 @@ OF_VISITS = Settings(trial=TrialSettings(outcome=VISITS))
 ATTACK = '[b]<script>alert("1")</script>[/b]'
 CAMPAIGNS_ALIKE = "Does it do the same in every campaign?"
 HIDDEN_CAUSE = "How strong would a hidden cause have to be?"
+POWER = "Power of the tests of effects that differ, on these trials"
 # The pictures and grids that need each table, as the page calls them.
 SHOWN = {
     "first_campaign_cohort": {"Trials and arms by campaign"},
@@ -76,6 +77,10 @@ SHOWN = {
     "clan": {"Who has the largest predicted effects, and who the smallest"},
     "effect_subgroups": {"Subgroups in words, with effects of households that had no say in the rules"},
     "effect_credibility": {"How far a single household's effect can be believed"},
+    "study_power": {POWER, "What intervals cover, on these trials"},
+    "detectable_spread": {POWER},
+    "refutation": {"The analysis done again where the answer is known"},
+    "refutation_draws": {"The analysis done again where the answer is known"},
 }
 
 

@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 # 95 % interval of the primary estimator covers in 66 % of draws, with 8 in 85 %, with 20 in 90 %. Parts of a study,
 # such as a campaign, are held to it.
 FEWEST_HOUSEHOLDS = 20
+_DENSE = 4
 
 
 def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
@@ -21,7 +22,7 @@ def clustered_se(influence: Array, households: NDArray[np.int64]) -> float:
     sqrt(sum over households of (sum of influence)^2) / n, times sqrt(G / (G - 1)) for G households
     (Liang & Zeger 1986, with the usual small-sample factor). NaN with a single household.
     """
-    totals = pd.Series(influence).groupby(households).sum().to_numpy()
+    totals = _totals(influence, households)
     n_households = len(totals)
     if n_households < 2:
         return float("nan")
@@ -59,3 +60,10 @@ def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64
 def normal_quantile(confidence: float) -> float:
     """Half-width of a two-sided normal interval in standard errors: 1.96 at 0.95."""
     return float(stats.norm.ppf(0.5 + confidence / 2))
+
+
+def _totals(values: Array, households: NDArray[np.int64]) -> Array:
+    # Keys that count from about 0 are places already: to look each up costs more than all else here.
+    if households.size and households.min() >= 0 and households.max() < _DENSE * len(households):
+        return np.bincount(households, values).astype(float)[np.bincount(households) > 0]
+    return pd.Series(values).groupby(households).sum().to_numpy()

@@ -9,7 +9,16 @@ from functools import partial
 from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.table import Table
-from dunnhumby_pipeline.orchestration.checks import causal, contract, doubts, features, journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks import (
+    causal,
+    contract,
+    doubts,
+    features,
+    journey,
+    scrutiny,
+    segmentation,
+    targeting,
+)
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 
@@ -398,6 +407,32 @@ CHECKS: tuple[Check, ...] = (
         red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what "
         "the model says on households that came later (a test that is wrong in about 5 % of cases)",
         advice="do not read much into the order of the list",
+    ),
+    Check(
+        "detectable_spread",
+        scrutiny.tests_hold_their_size,
+        WARN,
+        red="a test finds effects that differ in more draws than it may where none were planted, beyond the error of "
+        "so few draws",
+        advice="do not read its finding as proof; a larger `cate.gain_in_se` makes the gate stricter",
+        thresholds=("max_test_size",),
+    ),
+    Check(
+        "study_power",
+        scrutiny.intervals_cover,
+        WARN,
+        red="the interval of the average effect covers it in fewer draws than its confidence says",
+        advice="outliers or few treated households: read it as narrower than it should be; see `influence`",
+        thresholds=("max_undercoverage",),
+    ),
+    Check(
+        "refutation",
+        scrutiny.refutations_passed,
+        WARN,
+        red="done again where the answer is known, the analysis gives another one; of the unobserved cause: one as "
+        "strong as the strongest group of covariates turns the effect's sign",
+        advice="a placebo or dummy that is found is a defect or a leak: believe no effect until it is understood; the "
+        "others: say how little it takes",
     ),
     Check(
         "policy_value",

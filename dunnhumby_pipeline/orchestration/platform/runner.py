@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +84,12 @@ def run_study(
     campaign_type: str,
     work: Work | None,
     on_event: Callable[[dg.DagsterEvent], None],
+    tags: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Materialise the study, or what `work` names of it. `on_event` is called with each event as it happens."""
+    """Materialise the study, or what `work` names of it. `on_event` is called with each event as it happens.
+
+    `tags`: of the run, beside those by which the UI finds it.
+    """
     job = defs.resolve_job_def(STUDY_JOB)
     if work is not None:
         checks = checks_of(work, defs.resolve_asset_graph())
@@ -113,7 +117,7 @@ def run_study(
             partition_key=campaign_type,
             raise_on_error=False,
             run_id=run_id,
-            tags=lists_with(CODE_LOCATION),
+            tags={**lists_with(CODE_LOCATION), **(tags or {})},
         )
     built = frozenset(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key

@@ -51,7 +51,7 @@ _NOTHING = opmap["NOP"]
 _WIRING = f"{PACKAGE}.orchestration"
 
 # Settings that change the time a step takes and not its tables.
-WITHOUT_EFFECT: Mapping[str, set[str]] = {"cate": {"n_jobs"}, "nuisance": {"n_jobs"}}
+WITHOUT_EFFECT: Mapping[str, set[str]] = {name: {"n_jobs"} for name in ("cate", "nuisance", "power", "refutation")}
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:

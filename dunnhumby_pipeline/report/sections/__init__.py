@@ -16,6 +16,7 @@ from dunnhumby_pipeline.report.sections import (
     lifetime,
     movement,
     overlap,
+    scrutiny,
     segment_model,
     who,
 )
@@ -34,6 +35,7 @@ CHAPTERS = (
             *doubts.PARTS,
             *conditional.PARTS,
             *heterogeneity.PARTS,
+            *scrutiny.PARTS,
         ),
     ),
     Chapter("What targeting is worth", (*costs.COSTS, *decision.WORTH)),

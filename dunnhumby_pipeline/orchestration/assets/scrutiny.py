@@ -1,0 +1,57 @@
+"""What the search for effects that differ could have found, and what refutes it. One partition per campaign type."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
+from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE
+from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFY
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
+
+
+def _certifies(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run was asked for a certificate: a run of the study makes the same tables with fewer draws."""
+    return CERTIFY in context.run.tags
+
+
+@step(settings=("seed", "confidence", "trial", "cate", "power"), deps=[*COMPARABLE, "design_matrix"])
+def study_power(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """Effects planted in the study's own trials: how often each test finds them, by their spread."""
+    from dunnhumby_pipeline.causal.cate.power.study import power_of_study
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+
+    trials = first_campaign_cohort
+    x = load_matrix(study.table("design_matrix", context.partition_key), trials).x
+    found = power_of_study(trials, x, nuisances, study.settings, _certifies(context))
+    yield dg.Output(found.power, "study_power")
+    yield dg.Output(found.detectable, "detectable_spread")
+
+
+@step(settings=("seed", "trial", "cate", "refutation"), deps=[*COMPARABLE, "design_matrix"])
+def refute_effects(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    confounder_benchmarks: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """The average effect and the search for effects that differ, done again where the answer is known."""
+    from dunnhumby_pipeline.causal.cate.refutation.refutation import refutations_of_study
+    from dunnhumby_pipeline.causal.cate.refutation.replicas import Trials
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+
+    frame = first_campaign_cohort
+    x = load_matrix(study.table("design_matrix", context.partition_key), frame).x
+    trials = Trials(x, residuals(frame, nuisances, GROSS_PROFIT), frame["campaign"].to_numpy())
+    found = refutations_of_study(trials, confounder_benchmarks, study.settings, _certifies(context))
+    yield dg.Output(found.refutation.assign(outcome=GROSS_PROFIT), "refutation")
+    yield dg.Output(found.draws, "refutation_draws")
