@@ -276,9 +276,11 @@ def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laborato
     # What a certificate rests on has not changed, though the study has.
     assert run(laboratory, **dearer).exit_code == 0
     assert draws() == (True, 24, 20)
-    other = {**dearer, "DUNNHUMBY_CATE__GAIN_IN_SE": "1.5"}
+    other = {**dearer, "DUNNHUMBY_POWER__N_DRAWS": "21"}
     assert run(laboratory, **other).exit_code == 0
-    assert draws() == (False, 20, 5)
+    again = pd.read_parquet(laboratory.table("study_power"))
+    assert not again["certified"].any() and again.loc[again["shape"] == "all", "n_draws"].min() == 21
+    assert pd.read_parquet(laboratory.table("refutation"))["certified"].all()
 
 
 def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:
