@@ -177,6 +177,9 @@ class CateSettings(Section):
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"
     )
+    max_trials: int = Field(
+        20_000, ge=1000, description="most trials a model of the effect is fitted to; of more, households are drawn"
+    )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
     )
