@@ -69,7 +69,7 @@ SHOWN = {
     "cate_validation": {"Tests on outcomes that the model did not see"},
     "gates": {
         *("Effects of equal groups by predicted effect", "Are effects as large as the model says?"),
-        *("Effects by look-back segment", "Effects by propensity"),
+        *("Effects by look-back segment", "Effects by need", "Effects by propensity"),
     },
     "toc_curve": {"What contacting in this order gains", "The same after the cost of contacts"},
     "cate_agreement": {"Do the learners agree on the order?"},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRAITS = 12
-_SEGMENT = "lookback_segment"
+_SEGMENT, _NEED = "lookback_segment", "lookback_need"
 _TESTS = {
     "blp": "Slope of the effect on what the model says (BLP)",
     "autoc": "Area under the targeting curve (AUTOC)",
@@ -28,6 +28,7 @@ _TESTS = {
     "calibration_slope": "Slope over all folds, against 1",
     "calibration_error": "Calibration error, noise taken out",
     "segments_differ": "Look-back segments differ (chi-square)",
+    "needs_differ": "Needs differ (chi-square)",
     "autoc_all_folds": "AUTOC over all folds",
     "qini_all_folds": "Qini over all folds",
     "auuc_adjusted": "AUUC, adjusted",
@@ -295,6 +296,12 @@ PARTS = (
                 "segment_effects",
                 "Effects by look-back segment",
                 "Segments of the look-back, known before the campaign. Intervals cover all segments at once.",
+            ),
+            _group_section(
+                _NEED,
+                "need_effects",
+                "Effects by need",
+                "What households came for in the look-back. Intervals cover all needs at once.",
             ),
             _group_section(
                 BY_PROPENSITY,
