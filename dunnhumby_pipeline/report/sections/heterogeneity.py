@@ -11,6 +11,7 @@ from dunnhumby_pipeline.causal.cate.validation.meanings import UPLIFT_AT
 from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.sections import splits
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import features, numbers, terms
@@ -309,6 +310,7 @@ PARTS = (
                 "Effects by propensity",
                 "Whether those likely to be targeted respond differently. Intervals cover all regions at once.",
             ),
+            *splits.PARTS,
             Section(
                 "learner_agreement",
                 "Do the learners agree on the order?",
