@@ -29,14 +29,14 @@ def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, 
     ]
 
 
-def check_states(checks: pd.DataFrame) -> Grid:
-    """Every check, what needs reading first."""
+def check_states(checks: pd.DataFrame, passed: bool) -> Grid:
+    """The checks that passed, or all others, what needs reading first."""
     rows = [
         (
             Cell(row["status"], row["status"].replace(" ", "-")),
             *cells(row["asset"], row["check"], "yes" if row["blocking"] else "no", row["message"]),
         )
-        for _, row in ordered_checks(checks).iterrows()
+        for _, row in ordered_checks(checks.loc[(checks["status"] == "pass") == passed]).iterrows()
     ]
     return as_grid("State|Table|Check|Blocks|Message", rows, set())
 
