@@ -177,6 +177,9 @@ class CateSettings(Section):
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"
     )
+    max_trials: int = Field(
+        20_000, ge=1000, description="most trials a model of the effect is fitted to; of more, households are drawn"
+    )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
     )
@@ -191,6 +194,8 @@ class ValidationSettings(Section):
     )
     n_steps: int = Field(20, ge=5, le=100, description="points of the curves over the share contacted")
     n_half_samples: int = Field(200, ge=50, description="halves of the households behind the bands of the curves")
+    n_splits: int = Field(10, ge=2, description="splits of the households in halves in a study")
+    n_certified_splits: int = Field(50, ge=2, description="splits of the households in halves in `dunnhumby certify`")
     max_explained: int = Field(500, ge=50, description="most trials whose effects are divided among the covariates")
     tree_depth: int = Field(2, ge=1, le=3, description="depth of the tree whose leaves are subgroups")
 

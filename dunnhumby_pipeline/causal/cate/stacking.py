@@ -21,6 +21,7 @@ from dunnhumby_pipeline.causal.cate.candidates import overlap_mean
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import STACK
 from dunnhumby_pipeline.engine.arrays import Arrays
@@ -142,9 +143,12 @@ class Stack(Learner):
         varying = [name for name, kind in LEARNERS.items() if not kind.is_constant]
         return cls.of(dict.fromkeys(varying, 1 / len(varying)), settings, seed)
 
-    def fit(self, x: Array, data: Residuals) -> Stack:
-        self.learners = [learner.fit(x, data) for learner in self._unfitted()]
+    def fit(self, x: Array, data: Residuals, rows: Mask | None = None) -> Stack:
+        """Fit the members to the trials `rows` (n,), by default to all; their level is that of all in either case."""
         self.level = Constant().fit(x, data).effect
+        if rows is not None and not rows.all():
+            x, data = x[rows], subset(data, rows)
+        self.learners = [learner.fit(x, data) for learner in self._unfitted()]
         self.centres = np.array([overlap_mean(learner.predict(x), data) for learner in self.learners])
         return self
 
