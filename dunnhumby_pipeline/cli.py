@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable, stopped
 from dunnhumby_pipeline.orchestration.platform.quiet import expect
+from dunnhumby_pipeline.orchestration.platform.stages import Stages
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
@@ -152,7 +153,7 @@ def run(
                 _refuse_disturbed(found[key] for key in sorted(found) if key in read)
                 unreadable = frozenset(table_of(key) for key in found if key not in work.assets)
             elif not fresh:
-                for said in (*found.values(), *_damaged_origin(study)):
+                for said in (*found.values(), *study.damaged_origin()):
                     _say("noted", f"{said}; it is rebuilt")
                 work = stale_work(study, graph, instance, campaign_type)
         except SelectionError as error:
@@ -161,7 +162,7 @@ def run(
             console.print("Nothing is stale: every table matches its files, code and settings.")
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
             return
-        with Stages() as stages:
+        with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event)
         if stopped():
             raise KeyboardInterrupt
@@ -207,7 +208,7 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
             tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
             _refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
         work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
-        with Stages() as stages:
+        with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})
         if stopped():
             raise KeyboardInterrupt
@@ -379,35 +380,6 @@ def simulate(
     )
 
 
-class Stages:
-    """Shows the stage that runs, and a line with its time when it has ended."""
-
-    def __init__(self) -> None:
-        self.status = console.status("starting")
-        self.began: dict[str, float] = {}
-
-    def __enter__(self) -> Stages:
-        self.status.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.status.stop()
-
-    def on_event(self, event: dg.DagsterEvent) -> None:
-        name = event.step_key or ""
-        if stopped():
-            return
-        if event.is_step_start:
-            self.began[name] = time.monotonic()
-            self.status.update(f"[bold]{name}[/bold]")
-        elif event.is_step_success or event.is_step_failure:
-            mark = "[green]done[/green]  " if event.is_step_success else "[red]failed[/red]"
-            seconds = time.monotonic() - self.began.get(name, time.monotonic())
-            console.print(f"{mark} {seconds:6.1f} s  {name}", highlight=False)
-        elif event.is_step_skipped:
-            console.print(f"[yellow]skipped[/yellow]           {name}", highlight=False)
-
-
 def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
     """The study and its definitions; options win over the environment."""
     from dunnhumby_pipeline.definitions import build_defs
@@ -443,26 +415,20 @@ def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     """The history of a home that this command alone works on; exits when another one or a run does."""
     from dunnhumby_pipeline.engine.tables import TableError
     from dunnhumby_pipeline.orchestration.platform.runner import open_history
-    from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
+    from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
+    from dunnhumby_pipeline.orchestration.platform.running import Busy, end_dead_runs, require_no_run, working
 
     try:
         with working(study.home, command), open_history(study.home) as instance:
-            _end_dead_runs(study, instance)
+            for message in end_dead_runs(study.home, instance):
+                LogFileNotifier(study.home.alerts_log).notify(message)
+                _say("noted", message)
             require_no_run(instance)
             for path in study.remove_leftovers():
                 _say("noted", f"removed {path}, left over from a process that died")
             yield instance
     except (Busy, TableError) as error:
         _refuse(str(error))
-
-
-def _end_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
-    from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
-    from dunnhumby_pipeline.orchestration.platform.running import end_dead_runs
-
-    for message in end_dead_runs(study.home, instance):
-        LogFileNotifier(study.home.alerts_log).notify(message)
-        _say("noted", message)
 
 
 def _refuse_disturbed(found: Iterable[str]) -> None:
@@ -472,13 +438,6 @@ def _refuse_disturbed(found: Iterable[str]) -> None:
     said = list(found)
     if said:
         _refuse(f"{'; '.join(said)}; {WAY_OUT}")
-
-
-def _damaged_origin(study: Study) -> list[str]:
-    from dunnhumby_pipeline.orchestration.platform.origin import Origin
-
-    damaged = study.origin.is_file() and Origin.read(study.origin) is None
-    return [f"{study.origin} is damaged, or of another release"] if damaged else []
 
 
 def _settings(home: Home) -> Settings:

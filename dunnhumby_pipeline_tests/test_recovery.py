@@ -18,7 +18,7 @@ SELECTED = "+key:targeting_list or +key:design_comparison or +key:negative_contr
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "raw"
-    made = command("simulate", folder, "--households", "1500", "--effect", "80", "--effect-sd", "80")
+    made = command("simulate", folder, "--households", "1500", "--effect", "80", "--effect-sd", "120")
     assert made.exit_code == 0, made.output
     return folder
 

@@ -86,7 +86,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
     [
         ({"economics": {"contact_cost": 1.0}}, made("campaign_economics", *DECIDED)),
         # Gross profit is measured by the margin.
-        ({"economics": {"margin": 0.25}}, made("enrol_trials", "campaign_economics", *DECIDED)),
+        ({"economics": {"margin": 0.25}}, made("enrol_trials", "compare_types", "campaign_economics", *DECIDED)),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},
@@ -95,6 +95,8 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
                 "diagnose_overlap",
                 "compare_arms",
                 "design_comparison",
+                "fit_cate",
+                "validate_cate",
                 "turn_cost_dial",
                 "targeting_list",
                 "campaign_report",
@@ -107,6 +109,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
             made(
                 "trial_protocol",
                 "fit_nuisances",
+                "compare_types",
                 "design_comparison",
                 "estimate_effects",
                 "question_effects",

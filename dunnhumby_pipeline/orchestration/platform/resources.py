@@ -66,6 +66,13 @@ class Study:
         """The file that says what the canonical tables were made from (`origin.Origin`)."""
         return self.warehouse / "origin.json"
 
+    def damaged_origin(self) -> list[str]:
+        """What is wrong with that file, if it is there and cannot be read."""
+        from dunnhumby_pipeline.orchestration.platform.origin import Origin
+
+        damaged = self.origin.is_file() and Origin.read(self.origin) is None
+        return [f"{self.origin} is damaged, or of another release"] if damaged else []
+
     def journey_tables(self) -> dict[str, TablePath]:
         """The files of the eight canonical tables by name."""
         return {table.name: self.table(table.name) for table in schema.TABLES}
