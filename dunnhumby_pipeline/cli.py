@@ -294,7 +294,7 @@ def ui(
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     with open_history(study.home) as instance:
-        _end_dead_runs(study, instance)
+        _say_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
@@ -415,20 +415,24 @@ def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     """The history of a home that this command alone works on; exits when another one or a run does."""
     from dunnhumby_pipeline.engine.tables import TableError
     from dunnhumby_pipeline.orchestration.platform.runner import open_history
-    from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
-    from dunnhumby_pipeline.orchestration.platform.running import Busy, end_dead_runs, require_no_run, working
+    from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
 
     try:
         with working(study.home, command), open_history(study.home) as instance:
-            for message in end_dead_runs(study.home, instance):
-                LogFileNotifier(study.home.alerts_log).notify(message)
-                _say("noted", message)
+            _say_dead_runs(study, instance)
             require_no_run(instance)
             for path in study.remove_leftovers():
                 _say("noted", f"removed {path}, left over from a process that died")
             yield instance
     except (Busy, TableError) as error:
         _refuse(str(error))
+
+
+def _say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
+    from dunnhumby_pipeline.orchestration.platform.dead_runs import alert_of_dead_runs
+
+    for message in alert_of_dead_runs(study.home, instance):
+        _say("noted", message)
 
 
 def _refuse_disturbed(found: Iterable[str]) -> None:
