@@ -25,7 +25,6 @@ from dunnhumby_pipeline.settings.campaigns import (
     EffectSettings,
     NuisanceSettings,
     OverlapSettings,
-    PolicySettings,
     SensitivitySettings,
     TrialSettings,
     ValidationSettings,
@@ -40,6 +39,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
+from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
