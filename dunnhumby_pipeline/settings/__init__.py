@@ -39,6 +39,7 @@ from dunnhumby_pipeline.settings.policies import (
     needs_interval,
     ranks,
     risk_adjusted_policy,
+    tells_apart,
     top_policy,
 )
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
@@ -107,6 +108,7 @@ __all__ = [
     "require_writable",
     "resolve_raw",
     "risk_adjusted_policy",
+    "tells_apart",
     "top_policy",
     "without_secrets",
 ]

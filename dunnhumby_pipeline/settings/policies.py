@@ -33,6 +33,11 @@ def needs_interval(policy: str) -> bool:
     return policy == CONSERVATIVE or policy.startswith(_RISK_ADJUSTED)
 
 
+def tells_apart(policy: str) -> bool:
+    """Whether a policy goes by effects of single households, which one effect for all does not give."""
+    return ranks(policy) or needs_interval(policy)
+
+
 class PolicySettings(Section):
     """Which households a policy targets."""
 

@@ -25,10 +25,14 @@ _AGAINST = (TREAT_ALL, TREAT_NONE, CURRENT_PRACTICE)
 
 def differences(policies: Sequence[Valued], evidence: Evidence, confidence: float) -> pd.DataFrame:
     """policy, against, difference, se, ci_lower, ci_upper ($ per household): each policy with a value less targeting
-    all, none, and what was done, on the same trials, clustered by household.
+    all, none, and what was done, on the same trials, clustered by household. Of those that compete, and what was done.
     """
     quantile, rows = normal_quantile(confidence), []
-    known = {one.policy: one.profit for one in policies if one.lacking is None}
+    known = {
+        one.policy: one.profit
+        for one in policies
+        if one.lacking is None and (one.competes or one.policy == CURRENT_PRACTICE)
+    }
     for against in _AGAINST:
         for policy, profit in known.items():
             if against not in known or policy == against:
@@ -53,8 +57,8 @@ def selection(
     regret: what the best is worth above the `chosen` one, from 0 to an upper bound that holds for all at once; null
     where that has no value. best: the highest value with the hybrid interval of `winner`; best_simultaneous: with that
     by max-t. procedure: what choosing the best is worth: it is chosen on all folds but one, fitted to these, and valued
-    on that one, for each fold in turn (its policy: all that were chosen; null with fewer than 3 folds). The effects that
-    policies go by stay as they are, out of fold.
+    on that one, for each fold in turn (its policy: all that were chosen; null with fewer than 3 folds). The effects
+    that policies go by stay as they are, out of fold.
     """
     rivals = [one for one in policies if one.competes]
     names, profit = [one.policy for one in rivals], np.column_stack([one.profit for one in rivals])

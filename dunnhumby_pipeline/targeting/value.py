@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile, weighted_mean_se
-from dunnhumby_pipeline.settings import CURRENT_PRACTICE, TREAT_NONE, needs_interval, ranks
+from dunnhumby_pipeline.settings import CURRENT_PRACTICE, TREAT_NONE, needs_interval, tells_apart
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.base import Policy
@@ -31,8 +31,8 @@ N_BOOTSTRAPS = 1000
 class Valued:
     """Policies and what they do on n trials: `weights` (n,) and `profit` (n,), $ that each trial brings. `promised`
     (n,): by the model's own effects. `least`: households in the smaller arm. `lacking`: why it has no value, or None.
-    `competes`: whether it could be chosen: it has a value, it is not what was done, and it does not go by a ranking
-    where there is none.
+    `competes`: whether it could be chosen: it has a value, it is not what was done, and where effects do not
+    differ it does not go by how they do.
     """
 
     policy: str
@@ -81,7 +81,7 @@ def _valued(policy: str, weights: Array, evidence: Evidence, economics: Economic
         promised=weights * economics.profit(evidence.cate),
         least=least,
         lacking=lacking,
-        competes=lacking is None and not done and (ranking or not ranks(policy)),
+        competes=lacking is None and not done and (ranking or not tells_apart(policy)),
     )
 
 
