@@ -127,6 +127,16 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _budget_pays_for_a_contact(self) -> Settings:
+        budget, cost = self.policy.budget, self.economics.known_cost
+        if budget is not None and cost is not None and budget < cost:
+            raise ValueError(
+                f"policy.budget is ${budget:,.2f}, less than one contact, which costs ${cost:,.2f}; expected at least "
+                "that, or no budget"
+            )
+        return self
+
     @field_validator("warehouse")
     @classmethod
     def _store_is_known(cls, place: str | None) -> str | None:

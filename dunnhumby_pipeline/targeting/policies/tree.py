@@ -62,10 +62,11 @@ class PolicyTree(Rule):
 
 
 def cut_points(covariates: Array, n_cuts: int) -> list[Split]:
-    """Questions: at most `n_cuts` per covariate of (n, p), at quantiles that are values of the data."""
+    """Questions: at most `n_cuts` per covariate of (n, p), at quantiles rounded to three digits."""
     at = np.quantile(covariates, np.arange(1, n_cuts + 1) / (n_cuts + 1), axis=0, method="lower")
     top = covariates.max(axis=0)
-    return [(j, float(cut)) for j in range(covariates.shape[1]) for cut in np.unique(at[:, j]) if cut < top[j]]
+    cuts = [sorted({float(f"{cut:.3g}") for cut in column}) for column in at.T]
+    return [(j, cut) for j, own in enumerate(cuts) for cut in own if cut < top[j]]
 
 
 def best_tree(covariates: Array, profit: Array, n_cuts: int = N_CUTS, least_share: float = LEAST_SHARE) -> Tree:
