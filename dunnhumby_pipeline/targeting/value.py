@@ -25,6 +25,8 @@ from dunnhumby_pipeline.targeting.policies.top_share import TopShare
 
 Array = NDArray[np.float64]
 N_BOOTSTRAPS = 1000
+# Households times bootstraps held in memory.
+_DRAWN_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,13 @@ def shares_best(policies: Sequence[Valued], households: NDArray[np.int64], seed:
     _, place = np.unique(households, return_inverse=True)
     totals = np.column_stack([np.bincount(place, one.profit) for one in policies])
     n = len(totals)
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAPS)
-    values = drawn @ totals / (drawn @ np.bincount(place))[:, None]
-    best = values >= values.max(axis=1, keepdims=True) - 1e-9 * max(1.0, float(np.abs(values).max()))
-    shares = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+    rng, size, shares = np.random.default_rng(seed), np.bincount(place), np.zeros(len(policies))
+    at_once = max(1, min(N_BOOTSTRAPS, _DRAWN_AT_ONCE // n))
+    for start in range(0, N_BOOTSTRAPS, at_once):
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, N_BOOTSTRAPS - start))
+        values = drawn @ totals / (drawn @ size)[:, None]
+        best = values >= values.max(axis=1, keepdims=True) - 1e-9 * max(1.0, float(np.abs(values).max()))
+        shares += (best / best.sum(axis=1, keepdims=True)).sum(axis=0) / N_BOOTSTRAPS
     return {one.policy: float(share) for one, share in zip(policies, shares, strict=True)}
 
 

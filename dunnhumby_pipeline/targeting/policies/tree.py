@@ -22,6 +22,7 @@ N_CUTS = 7
 LEAST_SHARE = 0.05
 # Gains that agree to this share of the total are equal: sums in single precision do not agree further.
 _PRECISION = 1e-5
+_ROWS_AT_ONCE = 20_000
 
 Split = tuple[int, float]
 
@@ -80,9 +81,12 @@ def best_tree(covariates: Array, profit: Array, n_cuts: int = N_CUTS, least_shar
     if not questions:
         return Tree((None, None, None), (total > 0,) * 4)
     columns, cuts = (np.array(side) for side in zip(*questions, strict=True))
-    answers = (covariates[:, columns] <= cuts).astype(np.float32)
-    sums = (answers.T @ (answers * profit[:, None].astype(np.float32))).astype(float)
-    counts = (answers.T @ answers).astype(float)
+    sums, counts = np.zeros((2, len(cuts), len(cuts)))
+    for start in range(0, len(profit), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        answers = (covariates[rows][:, columns] <= cuts).astype(np.float32)
+        sums += answers.T @ (answers * profit[rows, None].astype(np.float32))
+        counts += answers.T @ answers
     n, least = len(profit), least_share * len(profit)
     of_sum, of_count = np.diag(sums)[:, None], np.diag(counts)[:, None]
     yes, yes_gain = _best_below(sums, of_sum - sums, counts, of_count - counts, least)
