@@ -96,6 +96,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
                 "compare_arms",
                 "design_comparison",
                 "turn_cost_dial",
+                "value_policies",
                 "targeting_list",
                 "campaign_report",
             ),
