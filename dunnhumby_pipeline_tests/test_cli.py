@@ -105,6 +105,9 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[
     [
         ("[economics]\nmargin = 3.0\n", "economics.margin: Input should be less than 1, found 3.0"),
         ("[economics\n", "dunnhumby.toml is not TOML: Expected ']' at the end of a table declaration"),
+        ("[policy]\nbudget = 0.5\n", "policy.budget is $0.50, less than one contact, which costs $1.00"),
+        ("[policy]\ncapacity = 0\n", "policy.capacity: Input should be greater than or equal to 1, found 0"),
+        ("[policy]\nrisk_aversion = [1.5]\n", "policy.risk_aversion must lie between 0 and 1, found [1.5]"),
         ("[policy]\nchosen = 'best'\n", "policy.chosen is 'best'; expected one of treat_none, treat_all,"),
         (
             "[policy]\nchosen = 'cate_above_breakeven'\n",

@@ -137,7 +137,7 @@ def test_a_learner(facts: dict[str, Any]) -> None:
 
 def test_a_policy(facts: dict[str, Any]) -> None:
     # Half of the households, each worth $15 of gross profit less $4.
-    assert facts["policy"] == {"row": [0.5, 5.5, 1.0], "chosen": "by_segment", "label": "By segment"}
+    assert facts["policy"] == {"row": [0.5, 5.5, 1.0], "chosen": "proven_segments", "label": "Proven segments"}
 
 
 def test_a_check(facts: dict[str, Any]) -> None:

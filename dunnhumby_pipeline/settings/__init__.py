@@ -5,19 +5,13 @@ Values come from, in order: arguments, environment variables (`DUNNHUMBY_ECONOMI
 """
 
 from dunnhumby_pipeline.settings.campaigns import (
-    ABOVE_BREAK_EVEN,
-    TREAT_ALL,
-    TREAT_NONE,
     CateSettings,
     EffectSettings,
     NuisanceSettings,
     OverlapSettings,
-    PolicySettings,
     SensitivitySettings,
     TrialSettings,
     ValidationSettings,
-    ranks,
-    top_policy,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.customers import (
@@ -30,6 +24,24 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
+from dunnhumby_pipeline.settings.policies import (
+    ABOVE_BREAK_EVEN,
+    BUDGET,
+    BY_SEGMENT,
+    CAPACITY,
+    CONSERVATIVE,
+    CURRENT_PRACTICE,
+    MINIMAX_REGRET,
+    POLICY_TREE,
+    TREAT_ALL,
+    TREAT_NONE,
+    PolicySettings,
+    needs_interval,
+    ranks,
+    risk_adjusted_policy,
+    tells_apart,
+    top_policy,
+)
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
@@ -49,8 +61,15 @@ from dunnhumby_pipeline.settings.study import (
 __all__ = [
     "ABOVE_BREAK_EVEN",
     "AS_REDEEMED",
+    "BUDGET",
+    "BY_SEGMENT",
+    "CAPACITY",
+    "CONSERVATIVE",
+    "CURRENT_PRACTICE",
     "HOME_VARIABLE",
+    "MINIMAX_REGRET",
     "PLAYBOOK_FILE",
+    "POLICY_TREE",
     "RAW_VARIABLE",
     "REFERENCE_STUDY",
     "SETTINGS_FILE",
@@ -82,11 +101,14 @@ __all__ = [
     "ValidationSettings",
     "found_wrong",
     "load_settings",
+    "needs_interval",
     "one_line",
     "ranks",
     "require_home",
     "require_writable",
     "resolve_raw",
+    "risk_adjusted_policy",
+    "tells_apart",
     "top_policy",
     "without_secrets",
 ]

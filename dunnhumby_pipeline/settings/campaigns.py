@@ -206,38 +206,3 @@ class ValidationSettings(Section):
         if len({f"{share:.0%}" for share in self.top_shares}) < len(self.top_shares):
             raise ValueError(f"validation.top_shares must differ by at least a percent, found {list(self.top_shares)}")
         return self
-
-
-TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
-
-
-def top_policy(share: float) -> str:
-    """Name of the policy that targets the `share` with the largest effects: 'top_20%'."""
-    return f"top_{share:.0%}"
-
-
-def ranks(policy: str) -> bool:
-    """Whether a policy targets those that come first in a ranking by effect."""
-    return policy.startswith("top_")
-
-
-class PolicySettings(Section):
-    """Which households a policy targets."""
-
-    chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
-    top_shares: tuple[float, ...] = Field(
-        (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
-    )
-    n_groups: int = Field(
-        10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
-    )
-    curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
-
-    @model_validator(mode="after")
-    def _shares_are_distinct(self) -> PolicySettings:
-        wrong = [share for share in self.top_shares if not 0 < share < 1]
-        if wrong:
-            raise ValueError(f"policy.top_shares must lie between 0 and 1, found {wrong}")
-        if len({top_policy(share) for share in self.top_shares}) < len(self.top_shares):
-            raise ValueError(f"policy.top_shares must differ by at least a percent, found {list(self.top_shares)}")
-        return self

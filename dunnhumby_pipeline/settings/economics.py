@@ -101,3 +101,10 @@ class EconomicsSettings(Section):
         reference = next(scenario for scenario in SHIPPED if scenario.name == REFERENCE_STUDY)
         named = [scenario.name for scenario in self.scenarios]
         return self.scenarios if REFERENCE_STUDY in named else (*self.scenarios, reference)
+
+    @property
+    def known_cost(self) -> float | None:
+        """$ of one contact to the retailer in the scenario in use; None where only the data tell."""
+        used = next((one for one in self.all_scenarios if one.name == self.scenario), None)
+        likely = self.contact_cost if self.contact_cost is not None else None if used is None else used.costs[1]
+        return None if likely is None else likely * (1 - (0.0 if used is None else used.funded_share))

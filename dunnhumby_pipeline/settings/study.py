@@ -25,7 +25,6 @@ from dunnhumby_pipeline.settings.campaigns import (
     EffectSettings,
     NuisanceSettings,
     OverlapSettings,
-    PolicySettings,
     SensitivitySettings,
     TrialSettings,
     ValidationSettings,
@@ -40,6 +39,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
+from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
@@ -124,6 +124,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"economics.scenarios {other} have margins of their own, which hold for all departments alike; with "
                 "trial.margin_weights leave them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_pays_for_a_contact(self) -> Settings:
+        budget, cost = self.policy.budget, self.economics.known_cost
+        if budget is not None and cost is not None and budget < cost:
+            raise ValueError(
+                f"policy.budget is ${budget:,.2f}, less than one contact, which costs ${cost:,.2f}; expected at least "
+                "that, or no budget"
             )
         return self
 

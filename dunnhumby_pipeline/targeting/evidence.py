@@ -24,10 +24,13 @@ class Evidence:
     """n trials in overlap. `scores` (n,): AIPW scores of gross profit ($). `treated` (n,): 0 or 1. `covariates` (n, p)
     and their `covariate_names` (p,). `labels`: lookback_segment and campaign of each trial. `cate` (n,) and
     `standard_error` (n,): the effect ($) by the chosen model as fitted to other folds, and its error, null where the
-    model has none. `by_model`: out-of-fold effects (n,) of every learner. `folds`, `households` (n,).
+    model has none. `by_model`: out-of-fold effects (n,) of every learner. `folds`, `households` (n,). `as_done` (n,):
+    scores ($) of what the treatments that were given brought. `n_listed`: households that the next campaign can choose
+    among.
     """
 
     scores: Array
+    as_done: Array
     treated: Array
     covariates: Array
     covariate_names: tuple[str, ...]
@@ -37,6 +40,7 @@ class Evidence:
     by_model: Mapping[str, Array]
     folds: NDArray[np.int64]
     households: NDArray[np.int64]
+    n_listed: int
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -46,6 +50,7 @@ class Evidence:
         return replace(
             self,
             scores=self.scores[rows],
+            as_done=self.as_done[rows],
             treated=self.treated[rows],
             covariates=self.covariates[rows],
             labels=self.labels[rows],
@@ -71,6 +76,7 @@ def gather_evidence(
     by_model: pd.DataFrame,
     in_overlap: Mask,
     confidence: float,
+    n_listed: int,
 ) -> Evidence:
     """The evidence of the trials in overlap; outside it, scores divide by propensities near 0.
 
@@ -83,6 +89,7 @@ def gather_evidence(
             raise ValueError("the effects and the trials list different trials; materialise cate_estimates again")
     return Evidence(
         scores=data.scores,
+        as_done=scores_as_done(data),
         treated=data.treated,
         covariates=matrix.x,
         covariate_names=matrix.names,
@@ -92,7 +99,17 @@ def gather_evidence(
         by_model={name: rows["cate"].to_numpy(dtype=float) for name, rows in effects.items()},
         folds=data.folds,
         households=data.households,
+        n_listed=n_listed,
     ).where(in_overlap)
+
+
+def scores_as_done(data: Residuals) -> Array:
+    """Scores (n,) whose mean is the mean over all trials of treatment x effect: treated x (y - mu0) less
+    odds of treatment x (y - mu0) of the controls, doubly robust for what was done (Heckman & Robb's effect on the
+    treated, as in Sant'Anna & Zhao 2020).
+    """
+    residual, e = data.y - data.mu0, data.propensity
+    return data.treated * residual - (1 - data.treated) * e / (1 - e) * residual
 
 
 def standard_errors(effects: pd.DataFrame, confidence: float) -> Array:

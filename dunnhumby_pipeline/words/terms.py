@@ -14,13 +14,31 @@ from dunnhumby_pipeline.contracts.names import (
     TREE_NUISANCES,
 )
 from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
-from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, TREAT_ALL, TREAT_NONE
+from dunnhumby_pipeline.settings import (
+    ABOVE_BREAK_EVEN,
+    BUDGET,
+    BY_SEGMENT,
+    CAPACITY,
+    CONSERVATIVE,
+    CURRENT_PRACTICE,
+    MINIMAX_REGRET,
+    POLICY_TREE,
+    TREAT_ALL,
+    TREAT_NONE,
+)
 from dunnhumby_pipeline.words.numbers import interval, number
 
 _POLICIES = {
     TREAT_NONE: "Target nobody",
     TREAT_ALL: "Target everybody",
     ABOVE_BREAK_EVEN: "Effect above break-even",
+    BUDGET: "Largest effects that the budget pays for",
+    CAPACITY: "Largest effects within capacity",
+    CONSERVATIVE: "Lower bound above break-even",
+    CURRENT_PRACTICE: "What was done",
+    MINIMAX_REGRET: "The share of least regret, by lot",
+    BY_SEGMENT: "Segments that pay",
+    POLICY_TREE: "Two questions (policy tree)",
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",
@@ -101,6 +119,8 @@ def policy(name: str) -> str:
     """A policy's name in words: "top_10%" is "Top 10% by effect"."""
     if name.startswith("top_"):
         return f"Top {name.removeprefix('top_')} by effect"
+    if name.startswith("risk_adjusted_"):
+        return f"Risk-adjusted effect, {name.removeprefix('risk_adjusted_')} of the lower bound"
     return _POLICIES.get(name, spoken(name))
 
 

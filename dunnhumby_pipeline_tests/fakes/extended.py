@@ -107,6 +107,7 @@ def policy() -> Facts:
     pays = np.arange(n) % 2 == 0
     evidence = Evidence(
         scores=np.where(pays, 15.0, 1.0),
+        as_done=np.zeros(n),
         treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.zeros((n, 1)),
         covariate_names=("none",),
@@ -116,14 +117,15 @@ def policy() -> Facts:
         by_model={},
         folds=np.arange(n) % 3,
         households=np.arange(n),
+        n_listed=n,
     )
-    settings = PolicySettings(chosen="by_segment")
+    settings = PolicySettings(chosen="proven_segments")
     economics = Economics(contact_cost=4.0, margin=0.5)
     values = policy_values(evidence, economics, policies(settings), settings.chosen, 0.95).set_index("policy")
     return {
-        "row": [float(values.at["by_segment", name]) for name in ("share_targeted", "value", "chosen")],
+        "row": [float(values.at["proven_segments", name]) for name in ("share_targeted", "value", "chosen")],
         "chosen": chosen_policy(settings).name,
-        "label": terms.policy("by_segment"),
+        "label": terms.policy("proven_segments"),
     }
 
 

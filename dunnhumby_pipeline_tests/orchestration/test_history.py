@@ -86,7 +86,8 @@ def test_what_was_never_made_is_unsynced(instance: dg.DagsterInstance, graph: As
 
 @pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:targeting/roi_curve", "key:policy_value"])
 def test_a_selection_takes_the_tables_made_together(graph: AssetGraph, text: str) -> None:
-    assert {"policy_value", "roi_curve"} == {table_of(key) for key in selected(graph, text)}
+    together = {"policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve"}
+    assert together == {table_of(key) for key in selected(graph, text)}
 
 
 def test_a_selection_names_assets_with_or_without_their_group(graph: AssetGraph) -> None:

@@ -98,6 +98,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_repor
                 "fit_cate",
                 "validate_cate",
                 "turn_cost_dial",
+                "value_policies",
                 "targeting_list",
                 "campaign_report",
             ),

@@ -20,7 +20,7 @@ from dunnhumby_pipeline.settings import (
 )
 from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
 from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect, campaign_economics, used_economics
-from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, standard_errors
+from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, scores_as_done, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
@@ -196,6 +196,7 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
     n = len(cate)
     return Evidence(
         scores=scores,
+        as_done=(np.arange(n) // 2 % 2) * scores,
         treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.arange(n, dtype=float).reshape(n, 1),
         covariate_names=("place",),
@@ -205,6 +206,7 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
         by_model={"constant": cate},
         folds=np.arange(n) % 3,
         households=np.arange(n) // 2,
+        n_listed=n,
     )
 
 
@@ -228,7 +230,8 @@ def informed() -> Evidence:
 
 def test_value_is_the_mean_profit_of_what_was_selected(informed: Evidence) -> None:
     table = _values(informed, "top_30%")
-    own = "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value roi n_trials chosen reason"
+    own = "policy share_targeted least_in_arm value value_se ci_lower ci_upper claimed_value optimism "
+    own += "optimism_se roi share_best n_trials chosen reason"
     assert table.columns.tolist() == own.split()
     assert table.loc[table["chosen"], "policy"].tolist() == ["top_30%"]
     assert set(table["n_trials"]) == {300}
@@ -352,11 +355,13 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     key, cate = trials[["household_key", "campaign"]], np.arange(50.0)
     estimates = key.assign(cate=cate, cate_lower=cate - 1.644854, cate_upper=cate + 1.644854)
     by_model = pd.concat([key.assign(model="one", cate=cate), key.assign(model="another", cate=-cate)])
-    evidence = gather_evidence(trials, data, matrix, estimates, by_model, inside, 0.9)
+    evidence = gather_evidence(trials, data, matrix, estimates, by_model, inside, 0.9, 7)
     assert len(evidence) == inside.sum()
     np.testing.assert_array_equal(evidence.cate, np.flatnonzero(inside))
     np.testing.assert_allclose(evidence.standard_error, 1.0, rtol=1e-6)
     np.testing.assert_array_equal(evidence.scores, data.scores[inside])
+    np.testing.assert_array_equal(evidence.as_done, scores_as_done(data)[inside])
+    assert evidence.n_listed == 7
     np.testing.assert_array_equal(evidence.treated, data.treated[inside])
     np.testing.assert_array_equal(evidence.households, known.trials.loc[inside, "household_key"])
     np.testing.assert_array_equal(evidence.folds, data.folds[inside])
@@ -372,7 +377,7 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
         assert fold not in others.folds
         np.testing.assert_array_equal(own.scores, evidence.scores[rows])
     with pytest.raises(ValueError, match="list different trials; materialise cate_estimates again"):
-        gather_evidence(trials, data, matrix, estimates[::-1], by_model, inside, 0.9)
+        gather_evidence(trials, data, matrix, estimates[::-1], by_model, inside, 0.9, 7)
     with pytest.raises(ValueError, match="list different rows; materialise first_campaign_cohort again"):
         load_matrix(tmp_path / "matrix.npz", trials[::-1])
 

@@ -88,6 +88,6 @@ def _policy_row(row: pd.Series) -> ForestRow:
         estimate=row["value"],
         lower=row["ci_lower"],
         upper=row["ci_upper"],
-        printed=f"{honest}, claimed {claimed}" if numbers.is_number(row["value"]) else "selects too few for a value",
+        printed=f"{honest}, claimed {claimed}" if numbers.is_number(row["value"]) else "no value",
         strong=bool(row["chosen"]),
     )

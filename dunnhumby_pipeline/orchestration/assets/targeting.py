@@ -73,7 +73,7 @@ def turn_cost_dial(
     yield from (dg.Output(table, name) for name, table in tables.items())
 
 
-@step(settings=("confidence", "trial", "economics", "policy"), deps=["design_matrix"])
+@step(settings=("seed", "confidence", "trial", "overlap", "economics", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -81,23 +81,34 @@ def value_policies(
     propensity: pd.DataFrame,
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
+    household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
+    from dunnhumby_pipeline.settings import SettingsError
+    from dunnhumby_pipeline.targeting.comparison import differences, selection
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
-    from dunnhumby_pipeline.targeting.value import policy_values, roi_curve
+    from dunnhumby_pipeline.targeting.tree_rules import tree_rules
+    from dunnhumby_pipeline.targeting.value import roi_curve, value_rows, valued
 
     _require_grounds(study, context.partition_key)
     settings, economics = study.settings, used_economics(campaign_economics)
-    confidence, chosen = settings.confidence, chosen_policy(settings.policy).name
-    effects = (cate_estimates, cate_by_model)
-    evidence = _evidence(
-        study, context.partition_key, first_campaign_cohort, nuisances, propensity, *effects, campaign_economics
-    )
-    values = policy_values(evidence, economics, policies(settings.policy), chosen, confidence)
+    confidence, seed = settings.confidence, settings.seed_for("policies")
+    available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
+    try:
+        known = valued(available, evidence, economics)
+    except SettingsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    values = value_rows(known, evidence, economics, chosen, confidence, seed)
     yield dg.Output(values, "policy_value", metadata={"chosen": chosen})
+    yield dg.Output(differences(known, evidence, confidence), "policy_differences")
+    compared = selection(known, available, evidence, economics, chosen, confidence, seed)
+    yield dg.Output(compared, "policy_selection")
+    yield dg.Output(tree_rules(evidence, economics, confidence), "policy_rules")
     yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence), "roi_curve")
 
 
@@ -109,6 +120,7 @@ def _evidence(
     propensity: pd.DataFrame,
     estimates: pd.DataFrame,
     by_model: pd.DataFrame,
+    household_effects: pd.DataFrame,
     costs: pd.DataFrame,
 ) -> "Evidence":
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
@@ -116,12 +128,14 @@ def _evidence(
     from dunnhumby_pipeline.targeting.dial import profit_residuals
     from dunnhumby_pipeline.targeting.economics import scenario_in_use
     from dunnhumby_pipeline.targeting.evidence import gather_evidence
+    from dunnhumby_pipeline.targeting.support import study_region, supported
 
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     outcomes = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
     data = profit_residuals(scenario_in_use(costs, study.settings.economics), *outcomes)
     inside = propensity["in_overlap"].to_numpy()
-    return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence)
+    n_listed = int(supported(household_effects, study_region(nuisances, study.settings.overlap)).sum())
+    return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence, n_listed)
 
 
 @step(
@@ -155,10 +169,8 @@ def targeting_list(
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, economics = study.settings, used_economics(campaign_economics)
-    effects = (cate_estimates, cate_by_model)
-    evidence = _evidence(
-        study, campaign_type, first_campaign_cohort, nuisances, propensity, *effects, campaign_economics
-    )
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, economics)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)

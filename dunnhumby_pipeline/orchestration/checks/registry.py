@@ -436,6 +436,13 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "policy_value",
+        targeting.claim_holds,
+        WARN,
+        red="the model claims more for the chosen policy than outcomes show, beyond error",
+        advice="go by the honest value; the model that chose is flattered by its choice",
+    ),
+    Check(
+        "policy_value",
         targeting.value_proven,
         WARN,
         red="the chosen policy's value may be zero, or it selects nobody",

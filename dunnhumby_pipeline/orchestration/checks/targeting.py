@@ -7,6 +7,20 @@ import pandas as pd
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 
+# Standard errors by which a claim must exceed what it is held against, 97.5 %.
+_SURE = 1.96
+
+
+def claim_holds(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """What the model claims for the chosen policy is not surely more than what outcomes show."""
+    row = values.loc[values["chosen"]].iloc[0]
+    if pd.isna(row["optimism"]):
+        return Verdict(True, f"{row['policy']} has no value that a claim could exceed", {})
+    least = float(row["optimism"] - _SURE * row["optimism_se"])
+    text = f"{row['policy']} claims ${row['claimed_value']:.2f} per household and brings ${row['value']:.2f}"
+    text = f"{text}: a gap of {row['optimism']:.2f}, at least {least:.2f}"
+    return Verdict(least <= 0, text, {"optimism": float(row["optimism"]), "optimism_least": least})
+
 
 def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The interval of the chosen policy's value lies above zero."""

@@ -11,7 +11,7 @@ from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, has
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
 from dunnhumby_pipeline.report.section import Facts, Fold, Heading, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import Settings, ranks
+from dunnhumby_pipeline.settings import Settings, tells_apart
 from dunnhumby_pipeline.words import numbers, terms
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def compared(tables: StudyTables) -> pd.DataFrame:
     values = tables["policy_value"]
     if has_ranking(tables.get("cate_scoreboard")):
         return values
-    return values.loc[~values["policy"].map(ranks)].assign(roi=float("nan"))
+    return values.loc[~values["policy"].map(tells_apart)].assign(roi=float("nan"))
 
 
 def _ranking_note(tables: StudyTables, settings: Settings) -> str:
@@ -86,6 +86,65 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
         )
     headers = "Policy|Share targeted|Honest value (interval)|Against zero|Claimed value|ROI|Trials"
     return as_grid(headers, rows, {1, 2, 4, 5, 6})
+
+
+def difference_rows(policy_differences: pd.DataFrame) -> Grid:
+    """What each policy is worth above targeting everybody, nobody, and what was done."""
+    wide = policy_differences.set_index(["against", "policy"])
+    against = list(dict.fromkeys(policy_differences["against"]))
+    rows = []
+    for policy in dict.fromkeys(policy_differences["policy"]):
+        shown = [_difference(wide, other, policy) for other in against]
+        rows.append(cells(terms.policy(policy), *shown))
+    headers = "|".join(["Policy", *(f"Less {terms.policy(other).lower()}" for other in against)])
+    return as_grid(headers, rows, set(range(1, len(against) + 1)))
+
+
+def _difference(wide: pd.DataFrame, against: str, policy: str) -> str:
+    if (against, policy) not in wide.index:
+        return ""
+    row = wide.loc[(against, policy)]
+    return numbers.interval(row["difference"], row["ci_lower"], row["ci_upper"], "$")
+
+
+_QUANTITIES = {
+    "regret": "Most that is lost by the policy in use",
+    "best": "The best, as it won (hybrid interval)",
+    "best_simultaneous": "The best, with an interval for all at once",
+    "procedure": "Choosing the best, on households that had no say",
+}
+
+
+def selection_rows(policy_selection: pd.DataFrame) -> Grid:
+    """What choosing the best policy is worth, and what the one in use may lose against it."""
+    rows = [
+        cells(
+            _QUANTITIES[row["quantity"]],
+            "; ".join(terms.policy(name) for name in str(row["policy"]).split(", ") if name),
+            numbers.interval(row["estimate"], row["ci_lower"], row["ci_upper"], "$")
+            if numbers.is_number(row["estimate"])
+            else "not known",
+        )
+        for _, row in policy_selection.iterrows()
+    ]
+    return as_grid("Question|Policy|$ per household (interval)", rows, {2})
+
+
+def leaf_rows(policy_rules: pd.DataFrame) -> Grid:
+    """The policy tree, leaf by leaf."""
+    rows = [
+        cells(
+            row["rule"],
+            "target" if row["treats"] else "leave",
+            numbers.percent(row["share"]),
+            numbers.interval(row["profit"], row["ci_lower"], row["ci_upper"], "$")
+            if numbers.is_number(row["profit"])
+            else "too few households",
+            numbers.count(row["n_trials"]),
+        )
+        for _, row in policy_rules.iterrows()
+    ]
+    return as_grid("Households|The tree says|Share|Profit per contact, other folds (interval)|Trials", rows, {2, 3, 4})
 
 
 def _candidates_note(tables: StudyTables, settings: Settings) -> str:
@@ -200,6 +259,27 @@ WORTH = (
         ("policy_value",),
         rows=lambda tables, settings: policy_rows(compared(tables)),
         beside=("cate_scoreboard",),
+    ),
+    Section(
+        "policy_differences",
+        "Policies against each other",
+        ("policy_differences",),
+        "On the same trials, so that what all share cancels.",
+        rows=lambda tables, settings: difference_rows(tables["policy_differences"]),
+    ),
+    Section(
+        "policy_selection",
+        "What choosing among policies is worth",
+        ("policy_selection",),
+        "The highest of several values is high by luck, too; these intervals allow for it.",
+        rows=lambda tables, settings: selection_rows(tables["policy_selection"]),
+    ),
+    Section(
+        "policy_rules",
+        "Two questions that say whom to target",
+        ("policy_rules",),
+        "The best tree of two questions on half of the folds; profits are those of households in the other half.",
+        rows=lambda tables, settings: leaf_rows(tables["policy_rules"]),
     ),
     Heading("Economics"),
     Note("break_even_note", break_even_note, ("campaign_economics",)),

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
+def largest(effect: Array, n_targeted: int) -> Array:
+    """Weights (n,) that target the `n_targeted` largest of the effects (n,); those equal at the edge share what is
+    left.
+    """
+    if n_targeted == 0:
+        return np.zeros(len(effect))
+    edge = np.sort(effect)[-n_targeted]
+    above, tied = effect > edge, effect == edge
+    return np.where(above, 1.0, np.where(tied, (n_targeted - above.sum()) / tied.sum(), 0.0))
+
+
 @dataclass(frozen=True)
 class TopShare:
     """Targets the `share` of the households given with the largest effects; equal effects at its edge share what
@@ -37,9 +48,4 @@ class TopShare:
         return self
 
     def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
-        n_targeted = round(self.share * len(effect))
-        if n_targeted == 0:
-            return np.zeros(len(effect))
-        edge = np.sort(effect)[-n_targeted]
-        above, tied = effect > edge, effect == edge
-        return np.where(above, 1.0, np.where(tied, (n_targeted - above.sum()) / tied.sum(), 0.0))
+        return largest(effect, round(self.share * len(effect)))

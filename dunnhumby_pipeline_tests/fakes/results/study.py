@@ -117,6 +117,36 @@ def policy_value(proven: bool = True) -> pd.DataFrame:
     return frame_of(columns, rows)
 
 
+def policy_differences() -> pd.DataFrame:
+    rows = [
+        ("treat_none", "treat_all", -6.9, 2.0, -10.8, -3.0),
+        ("effect_above_break_even", "treat_all", -0.8, 1.1, -3.0, 1.4),
+        ("treat_all", "treat_none", 6.9, 2.0, 3.0, 10.8),
+        ("effect_above_break_even", "treat_none", 6.1, 1.3, 3.6, 8.6),
+    ]
+    return frame_of("policy against difference se ci_lower ci_upper", rows)
+
+
+def policy_selection() -> pd.DataFrame:
+    rows = [
+        ("regret", "effect_above_break_even", 0.8, np.nan, 0.0, 2.6),
+        ("best", "treat_all", 6.9, 2.0, 2.1, 10.6),
+        ("best_simultaneous", "treat_all", 6.9, 2.0, 2.4, 11.4),
+        ("procedure", "treat_all, policy_tree", 6.2, 2.1, 2.1, 10.3),
+    ]
+    return frame_of("quantity policy estimate se ci_lower ci_upper", rows)
+
+
+def policy_rules() -> pd.DataFrame:
+    rows = [
+        (0, "visits at most 3", False, 900, 0.3, 80.0, -2.0, 3.0, -7.9, 3.9),
+        (1, "visits above 3; weekend_share at most 0.2", True, 60, 0.05, 12.0, np.nan, np.nan, np.nan, np.nan),
+        (2, "visits above 3; weekend_share above 0.2", True, 1900, 0.65, 200.0, 9.0, 2.0, 5.1, 12.9),
+    ]
+    columns = "leaf rule treats n_trials share least_in_arm profit se ci_lower ci_upper"
+    return frame_of(columns, rows)
+
+
 def roi_curve() -> pd.DataFrame:
     share = np.linspace(0.05, 1, 20)
     value = 14 * share - 7.1 * share**2

@@ -340,6 +340,17 @@ def test_the_value_of_the_chosen_policy_must_lie_above_zero() -> None:
     assert few == Verdict(False, "treat_all has no value: it selects 3 households in one arm", {})
 
 
+def test_a_claim_beyond_what_outcomes_show_warns() -> None:
+    row = {"policy": "policy_tree", "chosen": True, "claimed_value": 8.0, "value": 3.0, "optimism": 5.0}
+    table = pd.DataFrame([row])
+    sure = targeting.claim_holds(table.assign(optimism_se=2.0), CHECKS)
+    text = "policy_tree claims $8.00 per household and brings $3.00: a gap of 5.00, at least 1.08"
+    assert (sure.passed, sure.message) == (False, text)
+    assert targeting.claim_holds(table.assign(optimism_se=3.0), CHECKS).passed
+    unknown = targeting.claim_holds(table.assign(optimism=None, optimism_se=None), CHECKS)
+    assert unknown == Verdict(True, "policy_tree has no value that a claim could exceed", {})
+
+
 # The list
 
 LIST = pd.DataFrame(
