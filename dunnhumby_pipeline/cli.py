@@ -469,11 +469,7 @@ def _describe_source(study: Study) -> str:
 
 
 def _summarise(
-    study: Study,
-    instance: dg.DagsterInstance,
-    campaign_type: str,
-    seconds: float | None,
-    missing: frozenset[str],
+    study: Study, instance: dg.DagsterInstance, campaign_type: str, seconds: float | None, missing: frozenset[str]
 ) -> None:
     from dunnhumby_pipeline.orchestration.reporting import all_check_states, study_facts, study_tables
     from dunnhumby_pipeline.report.summary import render_summary
