@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.contracts.frames import without_rows
 from dunnhumby_pipeline.contracts.names import TEST
+from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 
 CONTACT, HOLD_OUT = "contact", "hold out"
@@ -46,6 +48,8 @@ def experiment_assignment(
     and every stratum, as all of them together, has its share of contacts to within one household.
     """
     tested = targeting_list.loc[targeting_list["decision"] == TEST, ["household_key", "segment"]]
+    if tested.empty:
+        return without_rows(table("experiment_assignment"))
     frame = tested.merge(baseline, on="household_key", how="left").sort_values("household_key").reset_index(drop=True)
     frame = frame.fillna({"baseline_spend": 0.0, "baseline_visits": 0.0})
     rank = frame["baseline_spend"].rank(method="first", pct=True)

@@ -12,6 +12,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.frames import without_rows
+from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.targeting.dial import ProfitEffect
 from dunnhumby_pipeline.targeting.information import Stakes, expected_gain
@@ -88,7 +90,7 @@ def experiment_design(
     total = stakes.n_households
     fewest = math.ceil(stakes.least / min(settings.contact_share, 1 - settings.contact_share))
     if total < fewest:
-        return pd.DataFrame(columns=COLUMNS)
+        return without_rows(table("experiment_design"))
     smallest, sd = contact_cost + one_off / total, math.sqrt(effect.variance)
     settles = required_size(smallest, sd, settings, confidence)
     sizes = set(np.geomspace(fewest, total, settings.n_sizes).round().astype(int).tolist())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.frames import without_rows
 from dunnhumby_pipeline.contracts.registry import table
 
 
@@ -30,7 +31,8 @@ def results(ledger: Path) -> pd.DataFrame:
 
 def results_of(ledger: Path, campaign_type: str) -> pd.DataFrame:
     """The experiments of a campaign type, in the columns of the table experiment_result."""
-    found, columns = results(ledger), list(table("experiment_result").required)
+    found, contract = results(ledger), table("experiment_result")
     if found.empty:
-        return pd.DataFrame(columns=columns)
-    return found.loc[found["campaign_type"] == campaign_type, columns].reset_index(drop=True)
+        return without_rows(contract)
+    of_type = found.loc[found["campaign_type"] == campaign_type, list(contract.required)].reset_index(drop=True)
+    return without_rows(contract) if of_type.empty else of_type

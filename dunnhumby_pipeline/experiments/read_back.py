@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,7 +154,7 @@ def adjusted_effect(frame: pd.DataFrame) -> tuple[float, float]:
     return float(fit.params[1]), float(fit.bse[1])
 
 
-def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, float | int | str]:
+def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, Any]:
     """What a finished experiment says (a row of the table of that name): its effect, how far the study was off, what is
     believed now, and what follows: deploy, refine by another test, or stop.
 
