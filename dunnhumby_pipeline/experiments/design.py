@@ -104,6 +104,9 @@ def experiment_design(
     purposes = {SETTLES: frame["n_households"] == settles, WORTH_MOST: frame.index == best}
     purposes[ALL] = frame["n_households"] == total
     named = ["; ".join(what for what, where in purposes.items() if where[place]) for place in range(len(frame))]
+    # What there are no households for has a size and a power, and no value.
+    money = ["value_of_test", "cost_of_test", "net_value"]
+    frame[money] = frame[money].where(feasible, np.nan)
     contact_bill = frame["n_treated"] * contact_cost + one_off
     return frame.assign(
         feasible=feasible,
