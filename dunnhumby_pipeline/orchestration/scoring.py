@@ -13,7 +13,7 @@ from dunnhumby_pipeline.orchestration.platform.origin import Origin
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import replacing
-from dunnhumby_pipeline.orchestration.platform.versions import digest
+from dunnhumby_pipeline.orchestration.platform.versions import digest, effective
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel
@@ -63,7 +63,7 @@ def recipe_of(
             last["treated"].to_numpy(),
             settings.nuisance.recalibration_min_arm,
         ),
-        settings=digest([settings.model_dump_json(include={name}) for name in _SETTINGS]),
+        settings=digest([repr(effective(settings, name)) for name in _SETTINGS]),
         data=origin.description if origin is not None else "tables of unknown origin",
     )
     stored = StoredDesign.of(design)

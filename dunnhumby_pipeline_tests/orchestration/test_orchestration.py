@@ -498,7 +498,7 @@ def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path:
 
 
 def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
-    with pytest.raises(ValueError, match=r"names no asset; there are cate/cate_by_model, cate/cate_estimates, "):
+    with pytest.raises(ValueError, match=r"names no asset; there are cate/cate_agreement, cate/cate_by_model, "):
         laboratory.run("key:nothing_like_it")
 
 

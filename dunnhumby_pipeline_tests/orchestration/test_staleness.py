@@ -48,7 +48,16 @@ SEGMENTATION = {name for name, table in CONTRACTS.items() if not table.partition
 ASSUMED = {table.name for table in made_by("draw_causal_graph")}
 # Settings that say where tables are computed and where they lie, not what they hold.
 NOT_OF_TABLES = {"engine", "warehouse"}
-TARGETING = {"campaign_economics", "policy_value", "roi_curve", "targeting_list", "campaign_report"}
+# What costs decide, and what an order of households is worth against them.
+PRICED = {
+    "campaign_economics",
+    "turn_cost_dial",
+    "value_policies",
+    "validate_cate",
+    "targeting_list",
+    "campaign_report",
+}
+TARGETING = {table.name for step in PRICED for table in made_by(step)}
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +301,7 @@ def test_the_command_makes_only_what_is_stale(laboratory: Laboratory) -> None:
     cost = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "20"}
     dearer = run(laboratory, "--stale", **cost)
     assert dearer.exit_code == 0, dearer.output
-    assert done(dearer) == {"campaign_economics", "value_policies", "targeting_list", "campaign_report"}
+    assert done(dearer) == PRICED
     assert "Nothing is stale" in run(laboratory, "--stale", **cost).output
 
     change_first_line(laboratory)

@@ -35,7 +35,7 @@ def study_power(
     yield dg.Output(found.detectable, "detectable_spread")
 
 
-@step(settings=("seed", "trial", "cate", "refutation"), deps=[*COMPARABLE, "design_matrix"])
+@step(settings=("seed", "cate", "refutation"), deps=[*COMPARABLE, "design_matrix"])
 def refute_effects(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,

@@ -77,7 +77,7 @@ def source_versions(defs: dg.Definitions, tables: Iterable[str], settings: Setti
 def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     """The code version of a step: 16 hexadecimal digits. Of what it makes, shapes count and words do not."""
     declared = STEPS[step.name]
-    read = {name: _value(settings, name) for name in declared.settings}
+    read = {name: effective(settings, name) for name in declared.settings}
     followed = [_playbook_hash(home)] if declared.follows_playbook else []
     if declared.follows_ledger and home.ledger.is_file():
         followed.append(hashlib.sha256(home.ledger.read_bytes()).hexdigest())
@@ -94,7 +94,8 @@ def digest(parts: Sequence[str]) -> str:
     return hashlib.sha256("".join(f"{part}\0" for part in parts).encode()).hexdigest()[:16]
 
 
-def _value(settings: Settings, name: str) -> Any:
+def effective(settings: Settings, name: str) -> Any:
+    """A setting, or a section of them without those that change no table."""
     value = attrgetter(name)(settings)
     if not hasattr(value, "model_dump"):
         return value
@@ -244,7 +245,7 @@ def source_version(step: dg.OpDefinition, settings: Settings) -> str:
         _syntax(_file(name).read_text(encoding="utf-8"), words=name not in _BY_SHAPE)
         for name in modules_behind(function)
     ]
-    read = {name: repr(_value(settings, name)) for name in declared.settings}
+    read = {name: repr(effective(settings, name)) for name in declared.settings}
     return digest([*own, *behind, repr([table.shape() for table in declared.tables]), repr(sorted(read.items()))])
 
 
