@@ -52,6 +52,7 @@ def experiment_assignment(
         return without_rows(table("experiment_assignment"))
     frame = tested.merge(baseline, on="household_key", how="left").sort_values("household_key").reset_index(drop=True)
     frame = frame.fillna({"baseline_spend": 0.0, "baseline_visits": 0.0})
+    frame = frame.astype({"baseline_spend": float, "baseline_visits": float})
     rank = frame["baseline_spend"].rank(method="first", pct=True)
     quantile = np.ceil(rank * settings.spend_quantiles).clip(1, settings.spend_quantiles)
     frame["spend_quantile"] = quantile.astype("int64")

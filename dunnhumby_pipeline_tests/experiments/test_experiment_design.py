@@ -86,13 +86,16 @@ def households(n: int = 1003) -> tuple[pd.DataFrame, pd.DataFrame]:
     listed = pd.DataFrame({"household_key": key, "segment": rng.choice(["a", "b", "c"], n), "decision": TEST})
     listed.loc[:2, "decision"] = LEAVE
     spend = rng.gamma(2, 50, n)
-    return listed, pd.DataFrame({"household_key": key, "baseline_spend": spend, "baseline_visits": spend / 20})
+    return listed, pd.DataFrame(
+        {"household_key": key, "baseline_spend": spend, "baseline_visits": (spend / 20).astype(int)}
+    )
 
 
 @pytest.mark.parametrize("share", [0.5, 0.3, 0.85])
 def test_every_stratum_has_its_share(share: float) -> None:
     settings = ExperimentSettings(contact_share=share)
     found = experiment_assignment(*households(), settings, "TypeA", 7)
+    assert found["baseline_visits"].dtype == float
     assert len(found) == 1000 and found["household_key"].min() == 4
     contacted = found["arm"] == CONTACT
     by_stratum = contacted.groupby(found["stratum"]).agg(["sum", "size"])
