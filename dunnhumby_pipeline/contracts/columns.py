@@ -67,6 +67,9 @@ _SHARED = {
         integer("lookback_start", "first day of the look-back", "day"),
         integer("outcome_end", "last day of the outcome window", "day"),
         text("lookback_segment", "segment assigned from the look-back alone"),
+        text(
+            "lookback_need", "leading need by the look-back alone; none where it scores on no need, or cannot be told"
+        ),
         integer("n_trials", "trials", "trials"),
         integer("n_treated", "treated trials", "trials"),
         integer("n_control", "control trials", "trials"),

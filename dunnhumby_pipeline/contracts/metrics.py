@@ -251,6 +251,11 @@ def refutation(refutation: pd.DataFrame) -> Mapping[str, object]:
     return {"n_refuters": len(refutation), "n_failed": int((~refutation["passed"].astype(bool)).sum())}
 
 
+def many_splits(splits: pd.DataFrame) -> Mapping[str, object]:
+    found = splits.set_index("quantity").loc["slope"]
+    return {"n_splits": int(found["n_splits"]), "slope": found["estimate"], "p_slope": found["p"]}
+
+
 def cate_validation(tests: pd.DataFrame) -> Mapping[str, object]:
     tested = tests.dropna(subset=["p"])
     return {f"p_{row.test}": row.p for row in tested.itertuples()}

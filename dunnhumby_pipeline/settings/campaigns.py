@@ -169,13 +169,16 @@ class CateSettings(Section):
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
     n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")
     gain_in_se: float = Field(
-        1.0,
+        1.2,
         ge=0,
         description="standard errors by which the stack must beat the constant effect out of fold to be chosen; of "
         "effects that do not vary 1 passes about 1 in 100, as what is stacked is calibrated on other folds",
     )
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"
+    )
+    max_trials: int = Field(
+        20_000, ge=1000, description="most trials a model of the effect is fitted to; of more, households are drawn"
     )
     n_outcome_bootstraps: int = Field(
         30, ge=10, description="household bootstraps behind intervals of the T-learner, which cost more"
@@ -191,6 +194,8 @@ class ValidationSettings(Section):
     )
     n_steps: int = Field(20, ge=5, le=100, description="points of the curves over the share contacted")
     n_half_samples: int = Field(200, ge=50, description="halves of the households behind the bands of the curves")
+    n_splits: int = Field(10, ge=2, description="splits of the households in halves in a study")
+    n_certified_splits: int = Field(50, ge=2, description="splits of the households in halves in `dunnhumby certify`")
     max_explained: int = Field(500, ge=50, description="most trials whose effects are divided among the covariates")
     tree_depth: int = Field(2, ge=1, le=3, description="depth of the tree whose leaves are subgroups")
 

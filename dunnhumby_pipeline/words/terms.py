@@ -174,6 +174,11 @@ def effect_test(name: str) -> str:
     return _EFFECT_TESTS.get(name, spoken(name))
 
 
+def refuter(name: str, drawn_by: str) -> str:
+    """A refuter in words, in lower case, with who draws where it is not the study."""
+    return f"{name.replace('_', ' ')} by dowhy" if drawn_by == "dowhy" else name.replace("_", " ")
+
+
 def outcome_interval(name: str, estimate: float, lower: float, upper: float) -> str:
     """An effect on an outcome with its interval, in the unit of the outcome."""
     scale, sign = outcome_scale(name)

@@ -267,7 +267,9 @@ def run(laboratory: Laboratory, *arguments: str, do: str = "run", **environment:
 def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laboratory: Laboratory) -> None:
     def draws() -> tuple[bool, int, int]:
         power, refuted = (pd.read_parquet(laboratory.table(name)) for name in ("study_power", "refutation"))
-        assert set(power["certified"]) == set(refuted["certified"])
+        splits = pd.read_parquet(laboratory.table("many_splits"))
+        assert set(power["certified"]) == set(refuted["certified"]) == set(splits["certified"])
+        assert set(splits["n_splits"]) == {50 if power["certified"].all() else 10}
         planted = power.loc[power["shape"] == "all", "n_draws"]
         return bool(power["certified"].all()), int(planted.min()), int(refuted["n_draws"].min())
 

@@ -117,7 +117,10 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "experiment_des
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
-        ({"profile": {"n_needs": 2}}, made("describe_segments", "value_lifetimes", "campaign_report")),
+        (
+            {"profile": {"n_needs": 2}},
+            made("describe_segments", "value_lifetimes", "enrol_trials", "campaign_report"),
+        ),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),

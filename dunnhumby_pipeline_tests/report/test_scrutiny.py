@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from dunnhumby_pipeline.report.answer import plain_answer
-from dunnhumby_pipeline.report.sections import scrutiny
+from dunnhumby_pipeline.report.section import Note
+from dunnhumby_pipeline.report.sections import scrutiny, splits
 from dunnhumby_pipeline.report.unseen import unseen
+from dunnhumby_pipeline.settings import load_settings
 from dunnhumby_pipeline_tests.fakes.results import scrutiny as made_up
 from dunnhumby_pipeline_tests.fakes.results import study
 
@@ -49,3 +51,20 @@ def test_tables_say_size_spread_and_what_failed() -> None:
     assert any("(dowhy)" in row[0].text for row in rows)
     covered = scrutiny.coverage_rows(made_up.study_power())
     assert len(covered.rows) == 24 and {row[2].text for row in covered.rows} >= {"none", "$10", "$200"}
+
+
+def test_many_splits_show_order_groups_and_the_surest_traits() -> None:
+    grid = splits.split_rows(made_up.many_splits())
+    shown = [[cell.text for cell in row] for row in grid.rows]
+    assert [row[0] for row in shown[:3]] == [
+        "Slope of the effect on what was found (BLP)",
+        "Largest less smallest effects",
+        "Effect of group 1, the smallest effects first",
+    ]
+    assert "$" not in shown[0][1] and "$" in shown[1][1] and "$" in shown[2][1]
+    assert [row[2] for row in shown[-2:]] == ["below 0.001", "0.62"]
+    for certified in (False, True):
+        tables = study.study_tables(many_splits=made_up.many_splits(certified))
+        said = next(part for part in splits.PARTS if isinstance(part, Note)).says(tables, load_settings())
+        assert said.startswith("From `dunnhumby certify`. ") is certified
+        assert f"in halves {50 if certified else 10} times" in said

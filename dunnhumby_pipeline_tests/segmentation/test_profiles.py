@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, Treatment
+from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
 from dunnhumby_pipeline.segmentation.needs.needs import (
     BASKET_MIX,
     NeedError,
@@ -412,6 +415,69 @@ def test_too_few_needs_among_the_factors_are_factored_by_themselves() -> None:
         household_needs(features.iloc[[0, 50, 100]], scores, LOADINGS, ProfileSettings(n_needs=4), seed=1)
     with pytest.raises(NeedError, match="customer features lack share_fresh; found household_key"):
         household_needs(features.drop(columns="share_fresh"), scores, LOADINGS, ProfileSettings(), seed=1)
+
+
+LEADS = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
+
+
+def _baskets(kinds: list[str], level: float = 0.05) -> pd.DataFrame:
+    """A household per kind, which buys far more of it than of anything else."""
+    rng = np.random.default_rng(4)
+    frame = households(**{name: list(level * (1 + 2 * rng.random(len(kinds)))) for name in BASKET_MIX})
+    for row, kind in enumerate(kinds):
+        frame.loc[row, kind] += 10 * level
+    return frame
+
+
+def test_planted_needs_are_found_in_each_look_back() -> None:
+    kinds = [lead for lead in LEADS for _ in range(40)]
+    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
+    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
+    # The whole history as one look-back has the needs that it was fitted with.
+    alone = window_needs(features.assign(campaign=8), "campaign", needs)
+    assert (alone.to_numpy() == needs.households["need"].to_numpy()).all()
+    # A short look-back sees less of everything, and a household came for something else then.
+    turned = kinds[40:] + kinds[:40]
+    both = pd.concat([features.assign(campaign=8), _baskets(turned, 0.01).assign(campaign=5)], ignore_index=True)
+    found = window_needs(both, "campaign", needs)
+    expected = np.array([LEADS[kind] for kind in kinds + turned])
+    assert (found.to_numpy() == expected)[:120].mean() > 0.9 and (found.to_numpy() == expected)[120:].mean() > 0.9
+    # Nobody's need rests on what another look-back holds, nor on the order of the rows.
+    assert found[:120].equals(window_needs(both[:120], "campaign", needs))
+    mixed = both.sample(frac=1, random_state=1)
+    assert window_needs(mixed, "campaign", needs).sort_index().equals(found)
+
+
+def test_a_need_that_cannot_be_told_is_none() -> None:
+    kinds = [lead for lead in LEADS for _ in range(40)]
+    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
+    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
+    gaps = features.assign(campaign=8)
+    gaps.loc[[0, 50], "private_label_ratio"] = NAN
+    found = window_needs(gaps, "campaign", needs)
+    assert found.index[found == "none"].tolist() == [0, 50]
+    nothing = pd.concat([features.assign(campaign=8), gaps.assign(campaign=5, share_fresh=NAN)], ignore_index=True)
+    assert (window_needs(nothing, "campaign", needs) == "none").tolist() == [False] * 120 + [True] * 120
+    assert (window_needs(gaps.drop(columns="share_fresh"), "campaign", needs) == "none").all()
+
+
+def test_needs_of_the_segments_factors_need_their_other_features_too() -> None:
+    scores = households(factor_1=[0.1] * 4, factor_2=[0.3] * 4, factor_10=[0.2] * 4)
+    features = households(
+        frequency=[3.0] * 4,
+        share_fresh=[0.9, 0.8, 0.1, 0.2],
+        share_grocery=[0.1, 0.2, 0.9, 0.8],
+        recency=[NAN, 2.0, 3.0, 4.0],
+        monetary_sales=[10.0, 20.0, 30.0, 40.0],
+    ).assign(campaign=8)
+    needs = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
+    assert needs.source == "segments"
+    for treatment in get_args(Treatment):
+        found = window_needs(features, "campaign", needs, treatment)
+        # What says how often one comes may be missing, as it may in the fit.
+        assert found.tolist() == ["fresh", "fresh", "grocery", "grocery"], treatment
+    with pytest.raises(MatrixError, match="features are missing: recency"):
+        window_needs(features.drop(columns="recency"), "campaign", needs)
 
 
 def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:

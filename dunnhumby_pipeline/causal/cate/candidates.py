@@ -47,10 +47,11 @@ class _NotFitted(Exception):
 
 
 def out_of_fold(
-    x: Array, data: Residuals, nested: Nested, settings: CateSettings, confidence: float, seed: int, max_trials: int
+    x: Array, data: Residuals, nested: Nested, settings: CateSettings, confidence: float, seed: int
 ) -> Candidates:
-    """Fit every registered learner without each fold in turn, on at most `max_trials` trials, and predict the fold.
+    """Fit every registered learner without each fold in turn, on at most `settings.max_trials` trials, and predict it.
 
+    The constant, and what comes from the outcome means that all learners share, rest on all trials outside the fold.
     The mean effect of a model weights trials by e (1 - e), as the constant's is. A learner that raises, or gives
     effects that are not finite, is left out with its reason.
     """
@@ -73,14 +74,14 @@ def out_of_fold(
             left_out[name] = refused
             continue
         try:
-            effects[name], centres[name] = _of_learner(kind, x, data, nested, settings, seed, max_trials)
+            effects[name], centres[name] = _of_learner(kind, x, data, nested, settings, seed)
         except _NotFitted as reason:
             left_out[name] = str(reason)
     return Candidates(level, (lower, upper), effects, centres, left_out)
 
 
 def _of_learner(
-    kind: type[Learner], x: Array, data: Residuals, nested: Nested, settings: CateSettings, seed: int, max_trials: int
+    kind: type[Learner], x: Array, data: Residuals, nested: Nested, settings: CateSettings, seed: int
 ) -> tuple[Array, Array]:
     """Effects and means (n,) of one learner."""
     effect, centre = np.empty(len(x)), np.empty(len(x))
@@ -92,7 +93,7 @@ def _of_learner(
         if known is not None and said is not None:
             effect[held_out] = known[held_out]
         else:
-            rows = drawn(train, data.households, max_trials, seed)
+            rows = drawn(train, data.households, settings.max_trials, seed)
             residuals = subset(residuals, rows[train])
             model = fitted(kind.from_settings(settings, seed), x[rows], residuals)
             effect[held_out], said = model.predict(x[held_out]), model.predict(x[rows])

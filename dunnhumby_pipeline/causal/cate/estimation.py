@@ -74,8 +74,9 @@ def estimate(
     of those to change.
 
     Propensity and outcome means are cross-fitted, learners of the effect fitted out of fold on nuisances nested in the
-    folds, calibrated, stacked, and the stack is used where it beats one effect for all (see `fit_cate`). Each model is
-    fitted to at most nuisance.max_trials rows, drawn by group; all rows get effects. Raises InputError for missing,
+    folds, calibrated, stacked, and the stack is used where it beats one effect for all (see `fit_cate`). Models of
+    propensity and means are fitted to at most nuisance.max_trials rows, those of the effect to at most cate.max_trials,
+    drawn by group; all rows get effects. Raises InputError for missing,
     infinite or non-numeric values, a treatment that is not 0 or 1, arms with too few groups, and lengths that differ.
     """
     own = settings_of(settings)
@@ -118,12 +119,17 @@ def _averages(data: Residuals, confidence: float) -> pd.DataFrame:
 
 
 def _notes(inputs: Inputs, nuisances: pd.DataFrame, settings: Settings) -> Iterator[str]:
-    n, most, bound = len(inputs.x), settings.nuisance.max_trials, settings.nuisance.propensity_bound
+    n, bound = len(inputs.x), settings.nuisance.propensity_bound
     flat = [name for name in inputs.columns if name not in inputs.used]
     if flat:
         yield f"columns left out, as they do not vary: {', '.join(flat)}"
-    if n > most:
-        yield f"each model is fitted to at most {most:,} of {n:,} rows (nuisance.max_trials), drawn by group"
+    fitted = {
+        "each model": ("nuisance", settings.nuisance.max_trials),
+        "each model of the effect": ("cate", settings.cate.max_trials),
+    }
+    for models, (section, most) in fitted.items():
+        if n > most:
+            yield f"{models} is fitted to at most {most:,} of {n:,} rows ({section}.max_trials), drawn by group"
     n_bounded = int(nuisances["propensity_bounded"].sum())
     if n_bounded:
         yield f"{n_bounded:,} propensities were kept {bound:g} from 0 and 1 (nuisance.propensity_bound)"

@@ -9,7 +9,8 @@ fitted on other folds than they are judged on, and the ensemble then stands agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -110,6 +111,20 @@ class Reduced:
             weights = not_negative(sum(squares[o] for o in others), sum(products[o] for o in others))
             stacked[own] = constant[own] + np.einsum("da,and->nd", weights, centred[:, own])
         return stacked
+
+
+def other_half(x: Array, data: Residuals) -> Callable[[NDArray[np.bool_]], Array]:
+    """What the mean of the three learners, fitted to the trials that a mask (n,) does not hold, says of those it does.
+
+    Covariates are standardised and cut among all trials; of outcomes and treatment the learners see their half alone.
+    """
+    ry = data.outcome_residual[:, None]
+
+    def effect_of(held_out: NDArray[np.bool_]) -> Array:
+        found = Reduced(x, replace(data, folds=held_out.astype(np.int64))).find(ry)
+        return found.sequential[held_out, 0]
+
+    return effect_of
 
 
 def standard(x: Array) -> Array:

@@ -21,7 +21,6 @@ from dunnhumby_pipeline.causal.cate.candidates import Candidates, out_of_fold
 from dunnhumby_pipeline.causal.cate.gate import dr_loss, gate, r_loss
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
-from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.cate.stacking import Stack, Stacked, stacked
 from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
@@ -37,7 +36,7 @@ Array = NDArray[np.float64]
 class CateFit:
     """`scoreboard`: one row per model and fold. `estimates`: out of fold by what was chosen, one row per trial.
     `by_model`: out of fold by every model, one row per trial and model. `chosen`: CONSTANT or STACK; `final`: that
-    model fitted to all trials.
+    model fitted to all trials, or to as many households as `cate.max_trials` allows.
     """
 
     scoreboard: pd.DataFrame
@@ -72,21 +71,21 @@ def fit_cate(
     sizes = nuisance or NuisanceSettings()
     campaigns = trials["campaign"].to_numpy()
     known = nested_nuisances(x, data, sizes, seed, campaigns) if nested is None else nested
-    candidates = out_of_fold(x, data, known, settings, confidence, seed, sizes.max_trials)
+    candidates = out_of_fold(x, data, known, settings, confidence, seed)
     found = stacked(data, candidates.level, candidates.deviations(), settings.n_stacked, ALL_FOLDS)
     losses = r_loss(data, candidates.level), r_loss(data, found.effect)
     passed = gate(*losses, data.households, settings.gain_in_se).passed
     chosen = STACK if passed else CONSTANT
     final = Stack.of(found.weights[ALL_FOLDS], settings, seed) if passed else Constant()
     everyone = np.ones(len(x), dtype=bool)
-    rows = drawn(everyone, data.households, sizes.max_trials, seed) if passed else everyone
+    rows = drawn(everyone, data.households, settings.max_trials, seed)
     key = trials[TRIAL_KEY].reset_index(drop=True)
     return CateFit(
         pd.DataFrame(_scores(data, candidates, found, chosen)).astype({"reason": "str"}),
         _estimates(key, data, candidates, found, passed),
         _by_model(key, data, candidates, found),
         chosen,
-        final.fit(x[rows], subset(data, rows)),
+        final.fit(x, data, rows) if isinstance(final, Stack) else final.fit(x, data),
     )
 
 

@@ -1,8 +1,10 @@
 """Candidates on equal terms, and a stack of the best: R-stacking (Nie & Wager 2021, section 4.2).
 
-Effects are ATO + sum of w (effect of a learner - its mean), with weights w >= 0 of least R-loss: bold learners are
-shrunk and timid ones stretched, and a learner whose differences are noise counts for nothing. The weights that judge
-a fold come from the other folds, as the effects do.
+Effects are ATO + sum of w (effect of a learner - its mean), with w >= 0. Calibrated, bold learners are shrunk and
+timid ones stretched, and a learner whose differences are noise counts for nothing. The stack takes the best of them by
+weights of least R-loss that are drawn to equal parts: weights alone follow noise where effects are hard to see, and
+equal parts alone waste a learner that is right where they are plain. The weights that judge a fold come from the
+other folds, as the effects do.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from dunnhumby_pipeline.causal.cate.candidates import overlap_mean
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import STACK
 from dunnhumby_pipeline.engine.arrays import Arrays
@@ -27,6 +30,9 @@ from dunnhumby_pipeline.settings import CateSettings
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Weights = dict[str, float]
+_OUTWEIGHS = 1e4
+# One-sided, 5 %.
+_QUANTILE = 1.645
 
 
 def calibration(data: Residuals, level: Array, deviation: Array, rows: Mask) -> float:
@@ -40,24 +46,41 @@ def calibration(data: Residuals, level: Array, deviation: Array, rows: Mask) -> 
 def stack_weights(
     data: Residuals, level: Array, deviations: Mapping[str, Array], rows: Mask, n_members: int
 ) -> Weights:
-    """Weights >= 0 of least R-loss over `rows` (n,) of the `n_members` that, calibrated, have the least themselves.
+    """Weights >= 0, over `rows` (n,), of the `n_members` that, calibrated, have the least R-loss themselves.
 
-    Of all candidates; 0 for those that are not among them.
+    A member counts by its calibration, which stretches its differences only as far as that is proven (5 %, one-sided),
+    times its share. Of all candidates; 0 for those that are not among them.
     """
     rt = data.treatment_residual[rows]
     left = data.outcome_residual[rows] - level[rows] * rt
+    noise = float(np.sqrt((left**2).mean()))
     weights = dict.fromkeys(deviations, 0.0)
-    gains = {}
+    slopes, gains = {}, {}
     for name, deviation in deviations.items():
         along = rt * deviation[rows]
-        gains[name] = calibration(data, level, deviation, rows) * float(along @ left)
+        slope, spread = calibration(data, level, deviation, rows), float(np.sqrt(along @ along))
+        proven = slope - _QUANTILE * noise / spread if spread > 0 else 0.0
+        slopes[name], gains[name] = max(min(slope, 1.0), proven), slope * float(along @ left)
     best = [name for name in sorted(gains, key=lambda name: -gains[name])[:n_members] if gains[name] > 0]
     if best:
-        design = np.column_stack([rt * deviations[name][rows] for name in best])
-        scale = np.sqrt((design**2).mean(axis=0))
-        found, _ = optimize.nnls(design / scale, left)
-        weights |= {name: float(own) for name, own in zip(best, found / scale, strict=True)}
+        members = np.column_stack([rt * slopes[name] * deviations[name][rows] for name in best])
+        shares = _shares(members / noise, left / noise)
+        weights |= {name: slopes[name] * float(share) for name, share in zip(best, shares, strict=True)}
     return weights
+
+
+def _shares(members: Array, left: Array) -> Array:
+    """Shares (m,) of `members` (n, m), 0 or more and 1 together at most, given what is `left` (n,), of variance 1.
+
+    Before the data is seen a share is 1 / m, give or take as much: the shares are the most likely ones after it. Where
+    effects are hard to see that is a mean of the best, where they are plain the mixture of least loss.
+    """
+    n_members = members.shape[1]
+    prior = np.hstack([n_members * np.eye(n_members), np.zeros((n_members, 1))])
+    # What is not shared out goes to a column of zeros; that all of it is 1 outweighs the rest.
+    design = np.vstack([np.column_stack([members, np.zeros(len(left))]), prior, np.full(n_members + 1, _OUTWEIGHS)])
+    found, _ = optimize.nnls(design, np.concatenate([left, np.ones(n_members), [_OUTWEIGHS]]))
+    return np.asarray(found[:-1])
 
 
 @dataclass(frozen=True)
@@ -120,9 +143,12 @@ class Stack(Learner):
         varying = [name for name, kind in LEARNERS.items() if not kind.is_constant]
         return cls.of(dict.fromkeys(varying, 1 / len(varying)), settings, seed)
 
-    def fit(self, x: Array, data: Residuals) -> Stack:
-        self.learners = [learner.fit(x, data) for learner in self._unfitted()]
+    def fit(self, x: Array, data: Residuals, rows: Mask | None = None) -> Stack:
+        """Fit the members to the trials `rows` (n,), by default to all; their level is that of all in either case."""
         self.level = Constant().fit(x, data).effect
+        if rows is not None and not rows.all():
+            x, data = x[rows], subset(data, rows)
+        self.learners = [learner.fit(x, data) for learner in self._unfitted()]
         self.centres = np.array([overlap_mean(learner.predict(x), data) for learner in self.learners])
         return self
 

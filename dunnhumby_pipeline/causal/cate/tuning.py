@@ -20,6 +20,7 @@ from dunnhumby_pipeline.causal.cate.learners.inner_folds import inner_folds
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn as among
 from dunnhumby_pipeline.settings import CateSettings
 
 _N_FOLDS, _AT_ONCE = 3, 4
@@ -96,7 +97,8 @@ def search(
     names: Sequence[str] = tuple(SPACES),
     ray_address: str | None = None,
 ) -> Search:
-    """Draw settings of the learners `names`, and judge each by its R-loss on households left out (three folds).
+    """Draw settings of the learners `names`, and judge each by its R-loss on households left out (three folds),
+    fitted to at most `settings.max_trials` trials.
 
     `ray_address`: of a Ray cluster on which draws are judged; without one, they are judged here, one after the other.
     Raises TuningError when optuna, or ray where an address is given, is not installed, when a learner has nothing to
@@ -165,8 +167,9 @@ def judge(
     effect = np.empty(len(x))
     for fold in np.unique(folds):
         out = folds == fold
+        rows = among(~out, data.households, settings.max_trials, seed)
         try:
-            effect[out] = made(name, settings, seed, arguments).fit(x[~out], subset(data, ~out)).predict(x[out])
+            effect[out] = made(name, settings, seed, arguments).fit(x[rows], subset(data, rows)).predict(x[out])
         # What numbers can do to a fit; a defect of the program is none of these, and ends the search.
         except (ValueError, ArithmeticError, MemoryError) as error:
             return float("nan"), f"{type(error).__name__}: {error}"

@@ -27,7 +27,7 @@ def whole_search(x: Array, data: Residuals, settings: Settings) -> Found:
     """Every learner out of fold, calibrated and stacked, on trials (n, p); the arrays of what is found are (n, 1)."""
     known, seed = Nested.known(data), settings.seed_for("cate")
     own = settings.cate
-    candidates = out_of_fold(x, data, known, own, settings.confidence, seed, settings.nuisance.max_trials)
+    candidates = out_of_fold(x, data, known, own, settings.confidence, seed)
     found = stacked(data, candidates.level, candidates.deviations(), own.n_stacked, ALL_FOLDS)
     return Found(found.effect[:, None], candidates.level[:, None], np.full((len(x), 1), np.nan))
 

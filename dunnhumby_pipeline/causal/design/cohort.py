@@ -38,6 +38,8 @@ from dunnhumby_pipeline.settings import EconomicsSettings, EngineSettings, Trial
 DEMOGRAPHICS = tuple(name for name in schema.DEMOGRAPHICS.column_names if name != "household_key")
 UNKNOWN = "unknown"
 LOOK_BACK_SEGMENT = "lookback_segment"
+# What divides trials to be told of, and is no covariate.
+LOOK_BACK_NEED = "lookback_need"
 
 Tables = Mapping[str, TablePath]
 
@@ -63,9 +65,11 @@ class Cohort:
         """The campaigns used and those left out, one per line, in words."""
         return in_words(self.campaigns)
 
-    def placed(self, segments: pd.Series) -> pd.DataFrame:
-        """The trials with their look-back segment; `segments` has one for each row of `look_backs`."""
+    def placed(self, segments: pd.Series, needs: pd.Series | None = None) -> pd.DataFrame:
+        """The trials with their look-back segment, and need where given; both are of the rows of `look_backs`."""
         placed = self.look_backs[TRIAL_KEY].assign(**{LOOK_BACK_SEGMENT: segments})
+        if needs is not None:
+            placed[LOOK_BACK_NEED] = needs
         known = pd.concat([each for each in (self.segments_known, placed) if len(each)])
         return self.trials.merge(known, on=TRIAL_KEY, how="left", validate="one_to_one")
 

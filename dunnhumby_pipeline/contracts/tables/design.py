@@ -22,7 +22,7 @@ TABLES = (
             *(outcome.column for outcome in OUTCOMES.values()),
             *feature_columns(TRIAL_COVARIATES),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
-            *shared("lookback_segment"),
+            *shared("lookback_segment lookback_need"),
             integer(
                 "cluster", "household that it is a copy of, or its own; only where there are copies", optional=True
             ),

@@ -127,4 +127,29 @@ TABLES = (
         partitioned=True,
         measures=True,
     ),
+    Table(
+        "many_splits",
+        group="scrutiny",
+        made_by="split_households",
+        meaning="Effects found in one half of the households and judged in the other: medians over many splits.",
+        row="quantity",
+        key=("quantity",),
+        columns=(
+            text(
+                "quantity",
+                "slope (BLP), top_minus_bottom ($), group_1 (smallest effects) and so on ($; GATES), or trait_ and a "
+                "covariate: largest less smallest effects, in its unit (CLAN)",
+            ),
+            number("estimate", "median over the splits", nullable=True),
+            number("p", "doubled median of the p-values, one-sided of slope and top_minus_bottom", "0-1"),
+            number("ci_lower", "median of the lower ends of intervals of half the error probability", nullable=True),
+            number("ci_upper", "median of their upper ends", nullable=True),
+            number("p_holm", "p of traits, corrected for the number of covariates (Holm)", "0-1", nullable=True),
+            integer("n_splits", "splits of the households in halves", "splits"),
+            _CERTIFIED,
+        ),
+        partitioned=True,
+        metrics=metrics.many_splits,
+        measures=True,
+    ),
 )

@@ -206,7 +206,7 @@ def validate_cate(
     own_effects = cate_by_model.groupby("model", sort=False)["cate_uncalibrated"]
     by_model = {str(name): effect.to_numpy() for name, effect in own_effects}
     judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
-    labels, cost = trials[["lookback_segment"]], used_economics(campaign_economics).contact_cost
+    labels, cost = trials[["lookback_segment", "lookback_need"]], used_economics(campaign_economics).contact_cost
     bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
     region = overlap_region(data.treated, data.propensity, bounded, settings.overlap)
     overlap = (region.lowest, region.highest)

@@ -55,3 +55,20 @@ def refute_effects(
     found = refutations_of_study(trials, confounder_benchmarks, study.settings, _certifies(context))
     yield dg.Output(found.refutation.assign(outcome=GROSS_PROFIT), "refutation")
     yield dg.Output(found.draws, "refutation_draws")
+
+
+@step(settings=("seed", "confidence", "validation"), deps=[*COMPARABLE, "design_matrix"])
+def split_households(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Slope, groups and traits of effects found in one half of the households and judged in the other, many times."""
+    from dunnhumby_pipeline.causal.cate.validation.many_splits import many_splits_of_study
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+
+    matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
+    data = residuals(first_campaign_cohort, nuisances, GROSS_PROFIT)
+    return many_splits_of_study(matrix.x, matrix.names, data, study.settings, _certifies(context))

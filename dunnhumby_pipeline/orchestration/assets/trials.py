@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.metrics import by_type
@@ -25,9 +26,17 @@ LOOK_BACK_TABLES = (
 COMPARABLE = ("covariate_balance", "campaign_balance", "overlap_diagnostics")
 
 
-@step(settings=("trial", "economics.margin"), deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"])
+@step(
+    settings=("seed", "trial", "economics.margin", "profile.min_need_factors", "profile.n_needs"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
+)
 def enrol_trials(
-    context: dg.AssetExecutionContext, household_copies: pd.DataFrame, study: dg.ResourceParam[Study]
+    context: dg.AssetExecutionContext,
+    household_copies: pd.DataFrame,
+    customer_features: pd.DataFrame,
+    nmf_factors: pd.DataFrame,
+    factor_loadings: pd.DataFrame,
+    study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
     from dunnhumby_pipeline.causal.design.clusters import with_clusters
@@ -42,14 +51,22 @@ def enrol_trials(
         )
     place = segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    trials = with_clusters(cohort.placed(place(cohort.look_backs)), household_copies)
+    needs, unknown = _needs(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
+    trials = with_clusters(cohort.placed(place(cohort.look_backs), needs), household_copies)
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
         "first_campaign_cohort",
         metadata={
             "campaigns": dg.MetadataValue.md(cohort.campaigns_text()),
-            **by_type(campaign_type, {"treated_without_look_back_purchase": cohort.n_treated_without_history}),
+            **by_type(
+                campaign_type,
+                {
+                    "treated_without_look_back_purchase": cohort.n_treated_without_history,
+                    "trials_without_need": int((trials["lookback_need"] == NO_NEED).sum()),
+                },
+            ),
+            "needs_not_known": unknown or "none",
             "covariates_without_any_value": ", ".join(design.left_out) or "none",
             "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
         },
@@ -61,6 +78,24 @@ def enrol_trials(
         save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)
         shown = by_type(campaign_type, {"n_columns": len(design.names)})
         yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
+
+
+def _needs(
+    look_backs: pd.DataFrame, features: pd.DataFrame, scores: pd.DataFrame, loadings: pd.DataFrame, study: Study
+) -> tuple[pd.Series, str]:
+    """The need of each look-back by the needs of the segments' description, and why none is known where none is."""
+    from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
+    from dunnhumby_pipeline.segmentation.needs.needs import NeedError, household_needs
+    from dunnhumby_pipeline.segmentation.segments.model_store import load_model
+
+    settings = study.settings
+    try:
+        needs = household_needs(features, scores, loadings, settings.profile, settings.seed_for("needs"))
+    except NeedError as error:
+        # A label of trials: without it they are studied all the same.
+        return pd.Series(NO_NEED, index=look_backs.index, dtype="str"), str(error)
+    own = load_model(study.table("segment_model")).recipe.treatment if needs.source == "segments" else "percentile"
+    return window_needs(look_backs, "campaign", needs, own), ""
 
 
 def segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:

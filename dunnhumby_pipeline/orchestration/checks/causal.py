@@ -21,6 +21,7 @@ from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.checks.check import Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings, EngineSettings, OverlapSettings
+from dunnhumby_pipeline.words import terms
 
 
 def no_look_ahead(trials: pd.DataFrame, transactions: TablePath, engine: EngineSettings) -> Verdict:
@@ -292,13 +293,14 @@ def heterogeneity(tests: pd.DataFrame, scoreboard: pd.DataFrame, settings: Check
     proof = heterogeneity_proven(scoreboard, tests)
     whole = scoreboard.loc[scoreboard["fold"] == ALL_FOLDS].set_index("model")
     unfitted = whole["reason"].dropna()
-    beside = f"; left out: {', '.join(unfitted.index)}" if len(unfitted) else ""
+    beside = f"; left out: {'; '.join(map(terms.model, unfitted.index))}" if len(unfitted) else ""
     row, known = whole.loc[STACK], bool(np.isfinite(proof.p))
     gain = f"{row['gain_over_constant']:.4g} (SE {row['gain_se']:.4g}) in R-loss"
     slope = f"p {proof.p:.2g}" if known else "it ranks nothing"
     metrics = {"gain_over_constant": float(row["gain_over_constant"]), **({"p_slope": proof.p} if known else {})}
     if not proof.gate:
-        held = f"the order of {proof.model} {'holds' if proof.blp else 'is not proven either'} on later households"
+        of = f"the order of {terms.model(proof.model)}"
+        held = f"{of} {'holds' if proof.blp else 'is not proven either'} on later households"
         text = f"not proven: the stack's gain over one constant effect for all is {gain}; {held} ({slope}){beside}"
         return Verdict(False, text, metrics)
     text = f"the stack beats the constant by {gain}"

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
+from dunnhumby_pipeline.words import terms
 
 # One-sided at 5 %.
 _BEYOND = 1.645
@@ -18,7 +19,8 @@ def tests_hold_their_size(detectable: pd.DataFrame, settings: CheckSettings) -> 
         return Verdict(False, "no size of any test is known: no draws without a difference")
     surely = sizes["size"] - _BEYOND * sizes["size_se"]
     worst = sizes.loc[surely.idxmax()]
-    text = f"largest size {worst['size']:.1%} (SE {worst['size_se']:.1%}; {worst['test']} on {worst['outcome']})"
+    which = f"{terms.effect_test(worst['test'])}, {terms.outcome(worst['outcome'])[0].lower()}"
+    text = f"largest size {worst['size']:.1%} (SE {worst['size_se']:.1%}; {which})"
     passed = float(surely.max()) <= settings.max_test_size
     beyond = "" if passed else f", above {settings.max_test_size:.0%} beyond its error; do not read it as proof"
     return Verdict(passed, f"{text}{beyond}", {"largest_size": float(sizes["size"].max())})
@@ -32,11 +34,12 @@ def intervals_cover(power: pd.DataFrame, settings: CheckSettings) -> Verdict:
         return Verdict(False, "no coverage of the average effect's interval is known")
     pooled = rows.groupby("outcome", sort=False)[["n_counted", "n_draws"]].sum()
     shares = pooled["n_counted"] / pooled["n_draws"]
-    least = shares.idxmin()
+    least = str(shares.idxmin())
     share, n = float(shares[least]), float(pooled["n_draws"][least])
     error = (share * (1 - share) / n) ** 0.5
     nominal = float(rows["nominal"].iloc[0])
-    text = f"the interval of the average effect on {least} covers it in {share:.1%} of {n:,.0f} draws"
+    name = terms.outcome(least)[0].lower()
+    text = f"the interval of the average effect on {name} covers it in {share:.1%} of {n:,.0f} draws"
     passed = share + _BEYOND * error >= nominal - settings.max_undercoverage
     beyond = "" if passed else f", {nominal:.0%} expected; read it as too narrow"
     return Verdict(passed, f"{text}{beyond}", {"coverage_of_average": share})
@@ -49,7 +52,7 @@ def refutations_passed(refutation: pd.DataFrame, settings: CheckSettings) -> Ver
     if failed.empty:
         return Verdict(True, f"{len(refutation)} refutations, none succeeds", metrics)
     found = "; ".join(
-        f"{row['refuter']} ({row['drawn_by']}) of {row['subject']}: {row['draws_mean']:.3g} beside "
+        f"{terms.refuter(row['refuter'], row['drawn_by'])} of {row['subject']}: {row['draws_mean']:.3g} beside "
         f"{row['observed']:.3g}, p {row['p']:.2g}"
         for _, row in failed.iterrows()
     )

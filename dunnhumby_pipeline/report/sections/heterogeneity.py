@@ -11,6 +11,7 @@ from dunnhumby_pipeline.causal.cate.validation.meanings import UPLIFT_AT
 from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.sections import splits
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import features, numbers, terms
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRAITS = 12
-_SEGMENT = "lookback_segment"
+_SEGMENT, _NEED = "lookback_segment", "lookback_need"
 _TESTS = {
     "blp": "Slope of the effect on what the model says (BLP)",
     "autoc": "Area under the targeting curve (AUTOC)",
@@ -28,6 +29,7 @@ _TESTS = {
     "calibration_slope": "Slope over all folds, against 1",
     "calibration_error": "Calibration error, noise taken out",
     "segments_differ": "Look-back segments differ (chi-square)",
+    "needs_differ": "Needs differ (chi-square)",
     "autoc_all_folds": "AUTOC over all folds",
     "qini_all_folds": "Qini over all folds",
     "auuc_adjusted": "AUUC, adjusted",
@@ -297,11 +299,18 @@ PARTS = (
                 "Segments of the look-back, known before the campaign. Intervals cover all segments at once.",
             ),
             _group_section(
+                _NEED,
+                "need_effects",
+                "Effects by need",
+                "What households came for in the look-back. Intervals cover all needs at once.",
+            ),
+            _group_section(
                 BY_PROPENSITY,
                 "propensity_effects",
                 "Effects by propensity",
                 "Whether those likely to be targeted respond differently. Intervals cover all regions at once.",
             ),
+            *splits.PARTS,
             Section(
                 "learner_agreement",
                 "Do the learners agree on the order?",

@@ -139,6 +139,12 @@ def test_many_rows_are_fitted_to_some_and_estimated_for_all() -> None:
     assert found.notes == ("each model is fitted to at most 1,000 of 3,000 rows (nuisance.max_trials), drawn by group",)
     assert np.isfinite(found.effect).all() and len(found.effect) == 3000
     assert np.corrcoef(found.effect, known.effect)[0, 1] > 0.9
+    own = {**FAST, "cate": {"max_trials": 1000}}
+    found = estimate(known.x, known.trials["treated"], known.trials["purchase_amount"], settings=own)
+    assert found.notes == (
+        "each model of the effect is fitted to at most 1,000 of 3,000 rows (cate.max_trials), drawn by group",
+    )
+    assert np.isfinite(found.effect).all() and np.corrcoef(found.effect, known.effect)[0, 1] > 0.9
 
 
 def test_an_outcome_that_does_not_vary_has_no_effect(varied: Known) -> None:

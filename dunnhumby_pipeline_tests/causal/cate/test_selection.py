@@ -18,6 +18,7 @@ from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.selection import CateFit, fit_cate, household_effects
 from dunnhumby_pipeline.causal.cate.stacking import Stack
+from dunnhumby_pipeline.causal.cate.validation.sequential import sequential_fits
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
@@ -296,3 +297,55 @@ def test_the_final_stack_is_that_of_all_folds(varied: Known, fitted: CateFit) ->
     kept = weights[weights > 0]
     assert [member["learner"] for member in fitted.final.members] == kept.index.tolist()
     assert fitted.final.weights == pytest.approx(kept.tolist())
+
+
+# --- many trials ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def many() -> Known:
+    return simulate_trials(1800, seed=7, effect=sloped, n_campaigns=2, household_noise=1.0)
+
+
+def _counting(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Trials and households of each fit of the R-learner."""
+    seen: list[tuple[int, int]] = []
+    fit = RLearner.fit
+
+    def counted(self: RLearner, x: Array, data: Residuals) -> RLearner:
+        seen.append((len(x), len(np.unique(data.households))))
+        return fit(self, x, data)
+
+    monkeypatch.setattr(RLearner, "fit", counted)
+    return seen
+
+
+def test_learners_are_fitted_to_so_many_trials_and_the_constant_to_all(
+    many: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with(monkeypatch, Constant, LEARNERS["t_learner"], RLearner)
+    seen = _counting(monkeypatch)
+    whole = _fit(many)
+    assert {n for n, _ in seen} == {2400, 3600}
+    seen.clear()
+    found = _fit(many, settings=SMALL.model_copy(update={"max_trials": 1000}))
+    # Whole households: both trials of each. The last fit is the final stack's.
+    assert {n for n, _ in seen} == {1000} and len(seen) == 4 and {own for _, own in seen} == {500}
+    assert found.chosen == STACK and len(found.estimates) == 3600 and found.estimates["cate"].notna().all()
+    assert np.corrcoef(found.estimates["cate"], many.effect)[0, 1] > 0.9
+    own, all_rows = (
+        fit.by_model.query("model in ['constant', 't_learner']")["cate_uncalibrated"] for fit in (found, whole)
+    )
+    # One effect for all, and what the shared means say, are those of all trials.
+    np.testing.assert_array_equal(own, all_rows)
+    assert isinstance(found.final, Stack) and isinstance(whole.final, Stack)
+    assert found.final.level == whole.final.level
+
+
+def test_what_validates_is_fitted_to_so_many_trials_too(many: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, data = _counting(monkeypatch), blind(many)
+    effects, last = sequential_fits(RLearner, many.x, data, 1000, 1)
+    assert [n for n, _ in seen] == [1000, 1000] and last is not None
+    np.testing.assert_array_equal(np.isnan(effects), data.folds == 0)
+    again, _ = sequential_fits(RLearner, many.x, data, 1000, 1)
+    np.testing.assert_array_equal(again, effects)

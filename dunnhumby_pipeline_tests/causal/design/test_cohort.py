@@ -463,3 +463,20 @@ def test_the_matrix_of_trials_holds_every_covariate_campaign_and_segment(cohort:
     assert {"campaign_8", "campaign_5", "lookback_segment_light", "received_typeb"} <= set(design.names)
     later = {"treated", "redeemed", "purchase_amount", "purchase_count", "outcome_end", "household_key"}
     assert not later & set(design.names)
+    # A need divides trials when effects are told; it is no covariate.
+    assert "lookback_need" not in covariate_columns("TypeA", 84)
+    labelled, same = trial_matrix(complete.assign(lookback_need=list("aabbabb")), "TypeA")
+    assert labelled.names == design.names
+    np.testing.assert_array_equal(same, x)
+
+
+def test_trials_are_placed_in_segments_and_needs_of_their_look_back(cohort: Cohort) -> None:
+    backs = cohort.look_backs
+    segments = pd.Series([f"segment {row.household_key}" for row in backs.itertuples()], index=backs.index)
+    needs = pd.Series([f"need {row.household_key} {row.campaign}" for row in backs.itertuples()], index=backs.index)
+    placed = cohort.placed(segments, needs)
+    assert len(placed) == len(cohort.trials)
+    for row in placed.itertuples():
+        assert row.lookback_need == f"need {row.household_key} {row.campaign}"
+        assert row.lookback_segment == f"segment {row.household_key}"
+    assert "lookback_need" not in cohort.placed(segments)

@@ -25,6 +25,7 @@ def cate_validation(proven: bool = True, model: str = "stack", chosen: bool = Tr
         ("calibration_slope", "", 0.74, 0.41, 0.12, 1.36, True),
         ("calibration_error", "$", 11.4, 0.02, 1.2, 23.0, False),
         ("segments_differ", "", 14.2, 0.02 if proven else 0.38, NAN, NAN, proven),
+        ("needs_differ", "", 8.6, 0.03 if proven else 0.44, NAN, NAN, proven),
         ("autoc_all_folds", "$", 8.2, NAN, 1.9, 14.5, None),
         ("qini_all_folds", "$", 2.4, NAN, 0.3, 4.5, None),
         ("auuc_adjusted", "$", 74.0, NAN, 49.0, 99.0, None),
@@ -53,6 +54,7 @@ def gates() -> pd.DataFrame:
     names = {
         "effect": ["1 (smallest effects)", "2", "3", "4", "5 (largest effects)"],
         "lookback_segment": ["high_value_stock_up_active", "high_value_top_up_active", "low_value_full_price_active"],
+        "lookback_need": ["fresh", "grocery", "none"],
         "propensity": ["0.00 to 0.10", "0.10 to 0.37", "0.37 to 0.63", "0.63 to 0.90", "0.90 to 1.00"],
     }
     rows = []

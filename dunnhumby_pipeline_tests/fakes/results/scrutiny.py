@@ -77,3 +77,18 @@ def refutation_draws() -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+
+
+def many_splits(certified: bool = False) -> pd.DataFrame:
+    rows = [
+        ("slope", 0.61, 0.04, 0.02, 1.2, np.nan),
+        ("top_minus_bottom", 28.0, 0.09, -3.0, 59.0, np.nan),
+        *(
+            (f"group_{place}", 9.0 * place - 20, 0.2, 9.0 * place - 45, 9.0 * place + 5, np.nan)
+            for place in range(1, 6)
+        ),
+        ("trait_recency", 1.1, 0.31, -1.0, 3.2, 0.62),
+        ("trait_monetary_per_week", -52.4, 1e-6, -60.0, -44.0, 2e-6),
+    ]
+    frame = pd.DataFrame(rows, columns=["quantity", "estimate", "p", "ci_lower", "ci_upper", "p_holm"])
+    return frame.assign(n_splits=50 if certified else 10, certified=certified)

@@ -471,15 +471,16 @@ def _slope(passed: bool, p: float, model: str = "stack") -> pd.DataFrame:
 def test_heterogeneity_is_a_stack_that_beats_the_constant_and_holds_on_later_households() -> None:
     gain = "the stack beats the constant by 12.5 (SE 4) in R-loss"
     found = causal.heterogeneity(_slope(True, 0.01), _models("stack"), CHECKS)
-    text = f"{gain}, and its order holds on later households (p 0.01); left out: late"
+    text = f"{gain}, and its order holds on later households (p 0.01); left out: Late"
     assert found == Verdict(True, text, {"gain_over_constant": 12.5, "p_slope": 0.01})
     alone = causal.heterogeneity(_slope(False, 0.2), _models("stack"), CHECKS)
     assert not alone.passed
     assert alone.message.startswith(f"not proven: {gain}, but its order may not hold on later households (p 0.2)")
+    order = "the order of Mean of R-learner and causal forest"
     for passed, p, said in (
-        (False, 0.3, "the order of mean_of_learners is not proven either on later households (p 0.3)"),
-        (True, 0.04, "the order of mean_of_learners holds on later households (p 0.04)"),
-        (False, NAN, "the order of mean_of_learners is not proven either on later households (it ranks nothing)"),
+        (False, 0.3, f"{order} is not proven either on later households (p 0.3)"),
+        (True, 0.04, f"{order} holds on later households (p 0.04)"),
+        (False, NAN, f"{order} is not proven either on later households (it ranks nothing)"),
     ):
         verdict = causal.heterogeneity(_slope(passed, p, "mean_of_learners"), _models("constant"), CHECKS)
         assert not verdict.passed and said in verdict.message

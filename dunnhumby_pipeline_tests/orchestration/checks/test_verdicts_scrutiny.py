@@ -20,7 +20,7 @@ def test_a_size_is_too_large_only_beyond_its_error(size: float, se: float, passe
     table.loc[table["test"] == "blp", ["size", "size_se"]] = size, se
     found = scrutiny.tests_hold_their_size(table, CHECKS)
     assert found.passed is passed
-    assert passed or ("blp" in found.message and "above 7%" in found.message)
+    assert passed or ("BLP: follows the prediction, " in found.message and "above 7%" in found.message)
 
 
 def test_without_draws_there_is_no_size() -> None:
@@ -36,7 +36,8 @@ def test_coverage_is_too_low_only_beyond_its_error(share: float, passed: bool) -
     table.loc[rows, "n_counted"] = share * table.loc[rows, "n_draws"]
     found = scrutiny.intervals_cover(table, CHECKS)
     assert found.passed is passed
-    assert passed or "purchase_amount" in found.message
+    assert passed or "on spend covers" in found.message
+    assert "purchase_amount" not in found.message
     assert found.metrics["coverage_of_average"] == pytest.approx(min(share, 0.95))
 
 
@@ -47,6 +48,8 @@ def test_refutations_are_named() -> None:
     row = table.iloc[3]
     assert not failed.passed and failed.metrics == {"n_failed": 1}
     assert row["refuter"] in failed.message and row["subject"] in failed.message
+    every = scrutiny.refutations_passed(table.assign(passed=False), CHECKS).message
+    assert "(study)" not in every and "_" not in every
 
 
 def test_a_size_that_is_not_known_is_left_out() -> None:

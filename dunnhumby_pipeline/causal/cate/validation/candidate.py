@@ -61,7 +61,7 @@ def candidate(
     def made() -> Learner:
         return Stack.of(weights, settings, seed) if weights else Constant()
 
-    sequential, last = sequential_fits(made, x, data)
+    sequential, last = sequential_fits(made, x, data, settings.max_trials, seed)
     effect = by_model[STACK] if chosen else sum((weights[name] * by_model[name] for name in panel), np.zeros(len(x)))
     known = last or Constant().fit(x, data)
     return Candidate(STACK if chosen else MEAN_OF_LEARNERS, chosen, effect, sequential), known.predict

@@ -11,6 +11,7 @@ _PASSED = {
     "calibration_slope": "The predicted differences may be as large as they are said to be: the interval includes 1.",
     "calibration_error": "What the model says of each group lies within noise of the group's effect.",
     "segments_differ": "The effect differs between look-back segments.",
+    "needs_differ": "The effect differs by what households came for in the look-back.",
 }
 _FAILED = {
     "blp": "Not proven: on later households the effect does not surely rise with what the model says of it.",
@@ -22,6 +23,7 @@ _FAILED = {
     "none, below 0 they point the wrong way.",
     "calibration_error": "The model is surely wrong about the size of some group's effect.",
     "segments_differ": "Not proven: one effect for all look-back segments fits as well.",
+    "needs_differ": "Not proven: one effect fits as well, whatever households came for in the look-back.",
 }
 _TOLD = {
     "autoc_all_folds": "The area over all folds, for its size: tests over all folds reject too often, so it has no p.",

@@ -19,6 +19,7 @@ from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -58,11 +59,18 @@ def sequential_effects(learner: Callable[[], Learner], x: Array, data: Residuals
     return sequential_fits(learner, x, data)[0]
 
 
-def sequential_fits(learner: Callable[[], Learner], x: Array, data: Residuals) -> tuple[Array, Learner | None]:
-    """`sequential_effects`, and the learner fitted to all folds but the last; None when no fold could be fitted to."""
+def sequential_fits(
+    learner: Callable[[], Learner], x: Array, data: Residuals, max_trials: int | None = None, seed: int = 0
+) -> tuple[Array, Learner | None]:
+    """`sequential_effects`, and the learner fitted to all folds but the last; None when no fold could be fitted to.
+
+    With `max_trials` each fit is to at most so many trials, of households drawn with `seed`.
+    """
     effects, fitted = np.full(len(x), np.nan), None
     for fold in np.unique(data.folds)[1:]:
         train, held_out = data.folds < fold, data.folds == fold
+        if max_trials is not None:
+            train = drawn(train, data.households, max_trials, seed)
         try:
             fitted = learner().fit(x[train], subset(data, train))
         except (ValueError, ArithmeticError):

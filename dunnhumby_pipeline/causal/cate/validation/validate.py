@@ -29,10 +29,13 @@ from dunnhumby_pipeline.causal.cate.validation.targeting_curve import (
 )
 from dunnhumby_pipeline.causal.cate.validation.traits import classification
 from dunnhumby_pipeline.causal.cate.validation.uplift import uplift_areas
+from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_NEED, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.settings import ValidationSettings
 
 Array = NDArray[np.float64]
+# The test that groups by a label differ.
+_DIFFER = {LOOK_BACK_SEGMENT: "segments_differ", LOOK_BACK_NEED: "needs_differ"}
 Rows = list[dict[str, object]]
 
 
@@ -62,9 +65,9 @@ def validate(
 ) -> Validation:
     """Validate the effects of n trials on their held-out outcomes.
 
-    `by_model`: effects (n,) out of fold of every learner. Each column of `labels` divides the trials into groups known
-    before the campaign. `x` (n, p) are the covariates called `names`, `contact_cost` is in $,
-    `overlap` the lowest and highest propensity in overlap.
+    `by_model`: effects (n,) out of fold of every learner. Each column of `labels` (look-back segment, look-back
+    need) divides the trials into groups known before the campaign. `x` (n, p) are the covariates called `names`,
+    `contact_cost` is in $, `overlap` the lowest and highest propensity in overlap.
 
     `tests`: test, model, chosen, unit ("$" or nothing), statistic, p (null for what is told and not tested), ci_lower,
     ci_upper, passed (null where there is nothing to pass), meaning. Tests of an order are one-sided, and in sequence.
@@ -179,7 +182,7 @@ def _groups(
         if grouping in labels.columns:
             statistic, p = means.differ()
             passed = bool(np.isfinite(p) and p < 1 - confidence)
-            rows.append(_row("segments_differ", "", statistic, p=p, passed=passed))
+            rows.append(_row(_DIFFER[grouping], "", statistic, p=p, passed=passed))
     return pd.concat(frames, ignore_index=True), rows
 
 

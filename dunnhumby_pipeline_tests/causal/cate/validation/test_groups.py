@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,16 @@ import pytest
 
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
+from dunnhumby_pipeline.causal.cate.reduced import other_half
 from dunnhumby_pipeline.causal.cate.validation import groups
 from dunnhumby_pipeline.causal.cate.validation.agreement import agreement
 from dunnhumby_pipeline.causal.cate.validation.calibration import calibration_error
-from dunnhumby_pipeline.causal.cate.validation.many_splits import many_splits
+from dunnhumby_pipeline.causal.cate.validation.many_splits import many_splits, many_splits_of_study
 from dunnhumby_pipeline.causal.cate.validation.ranking import overlap_weights
 from dunnhumby_pipeline.causal.cate.validation.traits import classification, holm
+from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.orchestration.checks.contract import schema_and_keys
+from dunnhumby_pipeline.settings import load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Known, simulate_trials
 
 NAMES = ("first", "second", "third", "fourth")
@@ -139,3 +144,45 @@ def test_many_splits_find_what_is_planted_and_double_the_median() -> None:
     assert found.loc["trait_second", "p"] < 0.01
     flat = many_splits(lambda x, own: Constant().fit(x, own), known.x, NAMES, data, 3, 5, 0.95, 1)
     assert flat.set_index("quantity").loc["slope", "p"] == 1.0
+
+
+def _of_study(known: Known, certified: bool = False) -> pd.DataFrame:
+    own = load_settings(validation={"n_splits": 6, "n_certified_splits": 9})
+    found = many_splits_of_study(known.x, NAMES, known.residuals(), own, certified)
+    return found.set_index("quantity")
+
+
+def test_a_study_splits_its_households_more_often_for_a_certificate(tmp_path: Path) -> None:
+    known = planted(n_households=400)
+    found, certified = _of_study(known), _of_study(known, certified=True)
+    for own, n_splits, kept in ((found, 6, False), (certified, 9, True)):
+        assert (own["n_splits"] == n_splits).all() and (own["certified"] == kept).all()
+        assert own.loc["slope", "p"] < 0.01 and own.loc["slope", "ci_lower"] > 0
+        assert own.loc["top_minus_bottom", "p"] < 0.01
+        groups = [own.loc[f"group_{place}", "estimate"] for place in range(1, 6)]
+        assert groups[0] < groups[2] < groups[4]
+        assert own.loc["trait_second", "p_holm"] < 0.01 and own.loc["trait_fourth", "p_holm"] > 0.05
+        traits = own.index.str.startswith("trait_")
+        assert own.loc[~traits, "p_holm"].isna().all() and (own.loc[traits, "p_holm"] >= own.loc[traits, "p"]).all()
+    pd.testing.assert_frame_equal(found, _of_study(known))
+    found.reset_index().to_parquet(tmp_path / "many_splits.parquet", index=False)
+    checked = schema_and_keys(registry.table("many_splits"), tmp_path / "many_splits.parquet")
+    assert checked.passed, checked.message
+
+
+def test_many_splits_prove_nothing_where_effects_do_not_differ() -> None:
+    rejected = 0
+    for seed in range(20):
+        known = simulate_trials(150, seed, lambda x: np.full(len(x), 2.0), n_campaigns=2, noise=4.0)
+        rejected += _of_study(known).loc["slope", "p"] < 0.05
+    assert rejected <= 2
+
+
+def test_what_judges_a_half_has_not_seen_it() -> None:
+    known = planted(n_households=300)
+    data = known.residuals()
+    held_out = data.households % 2 == 0
+    effect = other_half(known.x, data)(held_out)
+    changed = replace(data, y=np.where(held_out, 1e3 * data.y, data.y))
+    np.testing.assert_array_equal(other_half(known.x, changed)(held_out), effect)
+    assert np.corrcoef(effect, known.effect[held_out])[0, 1] > 0.8

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.causal.cate.explanation.drivers import effect_drivers
 from dunnhumby_pipeline.causal.cate.explanation.subgroups import subgroups
 from dunnhumby_pipeline.causal.cate.validation.blp import best_linear_predictor
 from dunnhumby_pipeline.causal.cate.validation.candidate import MEAN_OF_LEARNERS, Candidate, candidate
+from dunnhumby_pipeline.causal.cate.validation.groups import by_label, group_means
 from dunnhumby_pipeline.causal.cate.validation.meanings import NO_ORDER, meaning
 from dunnhumby_pipeline.causal.cate.validation.proof import heterogeneity_proven
 from dunnhumby_pipeline.causal.cate.validation.sequential import by_fold
@@ -34,7 +35,10 @@ def planted(slope: float = 3.0) -> Known:
 def validated(known: Known, effect: Array, chosen: bool = True) -> Validation:
     data = known.residuals(n_folds=4)
     judged = Candidate("r_learner", chosen, effect, np.where(data.folds == 0, np.nan, effect))
-    labels = pd.DataFrame({"lookback_segment": np.where(known.x[:, 1] > 0, "high", "low")})
+    segments = np.where(known.x[:, 1] > 0, "high", "low")
+    # Fresh are those of higher effects too; what grocery is has nothing to do with them.
+    needs = np.where(known.x[:, 1] > 0.5, "fresh", np.where(known.x[:, 2] > 0, "grocery", "none"))
+    labels = pd.DataFrame({"lookback_segment": segments, "lookback_need": needs})
     models = {"r_learner": effect, "other": known.x[:, 1]}
     return validate(data, judged, models, labels, known.x, NAMES, 1.0, SETTINGS, (0.1, 0.9), 0.95, 1)
 
@@ -45,7 +49,9 @@ ORDER = ["blp", "autoc", "qini", "top_minus_bottom", "uplift_at_10%", "uplift_at
 def test_an_order_that_holds_passes_and_one_by_lot_does_not() -> None:
     known = planted()
     held = validated(known, known.effect).tests.set_index("test")
-    assert held.loc[[*ORDER, "calibration_slope", "calibration_error", "segments_differ"], "passed"].all()
+    assert held.loc[
+        [*ORDER, "calibration_slope", "calibration_error", "segments_differ", "needs_differ"], "passed"
+    ].all()
     assert (held.loc[ORDER, "p"] < 0.05).all() and held["chosen"].all()
     lot = validated(known, np.random.default_rng(1).normal(size=len(known.x))).tests.set_index("test")
     assert not lot.loc[[*ORDER, "calibration_slope", "calibration_error"], "passed"].any()
@@ -66,7 +72,22 @@ def test_one_effect_for_all_leaves_nothing_to_test() -> None:
 def test_segments_that_do_not_differ_are_not_said_to() -> None:
     known = planted(slope=0.0)
     tests = validated(known, known.x[:, 2]).tests.set_index("test")
-    assert not tests.loc["segments_differ", "passed"] and tests.loc["segments_differ", "p"] > 0.05
+    for test in ("segments_differ", "needs_differ"):
+        assert not tests.loc[test, "passed"] and tests.loc[test, "p"] > 0.05
+
+
+def test_effects_are_told_by_need() -> None:
+    known = planted()
+    validation = validated(known, known.effect)
+    found = validation.groups.query("grouping == 'lookback_need'").set_index("group")
+    assert found.index.tolist() == ["fresh", "grocery", "none"] and found["n_trials"].sum() == len(known.x)
+    overlap = known.propensity * (1 - known.propensity)
+    fresh = known.x[:, 1] > 0.5
+    truth = np.average(known.effect[fresh], weights=overlap[fresh])
+    assert found.loc["fresh", "ci_lower"] < truth < found.loc["fresh", "ci_upper"]
+    assert found.loc["fresh", "ci_lower"] > found.loc[["grocery", "none"], "ci_upper"].max()
+    alone = by_label(pd.Series(["none"] * len(known.x)))
+    assert alone[1] == ["none"] and np.isnan(group_means(known.effect, alone[0], known.residuals()).differ()[1])
 
 
 @pytest.mark.parametrize("test", ["blp", "autoc", "qini", "top_minus_bottom", "calibration_slope", "uplift_at_20%"])
