@@ -5,33 +5,40 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 from typer.core import TyperGroup
 
-from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
+from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.work import (
+    BLOCKED,
+    UNUSABLE,
+    HomeOption,
+    RawOption,
+    TypeOption,
+    at_work,
+    console,
+    describe_source,
+    load_study,
+    refuse,
+    refuse_disturbed,
+    require_known_type,
+    resolved_home,
+    say,
+    say_dead_runs,
+    usable_settings,
+)
 from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable, stopped
 from dunnhumby_pipeline.orchestration.platform.quiet import expect
 from dunnhumby_pipeline.orchestration.platform.stages import Stages
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
-    Home,
-    Settings,
     SettingsError,
-    load_settings,
-    one_line,
-    require_home,
-    require_writable,
-    resolve_raw,
 )
 from dunnhumby_pipeline.words.terminal import print_what_can_be
 
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
 
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
-BLOCKED, UNUSABLE = 1, 2
 EARLIER_LAYOUT = (
     "The history of this home is of an earlier release: tables and lists stay where they are, and everything is "
     "rebuilt and judged once, under its new names."
@@ -81,29 +87,7 @@ app = typer.Typer(
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
 )
-console = Console()
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        help=f"Folder of the run history, and of the tables (HOME/warehouse) unless the setting `warehouse` names "
-        f"another place. Default: ${HOME_VARIABLE}, else ./data.",
-        show_default=False,
-    ),
-]
-RawOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--raw",
-        help=f"Folder with the eight raw files. Default: ${RAW_VARIABLE}, else HOME/raw when it holds files, "
-        "else the embedded sample.",
-        show_default=False,
-    ),
-]
-TypeOption = Annotated[
-    str, typer.Option("--campaign-type", help=f"Campaign type to study: {', '.join(CAMPAIGN_TYPES)}.")
-]
+app.add_typer(experiment, name="experiment")
 
 
 @app.command()
@@ -127,11 +111,11 @@ def run(
     Only what is stale is rebuilt: what rests on changed files, code or settings, is missing, or did not pass a
     blocking check. Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
     """
-    _known_type(campaign_type)
+    require_known_type(campaign_type)
     if [stale, fresh, select is not None].count(True) > 1:
-        _refuse("--stale, --fresh and --select each say what to materialise; give one of them")
+        refuse("--stale, --fresh and --select each say what to materialise; give one of them")
     began = time.monotonic()
-    study, defs = _load(home, raw)
+    study, defs = load_study(home, raw)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
     from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
@@ -139,8 +123,8 @@ def run(
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
 
-    console.print(f"Studying {campaign_type} from [bold]{escape(_describe_source(study))}[/bold]", soft_wrap=True)
-    with _at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
+    console.print(f"Studying {campaign_type} from [bold]{escape(describe_source(study))}[/bold]", soft_wrap=True)
+    with at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
         work, graph, unreadable = None, defs.resolve_asset_graph(), frozenset[str]()
         if is_of_earlier_layout(instance, graph.get_all_asset_keys()):
             console.print(EARLIER_LAYOUT)
@@ -150,14 +134,14 @@ def run(
             if select is not None:
                 work = selected_work(defs, select)
                 read = read_by(graph, work)
-                _refuse_disturbed(found[key] for key in sorted(found) if key in read)
+                refuse_disturbed(found[key] for key in sorted(found) if key in read)
                 unreadable = frozenset(table_of(key) for key in found if key not in work.assets)
             elif not fresh:
                 for said in (*found.values(), *study.damaged_origin()):
-                    _say("noted", f"{said}; it is rebuilt")
+                    say("noted", f"{said}; it is rebuilt")
                 work = stale_work(study, graph, instance, campaign_type)
         except SelectionError as error:
-            _refuse(str(error))
+            refuse(str(error))
         if work is not None and not work:
             console.print("Nothing is stale: every table matches its files, code and settings.")
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
@@ -167,7 +151,7 @@ def run(
         if stopped():
             raise KeyboardInterrupt
         for message in outcome.errors:
-            _say("failed", message)
+            say("failed", message)
         listed = study.table(LIST, campaign_type)
         # A gate that failed has said why already, in better words.
         if LIST in outcome.planned - outcome.built and not stale_mark(listed).exists():
@@ -188,9 +172,9 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
     for the sample. The result stays until the study changes. Exit code 1 when a stage fails, 2 when there is no study,
     or it is stale.
     """
-    _known_type(campaign_type)
+    require_known_type(campaign_type)
     began = time.monotonic()
-    study, defs = _load(home, raw)
+    study, defs = load_study(home, raw)
     from dunnhumby_pipeline.contracts.registry import made_by
     from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERTIFY
     from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
@@ -200,20 +184,20 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
 
     made = [table.name for step in CERTIFIED_STEPS for table in made_by(step)]
     if not study.table(REPORT, campaign_type).is_file():
-        _refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
-    _describe_source(study)
-    with _at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
+        refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+    describe_source(study)
+    with at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
         stale = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
         if stale:
             tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
-            _refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
+            refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
         work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
         with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})
         if stopped():
             raise KeyboardInterrupt
         for message in outcome.errors:
-            _say("failed", message)
+            say("failed", message)
         _summarise(study, instance, campaign_type, time.monotonic() - began, outcome.planned - outcome.built)
     if not outcome.success:
         raise typer.Exit(BLOCKED)
@@ -222,18 +206,18 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
 @app.command()
 def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
     """Write the HTML report again from the tables on disk, and show the summary."""
-    _known_type(campaign_type)
-    study, defs = _load(home, None)
+    require_known_type(campaign_type)
+    study, defs = load_study(home, None)
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.reporting import write_report
     from dunnhumby_pipeline.orchestration.staleness import disturbed
     from dunnhumby_pipeline.report.sections import report_reads
 
     if not study.table("first_campaign_cohort", campaign_type).is_file():
-        _refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
-    with _at_work(study, f"dunnhumby report --campaign-type {campaign_type}") as instance:
+        refuse(f"there are no tables of {campaign_type} in {study.warehouse}; run `dunnhumby run` first")
+    with at_work(study, f"dunnhumby report --campaign-type {campaign_type}") as instance:
         found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
-        _refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in report_reads())
+        refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in report_reads())
         write_report(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())
 
@@ -254,10 +238,10 @@ def score(
 
     Exit code 2 when there is no stored model, it was altered, it takes other features, or the files cannot be used.
     """
-    _known_type(campaign_type)
+    require_known_type(campaign_type)
     if out is not None and (out.suffix not in (".csv", ".parquet") or not out.absolute().parent.is_dir()):
-        _refuse(f"--out is {str(out)!r}; expected a .csv or .parquet file in a folder that exists")
-    study, defs = _load(home, raw)
+        refuse(f"--out is {str(out)!r}; expected a .csv or .parquet file in a folder that exists")
+    study, defs = load_study(home, raw)
     from dunnhumby_pipeline.journey.source import JourneyError
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.scoring import (
@@ -268,17 +252,17 @@ def score(
     )
     from dunnhumby_pipeline.orchestration.staleness import disturbed
 
-    described = _describe_source(study)
-    with _at_work(study, f"dunnhumby score --campaign-type {campaign_type}") as instance:
+    described = describe_source(study)
+    with at_work(study, f"dunnhumby score --campaign-type {campaign_type}") as instance:
         found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
-        _refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in MODEL_FILES)
+        refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in MODEL_FILES)
         target = default_target(study, campaign_type) if out is None else out
         try:
             scores, model = score_new_month(study, campaign_type, target)
         except CannotScoreError as error:
-            _refuse(str(error))
+            refuse(str(error))
         except JourneyError as error:
-            _refuse("; ".join(str(problem) for problem in error.problems))
+            refuse("; ".join(str(problem) for problem in error.problems))
     said = f"{len(scores):,} households of {described} scored by {model}: {target}"
     console.print(escape(said), highlight=False, soft_wrap=True)
 
@@ -290,11 +274,11 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server on this machine.")] = 3000,
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
-    study, _ = _load(home, raw)
+    study, _ = load_study(home, raw)
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     with open_history(study.home) as instance:
-        _say_dead_runs(study, instance)
+        say_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
@@ -325,14 +309,14 @@ def validate(
     from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
-    settings = _settings(_home(home))
+    settings = usable_settings(resolved_home(home))
     if rejected is not None and not rejected.absolute().parent.is_dir():
-        _refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
+        refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
     try:
         with connect(settings.engine) as connection:
             found = examine(folder, connection, settings.journey)
     except SettingsError as error:
-        _refuse(str(error))
+        refuse(str(error))
     if as_json:
         typer.echo(found.to_json())
     else:
@@ -366,7 +350,7 @@ def simulate(
                 folder, plan, lambda done, total: progress.update(task, completed=done, total=total)
             )
     except (ValidationError, FileExistsError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     table = Table("file", "rows")
     for name, n_rows in made.rows.items():
         table.add_row(name, f"{n_rows:,}")
@@ -380,94 +364,6 @@ def simulate(
     )
 
 
-def _load(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitions]:
-    """The study and its definitions; options win over the environment."""
-    from dunnhumby_pipeline.definitions import build_defs
-    from dunnhumby_pipeline.engine.duck import require_folder
-    from dunnhumby_pipeline.engine.tables import require_reachable
-    from dunnhumby_pipeline.orchestration.platform.resources import Study
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
-
-    found = _home(home)
-    study = Study(_settings(found), found, resolve_raw(raw))
-    settings = study.settings
-    try:
-        require_home(found)
-        if isinstance(study.warehouse, Path):
-            require_writable(study.warehouse, "the warehouse")
-        require_reachable(study.warehouse)
-        require_folder(settings.engine)
-        load_playbook(found.playbook)
-    except (SettingsError, PlaybookError) as error:
-        _refuse(str(error))
-    return study, build_defs(home=found, raw=study.raw, settings=settings)
-
-
-def _home(home: Path | None) -> Home:
-    try:
-        return Home.resolve(home)
-    except SettingsError as error:
-        _refuse(str(error))
-
-
-@contextmanager
-def _at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
-    """The history of a home that this command alone works on; exits when another one or a run does."""
-    from dunnhumby_pipeline.engine.tables import TableError
-    from dunnhumby_pipeline.orchestration.platform.runner import open_history
-    from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
-
-    try:
-        with working(study.home, command), open_history(study.home) as instance:
-            _say_dead_runs(study, instance)
-            require_no_run(instance)
-            for path in study.remove_leftovers():
-                _say("noted", f"removed {path}, left over from a process that died")
-            yield instance
-    except (Busy, TableError) as error:
-        _refuse(str(error))
-
-
-def _say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
-    from dunnhumby_pipeline.orchestration.platform.dead_runs import alert_of_dead_runs
-
-    for message in alert_of_dead_runs(study.home, instance):
-        _say("noted", message)
-
-
-def _refuse_disturbed(found: Iterable[str]) -> None:
-    """Exit, naming them, when there are tables that a command would read and that are not as they were written."""
-    from dunnhumby_pipeline.engine.tables import WAY_OUT
-
-    said = list(found)
-    if said:
-        _refuse(f"{'; '.join(said)}; {WAY_OUT}")
-
-
-def _settings(home: Home) -> Settings:
-    """The settings of a home; exits when they cannot be used."""
-    from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
-
-    try:
-        settings = load_settings(home)
-        chosen_policy(settings.policy)
-        return settings
-    except SettingsError as error:
-        _refuse(str(error))
-
-
-def _describe_source(study: Study) -> str:
-    """The input in words; exits when there is none that can be used."""
-    from dunnhumby_pipeline.journey.source import JourneyError
-
-    try:
-        return study.source().description
-    except JourneyError as error:
-        for problem in error.problems:
-            _say("cannot start", str(problem))
-        raise typer.Exit(UNUSABLE) from error
-
-
 def _summarise(
     study: Study, instance: dg.DagsterInstance, campaign_type: str, seconds: float | None, missing: frozenset[str]
 ) -> None:
@@ -478,21 +374,6 @@ def _summarise(
     checks = all_check_states(instance, campaign_type)
     # Uncropped: a path that is longer than the terminal is wide can still be copied whole.
     console.print(render_summary(tables, checks, study_facts(study, campaign_type, seconds)), crop=False)
-
-
-def _known_type(campaign_type: str) -> None:
-    if campaign_type not in CAMPAIGN_TYPES:
-        _refuse(f"--campaign-type is {campaign_type!r}; expected one of {', '.join(CAMPAIGN_TYPES)}")
-
-
-def _say(what: str, message: str) -> None:
-    """A line of bad news. The message is data: as markup, a square bracket in it would be lost."""
-    console.print(Text.assemble((what, "red"), "  ", one_line(message)), soft_wrap=True)
-
-
-def _refuse(message: str) -> NoReturn:
-    _say("cannot start", message)
-    raise typer.Exit(UNUSABLE)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,16 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_dead_runs,
     alert_on_run_failure,
 )
-from dunnhumby_pipeline.orchestration.assets import effects, journey, report, scrutiny, segmentation, targeting, trials
+from dunnhumby_pipeline.orchestration.assets import (
+    effects,
+    experiments,
+    journey,
+    report,
+    scrutiny,
+    segmentation,
+    targeting,
+    trials,
+)
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
@@ -37,7 +46,9 @@ def build_defs(
     home = home or Home.resolve()
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     chosen_policy(study.settings.policy)
-    assets = dg.load_assets_from_modules([journey, segmentation, trials, effects, scrutiny, targeting, report])
+    assets = dg.load_assets_from_modules(
+        [journey, segmentation, trials, effects, scrutiny, targeting, experiments, report]
+    )
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(
         assets=[observe_raw, *made],

@@ -195,6 +195,18 @@ def test_there_is_nothing_to_certify_without_a_study(tmp_path: Path) -> None:
     assert unknown.exit_code == 2 and squeezed("expected one of TypeA") in squeezed(unknown.output)
 
 
+def test_there_is_no_experiment_without_a_study(tmp_path: Path) -> None:
+    refused = command("experiment", "assign", "--home", tmp_path)
+    assert refused.exit_code == 2
+    assert squeezed(f"there is no study of TypeA in {tmp_path}; run `dunnhumby run` first") in squeezed(refused.output)
+    outcomes = tmp_path / "outcomes.csv"
+    row = {"household_key": [1], "assignment_hash": ["ab" * 32], "days_observed": [76], "gross_profit": [1.0]}
+    pd.DataFrame(row).to_csv(outcomes, index=False)
+    other = command("experiment", "read", outcomes, "--home", tmp_path)
+    assert other.exit_code == 2 and "of another assignment (abababababab)" in other.output
+    assert not (tmp_path / "experiments").exists()
+
+
 def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
     strict = as_variables(quick_settings(warm_ari_floor=1.0), "segmentation", "checks")
     blocked = command("run", "--home", tmp_path, "--raw", raw, "--select", "+key:first_campaign_cohort", **strict)

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
+from dunnhumby_pipeline.contracts.table import Table
+
+_DTYPES = {"BIGINT": "int64", "INTEGER": "int32", "DOUBLE": "float64", "VARCHAR": "str", "BOOLEAN": "bool"}
 
 
 def require(frame: pd.DataFrame, table: str, columns: Iterable[str]) -> pd.DataFrame:
@@ -32,3 +35,8 @@ def comparable(migration_summary: pd.DataFrame) -> pd.DataFrame:
     """The pairs of periods that share no day; where there is none, all of them."""
     apart = migration_summary[migration_summary["shared_days"] == 0]
     return apart if len(apart) else migration_summary
+
+
+def without_rows(table: Table) -> pd.DataFrame:
+    """A table that has nothing to say: its columns, of their types, and no rows."""
+    return pd.DataFrame({column.name: pd.Series(dtype=_DTYPES[column.type]) for column in table.columns})

@@ -276,6 +276,18 @@ def break_even(by_scenario: pd.DataFrame) -> Mapping[str, object]:
     return {**{name: used[name] for name in names}, "probability_pays_calibrated": used["probability_pays_calibrated"]}
 
 
+def experiment_design(design: pd.DataFrame) -> Mapping[str, object]:
+    feasible = design.loc[design["feasible"].astype(bool)]
+    if feasible.empty:
+        return {}
+    best = feasible.loc[feasible["net_value"].idxmax()]
+    return {
+        "best_size": best["n_households"],
+        "net_value": best["net_value"],
+        "detectable_effect": feasible["detectable_effect"].min(),
+    }
+
+
 def value(values: pd.DataFrame) -> Mapping[str, object]:
     chosen = values.loc[values["chosen"]].iloc[0]
     return {name: chosen[name] for name in ("share_targeted", "value", "ci_lower", "ci_upper", "claimed_value", "roi")}

@@ -7,6 +7,7 @@ from dunnhumby_pipeline.contracts.tables import (
     cate,
     design,
     effects,
+    experiments,
     features,
     journey,
     lifetime,
@@ -22,7 +23,7 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, report)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, experiments, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

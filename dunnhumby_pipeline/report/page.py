@@ -46,6 +46,9 @@ def render_report(
         """What a part may read, None when it cannot be shown."""
         return tables.only((*part.reads, *part.beside)) if tables.has(*part.reads) else None
 
+    def is_on(section: Section) -> bool:
+        return section.is_on(tables.only(section.reads), settings)
+
     def picture(section: Section) -> Picture | None:
         built = shown(section)
         return None if built is None else drawn_by(section, built, settings)
@@ -74,6 +77,7 @@ def render_report(
         chapters=CHAPTERS,
         settings=settings,
         not_built=NOT_BUILT,
+        is_on=is_on,
         picture_of=picture,
         grid_of=grid,
         note_of=note,

@@ -25,7 +25,8 @@ class Section:
 
     `reads`: the tables that it cannot do without, `beside`: those that it says more with. It sees no others.
     `draw` makes the picture (matplotlib is loaded only inside it) and `alt` says it to who cannot see it; `rows`
-    makes the table. `caption` stands below, `when` says under which settings the page has it.
+    makes the table. `caption` stands below, `when` says under which settings the page has it, and `needs_rows`
+    leaves it out while a table in `reads` is built and has no rows.
     """
 
     name: str
@@ -37,11 +38,17 @@ class Section:
     rows: Callable[[StudyTables, Settings], Grid] | None = None
     beside: tuple[str, ...] = ()
     when: Callable[[Settings], bool] = always
+    needs_rows: bool = False
     kind: ClassVar[str] = "section"
 
     def __post_init__(self) -> None:
         if (self.draw is None) != (self.alt is None):
             raise ValueError(f"section {self.name}: a picture and its alternative text come together")
+
+    def is_on(self, tables: StudyTables, settings: Settings) -> bool:
+        """Whether the page has it."""
+        built = [tables.get(name) for name in self.reads if self.needs_rows]
+        return self.when(settings) and not any(frame is not None and frame.empty for frame in built)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dunnhumby_pipeline.settings.customers import (
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
+from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -82,6 +83,7 @@ __all__ = [
     "EconomicsSettings",
     "EffectSettings",
     "EngineSettings",
+    "ExperimentSettings",
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",

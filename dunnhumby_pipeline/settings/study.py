@@ -38,6 +38,7 @@ from dunnhumby_pipeline.settings.customers import (
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings
+from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     validation: ValidationSettings = ValidationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
+    experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
 
     @classmethod
@@ -202,6 +204,16 @@ class Home:
         """The user's own marketing playbook, when there is one; without it the packaged one holds."""
         file = self.root / PLAYBOOK_FILE
         return file if file.exists() else None
+
+    @property
+    def experiments(self) -> Path:
+        """Experiments as they were planned, and the ledger of what they found."""
+        return self.root / "experiments"
+
+    @property
+    def ledger(self) -> Path:
+        """What every experiment found, a line each; it lasts across runs."""
+        return self.experiments / "ledger.jsonl"
 
     @property
     def alerts_log(self) -> Path:

@@ -219,7 +219,7 @@ def test_a_process_that_hears_nothing_is_ended_with_one_line() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_command_says_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int) -> None:
-    monkeypatch.setattr(cli, "_load", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr(cli, "load_study", lambda *_: os.kill(os.getpid(), number))
     ended = command("run", "--home", tmp_path)
     assert ended.exit_code == code
     assert ended.output == f"{cli._farewell(Stop(number))}\n"

@@ -78,7 +78,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
 
 
 # What costs decide.
-DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "campaign_report")
+DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "experiment_design", "campaign_report")
 
 
 @pytest.mark.parametrize(

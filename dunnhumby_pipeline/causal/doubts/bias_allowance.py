@@ -84,11 +84,20 @@ def bias_allowance(estimates: Array, errors: Array, prior_scale: float) -> BiasA
     return BiasAllowance(tau, special.softmax(told), len(estimates))
 
 
-def allowance_from(negative_controls: pd.DataFrame, prior_scale: float) -> BiasAllowance:
+def allowance_from(
+    negative_controls: pd.DataFrame, prior_scale: float, experiments: pd.DataFrame | None = None
+) -> BiasAllowance:
     """The allowance from the table of that name: each control at each campaign, in $ of spend per outcome window.
 
-    The rows of all campaigns together are made of these and would count them twice.
+    `experiments`: of past randomised ones, by how much each differed from the study before it (observed_bias,
+    observed_bias_se, $ of profit, at this margin): controls as well. The rows of all campaigns together are made of the
+    others and would count them twice.
     """
     own = negative_controls.loc[negative_controls["campaign"].astype(str) != ALL_CAMPAIGNS]
     own = own.loc[own["se"] > 0]
-    return bias_allowance(own["estimate"].to_numpy(), own["se"].to_numpy(), prior_scale)
+    estimates, errors = own["estimate"].to_numpy(dtype=float), own["se"].to_numpy(dtype=float)
+    if experiments is not None and len(experiments):
+        margin = experiments["margin"].to_numpy(dtype=float)
+        estimates = np.concatenate([estimates, experiments["observed_bias"].to_numpy(dtype=float) / margin])
+        errors = np.concatenate([errors, experiments["observed_bias_se"].to_numpy(dtype=float) / margin])
+    return bias_allowance(estimates, errors, prior_scale)

@@ -39,7 +39,10 @@ def campaign_economics(
     return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
 
 
-@step(settings=("confidence", "trial", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"))
+@step(
+    settings=("confidence", "trial", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"),
+    follows_ledger=True,
+)
 def turn_cost_dial(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -53,6 +56,7 @@ def turn_cost_dial(
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables
     from dunnhumby_pipeline.targeting.economics import study_scenarios
     from dunnhumby_pipeline.targeting.support import study_region, supported
@@ -64,7 +68,7 @@ def turn_cost_dial(
         known=study_scenarios(campaign_economics, settings.economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale),
+        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
         effect=cate_estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
         today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),

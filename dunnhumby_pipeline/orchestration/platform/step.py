@@ -23,11 +23,13 @@ from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 
 @dataclass(frozen=True)
 class Step:
-    """What a step's tables rest on beside its code: the settings it reads, and whether it follows the playbook."""
+    """What a step's tables rest on beside its code: the settings it reads, and which of the
+    home's own files it follows."""
 
     name: str
     settings: tuple[str, ...]
     follows_playbook: bool
+    follows_ledger: bool
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -43,6 +45,7 @@ def step(
     settings: Iterable[str] = (),
     deps: Iterable[str | dg.AssetKey] = (),
     follows_playbook: bool = False,
+    follows_ledger: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -54,7 +57,7 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        STEPS[name] = Step(name, tuple(settings), follows_playbook)
+        STEPS[name] = Step(name, tuple(settings), follows_playbook, follows_ledger)
         tables = made_by(name)
         if not tables:
             raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")

@@ -12,6 +12,7 @@ from dunnhumby_pipeline.report.sections import (
     design,
     doubts,
     effects,
+    experiments,
     heterogeneity,
     lifetime,
     movement,
@@ -38,7 +39,7 @@ CHAPTERS = (
             *scrutiny.PARTS,
         ),
     ),
-    Chapter("What targeting is worth", (*costs.COSTS, *decision.WORTH)),
+    Chapter("What targeting is worth", (*costs.COSTS, *experiments.PARTS, *decision.WORTH)),
     Chapter("Targeting list", decision.LIST),
 )
 

@@ -11,9 +11,10 @@ import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import bias_allowance
 from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.experiments.design import experiment_design as design
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import EconomicsSettings
+from dunnhumby_pipeline.settings import EconomicsSettings, ExperimentSettings
 from dunnhumby_pipeline.targeting.answers import MARGINS
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, dial_costs
 from dunnhumby_pipeline.targeting.dial import break_even as break_even_of
@@ -91,6 +92,47 @@ def decision_groups() -> pd.DataFrame:
 
 def pays_by_margin() -> pd.DataFrame:
     return _cost_tables()["pays_by_margin"]
+
+
+def experiment_design() -> pd.DataFrame:
+    allowance = bias_allowance(np.array([45.0, -26]), np.array([18.0, 32]), 20.0).times(0.3)
+    stakes = Stakes(2413, 3, 5800.0, 0.0, 20)
+    return design(ProfitEffect(4.9, 3.5, 5800.0, allowance), 1.0, 0.0, stakes, 76, ExperimentSettings(), 0.95)
+
+
+def experiment_result() -> pd.DataFrame:
+    row = {
+        "assignment_hash": "9f" * 32,
+        "campaign_type": "TypeA",
+        "scenario": "printed mail",
+        "contact_cost": 1.0,
+        "margin": 0.3,
+        "n_contacted": 1207,
+        "n_held_out": 1206,
+        "n_without_outcome": 0,
+        "n_contaminated": 12,
+        "sample_ratio_p": 0.98,
+        "difference_of_means": 6.9,
+        "difference_se": 3.4,
+        "effect": 6.4,
+        "effect_se": 3.0,
+        "study_effect": 4.9,
+        "study_se": 3.5,
+        "observed_bias": 1.5,
+        "observed_bias_se": 4.6,
+        "prior_lower": -13.0,
+        "prior_upper": 22.0,
+        "prior_sd": 8.6,
+        "probability_pays_before": 0.7,
+        "posterior_effect": 6.0,
+        "posterior_lower": 0.6,
+        "posterior_upper": 11.3,
+        "posterior_sd": 2.7,
+        "probability_pays": 0.965,
+        "expected_profit": 5.0,
+        "next_step": "refine",
+    }
+    return pd.DataFrame([row])
 
 
 def policy_value(proven: bool = True) -> pd.DataFrame:

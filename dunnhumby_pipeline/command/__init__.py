@@ -1,0 +1,1 @@
+"""What commands of the terminal share, and those that are many."""

@@ -1,0 +1,107 @@
+"""`dunnhumby experiment`: randomise the households to be tested, and read back what came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dunnhumby_pipeline.command.work import (
+    BLOCKED,
+    HomeOption,
+    RawOption,
+    TypeOption,
+    at_work,
+    console,
+    describe_source,
+    load_study,
+    refuse,
+    require_known_type,
+    say,
+)
+
+experiment = typer.Typer(no_args_is_help=True, help="Randomise the households to be tested, and read back what came.")
+
+
+@experiment.command()
+def assign(
+    raw: RawOption = None,
+    home: HomeOption = None,
+    campaign_type: TypeOption = "TypeA",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="CSV file of the arms. Default: HOME/experiments/TYPE-HASH.csv.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write who is contacted and who is held out, and keep the plan, sealed by a hash, for when results come.
+
+    Exit code 2 when there is no study, it is stale, or too few households are to be tested.
+    """
+    require_known_type(campaign_type)
+    if out is not None and (out.suffix != ".csv" or not out.absolute().parent.is_dir()):
+        refuse(f"--out is {str(out)!r}; expected a .csv file in a folder that exists")
+    study, defs = load_study(home, raw)
+    from dunnhumby_pipeline.experiments.registration import ExperimentError
+    from dunnhumby_pipeline.orchestration.experiments import READS, assign_experiment
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+
+    if not all(study.table(name, campaign_type).is_file() for name in READS):
+        refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+    describe_source(study)
+    with at_work(study, f"dunnhumby experiment assign --campaign-type {campaign_type}") as instance:
+        old = [table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)]
+        if set(old) & set(READS):
+            refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
+        try:
+            plan, assignment, file = assign_experiment(study, campaign_type, out)
+        except ExperimentError as error:
+            refuse(str(error))
+    arms = assignment["arm"].value_counts()
+    said = ", ".join(f"{n:,} {arm}" for arm, n in arms.items())
+    console.print(
+        escape(f"{said}; outcomes count for {plan.duration_days} days; hash {plan.assignment_hash[:12]}: {file}"),
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@experiment.command()
+def read(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV or parquet file: household_key, assignment_hash, days_observed, and gross_profit, or sales and "
+            "match; contacted (yes or no) where it is known."
+        ),
+    ],
+    home: HomeOption = None,
+    interim: Annotated[
+        bool, typer.Option("--interim", help="Before the end: the always-valid interval alone; nothing is kept.")
+    ] = False,
+) -> None:
+    """Read back the outcomes of an assigned experiment: its effect, how far the study was off, and what follows.
+
+    The ledger of the home keeps it, and the next `dunnhumby run` follows it. Exit code 1 when the arms do not have the
+    sizes that were assigned, 2 when the file is not one of an experiment of this home, whole and to its end.
+    """
+    study, _ = load_study(home, None)
+    from dunnhumby_pipeline.experiments.read_back import MismatchError
+    from dunnhumby_pipeline.experiments.registration import ExperimentError
+    from dunnhumby_pipeline.experiments.words import in_words
+    from dunnhumby_pipeline.orchestration.experiments import read_experiment
+
+    with at_work(study, "dunnhumby experiment read"):
+        try:
+            found = read_experiment(study, file, interim=interim)
+        except MismatchError as error:
+            say("blocked", str(error))
+            raise typer.Exit(BLOCKED) from error
+        except ExperimentError as error:
+            refuse(str(error))
+    for line in in_words(found):
+        console.print(escape(line), highlight=False, soft_wrap=True)

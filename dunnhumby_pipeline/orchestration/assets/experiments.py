@@ -1,0 +1,70 @@
+"""The randomised experiment that settles what the study leaves open. One partition per campaign type."""
+
+import dagster as dg
+import pandas as pd
+
+from dunnhumby_pipeline.contracts.names import GROSS_PROFIT, SPEND
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import step
+
+
+@step(settings=("confidence", "trial", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
+def experiment_design(
+    targeting_list: pd.DataFrame,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    negative_controls: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Power, value and cost of a randomised test of the households that the list says to test, by its size."""
+    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
+    from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.contracts.names import TEST
+    from dunnhumby_pipeline.experiments.design import experiment_design as design
+    from dunnhumby_pipeline.experiments.ledger import results
+    from dunnhumby_pipeline.targeting.dial import profit_effect
+    from dunnhumby_pipeline.targeting.economics import scenario_in_use
+    from dunnhumby_pipeline.targeting.information import Stakes
+
+    settings, trials = study.settings, first_campaign_cohort
+    scenario = scenario_in_use(campaign_economics, settings.economics)
+    outcomes = [residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND)]
+    past = results(study.home.ledger)
+    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past)
+    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance)
+    n_tested = int((targeting_list["decision"] == TEST).sum())
+    economics = settings.economics
+    stakes = Stakes(n_tested, economics.campaigns_to_come, effect.variance, economics.test_cost, FEWEST_HOUSEHOLDS)
+    days = int((trials["outcome_end"] - trials["index_day"]).max())
+    costs = (scenario.contact_cost, scenario.one_off_cost)
+    return design(effect, *costs, stakes, days, settings.experiment, settings.confidence)
+
+
+@step(settings=("seed", "experiment"))
+def experiment_assignment(
+    context: dg.AssetExecutionContext,
+    targeting_list: pd.DataFrame,
+    experiment_design: pd.DataFrame,
+    customer_features: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """The arm of every household to be tested, random within strata of segment and spend, sealed by a hash."""
+    from dunnhumby_pipeline.experiments.assignment import experiment_assignment as assign
+    from dunnhumby_pipeline.experiments.design import best_size
+
+    settings, campaign_type = study.settings, context.partition_key
+    before = {"monetary_sales": "baseline_spend", "frequency": "baseline_visits"}
+    baseline = customer_features[["household_key", *before]].rename(columns=before)
+    size = best_size(experiment_design) if settings.experiment.size == "optimum" else None
+    seed = settings.seed_for(f"experiment:{campaign_type}")
+    return assign(targeting_list, baseline, settings.experiment, campaign_type, seed, size)
+
+
+@step(follows_ledger=True)
+def experiment_result(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> pd.DataFrame:
+    """What every experiment of the ledger found, how far the study was off, and what follows."""
+    from dunnhumby_pipeline.experiments.ledger import results_of
+
+    return results_of(study.home.ledger, context.partition_key)
