@@ -62,7 +62,7 @@ class EconomicsSettings(Section):
     )
     scenario: str = Field(PRINTED_MAIL, description="the scenario whose cost the targeting list follows")
     contact_cost: float | None = Field(
-        None, ge=0, description="$ per targeted household, in place of what the scenario in use says; --cost"
+        None, ge=0, description="$ per targeted household, in place of what the scenario in use says"
     )
     scenarios: tuple[CostScenario, ...] = Field(
         SHIPPED,
