@@ -184,7 +184,9 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "</details>",
         "What the campaign does",
     )
-    places = [page.index(part) for part in order]
+    # The fold of the checks that passed stands before.
+    chapter = page[page.index(order[0]) :]
+    places = [chapter.index(part) for part in order]
     assert places == sorted(places)
     assert "The best 20% of households bring 49% of revenue (Gini coefficient 0.50" in page
 

@@ -8,7 +8,7 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
 
-@step(settings=("confidence", "trial", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
+@step(settings=("confidence", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
 def experiment_design(
     targeting_list: pd.DataFrame,
     first_campaign_cohort: pd.DataFrame,

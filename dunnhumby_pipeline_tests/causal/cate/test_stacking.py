@@ -63,14 +63,15 @@ def test_the_stack_finds_the_parts_of_the_effect_and_nothing_negative(known: Kno
     rng = np.random.default_rng(2)
     level = np.full(len(known.x), 2.0)
     parts = {
-        "half": 3 * known.x[:, 2] + 2 * known.x[:, 0],
-        "rest": 3 * known.x[:, 2] - 2 * known.x[:, 0],
+        "half": 3 * known.x[:, 2] + 0.7 * known.x[:, 0],
+        "rest": 3 * known.x[:, 2] - 0.7 * known.x[:, 0],
         "against": -known.x[:, 2],
         "noise": rng.normal(size=len(level)),
     }
     everyone = np.ones(len(level), dtype=bool)
     weights = stack_weights(data, level, parts, everyone, 4)
-    assert weights["half"] == pytest.approx(0.5, abs=0.1) and weights["rest"] == pytest.approx(0.5, abs=0.1)
+    assert weights["half"] + weights["rest"] == pytest.approx(1, abs=0.1)
+    assert min(weights["half"], weights["rest"]) > 0.3
     assert weights["against"] == 0 and 0 <= weights["noise"] < 0.15
     one = stack_weights(data, level, parts, everyone, 1)
     assert sum(weight > 0 for weight in one.values()) == 1
