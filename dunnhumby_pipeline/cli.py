@@ -27,6 +27,8 @@ from dunnhumby_pipeline.command.work import (
     refuse,
     refuse_disturbed,
     require_known_type,
+    require_place,
+    require_study,
     resolved_home,
     say,
     say_dead_runs,
@@ -183,8 +185,7 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
     from dunnhumby_pipeline.orchestration.staleness import stale_assets
 
     made = [table.name for step in CERTIFIED_STEPS for table in made_by(step)]
-    if not study.table(REPORT, campaign_type).is_file():
-        refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+    require_study(study, campaign_type, [REPORT])
     describe_source(study)
     with at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
         stale = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
@@ -239,8 +240,7 @@ def score(
     Exit code 2 when there is no stored model, it was altered, it takes other features, or the files cannot be used.
     """
     require_known_type(campaign_type)
-    if out is not None and (out.suffix not in (".csv", ".parquet") or not out.absolute().parent.is_dir()):
-        refuse(f"--out is {str(out)!r}; expected a .csv or .parquet file in a folder that exists")
+    require_place(out, ".csv", ".parquet")
     study, defs = load_study(home, raw)
     from dunnhumby_pipeline.journey.source import JourneyError
     from dunnhumby_pipeline.orchestration.platform.keys import table_of

@@ -19,6 +19,8 @@ from dunnhumby_pipeline.command.work import (
     load_study,
     refuse,
     require_known_type,
+    require_place,
+    require_study,
     say,
 )
 
@@ -42,16 +44,14 @@ def assign(
     Exit code 2 when there is no study, it is stale, or too few households are to be tested.
     """
     require_known_type(campaign_type)
-    if out is not None and (out.suffix != ".csv" or not out.absolute().parent.is_dir()):
-        refuse(f"--out is {str(out)!r}; expected a .csv file in a folder that exists")
+    require_place(out, ".csv")
     study, defs = load_study(home, raw)
     from dunnhumby_pipeline.experiments.registration import ExperimentError
     from dunnhumby_pipeline.orchestration.experiments import READS, assign_experiment
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.staleness import stale_assets
 
-    if not all(study.table(name, campaign_type).is_file() for name in READS):
-        refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+    require_study(study, campaign_type, READS)
     describe_source(study)
     with at_work(study, f"dunnhumby experiment assign --campaign-type {campaign_type}") as instance:
         old = [table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)]

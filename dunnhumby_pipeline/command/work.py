@@ -111,6 +111,18 @@ def say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
         say("noted", message)
 
 
+def require_study(study: Study, campaign_type: str, needed: Iterable[str]) -> None:
+    """Exit unless the tables of a campaign type that a command needs are there."""
+    if not all(study.table(name, campaign_type).is_file() for name in needed):
+        refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
+
+
+def require_place(out: Path | None, *endings: str) -> None:
+    """Exit when a file that is to be written has another ending, or no folder to lie in."""
+    if out is not None and (out.suffix not in endings or not out.absolute().parent.is_dir()):
+        refuse(f"--out is {str(out)!r}; expected a {' or '.join(endings)} file in a folder that exists")
+
+
 def refuse_disturbed(found: Iterable[str]) -> None:
     """Exit, naming them, when there are tables that a command would read and that are not as they were written."""
     from dunnhumby_pipeline.engine.tables import WAY_OUT
