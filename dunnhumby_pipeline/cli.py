@@ -26,6 +26,7 @@ from dunnhumby_pipeline.command.work import (
     load_study,
     refuse,
     refuse_disturbed,
+    require_fresh,
     require_known_type,
     require_place,
     require_study,
@@ -179,19 +180,15 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
     study, defs = load_study(home, raw)
     from dunnhumby_pipeline.contracts.registry import made_by
     from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERTIFY
-    from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+    from dunnhumby_pipeline.orchestration.platform.keys import asset_key
     from dunnhumby_pipeline.orchestration.platform.runner import Work, run_study
     from dunnhumby_pipeline.orchestration.reporting import REPORT
-    from dunnhumby_pipeline.orchestration.staleness import stale_assets
 
     made = [table.name for step in CERTIFIED_STEPS for table in made_by(step)]
     require_study(study, campaign_type, [REPORT])
     describe_source(study)
     with at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
-        stale = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
-        if stale:
-            tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
-            refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
+        require_fresh(study, defs, instance, campaign_type)
         work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
         with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})

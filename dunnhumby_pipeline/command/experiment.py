@@ -18,6 +18,7 @@ from dunnhumby_pipeline.command.work import (
     describe_source,
     load_study,
     refuse,
+    require_fresh,
     require_known_type,
     require_place,
     require_study,
@@ -48,15 +49,11 @@ def assign(
     study, defs = load_study(home, raw)
     from dunnhumby_pipeline.experiments.registration import ExperimentError
     from dunnhumby_pipeline.orchestration.experiments import READS, assign_experiment
-    from dunnhumby_pipeline.orchestration.platform.keys import table_of
-    from dunnhumby_pipeline.orchestration.staleness import stale_assets
 
     require_study(study, campaign_type, READS)
     describe_source(study)
     with at_work(study, f"dunnhumby experiment assign --campaign-type {campaign_type}") as instance:
-        old = [table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)]
-        if set(old) & set(READS):
-            refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
+        require_fresh(study, defs, instance, campaign_type, READS)
         try:
             plan, assignment, file = assign_experiment(study, campaign_type, out)
         except ExperimentError as error:

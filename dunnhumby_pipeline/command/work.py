@@ -117,6 +117,23 @@ def require_study(study: Study, campaign_type: str, needed: Iterable[str]) -> No
         refuse(f"there is no study of {campaign_type} in {study.home.root}; run `dunnhumby run` first")
 
 
+def require_fresh(
+    study: Study,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    campaign_type: str,
+    needed: Iterable[str] | None = None,
+) -> None:
+    """Exit when tables that a command needs (None: any of the study) are stale."""
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+
+    old = [table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)]
+    if old and (needed is None or set(old) & set(needed)):
+        tables = f"{len(old)} tables, such as {old[0]}"
+        refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
+
+
 def require_place(out: Path | None, *endings: str) -> None:
     """Exit when a file that is to be written has another ending, or no folder to lie in."""
     if out is not None and (out.suffix not in endings or not out.absolute().parent.is_dir()):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 Array = NDArray[np.float64]
-_POINTS, _WIDEST = 2001, 9.0
+_POINTS, _WIDEST = 401, 9.0
 
 
 def confidence_sequence(

@@ -198,9 +198,9 @@ def estimators_agree(differences: pd.DataFrame, settings: CheckSettings) -> Verd
 
 
 def _pair_told(row: pd.Series) -> str:
-    a, b = (f"{row[f'estimator_{end}']} in {row[f'population_{end}']}" for end in "ab")
+    a, b = (terms.estimator_in(row[f"estimator_{end}"], row[f"population_{end}"]) for end in "ab")
     error = f"SE {row['se']:.1f}" if row["comparison"] == PAIRED else "intervals apart"
-    return f"{row['estimand']} by {a} less {b} {row['difference']:.1f} ({error})"
+    return f"{row['estimand']}: {a} less {b} {row['difference']:.1f} ({error})"
 
 
 def positivity(nuisances: pd.DataFrame, settings: CheckSettings, overlap: OverlapSettings | None = None) -> Verdict:

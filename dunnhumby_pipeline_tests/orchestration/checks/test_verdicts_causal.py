@@ -256,9 +256,9 @@ def test_a_pair_that_differs_by_more_than_noise_is_named() -> None:
         _differences(("aipw", "ipw", -8.0, 2.0, 0.0002), ("aipw", "tmle", 1.0, 2.0, 0.6)), CHECKS
     )
     assert not found.passed
-    assert "beyond noise: ATE by aipw in all less ipw in all -8.0 (SE 2.0): see the balance" in found.message
+    assert "beyond noise: ATE: AIPW less Inverse propensity weighted -8.0 (SE 2.0): see the balance" in found.message
     intervals = causal.estimators_agree(_differences(("att", "matching", 90.0, None, 0.0)), CHECKS)
-    assert "less matching in all 90.0 (intervals apart)" in intervals.message
+    assert "less Propensity matching 90.0 (intervals apart)" in intervals.message
     assert intervals.metrics == {"n_pairs": 1, "n_apart": 1}
 
 
