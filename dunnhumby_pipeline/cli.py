@@ -14,6 +14,14 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.terms import (
+    CostOption,
+    ScenarioOption,
+    makes_economics,
+    require_term_read,
+    say_terms,
+    usable_terms,
+)
 from dunnhumby_pipeline.command.work import (
     BLOCKED,
     UNUSABLE,
@@ -107,24 +115,30 @@ def run(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Rebuild every table, stale or not.")] = False,
     stale: Annotated[bool, typer.Option("--stale", help="The default; for scripts that state it.")] = False,
+    cost: CostOption = None,
+    scenario: ScenarioOption = None,
     campaign_type: TypeOption = "TypeA",
 ) -> None:
     """Run the study from raw files to the targeting list and report, and show a summary.
 
     Only what is stale is rebuilt: what rests on changed files, code or settings, is missing, or did not pass a
-    blocking check. Exit code 1 when a blocking check or a stage fails, 2 when the input or an option cannot be used.
+    blocking check. --cost and --scenario hold for this run: of a finished study they rebuild what costs decide and
+    nothing else, and the next run without them returns to the settings. Exit code 1 when a blocking check or a stage
+    fails, 2 when the input or an option cannot be used.
     """
     require_known_type(campaign_type)
     if [stale, fresh, select is not None].count(True) > 1:
         refuse("--stale, --fresh and --select each say what to materialise; give one of them")
     began = time.monotonic()
     study, defs = load_study(home, raw)
+    terms = usable_terms(study, cost, scenario)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
     from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
+    from dunnhumby_pipeline.orchestration.terms import run_config
 
     console.print(f"Studying {campaign_type} from [bold]{escape(describe_source(study))}[/bold]", soft_wrap=True)
     with at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
@@ -136,21 +150,24 @@ def run(
         try:
             if select is not None:
                 work = selected_work(defs, select)
+                require_term_read(work, terms)
                 read = read_by(graph, work)
                 refuse_disturbed(found[key] for key in sorted(found) if key in read)
                 unreadable = frozenset(table_of(key) for key in found if key not in work.assets)
             elif not fresh:
                 for said in (*found.values(), *study.damaged_origin()):
                     say("noted", f"{said}; it is rebuilt")
-                work = stale_work(study, graph, instance, campaign_type)
+                work = stale_work(study, graph, instance, campaign_type, terms)
         except SelectionError as error:
             refuse(str(error))
         if work is not None and not work:
             console.print("Nothing is stale: every table matches its files, code and settings.")
             _summarise(study, instance, campaign_type, time.monotonic() - began, frozenset())
             return
+        say_terms(study, instance, campaign_type, work, terms)
+        config = run_config(terms) if makes_economics(work) else {}
         with Stages(console) as stages:
-            outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event)
+            outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, config=config)
         if stopped():
             raise KeyboardInterrupt
         for message in outcome.errors:

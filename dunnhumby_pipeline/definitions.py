@@ -12,6 +12,7 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    economics,
     effects,
     experiments,
     journey,
@@ -47,7 +48,7 @@ def build_defs(
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules(
-        [journey, segmentation, trials, effects, scrutiny, targeting, experiments, report]
+        [journey, segmentation, trials, effects, scrutiny, economics, targeting, experiments, report]
     )
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(

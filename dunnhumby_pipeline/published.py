@@ -57,7 +57,7 @@ def write(root: Path, home: Home, campaign_type: str) -> str:
     if steps != steps_behind(texts, defs, Settings()):
         raise PublishedError(f"the study at {home.root} has settings of its own; publish one of the defaults")
     with open_history(home) as instance:
-        stale = {table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)}
+        stale = {table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type, {})}
         behind = sorted(name for name in stale if registry.table(name).made_by in steps)
         if behind:
             raise PublishedError(

@@ -6,6 +6,7 @@ from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
     cate,
     design,
+    economics,
     effects,
     experiments,
     features,
@@ -23,7 +24,7 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, experiments, report)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, economics, targeting, experiments, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

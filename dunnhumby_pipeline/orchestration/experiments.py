@@ -17,7 +17,7 @@ READS = (
     "experiment_design",
     "break_even",
     "negative_controls",
-    "campaign_economics",
+    "economics",
 )
 
 
@@ -33,7 +33,7 @@ def assign_experiment(
     from dunnhumby_pipeline.experiments.assignment import write_csv
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.experiments.registration import ExperimentError, keep, registration
-    from dunnhumby_pipeline.targeting.economics import scenario_in_use
+    from dunnhumby_pipeline.targeting.economics import in_force
 
     tables = {name: read_table(study.table(name, campaign_type)) for name in READS}
     assignment, design = tables["experiment_assignment"], tables["experiment_design"]
@@ -41,18 +41,18 @@ def assign_experiment(
         raise ExperimentError(
             f"the list of {campaign_type} has {len(assignment)} households to test; too few for two arms"
         )
-    settings, folder = study.settings, study.home.experiments
+    settings, folder, terms = study.settings, study.home.experiments, in_force(tables["economics"])
     plan = registration(
         assignment,
         design,
         tables["break_even"],
-        scenario_in_use(tables["campaign_economics"], settings.economics),
+        terms.used,
         allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, results(study.home.ledger)),
         {
             "confidence": settings.confidence,
             "contact_share": settings.experiment.contact_share,
-            "n_campaigns": settings.economics.campaigns_to_come,
-            "test_cost": settings.economics.test_cost,
+            "n_campaigns": terms.campaigns_to_come,
+            "test_cost": terms.test_cost,
             "sample_ratio_p": settings.experiment.sample_ratio_p,
         },
     )

@@ -6,6 +6,9 @@ that are no longer on disk as they were written, and tables whose blocking check
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, PASS, check_states
@@ -26,18 +29,26 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark
 from dunnhumby_pipeline.orchestration.reporting import REPORT
+from dunnhumby_pipeline.orchestration.terms import ECONOMICS, are_others
 
 
 def stale_assets(
-    study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
+    study: Study,
+    graph: AssetGraph,
+    instance: dg.DagsterInstance,
+    campaign_type: str,
+    said: Mapping[str, Any] | None = None,
 ) -> list[dg.AssetKey]:
     """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings imply.
 
-    The raw files are observed first, and what was found is recorded in the history. Tables that are made
-    together come together. Raises JourneyError when there is no input that can be read.
+    `said`: the terms of the economics that the coming run says in place of the settings; None leaves those in force
+    that the last one said. The raw files are observed first, and what was found is recorded in the history. Tables
+    that are made together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
     changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
+    if said is not None and are_others(study, instance, campaign_type, said):
+        changed.add(asset_key(ECONOMICS))
     closed = _behind_closed_gates(instance, campaign_type)
     if not changed | closed:
         return []
@@ -47,9 +58,19 @@ def stale_assets(
     return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
 
 
-def stale_work(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> Work:
-    """What a run has to do so that tables are as their inputs, code and settings imply, and checks cover them."""
-    assets = frozenset(stale_assets(study, graph, instance, campaign_type))
+def stale_work(
+    study: Study,
+    graph: AssetGraph,
+    instance: dg.DagsterInstance,
+    campaign_type: str,
+    said: Mapping[str, Any] | None = None,
+) -> Work:
+    """What a run has to do so that tables are as their inputs, code and settings imply, and checks cover them.
+
+    `said`: the terms of the economics that the run says in place of the settings; by default none, so that it returns
+    to the settings.
+    """
+    assets = frozenset(stale_assets(study, graph, instance, campaign_type, said or {}))
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 
 

@@ -45,6 +45,7 @@ READS = (
     "first_campaign_cohort",
     "overlap_diagnostics",
     "average_effects",
+    "economics",
     "policy_value",
     "targeting_list",
 )
@@ -73,6 +74,7 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         _effects(tables.get("average_effects")),
         *_gross_profit(tables.get("average_effects")),
         _GAP,
+        *_economics(tables.get("economics")),
         ("Policy", _policy(chosen)),
         ("Value", _value(chosen, answer.has_ranking(tables.get("cate_scoreboard")))),
         ("Decisions", _decisions(tables.get("targeting_list"))),
@@ -207,6 +209,12 @@ def _effects(average_effects: pd.DataFrame | None) -> tuple[str, Text]:
 def _gross_profit(average_effects: pd.DataFrame | None) -> list[tuple[str, Text]]:
     found = None if average_effects is None else answer.gross_profit_effect(average_effects)
     return [] if found is None else [("Gross profit", Text(f"{effect_text(found)}, before the cost of a contact"))]
+
+
+def _economics(economics: pd.DataFrame | None) -> list[tuple[str, Text]]:
+    """What the run said in place of the settings; nothing when it said nothing."""
+    said = [] if economics is None else economics["said"].dropna().unique()
+    return [("Economics", Text(f"not those of the settings: {text}", style="yellow")) for text in said]
 
 
 def _policy(chosen: pd.Series | None) -> Text:

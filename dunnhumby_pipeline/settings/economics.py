@@ -54,6 +54,15 @@ SHIPPED = (
 )
 
 
+def require_affordable(budget: float | None, contact_cost: float | None) -> None:
+    """Raise ValueError when a budget ($ per campaign) does not pay for one contact; None: no budget, or not known."""
+    if budget is not None and contact_cost is not None and budget < contact_cost:
+        raise ValueError(
+            f"policy.budget is ${budget:,.2f}, less than one contact, which costs ${contact_cost:,.2f}; expected at "
+            "least that, or no budget"
+        )
+
+
 class EconomicsSettings(Section):
     """What an effect is worth."""
 
@@ -63,6 +72,9 @@ class EconomicsSettings(Section):
     scenario: str = Field(PRINTED_MAIL, description="the scenario whose cost the targeting list follows")
     contact_cost: float | None = Field(
         None, ge=0, description="$ per targeted household, in place of what the scenario in use says"
+    )
+    one_off_cost: float | None = Field(
+        None, ge=0, description="$ once per campaign, in place of what the scenario in use says"
     )
     scenarios: tuple[CostScenario, ...] = Field(
         SHIPPED,

@@ -37,7 +37,7 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
-from dunnhumby_pipeline.settings.economics import EconomicsSettings
+from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
@@ -131,12 +131,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _budget_pays_for_a_contact(self) -> Settings:
-        budget, cost = self.policy.budget, self.economics.known_cost
-        if budget is not None and cost is not None and budget < cost:
-            raise ValueError(
-                f"policy.budget is ${budget:,.2f}, less than one contact, which costs ${cost:,.2f}; expected at least "
-                "that, or no budget"
-            )
+        require_affordable(self.policy.budget, self.economics.known_cost)
         return self
 
     @field_validator("warehouse")

@@ -24,8 +24,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario as it is counted: contact costs to the retailer ($ per targeted household: lowest, likely, highest),
-    one-off cost ($), and what an effect on gross profit (as measured) and on sales count for in profit.
+    """A scenario as it is counted: contact costs to the retailer ($ per targeted household: lowest, likely, highest)
+    after the share that manufacturers pay, one-off cost ($), and what an effect on gross profit (as measured) and on
+    sales count for in profit.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Scenario:
     contact_cost: float
     high: float
     margin: float
+    funded_share: float
     one_off_cost: float
     stands_for_coupons: bool
     of_gross_profit: float
@@ -63,6 +65,9 @@ def _counted(scenario: CostScenario, settings: EconomicsSettings) -> Scenario:
     costs = scenario.costs
     if used and settings.contact_cost is not None:
         costs = (settings.contact_cost,) * 3
+    one_off = scenario.one_off_cost
+    if used and settings.one_off_cost is not None:
+        one_off = settings.one_off_cost
     low, likely, high = (cost * (1 - scenario.funded_share) for cost in costs)
     measured = settings.margin
     margin = measured if scenario.margin is None else scenario.margin
@@ -76,7 +81,8 @@ def _counted(scenario: CostScenario, settings: EconomicsSettings) -> Scenario:
         likely,
         high,
         margin,
-        scenario.one_off_cost,
+        scenario.funded_share,
+        one_off,
         scenario.stands_for_coupons,
         of_gross_profit,
         of_sales,

@@ -409,7 +409,7 @@ def test_settings_without_grounds_for_a_policy_refuse_it_and_mark_the_last_list(
 @pytest.mark.parametrize(
     ("select", "check", "stopped"),
     [
-        ("key:coupons or key:campaign_economics", "coupons.schema_and_keys", "campaign_economics"),
+        ("key:coupons or key:coupon_costs", "coupons.schema_and_keys", "coupon_costs"),
         ("key:first_campaign_cohort or key:nuisances", "first_campaign_cohort.no_look_ahead", "fit_nuisances"),
     ],
 )

@@ -51,7 +51,7 @@ NOT_OF_TABLES = {"engine", "warehouse"}
 VALUES = {table.name for table in made_by("value_policies")}
 # What costs decide, and what an order of households is worth against them.
 PRICED = {
-    "campaign_economics",
+    "economics",
     "turn_cost_dial",
     "value_policies",
     "validate_cate",

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, load_matrix, save_matrix
 from dunnhumby_pipeline.settings import (
     ABOVE_BREAK_EVEN,
-    EconomicsSettings,
     PolicySettings,
     SettingsError,
 )
-from dunnhumby_pipeline.targeting.economics import COLUMNS as ECONOMICS
-from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect, campaign_economics, used_economics
+from dunnhumby_pipeline.targeting.coupon_costs import COLUMNS as COUPON_COSTS
+from dunnhumby_pipeline.targeting.coupon_costs import as_redeemed, coupon_costs
+from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect
 from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, scores_as_done, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
@@ -91,28 +91,14 @@ def test_break_even_is_the_effect_whose_margin_pays_the_contact() -> None:
 
 
 def test_costs_are_those_of_the_campaign_per_targeted_household(tables: dict[str, Path]) -> None:
-    found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
-    assert found.columns.tolist() == ECONOMICS
-    costs = found.set_index(["source", "campaign"])[
-        ["n_targeted", "retailer_cost", "manufacturer_cost", "contact_cost"]
-    ]
-    assert costs.index.tolist() == [("fixed", "all"), ("coupons", "26"), ("coupons", "8"), ("coupons", "all")]
-    assert costs.loc[("coupons", "8")].tolist()[:3] == pytest.approx([5, 1.70 / 5, 0.85 / 5])
-    assert costs.loc[("coupons", "26")].tolist()[:3] == pytest.approx([2, 0.30 / 2, 0.0])
-    assert costs.loc[("coupons", "all")].tolist()[:3] == pytest.approx([7, 2.00 / 7, 0.85 / 7])
-    fixed = costs.loc[("fixed", "all")]
-    assert (fixed["n_targeted"], fixed["contact_cost"]) == (7, 10.0)
-    assert np.isnan(fixed["retailer_cost"])
-    assert found["break_even_effect"].tolist()[0] == pytest.approx(20.0)
-    # Gross profit counts what coupons cost: it is no cost of a contact.
-    assert found.loc[found["source"] == "coupons", ["contact_cost", "break_even_effect"]].isna().all(axis=None)
-
-
-def test_the_contact_is_the_cost_that_decisions_use(tables: dict[str, Path]) -> None:
-    found = campaign_economics(tables, CAMPAIGNS, EconomicsSettings(margin=0.5, contact_cost=10.0), ENGINE)
-    assert found.loc[found["used"], "source"].tolist() == ["fixed"]
-    used = used_economics(found)
-    assert (used.contact_cost, used.margin, used.break_even_effect) == pytest.approx((10.0, 0.5, 20.0))
+    found = coupon_costs(tables, CAMPAIGNS, ENGINE)
+    assert found.columns.tolist() == COUPON_COSTS
+    costs = found.set_index("campaign")
+    assert costs.index.tolist() == ["26", "8", "all"]
+    assert costs.loc["8"].tolist() == pytest.approx([5, 1.70 / 5, 0.85 / 5])
+    assert costs.loc["26"].tolist() == pytest.approx([2, 0.30 / 2, 0.0])
+    assert costs.loc["all"].tolist() == pytest.approx([7, 2.00 / 7, 0.85 / 7])
+    assert as_redeemed(found) == pytest.approx(2.00 / 7)
 
 
 def test_profit_is_the_effect_on_gross_profit_less_the_contact() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
-from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
+from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 # What is said of one contact cost.
@@ -29,33 +29,6 @@ _JUDGED = (
 )
 
 TABLES = (
-    Table(
-        "campaign_economics",
-        group="targeting",
-        made_by="campaign_economics",
-        meaning="Cost of a contact and its break-even effect; beside it what coupons cost, which gross profit counts.",
-        row="source of the cost, by campaign",
-        key=("source", "campaign"),
-        columns=(
-            text(
-                "source",
-                "what the row is about: the contact, whose cost is fixed in the settings, or the coupons in the data",
-            ),
-            CAMPAIGN_OR_ALL,
-            integer("n_targeted", "households that the campaign targeted", "households"),
-            number("retailer_cost", "retailer-funded coupon discounts per targeted household", "$", nullable=True),
-            number(
-                "manufacturer_cost", "manufacturer-funded coupon discounts per targeted household", "$", nullable=True
-            ),
-            number("contact_cost", "cost of targeting one household; null for coupons", "$", nullable=True),
-            number("margin", "profit per $ of sales", "0-1"),
-            number("break_even_effect", "effect on spend whose margin pays one contact", "$", nullable=True),
-            *shared("used"),
-        ),
-        partitioned=True,
-        metrics=metrics.economics,
-        measures=True,
-    ),
     Table(
         "break_even",
         group="targeting",

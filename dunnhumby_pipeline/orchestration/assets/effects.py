@@ -185,7 +185,7 @@ def validate_cate(
     cate_scoreboard: pd.DataFrame,
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
-    campaign_economics: pd.DataFrame,
+    economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Whether the order of households by effect holds on outcomes that no model saw, and what it rests on."""
@@ -197,7 +197,7 @@ def validate_cate(
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.causal.overlap.positivity import overlap_region
-    from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.economics import in_force
 
     settings, trials = study.settings, first_campaign_cohort
     seed, confidence, own = settings.seed_for("validation"), settings.confidence, settings.validation
@@ -206,7 +206,7 @@ def validate_cate(
     own_effects = cate_by_model.groupby("model", sort=False)["cate_uncalibrated"]
     by_model = {str(name): effect.to_numpy() for name, effect in own_effects}
     judged, predict = candidate(cate_scoreboard, by_model, x, data, settings.cate, settings.seed_for("cate"))
-    labels, cost = trials[["lookback_segment", "lookback_need"]], used_economics(campaign_economics).contact_cost
+    labels, cost = trials[["lookback_segment", "lookback_need"]], in_force(economics).price.contact_cost
     bounded = nuisances["propensity_bounded"].to_numpy(dtype=bool)
     region = overlap_region(data.treated, data.propensity, bounded, settings.overlap)
     overlap = (region.lowest, region.highest)

@@ -8,13 +8,13 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
 
-@step(settings=("confidence", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
+@step(settings=("confidence", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
 def experiment_design(
     targeting_list: pd.DataFrame,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
     negative_controls: pd.DataFrame,
-    campaign_economics: pd.DataFrame,
+    economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Power, value and cost of a randomised test of the households that the list says to test, by its size."""
@@ -25,18 +25,18 @@ def experiment_design(
     from dunnhumby_pipeline.experiments.design import experiment_design as design
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.dial import profit_effect
-    from dunnhumby_pipeline.targeting.economics import scenario_in_use
+    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.information import Stakes
 
     settings, trials = study.settings, first_campaign_cohort
-    scenario = scenario_in_use(campaign_economics, settings.economics)
+    terms = in_force(economics)
+    scenario = terms.used
     outcomes = [residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND)]
     past = results(study.home.ledger)
     allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past)
     effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance)
     n_tested = int((targeting_list["decision"] == TEST).sum())
-    economics = settings.economics
-    stakes = Stakes(n_tested, economics.campaigns_to_come, effect.variance, economics.test_cost, FEWEST_HOUSEHOLDS)
+    stakes = Stakes(n_tested, terms.campaigns_to_come, effect.variance, terms.test_cost, FEWEST_HOUSEHOLDS)
     days = int((trials["outcome_end"] - trials["index_day"]).max())
     costs = (scenario.contact_cost, scenario.one_off_cost)
     return design(effect, *costs, stakes, days, settings.experiment, settings.confidence)

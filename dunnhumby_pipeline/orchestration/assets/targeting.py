@@ -28,19 +28,8 @@ def _require_grounds(study: Study, campaign_type: str) -> None:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-@step(settings=("economics",), deps=["transactions", "coupons", "coupon_redemptions", "campaign_targets"])
-def campaign_economics(
-    campaigns: pd.DataFrame, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
-) -> pd.DataFrame:
-    """Cost of a contact and its break-even effect; beside it what coupons cost, which gross profit counts."""
-    from dunnhumby_pipeline.targeting.economics import campaign_economics as estimate
-
-    studied = campaigns[campaigns["campaign"].isin(first_campaign_cohort["campaign"].unique())]
-    return estimate(study.journey_tables(), studied, study.settings.economics, study.settings.engine)
-
-
 @step(
-    settings=("confidence", "trial", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"),
+    settings=("confidence", "trial", "overlap", "economics.dial_steps", "policy.n_groups", "sensitivity.bias_scale"),
     follows_ledger=True,
 )
 def turn_cost_dial(
@@ -50,7 +39,7 @@ def turn_cost_dial(
     cate_estimates: pd.DataFrame,
     household_effects: pd.DataFrame,
     negative_controls: pd.DataFrame,
-    campaign_economics: pd.DataFrame,
+    economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
@@ -58,14 +47,14 @@ def turn_cost_dial(
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables
-    from dunnhumby_pipeline.targeting.economics import study_scenarios
+    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.support import study_region, supported
 
     _require_grounds(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
     reached = supported(household_effects, study_region(nuisances, settings.overlap))
     question = Question(
-        known=study_scenarios(campaign_economics, settings.economics),
+        economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
         allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
@@ -73,11 +62,11 @@ def turn_cost_dial(
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
         today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),
     )
-    tables = cost_tables(question, settings.economics, settings.policy.n_groups, settings.confidence)
+    tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
 
 
-@step(settings=("seed", "confidence", "trial", "overlap", "economics", "policy"), deps=["design_matrix"])
+@step(settings=("seed", "confidence", "trial", "overlap", "policy"), deps=["design_matrix"])
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -86,34 +75,34 @@ def value_policies(
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
-    campaign_economics: pd.DataFrame,
+    economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
     from dunnhumby_pipeline.settings import SettingsError
     from dunnhumby_pipeline.targeting.comparison import differences, selection
-    from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
     from dunnhumby_pipeline.targeting.tree_rules import tree_rules
     from dunnhumby_pipeline.targeting.value import roi_curve, value_rows, valued
 
     _require_grounds(study, context.partition_key)
-    settings, economics = study.settings, used_economics(campaign_economics)
+    settings, price = study.settings, in_force(economics).price
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics)
     evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
-        known = valued(available, evidence, economics)
+        known = valued(available, evidence, price)
     except SettingsError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    values = value_rows(known, evidence, economics, chosen, confidence, seed)
+    values = value_rows(known, evidence, price, chosen, confidence, seed)
     yield dg.Output(values, "policy_value", metadata={"chosen": chosen})
     yield dg.Output(differences(known, evidence, confidence), "policy_differences")
-    compared = selection(known, available, evidence, economics, chosen, confidence, seed)
+    compared = selection(known, available, evidence, price, chosen, confidence, seed)
     yield dg.Output(compared, "policy_selection")
-    yield dg.Output(tree_rules(evidence, economics, confidence), "policy_rules")
-    yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence), "roi_curve")
+    yield dg.Output(tree_rules(evidence, price, confidence), "policy_rules")
+    yield dg.Output(roi_curve(evidence, price, settings.policy.curve_steps, confidence), "roi_curve")
 
 
 def _evidence(
@@ -125,25 +114,25 @@ def _evidence(
     estimates: pd.DataFrame,
     by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
-    costs: pd.DataFrame,
+    economics: pd.DataFrame,
 ) -> "Evidence":
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.targeting.dial import profit_residuals
-    from dunnhumby_pipeline.targeting.economics import scenario_in_use
+    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.evidence import gather_evidence
     from dunnhumby_pipeline.targeting.support import study_region, supported
 
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     outcomes = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
-    data = profit_residuals(scenario_in_use(costs, study.settings.economics), *outcomes)
+    data = profit_residuals(in_force(economics).used, *outcomes)
     inside = propensity["in_overlap"].to_numpy()
     n_listed = int(supported(household_effects, study_region(nuisances, study.settings.overlap)).sum())
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence, n_listed)
 
 
 @step(
-    settings=("confidence", "trial", "overlap", "economics", "policy", "checks"),
+    settings=("confidence", "trial", "overlap", "policy", "checks"),
     deps=["design_matrix", "household_matrix"],
 )
 def targeting_list(
@@ -155,7 +144,7 @@ def targeting_list(
     cate_estimates: pd.DataFrame,
     cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
-    campaign_economics: pd.DataFrame,
+    economics: pd.DataFrame,
     policy_value: pd.DataFrame,
     decision_groups: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -163,7 +152,7 @@ def targeting_list(
 ) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
-    from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
@@ -172,13 +161,13 @@ def targeting_list(
     campaign_type = context.partition_key
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
-    settings, economics = study.settings, used_economics(campaign_economics)
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    settings, price = study.settings, in_force(economics).price
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
-    policy = chosen_policy(settings.policy).fit(evidence, economics)
+    policy = chosen_policy(settings.policy).fit(evidence, price)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)
-    terms = Terms(policy, proven, economics, region, decision_groups, settings.confidence)
+    terms = Terms(policy, proven, price, region, decision_groups, settings.confidence)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")

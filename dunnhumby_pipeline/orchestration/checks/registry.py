@@ -435,6 +435,14 @@ CHECKS: tuple[Check, ...] = (
         "others: say how little it takes",
     ),
     Check(
+        "economics",
+        targeting.terms_of_settings,
+        WARN,
+        red="a launchpad, or `dunnhumby run --cost`, set terms in place of the settings: list, dial, design and report "
+        "follow them until the next run",
+        advice="write what is to last into the settings; the next `dunnhumby run` without options returns to them",
+    ),
+    Check(
         "policy_value",
         targeting.claim_holds,
         WARN,

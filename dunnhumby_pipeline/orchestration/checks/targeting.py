@@ -11,6 +11,16 @@ from dunnhumby_pipeline.settings import CheckSettings
 _SURE = 1.96
 
 
+def terms_of_settings(economics: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The economics in force are those of the settings."""
+    said = economics["said"].dropna()
+    used = economics.loc[economics["used"]].iloc[0]
+    metrics = {"contact_cost": float(used["contact_cost"])}
+    if len(said):
+        return Verdict(False, f"the run of this study had {said.iloc[0]}, in place of the settings", metrics)
+    return Verdict(True, f"as in the settings: {used['scenario']}, ${used['contact_cost']:.2f} a contact", metrics)
+
+
 def claim_holds(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """What the model claims for the chosen policy is not surely more than what outcomes show."""
     row = values.loc[values["chosen"]].iloc[0]

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -85,10 +86,11 @@ def run_study(
     work: Work | None,
     on_event: Callable[[dg.DagsterEvent], None],
     tags: Mapping[str, str] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Materialise the study, or what `work` names of it. `on_event` is called with each event as it happens.
 
-    `tags`: of the run, beside those by which the UI finds it.
+    `tags`: of the run, beside those by which the UI finds it; `config`: of its steps.
     """
     job = defs.resolve_job_def(STUDY_JOB)
     if work is not None:
@@ -112,7 +114,7 @@ def run_study(
     with warnings.catch_warnings(), holding(home, run_id), ended(instance, run_id):
         warnings.simplefilter("ignore", dg.PreviewWarning)
         result = job.execute_in_process(
-            run_config=_QUIET,
+            run_config={**_QUIET, **(config or {})},
             instance=instance,
             partition_key=campaign_type,
             raise_on_error=False,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.frames import in_campaign_order
 from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, has_ranking, lacks_value, value_text
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
-from dunnhumby_pipeline.report.section import Facts, Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.section import Facts, Fold, Note, Section
+from dunnhumby_pipeline.report.sections import economics
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings, tells_apart
 from dunnhumby_pipeline.words import numbers, terms
@@ -174,43 +174,6 @@ def _roi_alt(tables: StudyTables, settings: Settings) -> str:
     )
 
 
-def break_even_note(tables: StudyTables, settings: Settings) -> str:
-    """How the break-even in use follows from cost and margin; nothing when none is in use."""
-    economics = tables["campaign_economics"]
-    used = economics.loc[economics["used"].astype(bool)]
-    if used.empty:
-        return ""
-    row = used.iloc[0]
-    return (
-        f"Contacting a household pays when it raises that household's gross profit by more than the "
-        f"{numbers.price(row['contact_cost'])} that it costs. Without a coupon redeemed, that is "
-        f"{numbers.price(row['break_even_effect'])} of sales at a margin of {numbers.percent(row['margin'])}. "
-        "Gross profit is the margin on sales before what the retailer matches of coupons, less that match: what "
-        "coupons cost is in it, and is not subtracted again."
-    )
-
-
-def economics_rows(economics: pd.DataFrame) -> Grid:
-    """Cost of a contact and the break-even it implies, and what redeemed coupons cost."""
-    ordered = in_campaign_order(economics).sort_values("used", ascending=False, kind="stable")
-    rows = [
-        cells(
-            terms.spoken(row["source"]) + (" (in use)" if row["used"] else ""),
-            str(row["campaign"]),
-            numbers.count(row["n_targeted"]),
-            numbers.price(row["retailer_cost"]),
-            numbers.price(row["manufacturer_cost"]),
-            numbers.price(row["contact_cost"]),
-            numbers.percent(row["margin"]),
-            numbers.price(row["break_even_effect"]),
-            strong=bool(row["used"]),
-        )
-        for _, row in ordered.iterrows()
-    ]
-    headers = "Cost|Campaign|Targeted|Retailer pays|Manufacturer pays|Contact cost|Margin|Break-even effect on sales"
-    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
-
-
 def _decisions(tables: StudyTables, settings: Settings) -> list[tuple[str, str]]:
     counts = decision_counts(tables["targeting_list"])
     return [(f"To {name}", numbers.count(size)) for name, size in counts.items()]
@@ -281,14 +244,7 @@ WORTH = (
         "The best tree of two questions on half of the folds; profits are those of households in the other half.",
         rows=lambda tables, settings: leaf_rows(tables["policy_rules"]),
     ),
-    Heading("Economics"),
-    Note("break_even_note", break_even_note, ("campaign_economics",)),
-    Section(
-        "economics",
-        "Cost of a contact and the break-even it implies",
-        ("campaign_economics",),
-        rows=lambda tables, settings: economics_rows(tables["campaign_economics"]),
-    ),
+    *economics.PARTS,
     Fold(
         "Validation: candidates by share of households targeted",
         (

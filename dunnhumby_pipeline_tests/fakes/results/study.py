@@ -19,6 +19,7 @@ from dunnhumby_pipeline.targeting.answers import MARGINS
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, dial_costs
 from dunnhumby_pipeline.targeting.dial import break_even as break_even_of
 from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
+from dunnhumby_pipeline.targeting.economics import economics_of, economics_table
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.scenarios import scenarios
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, scrutiny
@@ -49,12 +50,13 @@ def cate_estimates() -> pd.DataFrame:
     )
 
 
-def campaign_economics() -> pd.DataFrame:
-    costs = [("fixed", "all", 1893, np.nan, np.nan, 12.73), ("coupons", "all", 1893, 2.31, 0.64, np.nan)]
-    for position, name in enumerate(campaign.CAMPAIGNS):
-        costs.append(("coupons", name, 380, 1.9 + 0.2 * position, 0.6, np.nan))
-    columns = "source campaign n_targeted retailer_cost manufacturer_cost contact_cost margin break_even_effect used"
-    return frame_of(columns, [(*row, 0.30, row[-1] / 0.30, row[0] == "fixed") for row in costs])
+def economics() -> pd.DataFrame:
+    return economics_table(economics_of(EconomicsSettings(), 0.03))
+
+
+def coupon_costs() -> pd.DataFrame:
+    by_campaign = [(name, 380, 1.9 + 0.2 * position, 0.6) for position, name in enumerate(campaign.CAMPAIGNS)]
+    return frame_of("campaign n_targeted retailer_cost manufacturer_cost", [*by_campaign, ("all", 1893, 2.31, 0.64)])
 
 
 def _cost_tables() -> dict[str, pd.DataFrame]:

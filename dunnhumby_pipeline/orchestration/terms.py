@@ -1,0 +1,35 @@
+"""What runs say of the economics in place of the settings: in the history, and in the config of the next run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dunnhumby_pipeline.orchestration.platform.history import latest_metadata
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.settings.in_place import changed_terms
+
+ECONOMICS = "economics"
+# In the metadata of the table: the terms that its run said in place of the settings, as JSON.
+SAID = "said"
+
+
+def said_before(instance: dg.DagsterInstance, campaign_type: str) -> dict[str, Any] | None:
+    """The terms in force that the last run of `economics` said in place of the settings; None when it never ran."""
+    recorded = latest_metadata(instance, asset_key(ECONOMICS), campaign_type)
+    return None if recorded is None else json.loads(str(recorded.get(SAID, "{}")))
+
+
+def are_others(study: Study, instance: dg.DagsterInstance, campaign_type: str, said: Mapping[str, Any]) -> bool:
+    """Whether a run that says `said` in place of the settings has other economics than those in force."""
+    before = said_before(instance, campaign_type)
+    return before is not None and before != changed_terms(study.settings.economics, said)
+
+
+def run_config(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run that says `said` in place of the settings."""
+    return {"ops": {ECONOMICS: {"config": dict(said)}}} if said else {}

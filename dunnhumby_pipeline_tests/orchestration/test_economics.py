@@ -1,0 +1,244 @@
+"""One asset for the economics: what a run says of it, dial, list, design and report follow, and nothing else moves."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from dunnhumby_pipeline.contracts.registry import made_by
+from dunnhumby_pipeline.orchestration.assets.economics import EconomicsConfig
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.reporting import all_check_states
+from dunnhumby_pipeline.orchestration.staleness import stale_assets, stale_work
+from dunnhumby_pipeline.orchestration.terms import run_config
+from dunnhumby_pipeline.settings import EconomicsSettings, SettingsError, load_settings
+from dunnhumby_pipeline.settings.in_place import RUN_TERMS
+from dunnhumby_pipeline_tests.fakes.studies import (
+    Laboratory,
+    SmallStudy,
+    as_variables,
+    command,
+    no_pictures,
+    quick_settings,
+)
+
+# What costs decide.
+PRICED = {
+    "economics",
+    "turn_cost_dial",
+    "value_policies",
+    "validate_cate",
+    "targeting_list",
+    "experiment_design",
+    "experiment_assignment",
+    "campaign_report",
+}
+DECIDED = {table.name for step in PRICED for table in made_by(step)}
+
+
+@pytest.fixture(scope="module")
+def finished(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    return small.copy(tmp_path_factory.mktemp("economics"))
+
+
+@pytest.fixture
+def laboratory(finished: Laboratory, tmp_path: Path) -> Laboratory:
+    return finished.copy(tmp_path)
+
+
+def run(laboratory: Laboratory, *arguments: str) -> Result:
+    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    with no_pictures():
+        return command("run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **quick)
+
+
+def done(result: Result) -> set[str]:
+    return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")}
+
+
+def table(laboratory: Laboratory, name: str) -> pd.DataFrame:
+    return pd.read_parquet(laboratory.table(name))
+
+
+def bytes_of(laboratory: Laboratory) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in laboratory.home.warehouse.rglob("*.parquet")}
+
+
+def materialise(laboratory: Laboratory, terms: dict[str, Any], *names: str) -> dg.ExecuteInProcessResult:
+    """What the UI does with these terms in its launchpad."""
+    keys = {key for step in names for key in map(asset_key, (each.name for each in made_by(step)))}
+    defs = laboratory.defs()
+    with laboratory.history() as instance:
+        return (
+            defs.resolve_job_def(STUDY_JOB)
+            .get_subset(asset_selection=keys)
+            .execute_in_process(
+                run_config=run_config(terms), instance=instance, partition_key="TypeA", raise_on_error=False
+            )
+        )
+
+
+def stale(laboratory: Laboratory, said: dict[str, Any] | None) -> set[str]:
+    study, graph = Study(quick_settings(), laboratory.home, laboratory.raw), laboratory.defs().resolve_asset_graph()
+    with laboratory.history() as instance:
+        return {table_of(key) for key in stale_assets(study, graph, instance, "TypeA", said)}
+
+
+def require_agreement(laboratory: Laboratory, cost: float) -> None:
+    """Every table that rests on the cost rests on this one."""
+    economics = table(laboratory, "economics")
+    used = economics.loc[economics["used"]].iloc[0]
+    assert used["contact_cost"] == cost
+    by_scenario = table(laboratory, "break_even")
+    assert by_scenario.loc[by_scenario["used"], "contact_cost"].tolist() == [cost]
+    assert (table(laboratory, "decision_groups")["contact_cost"] == cost).all()
+    assert cost in table(laboratory, "decision_by_cost")["contact_cost"].tolist()
+    listed = table(laboratory, "targeting_list").dropna(subset=["cate"])
+    assert (listed["cate"] - listed["expected_profit"]).to_numpy() == pytest.approx(cost)
+    values = table(laboratory, "policy_value").set_index("policy")
+    everybody = values.loc["treat_all"]
+    if cost:
+        assert everybody["value"] / everybody["roi"] == pytest.approx(cost)
+
+
+def test_a_cost_of_one_run_moves_what_costs_decide_and_nothing_else(laboratory: Laboratory) -> None:
+    before = bytes_of(laboratory)
+    cheaper = run(laboratory, "--cost", "0.40")
+    assert cheaper.exit_code == 0, cheaper.output
+    assert done(cheaper) == PRICED
+    assert "For this run contact_cost = 0.4 (in the settings: as the scenario says)" in cheaper.output
+    assert "not those of the settings" in cheaper.output
+    require_agreement(laboratory, 0.40)
+    after = bytes_of(laboratory)
+    assert {name for name in before if before[name] != after[name]} <= DECIDED
+    page = (laboratory.home.warehouse / "TypeA" / "campaign_report.html").read_text("utf-8")
+    assert "These economics are not those of the settings" in page and "$0.40" in page
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("economics", "terms_of_settings"), "status"] == "warn"
+
+    # The same once more: nothing to do; and what asks whether the study is stale accepts what the run said.
+    assert "Nothing is stale" in run(laboratory, "--cost", "0.4").output
+    assert stale(laboratory, None) == set()
+    # Without it a run returns to the settings.
+    assert stale(laboratory, {}) == DECIDED
+    back = run(laboratory)
+    assert back.exit_code == 0, back.output
+    assert "The last run had contact_cost = 0.4; this one returns to the settings" in back.output
+    assert done(back) == PRICED
+    require_agreement(laboratory, 1.0)
+    again = bytes_of(laboratory)
+    assert {name for name in before if before[name] != again[name]} == set()
+    assert "Nothing is stale" in run(laboratory).output
+
+
+def test_another_scenario_and_a_free_contact(laboratory: Laboratory) -> None:
+    found = run(laboratory, "--scenario", "reference study")
+    assert found.exit_code == 0, found.output
+    require_agreement(laboratory, 12.73)
+    free = run(laboratory, "--cost", "0")
+    assert free.exit_code == 0, free.output
+    require_agreement(laboratory, 0.0)
+    assert table(laboratory, "policy_value")["roi"].isna().all()
+
+
+def test_the_launchpad_says_it_too_and_staleness_sees_it(laboratory: Laboratory) -> None:
+    before = bytes_of(laboratory)
+    said = {"contact_cost": 2.5, "campaigns_to_come": 8, "test_cost": 40.0, "one_off_cost": 10.0}
+    assert materialise(laboratory, said, "economics").success
+    # Of the economics alone so far: everything behind it is unsynced.
+    assert stale(laboratory, None) == DECIDED - {"economics"}
+    priced = [step for step in PRICED if step not in ("economics", "campaign_report")]
+    assert materialise(laboratory, {}, *priced).success
+    require_agreement(laboratory, 2.5)
+    economics = table(laboratory, "economics")
+    assert set(economics["campaigns_to_come"]) == {8} and set(economics["test_cost"]) == {40.0}
+    assert "campaigns_to_come = 8 (in the settings: 3)" in economics["said"].iloc[0]
+    assert stale(laboratory, None) == {"campaign_report"}
+    assert stale(laboratory, said) == {"campaign_report"}
+    # A launchpad that says nothing returns to the settings, as does the weekly study.
+    assert stale(laboratory, {}) == DECIDED
+    assert materialise(laboratory, {}, *PRICED - {"campaign_report"}).success
+    after = bytes_of(laboratory)
+    assert {name for name in before if before[name] != after[name]} == set()
+    assert stale(laboratory, {}) <= {"campaign_report"}
+
+
+def test_the_weekly_study_returns_to_the_settings(laboratory: Laboratory) -> None:
+    assert materialise(laboratory, {"contact_cost": 3.0}, "economics").success
+    study, graph = Study(quick_settings(), laboratory.home, laboratory.raw), laboratory.defs().resolve_asset_graph()
+    with laboratory.history() as instance:
+        work = stale_work(study, graph, instance, "TypeA")
+    assert asset_key("economics") in work.assets
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"contact_cost": -1.0},
+        {"contact_cost": math.nan},
+        {"one_off_cost": math.inf},
+        {"campaigns_to_come": 0},
+        {"test_cost": -5.0},
+        {"scenario": "carrier pigeon"},
+    ],
+)
+def test_a_launchpad_that_cannot_be_used_is_refused_in_the_words_of_the_file(
+    laboratory: Laboratory, terms: dict[str, Any]
+) -> None:
+    before = bytes_of(laboratory)
+    refused = materialise(laboratory, terms, "economics", "turn_cost_dial")
+    assert not refused.success
+    [failed] = [event.step_failure_data for event in refused.all_events if event.is_step_failure]
+    assert failed.user_failure_data is not None
+    with pytest.raises(SettingsError) as of_file:
+        load_settings(economics=terms)
+    told = str(failed.user_failure_data.description)
+    assert str(of_file.value).startswith(told.removesuffix(" (in the run's config of `economics`)"))
+    assert "economics." in told
+    assert bytes_of(laboratory) == before
+
+
+def test_a_term_of_another_type_never_starts_a_run(laboratory: Laboratory) -> None:
+    before = bytes_of(laboratory)
+    for terms in ({"contact_cost": "cheap"}, {"margin": 0.4}):
+        with pytest.raises(dg.DagsterInvalidConfigError):
+            materialise(laboratory, terms, "economics")
+    assert bytes_of(laboratory) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--cost=-1",), "economics.contact_cost: Input should be greater than or equal to 0, found -1.0 (in --cost)"),
+        (("--cost", "nan"), "economics.contact_cost: Input should be a finite number, found nan (in --cost)"),
+        (("--cost", "inf"), "economics.contact_cost: Input should be a finite number"),
+        (("--cost", "cheap"), "'cheap' is not a valid float"),
+        (("--scenario", "pigeon"), "economics.scenario is 'pigeon'; expected one of printed mail"),
+        (("--scenario", "pigeon", "--cost", "1"), "(in --cost and --scenario)"),
+        (("--cost", "2", "--select", "key:segments"), "--select leaves out; add economics to it"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(finished: Laboratory, arguments: tuple[str, ...], said: str) -> None:
+    before = bytes_of(finished)
+    refused = run(finished, *arguments)
+    assert refused.exit_code == 2
+    assert said in " ".join(refused.output.replace("\u2502", " ").split())
+    assert bytes_of(finished) == before
+
+
+def test_the_launchpad_is_typed_and_says_what_each_term_means() -> None:
+    fields = EconomicsConfig.model_fields
+    assert tuple(fields) == RUN_TERMS
+    for name, field in fields.items():
+        meaning = EconomicsSettings.model_fields[name].description
+        assert meaning and (field.description or "").startswith(meaning)
+        assert field.default is None
