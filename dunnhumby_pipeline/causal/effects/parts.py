@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.doubts.period_spend import estimable
+from dunnhumby_pipeline.causal.doubts.period_spend import campaign_days, estimable
 from dunnhumby_pipeline.causal.effects.average import interval, obstacle
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
@@ -54,12 +54,12 @@ def periods_of(campaigns: pd.DataFrame, trials: pd.DataFrame, weeks_later: int, 
 
     During: from the index day to the campaign's last day, or the window's where that comes first. After: from there
     to the window's end; none where nothing is left. Later: `weeks_later` weeks from there, where all of them lie
-    in the data.
+    in the data. Raises ValueError as `campaign_days` does.
     """
-    own = trials[["campaign", "index_day", "outcome_end"]].drop_duplicates().astype({"campaign": str})
+    own = campaign_days(trials)[["campaign", "index_day", "outcome_end"]].astype({"campaign": str})
     ends = campaigns[["campaign", "end_day"]].astype({"campaign": str})
     rows: list[tuple[str, str, int, int]] = []
-    for one in own.merge(ends, on="campaign", validate="many_to_one").itertuples():
+    for one in own.merge(ends, on="campaign", validate="one_to_one").itertuples():
         end, stop = min(int(one.end_day), int(one.outcome_end)), int(one.outcome_end)
         rows.append((one.campaign, DURING, int(one.index_day), end))
         rows.append((one.campaign, AFTER, end + 1, stop))
