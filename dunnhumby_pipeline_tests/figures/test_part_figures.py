@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dunnhumby_pipeline.contracts.table import ContractError
 from dunnhumby_pipeline.figures.campaign.parts import effect_parts
 from dunnhumby_pipeline_tests.fakes.drawn import covered, labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results.parts import effect_by_part
@@ -42,5 +41,5 @@ def test_a_part_without_an_estimate_says_why_beside_its_label() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ContractError, match="days"):
+    with pytest.raises(ValueError, match=r"effect_by_part lacks the column.* days"):
         effect_parts(effect_by_part().drop(columns="days"))

@@ -65,7 +65,11 @@ def test_the_break_even_follows_the_cost_in_force() -> None:
 @pytest.mark.parametrize(
     ("multiple", "lower", "said"),
     [
-        (32.5, -12.8, "Beyond reason: if the effect came through coupons, every redeemer would have spent $15.60 more"),
+        (
+            32.5,
+            -12.8,
+            "Beyond reason: if the effect came through coupons, every redeemer would have spent $156.00 more",
+        ),
         (3.0, 1.0, "Within reason: if the effect came through coupons"),
     ],
 )
@@ -77,7 +81,7 @@ def test_the_report_says_whether_the_effect_is_beyond_reason(multiple: float, lo
 def test_a_ratio_without_an_end_and_one_that_is_not_known_say_so() -> None:
     grid = plausibility.quantity_rows(parts.plausibility(12.0, np.nan, np.nan))
     cells = {row[0].text: row[1].text for row in grid.rows}
-    assert cells["How many times that"] == "12 (an interval without end)"
+    assert cells["How many times that"] == "12.0 (an interval without end)"
     assert cells["Effect on redemption, % points"] == "10.0 (8.0 to 12.0)"
     unknown = plausibility.quantity_rows(parts.plausibility(np.nan, np.nan, np.nan))
     assert [row[1].text for row in unknown.rows].count("not known: redemption did not rise") == 3
