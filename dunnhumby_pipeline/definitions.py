@@ -16,6 +16,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     effects,
     experiments,
     journey,
+    plausibility,
     report,
     scrutiny,
     segmentation,
@@ -48,7 +49,7 @@ def build_defs(
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules(
-        [journey, segmentation, trials, effects, scrutiny, economics, targeting, experiments, report]
+        [journey, segmentation, trials, effects, plausibility, scrutiny, economics, targeting, experiments, report]
     )
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(

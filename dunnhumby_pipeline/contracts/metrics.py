@@ -265,6 +265,11 @@ def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
     return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
 
 
+def plausibility(quantities: pd.DataFrame) -> Mapping[str, object]:
+    found = quantities.set_index("quantity")["estimate"].dropna()
+    return {name: found[name] for name in ("spend_per_redeemer", "coupon_lines_per_redeemer") if name in found}
+
+
 def economics(economics: pd.DataFrame) -> Mapping[str, object]:
     used = economics.loc[economics["used"]].iloc[0]
     return {"contact_cost": used["contact_cost"], "break_even_effect": used["break_even_effect"]}

@@ -14,6 +14,7 @@ from dunnhumby_pipeline.contracts.tables import (
     lifetime,
     movement,
     overlap,
+    plausibility,
     profiles,
     report,
     scrutiny,
@@ -24,7 +25,20 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, economics, targeting, experiments, report)
+_GROUPS = (
+    *_CUSTOMERS,
+    design,
+    overlap,
+    effects,
+    plausibility,
+    cate,
+    validation,
+    scrutiny,
+    economics,
+    targeting,
+    experiments,
+    report,
+)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

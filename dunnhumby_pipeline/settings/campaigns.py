@@ -158,6 +158,9 @@ class SensitivitySettings(Section):
     )
     weeks_before: int = Field(12, ge=2, le=52, description="weeks before the index day in the event study")
     weeks_after: int = Field(12, ge=1, le=52, description="weeks from the index day on in the event study")
+    weeks_later: int = Field(
+        8, ge=1, le=52, description="weeks after the outcome window in which purchases pulled forward would be missing"
+    )
 
 
 class CateSettings(Section):

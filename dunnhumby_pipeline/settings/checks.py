@@ -78,6 +78,13 @@ class CheckSettings(Section):
     )
     # Risk ratios of 1.5 with both targeting and spend are common among the covariates that are measured.
     min_e_value: float = Field(1.5, gt=1, description="lowest E-value of the effect's interval (warn)")
+    # A coupon may bring a whole basket, not ten times what was bought with coupons.
+    max_redeemer_multiple: float = Field(
+        10.0,
+        ge=1,
+        description="most that each redeemer may have to have spent more for the effect to have come through coupons, "
+        "as a multiple of what redeemers bought on coupon lines (warn)",
+    )
     # Nominal 5 %: beyond 7 % a test that finds something is no longer the test it says it is.
     max_test_size: float = Field(
         0.07, gt=0, lt=1, description="largest size of a test of effects that differ, beyond its error (warn)"

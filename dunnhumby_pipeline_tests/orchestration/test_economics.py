@@ -202,8 +202,11 @@ def test_a_launchpad_that_cannot_be_used_is_refused_in_the_words_of_the_file(
     with pytest.raises(SettingsError) as of_file:
         load_settings(economics=terms)
     told = str(failed.user_failure_data.description)
-    assert str(of_file.value).startswith(told.removesuffix(" (in the run's config of `economics`)"))
+    assert told.endswith(" (in the run's config of `economics`)")
     assert "economics." in told
+    # Of the scenario, what stands beside it in its section is shown too.
+    own = told.partition(" (in the run's")[0].partition(", found {")[0]
+    assert str(of_file.value).startswith(own)
     assert bytes_of(laboratory) == before
 
 
@@ -221,7 +224,7 @@ def test_a_term_of_another_type_never_starts_a_run(laboratory: Laboratory) -> No
         (("--cost=-1",), "economics.contact_cost: Input should be greater than or equal to 0, found -1.0 (in --cost)"),
         (("--cost", "nan"), "economics.contact_cost: Input should be a finite number, found nan (in --cost)"),
         (("--cost", "inf"), "economics.contact_cost: Input should be a finite number"),
-        (("--cost", "cheap"), "'cheap' is not a valid float"),
+        (("--cost", "cheap"), "Invalid value for '--cost'"),
         (("--scenario", "pigeon"), "economics.scenario is 'pigeon'; expected one of printed mail"),
         (("--scenario", "pigeon", "--cost", "1"), "(in --cost and --scenario)"),
         (("--cost", "2", "--select", "key:segments"), "--select leaves out; add economics to it"),

@@ -80,11 +80,12 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("changed", "assets"),
     [
-        # What a contact costs is in the table of the economics, which the steps behind it read in place of the settings.
+        # What a contact costs stands in the table of the economics, which the steps behind it read.
         ({"economics": {"contact_cost": 1.0}}, made("economics", "campaign_report")),
         ({"economics": {"dial_steps": 20}}, made("economics", "turn_cost_dial", "campaign_report")),
         # Gross profit is measured by the margin.
         ({"economics": {"margin": 0.25}}, made("enrol_trials", "compare_types", "economics", "campaign_report")),
+        ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},

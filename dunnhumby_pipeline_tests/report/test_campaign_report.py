@@ -66,6 +66,8 @@ SHOWN = {
     "negative_controls": {"“Effects” where there can be none", "Negative controls"},
     "influence": {"Does one household decide it?", "Households that move a number most"},
     "event_study": {"Week by week"},
+    "plausibility": {"What each redeemer would have to have spent"},
+    "effect_by_part": {"The effect by products and weeks"},
     "cate_scoreboard": {"Models of who responds more, scored on households they did not see"},
     "cate_validation": {"Tests on outcomes that the model did not see"},
     "gates": {

@@ -15,6 +15,7 @@ from dunnhumby_pipeline.orchestration.checks import (
     doubts,
     features,
     journey,
+    plausibility,
     scrutiny,
     segmentation,
     targeting,
@@ -433,6 +434,16 @@ CHECKS: tuple[Check, ...] = (
         "strong as the strongest group of covariates turns the effect's sign",
         advice="a placebo or dummy that is found is a defect or a leak: believe no effect until it is understood; the "
         "others: say how little it takes",
+    ),
+    Check(
+        "plausibility",
+        plausibility.effect_plausible,
+        WARN,
+        red="the effect is many times what could have come through coupons: each redeemer would have to have spent "
+        "far more than redeemers bought on coupon lines; the message says whether that holds beyond the error",
+        advice="look at the effect by products and weeks: an effect on other products or in weeks without the campaign "
+        "is noise, bias, or a way of working that is not through coupons; the negative controls say how much bias",
+        thresholds=("max_redeemer_multiple",),
     ),
     Check(
         "economics",

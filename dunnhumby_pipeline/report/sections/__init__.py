@@ -17,6 +17,7 @@ from dunnhumby_pipeline.report.sections import (
     lifetime,
     movement,
     overlap,
+    plausibility,
     scrutiny,
     segment_model,
     who,
@@ -31,6 +32,7 @@ CHAPTERS = (
         "What the campaign does",
         (
             *effects.PARTS,
+            *plausibility.PARTS,
             *design.PARTS,
             *overlap.PARTS,
             *doubts.PARTS,
