@@ -14,6 +14,7 @@ from dunnhumby_pipeline.contracts.tables import (
     movement,
     overlap,
     profiles,
+    repeats,
     report,
     scrutiny,
     segments,
@@ -23,7 +24,7 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, experiments, report)
+_GROUPS = (*_CUSTOMERS, design, overlap, effects, repeats, cate, validation, scrutiny, targeting, experiments, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 READS = (
     "experiment_assignment",
     "experiment_design",
-    "break_even",
     "negative_controls",
     "campaign_economics",
 )
@@ -45,7 +44,6 @@ def assign_experiment(
     plan = registration(
         assignment,
         design,
-        tables["break_even"],
         scenario_in_use(tables["campaign_economics"], settings.economics),
         allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, results(study.home.ledger)),
         {

@@ -62,9 +62,7 @@ class RepeatStudy:
     households: pd.DataFrame
 
 
-def study_repeats(
-    trials: pd.DataFrame, today: pd.DataFrame, campaign_type: str, settings: Settings
-) -> RepeatStudy:
+def study_repeats(trials: pd.DataFrame, today: pd.DataFrame, campaign_type: str, settings: Settings) -> RepeatStudy:
     """The study of the trials of `repeats.repeat_trials`, and what it says of the households of `today`.
 
     `today`: covariates of households that were sent the type before, with their look-back segment, `over` (whether
@@ -77,14 +75,18 @@ def study_repeats(
     least = _fewest(trials, np.ones(len(trials), dtype=bool))
     if least < FEWEST_HOUSEHOLDS:
         reason = _too_few(least, trials, "")
-        return RepeatStudy(without_rows(table("repeat_nuisances")), _counts(trials, ALL_CAMPAIGNS).assign(lacking=reason), unknown)
+        return RepeatStudy(
+            without_rows(table("repeat_nuisances")), _counts(trials, ALL_CAMPAIGNS).assign(lacking=reason), unknown
+        )
     washed = settings.trial.model_copy(update={"washout_days": settings.trial.washout_days or 1})
     once = settings.nuisance.model_copy(update={"n_repeats": 1})
     design, x = trial_matrix(trials, campaign_type, washed)
     try:
         nuisances = cross_fit(trials, x, once, settings.seed_for("repeats"), OUTCOMES).nuisances
     except FoldsError as error:
-        return RepeatStudy(without_rows(table("repeat_nuisances")), _counts(trials, ALL_CAMPAIGNS).assign(lacking=str(error)), unknown)
+        return RepeatStudy(
+            without_rows(table("repeat_nuisances")), _counts(trials, ALL_CAMPAIGNS).assign(lacking=str(error)), unknown
+        )
     support = _support(trials, x, design, nuisances, settings)
     propensity = _today(trials, x, design, nuisances, today, settings)
     told = pd.isna(support["lacking"].iloc[-1])
@@ -145,9 +147,7 @@ def _support(
     return frame[SUPPORT].astype({"lacking": "str"})
 
 
-def _lacking(
-    trials: pd.DataFrame, inside: NDArray[np.bool_], whole: pd.Series, settings: Settings
-) -> str | None:
+def _lacking(trials: pd.DataFrame, inside: NDArray[np.bool_], whole: pd.Series, settings: Settings) -> str | None:
     """Why the effect of a repeat is not told; None when it is."""
     least = _fewest(trials, inside)
     if least < FEWEST_HOUSEHOLDS:
