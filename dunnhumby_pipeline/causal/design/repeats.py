@@ -25,7 +25,7 @@ from dunnhumby_pipeline.causal.design.cohort import (
 from dunnhumby_pipeline.causal.design.enrolment import sent_before
 from dunnhumby_pipeline.causal.design.outcomes import weights_table, winsorised, with_outcomes
 from dunnhumby_pipeline.contracts.frames import without_rows
-from dunnhumby_pipeline.contracts.names import TRIAL_KEY
+from dunnhumby_pipeline.contracts.names import NEVER_TARGETED, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.engine.tables import read_table
@@ -72,7 +72,7 @@ def repeat_trials(
     margin: float,
 ) -> pd.DataFrame:
     """One row per trial of a repeat, as the study's own (`cohort.build_cohort`), with `DAYS_SINCE`; without rows where
-    no campaign has such trials in both arms.
+    no campaign has such trials in both arms, and in the reference study's design, which has none.
 
     Eligible at a campaign is who shopped in its look-back, was sent one of the type before, and whose last one is over
     (`repeated`). A household that was sent another campaign of the type on the same day does not enter. `known`:
@@ -84,7 +84,7 @@ def repeat_trials(
     used = studied(planned)
     names = covariate_columns(campaign_type, washout_days=1)
     columns = ["treated", "index_day", "lookback_start", "outcome_end", DAYS_SINCE, *MEASURED]
-    if used.empty:
+    if used.empty or settings.design == NEVER_TARGETED:
         return without_rows(table("repeat_trials"))
     shoppers = shoppers_of(tables, windows_of(used, "lookback_start", "index_day"), engine)
     if settings.max_look_back_spend is not None:
@@ -108,14 +108,15 @@ def repeat_trials(
     rows = rows.astype({DAYS_SINCE: "int64"})
     weights = weights_table(settings.margin_weights, tables["products"])
     trials, _ = winsorised(with_outcomes(rows, tables, entered, weights, engine, margin), settings.winsorise)
-    found = [known.loc[known["campaign"].isin(entered["campaign"]), [*TRIAL_KEY, *names, LOOK_BACK_SEGMENT]]]
+    wanted = [*TRIAL_KEY, *names, LOOK_BACK_SEGMENT]
+    found = [known.loc[known["campaign"].isin(entered["campaign"])]]
     missing = entered.loc[~entered["campaign"].isin(known["campaign"])]
     if len(missing):
         fresh = window_covariates(tables, windows_of(missing, "lookback_start", "index_day"), engine)
         fresh = fresh.rename(columns={"window": "campaign"})
         fresh[LOOK_BACK_SEGMENT] = segments_of(fresh)
-        found.append(fresh[[*TRIAL_KEY, *names, LOOK_BACK_SEGMENT]])
-    covariates = pd.concat([part for part in found if len(part)])
+        found.append(fresh)
+    covariates = pd.concat([part[wanted] for part in found if len(part)])
     trials = trials.merge(covariates, on=TRIAL_KEY, how="left", validate="one_to_one")
     return with_clusters(trials[[*TRIAL_KEY, *columns, *names, LOOK_BACK_SEGMENT]], copies)
 
