@@ -23,7 +23,7 @@ from dunnhumby_pipeline.segmentation.needs.needs import (
     leading_needs,
     segment_needs,
 )
-from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook, cell_offer, segment_playbook
+from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, cell_offer, load_playbook, segment_playbook
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
     NO_DEPARTMENT,
