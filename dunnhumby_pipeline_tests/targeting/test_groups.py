@@ -118,7 +118,7 @@ def test_a_repeat_has_the_bias_allowance_of_a_first_contact() -> None:
 
 
 def test_a_test_is_worth_what_it_decides_and_profit_is_of_those_with_support() -> None:
-    """Households without comparable ones are drawn too, so the result decides them: they count in what a test is worth."""
+    """Households without comparable ones are drawn too, so that the result decides them."""
     doubt = BiasAllowance(np.array([8.0]), np.ones(1), 2)
     data, effect = trials(RISING), ProfitEffect(3.0, 0.5, 100.0, doubt)
     division = divided(RISING, data, tells_apart=False, at_most=10)

@@ -125,7 +125,9 @@ def test_a_playbook_that_keeps_segments_from_offers_says_what_each_offer_is(tmp_
     assert book(tmp_path).offers.rules[0].form is None, "where nobody is kept from anything, forms may be left out"
     kept = book(tmp_path, 'keeps_from = ["coupon"]', 'form = "coupon"')
     assert cell_offer("high", "fresh", 0.1, kept, ("coupon",)) == ("Nothing.", "default")
-    with pytest.raises(PlaybookError, match=r"playbook.toml.*'all' of the offers have no form; expected one of service"):
+    with pytest.raises(
+        PlaybookError, match=r"playbook.toml.*'all' of the offers have no form; expected one of service"
+    ):
         book(tmp_path, 'keeps_from = ["coupon"]')
     with pytest.raises(PlaybookError, match=r"segments.default.keeps_from"):
         book(tmp_path, 'keeps_from = ["cupon"]', 'form = "coupon"')
