@@ -36,46 +36,47 @@ def reasons(
 ) -> pd.Series:
     """The reason (n,) of each row of `frame`: propensity, over, days_since_last. `place` (n,): the row of its group in
     `groups`; `overlap`: of the trials of a first contact.
+
+    What is said of a group is written once, whatever its size.
     """
-    # In words once per group, however many households it has.
-    about, test = (words.iloc[place].set_axis(frame.index) for words in (_about(groups), _test(groups)))
-    own = groups.iloc[place]
-    low = frame["propensity"].to_numpy(dtype=float) < overlap.lowest
+    about, test = _about(groups), _test(groups)
+    decision = groups["decision"].to_numpy(dtype=object)[place]
+    told = np.full(len(frame), NOT_SEEN, dtype=object)
+    beyond = case.known & ~case.supported
+    if beyond.any():
+        told[beyond] = _unsupported(frame[beyond], case.first[beyond], case.no_repeat, overlap) + ": test it"
+    endings = [
+        (decision == LEAVE, about + "; " + test),
+        (decision == TEST, about + "; " + test + ": test it"),
+        (case.target, about),
+        (case.weight == 0, about + "; the policy passes it over"),
+        (case.weight < 1, about + "; no ranking tells it from others, of whom the policy draws some by lot: test it"),
+        (case.supported, about + "; that the policy gains is not proven: test it"),
+    ]
+    left = case.supported.copy()
+    for holds, words in endings:
+        rows = left & holds
+        told[rows] = words.to_numpy(dtype=object)[place[rows]]
+        left &= ~rows
+    return pd.Series(told, index=frame.index, dtype="str")
+
+
+def _unsupported(rows: pd.DataFrame, first: Mask, no_repeat: str | None, overlap: Region) -> pd.Series:
+    """Why nothing is known of a contact with these households."""
+    propensity = rows["propensity"].to_numpy(dtype=float)
     # Trials of a repeat have a region of their own; on which side of it a household lies is plain.
-    low = np.where(case.first, low, frame["propensity"].to_numpy(dtype=float) < 0.5)
-    alike = np.where(low, "got the campaign", "went without the campaign")
-    unlike = "hardly any household like it " + pd.Series(alike, index=frame.index)
-    unlike = unlike + " (propensity " + frame["propensity"].map("{:.2f}".format) + "), so its effect is not known"
-    days = frame["days_since_last"].map(lambda n: "an unknown number of" if pd.isna(n) else f"{int(n)}")
-    running = "last contacted " + days + " days ago, by a campaign that is not over: a repeat is not known to pay"
-    unsupported = np.select(
-        [case.first, np.full(len(frame), case.no_repeat is not None), ~frame["over"].eq(True).to_numpy()],
-        [unlike, f"contacted before, and the effect of a repeat is not known ({case.no_repeat})", running],
-        "contacted before; " + unlike.str.replace("the campaign", "a repeat"),
-    )
-    decision = own["decision"].to_numpy()
-    reason = np.select(
-        [
-            ~case.known,
-            ~case.supported,
-            decision == LEAVE,
-            decision == TEST,
-            case.target,
-            case.weight == 0,
-            case.weight < 1,
-        ],
-        [
-            NOT_SEEN,
-            pd.Series(unsupported, index=frame.index) + ": test it",
-            about + "; " + test,
-            about + "; " + test + ": test it",
-            about,
-            about + "; the policy passes it over",
-            about + "; no ranking tells it from others, of whom the policy draws some by lot: test it",
-        ],
-        about + "; that the policy gains is not proven: test it",
-    )
-    return pd.Series(reason, index=frame.index, dtype="str")
+    low = np.where(first, propensity < overlap.lowest, propensity < 0.5)
+    arm = np.where(low, "got ", "went without ")
+    contact = np.where(first, "the campaign", "a repeat")
+    said = pd.Series(arm, index=rows.index) + contact + " (propensity " + rows["propensity"].map("{:.2f}".format)
+    unlike = np.where(first, "", "contacted before; ") + ("hardly any household like it " + said)
+    unlike = unlike + "), so its effect is not known"
+    if no_repeat is not None:
+        return unlike.where(first, f"contacted before, and the effect of a repeat is not known ({no_repeat})")
+    running = ~first & ~rows["over"].eq(True).to_numpy()
+    days = rows["days_since_last"].map(lambda n: "" if pd.isna(n) else f"{int(n)} ")
+    since = "last contacted " + days + "days ago, by a campaign that is not over: a repeat is not known to pay"
+    return unlike.where(~running, since)
 
 
 def _about(own: pd.DataFrame) -> pd.Series:

@@ -96,20 +96,23 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     groups = terms.groups.sort_values("group").reset_index(drop=True)
     group = _groups(frame, first, groups)
     place = np.maximum(group, 0)
-    own = groups.iloc[place].reset_index(drop=True)
+    decided = groups["decision"].to_numpy(dtype=object)[place]
     weight = np.zeros(len(frame))
     if supported.any():
         weight[supported] = _weights(frame[supported], covariates, terms)
-    pays = supported & (own["decision"] == TARGET).to_numpy()
+    pays = supported & (decided == TARGET)
     passed_over = pays & (weight == 0)
     target = pays & (weight >= 1) & (terms.proven | ~first)
-    leave = ~known | passed_over | (supported & (own["decision"] == LEAVE).to_numpy())
+    leave = ~known | passed_over | (supported & (decided == LEAVE))
     frame = frame.assign(
         decision=np.select([target, leave], [TARGET, LEAVE], TEST),
         contact=np.where(first, FIRST_CONTACT, REPEAT_CONTACT),
         in_overlap=supported,
         group=pd.Series(group).where(known & (group >= 0)).astype("Int64"),
-        **{name: own[source].where(supported) for name, source in _OF_GROUP.items()},
+        **{
+            name: np.where(supported, groups[source].to_numpy(dtype=float)[place], np.nan)
+            for name, source in _OF_GROUP.items()
+        },
     )
     case = Case(known, first, supported, weight, target, terms.no_repeat)
     frame["reason"] = reasons(frame, groups, place, case, terms.overlap)

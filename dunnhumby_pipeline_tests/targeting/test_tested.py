@@ -41,7 +41,7 @@ def households(seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
     scored = pd.DataFrame({"household_key": np.arange(n), "cate": np.where(unknown, np.nan, 3.0)})
     scored = scored.assign(cate_lower=1.0, cate_upper=5.0, interval_of="average", segment="s", lookback_segment="s")
     scored["propensity"] = np.where(np.arange(n) < 80, 0.01, 0.5)
-    scored["received_before"] = np.where(unknown, None, ~first)
+    scored["received_before"] = pd.Series(~first, dtype="object").mask(unknown, None)
     before = pd.DataFrame({"household_key": np.arange(300, 500), "over": True, "days_since_last": 90})
     before = before.assign(propensity=0.6, in_overlap=np.arange(200) >= 50)
     return scored.assign(campaign=8), before
@@ -63,7 +63,7 @@ def decided() -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     groups = cost_tables(question, SETTINGS.economics, 10, 0.95)["decision_groups"]
     covariates = pd.DataFrame({"x": np.zeros(500)}, index=np.arange(500))
-    terms = Terms(Everybody(), True, Economics(1.0, 0.3), Region(0.1, 0.9), groups, 0.95, before)  # type: ignore[arg-type]
+    terms = Terms(Everybody(), True, Economics(1.0, 0.3), Region(0.1, 0.9), groups, 0.95, before)
     return groups, targeting_list(scored, covariates, terms)
 
 

@@ -21,6 +21,12 @@ TABLES = (
             *shared("household_key campaign treated index_day lookback_start outcome_end"),
             *(outcome.column for outcome in OUTCOMES.values()),
             *feature_columns(TRIAL_COVARIATES),
+            number(
+                "redeemed_",
+                "coupons of this type's campaigns redeemed in the look-back; only where these may have been sent before",
+                "coupons",
+                many=True,
+            ),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment lookback_need"),
             integer(
@@ -79,6 +85,12 @@ TABLES = (
             *shared("household_key campaign treated index_day lookback_start outcome_end days_since_last"),
             *(outcome.column for outcome in OUTCOMES.values()),
             *feature_columns(TRIAL_COVARIATES),
+            number(
+                "redeemed_",
+                "coupons of this type's campaigns redeemed in the look-back; only where these may have been sent before",
+                "coupons",
+                many=True,
+            ),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment"),
             integer(

@@ -184,7 +184,7 @@ def targeting_list(
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.orchestration.other_types import decided
+    from dunnhumby_pipeline.orchestration.types_heard import decided
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions

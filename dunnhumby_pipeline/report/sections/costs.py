@@ -107,9 +107,7 @@ def repeat_note(repeat_support: pd.DataFrame) -> str:
     """What is known of sending the type to households that it was sent before, or why nothing is."""
     whole = repeat_support.loc[repeat_support["campaign"].astype(str) == ALL_CAMPAIGNS].iloc[0]
     if isinstance(whole["lacking"], str):
-        return (
-            f"Nothing is known of a repeat ({whole['lacking']}): households contacted before are to be tested."
-        )
+        return f"Nothing is known of a repeat ({whole['lacking']}): households contacted before are to be tested."
     return (
         "Households contacted before are decided by trials of a repeat: at later campaigns of the type, "
         f"{numbers.count(whole['n_treated'])} that were sent it again and {numbers.count(whole['n_control'])} that "

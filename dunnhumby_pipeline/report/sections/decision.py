@@ -224,9 +224,7 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
         cells(
             str(row["household_key"]),
             row["decision"],
-            numbers.interval(
-                row["expected_profit"], *(row[f"expected_profit_{end}"] for end in ("lower", "upper")), "$"
-            ),
+            numbers.interval(row["expected_profit"], row["expected_profit_lower"], row["expected_profit_upper"], "$"),
             numbers.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
             numbers.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
             names.get(row["segment"], str(row["segment"])),

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.effects.campaign_types import planned
-from dunnhumby_pipeline.orchestration.other_types import decided
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
+from dunnhumby_pipeline.orchestration.types_heard import decided
 from dunnhumby_pipeline.settings import Home, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import lines, write_tables
 
@@ -60,5 +60,5 @@ def test_a_type_decided_otherwise_is_not_and_says_how_to_fix_it(study: Study) ->
 
 
 def test_a_type_with_trials_and_no_decisions_is_not_heard(study: Study) -> None:
-    study.table("household_decisions", "TypeB").unlink()  # type: ignore[union-attr]
+    study.table("household_decisions", "TypeB").unlink()
     assert why(study) == "its households are not decided: dunnhumby run --campaign-type TypeB"
