@@ -23,7 +23,7 @@ TABLES = (
             *feature_columns(TRIAL_COVARIATES),
             number(
                 "redeemed_",
-                "coupons of this type's campaigns redeemed in the look-back; only where these may have been sent before",
+                "coupons of the type redeemed in the look-back; only where it may have been sent before",
                 "coupons",
                 many=True,
             ),
@@ -87,7 +87,7 @@ TABLES = (
             *feature_columns(TRIAL_COVARIATES),
             number(
                 "redeemed_",
-                "coupons of this type's campaigns redeemed in the look-back; only where these may have been sent before",
+                "coupons of the type redeemed in the look-back; only where it may have been sent before",
                 "coupons",
                 many=True,
             ),
