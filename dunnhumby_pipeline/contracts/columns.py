@@ -65,6 +65,9 @@ _SHARED = {
         integer("treated", "whether this campaign lists the household", "0/1"),
         integer("index_day", "first day of the campaign", "day"),
         integer("lookback_start", "first day of the look-back", "day"),
+        integer(
+            "days_since_last", "days since the last campaign of the type that the household was sent began", "days"
+        ),
         integer("outcome_end", "last day of the outcome window", "day"),
         text("lookback_segment", "segment assigned from the look-back alone"),
         text(

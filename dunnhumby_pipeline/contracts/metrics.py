@@ -261,6 +261,11 @@ def cate_validation(tests: pd.DataFrame) -> Mapping[str, object]:
     return {f"p_{row.test}": row.p for row in tested.itertuples()}
 
 
+def repeats(support: pd.DataFrame) -> Mapping[str, object]:
+    whole = support.loc[support["campaign"].astype(str) == ALL_CAMPAIGNS].iloc[0]
+    return {name: whole[name] for name in ("n_treated", "n_control", "share_in_overlap", "max_smd_weighted")}
+
+
 def household_effects(effects: pd.DataFrame) -> Mapping[str, object]:
     return {"n_households": len(effects), "mean_cate": effects["cate"].mean()}
 

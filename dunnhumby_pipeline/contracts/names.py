@@ -30,5 +30,7 @@ AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES = "propensity_as_fitted", "one_divisio
 TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE = "tree_nuisances", "within_campaign", "totals"
 NUISANCE_VARIANTS = (AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES, TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE)
 
+# Whether a contact is the first of its type for a household: what is known of one says nothing of the other.
+FIRST_CONTACT, REPEAT_CONTACT = "first contact", "contacted before"
 # What is decided for a household: contact it, do not, or learn first.
 TARGET, LEAVE, TEST = "target", "leave", "test"

@@ -26,6 +26,8 @@ COLUMNS = [
     "feasible",
     "purpose",
     "smallest_effect",
+    "study_effect",
+    "study_se",
     "outcome_sd",
     "standard_error",
     "power",
@@ -83,7 +85,8 @@ def experiment_design(
     """One row per size, in rising order (columns `COLUMNS`), among them the one that is worth most over its cost, all
     households to be tested, and the one that finds the smallest effect that matters, feasible or not.
 
-    `effect`: on profit before the contact, as the study has it; `stakes.n_households`: those to be tested. The
+    `effect`: on profit before the contact of those to be tested, as the study has it
+    (`study_effect`, `study_se`); `stakes.n_households`: those to be tested. The
     smallest effect that matters is the break-even: the contact cost ($), and a household's part of what is paid once
     (`one_off`). No rows where there are too few households for two arms of `stakes.least`.
     """
@@ -139,6 +142,8 @@ def _row(
         "n_treated": n_treated,
         "n_control": n_control,
         "smallest_effect": smallest,
+        "study_effect": effect.estimate,
+        "study_se": effect.se,
         "outcome_sd": sd,
         "standard_error": sd * math.sqrt(1 / n_treated + 1 / n_control),
         "power": float(power),

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
-from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.experiments.assignment import is_sealed
 from dunnhumby_pipeline.experiments.belief import Belief, prior
 from dunnhumby_pipeline.targeting.scenarios import Scenario
@@ -60,7 +59,6 @@ class Registration:
 def registration(
     assignment: pd.DataFrame,
     design: pd.DataFrame,
-    break_even: pd.DataFrame,
     scenario: Scenario,
     allowance: BiasAllowance,
     plan: Mapping[str, float],
@@ -69,16 +67,14 @@ def registration(
 
     `allowance`: for an effect on spend ($); `plan`: confidence, contact_share, n_campaigns, test_cost, sample_ratio_p.
     """
-    used = break_even.loc[break_even["used"].astype(bool)].iloc[0]
-    half = (used["break_even_upper"] - used["break_even_lower"]) / 2
     of_profit = allowance.times(scenario.margin)
     first = design.iloc[0]
     return Registration(
         assignment_hash=str(assignment["assignment_hash"].iloc[0]),
         campaign_type=str(assignment["campaign_type"].iloc[0]),
         scenario=scenario.name,
-        estimate=float(used["break_even_contact_cost"]),
-        se=float(half / normal_quantile(plan["confidence"])),
+        estimate=float(first["study_effect"]),
+        se=float(first["study_se"]),
         tau=tuple(of_profit.tau.tolist()),
         tau_weight=tuple(of_profit.weight.tolist()),
         n_controls=of_profit.n_controls,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 READS = (
     "experiment_assignment",
     "experiment_design",
-    "break_even",
     "negative_controls",
     "economics",
 )
@@ -45,7 +44,6 @@ def assign_experiment(
     plan = registration(
         assignment,
         design,
-        tables["break_even"],
         terms.used,
         allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, results(study.home.ledger)),
         {

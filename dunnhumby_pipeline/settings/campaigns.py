@@ -27,6 +27,12 @@ class TrialSettings(Section):
         description="days before the index day in which no campaign of the type sent to a household may have begun; "
         "without it, at no time before",
     )
+    repeat_washout_days: int = Field(
+        0,
+        ge=0,
+        description="days that must have passed since the end of the last campaign of the type that a household was "
+        "sent, before it counts as a trial of a repeat",
+    )
     follow_up_days: int = Field(28, ge=0, description="days after the campaign's end that outcomes cover")
     min_window_days: int = Field(
         28,

@@ -58,6 +58,12 @@ class PolicySettings(Section):
     n_groups: int = Field(
         10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
     )
+    types_per_round: int = Field(
+        1,
+        ge=1,
+        le=10,
+        description="most campaign types that may contact a household in a round, where several are studied",
+    )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
 
     @model_validator(mode="after")

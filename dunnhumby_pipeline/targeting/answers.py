@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
-from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, FIRST_CONTACT, GROSS_PROFIT, REPEAT_CONTACT, SPEND
 from dunnhumby_pipeline.targeting.dial import (
     break_even,
     decision_by_cost,
@@ -20,8 +21,9 @@ from dunnhumby_pipeline.targeting.dial import (
     profit_residuals,
 )
 from dunnhumby_pipeline.targeting.economics import InForce
-from dunnhumby_pipeline.targeting.groups import decision_groups, divided
+from dunnhumby_pipeline.targeting.groups import Kind, decision_groups, divided
 from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
 # Margins of the map of costs and margins, shares of sales.
@@ -29,11 +31,22 @@ MARGINS = tuple(np.round(np.arange(0.05, 0.65, 0.05), 2).tolist())
 
 
 @dataclass(frozen=True)
+class Repeats:
+    """Residuals of the trials of a repeat, and how many households of today its effect speaks of and does not."""
+
+    gross_profit: Residuals
+    sales: Residuals
+    n_supported: int
+    n_beyond: int
+
+
+@dataclass(frozen=True)
 class Question:
     """What is to be decided, by the economics in force. `gross_profit` and `sales`: residuals of n trials; `allowance`:
     for systematic error of an effect on spend ($); `effect` (n,): out-of-fold effects ($) of the chosen model, which
     `tells_apart` households unless it is one effect for all; `today` (m,): effects ($) of the households with support
-    at the next campaign.
+    at the next campaign, were it their first of the type, and `beyond` (b,) of those without. `repeats`: what is known
+    of households contacted before; None where nothing is.
     """
 
     economics: InForce
@@ -43,6 +56,8 @@ class Question:
     effect: Array
     tells_apart: bool
     today: Array
+    beyond: Array
+    repeats: Repeats | None = None
 
 
 def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: float) -> dict[str, pd.DataFrame]:
@@ -53,21 +68,65 @@ def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: 
     known = terms.scenarios
     effects = [profit_effect(scenario, *of, question.allowance) for scenario in known]
     stakes = [
-        Stakes(len(question.today), terms.campaigns_to_come, effect.variance, terms.test_cost, FEWEST_HOUSEHOLDS)
+        Stakes(
+            len(question.today) + len(question.beyond),
+            terms.campaigns_to_come,
+            effect.variance,
+            terms.test_cost,
+            FEWEST_HOUSEHOLDS,
+            len(question.today),
+        )
         for effect in effects
     ]
     scenario, effect, at_stake = next(told for told in zip(known, effects, stakes, strict=True) if told[0].used)
     costs = dial_costs(effect, known, dial_steps, confidence)
     data = profit_residuals(scenario, *of)
     division = divided(question.effect, data, question.tells_apart, n_groups)
-    sizes = np.bincount(division.of(question.today), minlength=len(division.edges) + 1).tolist()
+    n_groups = len(division.edges) + 1
+    sizes = [np.bincount(division.of(who), minlength=n_groups).tolist() for who in (question.today, question.beyond)]
+    first = Kind(FIRST_CONTACT, data, effect, *sizes)
     # At the margin that gross profit was measured by it is what it is; others are told from there.
     measured = replace(scenario, margin=terms.measured_margin)
     return {
         "break_even": break_even(known, effects, stakes, confidence),
         "decision_by_cost": decision_by_cost(effect, costs, scenario.one_off_cost, at_stake, confidence),
         "decision_groups": decision_groups(
-            division, data, effect, sizes, scenario.contact_cost, scenario.one_off_cost, at_stake, confidence
+            division,
+            first,
+            _repeat(question, scenario),
+            scenario.contact_cost,
+            scenario.one_off_cost,
+            at_stake,
+            confidence,
         ),
         "pays_by_margin": pays_by_margin(*of, measured, MARGINS, costs, question.allowance),
     }
+
+
+def known_repeats(
+    trials: pd.DataFrame, nuisances: pd.DataFrame, support: pd.DataFrame, households: pd.DataFrame
+) -> Repeats | None:
+    """What the tables repeat_trials, repeat_nuisances, repeat_support and repeat_households tell of a repeat; None
+    where its effect is not told."""
+    if why_no_repeat(support) is not None:
+        return None
+    inside = households["in_overlap"].to_numpy(dtype=bool)
+    gross_profit, sales = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
+    return Repeats(gross_profit, sales, int(inside.sum()), int((~inside).sum()))
+
+
+def why_no_repeat(support: pd.DataFrame) -> str | None:
+    """Why the effect of a repeat is not told, by the table repeat_support; None where it is."""
+    whole = support.loc[support["campaign"].astype(str) == ALL_CAMPAIGNS, "lacking"].iloc[0]
+    return None if pd.isna(whole) else str(whole)
+
+
+def _repeat(question: Question, scenario: Scenario) -> Kind | None:
+    """Households contacted before, whose effect has the same allowance for systematic error as a first contact's."""
+    repeats = question.repeats
+    if repeats is None:
+        return None
+    of = (repeats.gross_profit, repeats.sales)
+    effect = profit_effect(scenario, *of, question.allowance)
+    sizes = ([repeats.n_supported], [repeats.n_beyond])
+    return Kind(REPEAT_CONTACT, profit_residuals(scenario, *of), effect, *sizes)

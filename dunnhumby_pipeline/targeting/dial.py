@@ -79,7 +79,7 @@ def judged(effect: ProfitEffect, contact_cost: float, one_off: float, stakes: St
     """What a contact at this cost ($ per household, and once per campaign) means: probabilities, profit with its
     intervals, the best test and the decision.
     """
-    cost = contact_cost + one_off / max(stakes.n_households, 1)
+    cost = contact_cost + one_off / max(stakes.n_contacted, 1)
     mean = effect.estimate - cost
     half = normal_quantile(confidence) * effect.se
     lower, upper = effect.allowance.interval(mean, effect.se, confidence)
@@ -94,7 +94,7 @@ def judged(effect: ProfitEffect, contact_cost: float, one_off: float, stakes: St
         "ci_upper": mean + half,
         "calibrated_lower": lower,
         "calibrated_upper": upper,
-        "expected_profit_total": mean * stakes.n_households,
+        "expected_profit_total": mean * stakes.n_contacted,
         "decision": decision(calibrated, mean, None if test is None else test.net, confidence),
         "test_households": 0 if test is None else test.n_treated + test.n_control,
         "value_of_test": np.nan if test is None else test.gain,

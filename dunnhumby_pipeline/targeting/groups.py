@@ -4,6 +4,9 @@ Under one effect for all there is one group, of all households with support. Whe
 groups are equal parts of them by rising effect, and what a contact does in each is measured by outcomes, not by the
 model: the overlap-weighted effect over the trials whose out-of-fold effect lies in the group (the sorted groups, GATES,
 of Chernozhukov, Demirer, Duflo & Fernandez-Val 2018).
+
+All that is about first contacts. Households that the type was sent before are a group of their own, whose effect is
+that of a repeat.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, REPEAT_CONTACT
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged
 from dunnhumby_pipeline.targeting.information import Stakes
 
@@ -60,37 +64,78 @@ def _fewest(of_trial: Groups, data: Residuals, n_groups: int) -> int:
     return int(counts.reindex(cells, fill_value=0).min())
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Contacts of one kind, of which a group is a part: whether they are `first` ones, the `data` of n trials of
+    profit before the contact, their effect as a `whole`, whose allowance for systematic error every group has, and by
+    group the households of today with support (`n_supported`) and those that a test would decide beside them, who have
+    no comparable ones (`n_beyond`).
+    """
+
+    contact: str
+    data: Residuals
+    whole: ProfitEffect
+    n_supported: Sequence[int]
+    n_beyond: Sequence[int]
+
+    def stakes(self, group: int, stakes: Stakes) -> Stakes:
+        """What hangs on the decision for a group."""
+        own = int(self.n_supported[group])
+        decided = own + int(self.n_beyond[group])
+        return replace(stakes, n_households=decided, n_supported=own, variance=self.whole.variance)
+
+
 def decision_groups(
     division: Division,
-    data: Residuals,
-    whole: ProfitEffect,
-    n_households: Sequence[int],
+    first: Kind,
+    repeat: Kind | None,
     contact_cost: float,
     one_off: float,
     stakes: Stakes,
     confidence: float,
 ) -> pd.DataFrame:
-    """One row per group: group (from 0), lowest_effect and highest_effect ($, null at the ends), n_trials,
-    n_households (today), and what `judged` says of its contacts.
+    """One row per group: group (from 0), contact (first, or of households contacted before), lowest_effect and
+    highest_effect ($, null at the ends), n_trials, n_households (today, with support), n_decided (whom a test would
+    decide), effect, effect_se and outcome_variance of profit before the contact, and what `judged` says of it.
 
-    `data`: residuals of profit before the contact; `whole`: the effect over all trials, whose allowance for systematic
-    error every group has; `n_households` (k,): with support today. The one-off cost is shared by all groups.
+    Groups of first contacts come by rising effect; households contacted before are one more, where anything is known
+    of a repeat. The one-off cost is shared by the groups of one kind: whether the other kind is contacted is not known.
     """
-    total, rows = max(sum(n_households), 1), []
-    ends = [np.nan, *division.edges, np.nan]
-    for group, own in enumerate(n_households):
+    ends, rows = [np.nan, *division.edges, np.nan], []
+    n_groups = len(division.edges) + 1
+    for group in range(n_groups):
         inside = division.of_trial == group
-        effect = whole
-        if len(division.edges):
-            estimate, se = overlap_weighted(data, inside)
-            effect = replace(whole, estimate=estimate, se=se)
-        at_stake = replace(stakes, n_households=int(own))
-        told = judged(effect, contact_cost, one_off * own / total, at_stake, confidence)
-        place = {"group": group, "lowest_effect": ends[group], "highest_effect": ends[group + 1]}
-        rows.append({**place, "n_trials": int(inside.sum()), "n_households": int(own), **told})
+        effect = first.whole
+        if n_groups > 1:
+            estimate, se = overlap_weighted(first.data, inside)
+            effect = replace(effect, estimate=estimate, se=se)
+        place = {"group": group, "contact": first.contact, "n_trials": int(inside.sum())}
+        place |= {"lowest_effect": ends[group], "highest_effect": ends[group + 1]}
+        rows.append({**place, **_judged(first, group, effect, contact_cost, one_off, stakes, confidence)})
+    if repeat is not None:
+        place = {"group": n_groups, "contact": repeat.contact, "n_trials": len(repeat.data.y)}
+        place |= {"lowest_effect": np.nan, "highest_effect": np.nan}
+        rows.append({**place, **_judged(repeat, 0, repeat.whole, contact_cost, one_off, stakes, confidence)})
     return pd.DataFrame(rows)
 
 
+def _judged(
+    kind: Kind, group: int, effect: ProfitEffect, contact_cost: float, one_off: float, stakes: Stakes, confidence: float
+) -> dict[str, object]:
+    own = kind.stakes(group, stakes)
+    shared = one_off * own.n_contacted / max(sum(kind.n_supported), 1)
+    known = {"effect": effect.estimate, "effect_se": effect.se, "outcome_variance": effect.variance}
+    counts = {"n_households": own.n_contacted, "n_decided": own.n_households}
+    return {**counts, **known, **judged(effect, contact_cost, shared, own, confidence)}
+
+
 def group_edges(groups: pd.DataFrame) -> Array:
-    """The effects ($) between the groups of the table."""
-    return groups.sort_values("group")["lowest_effect"].to_numpy(dtype=float)[1:]
+    """The effects ($) between the groups of first contacts in the table."""
+    first = groups.loc[groups["contact"] == FIRST_CONTACT]
+    return first.sort_values("group")["lowest_effect"].to_numpy(dtype=float)[1:]
+
+
+def repeat_group(groups: pd.DataFrame) -> int | None:
+    """The group of households contacted before; None where nothing is known of a repeat."""
+    found = groups.loc[groups["contact"] == REPEAT_CONTACT, "group"]
+    return None if found.empty else int(found.iloc[0])

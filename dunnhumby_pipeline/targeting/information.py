@@ -40,8 +40,13 @@ class PricedTest:
 
 @dataclass(frozen=True)
 class Stakes:
-    """What hangs on the decision: `n_households` who can be contacted, over `n_campaigns` to come; `variance` of the
-    outcome that is left by its means ($ squared), `fixed_cost` ($) of a test, and the fewest households of an arm.
+    """What hangs on the decision: `n_households` whom a test would decide, over `n_campaigns` to come; `variance` of
+    the outcome that is left by its means ($ squared), `fixed_cost` ($) of a test, and the fewest households of an arm.
+    `n_supported`: those of them whom today's estimate speaks of; all where it is None.
+
+    A test decides the households that it draws from: those listed to be tested, whether the study has comparable ones
+    for them or not, as randomising needs none. What is believed of the others is what is believed of their group: a
+    guess that is surer than it should be, so that the test is worth at least what is said.
     """
 
     n_households: int
@@ -49,6 +54,12 @@ class Stakes:
     variance: float
     fixed_cost: float
     least: int
+    n_supported: int | None = None
+
+    @property
+    def n_contacted(self) -> int:
+        """Households that would be contacted on what is known today."""
+        return self.n_households if self.n_supported is None else self.n_supported
 
 
 def expected_gain(

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.overlap.positivity import Region
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
+from dunnhumby_pipeline.contracts.frames import without_rows
+from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, REPEAT_CONTACT, TARGET, TEST
+from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import LABELS, standard_errors
-from dunnhumby_pipeline.targeting.groups import group_edges
+from dunnhumby_pipeline.targeting.groups import group_edges, repeat_group
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy
+from dunnhumby_pipeline.targeting.reasons import Case, reasons
 from dunnhumby_pipeline.targeting.support import at_first, in_region
-from dunnhumby_pipeline.words.numbers import percent, price, whole_dollars
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 COLUMNS = [
     "household_key",
     "decision",
+    "contact",
     "cate",
     "cate_lower",
     "cate_upper",
     "interval_of",
     "expected_profit",
+    "expected_profit_lower",
+    "expected_profit_upper",
     "probability_pays",
     "group",
     "propensity",
@@ -34,13 +40,22 @@ COLUMNS = [
     "segment",
     "reason",
 ]
+_EFFECT = ["cate", "cate_lower", "cate_upper"]
+# What a household of a group has from its group, by the names of the list.
+_OF_GROUP = {
+    "expected_profit": "expected_profit",
+    "expected_profit_lower": "calibrated_lower",
+    "expected_profit_upper": "calibrated_upper",
+    "probability_pays": "probability_pays_calibrated",
+}
 
 
 @dataclass(frozen=True)
 class Terms:
     """What a decision is made on: the policy as fitted to all trials, whether its value is proven to be a gain, the
-    cost of a contact, the overlap region, what is known of each group of households (table decision_groups), and the
-    confidence of the intervals.
+    cost of a contact, the overlap region, what is known of each group of households (table decision_groups), the
+    confidence of the intervals; of households that were sent the type before the table repeat_households, and why
+    nothing is known of a repeat, where it is not.
     """
 
     policy: FittedPolicy
@@ -49,6 +64,8 @@ class Terms:
     overlap: Region
     groups: pd.DataFrame
     confidence: float
+    repeats: pd.DataFrame = field(default_factory=lambda: without_rows(table("repeat_households")))
+    no_repeat: str | None = None
 
 
 def value_is_proven(policy_value: pd.DataFrame) -> bool:
@@ -63,97 +80,83 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     propensity, segment, lookback_segment, campaign (the one whose place the next takes), received_before (whether a
     campaign of the type was sent before). `covariates`: those of the design matrix, by household_key.
 
-    Supported is a household as the policy was valued on: comparable ones were seen in both arms, and no campaign of
-    the type was sent before, whose repeat this design does not estimate. Shares and ranks are among these. Of its group
-    it is known, systematic error allowed for, whether a contact pays.
+    Supported is a household with comparable ones in both arms of the trials that its contact is one of: those of a
+    first contact, or those of a repeat. Shares and ranks of the policy are among these. Of its group it is known,
+    systematic error allowed for, whether a contact pays; expected profit and effect of a household contacted before
+    are those of its group.
 
-    target: supported, a gain is proven for its group, the policy selects it for certain and not by lot, and what the
-    policy is worth is proven. leave: nothing is known of the household; or for its group a loss is proven, or expected
-    where no test is worth its cost; or the policy passes it over although a gain is proven. test: all others.
+    target: supported, a gain is proven for its group, the policy selects it for certain and not by lot, and, of first
+    contacts, on which it is valued, what it is worth is proven. leave: nothing is known of the household; or for its
+    group a loss is proven, or expected where no test is worth its cost; or the policy passes it over although a gain is
+    proven. test: all others, so that a test decides them.
     """
-    known, in_overlap, first = scored["cate"].notna().to_numpy(), in_region(scored, terms.overlap), at_first(scored)
-    spoken_of = in_overlap & first
-    weight = np.zeros(len(scored))
-    if spoken_of.any():
-        weight[spoken_of] = _weights(scored[spoken_of], covariates, terms)
+    frame = _with_repeats(scored, terms)
+    known, first = scored["cate"].notna().to_numpy(), at_first(scored)
+    supported = np.where(first, in_region(scored, terms.overlap), frame["in_overlap"].to_numpy(dtype=bool)) & known
     groups = terms.groups.sort_values("group").reset_index(drop=True)
-    group = np.searchsorted(group_edges(groups), scored["cate"].to_numpy(dtype=float), side="right")
-    # A household without an effect has no group; it is told apart below.
-    own = groups.iloc[np.minimum(group, len(groups) - 1)].reset_index(drop=True)
-    pays = spoken_of & (own["decision"] == TARGET).to_numpy()
+    group = _groups(frame, first, groups)
+    place = np.maximum(group, 0)
+    decided = groups["decision"].to_numpy(dtype=object)[place]
+    weight = np.zeros(len(frame))
+    if supported.any():
+        weight[supported] = _weights(frame[supported], covariates, terms)
+    pays = supported & (decided == TARGET)
     passed_over = pays & (weight == 0)
-    target = pays & (weight >= 1) & terms.proven
-    leave = ~known | passed_over | (spoken_of & (own["decision"] == LEAVE).to_numpy())
-    frame = scored.reset_index(drop=True).assign(
+    target = pays & (weight >= 1) & (terms.proven | ~first)
+    leave = ~known | passed_over | (supported & (decided == LEAVE))
+    frame = frame.assign(
         decision=np.select([target, leave], [TARGET, LEAVE], TEST),
-        in_overlap=in_overlap,
-        expected_profit=terms.economics.profit(scored["cate"].to_numpy(dtype=float)),
-        group=pd.Series(group).where(spoken_of).astype("Int64"),
-        probability_pays=own["probability_pays_calibrated"].where(spoken_of),
+        contact=np.where(first, FIRST_CONTACT, REPEAT_CONTACT),
+        in_overlap=supported,
+        group=pd.Series(group).where(known & (group >= 0)).astype("Int64"),
+        **{
+            name: np.where(supported, groups[source].to_numpy(dtype=float)[place], np.nan)
+            for name, source in _OF_GROUP.items()
+        },
     )
-    frame["reason"] = _reasons(frame, own, weight, first, terms)
-    frame = frame.sort_values(["expected_profit", "household_key"], ascending=[False, True], na_position="last")
+    case = Case(known, first, supported, weight, target, terms.no_repeat)
+    frame["reason"] = reasons(frame, groups, place, case, terms.overlap)
+    order = ["expected_profit", "cate", "household_key"]
+    frame = frame.sort_values(order, ascending=[False, False, True], na_position="last")
     return frame[COLUMNS].reset_index(drop=True)
 
 
+def _with_repeats(scored: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+    """The households, those contacted before with the effect of a repeat, and their propensity of one."""
+    frame = scored.reset_index(drop=True)
+    of_repeat = terms.repeats[["household_key", "over", "days_since_last", "propensity", "in_overlap"]]
+    frame = frame.merge(of_repeat.rename(columns={"propensity": "of_repeat"}), on="household_key", how="left")
+    before = ~at_first(frame)
+    group = repeat_group(terms.groups)
+    frame["propensity"] = frame["propensity"].where(~before, frame["of_repeat"])
+    frame["in_overlap"] = frame["in_overlap"].eq(True)
+    effects: list[float] = [np.nan, np.nan, np.nan]
+    if group is not None:
+        row = terms.groups.loc[terms.groups["group"] == group].iloc[0]
+        half = normal_quantile(terms.confidence) * row["effect_se"]
+        effects = [row["effect"], row["effect"] - half, row["effect"] + half]
+    for name, value in zip(_EFFECT, effects, strict=True):
+        frame[name] = frame[name].astype(float).where(~before, value)
+    frame["interval_of"] = frame["interval_of"].where(~before, None if group is None else "average")
+    return frame
+
+
+def _groups(frame: pd.DataFrame, first: Mask, groups: pd.DataFrame) -> NDArray[np.int64]:
+    """The group (n,) by which each household is decided, or would be by a test; -1 where there is none."""
+    place = np.searchsorted(group_edges(groups), frame["cate"].to_numpy(dtype=float), side="right")
+    # A household without an effect sorts last; it is told apart by the caller.
+    last = int((groups["contact"] == FIRST_CONTACT).sum()) - 1
+    repeat = repeat_group(groups)
+    return np.where(first, np.minimum(place, last), -1 if repeat is None else repeat).astype(np.int64)
+
+
 def _weights(supported: pd.DataFrame, covariates: pd.DataFrame, terms: Terms) -> Array:
+    rows = covariates.index.get_indexer(supported["household_key"])
+    if (rows < 0).any():
+        raise KeyError(f"{(rows < 0).sum()} households have an effect and no covariates")
     return terms.policy.weights(
-        covariates.loc[supported["household_key"]].to_numpy(),
+        covariates.to_numpy()[rows],
         supported[LABELS],
         supported["cate"].to_numpy(),
         standard_errors(supported, terms.confidence),
     )
-
-
-def _reasons(frame: pd.DataFrame, own: pd.DataFrame, weight: Array, first: Mask, terms: Terms) -> pd.Series:
-    """Why each household's decision is what it is, with the number that decides; `own` (n,): the row of its group."""
-    cost = f" at {price(terms.economics.contact_cost)} a contact"
-    profit, lower, upper = (
-        own[name].map(price) for name in ("expected_profit", "calibrated_lower", "calibrated_upper")
-    )
-    alike = "households like it are" if len(terms.groups) > 1 else "households with comparable ones in both arms are"
-    about = (
-        alike
-        + " expected to bring "
-        + profit
-        + cost
-        + " ("
-        + lower
-        + " to "
-        + upper
-        + "), which pays with a chance of "
-    )
-    about = about + own["probability_pays_calibrated"].map(percent)
-    worth, paid = own["value_of_test"].map(whole_dollars), own["cost_of_test"].map(whole_dollars)
-    testing = np.where(
-        own["value_of_test"].isna(),
-        "too few of them for a test",
-        "a test of " + own["test_households"].map("{:,}".format) + " is worth " + worth + " and costs " + paid,
-    )
-    unseen = "effect " + frame["cate"].map(price) + " on gross profit is not known to hold for it: "
-    reason = np.select(
-        [
-            frame["cate"].isna(),
-            ~first,
-            ~frame["in_overlap"].to_numpy(dtype=bool),
-            own["decision"] == LEAVE,
-            own["decision"] == TEST,
-            weight == 0,
-            weight < 1,
-        ],
-        [
-            "no purchase in the look-back: nothing to base an effect on",
-            unseen + "it has received this type before, and only first campaigns are estimated; test it",
-            unseen + "too few comparable households in one arm (propensity " + _two(frame["propensity"]) + "); test it",
-            about + "; " + testing,
-            about + "; " + testing + ": test it",
-            about + "; the policy passes it over",
-            about + "; no ranking tells it from others, of whom the policy draws some by lot: test it",
-        ],
-        about + np.where(terms.proven, "", "; that the policy gains is not proven: test it"),
-    )
-    return pd.Series(reason, index=frame.index)
-
-
-def _two(values: pd.Series) -> pd.Series:
-    return values.map("{:.2f}".format)

@@ -225,7 +225,13 @@ def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) ->
 
 def test_a_list_marked_as_stale_is_rebuilt(laboratory: Laboratory) -> None:
     mark_stale(laboratory.table("targeting_list"), "not rebuilt: a gate was closed")
-    assert stale(laboratory) == {"targeting_list", "experiment_design", "experiment_assignment", "campaign_report"}
+    assert stale(laboratory) == {
+        "household_decisions",
+        "targeting_list",
+        "experiment_design",
+        "experiment_assignment",
+        "campaign_report",
+    }
 
 
 def test_a_missing_table_is_stale(laboratory: Laboratory) -> None:

@@ -95,6 +95,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "compare_arms",
                 "design_comparison",
                 "fit_cate",
+                "study_repeats",
                 "validate_cate",
                 "turn_cost_dial",
                 "value_policies",
@@ -114,6 +115,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "estimate_effects",
                 "question_effects",
                 "fit_cate",
+                "study_repeats",
                 "campaign_report",
             ),
         ),
@@ -144,7 +146,8 @@ def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> 
     before = step_versions(home=home)
     (tmp_path / "playbook.toml").write_text("[segments.default]\n")
     after = step_versions(home=home)
-    assert {name for name in before if before[name] != after[name]} == made("describe_segments", "value_segments")
+    following = made("describe_segments", "value_segments", "targeting_list")
+    assert {name for name in before if before[name] != after[name]} == following
     (tmp_path / "playbook.toml").write_text("[offers.default]\n")
     assert step_versions(home=home)["value_need"] != after["value_need"]
 

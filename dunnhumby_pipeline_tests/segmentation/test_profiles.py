@@ -23,7 +23,7 @@ from dunnhumby_pipeline.segmentation.needs.needs import (
     leading_needs,
     segment_needs,
 )
-from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook, offer_for, segment_playbook
+from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, cell_offer, load_playbook, segment_playbook
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
     NO_DEPARTMENT,
@@ -587,12 +587,12 @@ def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
     assert len(playbook.segments.rules) >= 8
     for tier in ("high", "mid", "low"):
         for need in ("fresh", "grocery", "health and beauty", "alcohol", "none"):
-            offer, name = offer_for(tier, need, NAN, playbook)
+            offer, name = cell_offer(tier, need, NAN, playbook)
             assert offer
             assert name
-    assert offer_for("high", "fresh", 0.05, playbook)[1] == "high value, few discounts"
-    assert offer_for("high", "fresh (factor_4)", 0.3, playbook)[1] == "high value fresh"
-    assert offer_for("high", "alcohol", 0.3, playbook)[1] == "default"
+    assert cell_offer("high", "fresh", 0.05, playbook)[1] == "high value, few discounts"
+    assert cell_offer("high", "fresh (factor_4)", 0.3, playbook)[1] == "high value fresh"
+    assert cell_offer("high", "alcohol", 0.3, playbook)[1] == "default"
 
 
 @pytest.mark.parametrize(

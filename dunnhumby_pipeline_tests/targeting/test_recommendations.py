@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.overlap.positivity import Region
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
+from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, REPEAT_CONTACT, TARGET, TEST
 from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, PolicySettings
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence
@@ -40,6 +40,11 @@ SCORED = pd.DataFrame(
     campaign=8,
     interval_of="household",
 )
+# Of those sent the type before 4 and 6 have comparable ones, and 7 has not; 4 was last sent a campaign that runs.
+REPEATS = pd.DataFrame(
+    [(4, False, 12, 0.60, False), (6, True, 90, 0.50, True), (7, True, 120, 0.97, False)],
+    columns=["household_key", "over", "days_since_last", "propensity", "in_overlap"],
+)
 COVARIATES = pd.DataFrame({"place": np.arange(8.0)}, index=[9, 7, 6, 5, 4, 3, 2, 1])
 SUPPORTED = [1, 2, 3, 9]
 
@@ -49,9 +54,14 @@ def group(number: int, decision: str, lowest: float = NAN, highest: float = NAN)
     mean, chance = {TARGET: (20.0, 0.99), TEST: (1.0, 0.55), LEAVE: (-25.0, 0.01)}[decision]
     return {
         "group": number,
+        "contact": FIRST_CONTACT,
         "lowest_effect": lowest,
         "highest_effect": highest,
+        "n_decided": 100,
+        "effect": mean + 40,
+        "effect_se": 5.0,
         "decision": decision,
+        "contact_cost": 40.0,
         "expected_profit": mean,
         "calibrated_lower": mean - 15,
         "calibrated_upper": mean + 15,
@@ -60,6 +70,11 @@ def group(number: int, decision: str, lowest: float = NAN, highest: float = NAN)
         "value_of_test": 5000.0,
         "cost_of_test": 700.0,
     }
+
+
+def repeat(number: int, decision: str) -> dict[str, object]:
+    """The row of households contacted before."""
+    return {**group(number, decision), "contact": REPEAT_CONTACT}
 
 
 def one(decision: str) -> pd.DataFrame:
@@ -74,19 +89,34 @@ def named(name: str) -> Policy:
     return next(policy for policy in policies(PolicySettings()) if policy.name == name)
 
 
-def listed(groups: pd.DataFrame = THREE, policy: str | Policy = ABOVE_BREAK_EVEN, proven: bool = True) -> pd.DataFrame:
+NO_REPEAT = "trials of a repeat: 3 treated and 1 control, of 1 households in the smaller arm; 20 are needed"
+
+
+def listed(
+    groups: pd.DataFrame = THREE,
+    policy: str | Policy = ABOVE_BREAK_EVEN,
+    proven: bool = True,
+    no_repeat: str | None = NO_REPEAT,
+) -> pd.DataFrame:
     chosen = named(policy) if isinstance(policy, str) else policy
     fitted = chosen.fit(None, ECONOMICS_40)  # type: ignore[arg-type]
-    rows = targeting_list(SCORED, COVARIATES, Terms(fitted, proven, ECONOMICS_40, OVERLAP, groups, 0.95))
-    return rows.set_index("household_key")
+    known = REPEATS if no_repeat is None else REPEATS.assign(in_overlap=False)
+    terms = Terms(fitted, proven, ECONOMICS_40, OVERLAP, groups, 0.95, known, no_repeat)
+    return targeting_list(SCORED, COVARIATES, terms).set_index("household_key")
+
+
+def with_repeat(decision: str, groups: pd.DataFrame = THREE) -> pd.DataFrame:
+    return pd.concat([groups, pd.DataFrame([repeat(len(groups), decision)])], ignore_index=True)
 
 
 def test_the_list_is_sorted_by_profit_and_has_its_columns() -> None:
     rows = listed().reset_index()
     assert rows.columns.tolist() == COLUMNS
-    assert rows["household_key"].tolist() == [6, 5, 7, 1, 2, 9, 3, 4, 8]
-    assert rows["expected_profit"].tolist()[:8] == pytest.approx([50.0, 40.0, 30.0, 20.0, 20.0, 0.0, -20.0, -20.0])
-    assert np.isnan(rows["expected_profit"].iloc[8])
+    assert rows["household_key"].tolist() == [1, 2, 9, 3, 5, 4, 6, 7, 8]
+    assert rows["expected_profit"].tolist()[:4] == [20.0, 20.0, 1.0, -25.0]
+    assert rows["expected_profit"].iloc[4:].isna().all(), "nothing is expected of those without comparable households"
+    assert rows["expected_profit_lower"].tolist()[:4] == [5.0, 5.0, -14.0, -40.0]
+    assert rows["expected_profit_upper"].tolist()[:4] == [35.0, 35.0, 16.0, -10.0]
     assert (
         rows.set_index("household_key")["segment"].to_dict() == SCORED.set_index("household_key")["segment"].to_dict()
     )
@@ -105,26 +135,65 @@ def test_every_household_has_the_decision_of_its_group_and_the_number_behind_it(
         4: TEST,
         8: LEAVE,
     }
-    assert rows["in_overlap"].to_dict() == {6: 1, 5: 0, 7: 0, 1: 1, 2: 1, 9: 1, 3: 1, 4: 0, 8: 0}
-    assert rows["group"].dropna().to_dict() == {1: 2, 2: 2, 9: 1, 3: 0}
+    assert rows["in_overlap"].to_dict() == {6: 0, 5: 0, 7: 0, 1: 1, 2: 1, 9: 1, 3: 1, 4: 0, 8: 0}
+    # Whoever is to be tested has the group whose test decides it, with comparable households or without.
+    assert rows["group"].dropna().to_dict() == {1: 2, 2: 2, 9: 1, 3: 0, 5: 2}
     assert rows["probability_pays"].dropna().to_dict() == {1: 0.99, 2: 0.99, 9: 0.55, 3: 0.01}
-    minus, alike = "\N{MINUS SIGN}", "households like it are expected to bring"
-    chance = "which pays with a chance of"
-    pays = f"{alike} $20.00 at $40.00 a contact ($5.00 to $35.00), {chance} 99%"
-    unknown = "on gross profit is not known to hold for it: "
-    before = "it has received this type before, and only first campaigns are estimated; test it"
+    minus, cost = "\N{MINUS SIGN}", "a contact after its cost of $40.00"
+    pays = f"99% likely to pay: $20.00 {cost} ($5.00 to $35.00)"
+    before = f"contacted before, and the effect of a repeat is not known ({NO_REPEAT}): test it"
     test = "a test of 1,200 is worth $5,000 and costs $700"
+    outside = "hardly any household like it went without the campaign (propensity 0.95), so its effect is not known"
     assert rows["reason"].to_dict() == {
         1: pays,
         2: pays,
-        3: f"{alike} {minus}$25.00 at $40.00 a contact ({minus}$40.00 to {minus}$10.00), {chance} 1%; {test}",
-        4: f"effect $20.00 {unknown}{before}",
-        5: f"effect $80.00 {unknown}too few comparable households in one arm (propensity 0.95); test it",
-        6: f"effect $90.00 {unknown}{before}",
-        7: f"effect $70.00 {unknown}{before}",
+        3: f"1% likely to pay: {minus}$25.00 {cost} ({minus}$40.00 to {minus}$10.00); {test}",
+        4: before,
+        5: f"{outside}: test it",
+        6: before,
+        7: before,
         8: "no purchase in the look-back: nothing to base an effect on",
-        9: f"{alike} $1.00 at $40.00 a contact ({minus}$14.00 to $16.00), {chance} 55%; {test}: test it",
+        9: f"55% likely to pay: $1.00 {cost} ({minus}$14.00 to $16.00); {test}: test it",
     }
+
+
+@pytest.mark.parametrize("decision", [TARGET, TEST, LEAVE])
+def test_a_household_contacted_before_is_decided_by_the_effect_of_a_repeat(decision: str) -> None:
+    rows = listed(with_repeat(decision), no_repeat=None)
+    assert rows.at[6, "decision"] == decision, "its own trials decide it, whatever first contacts do"
+    assert rows.loc[[1, 9, 3], "decision"].tolist() == [TARGET, TEST, LEAVE], "and it moves nobody else"
+    mean = {TARGET: 20.0, TEST: 1.0, LEAVE: -25.0}[decision]
+    assert rows.at[6, "contact"] == REPEAT_CONTACT and rows.at[1, "contact"] == FIRST_CONTACT
+    told = rows.loc[6, ["expected_profit", "expected_profit_lower", "expected_profit_upper", "cate", "propensity"]]
+    assert told.tolist() == pytest.approx([mean, mean - 15, mean + 15, mean + 40, 0.5])
+    chance = {TARGET: "99%", TEST: "55%", LEAVE: "1%"}[decision]
+    assert rows.at[6, "reason"].startswith(f"contacted before; a repeat is {chance} likely to pay: ")
+    # Without comparable households, or while the last campaign runs, it is tested, and the reason says why.
+    assert set(rows.loc[[4, 7], "decision"]) == {TEST}
+    assert rows.loc[[4, 6, 7], "group"].tolist() == [3, 3, 3]
+    assert rows.at[4, "reason"] == (
+        "last contacted 12 days ago, by a campaign that is not over: a repeat is not known to pay: test it"
+    )
+    assert rows.at[7, "reason"] == (
+        "contacted before; hardly any household like it went without a repeat (propensity 0.97), so its effect is not "
+        "known: test it"
+    )
+    assert rows.loc[[4, 7], "expected_profit"].isna().all()
+
+
+def test_a_proven_repeat_needs_no_proof_of_the_policy_among_first_contacts() -> None:
+    rows = listed(with_repeat(TARGET, one(TARGET)), "treat_all", proven=False, no_repeat=None)
+    assert rows.loc[[1, 6], "decision"].tolist() == [TEST, TARGET]
+
+
+def test_the_policys_limits_hold_for_repeats_too() -> None:
+    # Five have support: 6 among them, whose repeat is worth $60, as the first contacts of 1 and 2 are.
+    rows = listed(with_repeat(TARGET, one(TARGET)), TopShare(0.6), no_repeat=None)
+    assert rows.index[rows["decision"] == TARGET].tolist() == [1, 2, 6]
+    assert rows.loc[[3, 9], "decision"].tolist() == [LEAVE, LEAVE]
+    nobody = listed(with_repeat(TARGET, one(TARGET)), "treat_none", no_repeat=None)
+    assert TARGET not in set(nobody["decision"])
+    assert nobody.at[6, "reason"].endswith("; the policy passes it over")
 
 
 @pytest.mark.parametrize("decision", [TARGET, TEST, LEAVE])
@@ -133,7 +202,7 @@ def test_one_effect_for_all_gives_one_decision_to_all_with_support(decision: str
     assert set(rows.loc[SUPPORTED, "decision"]) == {decision}
     assert set(rows.loc[[4, 5, 6, 7], "decision"]) == {TEST}
     assert rows.at[8, "decision"] == LEAVE
-    assert rows.at[1, "reason"].startswith("households with comparable ones in both arms are expected to bring")
+    assert " likely to pay: " in rows.at[1, "reason"]
 
 
 def test_nobody_is_a_target_while_the_gain_of_the_policy_is_not_proven() -> None:
@@ -176,7 +245,7 @@ def test_a_gain_is_proven_by_the_chosen_policy_alone(lower: float, proven: bool)
 def test_a_list_without_any_effect_leaves_everyone() -> None:
     unknown = SCORED.assign(cate=NAN, cate_lower=NAN, cate_upper=NAN, propensity=NAN, received_before=None)
     fitted = named("treat_all").fit(None, ECONOMICS_40)  # type: ignore[arg-type]
-    rows = targeting_list(unknown, COVARIATES, Terms(fitted, True, ECONOMICS_40, OVERLAP, one(TARGET), 0.95))
+    rows = targeting_list(unknown, COVARIATES, Terms(fitted, True, ECONOMICS_40, OVERLAP, one(TARGET), 0.95, REPEATS))
     assert set(rows["decision"]) == {LEAVE}
     assert rows["household_key"].tolist() == list(range(1, 10))
     assert not rows["in_overlap"].any()

@@ -108,7 +108,7 @@ def build_cohort(
             f"{first_day} to {last_day}; choose another campaign type, a shorter trial.min_history_days or "
             "trial.follow_up_days, or trial.keep_cut_campaigns."
         )
-    shoppers = _shoppers(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
+    shoppers = shoppers_of(tables, windows_of(studied(planned), "lookback_start", "index_day"), engine)
     of_type, enrolment = _enrolled(tables, planned, listed, shoppers, settings, engine)
     if enrolment.trials["treated"].nunique() < 2:
         lacking = leave_out(of_type, enrolment.one_armed(studied(of_type)))
@@ -184,7 +184,7 @@ def window_covariates(tables: Tables, windows: pd.DataFrame, engine: EngineSetti
     return frame.fillna(dict.fromkeys(DEMOGRAPHICS, UNKNOWN))
 
 
-def _shoppers(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
+def shoppers_of(tables: Tables, windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
     """household_key and campaign of those that shopped in its window, and what they spent (purchase_amount, $)."""
     found = run(purchases(), {"transactions": tables["transactions"], "windows": windows}, engine)
     return found.rename(columns={"window": "campaign"})[[*TRIAL_KEY, "purchase_amount"]]
@@ -214,7 +214,7 @@ def _enrolled(
     active = shoppers.iloc[:0]
     if settings.design == NEVER_TARGETED:
         windows = windows_of(studied(campaigns), "start_day", "end_day", shift=1)
-        active = _shoppers(tables, windows, engine)
+        active = shoppers_of(tables, windows, engine)
     while True:
         enrolment = enrol(households, studied(campaigns), listed, shoppers, active, settings)
         one_armed = enrolment.one_armed(studied(campaigns))

@@ -21,6 +21,12 @@ TABLES = (
             *shared("household_key campaign treated index_day lookback_start outcome_end"),
             *(outcome.column for outcome in OUTCOMES.values()),
             *feature_columns(TRIAL_COVARIATES),
+            number(
+                "redeemed_",
+                "coupons of the type redeemed in the look-back; only where it may have been sent before",
+                "coupons",
+                many=True,
+            ),
             *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
             *shared("lookback_segment lookback_need"),
             integer(
@@ -67,6 +73,32 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.flow,
+    ),
+    Table(
+        "repeat_trials",
+        group="design",
+        made_by="enrol_trials",
+        meaning="Trials of a repeat: households that an earlier campaign of the type was sent, at its later campaigns.",
+        row="trial of a repeat: a household sent the type before, at a later campaign",
+        key=("household_key", "campaign"),
+        columns=(
+            *shared("household_key campaign treated index_day lookback_start outcome_end days_since_last"),
+            *(outcome.column for outcome in OUTCOMES.values()),
+            *feature_columns(TRIAL_COVARIATES),
+            number(
+                "redeemed_",
+                "coupons of the type redeemed in the look-back; only where it may have been sent before",
+                "coupons",
+                many=True,
+            ),
+            *(text(answer.name, answer.meaning) for answer in DEMOGRAPHICS.columns if answer.unknown),
+            *shared("lookback_segment"),
+            integer(
+                "cluster", "household that it is a copy of, or its own; only where there are copies", optional=True
+            ),
+        ),
+        partitioned=True,
+        may_be_empty=True,
     ),
     Table(
         "design_matrix",

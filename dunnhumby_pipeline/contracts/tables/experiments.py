@@ -21,6 +21,8 @@ TABLES = (
             flag("feasible", "whether there are so many to be tested"),
             text("purpose", "what the size stands out by", nullable=True),
             number("smallest_effect", "smallest effect on profit that matters: what a contact costs", "$"),
+            number("study_effect", "effect on profit before the contact that the study expects of them", "$"),
+            number("study_se", "its standard error, of sampling alone", "$"),
             number("outcome_sd", "standard deviation of profit per household that outcome means leave", "$"),
             number("standard_error", "standard error of the effect", "$"),
             number("power", "chance of finding the smallest effect that matters", "0-1"),

@@ -80,7 +80,10 @@ TABLES = (
         row="group of households",
         key=("group",),
         columns=(
-            integer("group", "group, from 0 by rising effect"),
+            integer(
+                "group", "group: those of first contacts from 0 by rising effect, then households contacted before"
+            ),
+            text("contact", "whether it would be their first contact of the type, or they were contacted before"),
             number(
                 "lowest_effect", "lowest effect on gross profit in the group; null where it is open", "$", nullable=True
             ),
@@ -92,6 +95,14 @@ TABLES = (
             ),
             integer("n_trials", "trials of the group", "trials"),
             integer("n_households", "households of today in the group, with support", "households"),
+            integer(
+                "n_decided",
+                "households whom a test would decide: these, and those of the kind without comparable ones",
+                "households",
+            ),
+            number("effect", "effect on profit before the contact", "$"),
+            number("effect_se", "its standard error, clustered by household", "$"),
+            number("outcome_variance", "variance of profit per household that outcome means leave", "$ squared"),
             *_JUDGED,
         ),
         partitioned=True,
@@ -214,6 +225,31 @@ TABLES = (
         measures=True,
     ),
     Table(
+        "household_decisions",
+        group="targeting",
+        made_by="targeting_list",
+        meaning="What this campaign type decides for every household before the other types are heard; they read it.",
+        row="household as of the last day",
+        key=("household_key",),
+        columns=(
+            *shared("household_key"),
+            text("decision", "target, leave, or test, by this type alone"),
+            text("contact", "whether it would be its first contact of the type, or it was contacted before"),
+            integer("group", "group in decision_groups that decides it, or whose test would", nullable=True),
+            *shared("in_overlap"),
+            number("expected_profit", "profit per contact of its group, costs subtracted", "$", nullable=True),
+            number("expected_profit_lower", "lower end of its interval, calibrated", "$", nullable=True),
+            number("expected_profit_upper", "upper end of its interval, calibrated", "$", nullable=True),
+            number("probability_pays", "chance that a contact pays in its group, calibrated", "0-1", nullable=True),
+            number(
+                "net_of_test", "value of its group's test over its cost, per household it decides", "$", nullable=True
+            ),
+            number("contact_cost", "cost of targeting one household, to the retailer", "$"),
+            integer("as_of_day", "last day of the data that it was decided on", "day"),
+        ),
+        partitioned=True,
+    ),
+    Table(
         "targeting_list",
         group="targeting",
         made_by="targeting_list",
@@ -223,15 +259,31 @@ TABLES = (
         columns=(
             *shared("household_key"),
             text("decision", "target, leave, or test: learn first"),
+            text("contact", "whether it would be its first contact of the type, or it was contacted before"),
             *shared("cate cate_lower cate_upper interval_of", nullable=True),
             number(
-                "expected_profit", "the household's effect on gross profit, minus the contact cost", "$", nullable=True
+                "expected_profit",
+                "profit per contact of its group, costs subtracted; null without comparable households",
+                "$",
+                nullable=True,
             ),
+            number("expected_profit_lower", "lower end of its interval, calibrated", "$", nullable=True),
+            number("expected_profit_upper", "upper end of its interval, calibrated", "$", nullable=True),
             number("probability_pays", "chance that a contact pays in its group, calibrated", "0-1", nullable=True),
-            integer("group", "its group in decision_groups", nullable=True),
+            integer("group", "group in decision_groups that decides it, or whose test would", nullable=True),
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),
             text("reason", "why the decision is what it is"),
+            text(
+                "campaign_type_best",
+                "campaign type of the highest expected profit, of those studied with comparable households",
+                nullable=True,
+            ),
+            text("profit_by_type", "expected profit per contact by campaign type, in words", nullable=True),
+            *shared("need"),
+            text("value_tier", "lifetime value tier of the household: high, mid or low"),
+            text("offer", "what to offer it; null where it is not contacted", nullable=True),
+            text("offer_rule", "rule of the playbook that the offer is from", nullable=True),
         ),
         partitioned=True,
         metrics=metrics.decisions,

@@ -115,6 +115,33 @@ def compare_types(
     return types.campaign_types([*studies, *mine, *known], not_studied, settings, told)
 
 
+@step(
+    settings=("seed", "trial", "nuisance", "overlap", "checks.min_effective_trials", "checks.max_weighted_smd"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE],
+)
+def study_repeats(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    repeat_trials: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """What is known of sending the type to households that it was sent before, and of which of today."""
+    from dunnhumby_pipeline.causal.design.repeats import households_today
+    from dunnhumby_pipeline.causal.effects.repeats import study_repeats as estimate
+    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.segments.model_store import load_model
+
+    settings, campaign_type = study.settings, context.partition_key
+    tables, engine = study.journey_tables(), settings.engine
+    today = households_today(tables, campaign_type, first_campaign_cohort, settings.trial, engine)
+    # A segment is a place among all households of the window, those never contacted too.
+    today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
+    found = estimate(repeat_trials, today.loc[today["received_before"]], campaign_type, settings)
+    yield dg.Output(found.nuisances, "repeat_nuisances")
+    yield dg.Output(found.support, "repeat_support")
+    yield dg.Output(found.households, "repeat_households")
+
+
 def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
     return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
 

@@ -3,7 +3,6 @@
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import GROSS_PROFIT, SPEND
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -11,8 +10,8 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 @step(settings=("confidence", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
 def experiment_design(
     targeting_list: pd.DataFrame,
+    decision_groups: pd.DataFrame,
     first_campaign_cohort: pd.DataFrame,
-    nuisances: pd.DataFrame,
     negative_controls: pd.DataFrame,
     economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -20,22 +19,18 @@ def experiment_design(
     """Power, value and cost of a randomised test of the households that the list says to test, by its size."""
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
-    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
-    from dunnhumby_pipeline.contracts.names import TEST
     from dunnhumby_pipeline.experiments.design import experiment_design as design
     from dunnhumby_pipeline.experiments.ledger import results
-    from dunnhumby_pipeline.targeting.dial import profit_effect
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.information import Stakes
+    from dunnhumby_pipeline.targeting.tested import decided_by_test, effect_tested
 
     settings, trials = study.settings, first_campaign_cohort
-    terms = in_force(economics)
+    terms, past = in_force(economics), results(study.home.ledger)
     scenario = terms.used
-    outcomes = [residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND)]
-    past = results(study.home.ledger)
-    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past)
-    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance)
-    n_tested = int((targeting_list["decision"] == TEST).sum())
+    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past).times(scenario.margin)
+    effect = effect_tested(targeting_list, decision_groups, allowance)
+    n_tested = len(decided_by_test(targeting_list))
     stakes = Stakes(n_tested, terms.campaigns_to_come, effect.variance, terms.test_cost, FEWEST_HOUSEHOLDS)
     days = int((trials["outcome_end"] - trials["index_day"]).max())
     costs = (scenario.contact_cost, scenario.one_off_cost)

@@ -9,6 +9,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
+from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
@@ -40,19 +41,27 @@ def turn_cost_dial(
     household_effects: pd.DataFrame,
     negative_controls: pd.DataFrame,
     economics: pd.DataFrame,
+    repeat_trials: pd.DataFrame,
+    repeat_nuisances: pd.DataFrame,
+    repeat_support: pd.DataFrame,
+    repeat_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.experiments.ledger import results
-    from dunnhumby_pipeline.targeting.answers import Question, cost_tables
+    from dunnhumby_pipeline.targeting.answers import Question, cost_tables, known_repeats
     from dunnhumby_pipeline.targeting.economics import in_force
-    from dunnhumby_pipeline.targeting.support import study_region, supported
+    from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
     _require_grounds(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
-    reached = supported(household_effects, study_region(nuisances, settings.overlap))
+    reached, first = (
+        supported(household_effects, study_region(nuisances, settings.overlap)),
+        at_first(household_effects),
+    )
+    effects = household_effects["cate"]
     question = Question(
         economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
@@ -60,7 +69,9 @@ def turn_cost_dial(
         allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
         effect=cate_estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
-        today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),
+        today=effects[reached].to_numpy(dtype=float),
+        beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
+        repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, repeat_households),
     )
     tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
@@ -76,6 +87,7 @@ def value_policies(
     cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
     economics: pd.DataFrame,
+    repeat_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
@@ -90,7 +102,7 @@ def value_policies(
     settings, price = study.settings, in_force(economics).price
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics)
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics, repeat_households)
     evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
         known = valued(available, evidence, price)
@@ -115,6 +127,7 @@ def _evidence(
     by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
     economics: pd.DataFrame,
+    repeats: pd.DataFrame,
 ) -> "Evidence":
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
@@ -127,13 +140,15 @@ def _evidence(
     outcomes = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
     data = profit_residuals(in_force(economics).used, *outcomes)
     inside = propensity["in_overlap"].to_numpy()
-    n_listed = int(supported(household_effects, study_region(nuisances, study.settings.overlap)).sum())
+    n_first = int(supported(household_effects, study_region(nuisances, study.settings.overlap)).sum())
+    n_listed = n_first + int(repeats["in_overlap"].sum())
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence, n_listed)
 
 
 @step(
     settings=("confidence", "trial", "overlap", "policy", "checks"),
-    deps=["design_matrix", "household_matrix"],
+    deps=["design_matrix", "household_matrix", "transactions", "campaigns"],
+    follows_playbook=True,
 )
 def targeting_list(
     context: dg.AssetExecutionContext,
@@ -147,12 +162,23 @@ def targeting_list(
     economics: pd.DataFrame,
     policy_value: pd.DataFrame,
     decision_groups: pd.DataFrame,
+    repeat_support: pd.DataFrame,
+    repeat_households: pd.DataFrame,
+    segment_playbook: pd.DataFrame,
+    value_need: pd.DataFrame,
+    household_value_need: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
-) -> pd.DataFrame:
+) -> Iterator[dg.Output]:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.features.windows import observed_days
+    from dunnhumby_pipeline.orchestration.types_heard import decided
+    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.targeting.answers import why_no_repeat
+    from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
     from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.offers import OfferError, known_offers, with_offers
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
@@ -162,20 +188,32 @@ def targeting_list(
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, price = study.settings, in_force(economics).price
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics)
+    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics, repeat_households)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, price)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)
-    terms = Terms(policy, proven, price, region, decision_groups, settings.confidence)
+    no_repeat = why_no_repeat(repeat_support)
+    known = (decision_groups, settings.confidence, repeat_households, no_repeat)
+    terms = Terms(policy, proven, price, region, *known)
     matrix = load_matrix(study.table("household_matrix", campaign_type))
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
     frame = decide(scored, covariates, terms)
+    as_of_day = observed_days(study.table("transactions"), settings.engine)[1]
+    own = household_decisions(frame, decision_groups, price.contact_cost, as_of_day)
+    heard, unheard = decided(study, campaign_type, price.contact_cost, as_of_day)
+    frame = choose_types(frame, campaign_type, {campaign_type: own, **heard}, settings.policy.types_per_round)
+    with refusing(PlaybookError, OfferError):
+        offers = known_offers(segment_playbook, value_need, load_playbook(study.home.playbook))
+        frame = with_offers(frame, household_value_need, offers)
     backing = verdicts.list_backed(frame, settings.checks)
     if not backing.passed:
         # Judged before it is written, so that a bad list does not take the place of the last good one.
         mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {backing.message}")
         raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
-    return frame
+    yield dg.Output(own, "household_decisions")
+    said = "; ".join(f"{name}: {reason}" for name, reason in unheard.items())
+    compared = {"types_compared": ", ".join(sorted([campaign_type, *heard])), "types_not_heard": said or "none"}
+    yield dg.Output(frame, "targeting_list", metadata=compared)

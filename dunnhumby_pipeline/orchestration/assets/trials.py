@@ -43,6 +43,7 @@ def enrol_trials(
     from dunnhumby_pipeline.causal.design.cohort import CohortError, build_cohort
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
+    from dunnhumby_pipeline.causal.design.repeats import repeat_trials
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -52,7 +53,19 @@ def enrol_trials(
     place = segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
     needs, unknown = _needs(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
-    trials = with_clusters(cohort.placed(place(cohort.look_backs), needs), household_copies)
+    segments = place(cohort.look_backs)
+    trials = with_clusters(cohort.placed(segments, needs), household_copies)
+    known = cohort.look_backs.assign(lookback_segment=segments)
+    repeats = repeat_trials(
+        study.journey_tables(),
+        campaign_type,
+        settings.trial,
+        settings.engine,
+        place,
+        known,
+        household_copies,
+        settings.economics.margin,
+    )
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
         trials,
@@ -73,6 +86,7 @@ def enrol_trials(
     )
     yield dg.Output(cohort.campaigns, "trial_campaigns")
     yield dg.Output(cohort.flow, "trial_flow")
+    yield dg.Output(repeats, "repeat_trials")
     matrix = study.table("design_matrix", campaign_type)
     with study.staging() as staging:
         save_matrix(CovariateMatrix(x, design.names, trials), staging / matrix.name)

@@ -16,6 +16,7 @@ from dunnhumby_pipeline.orchestration.checks import (
     features,
     journey,
     plausibility,
+    repeats,
     scrutiny,
     segmentation,
     targeting,
@@ -302,6 +303,14 @@ CHECKS: tuple[Check, ...] = (
         red="too few treated or control trials in the overlap region",
         advice="another campaign type, or a wider region",
         thresholds=("min_trials_per_arm",),
+    ),
+    Check(
+        "repeat_support",
+        repeats.repeat_told,
+        WARN,
+        red="households contacted before are listed to be tested, as no trials say what a repeat does",
+        advice="read the reason in the table; a test tells, or more campaigns of the type",
+        thresholds=("min_effective_trials", "max_weighted_smd"),
     ),
     Check(
         "overlap_diagnostics",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, REPEAT_CONTACT
 from dunnhumby_pipeline.report.answer import at_which_cost, what_would_settle_it
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
@@ -80,10 +81,13 @@ def group_rows(decision_groups: pd.DataFrame) -> Grid:
             (False, True): f"up to {ends[1]}",
             (False, False): "all with comparable households",
         }[(known[0], known[1])]
+        if row["contact"] == REPEAT_CONTACT:
+            span = "contacted before: a repeat"
         rows.append(
             cells(
                 span,
                 numbers.count(row["n_households"]),
+                numbers.count(row["n_decided"]),
                 numbers.count(row["n_trials"]),
                 numbers.interval(row["expected_profit"], row["calibrated_lower"], row["calibrated_upper"], "$"),
                 numbers.percent(row["probability_pays_calibrated"]),
@@ -93,10 +97,23 @@ def group_rows(decision_groups: pd.DataFrame) -> Grid:
             )
         )
     headers = (
-        "Effect on gross profit|Households today|Trials|Profit per contact (calibrated)|Pays (calibrated)|"
-        "A test is worth|It costs|Decision"
+        "Effect on gross profit|Households today|A test decides|Trials|Profit per contact (calibrated)|"
+        "Pays (calibrated)|A test is worth|It costs|Decision"
     )
-    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6})
+    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
+
+
+def repeat_note(repeat_support: pd.DataFrame) -> str:
+    """What is known of sending the type to households that it was sent before, or why nothing is."""
+    whole = repeat_support.loc[repeat_support["campaign"].astype(str) == ALL_CAMPAIGNS].iloc[0]
+    if isinstance(whole["lacking"], str):
+        return f"Nothing is known of a repeat ({whole['lacking']}): households contacted before are to be tested."
+    return (
+        "Households contacted before are decided by trials of a repeat: at later campaigns of the type, "
+        f"{numbers.count(whole['n_treated'])} that were sent it again and {numbers.count(whole['n_control'])} that "
+        f"were not, {numbers.percent(whole['share_in_overlap'])} of them with comparable ones in the other arm. "
+        "A test decides all households that it draws from, those without comparable ones too."
+    )
 
 
 def _reference_note(tables: StudyTables, settings: Settings) -> str:
@@ -135,6 +152,7 @@ COSTS = (
         "not made where a loss is, and tested where neither is and a test is worth its cost.",
         rows=lambda tables, settings: group_rows(tables["decision_groups"]),
     ),
+    Note("repeat_note", lambda tables, settings: repeat_note(tables["repeat_support"]), ("repeat_support",)),
     Section(
         "pays_map",
         "Whether a contact pays, by margin and cost",

@@ -187,15 +187,16 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
         cells(
             str(row["household_key"]),
             row["decision"],
-            numbers.dollars(row["expected_profit"]),
+            numbers.interval(row["expected_profit"], row["expected_profit_lower"], row["expected_profit_upper"], "$"),
             numbers.interval(row["cate"], row["cate_lower"], row["cate_upper"], "$"),
             numbers.number(row["propensity"], 2) + ("" if row["in_overlap"] else " (outside)"),
             names.get(row["segment"], str(row["segment"])),
+            row["offer"] if isinstance(row["offer"], str) else "",
             row["reason"],
         )
         for _, row in first.iterrows()
     ]
-    headers = "Household|Decision|Expected profit|Effect on gross profit|Propensity|Segment|Reason"
+    headers = "Household|Decision|Expected profit (calibrated)|Effect on gross profit|Propensity|Segment|Offer|Reason"
     return as_grid(headers, rows, {0, 2, 3, 4})
 
 

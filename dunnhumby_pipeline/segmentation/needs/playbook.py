@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,6 +22,8 @@ from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, plain_need
 from dunnhumby_pipeline.settings import found_wrong
 
 Tier = Literal["high", "mid", "low"]
+# What an offer is made of, as far as a segment may be kept from it.
+Form = Literal["service", "points", "multi-buy", "coupon", "manufacturer coupon"]
 Lifecycle = Literal["active", "new", "lapsing", "lapsed"]
 DEFAULT_RULE = "default"
 
@@ -99,6 +101,7 @@ class SegmentAdvice(_Part):
     strategy: Words
     action: Words
     avoid: Words
+    keeps_from: tuple[Form, ...] = ()
 
 
 class SegmentRule(SegmentAdvice):
@@ -112,6 +115,7 @@ class Offer(_Part):
 
 class OfferRule(Offer):
     name: Words
+    form: Form | None = None
     when: OfferConditions
 
 
@@ -138,6 +142,17 @@ class OfferRules(_Part):
 class Playbook(_Part):
     segments: SegmentRules
     offers: OfferRules
+
+    @model_validator(mode="after")
+    def _forms_are_known(self) -> Playbook:
+        unknown = [rule.name for rule in self.offers.rules if rule.form is None]
+        kept = any(advice.keeps_from for advice in (self.segments.default, *self.segments.rules))
+        if kept and unknown:
+            raise ValueError(
+                f"segments are kept from some offers (keeps_from), and {', '.join(map(repr, unknown))} of the offers "
+                f"have no form; expected one of {', '.join(get_args(Form))} for each"
+            )
+        return self
 
 
 def load_playbook(file: Path | None = None) -> Playbook:
@@ -204,17 +219,27 @@ def segment_playbook(
     return pd.DataFrame(rows, columns=columns).sort_values("priority", kind="stable", ignore_index=True)
 
 
-def offer_for(value_tier: str, need: str, discount_rate: float, playbook: Playbook) -> tuple[str, str]:
-    """(offer, name of the rule) of a cell of value and need, whose mean discount rate (0-1) may be NaN."""
+def cell_offer(
+    value_tier: str, need: str, discount_rate: float, playbook: Playbook, keeps_from: Sequence[str] = ()
+) -> tuple[str, str]:
+    """(offer, name of the rule) of a cell of value and need, whose discount rate (0-1) may be NaN: of the first rule
+    that holds and whose offer has none of the forms that a segment `keeps_from`, else the default.
+    """
     for rule in playbook.offers.rules:
         when = rule.when
-        if (
+        if rule.form not in keeps_from and (
             (when.value_tier is None or value_tier in when.value_tier)
             and (when.leading_need is None or plain_need(need) in when.leading_need)
             and (when.discount_rate is None or when.discount_rate.hold(discount_rate))
         ):
             return rule.offer, rule.name
     return playbook.offers.default.offer, DEFAULT_RULE
+
+
+def kept_forms(rule: str, playbook: Playbook) -> tuple[str, ...]:
+    """The forms of offers that a segment is kept from by the rule of this name, or the default."""
+    advice = next((one for one in playbook.segments.rules if one.name == rule), playbook.segments.default)
+    return advice.keeps_from
 
 
 def _holds(when: SegmentConditions, facts: Mapping[str, str], standing: Mapping[str, float]) -> bool:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
-from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, offer_for
+from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, cell_offer
 
 
 class ValueNeedError(ValueError):
@@ -73,7 +73,7 @@ def value_need(households: pd.DataFrame, needs: pd.DataFrame, playbook: Playbook
     table["discount_rate"] = table["discounts"] / full_price.where(full_price > 0)
     table = table.reset_index()
     offers = [
-        offer_for(cell.clv_tier, cell.need, cell.discount_rate, playbook) if cell.n_households else (None, None)
+        cell_offer(cell.clv_tier, cell.need, cell.discount_rate, playbook) if cell.n_households else (None, None)
         for cell in table.itertuples()
     ]
     table["offer"], table["rule"] = zip(*offers, strict=True)

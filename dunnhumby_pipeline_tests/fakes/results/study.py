@@ -74,7 +74,16 @@ def _cost_tables() -> dict[str, pd.DataFrame]:
         "break_even": break_even_of(known, [effect] * len(known), [stakes] * len(known), 0.95),
         "decision_by_cost": decided(effect, costs, 0.0, stakes, 0.95),
         "decision_groups": whole.assign(
-            group=0, lowest_effect=np.nan, highest_effect=np.nan, n_trials=5800, n_households=2413
+            group=0,
+            contact="first contact",
+            lowest_effect=np.nan,
+            highest_effect=np.nan,
+            n_trials=5800,
+            n_households=2413,
+            n_decided=2469,
+            effect=4.9,
+            effect_se=3.5,
+            outcome_variance=5800.0,
         ),
         "pays_by_margin": pd.DataFrame(grid),
     }
@@ -94,6 +103,16 @@ def decision_groups() -> pd.DataFrame:
 
 def pays_by_margin() -> pd.DataFrame:
     return _cost_tables()["pays_by_margin"]
+
+
+def repeat_support() -> pd.DataFrame:
+    rows = [
+        ("8", 359, 359, 251, 108, 243, 80, 0.90, 145.0, 82.0, 0.92, 0.30, 89.0, 89.0, None),
+        ("all", 1543, 1184, 1165, 378, 1062, 301, 0.88, 587.0, 302.0, 1.17, 0.12, 89.0, 92.0, None),
+    ]
+    columns = "campaign n_trials n_households n_treated n_control treated_in_overlap control_in_overlap"
+    columns += " share_in_overlap ess_treated ess_control max_smd max_smd_weighted fewest_days_since median_days_since"
+    return frame_of(f"{columns} lacking", rows)
 
 
 def experiment_design() -> pd.DataFrame:
@@ -217,6 +236,9 @@ def targeting_list() -> pd.DataFrame:
         cate_upper=cate + 21,
         interval_of="household",
         expected_profit=cate - 12.73,
+        expected_profit_lower=cate - 33.73,
+        expected_profit_upper=cate + 8.27,
+        offer="Weekly fresh box.",
         propensity=chance,
         in_overlap=in_overlap,
         reason=[reasons[choice] for choice in decision],
