@@ -12,9 +12,11 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    contact,
     effects,
     experiments,
     journey,
+    lists,
     report,
     scrutiny,
     segmentation,
@@ -47,7 +49,7 @@ def build_defs(
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules(
-        [journey, segmentation, trials, effects, scrutiny, targeting, experiments, report]
+        [journey, segmentation, trials, effects, scrutiny, contact, targeting, experiments, lists, report]
     )
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(

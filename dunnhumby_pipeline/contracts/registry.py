@@ -5,12 +5,14 @@ from __future__ import annotations
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
     cate,
+    contact,
     design,
     effects,
     experiments,
     features,
     journey,
     lifetime,
+    lists,
     movement,
     overlap,
     profiles,
@@ -23,7 +25,8 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (*_CUSTOMERS, design, overlap, effects, cate, validation, scrutiny, targeting, experiments, report)
+_CAUSAL = (design, overlap, effects, cate, validation, scrutiny)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

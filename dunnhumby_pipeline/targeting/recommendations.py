@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ COLUMNS = [
     "expected_profit",
     "probability_pays",
     "group",
+    "selected",
     "propensity",
     "in_overlap",
     "segment",
@@ -79,81 +81,99 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     groups = terms.groups.sort_values("group").reset_index(drop=True)
     group = np.searchsorted(group_edges(groups), scored["cate"].to_numpy(dtype=float), side="right")
     # A household without an effect has no group; it is told apart below.
-    own = groups.iloc[np.minimum(group, len(groups) - 1)].reset_index(drop=True)
-    pays = spoken_of & (own["decision"] == TARGET).to_numpy()
+    place = np.minimum(group, len(groups) - 1)
+    decided = groups["decision"].to_numpy(dtype=str)[place]
+    pays = spoken_of & (decided == TARGET)
     passed_over = pays & (weight == 0)
     target = pays & (weight >= 1) & terms.proven
-    leave = ~known | passed_over | (spoken_of & (own["decision"] == LEAVE).to_numpy())
+    leave = ~known | passed_over | (spoken_of & (decided == LEAVE))
     frame = scored.reset_index(drop=True).assign(
         decision=np.select([target, leave], [TARGET, LEAVE], TEST),
         in_overlap=in_overlap,
         expected_profit=terms.economics.profit(scored["cate"].to_numpy(dtype=float)),
         group=pd.Series(group).where(spoken_of).astype("Int64"),
-        probability_pays=own["probability_pays_calibrated"].where(spoken_of),
+        probability_pays=pd.Series(groups["probability_pays_calibrated"].to_numpy()[place]).where(spoken_of),
+        selected=pd.Series(weight).where(spoken_of),
     )
-    frame["reason"] = _reasons(frame, own, weight, first, terms)
+    frame["reason"] = _reasons(frame, groups, place, weight, first, terms)
     frame = frame.sort_values(["expected_profit", "household_key"], ascending=[False, True], na_position="last")
     return frame[COLUMNS].reset_index(drop=True)
 
 
 def _weights(supported: pd.DataFrame, covariates: pd.DataFrame, terms: Terms) -> Array:
+    rows = covariates.index.get_indexer(supported["household_key"])
+    if (rows < 0).any():
+        raise KeyError(f"{(rows < 0).sum()} households have an effect and no covariates")
     return terms.policy.weights(
-        covariates.loc[supported["household_key"]].to_numpy(),
+        covariates.to_numpy()[rows],
         supported[LABELS],
         supported["cate"].to_numpy(),
         standard_errors(supported, terms.confidence),
     )
 
 
-def _reasons(frame: pd.DataFrame, own: pd.DataFrame, weight: Array, first: Mask, terms: Terms) -> pd.Series:
-    """Why each household's decision is what it is, with the number that decides; `own` (n,): the row of its group."""
-    cost = f" at {price(terms.economics.contact_cost)} a contact"
-    profit, lower, upper = (
-        own[name].map(price) for name in ("expected_profit", "calibrated_lower", "calibrated_upper")
-    )
-    alike = "households like it are" if len(terms.groups) > 1 else "households with comparable ones in both arms are"
-    about = (
-        alike
-        + " expected to bring "
-        + profit
-        + cost
-        + " ("
-        + lower
-        + " to "
-        + upper
-        + "), which pays with a chance of "
-    )
-    about = about + own["probability_pays_calibrated"].map(percent)
-    worth, paid = own["value_of_test"].map(whole_dollars), own["cost_of_test"].map(whole_dollars)
-    testing = np.where(
-        own["value_of_test"].isna(),
-        "too few of them for a test",
-        "a test of " + own["test_households"].map("{:,}".format) + " is worth " + worth + " and costs " + paid,
-    )
-    unseen = "effect " + frame["cate"].map(price) + " on gross profit is not known to hold for it: "
-    reason = np.select(
-        [
-            frame["cate"].isna(),
-            ~first,
-            ~frame["in_overlap"].to_numpy(dtype=bool),
-            own["decision"] == LEAVE,
-            own["decision"] == TEST,
-            weight == 0,
-            weight < 1,
+def _reasons(
+    frame: pd.DataFrame, groups: pd.DataFrame, place: NDArray[np.int64], weight: Array, first: Mask, terms: Terms
+) -> pd.Series:
+    """Why each household's decision is what it is, with the number that decides; `place` (n,): that of its group.
+
+    What is said of a group is written once, whatever its size.
+    """
+    about, testing = _of_groups(groups, terms)
+    decided = groups["decision"].to_numpy(dtype=str)[place]
+    unproven = "" if terms.proven else "; that the policy gains is not proven: test it"
+    endings = {
+        LEAVE: [f"{said}; {test}" for said, test in zip(about, testing, strict=True)],
+        TEST: [f"{said}; {test}: test it" for said, test in zip(about, testing, strict=True)],
+        "passed over": [f"{said}; the policy passes it over" for said in about],
+        "by lot": [
+            f"{said}; no ranking tells it from others, of whom the policy draws some by lot: test it" for said in about
         ],
-        [
-            "no purchase in the look-back: nothing to base an effect on",
-            unseen + "it has received this type before, and only first campaigns are estimated; test it",
-            unseen + "too few comparable households in one arm (propensity " + _two(frame["propensity"]) + "); test it",
-            about + "; " + testing,
-            about + "; " + testing + ": test it",
-            about + "; the policy passes it over",
-            about + "; no ranking tells it from others, of whom the policy draws some by lot: test it",
-        ],
-        about + np.where(terms.proven, "", "; that the policy gains is not proven: test it"),
+        TARGET: [f"{said}{unproven}" for said in about],
+    }
+    told = np.select(
+        [decided == LEAVE, decided == TEST, weight == 0, weight < 1], [LEAVE, TEST, "passed over", "by lot"], TARGET
     )
+    reason = np.empty(len(frame), dtype=object)
+    for name, sentences in endings.items():
+        mine = told == name
+        reason[mine] = np.array(sentences, dtype=object)[place[mine]]
+    known, inside = frame["cate"].notna().to_numpy(), frame["in_overlap"].to_numpy(dtype=bool)
+    reason[~known] = "no purchase in the look-back: nothing to base an effect on"
+    before, few = known & ~first, known & first & ~inside
+    for rows, ending in (
+        (before, "it has received this type before, and only first campaigns are estimated; test it"),
+        (few, "too few comparable households in one arm (propensity "),
+    ):
+        reason[rows] = "effect " + _written(frame.loc[rows, "cate"], 2, price) + _UNKNOWN + ending
+    reason[few] = reason[few] + _written(frame.loc[few, "propensity"], 2, "{:.2f}".format) + "); test it"
     return pd.Series(reason, index=frame.index)
 
 
-def _two(values: pd.Series) -> pd.Series:
-    return values.map("{:.2f}".format)
+_UNKNOWN = " on gross profit is not known to hold for it: "
+
+
+def _of_groups(groups: pd.DataFrame, terms: Terms) -> tuple[list[str], list[str]]:
+    """Of each group what a contact is expected to bring, and what a test of it is worth, in words."""
+    cost = price(terms.economics.contact_cost)
+    alike = "households like it are" if len(groups) > 1 else "households with comparable ones in both arms are"
+    about = [
+        f"{alike} expected to bring {price(row['expected_profit'])} at {cost} a contact "
+        f"({price(row['calibrated_lower'])} to {price(row['calibrated_upper'])}), which pays with a chance of "
+        f"{percent(row['probability_pays_calibrated'])}"
+        for _, row in groups.iterrows()
+    ]
+    testing = [
+        "too few of them for a test"
+        if pd.isna(row["value_of_test"])
+        else f"a test of {row['test_households']:,} is worth {whole_dollars(row['value_of_test'])} and costs "
+        f"{whole_dollars(row['cost_of_test'])}"
+        for _, row in groups.iterrows()
+    ]
+    return about, testing
+
+
+def _written(values: pd.Series, decimals: int, word: Callable[[float], str]) -> NDArray[np.object_]:
+    """`values` in words (n,), each that differs at these decimals written once."""
+    codes, different = pd.factorize(values.round(decimals).to_numpy(dtype=float))
+    return np.array([word(value) for value in different], dtype=object)[codes]

@@ -51,6 +51,7 @@ def turn_cost_dial(
     household_effects: pd.DataFrame,
     negative_controls: pd.DataFrame,
     campaign_economics: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
@@ -58,12 +59,14 @@ def turn_cost_dial(
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import study_scenarios
     from dunnhumby_pipeline.targeting.support import study_region, supported
 
     _require_grounds(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
-    reached = supported(household_effects, study_region(nuisances, settings.overlap))
+    today = permitted(household_effects, suppressed_households)
+    reached = supported(today, study_region(nuisances, settings.overlap))
     question = Question(
         known=study_scenarios(campaign_economics, settings.economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
@@ -71,7 +74,7 @@ def turn_cost_dial(
         allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
         effect=cate_estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
-        today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),
+        today=today.loc[reached, "cate"].to_numpy(dtype=float),
     )
     tables = cost_tables(question, settings.economics, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
@@ -87,11 +90,13 @@ def value_policies(
     cate_by_model: pd.DataFrame,
     household_effects: pd.DataFrame,
     campaign_economics: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
     from dunnhumby_pipeline.settings import SettingsError
     from dunnhumby_pipeline.targeting.comparison import differences, selection
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
     from dunnhumby_pipeline.targeting.tree_rules import tree_rules
@@ -101,7 +106,8 @@ def value_policies(
     settings, economics = study.settings, used_economics(campaign_economics)
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    choosable = permitted(household_effects, suppressed_households)
+    tables = (propensity, cate_estimates, cate_by_model, choosable, campaign_economics)
     evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
         known = valued(available, evidence, economics)
@@ -143,7 +149,7 @@ def _evidence(
 
 
 @step(
-    settings=("confidence", "trial", "overlap", "economics", "policy", "checks"),
+    settings=("seed", "confidence", "trial", "overlap", "economics", "policy", "contact.holdout_share", "checks"),
     deps=["design_matrix", "household_matrix"],
 )
 def targeting_list(
@@ -158,12 +164,15 @@ def targeting_list(
     campaign_economics: pd.DataFrame,
     policy_value: pd.DataFrame,
     decision_groups: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
 ) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission, permitted
     from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.holdout import hold_out
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
@@ -173,7 +182,8 @@ def targeting_list(
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, economics = study.settings, used_economics(campaign_economics)
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
+    choosable = permitted(household_effects, suppressed_households)
+    tables = (propensity, cate_estimates, cate_by_model, choosable, campaign_economics)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, economics)
     region = study_region(nuisances, settings.overlap)
@@ -183,7 +193,9 @@ def targeting_list(
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
-    frame = decide(scored, covariates, terms)
+    # Permission, then the effect, then the lot.
+    decided = decide_with_permission(scored, suppressed_households, lambda rows: decide(rows, covariates, terms))
+    frame = hold_out(decided, settings.contact.holdout_share, settings.seed_for(f"holdout:{campaign_type}"))
     backing = verdicts.list_backed(frame, settings.checks)
     if not backing.passed:
         # Judged before it is written, so that a bad list does not take the place of the last good one.
