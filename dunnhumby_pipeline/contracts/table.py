@@ -51,8 +51,8 @@ class Table:
 
     `made_by` names the step that makes it, `meaning` says what it holds, `row` what each row stands for, `key` the
     columns that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the
-    numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result. `file`: the name of
-    its file without suffix, where that is not its own.
+    numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result. `file`: what
+    its file is called, without suffix, where that is not its own name.
     """
 
     name: str

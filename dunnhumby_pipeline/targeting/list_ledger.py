@@ -10,13 +10,15 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
+
+_BLOCK = 1 << 20
 
 
 class ApprovalError(Exception):
@@ -51,8 +53,11 @@ class Approval:
 
 def file_hash(path: TablePath) -> str:
     """SHA-256 of a file, 64 hexadecimal digits. FileNotFoundError when there is none."""
+    digest = sha256()
     with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def versions(ledger: Path, campaign_type: str) -> list[Version]:
@@ -136,8 +141,8 @@ def _lines(ledger: Path) -> list[Mapping[str, Any]]:
             found.append(json.loads(line))
         except json.JSONDecodeError as error:
             raise ApprovalError(
-                f"{ledger}, line {number} is not JSON: {line[:80]!r}; expected a line for each list, as it was written. "
-                "Restore the file, or take the line out"
+                f"{ledger}, line {number} is not JSON: {line[:80]!r}; expected a line for each list. Restore the file, or "
+                "take the line out"
             ) from error
     return found
 

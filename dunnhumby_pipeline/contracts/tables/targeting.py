@@ -256,14 +256,14 @@ TABLES = (
             ),
             number("probability_pays", "chance that a contact pays in its group, calibrated", "0-1", nullable=True),
             integer("group", "its group in decision_groups", nullable=True),
-            number(
-                "selected", "share of such households that the policy selects; null without support", nullable=True
-            ),
+            number("selected", "share of such households that the policy selects; null without support", nullable=True),
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),
             text("reason", "why the decision is what it is"),
             text("suppression", "the rule by which it may not be contacted; null where it may", nullable=True),
-            text("without_suppression", "what the decision would be else; null where it may be contacted", nullable=True),
+            text(
+                "without_suppression", "what the decision would be else; null where it may be contacted", nullable=True
+            ),
             text("arm", "of a target: contact, or hold out by lot; null of others", nullable=True),
             number("arm_probability", "chance that it had of this arm", "0-1", nullable=True),
         ),

@@ -9,7 +9,6 @@ from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
-
 _RULES = ("opt_out_file", "least_days", "most_contacts", "contact_days")
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
+from dunnhumby_pipeline.orchestration.checks import lists as of_list
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -196,9 +197,13 @@ def targeting_list(
     # Permission, then the effect, then the lot.
     decided = decide_with_permission(scored, suppressed_households, lambda rows: decide(rows, covariates, terms))
     frame = hold_out(decided, settings.contact.holdout_share, settings.seed_for(f"holdout:{campaign_type}"))
-    backing = verdicts.list_backed(frame, settings.checks)
-    if not backing.passed:
-        # Judged before it is written, so that a bad list does not take the place of the last good one.
-        mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {backing.message}")
-        raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
+    # Judged before it is written, so that a bad list does not take the place of the last good one.
+    for verdict in (
+        verdicts.list_backed(frame, settings.checks),
+        of_list.list_in_bounds(frame, segments, settings.checks),
+        of_list.list_agrees(frame, policy_value, (1 + settings.confidence) / 2),
+    ):
+        if not verdict.passed:
+            mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {verdict.message}")
+            raise dg.Failure(f"the targeting list is not rebuilt: {verdict.message}", allow_retries=False)
     return frame
