@@ -83,7 +83,7 @@ def suppressed_households(
     rules = pd.DataFrame(
         {
             "rule": list(SUPPRESSIONS),
-            "limit": [limits[rule] for rule in SUPPRESSIONS],
+            "limit": pd.Series([limits[rule] for rule in SUPPRESSIONS], dtype="str"),
             "applied": [limits[rule] is not None for rule in SUPPRESSIONS],
             "n_broken": [int(broken[rule].sum()) for rule in SUPPRESSIONS],
             "n_households": [int((first == rule).sum()) for rule in SUPPRESSIONS],

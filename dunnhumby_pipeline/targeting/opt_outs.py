@@ -45,7 +45,8 @@ def read_opt_outs(path: Path | None) -> OptOuts:
         return NONE
     place = f"contact.opt_out_file is {str(path)!r}"
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=True)
+        # Its first row read as the others: pandas would give a column that is there twice another name.
+        frame = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig").fillna("")
     except pd.errors.EmptyDataError as error:
         raise ContactError(f"{place}; expected a CSV file with the column {COLUMN}, found: an empty file") from error
     except UnicodeDecodeError as error:
@@ -53,12 +54,12 @@ def read_opt_outs(path: Path | None) -> OptOuts:
     except (OSError, pd.errors.ParserError, ValueError) as error:
         found = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise ContactError(f"{place}; expected a CSV file that can be read, found: {found}") from error
-    names = [str(name).strip() for name in frame.columns]
+    names = frame.iloc[0].str.strip().tolist()
     if names.count(COLUMN) != 1:
         raise ContactError(
             f"{place}; expected one column {COLUMN}, separated by commas, found the columns: {', '.join(names)}"
         )
-    written = frame.iloc[:, names.index(COLUMN)].str.strip()
+    written = frame.iloc[1:, names.index(COLUMN)].str.strip()
     read = written.str.fullmatch(_KEY.pattern)
     if not read.all():
         rows = [f"row {row + 2}: {written.iloc[row]!r}" for row in (~read.to_numpy(dtype=bool)).nonzero()[0][:3]]

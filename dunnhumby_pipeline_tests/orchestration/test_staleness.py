@@ -58,6 +58,8 @@ PRICED = {
     "targeting_list",
     "experiment_design",
     "experiment_assignment",
+    "write_list",
+    "follow_list",
     "campaign_report",
 }
 TARGETING = {table.name for step in PRICED for table in made_by(step)}
@@ -225,7 +227,8 @@ def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) ->
 
 def test_a_list_marked_as_stale_is_rebuilt(laboratory: Laboratory) -> None:
     mark_stale(laboratory.table("targeting_list"), "not rebuilt: a gate was closed")
-    assert stale(laboratory) == {"targeting_list", "experiment_design", "experiment_assignment", "campaign_report"}
+    made_from_it = ("experiment_design", "experiment_assignment", "write_list", "follow_list", "campaign_report")
+    assert stale(laboratory) == {"targeting_list", *(table.name for step in made_from_it for table in made_by(step))}
 
 
 def test_a_missing_table_is_stale(laboratory: Laboratory) -> None:
