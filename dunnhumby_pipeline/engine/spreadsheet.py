@@ -15,6 +15,8 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV in UTF-8; text that a spreadsheet would take for a formula gets a quote before it, in
     names of columns as in cells. The same table gives the same bytes on every machine.
     """
+    # Alone, a carriage return is the end of a line to readers, and no reason to quote to the writer.
+    broken = False
     plain = frame.rename(columns=lambda name: _plain(str(name)))
     for place, name in enumerate(frame.columns):
         column = frame[name]
@@ -22,10 +24,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
             continue
         # Each text is looked at once, however many rows have it.
         codes, texts = pd.factorize(column, use_na_sentinel=True)
+        broken = broken or any("\r" in str(text) for text in texts)
         if any(str(text).startswith(FORMULA) for text in texts):
             spoken = pd.array([_plain(str(text)) for text in texts], dtype="object")
             plain.isetitem(place, pd.Series(spoken, dtype="object").reindex(codes).to_numpy())
-    plain.to_csv(path, index=False, encoding="utf-8", quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    quoting = csv.QUOTE_NONNUMERIC if broken else csv.QUOTE_MINIMAL
+    plain.to_csv(path, index=False, encoding="utf-8", quoting=quoting, lineterminator="\n")
 
 
 def _plain(text: str) -> str:

@@ -111,6 +111,12 @@ class CheckSettings(Section):
     max_decision_churn: float = Field(
         0.25, ge=0, le=1, description="largest share of decisions that may differ from an earlier list (warn)"
     )
+    max_refit_churn: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="largest share of decisions that may change when households are drawn again (warn)",
+    )
     max_unknown_opt_outs: float = Field(
         0.05, ge=0, le=1, description="largest share of opt-outs that may be of unknown households (warn)"
     )

@@ -141,8 +141,8 @@ def _lines(ledger: Path) -> list[Mapping[str, Any]]:
             found.append(json.loads(line))
         except json.JSONDecodeError as error:
             raise ApprovalError(
-                f"{ledger}, line {number} is not JSON: {line[:80]!r}; expected a line for each list. Restore the file, or "
-                "take the line out"
+                f"{ledger}, line {number} is not JSON: {line[:80]!r}; expected a line for each list. Restore the file, "
+                "or take the line out"
             ) from error
     return found
 

@@ -58,6 +58,7 @@ PRICED = {
     "targeting_list",
     "experiment_design",
     "experiment_assignment",
+    "refit_decisions",
     "write_list",
     "follow_list",
     "campaign_report",

@@ -79,7 +79,14 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
 
 
 # What costs decide.
-DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "experiment_design", "campaign_report")
+DECIDED = (
+    "turn_cost_dial",
+    "value_policies",
+    "targeting_list",
+    "refit_decisions",
+    "experiment_design",
+    "campaign_report",
+)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,7 @@ DECIDED = ("turn_cost_dial", "value_policies", "targeting_list", "experiment_des
                 "turn_cost_dial",
                 "value_policies",
                 "targeting_list",
+                "refit_decisions",
                 "campaign_report",
             ),
         ),

@@ -106,7 +106,9 @@ def suppressed(**settings: object) -> pd.DataFrame:
 
 
 def test_the_first_rule_that_is_broken_is_named_with_the_number_that_decides() -> None:
-    found = suppressed(opt_out_file="o.csv", least_days=22, most_contacts=2, contact_days=211).set_index("household_key")
+    found = suppressed(opt_out_file="o.csv", least_days=22, most_contacts=2, contact_days=211).set_index(
+        "household_key"
+    )
     assert found["suppression"].to_dict() == {1: OPT_OUT, 2: OPT_OUT, 4: RECENT_CONTACT}
     assert found.at[4, "why"] == "its last contact was 0 days ago, and 22 must lie between"
     without = suppressed(least_days=6, most_contacts=2).set_index("household_key")

@@ -29,7 +29,8 @@ DECISIONS = [TARGET, TARGET, TARGET, TEST, LEAVE]
 
 def listed(decisions: list[str] = DECISIONS, first: int = 1) -> pd.DataFrame:
     arm = [
-        (HOLD_OUT if place == 0 else CONTACT) if decision == TARGET else None for place, decision in enumerate(decisions)
+        (HOLD_OUT if place == 0 else CONTACT) if decision == TARGET else None
+        for place, decision in enumerate(decisions)
     ]
     keys = range(first, first + len(decisions))
     return pd.DataFrame({"household_key": keys, "decision": decisions, "arm": arm, "suppression": None, "reason": "x"})

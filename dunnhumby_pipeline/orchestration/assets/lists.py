@@ -6,8 +6,60 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
+
+# Enough to tell a decision that one draw in ten would change from one that hardly any would.
+N_REFITS = 100
+
+
+@step(
+    settings=("seed", "confidence", "overlap", "economics", "policy.n_groups", "sensitivity.bias_scale"),
+    follows_ledger=True,
+)
+def refit_decisions(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    negative_controls: pd.DataFrame,
+    campaign_economics: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
+    decision_groups: pd.DataFrame,
+    policy_value: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """How often the decision of each group is another when households are drawn again."""
+    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
+    from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.experiments.ledger import results
+    from dunnhumby_pipeline.targeting.answers import Question
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
+    from dunnhumby_pipeline.targeting.economics import study_scenarios
+    from dunnhumby_pipeline.targeting.recommendations import value_is_proven
+    from dunnhumby_pipeline.targeting.refits import decision_refits
+    from dunnhumby_pipeline.targeting.support import study_region, supported
+
+    settings, trials = study.settings, first_campaign_cohort
+    today = permitted(household_effects, suppressed_households)
+    reached = supported(today, study_region(nuisances, settings.overlap))
+    question = Question(
+        known=study_scenarios(campaign_economics, settings.economics),
+        gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
+        sales=residuals(trials, nuisances, SPEND),
+        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
+        effect=cate_estimates["cate"].to_numpy(dtype=float),
+        tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
+        today=today.loc[reached, "cate"].to_numpy(dtype=float),
+    )
+    seed, proven = settings.seed_for(f"refits:{context.partition_key}"), value_is_proven(policy_value)
+    most, confidence = settings.policy.n_groups, settings.confidence
+    return decision_refits(
+        question, decision_groups, settings.economics, most, confidence, proven, FEWEST_HOUSEHOLDS, N_REFITS, seed
+    )
 
 
 @step()

@@ -156,6 +156,20 @@ def decisions_steady(churn: pd.DataFrame, settings: CheckSettings) -> Verdict:
     return Verdict(largest <= settings.max_decision_churn, "; ".join(said), metrics)
 
 
+def decisions_hold(refits: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """No more households than allowed would have another decision, had others of their kind been seen."""
+    n = refits["n_households"].to_numpy(dtype=float)
+    metrics = {"n_households": n.sum()}
+    if n.sum() == 0:
+        return Verdict(True, "no household has support", metrics)
+    changed = float(refits["share_changed"].to_numpy(dtype=float) @ n / n.sum())
+    text = (
+        f"over {int(refits['n_refits'].iloc[0]):,} bootstraps of households, {changed:.1%} of {int(n.sum()):,} "
+        "households with support have another decision"
+    )
+    return Verdict(changed <= settings.max_refit_churn, text, {**metrics, "share_changed": changed})
+
+
 def approvals_unaltered(approved: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Every frozen list is there, and what was approved."""
     altered = approved.loc[~approved["as_approved"].astype(bool)]

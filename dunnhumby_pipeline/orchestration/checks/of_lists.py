@@ -73,6 +73,15 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_decision_churn",),
     ),
     Check(
+        "decision_refits",
+        lists.decisions_hold,
+        WARN,
+        red="for many households another sample of the same kind would have given another decision: it lies near an "
+        "edge",
+        advice="say so with the list; a test settles it",
+        thresholds=("max_refit_churn",),
+    ),
+    Check(
         "list_approvals",
         lists.approvals_unaltered,
         WARN,

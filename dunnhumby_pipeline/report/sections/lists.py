@@ -151,6 +151,21 @@ def churn_rows(decision_churn: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, set(range(1, 9)))
 
 
+def refit_rows(decision_refits: pd.DataFrame) -> Grid:
+    """How often each group's decision is another when households are drawn again."""
+    rows = [
+        cells(
+            f"group {row['group']}" if len(decision_refits) > 1 else "all with support",
+            numbers.count(row["n_households"]),
+            row["decision"],
+            *(numbers.percent(row[f"share_{name}"]) for name in ("changed", "target", "test", "leave")),
+        )
+        for _, row in decision_refits.iterrows()
+    ]
+    headers = "Households|Number|Decision|Another decision|Target|Test|Leave"
+    return as_grid(headers, rows, {1, 3, 4, 5, 6})
+
+
 PARTS = (
     Facts("list_version", _version, ("list_version",)),
     Note(
@@ -185,5 +200,13 @@ PARTS = (
         ("decision_churn",),
         rows=lambda tables, settings: churn_rows(tables["decision_churn"]),
         needs_rows=True,
+    ),
+    Section(
+        "decision_refits",
+        "Would another sample have decided otherwise?",
+        ("decision_refits",),
+        "Each group's effect estimated again on households drawn with replacement, decided by the same rule. Models, "
+        "groups and policy are held: what a whole refit changes is no less than this.",
+        rows=lambda tables, settings: refit_rows(tables["decision_refits"]),
     ),
 )

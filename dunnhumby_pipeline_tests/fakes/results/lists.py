@@ -86,3 +86,8 @@ def list_approvals() -> pd.DataFrame:
         "is_current as_approved"
     )
     return frame_of(columns, rows)
+
+
+def decision_refits() -> pd.DataFrame:
+    rows = [(0, 700, "leave", 0.04, 0.0, 0.04, 0.96, 100), (1, 1200, "target", 0.1, 0.9, 0.1, 0.0, 100)]
+    return frame_of("group n_households decision share_changed share_target share_test share_leave n_refits", rows)

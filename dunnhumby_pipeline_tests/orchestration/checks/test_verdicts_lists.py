@@ -197,6 +197,14 @@ def test_a_list_that_changes_much_warns() -> None:
     assert lists.decisions_steady(rows.head(0), CHECKS).message == "there is no earlier list to hold it against"
 
 
+def test_decisions_near_an_edge_warn() -> None:
+    rows = pd.DataFrame({"n_households": [300, 100], "share_changed": [0.1, 0.5], "n_refits": 100})
+    found = lists.decisions_hold(rows, CHECKS)
+    assert found.passed and "20.0% of 400 households" in found.message
+    assert not lists.decisions_hold(rows, CheckSettings(max_refit_churn=0.1)).passed
+    assert lists.decisions_hold(rows.assign(n_households=0), CHECKS).message == "no household has support"
+
+
 def test_a_frozen_list_that_was_altered_warns() -> None:
     assert lists.approvals_unaltered(made.list_approvals(), CHECKS).passed
     assert lists.approvals_unaltered(made.list_approvals().head(0), CHECKS).passed
