@@ -15,11 +15,11 @@ from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 from dunnhumby_pipeline.targeting.list_ledger import (
     Approval,
     ApprovalError,
+    Version,
     approvals,
     file_hash,
     freeze,
     note_approval,
-    versions,
 )
 
 CSV, VERSION = "targeting_list_csv", "list_version"
@@ -41,7 +41,7 @@ def refusal(
     old = sorted({table_of(key) for key in stale} & set(OF_LIST))
     if old:
         return f"the list of {campaign_type} is stale ({', '.join(old)}); {again}"
-    own = [check.key for check in CHECKS if check.blocks and check.table in OF_LIST]
+    own = [check.key for check in CHECKS if check.blocks and check.table in (*OF_LIST, "decision_summary")]
     states = check_states(instance, [*gates.keys, *own], campaign_type)
     closed = states.loc[states["status"] != PASS]
     if len(closed):
@@ -65,9 +65,8 @@ def approve_list(study: Study, campaign_type: str, by: str, now: str) -> Approva
             f"version {before.version} of the list of {campaign_type} was approved by {before.approved_by} on "
             f"{before.approved_at}; it is frozen as {home.lists / before.file}.csv, and is not approved twice"
         )
-    version = next((one for one in versions(home.list_versions, campaign_type) if one.list_hash == found), None)
-    if version is None:
-        raise ApprovalError(f"{csv} is not a list that the study made; `dunnhumby run` writes it again")
+    row = read_table(study.table(VERSION, campaign_type)).iloc[0]
+    version = Version(campaign_type, int(row["version"]), str(row["list_hash"]), str(row["made_at"]))
     approval = freeze(read_table(parquet), csv, parquet, home.lists, version, by, now)
     note_approval(home.approvals, approval)
     return approval
