@@ -44,7 +44,7 @@ def test_what_each_rule_gives_up_stands_beside_it() -> None:
     grid = rule_rows(lists.contact_rules(), lists.decision_summary())
     out, recent, cap = ([cell.text for cell in row] for row in grid.rows)
     assert out[:4] == ["opt-out", "households of opt_outs.csv", "31", "31"] and out[4].startswith("$341 (155 to 527)")
-    assert out[5] == "36 rows, 2 of which name a household again; 3 households are not known"
+    assert out[5] == "36 rows, 2 of which name a household again; unknown households: 3"
     assert recent[2:4] == ["38", "40"]
     assert cap[1] == "not set" and cap[4] == "$0"
 

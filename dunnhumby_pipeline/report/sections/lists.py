@@ -129,7 +129,7 @@ def given_up(row: pd.Series) -> str:
 def _about_file(rule: pd.Series) -> str:
     return (
         f"{numbers.count(rule['n_rows'])} rows, {numbers.count(rule['n_double'])} of which name a household again; "
-        f"{numbers.count(rule['n_unknown'])} households are not known"
+        f"unknown households: {numbers.count(rule['n_unknown'])}"
     )
 
 
