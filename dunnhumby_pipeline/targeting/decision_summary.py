@@ -87,6 +87,8 @@ def advise(row: pd.Series) -> tuple[str, str]:
     if most == TEST:
         return TEST, f"{count(row['n_test'])} of {count(n)} are to be tested"
     against = f"the list targets {percent(target)} and the last campaign reached {percent(before)}"
+    if row["n_suppressed"]:
+        against += f"; {count(row['n_suppressed'])} may not be contacted"
     if most == TARGET:
         return (EXPAND if target > before else HOLD), against
     return (REDUCE if before > target else HOLD), against

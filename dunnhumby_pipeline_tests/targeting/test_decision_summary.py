@@ -60,6 +60,7 @@ def test_counts_profit_and_what_is_given_up() -> None:
     assert a[["given_up", "given_up_lower", "given_up_upper"]].tolist() == [10.0, 2.0, 18.0]
     b = rows.loc[("segment", "b")]
     assert b[["expected_profit", "ci_lower", "given_up", "profit_of_contacts"]].tolist() == [-4.0, -9.0, -2.0, 0.0]
+    assert b["advice_reason"] == "the list targets 0% and the last campaign reached 67%; 1 may not be contacted"
     whole = rows.loc[("all", "all")]
     assert whole[counts].tolist() == [6, 2, 1, 1, 1, 3, 2, 5]
     assert whole["expected_profit"] == pytest.approx((3 * 10 - 2 * 4) / 5)
@@ -76,8 +77,8 @@ def test_a_level_without_support_has_no_expected_profit() -> None:
 
 
 def told(target: int, test: int, leave: int, reached: float) -> str:
-    row = pd.Series({"n_households": target + test + leave, "n_target": target, "n_test": test, "n_leave": leave})
-    return advise(pd.concat([row, pd.Series({"share_contacted": reached})]))[0]
+    counts = {"n_households": target + test + leave, "n_target": target, "n_test": test, "n_leave": leave}
+    return advise(pd.Series({**counts, "n_suppressed": 0, "share_contacted": reached}))[0]
 
 
 @pytest.mark.parametrize(
