@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.patches import Rectangle
 from rich.console import Console
 
 from dunnhumby_pipeline.figures.campaign.lists import decisions_by_group
@@ -65,6 +66,7 @@ def test_the_bars_of_a_level_add_up_to_its_households() -> None:
     for axes in figure.axes:
         rows: dict[float, float] = {}
         for bar in axes.patches:
+            assert isinstance(bar, Rectangle)
             rows[bar.get_y()] = rows.get(bar.get_y(), 0.0) + bar.get_width()
         assert all(abs(total - 1) < 1e-9 for total in rows.values())
 

@@ -173,4 +173,4 @@ def test_without_suppression_the_list_is_as_it_was() -> None:
 )
 def test_settings_out_of_bounds_are_refused_by_name(section: str, name: str, value: object) -> None:
     with pytest.raises(SettingsError, match=rf"{section}\.{name}"):
-        load_settings(**{section: {name: value}})
+        load_settings(None, **{section: {name: value}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
@@ -18,7 +20,9 @@ def contact_rules() -> pd.DataFrame:
 
 def decision_summary() -> pd.DataFrame:
     names = segments().drop_duplicates("segment").set_index("segment")["segment_name"].to_dict()
-    rows = [("all", "all", "all households", 2469, 820, 738, 82, 700, 949, 69, 1900, 14.2, "test")]
+    rows: list[tuple[Any, ...]] = [
+        ("all", "all", "all households", 2469, 820, 738, 82, 700, 949, 69, 1900, 14.2, "test")
+    ]
     advised = ("expand", "hold", "reduce", "test")
     for place, (slug, name) in enumerate(names.items()):
         advice = advised[place % 4]
