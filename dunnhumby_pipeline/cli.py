@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
+from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -99,6 +100,7 @@ app = typer.Typer(
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
 )
 app.add_typer(experiment, name="experiment")
+app.command()(approve)
 
 
 @app.command()

@@ -12,10 +12,12 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    contact,
     economics,
     effects,
     experiments,
     journey,
+    lists,
     plausibility,
     report,
     scrutiny,
@@ -49,7 +51,20 @@ def build_defs(
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
     chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules(
-        [journey, segmentation, trials, effects, plausibility, scrutiny, economics, targeting, experiments, report]
+        [
+            journey,
+            segmentation,
+            trials,
+            effects,
+            plausibility,
+            scrutiny,
+            economics,
+            contact,
+            targeting,
+            experiments,
+            lists,
+            report,
+        ]
     )
     made = versioned(assets, study.settings, study.home)
     return dg.Definitions(

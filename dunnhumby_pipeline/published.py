@@ -43,6 +43,7 @@ SUMMARY = "summary"
 # A summary names the places of one machine, and the seconds that it took.
 _PLACES = {"tables": "data/warehouse", "report": "data/warehouse/{type}/campaign_report.html"}
 _PLACES["targeting list"] = "data/warehouse/{type}/targeting_list.parquet"
+_PLACES["list for a spreadsheet"] = "data/warehouse/{type}/targeting_list.csv"
 
 
 def write(root: Path, home: Home, campaign_type: str) -> str:

@@ -34,3 +34,8 @@ NUISANCE_VARIANTS = (AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES, TREE_NUISANCES, 
 FIRST_CONTACT, REPEAT_CONTACT = "first contact", "contacted before"
 # What is decided for a household: contact it, do not, or learn first.
 TARGET, LEAVE, TEST = "target", "leave", "test"
+# The arms of whoever is randomised.
+CONTACT, HOLD_OUT = "contact", "hold out"
+# Why a household is not contacted, whatever the effect.
+OPT_OUT, RECENT_CONTACT, CONTACT_CAP = "opt-out", "recent contact", "contact cap"
+SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
     cate,
+    contact,
     design,
     economics,
     effects,
@@ -12,6 +13,7 @@ from dunnhumby_pipeline.contracts.tables import (
     features,
     journey,
     lifetime,
+    lists,
     movement,
     overlap,
     plausibility,
@@ -26,21 +28,8 @@ from dunnhumby_pipeline.contracts.tables import (
 
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
-_GROUPS = (
-    *_CUSTOMERS,
-    design,
-    overlap,
-    effects,
-    repeats,
-    plausibility,
-    cate,
-    validation,
-    scrutiny,
-    economics,
-    targeting,
-    experiments,
-    report,
-)
+_CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

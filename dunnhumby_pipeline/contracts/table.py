@@ -51,7 +51,8 @@ class Table:
 
     `made_by` names the step that makes it, `meaning` says what it holds, `row` what each row stands for, `key` the
     columns that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the
-    numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result.
+    numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result. `file`: what
+    its file is called, without suffix, where that is not its own name.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Table:
     metrics: Metrics | None = None
     suffix: str = ".parquet"
     measures: bool = False
+    file: str = ""
 
     def __post_init__(self) -> None:
         if self.measures:
@@ -74,6 +76,11 @@ class Table:
                 for column in self.columns
             )
             object.__setattr__(self, "columns", free)
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file."""
+        return f"{self.file or self.name}{self.suffix}"
 
     @property
     def is_table(self) -> bool:

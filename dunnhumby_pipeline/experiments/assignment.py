@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.frames import without_rows
-from dunnhumby_pipeline.contracts.names import TEST
+from dunnhumby_pipeline.contracts.names import CONTACT, HOLD_OUT, TEST
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.targeting.draws import systematic
 
-CONTACT, HOLD_OUT = "contact", "hold out"
-# Spreadsheets read a cell that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = [
     "household_key",
     "arm",
@@ -59,25 +54,12 @@ def experiment_assignment(
     frame["stratum"] = frame["segment"].astype(str) + " / " + frame["spend_quantile"].astype(str)
     rng = np.random.default_rng(seed)
     if size is not None and size < len(frame):
-        frame = frame[_systematic(frame["stratum"], size / len(frame), rng)].reset_index(drop=True)
-    contacted = _systematic(frame["stratum"], settings.contact_share, rng)
+        frame = frame[systematic(frame["stratum"], size / len(frame), rng)].reset_index(drop=True)
+    contacted = systematic(frame["stratum"], settings.contact_share, rng)
     frame["arm"] = np.where(contacted, CONTACT, HOLD_OUT)
     frame["probability"] = np.where(contacted, settings.contact_share, 1 - settings.contact_share)
     frame = frame.assign(seed=seed, campaign_type=campaign_type)
     return frame.assign(assignment_hash=hash_of(frame))[COLUMNS]
-
-
-def _systematic(stratum: pd.Series, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which rows (n,) are taken: each with probability `share`, of a stratum and of all its share to within one.
-
-    Systematic sampling with a random start over a random order within strata (Madow & Madow 1944).
-    """
-    order = np.lexsort((rng.random(len(stratum)), stratum.to_numpy(dtype=str)))
-    # Rounded, so that what floats leave of a whole number does not move a step.
-    steps = np.floor(np.round(rng.random() + share * np.arange(len(stratum) + 1), 9))
-    taken = np.zeros(len(stratum), dtype=bool)
-    taken[order] = np.diff(steps) > 0
-    return taken
 
 
 def hash_of(assignment: pd.DataFrame) -> str:
@@ -91,12 +73,3 @@ def hash_of(assignment: pd.DataFrame) -> str:
 def is_sealed(assignment: pd.DataFrame) -> bool:
     """Whether an assignment still is what its hash was taken of."""
     return bool((assignment["assignment_hash"] == hash_of(assignment)).all())
-
-
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV in UTF-8; text that a spreadsheet would take for a formula gets a quote before it."""
-    plain = frame.copy()
-    for name in plain.columns:
-        if not pd.api.types.is_numeric_dtype(plain[name]):
-            plain[name] = plain[name].map(lambda cell: f"'{cell}" if str(cell).startswith(_FORMULA) else cell)
-    plain.to_csv(path, index=False, encoding="utf-8", quoting=csv.QUOTE_MINIMAL)

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
-from dunnhumby_pipeline.experiments.assignment import CONTACT
+from dunnhumby_pipeline.contracts.names import CONTACT, LEAVE, TARGET, TEST
 from dunnhumby_pipeline.experiments.belief import updated
 from dunnhumby_pipeline.experiments.monitoring import confidence_sequence
 from dunnhumby_pipeline.experiments.registration import ExperimentError, Registration

@@ -29,7 +29,7 @@ def assign_experiment(
     Raises ExperimentError when no household is to be tested, or too few for two arms.
     """
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
-    from dunnhumby_pipeline.experiments.assignment import write_csv
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.experiments.registration import ExperimentError, keep, registration
     from dunnhumby_pipeline.targeting.economics import in_force

@@ -20,7 +20,12 @@ from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"
 # What an earlier study left must not stand as the answer of settings that no policy can be judged on.
-POLICY_TABLES = frozenset({"policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve", LIST})
+POLICY_TABLES = frozenset(
+    {
+        *("policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve", LIST),
+        *("decision_summary", "decision_churn", "list_version", "list_approvals"),
+    }
+)
 
 
 def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:
@@ -64,6 +69,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "paths": {
             "tables": str(study.warehouse),
             "targeting list": str(listed),
+            "list for a spreadsheet": str(study.table("targeting_list_csv", campaign_type)),
             "report": str(page),
         },
         "not_built": [name for name, path in (("targeting list", listed), ("report", page)) if not path.is_file()],

@@ -107,6 +107,7 @@ def score_new_month(study: Study, campaign_type: str, target: Path) -> tuple[pd.
     from dunnhumby_pipeline.causal.cate.scoring import score_households
     from dunnhumby_pipeline.causal.design.stored_design import OtherFeaturesError
     from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.journey.cleaning import clean
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import load_model
@@ -128,7 +129,7 @@ def score_new_month(study: Study, campaign_type: str, target: Path) -> tuple[pd.
         if target.suffix == ".parquet":
             scores.to_parquet(part, index=False)
         else:
-            scores.to_csv(part, index=False)
+            write_csv(scores, part)
     fitted = recipe.fitted
     words = (
         f"{model.learner.name}, {len(model.covariates)} covariates, fitted to {campaign_type} in {fitted.data} "

@@ -48,6 +48,8 @@ READS = (
     "economics",
     "policy_value",
     "targeting_list",
+    "decision_summary",
+    "list_version",
 )
 _BORDERS = {"pays": "green", "loses": "red", "not proven": "yellow"}
 
@@ -78,6 +80,8 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         ("Policy", _policy(chosen)),
         ("Value", _value(chosen, answer.has_ranking(tables.get("cate_scoreboard")))),
         ("Decisions", _decisions(tables.get("targeting_list"))),
+        *_permitted(tables.get("decision_summary")),
+        *_approved(tables.get("list_version")),
         _GAP,
         *_check_rows(checks),
     ):
@@ -243,6 +247,31 @@ def _decisions(targeting_list: pd.DataFrame | None) -> Text:
         return _not_built()
     counts = decision_counts(targeting_list)
     return Text(", ".join(f"{numbers.count(size)} to {name}" for name, size in counts.items()))
+
+
+def _permitted(summary: pd.DataFrame | None) -> list[tuple[str, Text]]:
+    """Who is held out and who may not be contacted, and what that gives up; nothing where there is nobody of either."""
+    if summary is None:
+        return []
+    whole = summary.loc[summary["grouping"] == "all"].iloc[0]
+    rows = []
+    if whole["n_target"]:
+        held = f"{numbers.count(whole['n_held_out'])} of {numbers.count(whole['n_target'])} targets, by lot"
+        rows.append(("Held out", Text(held)))
+    if whole["n_suppressed"]:
+        bounds = (whole["given_up_lower"], whole["given_up_upper"])
+        lost = numbers.interval(whole["given_up"], *bounds, "$")
+        said = f"{numbers.count(whole['n_suppressed'])} may not be contacted, which gives up {lost}"
+        rows.append(("Suppressed", Text(said)))
+    return rows
+
+
+def _approved(version: pd.DataFrame | None) -> list[tuple[str, Text]]:
+    if version is None:
+        return []
+    row = version.iloc[0]
+    state = f"approved by {row['approved_by']}" if row["approved"] else "not approved"
+    return [("List", Text(f"version {row['version']}, hash {row['list_hash'][:12]}, {state}"))]
 
 
 def _check_rows(checks: pd.DataFrame) -> list[tuple[str, RenderableType]]:

@@ -14,6 +14,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     ValidationSettings,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
+from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
     LifetimeValueSettings,
     MigrationSettings,
@@ -79,6 +80,7 @@ __all__ = [
     "TREAT_NONE",
     "CateSettings",
     "CheckSettings",
+    "ContactSettings",
     "CostScenario",
     "EconomicsSettings",
     "EffectSettings",

@@ -114,6 +114,19 @@ class CheckSettings(Section):
     many_rejects: float = Field(
         0.0075, ge=0, le=1, description="share of a file's rows left out that deserves a look (warn)"
     )
+    # A household in four with another decision from one list to the next is a list that nobody can explain.
+    max_decision_churn: float = Field(
+        0.25, ge=0, le=1, description="largest share of decisions that may differ from an earlier list (warn)"
+    )
+    max_refit_churn: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="largest share of decisions that may change when households are drawn again (warn)",
+    )
+    max_unknown_opt_outs: float = Field(
+        0.05, ge=0, le=1, description="largest share of opt-outs that may be of unknown households (warn)"
+    )
     max_psi: float = Field(
         0.2, gt=0, description="largest population stability index of a feature since the run before (warn)"
     )

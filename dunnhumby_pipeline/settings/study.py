@@ -30,6 +30,7 @@ from dunnhumby_pipeline.settings.campaigns import (
     ValidationSettings,
 )
 from dunnhumby_pipeline.settings.checks import CheckSettings
+from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
     LifetimeValueSettings,
     MigrationSettings,
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     validation: ValidationSettings = ValidationSettings()
     economics: EconomicsSettings = EconomicsSettings()
     policy: PolicySettings = PolicySettings()
+    contact: ContactSettings = ContactSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
 
@@ -209,6 +211,21 @@ class Home:
     def ledger(self) -> Path:
         """What every experiment found, a line each; it lasts across runs."""
         return self.experiments / "ledger.jsonl"
+
+    @property
+    def lists(self) -> Path:
+        """Versions of the targeting lists, and those that were approved, each frozen with its hash."""
+        return self.root / "lists"
+
+    @property
+    def list_versions(self) -> Path:
+        """Every list that differed from the one before it, a line each; it lasts across runs."""
+        return self.lists / "versions.jsonl"
+
+    @property
+    def approvals(self) -> Path:
+        """Who approved which list and when, a line each; it lasts across runs."""
+        return self.lists / "approvals.jsonl"
 
     @property
     def alerts_log(self) -> Path:

@@ -35,6 +35,7 @@ COLUMNS = [
     "expected_profit_upper",
     "probability_pays",
     "group",
+    "selected",
     "propensity",
     "in_overlap",
     "segment",
@@ -109,6 +110,7 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
         contact=np.where(first, FIRST_CONTACT, REPEAT_CONTACT),
         in_overlap=supported,
         group=pd.Series(group).where(known & (group >= 0)).astype("Int64"),
+        selected=pd.Series(weight).where(supported),
         **{
             name: np.where(supported, groups[source].to_numpy(dtype=float)[place], np.nan)
             for name, source in _OF_GROUP.items()

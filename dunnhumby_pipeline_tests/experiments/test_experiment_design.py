@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, bias_allowance
-from dunnhumby_pipeline.contracts.names import LEAVE, TEST
+from dunnhumby_pipeline.contracts.names import CONTACT, LEAVE, TEST
+from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.experiments import design as designs
 from dunnhumby_pipeline.experiments.assignment import (
-    CONTACT,
     experiment_assignment,
     hash_of,
     is_sealed,
-    write_csv,
 )
 from dunnhumby_pipeline.experiments.design import best_size, detectable_effect, experiment_design, required_size
 from dunnhumby_pipeline.experiments.monitoring import confidence_sequence, lan_demets, obrien_fleming

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, allowance_from, bias_allowance
-from dunnhumby_pipeline.contracts.names import TEST
-from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
+from dunnhumby_pipeline.contracts.names import CONTACT, TEST
+from dunnhumby_pipeline.experiments.assignment import experiment_assignment
 from dunnhumby_pipeline.experiments.belief import prior, updated
 from dunnhumby_pipeline.experiments.ledger import record, results
 from dunnhumby_pipeline.experiments.read_back import (

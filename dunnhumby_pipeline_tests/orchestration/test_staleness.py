@@ -58,6 +58,9 @@ PRICED = {
     "targeting_list",
     "experiment_design",
     "experiment_assignment",
+    "refit_decisions",
+    "write_list",
+    "follow_list",
     "campaign_report",
 }
 TARGETING = {table.name for step in PRICED for table in made_by(step)}
@@ -225,12 +228,11 @@ def test_a_table_behind_a_closed_gate_is_judged_again(laboratory: Laboratory) ->
 
 def test_a_list_marked_as_stale_is_rebuilt(laboratory: Laboratory) -> None:
     mark_stale(laboratory.table("targeting_list"), "not rebuilt: a gate was closed")
+    made_from_it = ("experiment_design", "experiment_assignment", "write_list", "follow_list", "campaign_report")
     assert stale(laboratory) == {
         "household_decisions",
         "targeting_list",
-        "experiment_design",
-        "experiment_assignment",
-        "campaign_report",
+        *(table.name for step in made_from_it for table in made_by(step)),
     }
 
 

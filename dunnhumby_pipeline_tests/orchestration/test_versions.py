@@ -7,6 +7,7 @@ import subprocess
 import sys
 from ast import literal_eval
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType
 
@@ -86,6 +87,8 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         # Gross profit is measured by the margin.
         ({"economics": {"margin": 0.25}}, made("enrol_trials", "compare_types", "economics", "campaign_report")),
         ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
+        ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
+        ({"contact": {"holdout_share": 0.2}}, made("targeting_list", "campaign_report")),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},
@@ -100,6 +103,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "turn_cost_dial",
                 "value_policies",
                 "targeting_list",
+                "refit_decisions",
                 "campaign_report",
             ),
         ),
@@ -152,12 +156,36 @@ def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> 
     assert step_versions(home=home)["value_need"] != after["value_need"]
 
 
+def test_the_content_of_the_opt_out_file_changes_the_step_that_follows_it(tmp_path: Path) -> None:
+    home, settings = Home(tmp_path), load_settings(contact={"opt_out_file": "opt_outs.csv"})
+    found = [step_versions(settings, home)]
+    for text in ("household_key\n1\n", "household_key\n1\n2\n"):
+        (tmp_path / "opt_outs.csv").write_text(text)
+        found.append(step_versions(settings, home))
+    for before, after in pairwise(found):
+        assert {name for name in before if before[name] != after[name]} == made("apply_contact_rules")
+    (tmp_path / "opt_outs.csv").rename(tmp_path / "elsewhere.csv")
+    (tmp_path / "elsewhere.csv").rename(tmp_path / "opt_outs.csv")
+    assert step_versions(settings, home) == found[-1]
+
+
+def test_an_approval_changes_the_step_that_follows_approvals(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    before = step_versions(home=home)
+    home.lists.mkdir()
+    home.approvals.write_text("{}\n")
+    after = step_versions(home=home)
+    assert {name for name in before if before[name] != after[name]} == made("follow_list")
+
+
 def test_every_step_is_listed_and_every_setting_is_read() -> None:
     steps = {
         definition.op.name for definition in build_defs().assets or [] if isinstance(definition, dg.AssetsDefinition)
     }
     assert steps - {"observe_raw"} == set(STEPS)
-    read = {name for step in STEPS.values() if step.name != "campaign_report" for name in step.settings}
+    read = {
+        name.partition(".")[0] for step in STEPS.values() if step.name != "campaign_report" for name in step.settings
+    }
     assert set(Settings.model_fields) - read == {"campaign_types", "engine", "warehouse"}
 
 

@@ -271,15 +271,22 @@ TABLES = (
             number("expected_profit_upper", "upper end of its interval, calibrated", "$", nullable=True),
             number("probability_pays", "chance that a contact pays in its group, calibrated", "0-1", nullable=True),
             integer("group", "group in decision_groups that decides it, or whose test would", nullable=True),
+            number("selected", "share of such households that the policy selects; null without support", nullable=True),
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),
             text("reason", "why the decision is what it is"),
+            text("suppression", "the rule by which it may not be contacted; null where it may", nullable=True),
+            text(
+                "without_suppression", "what the decision would be else; null where it may be contacted", nullable=True
+            ),
             text(
                 "campaign_type_best",
                 "campaign type of the highest expected profit, of those studied with comparable households",
                 nullable=True,
             ),
             text("profit_by_type", "expected profit per contact by campaign type, in words", nullable=True),
+            text("arm", "of a target: contact, or hold out by lot; null of others", nullable=True),
+            number("arm_probability", "chance that it had of this arm", "0-1", nullable=True),
             *shared("need"),
             text("value_tier", "lifetime value tier of the household: high, mid or low"),
             text("offer", "what to offer it; null where it is not contacted", nullable=True),

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
+from dunnhumby_pipeline.orchestration.checks import lists as of_list
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
@@ -45,6 +46,7 @@ def turn_cost_dial(
     repeat_nuisances: pd.DataFrame,
     repeat_support: pd.DataFrame,
     repeat_households: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
@@ -52,16 +54,16 @@ def turn_cost_dial(
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables, known_repeats
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
     _require_grounds(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
-    reached, first = (
-        supported(household_effects, study_region(nuisances, settings.overlap)),
-        at_first(household_effects),
-    )
-    effects = household_effects["cate"]
+    today = permitted(household_effects, suppressed_households)
+    again = permitted(repeat_households, suppressed_households)
+    reached, first = supported(today, study_region(nuisances, settings.overlap)), at_first(today)
+    effects = today["cate"]
     question = Question(
         economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
@@ -71,7 +73,7 @@ def turn_cost_dial(
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
         today=effects[reached].to_numpy(dtype=float),
         beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
-        repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, repeat_households),
+        repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, again),
     )
     tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
@@ -88,11 +90,13 @@ def value_policies(
     household_effects: pd.DataFrame,
     economics: pd.DataFrame,
     repeat_households: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
     from dunnhumby_pipeline.settings import SettingsError
     from dunnhumby_pipeline.targeting.comparison import differences, selection
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
     from dunnhumby_pipeline.targeting.tree_rules import tree_rules
@@ -102,7 +106,8 @@ def value_policies(
     settings, price = study.settings, in_force(economics).price
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics, repeat_households)
+    choosable, again = (permitted(each, suppressed_households) for each in (household_effects, repeat_households))
+    tables = (propensity, cate_estimates, cate_by_model, choosable, economics, again)
     evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
         known = valued(available, evidence, price)
@@ -146,7 +151,7 @@ def _evidence(
 
 
 @step(
-    settings=("confidence", "trial", "overlap", "policy", "checks"),
+    settings=("seed", "confidence", "trial", "overlap", "policy", "contact.holdout_share", "checks"),
     deps=["design_matrix", "household_matrix", "transactions", "campaigns"],
     follows_playbook=True,
 )
@@ -167,6 +172,7 @@ def targeting_list(
     segment_playbook: pd.DataFrame,
     value_need: pd.DataFrame,
     household_value_need: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
 ) -> Iterator[dg.Output]:
@@ -177,7 +183,9 @@ def targeting_list(
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
+    from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission, permitted
     from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.holdout import hold_out
     from dunnhumby_pipeline.targeting.offers import OfferError, known_offers, with_offers
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
@@ -188,7 +196,8 @@ def targeting_list(
     _require_grounds(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, price = study.settings, in_force(economics).price
-    tables = (propensity, cate_estimates, cate_by_model, household_effects, economics, repeat_households)
+    choosable, again = (permitted(each, suppressed_households) for each in (household_effects, repeat_households))
+    tables = (propensity, cate_estimates, cate_by_model, choosable, economics, again)
     evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, price)
     region = study_region(nuisances, settings.overlap)
@@ -200,19 +209,25 @@ def targeting_list(
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
-    frame = decide(scored, covariates, terms)
+    # Permission, then the effect, then the type, then the lot, then the offer.
+    frame = decide_with_permission(scored, suppressed_households, lambda rows: decide(rows, covariates, terms))
     as_of_day = observed_days(study.table("transactions"), settings.engine)[1]
     own = household_decisions(frame, decision_groups, price.contact_cost, as_of_day)
     heard, unheard = decided(study, campaign_type, price.contact_cost, as_of_day)
     frame = choose_types(frame, campaign_type, {campaign_type: own, **heard}, settings.policy.types_per_round)
+    frame = hold_out(frame, settings.contact.holdout_share, settings.seed_for(f"holdout:{campaign_type}"))
     with refusing(PlaybookError, OfferError):
         offers = known_offers(segment_playbook, value_need, load_playbook(study.home.playbook))
         frame = with_offers(frame, household_value_need, offers)
-    backing = verdicts.list_backed(frame, settings.checks)
-    if not backing.passed:
-        # Judged before it is written, so that a bad list does not take the place of the last good one.
-        mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {backing.message}")
-        raise dg.Failure(f"the targeting list is not rebuilt: {backing.message}", allow_retries=False)
+    # Judged before it is written, so that a bad list does not take the place of the last good one.
+    for verdict in (
+        verdicts.list_backed(frame, settings.checks),
+        of_list.list_in_bounds(frame, segments, settings.checks),
+        of_list.list_agrees(frame, policy_value, (1 + settings.confidence) / 2),
+    ):
+        if not verdict.passed:
+            mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {verdict.message}")
+            raise dg.Failure(f"the targeting list is not rebuilt: {verdict.message}", allow_retries=False)
     yield dg.Output(own, "household_decisions")
     said = "; ".join(f"{name}: {reason}" for name, reason in unheard.items())
     compared = {"types_compared": ", ".join(sorted([campaign_type, *heard])), "types_not_heard": said or "none"}

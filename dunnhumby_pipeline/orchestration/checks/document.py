@@ -18,19 +18,20 @@ _HEAD = """# Reading a red check
 
 Made from `dunnhumby_pipeline/orchestration/checks/registry.py` by `make docs`; edit that, not this.
 
-**What blocks** makes every later number meaningless: a table that is not what its contract says, weeks that contradict
-days, campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead, trials of which
-one arm has none like them, too few trials of an arm in overlap or too little information in them, imbalance after
-weighting, a list without backing. What reads the tables of that step does not run; the last targeting list stays in
-place with a file `targeting_list.STALE.txt` beside it, and `targeting_list` refuses to build, in this run or a later
-one, until the check passes again.
+**What blocks** makes every later number meaningless: a table that is not what its contract says, weeks that
+contradict days, campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead,
+trials of which one arm has none like them, too few trials of an arm in overlap or too little information in them,
+imbalance after weighting, a list without backing or against the evidence. What reads the tables of that step does not
+run; the last targeting list stays in place with a file `targeting_list.STALE.txt` beside it, and `targeting_list`
+refuses to build, in this run or a later one, until the check passes again.
 
 **What warns** is for a reader to weigh: tables that shrank or grew, data that end early, odd weeks, rows that name
 something no table has, many rejects, features that moved, cold stability, factors that explain little or did not
 converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap, propensities at
 their bound, estimators of one estimand that differ beyond noise, an effect where there can be none or one that little
-would explain away, heterogeneity or value not proven; and faults of what describes segments (profiles, playbook,
-lifetime value), on which no later number rests. A warning stops nothing, and the UI does not label it as blocking.
+would explain away, heterogeneity or value not proven, a list that holds nobody out or changes much, unknown opt-outs,
+altered approvals; and faults of what describes segments (profiles, playbook, lifetime value), on which no later
+number rests. A warning stops nothing, and the UI does not label it as blocking.
 
 A reference that the schema calls required blocks: a campaign without dates would change who is treated when. Other
 references warn, beyond a share of the rows: a line without a product is still spend.

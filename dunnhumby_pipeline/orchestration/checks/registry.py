@@ -15,6 +15,7 @@ from dunnhumby_pipeline.orchestration.checks import (
     doubts,
     features,
     journey,
+    of_lists,
     plausibility,
     repeats,
     scrutiny,
@@ -483,4 +484,5 @@ CHECKS: tuple[Check, ...] = (
         red="the list is empty, a household has no known decision or reason, or a target lies outside overlap",
         advice="a defect; do not use the list",
     ),
+    *of_lists.CHECKS,
 )

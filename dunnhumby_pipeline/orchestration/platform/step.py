@@ -30,6 +30,8 @@ class Step:
     settings: tuple[str, ...]
     follows_playbook: bool
     follows_ledger: bool
+    follows_opt_outs: bool
+    follows_approvals: bool
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -46,6 +48,8 @@ def step(
     deps: Iterable[str | dg.AssetKey] = (),
     follows_playbook: bool = False,
     follows_ledger: bool = False,
+    follows_opt_outs: bool = False,
+    follows_approvals: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -57,7 +61,8 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        STEPS[name] = Step(name, tuple(settings), follows_playbook, follows_ledger)
+        followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals)
+        STEPS[name] = Step(name, tuple(settings), *followed)
         tables = made_by(name)
         if not tables:
             raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")

@@ -44,11 +44,12 @@ class ParquetStore(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | TablePath) -> None:
         partition = context.asset_partition_key if context.has_asset_partitions else None
-        target = table_path(self.warehouse, context.asset_key.path[-1], partition)
+        name = context.asset_key.path[-1]
+        target = table_path(self.warehouse, name, partition)
         metrics: dict[str, float] = {}
         if isinstance(obj, pd.DataFrame):
             write_atomically(obj, target)
-            metrics = metrics_of(target.stem, obj)
+            metrics = metrics_of(name, obj)
         elif obj == target:
             # A table that is kept because nothing changed stays as it is, its time of change included.
             context.log.debug(f"{target} is kept")
@@ -59,8 +60,9 @@ class ParquetStore(dg.IOManager):
                 f"asset {context.asset_key.to_user_string()} gave a {type(obj).__name__}; expected a pandas "
                 "DataFrame or the Path of a staged file"
             )
-        stale_mark(target).unlink(missing_ok=True)
-        shown = table_metadata(target) if contract(target.stem).is_table else file_metadata(target)
+        if contract(name).is_table:
+            stale_mark(target).unlink(missing_ok=True)
+        shown = table_metadata(target) if contract(name).is_table else file_metadata(target)
         found = {FINGERPRINT: fingerprint_once(target)}
         context.add_output_metadata({**by_type(partition, {**shown, **metrics}), **found})
 
@@ -79,7 +81,7 @@ class ParquetStore(dg.IOManager):
 
 def table_path(warehouse: TablePath, name: str, partition: str | None = None) -> TablePath:
     """WAREHOUSE/NAME.parquet, or WAREHOUSE/PARTITION/NAME.parquet; what is not a table has a suffix of its own."""
-    return (warehouse / partition if partition else warehouse) / f"{name}{contract(name).suffix}"
+    return (warehouse / partition if partition else warehouse) / contract(name).file_name
 
 
 @contextmanager

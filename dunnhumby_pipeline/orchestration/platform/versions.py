@@ -1,10 +1,10 @@
 """Code versions: what dagster compares to say that an asset's code or settings have changed.
 
 A version is a hash of the code that the asset's step rests on, of the settings that it reads and, where it
-follows them, of the user's playbook and of the ledger of experiments, so nobody has to remember to raise a number. The
-code is the step's own function and every module of this package that it imports, directly or through others, as
-compiled without docstrings: a comment, a docstring or another layout of the lines changes nothing. Another release of
-Python compiles to other versions.
+follows them, of the user's playbook, the opt-outs, the approvals and the ledger of experiments, so nobody has to
+remember to raise a number. The code is the step's own function and every module of this package that it imports,
+directly or through others, as compiled without docstrings: a comment, a docstring or another layout of the lines
+changes nothing. Another release of Python compiles to other versions.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
+from dunnhumby_pipeline.targeting.opt_outs import opt_out_path
 
 PACKAGE = dunnhumby_pipeline.__name__
 ROOT = Path(dunnhumby_pipeline.__file__).parent
@@ -80,13 +81,23 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     read = {name: effective(settings, name) for name in declared.settings}
     followed = [_playbook_hash(home)] if declared.follows_playbook else []
     if declared.follows_ledger and home.ledger.is_file():
-        followed.append(hashlib.sha256(home.ledger.read_bytes()).hexdigest())
+        followed.append(_content(home.ledger))
+    if declared.follows_approvals and home.approvals.is_file():
+        followed.append(_content(home.approvals))
+    opt_outs = opt_out_path(settings.contact.opt_out_file, home.root)
+    if declared.follows_opt_outs and opt_outs is not None:
+        followed.append(_content(opt_outs) if opt_outs.is_file() else "missing")
     shapes = [table.shape() for table in declared.tables]
     return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
 
 def _playbook_hash(home: Home) -> str:
-    return "packaged" if home.playbook is None else hashlib.sha256(home.playbook.read_bytes()).hexdigest()
+    return "packaged" if home.playbook is None else _content(home.playbook)
+
+
+def _content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(parts: Sequence[str]) -> str:

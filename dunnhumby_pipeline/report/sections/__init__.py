@@ -15,6 +15,7 @@ from dunnhumby_pipeline.report.sections import (
     experiments,
     heterogeneity,
     lifetime,
+    lists,
     movement,
     overlap,
     plausibility,
@@ -42,7 +43,7 @@ CHAPTERS = (
         ),
     ),
     Chapter("What targeting is worth", (*costs.COSTS, *experiments.PARTS, *decision.WORTH)),
-    Chapter("Targeting list", decision.LIST),
+    Chapter("Targeting list", (*lists.PARTS, *decision.LIST)),
 )
 
 

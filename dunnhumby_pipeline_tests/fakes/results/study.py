@@ -22,7 +22,7 @@ from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
 from dunnhumby_pipeline.targeting.economics import economics_of, economics_table
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.scenarios import scenarios
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, parts, scrutiny
+from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, lists, parts, scrutiny
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
@@ -242,6 +242,10 @@ def targeting_list() -> pd.DataFrame:
         propensity=chance,
         in_overlap=in_overlap,
         reason=[reasons[choice] for choice in decision],
+        suppression=None,
+        without_suppression=None,
+        arm=np.where(decision == "target", np.where(np.arange(len(homes)) % 10 == 0, "hold out", "contact"), None),
+        arm_probability=np.where(decision == "target", np.where(np.arange(len(homes)) % 10 == 0, 0.1, 0.9), np.nan),
     )
 
 
@@ -267,7 +271,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, campaign, doubts, heterogeneity, parts, scrutiny, sys.modules[__name__])
+        for module in (customers, campaign, doubts, heterogeneity, parts, scrutiny, lists, sys.modules[__name__])
         if name in vars(module)
     )
 
