@@ -19,9 +19,10 @@ from rich.console import Console
 
 from benchmarks.measure import measure
 from dunnhumby_pipeline.causal.overlap.positivity import Region
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
+from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, REPEAT_CONTACT, TARGET, TEST
 from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.settings import ContactSettings
+from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
 from dunnhumby_pipeline.targeting.contact_rules import (
     contacts_so_far,
     decide_with_permission,
@@ -67,15 +68,21 @@ def simulated(n: int, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def groups_of(scored: pd.DataFrame) -> pd.DataFrame:
-    """Ten groups by effect: the lowest lose, the highest are proven, and those between are to be tested."""
+    """Ten groups by effect, of which the lowest lose, the highest are proven and those between are to be tested; and
+    that of households contacted before, which is to be tested."""
     edges = np.quantile(scored["cate"].dropna(), np.arange(1, N_GROUPS) / N_GROUPS)
     middle = np.linspace(-8, 16, N_GROUPS)
     decision = np.select([middle < -2, middle > 8], [LEAVE, TARGET], TEST)
+    middle, decision = np.append(middle, 1.0), np.append(decision, TEST)
     return pd.DataFrame(
         {
-            "group": np.arange(N_GROUPS),
-            "lowest_effect": [np.nan, *edges],
-            "highest_effect": [*edges, np.nan],
+            "group": np.arange(N_GROUPS + 1),
+            "contact": [*[FIRST_CONTACT] * N_GROUPS, REPEAT_CONTACT],
+            "lowest_effect": [np.nan, *edges, np.nan],
+            "highest_effect": [*edges, np.nan, np.nan],
+            "n_decided": len(scored) // N_GROUPS,
+            "effect": middle + COST,
+            "effect_se": 2.0,
             "decision": decision,
             "expected_profit": middle,
             "calibrated_lower": middle - 5,
@@ -86,6 +93,12 @@ def groups_of(scored: pd.DataFrame) -> pd.DataFrame:
             "cost_of_test": 3000.0,
         }
     )
+
+
+def repeats_of(scored: pd.DataFrame) -> pd.DataFrame:
+    """The households that were contacted before, of whom half have comparable ones."""
+    before = scored.loc[scored["received_before"] & scored["cate"].notna(), ["household_key", "propensity"]]
+    return before.assign(over=True, days_since_last=90, in_overlap=before["propensity"] > 0.4)
 
 
 def make_list(n: int, folder: Path) -> pd.DataFrame:
@@ -102,8 +115,11 @@ def make_list(n: int, folder: Path) -> pd.DataFrame:
     suppressed = suppressed_households(contacts, opt_outs, 0, settings).households
     groups, economics = groups_of(scored), Economics(COST, 0.3)
     policy = AboveBreakEven().fit(None, economics)  # type: ignore[arg-type]
-    terms = Terms(policy, True, economics, Region(0.1, 0.9), groups, 0.95)
+    terms = Terms(policy, True, economics, Region(0.1, 0.9), groups, 0.95, repeats_of(scored))
     decided = decide_with_permission(scored, suppressed, lambda rows: targeting_list(rows, covariates, terms))
+    own = household_decisions(decided, groups, COST, LAST_DAY)
+    other = own.assign(decision=LEAVE)
+    decided = choose_types(decided, "TypeA", {"TypeA": own, "TypeB": other}, 1)
     listed = hold_out(decided, settings.holdout_share, 3)
     segment = scored.set_index("household_key")["segment"]
     summary = decision_summary(listed, groups, [Grouping("segment", segment, {})], frozenset())

