@@ -81,6 +81,7 @@ def groups_of(scored: pd.DataFrame) -> pd.DataFrame:
             "lowest_effect": [np.nan, *edges, np.nan],
             "highest_effect": [*edges, np.nan, np.nan],
             "n_decided": len(scored) // N_GROUPS,
+            "contact_cost": COST,
             "effect": middle + COST,
             "effect_se": 2.0,
             "decision": decision,

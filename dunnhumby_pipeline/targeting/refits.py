@@ -71,7 +71,7 @@ def decision_refits(
 
 
 def _drawn(question: Question, scenario: Scenario, n_groups: int, n_refits: int, seed: int) -> Array:
-    """How far the effect ($) of every group moves (n_refits, k): of first contacts, then of a repeat where it is told."""
+    """How far the effect ($) of every group moves (n_refits, k): of first contacts, then of a repeat if it is told."""
     data = profit_residuals(scenario, question.gross_profit, question.sales)
     drawn = [_bootstrapped(data, divided(question.effect, data, question.tells_apart, n_groups), n_refits, seed)]
     if question.repeats is not None:
