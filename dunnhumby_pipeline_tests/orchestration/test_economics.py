@@ -16,6 +16,7 @@ from dunnhumby_pipeline.orchestration.assets.economics import EconomicsConfig
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.staleness import stale_assets, stale_work
 from dunnhumby_pipeline.orchestration.terms import run_config
@@ -61,7 +62,8 @@ def run(laboratory: Laboratory, *arguments: str) -> Result:
 
 
 def done(result: Result) -> set[str]:
-    return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")}
+    """The steps that make tables, of those that the command says it has done."""
+    return {line.split()[-1] for line in result.output.splitlines() if line.startswith("done")} & set(STEPS)
 
 
 def table(laboratory: Laboratory, name: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dunnhumby_pipeline.causal.effects.parts import AFTER, DURING, EVERY, LATER, OTHER, PROMOTED, WINDOW
+from dunnhumby_pipeline.causal.doubts.parts import AFTER, DURING, EVERY, LATER, OTHER, PROMOTED, WINDOW
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.contracts.names import SPEND
 from dunnhumby_pipeline.figures.kit import style

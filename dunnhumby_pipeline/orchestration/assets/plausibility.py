@@ -22,8 +22,8 @@ def weigh_plausibility(
 ) -> Iterator[dg.Output]:
     """The effect by redeemer, beside what redeemers bought on coupon lines, and by products and weeks."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
-    from dunnhumby_pipeline.causal.effects.parts import effect_by_part, part_spend
-    from dunnhumby_pipeline.causal.effects.plausibility import plausibility
+    from dunnhumby_pipeline.causal.doubts.parts import effect_by_part, part_spend
+    from dunnhumby_pipeline.causal.doubts.plausibility import plausibility
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
 
     settings, trials, campaign_type = study.settings, first_campaign_cohort, context.partition_key

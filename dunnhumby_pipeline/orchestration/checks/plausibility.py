@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.effects.plausibility import COUPON_LINES, MULTIPLE, PER_REDEEMER, judged
+from dunnhumby_pipeline.causal.doubts.plausibility import COUPON_LINES, MULTIPLE, PER_REDEEMER, judged
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.effects.parts import EVERY, LATER
-from dunnhumby_pipeline.causal.effects.plausibility import (
+from dunnhumby_pipeline.causal.doubts.parts import EVERY, LATER
+from dunnhumby_pipeline.causal.doubts.plausibility import (
     COUPON_LINES,
     MULTIPLE,
     ON_REDEMPTION,

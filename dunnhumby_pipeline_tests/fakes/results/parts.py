@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.causal.effects.parts import COLUMNS, PROMOTED
+from dunnhumby_pipeline.causal.doubts.parts import COLUMNS, PROMOTED
 from dunnhumby_pipeline_tests.fakes.results.campaign import with_interval
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
-from dunnhumby_pipeline.causal.effects.parts import (
+from dunnhumby_pipeline.causal.doubts.parts import (
     AFTER,
     COLUMNS,
     DURING,

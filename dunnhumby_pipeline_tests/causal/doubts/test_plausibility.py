@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.causal.effects.plausibility import (
+from dunnhumby_pipeline.causal.doubts.plausibility import (
     COUPON_LINES,
     MULTIPLE,
     ON_REDEMPTION,
