@@ -47,11 +47,18 @@ def draw(n_households: int, spread: float, rng: np.random.Generator) -> tuple[Ev
     guess = effect.mean() + 0.5 * (effect - effect.mean()) + rng.normal(0, 0.5 * max(spread, 0.1), len(x))
     evidence = Evidence(
         scores=scores,
+        outcome=treated * effect + noise,
         as_done=treated * scores,
         treated=treated,
         covariates=x,
         covariate_names=tuple(f"x{j}" for j in range(N_COVARIATES)),
-        labels=pd.DataFrame({"lookback_segment": np.digitize(x[:, 0], [-0.7, 0.7]).astype(str), "campaign": 1}),
+        labels=pd.DataFrame(
+            {
+                "lookback_segment": np.digitize(x[:, 0], [-0.7, 0.7]).astype(str),
+                "lookback_need": np.where(x[:, 2] > 0, "a", "b"),
+                "campaign": 1,
+            }
+        ),
         cate=guess,
         standard_error=np.full(len(x), max(spread, 0.1)),
         by_model={},

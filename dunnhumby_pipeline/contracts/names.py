@@ -32,3 +32,5 @@ NUISANCE_VARIANTS = (AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES, TREE_NUISANCES, 
 
 # What is decided for a household: contact it, do not, or learn first.
 TARGET, LEAVE, TEST = "target", "leave", "test"
+# Populations that a policy is valued on: the trials in overlap, and those that the next campaign can choose among.
+TRIALS, TODAY = "trials", "today"

@@ -20,7 +20,12 @@ from dunnhumby_pipeline.report.tables import StudyTables
 
 REPORT = "campaign_report"
 # What an earlier study left must not stand as the answer of settings that no policy can be judged on.
-POLICY_TABLES = frozenset({"policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve", LIST})
+POLICY_TABLES = frozenset(
+    {
+        *("policy_value", "policy_differences", "policy_selection", "policy_rules", "tree_refits", "policy_in_all"),
+        *("roi_curve", "certified_policies", LIST),
+    }
+)
 
 
 def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:

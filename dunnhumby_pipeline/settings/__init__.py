@@ -28,6 +28,7 @@ from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
     ABOVE_BREAK_EVEN,
     BUDGET,
+    BY_NEED,
     BY_SEGMENT,
     CAPACITY,
     CONSERVATIVE,
@@ -40,6 +41,7 @@ from dunnhumby_pipeline.settings.policies import (
     needs_interval,
     ranks,
     risk_adjusted_policy,
+    risk_aversion_of,
     tells_apart,
     top_policy,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "ABOVE_BREAK_EVEN",
     "AS_REDEEMED",
     "BUDGET",
+    "BY_NEED",
     "BY_SEGMENT",
     "CAPACITY",
     "CONSERVATIVE",
@@ -110,6 +113,7 @@ __all__ = [
     "require_writable",
     "resolve_raw",
     "risk_adjusted_policy",
+    "risk_aversion_of",
     "tells_apart",
     "top_policy",
     "without_secrets",

@@ -9,7 +9,7 @@ from dunnhumby_pipeline.settings.section import Section
 TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
 CURRENT_PRACTICE, MINIMAX_REGRET = "current_practice", "minimax_regret"
 BUDGET, CAPACITY, CONSERVATIVE = "within_budget", "within_capacity", "lower_bound_above_break_even"
-BY_SEGMENT, POLICY_TREE = "by_segment", "policy_tree"
+BY_SEGMENT, BY_NEED, POLICY_TREE = "by_segment", "by_need", "policy_tree"
 _RISK_ADJUSTED = "risk_adjusted_"
 
 
@@ -21,6 +21,13 @@ def top_policy(share: float) -> str:
 def risk_adjusted_policy(aversion: float) -> str:
     """Name of the policy that weighs the lower bound by `aversion`: 'risk_adjusted_0.3'."""
     return f"{_RISK_ADJUSTED}{aversion:g}"
+
+
+def risk_aversion_of(policy: str) -> float | None:
+    """The weight of the lower bound by which a cautious policy goes; None of all others."""
+    if policy == CONSERVATIVE:
+        return 1.0
+    return float(policy.removeprefix(_RISK_ADJUSTED)) if policy.startswith(_RISK_ADJUSTED) else None
 
 
 def ranks(policy: str) -> bool:
@@ -43,7 +50,7 @@ class PolicySettings(Section):
 
     chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
-        (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+        tuple(step / 20 for step in range(1, 20)), description="shares of households that the top-k policies target"
     )
     budget: float | None = Field(
         None, gt=0, description="$ that contacts of one campaign may cost; without it there is no such policy"
@@ -59,6 +66,9 @@ class PolicySettings(Section):
         10, ge=1, le=50, description="most groups of households by effect that a decision is taken for"
     )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
+    n_refits: int = Field(
+        200, ge=20, description="refits of the policy tree to bootstraps of households, which tell how stable it is"
+    )
 
     @model_validator(mode="after")
     def _shares_are_distinct(self) -> PolicySettings:

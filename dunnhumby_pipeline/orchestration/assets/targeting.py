@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
-def _require_grounds(study: Study, campaign_type: str) -> None:
+def require_judgeable(study: Study, campaign_type: str) -> None:
     """End the step, and mark the last list as stale, where the settings leave nothing to judge a policy by."""
     from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
@@ -61,7 +61,7 @@ def turn_cost_dial(
     from dunnhumby_pipeline.targeting.economics import study_scenarios
     from dunnhumby_pipeline.targeting.support import study_region, supported
 
-    _require_grounds(study, context.partition_key)
+    require_judgeable(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
     reached = supported(household_effects, study_region(nuisances, settings.overlap))
     question = Question(
@@ -77,7 +77,10 @@ def turn_cost_dial(
     yield from (dg.Output(table, name) for name, table in tables.items())
 
 
-@step(settings=("seed", "confidence", "trial", "overlap", "economics", "policy"), deps=["design_matrix"])
+@step(
+    settings=("seed", "confidence", "trial", "overlap", "economics", "policy"),
+    deps=["design_matrix", "household_matrix"],
+)
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -89,20 +92,24 @@ def value_policies(
     campaign_economics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
+    """Value of each policy over trials in overlap, by cross-fitted AIPW scores; compared, carried, and refitted."""
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.settings import SettingsError
     from dunnhumby_pipeline.targeting.comparison import differences, selection
+    from dunnhumby_pipeline.targeting.curves import policy_curves
     from dunnhumby_pipeline.targeting.economics import used_economics
+    from dunnhumby_pipeline.targeting.in_all import value_in_all
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
+    from dunnhumby_pipeline.targeting.support import study_region, supported
     from dunnhumby_pipeline.targeting.tree_rules import tree_rules
-    from dunnhumby_pipeline.targeting.value import roi_curve, value_rows, valued
+    from dunnhumby_pipeline.targeting.value import value_rows, valued
 
-    _require_grounds(study, context.partition_key)
+    require_judgeable(study, context.partition_key)
     settings, economics = study.settings, used_economics(campaign_economics)
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
     tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
-    evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
+    evidence = evidence_of(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
         known = valued(available, evidence, economics)
     except SettingsError as error:
@@ -112,11 +119,17 @@ def value_policies(
     yield dg.Output(differences(known, evidence, confidence), "policy_differences")
     compared = selection(known, available, evidence, economics, chosen, confidence, seed)
     yield dg.Output(compared, "policy_selection")
-    yield dg.Output(tree_rules(evidence, economics, confidence), "policy_rules")
-    yield dg.Output(roi_curve(evidence, economics, settings.policy.curve_steps, confidence), "roi_curve")
+    tree = tree_rules(evidence, economics, confidence, settings.policy.n_refits, settings.seed_for("tree refits"))
+    yield dg.Output(tree.rules, "policy_rules")
+    yield dg.Output(tree.refits, "tree_refits")
+    matrix = load_matrix(study.table("household_matrix", context.partition_key))
+    reached = supported(household_effects, study_region(nuisances, settings.overlap))
+    today, keys = matrix.x[reached], household_effects.loc[reached, "household_key"].to_numpy()
+    yield dg.Output(value_in_all(known, evidence, today, keys, confidence, seed), "policy_in_all")
+    yield dg.Output(policy_curves(evidence, economics, settings.policy.curve_steps, confidence, seed), "roi_curve")
 
 
-def _evidence(
+def evidence_of(
     study: Study,
     campaign_type: str,
     trials: pd.DataFrame,
@@ -127,6 +140,7 @@ def _evidence(
     household_effects: pd.DataFrame,
     costs: pd.DataFrame,
 ) -> "Evidence":
+    """What policies are fitted to and judged by: scores of the scenario in use, in overlap."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.targeting.dial import profit_residuals
@@ -170,11 +184,11 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.support import study_region
 
     campaign_type = context.partition_key
-    _require_grounds(study, campaign_type)
+    require_judgeable(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, economics = study.settings, used_economics(campaign_economics)
     tables = (propensity, cate_estimates, cate_by_model, household_effects, campaign_economics)
-    evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
+    evidence = evidence_of(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, economics)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)

@@ -51,7 +51,7 @@ def enrol_trials(
         )
     place = segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    needs, unknown = _needs(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
+    needs, unknown = needs_of(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
     trials = with_clusters(cohort.placed(place(cohort.look_backs), needs), household_copies)
     design, x = trial_matrix(trials, campaign_type, settings.trial)
     yield dg.Output(
@@ -80,7 +80,7 @@ def enrol_trials(
         yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
-def _needs(
+def needs_of(
     look_backs: pd.DataFrame, features: pd.DataFrame, scores: pd.DataFrame, loadings: pd.DataFrame, study: Study
 ) -> tuple[pd.Series, str]:
     """The need of each look-back by the needs of the segments' description, and why none is known where none is."""
