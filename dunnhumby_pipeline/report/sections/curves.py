@@ -85,10 +85,11 @@ def carried_said(tables: StudyTables, settings: Settings) -> str:
     if carried.empty:
         return "Too few households of today have support for values to be carried to them."
     row, n = carried.iloc[0], tables["policy_in_all"]["n_households"].iloc[0]
+    worth = f"{numbers.count(row['effective_trials'])} of {numbers.count(n)} trials"
     return (
         "Values carried to today are flagged: households of today differ from those of the trials, and the weights "
-        f"that make them alike leave the worth of {numbers.count(row['effective_trials'])} of {numbers.count(n)} trials "
-        f"and differences of up to {numbers.number(row['largest_difference'], 2)} standard deviations. Errors take the "
+        f"that make them alike leave the worth of {worth} and "
+        f"differences of up to {numbers.number(row['largest_difference'], 2)} standard deviations. Errors take the "
         "weights as given; no decision rests on them."
     )
 
