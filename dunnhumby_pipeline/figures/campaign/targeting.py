@@ -13,7 +13,7 @@ from dunnhumby_pipeline.words import numbers, terms
 
 _CURVES = {
     "profit": ("Value ($ profit per household)", "at random"),
-    "qini": ("Gross profit before contacts are paid ($ per household)", "at random"),
+    "qini": ("Gross profit before contacts ($)", "at random"),
     "roi": ("Profit per $ spent on contacts ($)", ""),
 }
 
