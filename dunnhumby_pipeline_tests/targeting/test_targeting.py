@@ -366,6 +366,7 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(evidence.cate, np.flatnonzero(inside))
     np.testing.assert_allclose(evidence.standard_error, 1.0, rtol=1e-6)
     np.testing.assert_array_equal(evidence.scores, data.scores[inside])
+    np.testing.assert_array_equal(evidence.outcome, data.y[inside])
     np.testing.assert_array_equal(evidence.as_done, scores_as_done(data)[inside])
     assert evidence.n_listed == 7
     np.testing.assert_array_equal(evidence.treated, data.treated[inside])
