@@ -79,7 +79,8 @@ def _leaves(
     confidence: float,
     vocabulary: Vocabulary,
 ) -> pd.DataFrame:
-    quantile, rows = normal_quantile(confidence), []
+    rows: list[tuple[object, ...]] = []
+    quantile = normal_quantile(confidence)
     for own, path in _paths(tree).items():
         inside = leaf == own
         part, (profit, se) = judged.where(inside), (np.nan, np.nan)

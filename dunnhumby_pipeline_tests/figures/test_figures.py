@@ -291,7 +291,7 @@ def test_the_qini_curve_goes_by_what_is_spent_and_shows_where_contacts_pay() -> 
     (axes,) = targeting.roi_curve(curves, "qini", chosen_share=0.5).axes
     assert np.allclose(line(axes, "contacts pay above"), [[0, 0], [12.73, 12.73]])
     assert line(axes, "policy in use: 50%")[0, 0] == pytest.approx(6.365)
-    own = curves.loc[curves["curve"] == "qini", ["spent", "value"]]
+    own = curves.loc[curves["curve"] == "qini", ["spent", "value"]].to_numpy()
     assert np.allclose(line(axes, "largest estimated effects first")[1:], own)
     (returned,) = targeting.roi_curve(curves, "roi").axes
     # Of nobody there is no return.

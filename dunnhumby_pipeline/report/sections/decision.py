@@ -41,7 +41,7 @@ def _ranking_note(tables: StudyTables, settings: Settings) -> str:
         return ""
     return (
         "There is no ranking: no model of the effect beats one effect for all, so that a share of the households could "
-        "only be drawn by lot. What such draws are expected to be worth stands below, among what was not chosen."
+        "only be drawn by lot; policies that would are left out."
     )
 
 
