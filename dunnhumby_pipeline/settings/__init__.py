@@ -41,7 +41,6 @@ from dunnhumby_pipeline.settings.policies import (
     needs_interval,
     ranks,
     risk_adjusted_policy,
-    risk_aversion_of,
     tells_apart,
     top_policy,
 )
@@ -113,7 +112,6 @@ __all__ = [
     "require_writable",
     "resolve_raw",
     "risk_adjusted_policy",
-    "risk_aversion_of",
     "tells_apart",
     "top_policy",
     "without_secrets",

@@ -23,13 +23,6 @@ def risk_adjusted_policy(aversion: float) -> str:
     return f"{_RISK_ADJUSTED}{aversion:g}"
 
 
-def risk_aversion_of(policy: str) -> float | None:
-    """The weight of the lower bound by which a cautious policy goes; None of all others."""
-    if policy == CONSERVATIVE:
-        return 1.0
-    return float(policy.removeprefix(_RISK_ADJUSTED)) if policy.startswith(_RISK_ADJUSTED) else None
-
-
 def ranks(policy: str) -> bool:
     """Whether a policy targets those that come first in a ranking by effect."""
     return policy.startswith("top_") or policy in (BUDGET, CAPACITY)

@@ -299,14 +299,23 @@ def test_the_qini_curve_goes_by_what_is_spent_and_shows_where_contacts_pay() -> 
     assert "at random" not in [drawn.get_label() for drawn in returned.get_lines()]
 
 
-def test_the_frontier_has_value_by_caution_and_against_its_error() -> None:
+def test_the_frontier_has_value_by_weight_and_against_its_error() -> None:
     table = pd.DataFrame(
-        {"aversion": [0.5, 0.0], "share_targeted": [0.2, 0.6], "value": [3.0, 5.0], "value_se": [1.0, 2.0]}
-    ).assign(ci_lower=lambda rows: rows["value"] - 2, ci_upper=lambda rows: rows["value"] + 2)
+        {
+            "policy": ["top_20%", "treat_all", "by_segment"],
+            "value": [3.0, 5.0, 2.0],
+            "value_se": [1.0, 2.0, 3.0],
+            "ci_lower": [1.0, 1.0, -4.0],
+            "best_from": [0.7, 0.0, np.nan],
+        }
+    )
     by_weight, by_risk = targeting.risk_frontier(table).axes
-    assert np.allclose(by_weight.get_lines()[1].get_xydata(), [[0.0, 5.0], [0.5, 3.0]])
-    assert np.allclose(by_risk.get_lines()[1].get_xydata(), [[2.0, 5.0], [1.0, 3.0]])
-    assert {text.get_text() for text in by_risk.texts} == {"nobody", "0 (60%)", "0.5 (20%)"}
+    assert np.allclose(line(by_weight, "Target everybody"), [[0, 5], [1, 1]])
+    assert np.allclose(line(by_weight, "Top 20% by effect"), [[0, 3], [1, 1]])
+    # All as points, the best of them joined.
+    drawn = [points.get_xydata() for points in by_risk.get_lines()]
+    assert any(len(points) == 3 for points in drawn)
+    assert any(np.allclose(points, [[2, 5], [1, 3]]) for points in drawn if len(points) == 2)
 
 
 def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:

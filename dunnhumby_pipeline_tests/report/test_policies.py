@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from dunnhumby_pipeline.report.grid import Grid
 from dunnhumby_pipeline.report.section import Note, Section
 from dunnhumby_pipeline.report.sections import curves
 from dunnhumby_pipeline.report.sections.decision import compared, difference_rows, leaf_rows, selection_rows
-from dunnhumby_pipeline.settings import CONSERVATIVE, Settings, risk_aversion_of
+from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import terms
 from dunnhumby_pipeline.words.numbers import MINUS
 from dunnhumby_pipeline_tests.fakes.results import study
@@ -76,16 +77,21 @@ def test_econmls_trees_stand_beside_ours() -> None:
     ]
 
 
-def test_the_frontier_is_of_policies_that_differ_in_caution_alone() -> None:
+def test_the_frontier_is_of_the_policies_that_are_best_at_some_weight_of_the_lower_end() -> None:
     values = pd.DataFrame(
         {
-            "policy": ["treat_all", "effect_above_break_even", "risk_adjusted_0.5", CONSERVATIVE, "risk_adjusted_0.3"],
-            "value": [1.0, 2.0, 1.5, float("nan"), 1.8],
+            "policy": ["treat_none", "treat_all", "top_20%", "top_50%", "within_budget"],
+            "value": [0.0, 6.0, 2.0, 5.0, 9.0],
+            "ci_lower": [0.0, -6.0, 1.0, -1.5, 8.0],
+            "share_best": [0.0, 0.6, 0.1, 0.3, float("nan")],
         }
     )
-    points = curves.frontier(values)
-    assert points["aversion"].tolist() == [0.0, 0.3, 0.5]
-    assert risk_aversion_of(CONSERVATIVE) == 1.0 and risk_aversion_of("treat_all") is None
+    best = curves.frontier(values).set_index("policy")["best_from"]
+    # 6 - 12 w, 5 - 6.5 w and 2 - w: they cross at 1 / 5.5 and 3 / 5.5. What does not compete is left out.
+    assert best["treat_all"] == 0.0
+    assert best["top_50%"] == pytest.approx(0.19)
+    assert best["top_20%"] == pytest.approx(0.55)
+    assert pd.isna(best["treat_none"]) and "within_budget" not in best.index
 
 
 def test_under_one_effect_for_all_no_curve_is_drawn_and_one_sentence_says_why() -> None:

@@ -70,32 +70,31 @@ def roi_curve(curves: pd.DataFrame, curve: str = "profit", chosen_share: float |
 
 
 def risk_frontier(frontier: pd.DataFrame) -> Figure:
-    """What caution costs: value ($ per household) by the weight of the lower bound, with its interval, and beside it
-    value against its standard error, the points in order of that weight.
+    """What caution costs. On the left (1 - weight) x value + weight x lower end of its interval ($ per household) by
+    that weight, 0 to 1, for the policies that are best at some weight; on the right every policy's value against its
+    standard error, the best in the same colours, joined.
 
-    `frontier`: aversion (0 to 1), share_targeted, value, value_se, ci_lower, ci_upper, of policies with a value.
+    `frontier`: policy, value, value_se, ci_lower, and best_from (the weight from which it is best; null of others).
     """
-    require(frontier, "frontier", ["aversion", "share_targeted", "value", "value_se", "ci_lower", "ci_upper"])
-    rows = frontier.sort_values("aversion")
-    aversion, value, se = (rows[name].to_numpy(float) for name in ("aversion", "value", "value_se"))
-    figure = style.new_figure(3.8)
+    require(frontier, "frontier", ["policy", "value", "value_se", "ci_lower", "best_from"])
+    best = frontier.dropna(subset=["best_from"]).sort_values("best_from")
+    figure = style.new_figure(3.9)
     by_weight, by_risk = style.add_axes(figure, 121), style.add_axes(figure, 122)
     for axes in (by_weight, by_risk):
         style.grid(axes, "y")
         style.zero_line(axes, "y")
         style.dollar_ticks(axes, "y")
-    reach = np.abs(rows[["ci_lower", "ci_upper"]].to_numpy(float).T - value)
-    by_weight.errorbar(aversion, value, yerr=reach, color=style.BLUE, fmt="o-", capsize=3)
-    by_risk.plot(se, value, "o-", color=style.BLUE)
-    by_risk.plot([0], [0], "s", color=style.MUTED)
-    by_risk.annotate("nobody", (0, 0), xytext=(6, 4), textcoords="offset points", color=style.MUTED)
-    for weight, share, x, y in zip(aversion, rows["share_targeted"], se, value, strict=True):
-        said = f"{weight:g} ({numbers.percent(share)})"
-        by_risk.annotate(said, (x, y), xytext=(6, -10), textcoords="offset points")
-    by_risk.set_xlim(left=-0.05 * float(se.max()), right=1.35 * float(se.max()))
+    by_risk.plot(frontier["value_se"], frontier["value"], "o", color=style.MUTED, markersize=4)
+    by_risk.plot(best["value_se"], best["value"], color=style.MUTED, linewidth=1.2)
+    for place, (_, row) in enumerate(best.iterrows()):
+        colour, name = style.CYCLE[place % len(style.CYCLE)], terms.policy(row["policy"])
+        by_weight.plot([0, 1], [row["value"], row["ci_lower"]], color=colour, label=name)
+        by_risk.plot(row["value_se"], row["value"], "o", color=colour)
+    by_weight.set_xlim(0, 1)
     style.dollar_ticks(by_risk, "x")
-    style.name_axes(by_weight, "Weight of the lower bound", "Value ($ profit per household)")
-    style.name_axes(by_risk, "Standard error of the value ($)", "")
+    style.legend_above(figure, by_weight, 3)
+    style.name_axes(by_weight, "Weight of the lower end", "Risk-adjusted value ($ per household)")
+    style.name_axes(by_risk, "Standard error of the value ($)", "Value ($ per household)")
     return figure
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.report.answer import chosen_policy
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import ABOVE_BREAK_EVEN, Settings, risk_aversion_of
+from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import features, numbers, terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_LEAST_POINTS = 2
-_NO_CAUTION = "not drawn: the model has no intervals, or cautious rules select too few households"
+_WEIGHTS = 101
 _NO_ORDER = (
     "No curve is drawn: under one effect for all there is no order of households, nor anything to be cautious about, "
     "and a share of them, drawn by lot, is worth that share of what all of them are worth."
@@ -123,29 +123,29 @@ def _alt(tables: StudyTables, curve: str) -> str:
 
 
 def frontier(policy_value: pd.DataFrame) -> pd.DataFrame:
-    """The policies that differ only in caution, with the weight of the lower bound as `aversion`, where they have a
-    value.
+    """The policies that compete, with `best_from`: the least weight, 0 to 1, from which (1 - weight) x value + weight x
+    lower end of its interval is the highest of all; null of a policy that never is. Of equals the first is.
     """
-    weights = policy_value["policy"].map(lambda name: 0.0 if name == ABOVE_BREAK_EVEN else risk_aversion_of(name))
-    known = weights.notna() & policy_value["value"].notna()
-    return policy_value.loc[known].assign(aversion=weights[known].astype(float)).sort_values("aversion")
+    rivals = policy_value.loc[policy_value["share_best"].notna()].reset_index(drop=True)
+    weights = np.linspace(0, 1, _WEIGHTS)
+    value, lower = rivals["value"].to_numpy(dtype=float), rivals["ci_lower"].to_numpy(dtype=float)
+    winners = (np.outer(1 - weights, value) + np.outer(weights, lower)).argmax(axis=1)
+    first = {int(place): float(weights[np.argmax(winners == place)]) for place in np.unique(winners)}
+    return rivals.assign(best_from=pd.Series(rivals.index.map(first), dtype="float64"))
 
 
 def _frontier(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import targeting
-    from dunnhumby_pipeline.figures.kit import style
 
-    points = frontier(tables["policy_value"])
-    return targeting.risk_frontier(points) if len(points) >= _LEAST_POINTS else style.sentence(_NO_CAUTION)
+    return targeting.risk_frontier(frontier(tables["policy_value"]))
 
 
 def _frontier_alt(tables: StudyTables, settings: Settings) -> str:
-    points = frontier(tables["policy_value"])
-    if len(points) < _LEAST_POINTS:
-        return _NO_CAUTION
-    return "Value by the weight of the lower bound: " + "; ".join(
-        f"{row['aversion']:g} {numbers.interval(row['value'], row['ci_lower'], row['ci_upper'], '$')}"
-        for _, row in points.iterrows()
+    best = frontier(tables["policy_value"]).dropna(subset=["best_from"]).sort_values("best_from")
+    return "Best by the weight of the lower end of the value's interval: " + "; ".join(
+        f"from {numbers.number(row['best_from'], 2)} {terms.policy(row['policy'])}, "
+        f"{numbers.interval(row['value'], row['ci_lower'], row['ci_upper'], '$')}"
+        for _, row in best.iterrows()
     )
 
 
@@ -189,8 +189,8 @@ CURVES = Fold(
             "risk_frontier",
             "What caution costs",
             ("roi_curve", "policy_value"),
-            "Policies that go by the effect less a share of the way to its lower bound: 0 is the effect alone, 1 its "
-            "lower bound. Caution pays where it takes more from the error than from the value.",
+            "Policies that are best when the lower end of the value's interval counts as much as the weight says: 0 is "
+            "the value alone, 1 its lower end. Grey: policies that another beats at every weight.",
             _frontier,
             _frontier_alt,
             needs_rows=True,
