@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,12 +63,13 @@ def tree_rules(evidence: Evidence, economics: Economics, confidence: float, n_re
     return Rules(rules, pd.DataFrame(refits, columns=_REFITS.split()).astype(text))
 
 
-def _bootstraps(households: NDArray[np.int64], n_refits: int, seed: int) -> Array:
+def _bootstraps(households: NDArray[np.int64], n_refits: int, seed: int) -> Iterator[Array]:
     """How often each trial (n,) counts in each of `n_refits` draws of as many households as there are."""
     _, place = np.unique(households, return_inverse=True)
     n = int(place.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_refits)
-    return drawn.astype(float)[:, place]
+    rng = np.random.default_rng(seed)
+    for _ in range(n_refits):
+        yield rng.multinomial(n, np.full(n, 1 / n)).astype(float)[place]
 
 
 def _leaves(

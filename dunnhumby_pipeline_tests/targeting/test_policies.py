@@ -316,7 +316,7 @@ def test_a_refit_is_the_tree_of_the_households_drawn() -> None:
 
 
 def test_refits_draw_households_whole(evidence: Evidence) -> None:
-    counts = _bootstraps(evidence.households, 40, 0)
+    counts = np.array(list(_bootstraps(evidence.households, 40, 0)))
     pairs = counts.reshape(40, -1, 2)
     np.testing.assert_array_equal(pairs[:, :, 0], pairs[:, :, 1])
     assert (pairs[:, :, 0].sum(axis=1) == 600).all()
