@@ -417,3 +417,8 @@ def test_the_bound_of_regret_covers_the_regret_that_there_is() -> None:
 def test_every_policy_has_a_name_of_its_own() -> None:
     names = [policy.name for policy in policies(PolicySettings(budget=5.0, capacity=3))]
     assert len(set(names)) == len(names)
+    assert [name for name in names if not name.startswith("top_")] == [
+        *("treat_none", "treat_all", "effect_above_break_even", "within_budget", "within_capacity"),
+        *("lower_bound_above_break_even", "risk_adjusted_0.3", "risk_adjusted_0.5", "risk_adjusted_0.7"),
+        *("current_practice", "minimax_regret", "by_segment", "by_need", "policy_tree"),
+    ]
