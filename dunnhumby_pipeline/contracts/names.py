@@ -39,3 +39,5 @@ CONTACT, HOLD_OUT = "contact", "hold out"
 # Why a household is not contacted, whatever the effect.
 OPT_OUT, RECENT_CONTACT, CONTACT_CAP = "opt-out", "recent contact", "contact cap"
 SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP)
+# Populations that a policy is valued on: the trials in overlap, and those that the next campaign can choose among.
+TRIALS, TODAY = "trials", "today"

@@ -22,7 +22,8 @@ REPORT = "campaign_report"
 # What an earlier study left must not stand as the answer of settings that no policy can be judged on.
 POLICY_TABLES = frozenset(
     {
-        *("policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve", LIST),
+        *("policy_value", "policy_differences", "policy_selection", "policy_rules", "tree_refits", "policy_in_all"),
+        *("roi_curve", "certified_policies", LIST),
         *("decision_summary", "decision_churn", "list_version", "list_approvals"),
     }
 )

@@ -29,6 +29,7 @@ from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
     ABOVE_BREAK_EVEN,
     BUDGET,
+    BY_NEED,
     BY_SEGMENT,
     CAPACITY,
     CONSERVATIVE,
@@ -64,6 +65,7 @@ __all__ = [
     "ABOVE_BREAK_EVEN",
     "AS_REDEEMED",
     "BUDGET",
+    "BY_NEED",
     "BY_SEGMENT",
     "CAPACITY",
     "CONSERVATIVE",

@@ -9,7 +9,7 @@ from dunnhumby_pipeline.settings.section import Section
 TREAT_NONE, TREAT_ALL, ABOVE_BREAK_EVEN = "treat_none", "treat_all", "effect_above_break_even"
 CURRENT_PRACTICE, MINIMAX_REGRET = "current_practice", "minimax_regret"
 BUDGET, CAPACITY, CONSERVATIVE = "within_budget", "within_capacity", "lower_bound_above_break_even"
-BY_SEGMENT, POLICY_TREE = "by_segment", "policy_tree"
+BY_SEGMENT, BY_NEED, POLICY_TREE = "by_segment", "by_need", "policy_tree"
 _RISK_ADJUSTED = "risk_adjusted_"
 
 
@@ -43,7 +43,7 @@ class PolicySettings(Section):
 
     chosen: str = Field(ABOVE_BREAK_EVEN, description="the policy the targeting list follows")
     top_shares: tuple[float, ...] = Field(
-        (0.1, 0.2, 0.3, 0.5), description="shares of households that the top-k policies target"
+        tuple(step / 20 for step in range(1, 20)), description="shares of households that the top-k policies target"
     )
     budget: float | None = Field(
         None, gt=0, description="$ that contacts of one campaign may cost; without it there is no such policy"
@@ -65,6 +65,9 @@ class PolicySettings(Section):
         description="most campaign types that may contact a household in a round, where several are studied",
     )
     curve_steps: int = Field(20, ge=4, le=100, description="points of the ROI curve")
+    n_refits: int = Field(
+        200, ge=20, description="refits of the policy tree to bootstraps of households, which tell how stable it is"
+    )
 
     @model_validator(mode="after")
     def _shares_are_distinct(self) -> PolicySettings:

@@ -16,20 +16,21 @@ from dunnhumby_pipeline.contracts.names import TRIAL_KEY
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-LABELS = ["lookback_segment", "campaign"]
+LABELS = ["lookback_segment", "lookback_need", "campaign"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """n trials in overlap. `scores` (n,): AIPW scores of gross profit ($). `treated` (n,): 0 or 1. `covariates` (n, p)
-    and their `covariate_names` (p,). `labels`: lookback_segment and campaign of each trial. `cate` (n,) and
-    `standard_error` (n,): the effect ($) by the chosen model as fitted to other folds, and its error, null where the
-    model has none. `by_model`: out-of-fold effects (n,) of every learner. `folds`, `households` (n,). `as_done` (n,):
-    scores ($) of what the treatments that were given brought. `n_listed`: households that the next campaign can choose
-    among.
+    """n trials in overlap. `scores` (n,): AIPW scores of gross profit ($), `outcome` (n,): gross profit ($). `treated`
+    (n,): 0 or 1. `covariates` (n, p) and their `covariate_names` (p,). `labels`: lookback_segment, lookback_need and
+    campaign of each trial. `cate` (n,) and `standard_error` (n,): the effect ($) by the chosen model as fitted to other
+    folds, and its error, null where the model has none. `by_model`: out-of-fold effects (n,) of every learner. `folds`,
+    `households` (n,). `as_done` (n,): scores ($) of what the treatments that were given brought. `n_listed`: households
+    that the next campaign can choose among.
     """
 
     scores: Array
+    outcome: Array
     as_done: Array
     treated: Array
     covariates: Array
@@ -50,6 +51,7 @@ class Evidence:
         return replace(
             self,
             scores=self.scores[rows],
+            outcome=self.outcome[rows],
             as_done=self.as_done[rows],
             treated=self.treated[rows],
             covariates=self.covariates[rows],
@@ -60,6 +62,10 @@ class Evidence:
             folds=self.folds[rows],
             households=self.households[rows],
         )
+
+    def ranks(self) -> bool:
+        """Whether the effects order households within any fold: one effect for all does not."""
+        return any(bool(np.ptp(self.cate[self.folds == fold]) > 0) for fold in np.unique(self.folds))
 
     def divisions(self) -> Iterator[tuple[int, Mask, Evidence, Evidence]]:
         """Each fold with the mask (n,) of its trials, the evidence of the other folds, and its own."""
@@ -89,6 +95,7 @@ def gather_evidence(
             raise ValueError("the effects and the trials list different trials; materialise cate_estimates again")
     return Evidence(
         scores=data.scores,
+        outcome=data.y,
         as_done=scores_as_done(data),
         treated=data.treated,
         covariates=matrix.x,

@@ -78,8 +78,9 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     """Decide for each household (columns `COLUMNS`, largest expected profit first).
 
     `scored`: household_key, cate, cate_lower, cate_upper ($; null without a purchase in the look-back), interval_of,
-    propensity, segment, lookback_segment, campaign (the one whose place the next takes), received_before (whether a
-    campaign of the type was sent before). `covariates`: those of the design matrix, by household_key.
+    propensity, segment, lookback_segment, lookback_need, campaign (the one whose place the next takes),
+    received_before (whether a campaign of the type was sent before). `covariates`: those of the design matrix, by
+    household_key.
 
     Supported is a household with comparable ones in both arms of the trials that its contact is one of: those of a
     first contact, or those of a repeat. Shares and ranks of the policy are among these. Of its group it is known,

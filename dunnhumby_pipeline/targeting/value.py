@@ -21,7 +21,6 @@ from dunnhumby_pipeline.settings import CURRENT_PRACTICE, TREAT_NONE, needs_inte
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.base import Policy
-from dunnhumby_pipeline.targeting.policies.top_share import TopShare
 
 Array = NDArray[np.float64]
 N_BOOTSTRAPS = 1000
@@ -62,7 +61,7 @@ def weigh(available: Iterable[Policy], evidence: Evidence, economics: Economics)
 
 def valued(available: Iterable[Policy], evidence: Evidence, economics: Economics) -> list[Valued]:
     """Every policy on the trials, weighed by `weigh`."""
-    ranking = any(np.ptp(own.cate) > 0 for *_, own in evidence.divisions())
+    ranking = evidence.ranks()
     return [
         _valued(policy.name, weights, evidence, economics, ranking)
         for policy, weights in weigh(available, evidence, economics)
@@ -179,19 +178,3 @@ def shares_best(policies: Sequence[Valued], households: NDArray[np.int64], seed:
         best = values >= values.max(axis=1, keepdims=True) - 1e-9 * max(1.0, float(np.abs(values).max()))
         shares += (best / best.sum(axis=1, keepdims=True)).sum(axis=0) / N_BOOTSTRAPS
     return {one.policy: float(share) for one, share in zip(policies, shares, strict=True)}
-
-
-def roi_curve(evidence: Evidence, economics: Economics, n_steps: int, confidence: float) -> pd.DataFrame:
-    """Value ($ per household) with a pointwise interval as the share targeted grows from 0 to 1.
-
-    Shares of too few households for a value, as in `policy_values`, are left out.
-    """
-    quantile = normal_quantile(confidence)
-    shares = [float(share) for share in np.linspace(0, 1, n_steps + 1)]
-    rows = []
-    for share, (_, weights) in zip(shares, weigh(map(TopShare, shares), evidence, economics), strict=True):
-        if share > 0 and least_in_arm(weights, evidence) < FEWEST_HOUSEHOLDS:
-            continue
-        value, se = value_of(weights, evidence, economics)
-        rows.append((share, value, value - quantile * se, value + quantile * se))
-    return pd.DataFrame(rows, columns=["share_targeted", "value", "ci_lower", "ci_upper"])

@@ -66,9 +66,14 @@ def winner(values: Array, covariance: Array, confidence: float, seed: int) -> Wi
         cumulated = ndtr((np.array([low, value, high]) - mean) / own)
         return float((cumulated[1] - cumulated[0]) / (cumulated[2] - cumulated[0]))
 
-    edge = 1e-9 * bound
-    span = (value - bound + edge, value + bound - edge)
-    low, high = (float(brentq(lambda mean, goal=goal: chance(mean) - goal, *span)) for goal in (1 - tail, tail))
+    def end(goal: float) -> float:
+        """The true value under which that chance is `goal`; the edge of the interval where none is, as at a tie."""
+        least, most = value - bound * (1 - 1e-9), value + bound * (1 - 1e-9)
+        if chance(least) <= goal:
+            return least
+        return most if chance(most) >= goal else float(brentq(lambda mean: chance(mean) - goal, least, most))
+
+    low, high = end(1 - tail), end(tail)
     return Winner(at, value, own, (low, high), (value - wide, value + wide))
 
 

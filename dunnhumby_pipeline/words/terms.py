@@ -17,6 +17,7 @@ from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.settings import (
     ABOVE_BREAK_EVEN,
     BUDGET,
+    BY_NEED,
     BY_SEGMENT,
     CAPACITY,
     CONSERVATIVE,
@@ -38,7 +39,11 @@ _POLICIES = {
     CURRENT_PRACTICE: "What was done",
     MINIMAX_REGRET: "The share of least regret, by lot",
     BY_SEGMENT: "Segments that pay",
+    BY_NEED: "Needs that pay",
     POLICY_TREE: "Two questions (policy tree)",
+    "econml_policy_tree": "econml's policy tree, on the same scores",
+    "econml_policy_forest": "econml's policy forest, on the same scores",
+    "econml_dr_policy_tree": "econml's policy tree, on scores of its own",
 }
 _MODELS = {
     "constant": "Constant (same effect for all)",

@@ -107,11 +107,14 @@ def policy() -> Facts:
     pays = np.arange(n) % 2 == 0
     evidence = Evidence(
         scores=np.where(pays, 15.0, 1.0),
+        outcome=np.zeros(n),
         as_done=np.zeros(n),
         treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.zeros((n, 1)),
         covariate_names=("none",),
-        labels=pd.DataFrame({"lookback_segment": np.where(pays, "buyers", "browsers"), "campaign": 8}),
+        labels=pd.DataFrame(
+            {"lookback_segment": np.where(pays, "buyers", "browsers"), "lookback_need": "none", "campaign": 8}
+        ),
         cate=np.zeros(n),
         standard_error=np.ones(n),
         by_model={},

@@ -265,22 +265,57 @@ def test_balance_by_campaign_shows_what_has_no_bound_and_leaves_out_what_is_unkn
 
 
 def test_the_roi_curve_starts_at_zero_and_shows_targeting_at_random() -> None:
-    curve = study.roi_curve()
-    (axes,) = targeting.roi_curve(curve, chosen_share=0.58).axes
+    curves = study.roi_curve()
+    curve = curves.loc[curves["curve"] == "profit"]
+    (axes,) = targeting.roi_curve(curves, chosen_share=0.58).axes
     drawn = line(axes, "largest estimated effects first")
     assert tuple(drawn[0]) == (0, 0)
     assert np.allclose(drawn[1:], curve[["share_targeted", "value"]])
     assert np.allclose(line(axes, "at random"), [[0, 0], [1, curve["value"].iloc[-1]]])
     assert line(axes, "policy in use: 58%")[0, 0] == 0.58
     band = np.asarray(axes.collections[0].get_paths()[0].vertices)
-    assert band[:, 1].max() == pytest.approx(curve["ci_upper"].max())
-    assert band[:, 1].min() == pytest.approx(curve["ci_lower"].min())
+    assert band[:, 1].max() == pytest.approx(curve["band_upper"].max())
+    assert band[:, 1].min() == pytest.approx(curve["band_lower"].min())
+    at_each = np.asarray(axes.collections[1].get_paths()[0].vertices)
+    assert at_each[:, 1].max() == pytest.approx(curve["ci_upper"].max())
     assert "%" in axes.get_xlabel() and "$" in axes.get_ylabel()
 
 
 def test_random_targeting_is_unknown_when_the_curve_stops_short() -> None:
-    (axes,) = targeting.roi_curve(study.roi_curve().iloc[:-1]).axes
+    (axes,) = targeting.roi_curve(study.roi_curve().query("share_targeted < 1")).axes
     assert "at random" not in [drawn.get_label() for drawn in axes.get_lines()]
+
+
+def test_the_qini_curve_goes_by_what_is_spent_and_shows_where_contacts_pay() -> None:
+    curves = study.roi_curve()
+    (axes,) = targeting.roi_curve(curves, "qini", chosen_share=0.5).axes
+    assert np.allclose(line(axes, "contacts pay above"), [[0, 0], [12.73, 12.73]])
+    assert line(axes, "policy in use: 50%")[0, 0] == pytest.approx(6.365)
+    own = curves.loc[curves["curve"] == "qini", ["spent", "value"]].to_numpy()
+    assert np.allclose(line(axes, "largest estimated effects first")[1:], own)
+    (returned,) = targeting.roi_curve(curves, "roi").axes
+    # Of nobody there is no return.
+    assert line(returned, "largest estimated effects first")[0, 0] == pytest.approx(0.05)
+    assert "at random" not in [drawn.get_label() for drawn in returned.get_lines()]
+
+
+def test_the_frontier_has_value_by_weight_and_against_its_error() -> None:
+    table = pd.DataFrame(
+        {
+            "policy": ["top_20%", "treat_all", "by_segment"],
+            "value": [3.0, 5.0, 2.0],
+            "value_se": [1.0, 2.0, 3.0],
+            "ci_lower": [1.0, 1.0, -4.0],
+            "best_from": [0.7, 0.0, np.nan],
+        }
+    )
+    by_weight, by_risk = targeting.risk_frontier(table).axes
+    assert np.allclose(line(by_weight, "Target everybody"), [[0, 5], [1, 1]])
+    assert np.allclose(line(by_weight, "Top 20% by effect"), [[0, 3], [1, 1]])
+    # All as points, the best of them joined.
+    drawn = [points.get_xydata() for points in by_risk.get_lines()]
+    assert any(len(points) == 3 for points in drawn)
+    assert any(np.allclose(points, [[2, 5], [1, 3]]) for points in drawn if len(points) == 2)
 
 
 def test_policies_show_the_honest_value_beside_the_claimed_one() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform import history
@@ -86,7 +87,8 @@ def test_what_was_never_made_is_unsynced(instance: dg.DagsterInstance, graph: As
 
 @pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:targeting/roi_curve", "key:policy_value"])
 def test_a_selection_takes_the_tables_made_together(graph: AssetGraph, text: str) -> None:
-    together = {"policy_value", "policy_differences", "policy_selection", "policy_rules", "roi_curve"}
+    together = {table.name for table in made_by("value_policies")}
+    assert {"policy_value", "policy_selection", "tree_refits", "roi_curve"} < together
     assert together == {table_of(key) for key in selected(graph, text)}
 
 

@@ -54,6 +54,7 @@ PRICED = {
     "economics",
     "turn_cost_dial",
     "value_policies",
+    "certify_policies",
     "validate_cate",
     "targeting_list",
     "experiment_design",
@@ -350,7 +351,7 @@ def flipped(path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "harm", "said"),
     [
-        ("roi_curve", reversed_rows, "is damaged, or was altered after it was written"),
+        ("policy_differences", reversed_rows, "is damaged, or was altered after it was written"),
         ("policy_value", cut, "is damaged, or was altered after it was written"),
         ("design_matrix", flipped, "is damaged, or was altered after it was written"),
         ("propensity", Path.unlink, "is missing"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration.assets.trials import _needs
+from dunnhumby_pipeline.orchestration.assets.trials import needs_of
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.segmentation.needs.needs import BASKET_MIX
 from dunnhumby_pipeline.settings import Home, load_settings
@@ -21,9 +21,9 @@ def test_without_needs_trials_have_none_and_the_reason_is_told(tmp_path: Path) -
     scores = features[["household_key"]].assign(factor_1=0.5)
     loadings = pd.DataFrame({"factor": ["factor_1"], "feature": ["frequency"], "loading": [1.0]})
     look_backs = features.assign(campaign=8)
-    needs, reason = _needs(look_backs, features, scores, loadings, study)
+    needs, reason = needs_of(look_backs, features, scores, loadings, study)
     assert reason == "" and (needs != "none").mean() > 0.9 and needs.index.equals(look_backs.index)
     alike = features.assign(**dict.fromkeys(BASKET_MIX, 0.2))
-    needs, reason = _needs(look_backs, alike, scores, loadings, study)
+    needs, reason = needs_of(look_backs, alike, scores, loadings, study)
     assert (needs == "none").all() and needs.index.equals(look_backs.index)
     assert "households differ in 0 features" in reason

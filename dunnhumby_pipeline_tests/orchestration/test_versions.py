@@ -102,6 +102,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "validate_cate",
                 "turn_cost_dial",
                 "value_policies",
+                "certify_policies",
                 "targeting_list",
                 "refit_decisions",
                 "campaign_report",
@@ -128,7 +129,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
             {"profile": {"n_needs": 2}},
-            made("describe_segments", "value_lifetimes", "enrol_trials", "campaign_report"),
+            made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
         ),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),

@@ -185,7 +185,7 @@ def test_only_the_pictures_of_built_tables_are_drawn() -> None:
         drawn.append(section.name)
 
     render_report(study.tables_of(roi_curve=study.roi_curve()), run.checks(), run.facts(), Settings(), draw)
-    assert drawn == ["roi"]
+    assert drawn == ["roi", "qini_with_costs", "return_on_contacts"]
 
 
 @pytest.mark.parametrize("table", report_reads())
@@ -410,14 +410,15 @@ def test_a_policy_that_goes_by_a_ranking_that_there_is_not_is_no_answer() -> Non
     assert plain_answer(study.study_tables(policy_value=_by_lot())).state == "pays"
 
 
-def test_without_a_ranking_the_page_compares_no_draws_and_marks_the_curve() -> None:
-    text = text_of(study.study_tables(cate_scoreboard=_constant()))
+def test_without_a_ranking_the_page_compares_no_draws_and_has_no_curve() -> None:
+    text = text_of(study.study_tables(cate_scoreboard=_constant(), roi_curve=study.roi_curve().iloc[:0]))
     worth = text[text.index("What targeting is worth") : text.index("Targeting list")]
     assert "Top 30% by effect" not in worth
     assert "There is no ranking: no model of the effect beats one effect for all" in worth
-    assert "Not chosen: there is no ranking" in worth
+    assert worth.count("No curve is drawn") == 1 and "What caution costs" not in worth
     ranked = text_of(study.study_tables())
     assert "Top 30% by effect" in ranked and "there is no ranking" not in ranked.lower()
+    assert "What caution costs" in ranked and "No curve is drawn" not in ranked
 
 
 def test_a_policy_without_a_value_is_answered_by_its_reason() -> None:

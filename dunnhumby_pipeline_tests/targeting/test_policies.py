@@ -17,10 +17,9 @@ from dunnhumby_pipeline.targeting.evidence import Evidence, scores_as_done
 from dunnhumby_pipeline.targeting.policies.base import Policy
 from dunnhumby_pipeline.targeting.policies.minimax_regret import least_regret
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
-from dunnhumby_pipeline.targeting.policies.tree import Tree, best_tree, cut_points
-from dunnhumby_pipeline.targeting.tree_rules import tree_rules
-from dunnhumby_pipeline.targeting.value import policy_values, shares_best, valued, weigh
-from dunnhumby_pipeline.targeting.winner import winner
+from dunnhumby_pipeline.targeting.policies.tree import Search, Tree, best_tree, cut_points
+from dunnhumby_pipeline.targeting.tree_rules import _bootstraps, tree_rules
+from dunnhumby_pipeline.targeting.value import Valued, policy_values, shares_best, valued, weigh
 from dunnhumby_pipeline_tests.fakes.known_truth import Array
 
 COST = Economics(4.0, 0.5)
@@ -36,11 +35,18 @@ def _evidence(n: int = 1200, seed: int = 1, noise: float = 10.0, n_folds: int = 
     treated = (rng.random(n) < 0.5).astype(float)
     return Evidence(
         scores=scores,
+        outcome=treated * effect + rng.normal(0, 2, n),
         as_done=treated * scores,
         treated=treated,
         covariates=x,
         covariate_names=("a", "b", "c", "d"),
-        labels=pd.DataFrame({"lookback_segment": np.where(effect > 6, "buyers", "browsers"), "campaign": 8}),
+        labels=pd.DataFrame(
+            {
+                "lookback_segment": np.where(effect > 6, "buyers", "browsers"),
+                "lookback_need": np.where(x[:, 2] > 0, "fresh", np.where(effect > 6, "none", "grocery")),
+                "campaign": 8,
+            }
+        ),
         cate=effect + rng.normal(0, 3, n),
         standard_error=np.full(n, 2.0),
         by_model={},
@@ -172,6 +178,34 @@ def test_whole_segments_by_the_outcomes_of_other_folds(evidence: Evidence) -> No
     assert fitted.weights(np.zeros((1, 4)), unseen, np.array([99.0]), np.ones(1)).tolist() == [0.0]
 
 
+def test_whole_needs_by_the_outcomes_of_other_folds_and_no_need_is_one(evidence: Evidence) -> None:
+    """Effects do not follow the need 'fresh', and are $12 in 'none' and nothing in 'grocery'."""
+    weights = _weights(_named("by_need"), evidence)
+    need = evidence.labels["lookback_need"]
+    assert weights[need == "none"].all() and not weights[need == "grocery"].any()
+    assert weights[need == "fresh"].all()
+    # All alike, one label decides for everybody.
+    unknown = replace(evidence, labels=evidence.labels.assign(lookback_need="none"))
+    assert _weights(_named("by_need"), unknown).all()
+
+
+@pytest.mark.parametrize("policy", policies(PolicySettings(budget=800.0, capacity=300)), ids=lambda one: str(one.name))
+def test_no_policy_sees_the_outcomes_of_the_fold_that_it_decides_in(policy: Policy, evidence: Evidence) -> None:
+    own = evidence.folds == 1
+    other = replace(
+        evidence,
+        scores=np.where(own, -99.0, evidence.scores),
+        as_done=np.where(own, -99.0, evidence.as_done),
+        outcome=np.where(own, -99.0, evidence.outcome),
+    )
+    np.testing.assert_array_equal(_weights(policy, evidence)[own], _weights(policy, other)[own])
+
+
+def test_top_shares_go_in_steps_of_five_percent() -> None:
+    names = [one.name for one in policies(PolicySettings()) if one.name.startswith("top_")]
+    assert names == [f"top_{share}%" for share in range(5, 100, 5)]
+
+
 def test_the_share_of_least_regret() -> None:
     assert [least_regret(1, 5), least_regret(-5, -1), least_regret(-1, 3)] == [1.0, 0.0, 0.75]
     # Regret of too few is (1 - share) x upper, of too many share x -lower: equal at the best share.
@@ -236,16 +270,54 @@ def test_cut_points_are_values_below_the_highest() -> None:
 
 
 def test_rules_of_the_tree_are_valued_by_folds_without_a_say(evidence: Evidence) -> None:
-    rules = tree_rules(evidence, COST, 0.95)
+    rules = tree_rules(evidence, COST, 0.95, 20, 1).rules
     assert rules["share"].sum() == pytest.approx(1)
     assert rules["n_trials"].sum() == (evidence.folds >= 2).sum()
     assert all("a " in rule and "b " in rule for rule in rules["rule"])
     assert rules.loc[rules["treats"], "ci_upper"].min() > 6.0 > rules.loc[~rules["treats"], "ci_lower"].max()
     # Other outcomes in the folds that judge leave the rules as they are.
     other = replace(evidence, scores=np.where(evidence.folds >= 2, 0.0, evidence.scores))
-    changed = tree_rules(other, COST, 0.95)
+    changed = tree_rules(other, COST, 0.95, 20, 1).rules
     assert changed["rule"].tolist() == rules["rule"].tolist()
     np.testing.assert_allclose(changed["profit"], -4.0)
+
+
+def test_refits_keep_what_is_plain_and_change_what_is_noise(evidence: Evidence) -> None:
+    plain = tree_rules(evidence, COST, 0.95, 60, 1)
+    assert len(plain.refits) == 60
+    # $12 or nothing, by two covariates together: found in every bootstrap, at nearly the same thresholds.
+    assert plain.rules["kept"].min() > 0.85
+    asked = plain.refits[["root", "below_yes", "below_no"]]
+    assert set(asked.stack()) <= {"a", "b"}
+    assert (plain.refits["agreement"] > 0.7).all()
+    # Leaves weighted by their size say what the refits say.
+    alike = (plain.rules["kept"] * plain.rules["share"]).sum()
+    assert alike == pytest.approx(plain.refits["agreement"].mean())
+    noise = replace(evidence, scores=np.random.default_rng(3).normal(4, 10, len(evidence)))
+    lost = tree_rules(noise, COST, 0.95, 60, 1)
+    assert lost.refits["agreement"].mean() < 0.8 < plain.refits["agreement"].mean()
+    pd.testing.assert_frame_equal(tree_rules(evidence, COST, 0.95, 60, 1).refits, plain.refits)
+
+
+def test_a_refit_is_the_tree_of_the_households_drawn() -> None:
+    rng = np.random.default_rng(2)
+    x, profit = rng.normal(size=(60, 3)), rng.normal(size=60)
+    times = rng.integers(0, 4, 60).astype(float)
+    search = Search(x, profit, n_cuts=60, least_share=0.1)
+    copies = np.repeat(np.arange(60), times.astype(int))
+    # Of copies the questions are the same, but for values that were not drawn.
+    again = Search(x[copies], profit[copies], n_cuts=60, least_share=0.1)
+    again.questions = search.questions
+    again.answers = search.answers[copies]
+    assert search.best(times) == again.best(np.ones(len(copies)))
+    assert search.best(np.ones(60)) == best_tree(x, profit, n_cuts=60, least_share=0.1)
+
+
+def test_refits_draw_households_whole(evidence: Evidence) -> None:
+    counts = np.array(list(_bootstraps(evidence.households, 40, 0)))
+    pairs = counts.reshape(40, -1, 2)
+    np.testing.assert_array_equal(pairs[:, :, 0], pairs[:, :, 1])
+    assert (pairs[:, :, 0].sum(axis=1) == 600).all()
 
 
 # Against each other
@@ -267,7 +339,7 @@ def test_without_differing_effects_nothing_that_goes_by_them_competes(evidence: 
     alike = replace(evidence, cate=evidence.folds.astype(float) + 6.0)
     known = valued(policies(PolicySettings(capacity=300)), alike, COST)
     rivals = {one.policy for one in known if one.competes}
-    by_outcomes = {"minimax_regret", "by_segment", "policy_tree"}
+    by_outcomes = {"minimax_regret", "by_segment", "by_need", "policy_tree"}
     assert rivals == {"treat_none", "treat_all", "effect_above_break_even", *by_outcomes}
     assert not any(ranks(name) or needs_interval(name) for name in differences(known, alike, 0.95)["policy"])
     table = policy_values(alike, COST, policies(PolicySettings()), "treat_all", 0.95).set_index("policy")
@@ -325,45 +397,28 @@ def test_the_joint_covariance_is_clustered(evidence: Evidence) -> None:
     np.testing.assert_allclose(covariance, 600 / 599 * totals.T @ totals / 1200**2)
 
 
-# The best of several
-
-
-def test_a_clear_winner_has_the_usual_interval_and_a_close_one_a_lower_one() -> None:
-    covariance = np.diag([1.0, 1.0])
-    clear = winner(np.array([50.0, 0.0]), covariance, 0.95, 0)
-    assert clear.hybrid == pytest.approx((50 - 2.0, 50 + 2.0), abs=0.1)
-    close = winner(np.array([0.1, 0.0]), covariance, 0.95, 0)
-    assert close.hybrid[0] < close.simultaneous[0] + 1.0
-    assert sum(close.hybrid) / 2 < close.value
-
-
-def test_a_winner_known_for_certain_has_no_error() -> None:
-    found = winner(np.array([0.0, -3.0]), np.diag([0.0, 1.0]), 0.95, 0)
-    assert (found.at, found.hybrid, found.simultaneous) == (0, (0.0, 0.0), (0.0, 0.0))
-
-
-def test_equal_policies_count_once() -> None:
-    one = winner(np.array([1.0, 0.0]), np.diag([1.0, 0.0]), 0.95, 0)
-    twice = winner(np.array([1.0, 1.0, 0.0]), np.array([[1.0, 1, 0], [1, 1, 0], [0, 0, 0]]), 0.95, 0)
-    assert twice.hybrid == pytest.approx(one.hybrid, abs=0.05)
-
-
-@pytest.mark.parametrize("truth", [np.zeros(6), np.array([1.0, 0.8, 0.5, 0.0, 0.0, 0.0])])
-def test_intervals_cover_the_value_of_whichever_won(truth: Array) -> None:
-    rng = np.random.default_rng(3)
-    covariance = 0.4 + 0.6 * np.eye(6)
-    drawn = rng.multivariate_normal(truth, covariance, size=400)
-    covered = np.zeros(3)
-    for values in drawn:
-        found = winner(values, covariance, 0.95, 0)
-        usual = (found.value - 1.96, found.value + 1.96)
-        covered += [low <= truth[found.at] <= high for low, high in (usual, found.hybrid, found.simultaneous)]
-    usual_share, hybrid, simultaneous = covered / 400
-    assert 0.92 <= hybrid <= 0.98
-    assert simultaneous >= 0.93
-    assert usual_share < hybrid + 0.01
+def test_the_bound_of_regret_covers_the_regret_that_there_is() -> None:
+    """300 studies of rules that bring $2, $1.5 and $0 per household, of which the second is in use."""
+    truth = np.array([2.0, 1.5, 0.0])
+    rng, covered = np.random.default_rng(11), 0
+    for study in range(300):
+        small = _evidence(240, seed=study)
+        shared = rng.normal(0, 6, 240)
+        known = [
+            Valued(name, np.ones(240), worth + shared + rng.normal(0, 6, 240), np.zeros(240), 99.0, None, True)
+            for name, worth in zip(("first", "second", "third"), truth, strict=True)
+        ]
+        quiet = replace(small, folds=np.zeros(240, dtype=int))
+        table = selection(known, [], quiet, COST, "second", 0.95, study).set_index("quantity")
+        covered += table.at["regret", "ci_upper"] >= 0.5
+    assert covered / 300 >= 0.93
 
 
 def test_every_policy_has_a_name_of_its_own() -> None:
     names = [policy.name for policy in policies(PolicySettings(budget=5.0, capacity=3))]
     assert len(set(names)) == len(names)
+    assert [name for name in names if not name.startswith("top_")] == [
+        *("treat_none", "treat_all", "effect_above_break_even", "within_budget", "within_capacity"),
+        *("lower_bound_above_break_even", "risk_adjusted_0.3", "risk_adjusted_0.5", "risk_adjusted_0.7"),
+        *("current_practice", "minimax_regret", "by_segment", "by_need", "policy_tree"),
+    ]

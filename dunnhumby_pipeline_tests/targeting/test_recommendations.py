@@ -37,6 +37,7 @@ SCORED = pd.DataFrame(
 ).assign(
     segment=[f"segment_{number}" for number in range(9)],
     lookback_segment="light",
+    lookback_need="fresh",
     campaign=8,
     interval_of="household",
 )
@@ -264,7 +265,7 @@ def test_a_policy_is_shown_each_household_with_its_own_covariates() -> None:
             return self
 
         def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
-            assert labels.columns.tolist() == ["lookback_segment", "campaign"]
+            assert labels.columns.tolist() == ["lookback_segment", "lookback_need", "campaign"]
             np.testing.assert_allclose(standard_error[0], 10 / 1.959964, rtol=1e-6)
             return (covariates[:, 0] >= 6).astype(float)
 

@@ -19,13 +19,14 @@ from dunnhumby_pipeline.settings import (
 )
 from dunnhumby_pipeline.targeting.coupon_costs import COLUMNS as COUPON_COSTS
 from dunnhumby_pipeline.targeting.coupon_costs import as_redeemed, coupon_costs
+from dunnhumby_pipeline.targeting.curves import policy_curves
 from dunnhumby_pipeline.targeting.economics import Economics, break_even_effect
 from dunnhumby_pipeline.targeting.evidence import Evidence, gather_evidence, scores_as_done, standard_errors
 from dunnhumby_pipeline.targeting.policies import registry
 from dunnhumby_pipeline.targeting.policies.base import FittedPolicy, Policy, Rule
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
 from dunnhumby_pipeline.targeting.policies.top_share import TopShare
-from dunnhumby_pipeline.targeting.value import least_in_arm, policy_values, roi_curve, value_of, weigh
+from dunnhumby_pipeline.targeting.value import least_in_arm, policy_values, value_of, weigh
 from dunnhumby_pipeline_tests.fakes.known_truth import ENGINE, Array, lines, simulate_trials, write_tables
 
 NAN = float("nan")
@@ -46,7 +47,9 @@ def nothing_known(n: int = 0) -> Evidence:
 
 
 def weights_of(policy: Policy, cate: Array, economics: Economics = ECONOMICS_4) -> Array:
-    labels = pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(len(cate)))
+    labels = pd.DataFrame(
+        {"lookback_segment": "light", "lookback_need": "fresh", "campaign": 8}, index=range(len(cate))
+    )
     return policy.fit(nothing_known(), economics).weights(np.zeros((len(cate), 2)), labels, cate, np.ones(len(cate)))
 
 
@@ -182,11 +185,12 @@ def _evidence(cate: Array, scores: Array) -> Evidence:
     n = len(cate)
     return Evidence(
         scores=scores,
+        outcome=np.zeros(n),
         as_done=(np.arange(n) // 2 % 2) * scores,
         treated=(np.arange(n) // 2 % 2).astype(float),
         covariates=np.arange(n, dtype=float).reshape(n, 1),
         covariate_names=("place",),
-        labels=pd.DataFrame({"lookback_segment": "light", "campaign": 8}, index=range(n)),
+        labels=pd.DataFrame({"lookback_segment": "light", "lookback_need": "fresh", "campaign": 8}, index=range(n)),
         cate=cate,
         standard_error=np.ones(n),
         by_model={"constant": cate},
@@ -320,22 +324,24 @@ def test_shares_are_taken_within_each_fold(informed: Evidence) -> None:
 
 
 def test_the_curve_runs_from_nobody_to_everybody(informed: Evidence) -> None:
-    curve = roi_curve(informed, ECONOMICS_4, 10, 0.95)
-    assert curve.columns.tolist() == ["share_targeted", "value", "ci_lower", "ci_upper"]
+    curves = policy_curves(informed, ECONOMICS_4, 10, 0.95, 0)
+    curve = curves.loc[curves["curve"] == "profit"].reset_index(drop=True)
     # A tenth are fewer than 20 households in an arm.
     assert curve["share_targeted"].tolist() == pytest.approx([0, *np.arange(2, 11) / 10])
-    assert curve.iloc[0].tolist() == [0.0] * 4
+    assert curve.iloc[0].tolist() == ["profit", *[0.0] * 8]
     table = _values(informed, "treat_all").set_index("policy")
     assert np.isnan(table.at["top_10%", "value"])
     for share, name in ((1.0, "treat_all"), (0.3, "top_30%"), (0.5, "top_50%")):
         point = curve[np.isclose(curve["share_targeted"], share)].iloc[0]
-        assert point.tolist()[1:] == pytest.approx(table.loc[name, ["value", "ci_lower", "ci_upper"]].tolist())
+        assert point[["value", "ci_lower", "ci_upper"]].tolist() == pytest.approx(
+            table.loc[name, ["value", "ci_lower", "ci_upper"]].tolist()
+        )
 
 
 def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     known = simulate_trials(50, seed=4, effect=lambda x: np.full(len(x), 2.0))
     data, inside, names = known.residuals(), known.propensity > 0.5, ("a", "b", "c", "d")
-    trials = known.trials.assign(lookback_segment="light")
+    trials = known.trials.assign(lookback_segment="light", lookback_need="fresh")
     save_matrix(CovariateMatrix(known.x, names, trials), tmp_path / "matrix.npz")
     matrix = load_matrix(tmp_path / "matrix.npz", trials)
     key, cate = trials[["household_key", "campaign"]], np.arange(50.0)
@@ -346,6 +352,7 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(evidence.cate, np.flatnonzero(inside))
     np.testing.assert_allclose(evidence.standard_error, 1.0, rtol=1e-6)
     np.testing.assert_array_equal(evidence.scores, data.scores[inside])
+    np.testing.assert_array_equal(evidence.outcome, data.y[inside])
     np.testing.assert_array_equal(evidence.as_done, scores_as_done(data)[inside])
     assert evidence.n_listed == 7
     np.testing.assert_array_equal(evidence.treated, data.treated[inside])
@@ -353,7 +360,7 @@ def test_evidence_is_gathered_inside_overlap_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(evidence.folds, data.folds[inside])
     np.testing.assert_array_equal(evidence.covariates, known.x[inside])
     assert evidence.covariate_names == names
-    assert evidence.labels.columns.tolist() == ["lookback_segment", "campaign"]
+    assert evidence.labels.columns.tolist() == ["lookback_segment", "lookback_need", "campaign"]
     assert list(evidence.by_model) == ["one", "another"]
     np.testing.assert_array_equal(evidence.by_model["another"], -evidence.cate)
     parts = list(evidence.divisions())

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.causal.cate.gate import dr_loss, gate, r_loss
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
 from dunnhumby_pipeline.causal.cate.stacking import Stack, Stacked, stacked
-from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_SEGMENT
+from dunnhumby_pipeline.causal.design.cohort import LOOK_BACK_NEED, LOOK_BACK_SEGMENT
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.causal.nuisance.nested import Nested, nested_nuisances
@@ -164,9 +164,9 @@ def household_effects(
     are the covariates of `today`.
 
     Columns: household_key, cate, cate_lower, cate_upper ($), interval_of, propensity, received_before,
-    lookback_segment.
+    lookback_segment, lookback_need.
     """
     lower, upper = _ends(final, new, confidence)
-    kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT]].reset_index(drop=True)
+    kept = today[["household_key", "received_before", LOOK_BACK_SEGMENT, LOOK_BACK_NEED]].reset_index(drop=True)
     found = kept.assign(cate=final.predict(new), cate_lower=lower, cate_upper=upper)
     return found.assign(interval_of=_of(final, found["cate_lower"]), propensity=propensity)

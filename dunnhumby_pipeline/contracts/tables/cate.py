@@ -74,7 +74,7 @@ TABLES = (
                 "whether a campaign of the type was received by the last day, or within the washout",
                 "0/1",
             ),
-            *shared("lookback_segment cate"),
+            *shared("lookback_segment lookback_need cate"),
             *shared("cate_lower cate_upper interval_of", nullable=True),
             *shared("propensity"),
         ),

@@ -6,7 +6,7 @@ from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
-_CERTIFIED = flag("certified", "whether the row comes from `dunnhumby certify`, with more draws")
+_CERTIFIED = flag("certified", "whether the row comes from `dunnhumby certify`, with more draws or methods")
 _PROCEDURE = text("procedure", "what looked for effects: the reduced search, or the whole one by every learner")
 
 TABLES = (
@@ -150,6 +150,30 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.many_splits,
+        measures=True,
+    ),
+    Table(
+        "certified_policies",
+        group="scrutiny",
+        made_by="certify_policies",
+        meaning="The policy tree beside econml's trees and forest, on the same folds and scores.",
+        row="policy",
+        key=("policy",),
+        columns=(
+            text("policy", "rule that says whom to target"),
+            *shared("share_targeted"),
+            number("least_in_arm", "households selected in the smaller arm, by weight", "households"),
+            *shared("value"),
+            number("value_se", "standard error of the value, clustered by household", "$"),
+            *shared("ci_lower ci_upper"),
+            number("difference", "its value less that of the policy tree, $ per household", "$", nullable=True),
+            number("difference_se", "its standard error, clustered by household", "$", nullable=True),
+            number("difference_lower", "lower end of its interval", "$", nullable=True),
+            number("difference_upper", "upper end of its interval", "$", nullable=True),
+            number("agreement", "share of trials that it decides as the policy tree does", "0-1"),
+            _CERTIFIED,
+        ),
+        partitioned=True,
         measures=True,
     ),
 )

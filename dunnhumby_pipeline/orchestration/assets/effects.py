@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
-from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES, segments_of
+from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE, LOOK_BACK_TABLES, needs_of, segments_of
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -147,13 +147,19 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
 
 
 @step(
-    settings=("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
+    settings=(
+        *("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
+        *("profile.min_need_factors", "profile.n_needs"),
+    ),
     deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
+    customer_features: pd.DataFrame,
+    nmf_factors: pd.DataFrame,
+    factor_loadings: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
@@ -178,6 +184,7 @@ def fit_cate(
     fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
+    today["lookback_need"], _ = needs_of(today, customer_features, nmf_factors, factor_loadings, study)
     design = trial_design(trials, campaign_type, settings.trial)
     new = design.apply(today)
     received = final_propensity(matrix.x, data, settings.nuisance, settings.seed_for("nuisances"))

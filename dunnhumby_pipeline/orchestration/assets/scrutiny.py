@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
+from dunnhumby_pipeline.orchestration.assets.targeting import evidence_of, require_judgeable
 from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE
 from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFY
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -72,3 +73,30 @@ def split_households(
     matrix = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort)
     data = residuals(first_campaign_cohort, nuisances, GROSS_PROFIT)
     return many_splits_of_study(matrix.x, matrix.names, data, study.settings, _certifies(context))
+
+
+@step(settings=("seed", "confidence", "trial", "overlap"), deps=["design_matrix"])
+def certify_policies(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    propensity: pd.DataFrame,
+    cate_estimates: pd.DataFrame,
+    cate_by_model: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    economics: pd.DataFrame,
+    repeat_households: pd.DataFrame,
+    suppressed_households: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """The policy tree beside econml's tree, and in a certificate beside its forest and its own scores."""
+    from dunnhumby_pipeline.targeting.econml_trees import tree_comparison
+    from dunnhumby_pipeline.targeting.economics import in_force
+
+    require_judgeable(study, context.partition_key)
+    today = (household_effects, repeat_households, suppressed_households)
+    tables = (propensity, cate_estimates, cate_by_model, economics, *today)
+    evidence = evidence_of(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
+    settings, certified = study.settings, _certifies(context)
+    seed = settings.seed_for("econml trees")
+    return tree_comparison(evidence, in_force(economics).price, settings.confidence, certified, seed)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
-def _require_grounds(study: Study, campaign_type: str) -> None:
+def require_judgeable(study: Study, campaign_type: str) -> None:
     """End the step, and mark the last list as stale, where the settings leave nothing to judge a policy by."""
     from dunnhumby_pipeline.targeting.grounds import PolicyError, require_grounds
 
@@ -58,7 +58,7 @@ def turn_cost_dial(
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
-    _require_grounds(study, context.partition_key)
+    require_judgeable(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
     today = permitted(household_effects, suppressed_households)
     again = permitted(repeat_households, suppressed_households)
@@ -79,7 +79,10 @@ def turn_cost_dial(
     yield from (dg.Output(table, name) for name, table in tables.items())
 
 
-@step(settings=("seed", "confidence", "trial", "overlap", "policy"), deps=["design_matrix"])
+@step(
+    settings=("seed", "confidence", "trial", "overlap", "policy"),
+    deps=["design_matrix", "household_matrix"],
+)
 def value_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -93,22 +96,26 @@ def value_policies(
     suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Value of each policy over trials in overlap, by cross-fitted AIPW scores."""
+    """Value of each policy over trials in overlap, by cross-fitted AIPW scores; compared, carried, and refitted."""
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.settings import SettingsError
     from dunnhumby_pipeline.targeting.comparison import differences, selection
     from dunnhumby_pipeline.targeting.contact_rules import permitted
+    from dunnhumby_pipeline.targeting.curves import policy_curves
     from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.in_all import value_in_all
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
+    from dunnhumby_pipeline.targeting.support import study_region, supported
     from dunnhumby_pipeline.targeting.tree_rules import tree_rules
-    from dunnhumby_pipeline.targeting.value import roi_curve, value_rows, valued
+    from dunnhumby_pipeline.targeting.value import value_rows, valued
 
-    _require_grounds(study, context.partition_key)
+    require_judgeable(study, context.partition_key)
     settings, price = study.settings, in_force(economics).price
     confidence, seed = settings.confidence, settings.seed_for("policies")
     available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
-    choosable, again = (permitted(each, suppressed_households) for each in (household_effects, repeat_households))
-    tables = (propensity, cate_estimates, cate_by_model, choosable, economics, again)
-    evidence = _evidence(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
+    today = (household_effects, repeat_households, suppressed_households)
+    tables = (propensity, cate_estimates, cate_by_model, economics, *today)
+    evidence = evidence_of(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
     try:
         known = valued(available, evidence, price)
     except SettingsError as error:
@@ -118,11 +125,19 @@ def value_policies(
     yield dg.Output(differences(known, evidence, confidence), "policy_differences")
     compared = selection(known, available, evidence, price, chosen, confidence, seed)
     yield dg.Output(compared, "policy_selection")
-    yield dg.Output(tree_rules(evidence, price, confidence), "policy_rules")
-    yield dg.Output(roi_curve(evidence, price, settings.policy.curve_steps, confidence), "roi_curve")
+    tree = tree_rules(evidence, price, confidence, settings.policy.n_refits, settings.seed_for("tree refits"))
+    yield dg.Output(tree.rules, "policy_rules")
+    yield dg.Output(tree.refits, "tree_refits")
+    matrix = load_matrix(study.table("household_matrix", context.partition_key))
+    choosable = permitted(household_effects, suppressed_households)
+    reached = supported(choosable, study_region(nuisances, settings.overlap))
+    keys = choosable.loc[reached, "household_key"].to_numpy()
+    listed = matrix.x[matrix.key["household_key"].isin(keys).to_numpy()]
+    yield dg.Output(value_in_all(known, evidence, listed, keys, confidence, seed), "policy_in_all")
+    yield dg.Output(policy_curves(evidence, price, settings.policy.curve_steps, confidence, seed), "roi_curve")
 
 
-def _evidence(
+def evidence_of(
     study: Study,
     campaign_type: str,
     trials: pd.DataFrame,
@@ -130,12 +145,17 @@ def _evidence(
     propensity: pd.DataFrame,
     estimates: pd.DataFrame,
     by_model: pd.DataFrame,
-    household_effects: pd.DataFrame,
     economics: pd.DataFrame,
+    household_effects: pd.DataFrame,
     repeats: pd.DataFrame,
+    suppressed: pd.DataFrame,
 ) -> "Evidence":
+    """What policies are fitted to and judged by: scores of the scenario in use, in overlap; and how many households of
+    today with support may be contacted.
+    """
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+    from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.dial import profit_residuals
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.evidence import gather_evidence
@@ -145,8 +165,9 @@ def _evidence(
     outcomes = (residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND))
     data = profit_residuals(in_force(economics).used, *outcomes)
     inside = propensity["in_overlap"].to_numpy()
-    n_first = int(supported(household_effects, study_region(nuisances, study.settings.overlap)).sum())
-    n_listed = n_first + int(repeats["in_overlap"].sum())
+    first, again = (permitted(each, suppressed) for each in (household_effects, repeats))
+    n_first = int(supported(first, study_region(nuisances, study.settings.overlap)).sum())
+    n_listed = n_first + int(again["in_overlap"].sum())
     return gather_evidence(trials, data, matrix, estimates, by_model, inside, study.settings.confidence, n_listed)
 
 
@@ -183,7 +204,7 @@ def targeting_list(
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
-    from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission, permitted
+    from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.holdout import hold_out
     from dunnhumby_pipeline.targeting.offers import OfferError, known_offers, with_offers
@@ -193,12 +214,12 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.support import study_region
 
     campaign_type = context.partition_key
-    _require_grounds(study, campaign_type)
+    require_judgeable(study, campaign_type)
     require_open_gates(context.instance, gates, campaign_type)
     settings, price = study.settings, in_force(economics).price
-    choosable, again = (permitted(each, suppressed_households) for each in (household_effects, repeat_households))
-    tables = (propensity, cate_estimates, cate_by_model, choosable, economics, again)
-    evidence = _evidence(study, campaign_type, first_campaign_cohort, nuisances, *tables)
+    today = (household_effects, repeat_households, suppressed_households)
+    tables = (propensity, cate_estimates, cate_by_model, economics, *today)
+    evidence = evidence_of(study, campaign_type, first_campaign_cohort, nuisances, *tables)
     policy = chosen_policy(settings.policy).fit(evidence, price)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)

@@ -52,7 +52,7 @@ def enrol_trials(
         )
     place = segments_of(study.table("segment_model"))
     # Among all households of each look-back, as on the last day: those already targeted count too.
-    needs, unknown = _needs(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
+    needs, unknown = needs_of(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
     segments = place(cohort.look_backs)
     trials = with_clusters(cohort.placed(segments, needs), household_copies)
     known = cohort.look_backs.assign(lookback_segment=segments)
@@ -94,7 +94,7 @@ def enrol_trials(
         yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
-def _needs(
+def needs_of(
     look_backs: pd.DataFrame, features: pd.DataFrame, scores: pd.DataFrame, loadings: pd.DataFrame, study: Study
 ) -> tuple[pd.Series, str]:
     """The need of each look-back by the needs of the segments' description, and why none is known where none is."""

@@ -5,7 +5,7 @@ import dagster as dg
 STUDY_JOB = "study"
 # The tag of a run that makes its tables with as many draws as a certificate needs.
 CERTIFY = "dunnhumby/certify"
-CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households")
+CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households", "certify_policies")
 
 study_job = dg.define_asset_job(
     STUDY_JOB,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.report.answer import chosen_policy, decision_counts, has_ranking, lacks_value, value_text
+from dunnhumby_pipeline.report.answer import decision_counts, has_ranking, lacks_value, value_text
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells, verdict_cell
-from dunnhumby_pipeline.report.section import Facts, Fold, Note, Section
-from dunnhumby_pipeline.report.sections import economics
+from dunnhumby_pipeline.report.section import Facts, Note, Section
+from dunnhumby_pipeline.report.sections import curves, economics
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import Settings, tells_apart
+from dunnhumby_pipeline.settings import Settings, tells_apart, top_policy
 from dunnhumby_pipeline.words import numbers, terms
 
 if TYPE_CHECKING:
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 
 LISTED = 25
+# Top shares that are shown beside the best of them.
+SOME_SHARES = tuple(top_policy(share) for share in (0.1, 0.2, 0.3, 0.5))
 
 
 def compared(tables: StudyTables) -> pd.DataFrame:
-    """The policies to compare: where there is no ranking, those that go by one are draws by lot, and left out."""
+    """The policies to compare: where there is no ranking, those that go by one are draws by lot, and left out. Of the
+    top shares, whose curve stands below, some, the best, and the one in use.
+    """
     values = tables["policy_value"]
     if has_ranking(tables.get("cate_scoreboard")):
-        return values
+        top = values["policy"].str.startswith("top_")
+        best = values["value"].where(top) == values["value"].where(top).max()
+        return values.loc[~top | values["policy"].isin(SOME_SHARES) | best | values["chosen"].astype(bool)]
     return values.loc[~values["policy"].map(tells_apart)].assign(roi=float("nan"))
 
 
@@ -34,7 +40,7 @@ def _ranking_note(tables: StudyTables, settings: Settings) -> str:
         return ""
     return (
         "There is no ranking: no model of the effect beats one effect for all, so that a share of the households could "
-        "only be drawn by lot. What such draws are expected to be worth stands below, among what was not chosen."
+        "only be drawn by lot; policies that would are left out."
     )
 
 
@@ -88,6 +94,13 @@ def policy_rows(policy_value: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, {1, 2, 4, 5, 6})
 
 
+def _shown(tables: StudyTables) -> pd.DataFrame:
+    differences = tables["policy_differences"]
+    if tables.get("policy_value") is None:
+        return differences
+    return differences.loc[differences["policy"].isin(compared(tables)["policy"])]
+
+
 def difference_rows(policy_differences: pd.DataFrame) -> Grid:
     """What each policy is worth above targeting everybody, nobody, and what was done."""
     wide = policy_differences.set_index(["against", "policy"])
@@ -130,6 +143,11 @@ def selection_rows(policy_selection: pd.DataFrame) -> Grid:
     return as_grid("Question|Policy|$ per household (interval)", rows, {2})
 
 
+def _in_all(tables: StudyTables) -> pd.DataFrame:
+    whole = tables["policy_in_all"]
+    return whole if tables.get("policy_value") is None else whole.loc[whole["policy"].isin(compared(tables)["policy"])]
+
+
 def leaf_rows(policy_rules: pd.DataFrame) -> Grid:
     """The policy tree, leaf by leaf."""
     rows = [
@@ -141,37 +159,12 @@ def leaf_rows(policy_rules: pd.DataFrame) -> Grid:
             if numbers.is_number(row["profit"])
             else "too few households",
             numbers.count(row["n_trials"]),
+            numbers.percent(row["kept"]),
         )
         for _, row in policy_rules.iterrows()
     ]
-    return as_grid("Households|The tree says|Share|Profit per contact, other folds (interval)|Trials", rows, {2, 3, 4})
-
-
-def _candidates_note(tables: StudyTables, settings: Settings) -> str:
-    if has_ranking(tables.get("cate_scoreboard")):
-        return "How well the order of households by effect does, on households that the models did not see."
-    return (
-        "Not chosen: there is no ranking, and every share below 100% is a draw by lot. The curve shows what such draws "
-        "are expected to be worth."
-    )
-
-
-def _roi(tables: StudyTables, settings: Settings) -> Figure:
-    from dunnhumby_pipeline.figures.campaign import targeting
-
-    chosen = chosen_policy(tables.get("policy_value"))
-    share = (
-        None if chosen is None or not has_ranking(tables.get("cate_scoreboard")) else float(chosen["share_targeted"])
-    )
-    return targeting.roi_curve(tables["roi_curve"], share)
-
-
-def _roi_alt(tables: StudyTables, settings: Settings) -> str:
-    last = tables["roi_curve"].sort_values("share_targeted").iloc[-1]
-    return (
-        "Value by share of households targeted; at "
-        f"{numbers.percent(last['share_targeted'])} it is {value_text(last)} per household."
-    )
+    headers = "Households|The tree says|Share|Profit per contact, other folds (interval)|Trials|Decided alike by refits"
+    return as_grid(headers, rows, {2, 3, 4, 5})
 
 
 def _decisions(tables: StudyTables, settings: Settings) -> list[tuple[str, str]]:
@@ -229,7 +222,8 @@ WORTH = (
         "Policies against each other",
         ("policy_differences",),
         "On the same trials, so that what all share cancels.",
-        rows=lambda tables, settings: difference_rows(tables["policy_differences"]),
+        rows=lambda tables, settings: difference_rows(_shown(tables)),
+        beside=("policy_value", "cate_scoreboard"),
     ),
     Section(
         "policy_selection",
@@ -245,23 +239,24 @@ WORTH = (
         "The best tree of two questions on half of the folds; profits are those of households in the other half.",
         rows=lambda tables, settings: leaf_rows(tables["policy_rules"]),
     ),
-    *economics.PARTS,
-    Fold(
-        "Validation: candidates by share of households targeted",
-        (
-            Note("roi_note", _candidates_note, ("roi_curve",), beside=("cate_scoreboard",)),
-            Section(
-                "roi",
-                "Value by share of households targeted",
-                ("roi_curve",),
-                "Where the band includes zero, a gain is not certain. Above the dashed line, the order of households "
-                "earns more than targeting as many at random.",
-                _roi,
-                _roi_alt,
-                beside=("policy_value", "cate_scoreboard"),
-            ),
-        ),
+    Note("tree_refits", curves.refits_said, ("tree_refits",)),
+    Section(
+        "tree_comparison",
+        "The policy tree beside econml's",
+        ("certified_policies",),
+        "On the same trials and folds; `dunnhumby certify` adds those that take long.",
+        rows=lambda tables, settings: curves.tree_rows(tables["certified_policies"]),
     ),
+    Section(
+        "policy_in_all",
+        "What policies bring in all",
+        ("policy_in_all",),
+        rows=lambda tables, settings: curves.in_all_rows(_in_all(tables)),
+        beside=("policy_value", "cate_scoreboard"),
+    ),
+    Note("carried", curves.carried_said, ("policy_in_all",)),
+    *economics.PARTS,
+    curves.CURVES,
 )
 LIST = (
     Facts("decisions", _decisions, ("targeting_list",)),

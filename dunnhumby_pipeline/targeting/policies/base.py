@@ -24,8 +24,8 @@ class FittedPolicy(Protocol):
 
     def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
         """Share (n,) of each of n households that is targeted, 0 to 1, given their (n, p) covariates, their labels
-        (lookback_segment, campaign; where trials are valued, treated too), and the effect on gross profit ($) estimated
-        for them with its standard error ($, or null). Between 0 and 1 it is a draw among equals.
+        (lookback_segment, lookback_need, campaign; where trials are valued, treated too), and the effect on gross
+        profit ($) estimated for them with its standard error ($, or null). Between 0 and 1 it is a draw among equals.
         """
 
 

@@ -6,7 +6,7 @@ from dunnhumby_pipeline.settings import CURRENT_PRACTICE, PolicySettings, Settin
 from dunnhumby_pipeline.settings.renamed import hint
 from dunnhumby_pipeline.targeting.policies.above_break_even import AboveBreakEven
 from dunnhumby_pipeline.targeting.policies.base import Policy
-from dunnhumby_pipeline.targeting.policies.by_segment import BySegment
+from dunnhumby_pipeline.targeting.policies.by_segment import ByNeed, BySegment
 from dunnhumby_pipeline.targeting.policies.cautious import Conservative, RiskAdjusted
 from dunnhumby_pipeline.targeting.policies.current_practice import CurrentPractice
 from dunnhumby_pipeline.targeting.policies.everybody import Everybody
@@ -18,7 +18,7 @@ from dunnhumby_pipeline.targeting.policies.within_limits import WithinBudget, Wi
 
 _SIMPLE: tuple[type[Policy], ...] = (Nobody, Everybody, AboveBreakEven, TopShare)
 _BY_EFFECT: tuple[type[Policy], ...] = (WithinBudget, WithinCapacity, Conservative, RiskAdjusted)
-_BY_OUTCOME: tuple[type[Policy], ...] = (CurrentPractice, MinimaxRegret, BySegment, PolicyTree)
+_BY_OUTCOME: tuple[type[Policy], ...] = (CurrentPractice, MinimaxRegret, BySegment, ByNeed, PolicyTree)
 KINDS: tuple[type[Policy], ...] = (*_SIMPLE, *_BY_EFFECT, *_BY_OUTCOME)
 
 

@@ -25,6 +25,7 @@ _PRECISION = 1e-5
 _ROWS_AT_ONCE = 20_000
 
 Split = tuple[int, float]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,17 @@ class Tree:
 
     def leaf(self, covariates: Array) -> NDArray[np.int64]:
         """Leaf (n,) of each household, 0 to 3."""
-        root, yes, no = (_answer(split, covariates) for split in self.splits)
-        below = np.where(root, yes, no)
-        return np.where(root, 0, 2) + np.where(below, 0, 1)
+        return _leaf(*(_answer(split, covariates) for split in self.splits))
 
     def weights(self, covariates: Array, labels: pd.DataFrame, effect: Array, standard_error: Array) -> Array:
         return np.asarray(self.treats, dtype=float)[self.leaf(covariates)]
 
 
-def _answer(split: Split | None, covariates: Array) -> NDArray[np.bool_]:
+def _leaf(root: Mask, yes: Mask, no: Mask) -> NDArray[np.int64]:
+    return np.where(root, 0, 2) + np.where(np.where(root, yes, no), 0, 1)
+
+
+def _answer(split: Split | None, covariates: Array) -> Mask:
     return np.ones(len(covariates), dtype=bool) if split is None else covariates[:, split[0]] <= split[1]
 
 
@@ -73,40 +76,63 @@ def cut_points(covariates: Array, n_cuts: int) -> list[Split]:
 def best_tree(covariates: Array, profit: Array, n_cuts: int = N_CUTS, least_share: float = LEAST_SHARE) -> Tree:
     """The tree of depth 2 whose treated leaves have the largest sum of `profit` (n,), of all with at least
     `least_share` of the trials in a leaf, by (n, p) covariates.
-
-    Sums over the four leaves of any two questions follow from sums over pairs of answers, one product of matrices.
     """
-    questions = cut_points(covariates, n_cuts)
-    total = float(profit.sum())
-    if not questions:
-        return Tree((None, None, None), (total > 0,) * 4)
-    columns, cuts = (np.array(side) for side in zip(*questions, strict=True))
-    sums, counts = np.zeros((2, len(cuts), len(cuts)))
-    for start in range(0, len(profit), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        answers = (covariates[rows][:, columns] <= cuts).astype(np.float32)
-        sums += answers.T @ (answers * profit[rows, None].astype(np.float32))
-        counts += answers.T @ answers
-    n, least = len(profit), least_share * len(profit)
-    of_sum, of_count = np.diag(sums)[:, None], np.diag(counts)[:, None]
-    yes, yes_gain = _best_below(sums, of_sum - sums, counts, of_count - counts, least)
-    no, no_gain = _best_below(
-        of_sum.T - sums,
-        total - of_sum - of_sum.T + sums,
-        of_count.T - counts,
-        n - of_count - of_count.T + counts,
-        least,
-    )
-    gain = yes_gain + no_gain
-    gain[np.minimum(of_count[:, 0], n - of_count[:, 0]) < least] = -np.inf
-    root = _first_best(gain, np.abs(profit).sum())
-    if not gain[root] > max(0.0, total) + _PRECISION * np.abs(profit).sum():
-        return Tree((None, None, None), (total > 0,) * 4)
-    below_yes, below_no = (questions[at[root]] if at[root] >= 0 else None for at in (yes, no))
-    splits = (questions[root], below_yes, below_no)
-    leaf = Tree(splits, (False,) * 4).leaf(covariates)
-    paid = np.bincount(leaf, profit, minlength=4) > 0
-    return Tree(splits, (bool(paid[0]), bool(paid[1]), bool(paid[2]), bool(paid[3])))
+    return Search(covariates, profit, n_cuts, least_share).best(np.ones(len(profit)))
+
+
+class Search:
+    """The search for the best tree, of which all but the sums is done once: for refits that count trials otherwise."""
+
+    def __init__(
+        self, covariates: Array, profit: Array, n_cuts: int = N_CUTS, least_share: float = LEAST_SHARE
+    ) -> None:
+        self.questions, self.profit, self.least_share = cut_points(covariates, n_cuts), profit, least_share
+        answers = [covariates[:, column] <= cut for column, cut in self.questions]
+        self.answers = np.column_stack(answers) if answers else np.empty((len(profit), 0), dtype=bool)
+
+    def best(self, counts: Array) -> Tree:
+        """The best tree when each trial counts `counts` (n,) times.
+
+        Sums over the four leaves of any two questions follow from sums over pairs of answers, one product of matrices.
+        """
+        profit, questions = counts * self.profit, self.questions
+        total, size = float(profit.sum()), float(np.abs(profit).sum())
+        everybody = Tree((None, None, None), (total > 0,) * 4)
+        if not questions:
+            return everybody
+        sums, numbers = self._pairs(counts)
+        n, least = float(counts.sum()), self.least_share * float(counts.sum())
+        of_sum, of_count = np.diag(sums)[:, None], np.diag(numbers)[:, None]
+        yes, yes_gain = _best_below(sums, of_sum - sums, numbers, of_count - numbers, least)
+        no, no_gain = _best_below(
+            of_sum.T - sums,
+            total - of_sum - of_sum.T + sums,
+            of_count.T - numbers,
+            n - of_count - of_count.T + numbers,
+            least,
+        )
+        gain = yes_gain + no_gain
+        gain[np.minimum(of_count[:, 0], n - of_count[:, 0]) < least] = -np.inf
+        root = _first_best(gain, size)
+        if not gain[root] > max(0.0, total) + _PRECISION * size:
+            return everybody
+        asked = (root, *(int(at[root]) if at[root] >= 0 else None for at in (yes, no)))
+        below = [np.ones(len(profit), dtype=bool) if at is None else self.answers[:, at] for at in asked]
+        paid = np.bincount(_leaf(*below), profit, minlength=4) > 0
+        first, second, third = (None if at is None else questions[at] for at in asked)
+        return Tree((first, second, third), (bool(paid[0]), bool(paid[1]), bool(paid[2]), bool(paid[3])))
+
+    def _pairs(self, counts: Array) -> tuple[Array, Array]:
+        """Sums of profit and numbers of trials (q, q) for which two questions are both answered yes."""
+        q = len(self.questions)
+        sums, numbers = np.zeros((2, q, q))
+        counted = np.flatnonzero(counts)
+        for start in range(0, len(counted), _ROWS_AT_ONCE):
+            rows = counted[start : start + _ROWS_AT_ONCE]
+            answers, times = self.answers[rows].astype(np.float32), counts[rows, None].astype(np.float32)
+            sums += answers.T @ (answers * (times * self.profit[rows, None].astype(np.float32)))
+            numbers += answers.T @ (answers * times)
+        return sums, numbers
 
 
 def _best_below(left: Array, right: Array, n_left: Array, n_right: Array, least: float) -> tuple[Array, Array]:

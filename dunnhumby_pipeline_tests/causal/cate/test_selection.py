@@ -269,12 +269,18 @@ def test_households_of_today_get_the_final_model_and_a_propensity(
     assert final.chosen == STACK
     new = simulate_trials(60, seed=6, effect=sloped)
     today = pd.DataFrame(new.x, columns=names, index=range(100, 160)).assign(
-        campaign=2, household_key=range(60), received_before=[True, False] * 30, lookback_segment="light"
+        campaign=2,
+        household_key=range(60),
+        received_before=[True, False] * 30,
+        lookback_segment="light",
+        lookback_need="fresh",
     )
     settings = load_settings(confidence=0.8)
     received = final_propensity(x, data, settings.nuisance, 1).probability(design.apply(today))
     found = household_effects(today, design.apply(today), received, final.final, 0.8)
-    own = "household_key received_before lookback_segment cate cate_lower cate_upper interval_of propensity"
+    own = (
+        "household_key received_before lookback_segment lookback_need cate cate_lower cate_upper interval_of propensity"
+    )
     assert found.columns.tolist() == own.split()
     assert found["household_key"].tolist() == list(range(60))
     assert np.corrcoef(found["cate"], new.effect)[0, 1] > 0.8

@@ -202,19 +202,66 @@ def policy_selection() -> pd.DataFrame:
 
 def policy_rules() -> pd.DataFrame:
     rows = [
-        (0, "visits at most 3", False, 900, 0.3, 80.0, -2.0, 3.0, -7.9, 3.9),
-        (1, "visits above 3; weekend_share at most 0.2", True, 60, 0.05, 12.0, np.nan, np.nan, np.nan, np.nan),
-        (2, "visits above 3; weekend_share above 0.2", True, 1900, 0.65, 200.0, 9.0, 2.0, 5.1, 12.9),
+        (0, "visits at most 3", False, 900, 0.3, 80.0, -2.0, 3.0, -7.9, 3.9, 0.7),
+        (1, "visits above 3; weekend_share at most 0.2", True, 60, 0.05, 12.0, np.nan, np.nan, np.nan, np.nan, 0.5),
+        (2, "visits above 3; weekend_share above 0.2", True, 1900, 0.65, 200.0, 9.0, 2.0, 5.1, 12.9, 0.9),
     ]
-    columns = "leaf rule treats n_trials share least_in_arm profit se ci_lower ci_upper"
+    columns = "leaf rule treats n_trials share least_in_arm profit se ci_lower ci_upper kept"
     return frame_of(columns, rows)
+
+
+def tree_refits() -> pd.DataFrame:
+    rows = [
+        (0, "visits", "weekend_share", None, 0.7, 0.9, 5.0),
+        (1, "visits", None, None, 0.6, 0.8, 4.0),
+        (2, "tenure", "visits", "visits", 0.5, 0.7, 3.0),
+        (3, None, None, None, 1.0, 0.65, 6.0),
+    ]
+    return frame_of("refit root below_yes below_no share_targeted agreement value", rows)
+
+
+def policy_in_all() -> pd.DataFrame:
+    rows = [
+        ("treat_all", "trials", False, 5800, 1.0, 6.9, 2.0, 3.0, 10.8, 5800.0, 0.0),
+        ("effect_above_break_even", "trials", False, 5800, 0.58, 6.1, 1.3, 3.6, 8.6, 5800.0, 0.0),
+        ("treat_all", "today", True, 400, 1.0, 4.0, 4.0, -3.8, 11.8, 900.0, 0.21),
+        ("effect_above_break_even", "today", True, 400, 0.5, 3.0, 3.0, -2.9, 8.9, 900.0, 0.21),
+    ]
+    names = "policy population carried n_households share_targeted value se ci_lower ci_upper effective_trials"
+    frame = frame_of(f"{names} largest_difference", rows)
+    ends = {"total": "value", "total_lower": "ci_lower", "total_upper": "ci_upper"}
+    return frame.assign(**{total: frame["n_households"] * frame[name] for total, name in ends.items()})
+
+
+def certified_policies() -> pd.DataFrame:
+    nothing = (np.nan,) * 4
+    rows = [
+        ("policy_tree", 0.6, 500.0, 5.0, 1.5, 2.1, 7.9, *nothing, 1.0, False),
+        ("econml_policy_tree", 0.7, 550.0, 4.0, 1.5, 1.1, 6.9, -1.0, 1.0, -3.0, 1.0, 0.8, False),
+    ]
+    columns = "policy share_targeted least_in_arm value value_se ci_lower ci_upper difference difference_se"
+    return frame_of(f"{columns} difference_lower difference_upper agreement certified", rows)
 
 
 def roi_curve() -> pd.DataFrame:
     share = np.linspace(0.05, 1, 20)
     value = 14 * share - 7.1 * share**2
-    half = 1.96 * (0.5 + 3.2 * share**1.2)
-    return pd.DataFrame({"share_targeted": share, "value": value, "ci_lower": value - half, "ci_upper": value + half})
+    se = 0.5 + 3.2 * share**1.2
+    curves = []
+    for curve, height, error in (
+        ("profit", value, se),
+        ("roi", value / (12.73 * share), se / (12.73 * share)),
+        ("qini", value + 12.73 * share, se),
+        ("over_lot", value - share * value[-1], 0.5 * se * (1 - share)),
+    ):
+        ends = {
+            f"{kind}_{side}": height + sign * times * error
+            for kind, times in (("ci", 1.96), ("band", 2.7))
+            for side, sign in (("lower", -1), ("upper", 1))
+        }
+        columns = {"curve": curve, "share_targeted": share, "spent": 12.73 * share, "value": height, "se": error}
+        curves.append(pd.DataFrame(columns | ends))
+    return pd.concat(curves, ignore_index=True)
 
 
 def targeting_list() -> pd.DataFrame:
