@@ -11,7 +11,7 @@ from scipy import stats
 
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.experiments.assignment import CONTACT
-from dunnhumby_pipeline.experiments.belief import updated
+from dunnhumby_pipeline.targeting.belief import updated
 from dunnhumby_pipeline.experiments.monitoring import confidence_sequence
 from dunnhumby_pipeline.experiments.registration import ExperimentError, Registration
 from dunnhumby_pipeline.targeting.dial import decision

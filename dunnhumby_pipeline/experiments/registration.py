@@ -16,7 +16,7 @@ import pandas as pd
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.experiments.assignment import is_sealed
-from dunnhumby_pipeline.experiments.belief import Belief, prior
+from dunnhumby_pipeline.targeting.belief import Belief, prior
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 

@@ -11,7 +11,7 @@ import pytest
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, allowance_from, bias_allowance
 from dunnhumby_pipeline.contracts.names import TEST
 from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
-from dunnhumby_pipeline.experiments.belief import prior, updated
+from dunnhumby_pipeline.targeting.belief import prior, updated
 from dunnhumby_pipeline.experiments.ledger import record, results
 from dunnhumby_pipeline.experiments.read_back import (
     MismatchError,

@@ -10,6 +10,7 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 
 @step(settings=("confidence", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
 def experiment_design(
+    context: dg.AssetExecutionContext,
     targeting_list: pd.DataFrame,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
@@ -27,13 +28,15 @@ def experiment_design(
     from dunnhumby_pipeline.targeting.dial import profit_effect
     from dunnhumby_pipeline.targeting.economics import scenario_in_use
     from dunnhumby_pipeline.targeting.information import Stakes
+    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
 
     settings, trials = study.settings, first_campaign_cohort
     scenario = scenario_in_use(campaign_economics, settings.economics)
     outcomes = [residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND)]
     past = results(study.home.ledger)
-    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past)
-    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance)
+    of_others = of_other_types(past, context.partition_key)
+    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others)
+    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance, lessons(past, context.partition_key))
     n_tested = int((targeting_list["decision"] == TEST).sum())
     economics = settings.economics
     stakes = Stakes(n_tested, economics.campaigns_to_come, effect.variance, economics.test_cost, FEWEST_HOUSEHOLDS)
