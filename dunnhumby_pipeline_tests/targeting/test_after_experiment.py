@@ -142,7 +142,11 @@ def test_the_belief_is_calibrated() -> None:
     for _ in range(n):
         truth, tau = rng.normal(0, 6), rng.choice(DOUBT.tau, p=DOUBT.weight) * 0.3
         effect = ProfitEffect(
-            truth + rng.normal(0, np.hypot(3.0, tau)), 3.0, 900.0, DOUBT.times(0.3), ((truth + rng.normal(0, 2.0), 2.0),)
+            truth + rng.normal(0, np.hypot(3.0, tau)),
+            3.0,
+            900.0,
+            DOUBT.times(0.3),
+            ((truth + rng.normal(0, 2.0), 2.0),),
         )
         lower, upper = effect.interval(0.95)
         inside += lower <= truth <= upper

@@ -78,6 +78,8 @@ def test_groups_are_judged_by_outcomes_and_decided_one_by_one() -> None:
 def test_the_one_group_has_the_effect_of_the_whole_and_its_one_off_cost() -> None:
     data = trials(RISING)
     division = divided(RISING, data, tells_apart=False, at_most=10)
-    found = decision_groups(division, data, ProfitEffect(12.0, 0.5, 100.0, SURE), [1000], [()], 1.0, 500.0, STAKES, 0.95)
+    found = decision_groups(
+        division, data, ProfitEffect(12.0, 0.5, 100.0, SURE), [1000], [()], 1.0, 500.0, STAKES, 0.95
+    )
     assert found["expected_profit"].tolist() == pytest.approx([12 - 1 - 0.5])
     assert found[["lowest_effect", "highest_effect"]].isna().all(axis=None)

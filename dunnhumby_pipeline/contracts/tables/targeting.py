@@ -10,8 +10,14 @@ from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, tex
 _JUDGED = (
     number("contact_cost", "cost of targeting one household, to the retailer", "$"),
     number("probability_pays", "chance that a contact pays, as estimated", "0-1"),
-    number("probability_pays_calibrated", "chance that a contact pays, systematic error allowed for, after experiments", "0-1"),
-    number("expected_profit", "profit per contacted household, costs subtracted, as it is believed after experiments", "$"),
+    number(
+        "probability_pays_calibrated",
+        "chance that a contact pays, systematic error allowed for, after experiments",
+        "0-1",
+    ),
+    number(
+        "expected_profit", "profit per contacted household, costs subtracted, as it is believed after experiments", "$"
+    ),
     number("ci_lower", "lower end of its interval, as the study estimated it", "$"),
     number("ci_upper", "upper end of its interval, as the study estimated it", "$"),
     number("calibrated_lower", "lower end, with the allowance for systematic error", "$"),
