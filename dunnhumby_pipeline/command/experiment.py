@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -39,8 +40,18 @@ def assign(
             "--out", help="CSV file of the arms. Default: HOME/experiments/TYPE-HASH.csv.", show_default=False
         ),
     ] = None,
+    starts: Annotated[
+        datetime | None,
+        typer.Option(
+            "--starts", formats=["%Y-%m-%d"], help="Date of the first contact, where it is known.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="Who assigns it. Default: the user of this machine.", show_default=False)
+    ] = "",
 ) -> None:
-    """Write who is contacted and who is held out, and keep the plan, sealed by a hash, for when results come.
+    """Write who is contacted and who is held out, and keep plan and page of registration, sealed by a hash, for when
+    results come.
 
     Exit code 2 when there is no study, it is stale, or too few households are to be tested.
     """
@@ -55,7 +66,9 @@ def assign(
     with at_work(study, f"dunnhumby experiment assign --campaign-type {campaign_type}") as instance:
         require_fresh(study, defs, instance, campaign_type, READS)
         try:
-            plan, assignment, file = assign_experiment(study, campaign_type, out)
+            plan, assignment, file = assign_experiment(
+                study, campaign_type, out, None if starts is None else starts.date().isoformat(), by
+            )
         except ExperimentError as error:
             refuse(str(error))
     arms = assignment["arm"].value_counts()
@@ -65,6 +78,8 @@ def assign(
         highlight=False,
         soft_wrap=True,
     )
+    page = study.home.experiments / f"{plan.assignment_hash}.html"
+    console.print(escape(f"registered: {page}"), highlight=False, soft_wrap=True)
 
 
 @experiment.command()
@@ -78,27 +93,70 @@ def read(
     ],
     home: HomeOption = None,
     interim: Annotated[
-        bool, typer.Option("--interim", help="Before the end: the always-valid interval alone; nothing is kept.")
+        bool, typer.Option("--interim", help="Before the end: the effect so far, within bounds; a look is counted.")
     ] = False,
 ) -> None:
     """Read back the outcomes of an assigned experiment: its effect, how far the study was off, and what follows.
 
-    The ledger of the home keeps it, and the next `dunnhumby run` follows it. Exit code 1 when the arms do not have the
-    sizes that were assigned, 2 when the file is not one of an experiment of this home, whole and to its end.
+    Every look is kept and charted; the ledger of the home keeps the result, and the next `dunnhumby run` follows it.
+    Exit code 1 when the arms do not have the sizes that were assigned, 2 when the file is not one of an experiment of
+    this home, whole and to its end.
     """
     study, _ = load_study(home, None)
     from dunnhumby_pipeline.experiments.read_back import MismatchError
     from dunnhumby_pipeline.experiments.registration import ExperimentError
-    from dunnhumby_pipeline.experiments.words import in_words
+    from dunnhumby_pipeline.experiments.words import in_words, look_in_words
     from dunnhumby_pipeline.orchestration.experiments import read_experiment
 
     with at_work(study, "dunnhumby experiment read"):
         try:
-            found = read_experiment(study, file, interim=interim)
+            reading = read_experiment(study, file, interim=interim)
         except MismatchError as error:
             say("blocked", str(error))
             raise typer.Exit(BLOCKED) from error
         except ExperimentError as error:
             refuse(str(error))
-    for line in in_words(found):
+    told = look_in_words(reading.look) if reading.result is None else in_words(reading.result)
+    for line in [*told, f"Looks: {reading.chart}"]:
         console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+@experiment.command()
+def contacts(
+    campaign: Annotated[str, typer.Option("--campaign", help="Id that the campaign will have in the raw files.")],
+    raw: RawOption = None,
+    home: HomeOption = None,
+    campaign_type: TypeOption = "TypeA",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="CSV file. Default: HOME/experiments/contacts-CAMPAIGN.csv.", show_default=False),
+    ] = None,
+) -> None:
+    """Write whom the next campaign contacts when a share is drawn by lot, and the chance that each household had.
+
+    Give the file to the study after it as `nuisance.logged_propensities`. Exit code 2 when there is no study, it is
+    stale, or `experiment.exploration` is 0.
+    """
+    require_known_type(campaign_type)
+    require_place(out, ".csv")
+    if not campaign.strip() or not campaign.isalnum():
+        refuse(f"--campaign is {campaign!r}; expected the id of one campaign, of letters and digits")
+    study, defs = load_study(home, raw)
+    from dunnhumby_pipeline.experiments.registration import ExperimentError
+    from dunnhumby_pipeline.orchestration.experiments import write_contacts
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+
+    require_study(study, campaign_type, ("contact_plan",))
+    describe_source(study)
+    with at_work(study, f"dunnhumby experiment contacts --campaign-type {campaign_type}") as instance:
+        old = {table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)}
+        if "contact_plan" in old:
+            refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
+        try:
+            plan, file = write_contacts(study, campaign_type, campaign, out)
+        except ExperimentError as error:
+            refuse(str(error))
+    chosen, against = int(plan["contact"].sum()), int((plan["drawn_by"] == "exploration").sum())
+    said = f"{chosen:,} of {len(plan):,} households are contacted, {against:,} drawn against their decision: {file}"
+    console.print(escape(said), highlight=False, soft_wrap=True)

@@ -213,6 +213,11 @@ class Home:
         return self.experiments / "ledger.jsonl"
 
     @property
+    def looks(self) -> Path:
+        """Every time outcomes of an experiment were read, a line each; it lasts across runs."""
+        return self.experiments / "looks.jsonl"
+
+    @property
     def lists(self) -> Path:
         """Versions of the targeting lists, and those that were approved, each frozen with its hash."""
         return self.root / "lists"

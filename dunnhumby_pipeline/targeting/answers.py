@@ -21,8 +21,9 @@ from dunnhumby_pipeline.targeting.dial import (
     profit_residuals,
 )
 from dunnhumby_pipeline.targeting.economics import InForce
-from dunnhumby_pipeline.targeting.groups import Kind, decision_groups, divided
+from dunnhumby_pipeline.targeting.groups import Division, Kind, decision_groups, divided, mean_effects
 from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.lessons import Found, Lesson
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Question:
     for systematic error of an effect on spend ($); `effect` (n,): out-of-fold effects ($) of the chosen model, which
     `tells_apart` households unless it is one effect for all; `today` (m,): effects ($) of the households with support
     at the next campaign, were it their first of the type, and `beyond` (b,) of those without. `repeats`: what is known
-    of households contacted before; None where nothing is.
+    of households contacted before; None where nothing is. `learnt`: what experiments on this campaign type found.
     """
 
     economics: InForce
@@ -58,6 +59,7 @@ class Question:
     today: Array
     beyond: Array
     repeats: Repeats | None = None
+    learnt: tuple[Lesson, ...] = ()
 
 
 def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: float) -> dict[str, pd.DataFrame]:
@@ -66,7 +68,7 @@ def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: 
     """
     terms, of = question.economics, (question.gross_profit, question.sales)
     known = terms.scenarios
-    effects = [profit_effect(scenario, *of, question.allowance) for scenario in known]
+    effects = [profit_effect(scenario, *of, question.allowance, question.learnt) for scenario in known]
     stakes = [
         Stakes(
             len(question.today) + len(question.beyond),
@@ -84,7 +86,7 @@ def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: 
     division = divided(question.effect, data, question.tells_apart, n_groups)
     n_groups = len(division.edges) + 1
     sizes = [np.bincount(division.of(who), minlength=n_groups).tolist() for who in (question.today, question.beyond)]
-    first = Kind(FIRST_CONTACT, data, effect, *sizes)
+    first = Kind(FIRST_CONTACT, data, effect, *sizes, found_in_groups(question, scenario, division))
     # At the margin that gross profit was measured by it is what it is; others are told from there.
     measured = replace(scenario, margin=terms.measured_margin)
     return {
@@ -99,8 +101,16 @@ def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: 
             at_stake,
             confidence,
         ),
-        "pays_by_margin": pays_by_margin(*of, measured, MARGINS, costs, question.allowance),
+        "pays_by_margin": pays_by_margin(*of, measured, MARGINS, costs, question.allowance, question.learnt),
     }
+
+
+def found_in_groups(question: Question, scenario: Scenario, division: Division) -> list[tuple[Found, ...]]:
+    """What experiments found of each group of first contacts (k,), by the scenario's margin."""
+    return [
+        tuple(one.at(scenario.margin, mean) for one in question.learnt)
+        for mean in mean_effects(division, question.effect, question.today)
+    ]
 
 
 def known_repeats(
@@ -122,11 +132,13 @@ def why_no_repeat(support: pd.DataFrame) -> str | None:
 
 
 def _repeat(question: Question, scenario: Scenario) -> Kind | None:
-    """Households contacted before, whose effect has the same allowance for systematic error as a first contact's."""
+    """Households contacted before, whose effect has the same allowance for systematic error as a first contact's. What
+    experiments found is found of them too: who is listed to be tested is randomised, contacted before or not.
+    """
     repeats = question.repeats
     if repeats is None:
         return None
     of = (repeats.gross_profit, repeats.sales)
-    effect = profit_effect(scenario, *of, question.allowance)
+    effect = profit_effect(scenario, *of, question.allowance, question.learnt)
     sizes = ([repeats.n_supported], [repeats.n_beyond])
-    return Kind(REPEAT_CONTACT, profit_residuals(scenario, *of), effect, *sizes)
+    return Kind(REPEAT_CONTACT, profit_residuals(scenario, *of), effect, *sizes, [effect.found])

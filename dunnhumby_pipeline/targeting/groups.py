@@ -24,6 +24,7 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, REPEAT_CONTACT
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged
 from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.lessons import Found
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -69,7 +70,7 @@ class Kind:
     """Contacts of one kind, of which a group is a part: whether they are `first` ones, the `data` of n trials of
     profit before the contact, their effect as a `whole`, whose allowance for systematic error every group has, and by
     group the households of today with support (`n_supported`) and those that a test would decide beside them, who have
-    no comparable ones (`n_beyond`).
+    no comparable ones (`n_beyond`), and what experiments `found` of them.
     """
 
     contact: str
@@ -77,6 +78,7 @@ class Kind:
     whole: ProfitEffect
     n_supported: Sequence[int]
     n_beyond: Sequence[int]
+    found: Sequence[tuple[Found, ...]]
 
     def stakes(self, group: int, stakes: Stakes) -> Stakes:
         """What hangs on the decision for a group."""
@@ -96,7 +98,8 @@ def decision_groups(
 ) -> pd.DataFrame:
     """One row per group: group (from 0), contact (first, or of households contacted before), lowest_effect and
     highest_effect ($, null at the ends), n_trials, n_households (today, with support), n_decided (whom a test would
-    decide), effect, effect_se and outcome_variance of profit before the contact, and what `judged` says of it.
+    decide), effect, effect_se and outcome_variance of profit before the contact as the study alone has them,
+    n_experiments, and what `judged` says of it.
 
     Groups of first contacts come by rising effect; households contacted before are one more, where anything is known
     of a repeat. The one-off cost is shared by the groups of one kind: whether the other kind is contacted is not known.
@@ -105,7 +108,7 @@ def decision_groups(
     n_groups = len(division.edges) + 1
     for group in range(n_groups):
         inside = division.of_trial == group
-        effect = first.whole
+        effect = replace(first.whole, found=first.found[group])
         if n_groups > 1:
             estimate, se = overlap_weighted(first.data, inside)
             effect = replace(effect, estimate=estimate, se=se)
@@ -113,9 +116,10 @@ def decision_groups(
         place |= {"lowest_effect": ends[group], "highest_effect": ends[group + 1]}
         rows.append({**place, **_judged(first, group, effect, contact_cost, one_off, stakes, confidence)})
     if repeat is not None:
+        effect = replace(repeat.whole, found=repeat.found[0])
         place = {"group": n_groups, "contact": repeat.contact, "n_trials": len(repeat.data.y)}
         place |= {"lowest_effect": np.nan, "highest_effect": np.nan}
-        rows.append({**place, **_judged(repeat, 0, repeat.whole, contact_cost, one_off, stakes, confidence)})
+        rows.append({**place, **_judged(repeat, 0, effect, contact_cost, one_off, stakes, confidence)})
     return pd.DataFrame(rows)
 
 
@@ -125,8 +129,19 @@ def _judged(
     own = kind.stakes(group, stakes)
     shared = one_off * own.n_contacted / max(sum(kind.n_supported), 1)
     known = {"effect": effect.estimate, "effect_se": effect.se, "outcome_variance": effect.variance}
-    counts = {"n_households": own.n_contacted, "n_decided": own.n_households}
+    counts = {"n_households": own.n_contacted, "n_decided": own.n_households, "n_experiments": len(effect.found)}
     return {**counts, **known, **judged(effect, contact_cost, shared, own, confidence)}
+
+
+def mean_effects(division: Division, effect: Array, today: Array) -> list[float | None]:
+    """Mean effect ($, by the study) of the households of today in each group (k,), of its trials where there are none;
+    None for all households together.
+    """
+    if not len(division.edges):
+        return [None]
+    of_today = division.of(today)
+    here = [(today[of_today == group], effect[division.of_trial == group]) for group in range(len(division.edges) + 1)]
+    return [float(own.mean() if len(own) else trials.mean()) for own, trials in here]
 
 
 def group_edges(groups: pd.DataFrame) -> Array:

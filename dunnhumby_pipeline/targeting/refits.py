@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, TARGET, TEST
-from dunnhumby_pipeline.targeting.answers import Question
+from dunnhumby_pipeline.targeting.answers import Question, found_in_groups
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged, profit_effect, profit_residuals
 from dunnhumby_pipeline.targeting.groups import Division, divided
 from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.lessons import Found
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
@@ -41,6 +42,7 @@ def decision_refits(
     terms = question.economics
     scenario = terms.used
     allowance = profit_effect(scenario, question.gross_profit, question.sales, question.allowance).allowance
+    found = _found(question, scenario, n_groups)
     drawn = _drawn(question, scenario, n_groups, n_refits, seed)
     totals, rows = groups.groupby("contact")["n_households"].sum().clip(lower=1), []
     for place, (_, row) in enumerate(groups.sort_values("group").iterrows()):
@@ -48,15 +50,15 @@ def decision_refits(
         variance = float(row["outcome_variance"])
         stakes = Stakes(int(row["n_decided"]), terms.campaigns_to_come, variance, terms.test_cost, fewest, own)
         one_off = scenario.one_off_cost * own / totals[row["contact"]]
-        found = [
+        said = [
             _said(effect, scenario.contact_cost, one_off, stakes, confidence, sure)
             for effect in (
-                ProfitEffect(float(row["effect"] + moved), float(row["effect_se"]), variance, allowance)
+                ProfitEffect(float(row["effect"] + moved), float(row["effect_se"]), variance, allowance, found[place])
                 for moved in drawn[:, place]
             )
         ]
         now = TEST if row["decision"] == TARGET and not sure else row["decision"]
-        counts = {decision: found.count(decision) / n_refits for decision in (TARGET, TEST, LEAVE)}
+        counts = {decision: said.count(decision) / n_refits for decision in (TARGET, TEST, LEAVE)}
         rows.append(
             {
                 "group": int(row["group"]),
@@ -68,6 +70,13 @@ def decision_refits(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _found(question: Question, scenario: Scenario, n_groups: int) -> list[tuple[Found, ...]]:
+    """What experiments found of every group (k,): of first contacts, then of a repeat."""
+    data = profit_residuals(scenario, question.gross_profit, question.sales)
+    division = divided(question.effect, data, question.tells_apart, n_groups)
+    return [*found_in_groups(question, scenario, division), tuple(one.at(scenario.margin) for one in question.learnt)]
 
 
 def _drawn(question: Question, scenario: Scenario, n_groups: int, n_refits: int, seed: int) -> Array:

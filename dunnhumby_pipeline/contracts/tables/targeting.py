@@ -10,10 +10,16 @@ from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, tex
 _JUDGED = (
     number("contact_cost", "cost of targeting one household, to the retailer", "$"),
     number("probability_pays", "chance that a contact pays, as estimated", "0-1"),
-    number("probability_pays_calibrated", "chance that a contact pays, systematic error allowed for", "0-1"),
-    number("expected_profit", "profit per contacted household, costs subtracted", "$"),
-    number("ci_lower", "lower end of its interval, as estimated", "$"),
-    number("ci_upper", "upper end of its interval, as estimated", "$"),
+    number(
+        "probability_pays_calibrated",
+        "chance that a contact pays, systematic error allowed for, after experiments",
+        "0-1",
+    ),
+    number(
+        "expected_profit", "profit per contacted household, costs subtracted, as it is believed after experiments", "$"
+    ),
+    number("ci_lower", "lower end of its interval, as the study estimated it", "$"),
+    number("ci_upper", "upper end of its interval, as the study estimated it", "$"),
     number("calibrated_lower", "lower end, with the allowance for systematic error", "$"),
     number("calibrated_upper", "upper end, with the allowance for systematic error", "$"),
     number("expected_profit_total", "the same over all households with support", "$"),
@@ -48,6 +54,8 @@ TABLES = (
             ),
             number("break_even_effect", "effect on spend whose margin pays one contact", "$"),
             number("break_even_contact_cost", "effect on profit before the contact: what a contact may cost", "$"),
+            number("study_effect", "the same as the study alone has it, without experiments", "$"),
+            integer("n_experiments", "experiments on this campaign type that it rests on beside the study"),
             number("break_even_lower", "lower end of its interval, as estimated", "$"),
             number("break_even_upper", "upper end of its interval, as estimated", "$"),
             number("break_even_calibrated_lower", "lower end, with the allowance for systematic error", "$"),
@@ -100,9 +108,10 @@ TABLES = (
                 "households whom a test would decide: these, and those of the kind without comparable ones",
                 "households",
             ),
-            number("effect", "effect on profit before the contact", "$"),
+            number("effect", "effect on profit before the contact, as the study alone has it", "$"),
             number("effect_se", "its standard error, clustered by household", "$"),
             number("outcome_variance", "variance of profit per household that outcome means leave", "$ squared"),
+            integer("n_experiments", "experiments on this campaign type that it rests on beside the study"),
             *_JUDGED,
         ),
         partitioned=True,
@@ -338,6 +347,7 @@ TABLES = (
             *shared("propensity", nullable=True),
             *shared("in_overlap segment"),
             text("reason", "why the decision is what it is"),
+            text("decided_by", "study, or experiment where one on this campaign type was read back"),
             text("suppression", "the rule by which it may not be contacted; null where it may", nullable=True),
             text(
                 "without_suppression", "what the decision would be else; null where it may be contacted", nullable=True

@@ -56,6 +56,7 @@ def turn_cost_dial(
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables, known_repeats
     from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
     from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
     require_judgeable(study, context.partition_key)
@@ -63,17 +64,19 @@ def turn_cost_dial(
     today = permitted(household_effects, suppressed_households)
     again = permitted(repeat_households, suppressed_households)
     reached, first = supported(today, study_region(nuisances, settings.overlap)), at_first(today)
-    effects = today["cate"]
+    effects, past = today["cate"], results(study.home.ledger)
+    of_others = of_other_types(past, context.partition_key)
     question = Question(
         economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
+        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others),
         effect=cate_estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
         today=effects[reached].to_numpy(dtype=float),
         beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
         repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, again),
+        learnt=lessons(past, context.partition_key),
     )
     tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
@@ -202,6 +205,7 @@ def targeting_list(
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.orchestration.types_heard import decided
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.targeting.after_experiment import after_experiments
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
     from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission
@@ -230,8 +234,12 @@ def targeting_list(
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
-    # Permission, then the effect, then the type, then the lot, then the offer.
-    frame = decide_with_permission(scored, suppressed_households, lambda rows: decide(rows, covariates, terms))
+
+    def decided_for(rows: pd.DataFrame) -> pd.DataFrame:
+        return after_experiments(decide(rows, covariates, terms), decision_groups)
+
+    # Permission, then the effect by study and experiments, then the type, then the lot, then the offer.
+    frame = decide_with_permission(scored, suppressed_households, decided_for)
     as_of_day = observed_days(study.table("transactions"), settings.engine)[1]
     own = household_decisions(frame, decision_groups, price.contact_cost, as_of_day)
     heard, unheard = decided(study, campaign_type, price.contact_cost, as_of_day)

@@ -7,6 +7,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, HOLD_OUT, LEAVE, TARGET, TEST
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import TREAT_ALL, TREAT_NONE, CheckSettings
+from dunnhumby_pipeline.targeting.after_experiment import EXPERIMENT
 from dunnhumby_pipeline.targeting.decision_summary import ALL, EXPAND, HOLD, REDUCE, SEGMENT
 from dunnhumby_pipeline.targeting.recommendations import value_is_proven
 
@@ -46,13 +47,15 @@ def list_agrees(targeting_list: pd.DataFrame, policy_value: pd.DataFrame, sure: 
     pays = targeting_list["probability_pays"].astype(float)
     inside = targeting_list["in_overlap"].fillna(False).astype(bool)
     armed = targeting_list["arm"].notna()
-    # A policy is valued on first contacts; a repeat is targeted by what its own trials prove.
-    first = (targeting_list["contact"] == FIRST_CONTACT).to_numpy(dtype=bool)
-    unproven = 0 if value_is_proven(policy_value) else int((target & first).sum())
+    # A policy is valued on first contacts; a repeat is targeted by what its own trials prove, and what an experiment
+    # randomised by what it proved.
+    by_experiment = targeting_list["decided_by"] == EXPERIMENT
+    by_policy = (targeting_list["contact"] == FIRST_CONTACT) & ~by_experiment
+    unproven = 0 if value_is_proven(policy_value) else int((target & by_policy).sum())
     found = {
         "targets though the policy's gain is not proven": unproven,
         f"targets that pay with a chance below {sure:.3g}": int((target & ~(pays >= sure - _ROUNDING)).sum()),
-        "targets outside overlap": int((target & ~inside).sum()),
+        "targets outside overlap that no experiment randomised": int((target & ~inside & ~by_experiment).sum()),
         "suppressed households that are not left": int(
             (suppressed & (targeting_list["decision"] != LEAVE).to_numpy(dtype=bool)).sum()
         ),

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.orchestration.checks import (
     causal,
     contract,
     doubts,
+    experiments,
     features,
     journey,
     of_lists,
@@ -436,6 +437,7 @@ CHECKS: tuple[Check, ...] = (
         advice="outliers or few treated households: read it as narrower than it should be; see `influence`",
         thresholds=("max_undercoverage",),
     ),
+    *experiments.CHECKS,
     Check(
         "refutation",
         scrutiny.refutations_passed,

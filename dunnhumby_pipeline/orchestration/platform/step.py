@@ -30,8 +30,9 @@ class Step:
     settings: tuple[str, ...]
     follows_playbook: bool
     follows_ledger: bool
-    follows_opt_outs: bool
-    follows_approvals: bool
+    follows_opt_outs: bool = False
+    follows_approvals: bool = False
+    follows_looks: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -50,6 +51,7 @@ def step(
     follows_ledger: bool = False,
     follows_opt_outs: bool = False,
     follows_approvals: bool = False,
+    follows_looks: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -61,7 +63,7 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals)
+        followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals, follows_looks)
         STEPS[name] = Step(name, tuple(settings), *followed)
         tables = made_by(name)
         if not tables:

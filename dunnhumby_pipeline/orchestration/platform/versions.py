@@ -1,10 +1,10 @@
 """Code versions: what dagster compares to say that an asset's code or settings have changed.
 
 A version is a hash of the code that the asset's step rests on, of the settings that it reads and, where it
-follows them, of the user's playbook, the opt-outs, the approvals and the ledger of experiments, so nobody has to
-remember to raise a number. The code is the step's own function and every module of this package that it imports,
-directly or through others, as compiled without docstrings: a comment, a docstring or another layout of the lines
-changes nothing. Another release of Python compiles to other versions.
+follows them, of the user's playbook, the opt-outs, the approvals, the ledger of experiments and the looks at them, so
+nobody has to remember to raise a number. The code is the step's own function and every module of this package that it
+imports, directly or through others, as compiled without docstrings: a comment, a docstring or another layout of the
+lines changes nothing. Another release of Python compiles to other versions.
 """
 
 from __future__ import annotations
@@ -80,13 +80,21 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     declared = STEPS[step.name]
     read = {name: effective(settings, name) for name in declared.settings}
     followed = [_playbook_hash(home)] if declared.follows_playbook else []
-    if declared.follows_ledger and home.ledger.is_file():
-        followed.append(_content(home.ledger))
-    if declared.follows_approvals and home.approvals.is_file():
-        followed.append(_content(home.approvals))
+    logs = (
+        (declared.follows_ledger, home.ledger),
+        (declared.follows_looks, home.looks),
+        (declared.follows_approvals, home.approvals),
+    )
+    followed += [_content(log) for follows, log in logs if follows and log.is_file()]
     opt_outs = opt_out_path(settings.contact.opt_out_file, home.root)
     if declared.follows_opt_outs and opt_outs is not None:
         followed.append(_content(opt_outs) if opt_outs.is_file() else "missing")
+    if "nuisance.logged_propensities" in declared.settings and settings.nuisance.logged_propensities is not None:
+        # Imported here, as it brings numpy along.
+        from dunnhumby_pipeline.causal.nuisance.logged_propensity import logged_file
+
+        logged = logged_file(settings.nuisance.logged_propensities, home.root)
+        followed.append(_content(logged) if logged.is_file() else "missing")
     shapes = [table.shape() for table in declared.tables]
     return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
