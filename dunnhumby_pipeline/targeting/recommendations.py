@@ -117,7 +117,10 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
             for name, source in _OF_GROUP.items()
         },
     )
-    case = Case(known, first, supported, weight, target, terms.no_repeat)
+    no_repeat = terms.no_repeat
+    if no_repeat is None and repeat_group(groups) is None:
+        no_repeat = "no trials of a repeat"
+    case = Case(known, first, supported, weight, target, no_repeat)
     frame["reason"] = reasons(frame, groups, place, case, terms.overlap)
     order = ["expected_profit", "cate", "household_key"]
     frame = frame.sort_values(order, ascending=[False, False, True], na_position="last")

@@ -182,6 +182,15 @@ def test_a_household_contacted_before_is_decided_by_the_effect_of_a_repeat(decis
     assert rows.loc[[4, 7], "expected_profit"].isna().all()
 
 
+def test_without_a_word_on_repeats_households_contacted_before_are_tested() -> None:
+    fitted = named("treat_all").fit(None, ECONOMICS_40)  # type: ignore[arg-type]
+    rows = targeting_list(SCORED, COVARIATES, Terms(fitted, True, ECONOMICS_40, OVERLAP, THREE, 0.95))
+    told = rows.set_index("household_key").loc[[4, 6, 7]]
+    assert set(told["decision"]) == {TEST} and told["group"].isna().all()
+    said = "contacted before, and the effect of a repeat is not known (no trials of a repeat): test it"
+    assert set(told["reason"]) == {said}
+
+
 def test_a_proven_repeat_needs_no_proof_of_the_policy_among_first_contacts() -> None:
     rows = listed(with_repeat(TARGET, one(TARGET)), "treat_all", proven=False, no_repeat=None)
     assert rows.loc[[1, 6], "decision"].tolist() == [TEST, TARGET]
