@@ -78,7 +78,7 @@ def write_contacts(study: Study, campaign_type: str, campaign: str, target: Path
     """Write whom the campaign of that id contacts, with logged chances, to `target` (.csv), by default in the home; the
     plan, and where it was written. Raises ExperimentError where nothing is drawn by lot.
     """
-    from dunnhumby_pipeline.experiments.assignment import write_csv
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.experiments.exploration import logged
 
     plan = read_table(study.table("contact_plan", campaign_type))

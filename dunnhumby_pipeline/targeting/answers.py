@@ -85,8 +85,9 @@ def cost_tables(question: Question, dial_steps: int, n_groups: int, confidence: 
     data = profit_residuals(scenario, *of)
     division = divided(question.effect, data, question.tells_apart, n_groups)
     n_groups = len(division.edges) + 1
-    sizes = [np.bincount(division.of(who), minlength=n_groups).tolist() for who in (question.today, question.beyond)]
-    first = Kind(FIRST_CONTACT, data, effect, *sizes, found_in_groups(question, scenario, division))
+    today, beyond = (np.bincount(division.of(who), minlength=n_groups) for who in (question.today, question.beyond))
+    found = found_in_groups(question, scenario, division)
+    first = Kind(FIRST_CONTACT, data, effect, today.tolist(), beyond.tolist(), found)
     # At the margin that gross profit was measured by it is what it is; others are told from there.
     measured = replace(scenario, margin=terms.measured_margin)
     return {
@@ -140,5 +141,5 @@ def _repeat(question: Question, scenario: Scenario) -> Kind | None:
         return None
     of = (repeats.gross_profit, repeats.sales)
     effect = profit_effect(scenario, *of, question.allowance, question.learnt)
-    sizes = ([repeats.n_supported], [repeats.n_beyond])
-    return Kind(REPEAT_CONTACT, profit_residuals(scenario, *of), effect, *sizes, [effect.found])
+    supported, beyond = [repeats.n_supported], [repeats.n_beyond]
+    return Kind(REPEAT_CONTACT, profit_residuals(scenario, *of), effect, supported, beyond, [effect.found])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, bias_allowance
-from dunnhumby_pipeline.contracts.names import CONTACT, LEAVE, TEST
+from dunnhumby_pipeline.contracts.names import CONTACT, HOLD_OUT, LEAVE, TEST
 from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.experiments import design as designs
 from dunnhumby_pipeline.experiments.assignment import (

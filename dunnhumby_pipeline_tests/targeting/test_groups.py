@@ -28,7 +28,7 @@ def trials(effect: np.ndarray, seed: int = 1) -> Residuals:
 def kind(
     data: Residuals, whole: ProfitEffect, supported: list[int], beyond: int = 0, contact: str = FIRST_CONTACT
 ) -> Kind:
-    return Kind(contact, data, whole, supported, [beyond] * len(supported))
+    return Kind(contact, data, whole, supported, [beyond] * len(supported), [()] * len(supported))
 
 
 RISING = np.linspace(-10, 30, N)[np.random.default_rng(2).permutation(N)]
