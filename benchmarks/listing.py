@@ -22,6 +22,7 @@ from dunnhumby_pipeline.causal.overlap.positivity import Region
 from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, REPEAT_CONTACT, TARGET, TEST
 from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.settings import ContactSettings
+from dunnhumby_pipeline.targeting.after_experiment import after_experiments
 from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
 from dunnhumby_pipeline.targeting.contact_rules import (
     contacts_so_far,
@@ -51,6 +52,7 @@ def simulated(n: int, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
             "household_key": np.arange(1, n + 1),
             "segment": rng.choice([f"segment_{number}" for number in range(7)], n),
             "lookback_segment": rng.choice([f"segment_{number}" for number in range(7)], n),
+            "lookback_need": "fresh",
             "campaign": 8,
             "cate": effect,
             "cate_lower": effect - 12,
@@ -82,6 +84,7 @@ def groups_of(scored: pd.DataFrame) -> pd.DataFrame:
             "highest_effect": [*edges, np.nan, np.nan],
             "n_decided": len(scored) // N_GROUPS,
             "contact_cost": COST,
+            "n_experiments": 0,
             "effect": middle + COST,
             "effect_se": 2.0,
             "decision": decision,
@@ -117,7 +120,9 @@ def make_list(n: int, folder: Path) -> pd.DataFrame:
     groups, economics = groups_of(scored), Economics(COST, 0.3)
     policy = AboveBreakEven().fit(None, economics)  # type: ignore[arg-type]
     terms = Terms(policy, True, economics, Region(0.1, 0.9), groups, 0.95, repeats_of(scored))
-    decided = decide_with_permission(scored, suppressed, lambda rows: targeting_list(rows, covariates, terms))
+    decided = decide_with_permission(
+        scored, suppressed, lambda rows: after_experiments(targeting_list(rows, covariates, terms), groups)
+    )
     own = household_decisions(decided, groups, COST, LAST_DAY)
     other = own.assign(decision=LEAVE)
     decided = choose_types(decided, "TypeA", {"TypeA": own, "TypeB": other}, 1)

@@ -16,7 +16,7 @@ from dunnhumby_pipeline.causal.nuisance.logged_propensity import (
     read_logged,
 )
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
-from dunnhumby_pipeline.experiments.assignment import write_csv
+from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.experiments.exploration import BY_DECISION, BY_EXPERIMENT, BY_LOT, contact_plan, logged
 from dunnhumby_pipeline.experiments.registration import ExperimentError
 from dunnhumby_pipeline.settings import NuisanceSettings

@@ -11,10 +11,10 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.settings import EconomicsSettings
 from dunnhumby_pipeline.targeting.after_experiment import after_experiments
-from dunnhumby_pipeline.targeting.answers import Question, cost_tables
+from dunnhumby_pipeline.targeting.answers import Question, Repeats, cost_tables
 from dunnhumby_pipeline.targeting.dial import ProfitEffect
+from dunnhumby_pipeline.targeting.economics import economics_of
 from dunnhumby_pipeline.targeting.lessons import Lesson, lessons, of_other_types
-from dunnhumby_pipeline.targeting.scenarios import scenarios
 
 N = 1500
 SETTINGS = EconomicsSettings()
@@ -31,24 +31,29 @@ def trials(effect: np.ndarray) -> Residuals:
     return Residuals(y, treated, half, none, none + 4.0, np.arange(N), np.arange(N) % 5)
 
 
-def tables(*learnt: Lesson, spread: float = 0.0) -> dict[str, pd.DataFrame]:
+def tables(*learnt: Lesson, spread: float = 0.0, repeats: bool = False) -> dict[str, pd.DataFrame]:
     """Of a study whose effect is about 4, of which the interval holds 0; spread over its households where asked."""
     effect = 4.0 + spread * np.linspace(-1, 1, N)
     data = trials(effect)
-    known = scenarios(SETTINGS, 0.03)
-    question = Question(known, data, data, DOUBT, effect, spread > 0, effect[::3], learnt)
-    return cost_tables(question, SETTINGS, 3, 0.95)
+    terms, today, beyond = economics_of(SETTINGS, 0.03), effect[::3], np.empty(0)
+    again = Repeats(data, data, 100, 20) if repeats else None
+    question = Question(terms, data, data, DOUBT, effect, spread > 0, today, beyond, again, learnt)
+    return cost_tables(question, 40, 3, 0.95)
 
 
 def listed() -> pd.DataFrame:
-    """Households that a study not proven would list: two with support, one without, an opt-out, one unknown."""
+    """Households that a study not proven would list: two with support, one of whose contact nothing is known, one that
+    another rule leaves, one that bought nothing.
+    """
     return pd.DataFrame(
         {
             "household_key": [1, 2, 3, 4, 5],
             "decision": [TEST, TEST, TEST, LEAVE, LEAVE],
-            "cate": [4.0, 4.0, 4.0, 4.0, np.nan],
+            "cate": [4.0, 4.0, np.nan, 4.0, np.nan],
             "group": pd.array([0, 0, None, None, None], dtype="Int64"),
-            "expected_profit": [3.0, 3.0, 3.0, 3.0, np.nan],
+            "expected_profit": [3.0, 3.0, np.nan, 3.0, np.nan],
+            "expected_profit_lower": [-1.0, -1.0, np.nan, -1.0, np.nan],
+            "expected_profit_upper": [7.0, 7.0, np.nan, 7.0, np.nan],
             "probability_pays": [0.7, 0.7, np.nan, np.nan, np.nan],
             "reason": ["a", "b", "not known to hold for it", "opted out", "no purchase"],
         }
@@ -70,8 +75,9 @@ def test_the_list_follows_what_the_experiment_found(found: float, error: float, 
     }  # fmt: skip
     group = after["decision_groups"].iloc[0]
     assert rows.loc[1, "probability_pays"] == group["probability_pays_calibrated"]
-    moved = group["expected_profit"] + COST - group["study_effect"]
-    assert rows.loc[1, "expected_profit"] == pytest.approx(3.0 + moved)
+    ends = ["expected_profit_lower", "expected_profit", "expected_profit_upper"]
+    for household in (1, 3):
+        assert rows.loc[household, ends].tolist() == group[["calibrated_lower", ends[1], "calibrated_upper"]].tolist()
     assert rows.loc[1, "reason"].startswith("after a randomised experiment such households are expected to bring")
     assert ("another test of" in rows.loc[1, "reason"]) == (decided == TEST)
     assert rows.loc[4, "reason"] == "opted out"
@@ -114,6 +120,16 @@ def test_groups_are_held_against_their_own_point_of_the_line() -> None:
     assert found["decision"].iloc[-1] == TARGET and found["expected_profit"].is_monotonic_increasing
     flat = tables(Lesson(4.0, 1.0, 0.3, **{**SLOPED, "slope": 0.0, "slope_error": 0.1}), spread=9.0)["decision_groups"]
     assert np.ptp(flat["expected_profit"]) < 0.5 * np.ptp(found["expected_profit"])
+
+
+def test_a_repeat_whose_effect_is_known_is_decided_by_its_own_group() -> None:
+    groups = tables(Lesson(7.0, 1.5, SETTINGS.margin), repeats=True)["decision_groups"]
+    assert groups["n_experiments"].tolist() == [1, 1] and groups["decision"].tolist() == [TARGET, TARGET]
+    rows = listed()
+    rows.loc[2, "group"] = 1
+    groups.loc[1, "decision"] = LEAVE
+    found = after_experiments(rows, groups).set_index("household_key")
+    assert found["decision"].to_dict() == {1: TARGET, 2: TARGET, 3: LEAVE, 4: LEAVE, 5: LEAVE}
 
 
 def test_an_experiment_counts_once() -> None:

@@ -27,6 +27,7 @@ def listed(n_target: int = 20) -> pd.DataFrame:
             "household_key": key,
             "decision": np.where(target, TARGET, np.where(key == 30, LEAVE, TEST)),
             "contact": FIRST_CONTACT,
+            "decided_by": "study",
             "probability_pays": np.where(target, 0.99, 0.6),
             "propensity": 0.4,
             "selected": 1.0,
@@ -84,7 +85,7 @@ def test_a_list_that_says_what_was_found_passes() -> None:
     [
         (at("probability_pays", 0.97), "1 targets that pay with a chance below 0.975"),
         (at("probability_pays", np.nan), "1 targets that pay with a chance below 0.975"),
-        (at("in_overlap", False), "1 targets outside overlap"),
+        (at("in_overlap", False), "1 targets outside overlap that no experiment randomised"),
         (at("suppression", OPT_OUT), "1 suppressed households that are not left"),
         (at("decision", TEST, key=30), "1 suppressed households that are not left"),
         (at("arm", None), "1 targets without an arm"),
