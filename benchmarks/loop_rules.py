@@ -1,0 +1,222 @@
+"""What a study of a world says, whom its list targets, leaves and tests, and what a test of those teaches.
+
+All of it by the functions that a study uses, on a few of its tables; the effects that differ by the reduced form of the
+search that the study's own power is measured with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.loop_worlds import MARGIN, PLACEBO, World
+from dunnhumby_pipeline.causal.cate.gate import gate, r_loss
+from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
+from dunnhumby_pipeline.causal.cate.reduced import Reduced
+from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, allowance_from
+from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
+from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
+from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
+from dunnhumby_pipeline.contracts.names import SPEND, TARGET, TEST
+from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
+from dunnhumby_pipeline.experiments.belief import prior, updated
+from dunnhumby_pipeline.experiments.design import best_size, experiment_design
+from dunnhumby_pipeline.experiments.read_back import adjusted_effect
+from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.targeting.dial import ProfitEffect, decision, profit_effect
+from dunnhumby_pipeline.targeting.economics import Economics
+from dunnhumby_pipeline.targeting.evidence import Evidence, scores_as_done
+from dunnhumby_pipeline.targeting.groups import Division, decision_groups, divided
+from dunnhumby_pipeline.targeting.information import Stakes, best_test
+from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
+from dunnhumby_pipeline.targeting.recommendations import Terms, targeting_list, value_is_proven
+from dunnhumby_pipeline.targeting.scenarios import Scenario, scenarios
+from dunnhumby_pipeline.targeting.support import study_region, supported
+from dunnhumby_pipeline.targeting.value import policy_values
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+REFERENCE_MODEL = "t_learner"
+_FEWEST_IN_ARM = 10
+
+
+@dataclass(frozen=True)
+class Studied:
+    """What a study of a world knows. `data`: residuals of profit before the contact ($). `effect` (n,): of each trial,
+    out of fold; `tells_apart`: whether it differs between households. `in_sample` (m,): the effect of each household of
+    today by the reference study's kind of model, fitted to these very trials.
+    """
+
+    world: World
+    nuisances: pd.DataFrame
+    data: Residuals
+    whole: ProfitEffect
+    effect: Array
+    tells_apart: bool
+    in_sample: Array
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Decisions (table targeting_list, in the order of the world's households) at one cost, the groups they are taken
+    for, and the test that the study designs."""
+
+    decisions: pd.DataFrame
+    groups: pd.DataFrame
+    best_size: int
+
+
+def study(world: World, settings: Settings) -> Studied:
+    """Nuisances, the effect with its allowance for systematic error, and the effects of households."""
+    seed = settings.seed_for("nuisances")
+    fitted = cross_fit(world.trials, world.x, settings.nuisance, seed, [SPEND, PLACEBO])
+    sales = residuals(world.trials, fitted.nuisances, SPEND)
+    data = replace(sales, y=MARGIN * sales.y, mu0=MARGIN * sales.mu0, mu1=MARGIN * sales.mu1)
+    whole = profit_effect(_scenario(1.0, settings), data, sales, _allowance(world, fitted.nuisances, settings))
+    found = Reduced(world.x, data).find(data.outcome_residual[:, None])
+    losses = r_loss(data, found.constant[:, 0]), r_loss(data, found.effect[:, 0])
+    passed = gate(*losses, data.households, settings.cate.gain_in_se).passed
+    effect = found.effect[:, 0] if passed else np.full(len(world.x), whole.estimate)
+    model = LEARNERS[REFERENCE_MODEL].from_settings(settings.cate, settings.seed_for("cate")).fit(world.x, data)
+    return Studied(world, fitted.nuisances, data, whole, effect, passed, model.predict(world.x[world.today]))
+
+
+def _allowance(world: World, nuisances: pd.DataFrame, settings: Settings) -> BiasAllowance:
+    """From what the study finds of contacts on spend before them, campaign by campaign."""
+    data, campaign = residuals(world.trials, nuisances, PLACEBO), world.trials["campaign"].to_numpy()
+    controls = pd.DataFrame(
+        [(one, *overlap_weighted(data, campaign == one)) for one in np.unique(campaign)],
+        columns=["campaign", "estimate", "se"],
+    )
+    return allowance_from(controls, settings.sensitivity.bias_scale)
+
+
+def _scenario(cost: float, settings: Settings) -> Scenario:
+    economics = settings.economics.model_copy(update={"contact_cost": cost, "margin": MARGIN})
+    return next(one for one in scenarios(economics, 0.0) if one.used)
+
+
+def listed(studied: Studied, cost: float, settings: Settings) -> Listed:
+    """The list at this contact cost ($), as the study's own step makes it."""
+    world, data = studied.world, studied.data
+    rows, economics = world.today, Economics(cost, MARGIN)
+    region = study_region(studied.nuisances, settings.overlap)
+    scored = pd.DataFrame(
+        {
+            "household_key": world.trials["household_key"].to_numpy()[rows],
+            "segment": "all",
+            "lookback_segment": "all",
+            "campaign": world.trials["campaign"].to_numpy()[rows],
+            "cate": studied.effect[rows],
+            "cate_lower": np.nan,
+            "cate_upper": np.nan,
+            "interval_of": None,
+            "propensity": data.propensity[rows],
+            "received_before": False,
+        }
+    )
+    division = divided(studied.effect, data, studied.tells_apart, settings.policy.n_groups)
+    today = scored.loc[supported(scored, region), "cate"].to_numpy(dtype=float)
+    sizes = np.bincount(division.of(today), minlength=len(division.edges) + 1).tolist()
+    stakes = _stakes(studied, len(today), settings)
+    groups = decision_groups(division, data, studied.whole, sizes, cost, 0.0, stakes, settings.confidence)
+    evidence = _evidence(studied, region.holds(data.propensity), len(today))
+    policy = chosen_policy(settings.policy)
+    proven = value_is_proven(policy_values(evidence, economics, [policy], policy.name, settings.confidence))
+    terms = Terms(policy.fit(evidence, economics), proven, economics, region, groups, settings.confidence)
+    covariates = pd.DataFrame(world.x[rows], index=scored["household_key"])
+    decisions = targeting_list(scored, covariates, terms).sort_values("household_key", ignore_index=True)
+    n_tested = int((decisions["decision"] == TEST).sum())
+    design = experiment_design(
+        studied.whole, cost, 0.0, replace(stakes, n_households=n_tested), 76, settings.experiment, settings.confidence
+    )
+    return Listed(decisions, groups, best_size(design))
+
+
+def _stakes(studied: Studied, n_households: int, settings: Settings) -> Stakes:
+    economics = settings.economics
+    return Stakes(
+        n_households, economics.campaigns_to_come, studied.whole.variance, economics.test_cost, FEWEST_HOUSEHOLDS
+    )
+
+
+def _evidence(studied: Studied, inside: Mask, n_listed: int) -> Evidence:
+    data, world = studied.data, studied.world
+    return Evidence(
+        scores=data.scores,
+        as_done=scores_as_done(data),
+        treated=data.treated,
+        covariates=world.x,
+        covariate_names=tuple(f"x{j}" for j in range(world.x.shape[1])),
+        labels=pd.DataFrame({"lookback_segment": "all", "campaign": world.trials["campaign"]}),
+        cate=studied.effect,
+        standard_error=np.full(len(world.x), np.nan),
+        by_model={},
+        folds=data.folds,
+        households=data.households,
+        n_listed=n_listed,
+    ).where(inside)
+
+
+def best_guess(decisions: pd.DataFrame, groups: pd.DataFrame, whole: ProfitEffect, cost: float) -> Mask:
+    """Whom to contact (m,) were every doubt ignored: those whose group is expected to bring more than it costs."""
+    expected = groups.set_index("group")["expected_profit"]
+    of_group = decisions["group"].astype("float").map(expected).fillna(whole.estimate - cost)
+    return np.asarray(of_group > 0)
+
+
+def tested(
+    studied: Studied, given: Listed, cost: float, size: int | None, settings: Settings, seed: int
+) -> tuple[Mask, Mask]:
+    """Run the experiment that the list asks for, on all it says to test or on `size` of them: who is contacted in it
+    (m,), and whom one contacts after it (m,).
+
+    Each group's belief moves by the experiment among its own, as `experiments.read_back` moves that of all. Households
+    outside overlap are a group of their own, of whom the effect over all trials is believed. What is still to be
+    tested then goes by the best guess.
+    """
+    decisions, world = given.decisions, studied.world
+    contact_now = (decisions["decision"] == TARGET).to_numpy()
+    after, in_test = contact_now.copy(), np.zeros(len(decisions), dtype=bool)
+    before = world.trials[PLACEBO].to_numpy()[world.today]
+    key = decisions["household_key"].to_numpy()
+    baseline = pd.DataFrame({"household_key": key, "baseline_spend": before, "baseline_visits": 0.0})
+    plan = experiment_assignment(decisions, baseline, settings.experiment, "TypeA", settings.seed_for("test"), size)
+    if plan.empty:
+        return in_test, after
+    rng = np.random.default_rng([20261122, seed])
+    at = np.searchsorted(key, plan["household_key"])
+    contacted = (plan["arm"] == CONTACT).to_numpy()
+    in_test[at[contacted]] = True
+    profit = world.profit_without(rng)[at] + contacted * world.effect[at]
+    outcomes = plan.assign(profit=profit, group=decisions["group"].to_numpy(dtype=float, na_value=-1.0)[at])
+    to_test = decisions["decision"] == TEST
+    known = {int(row["group"]): row for row in given.groups.to_dict("records")}
+    for group, members in decisions[to_test].groupby(decisions["group"].astype("float").fillna(-1.0)):
+        own, row = outcomes.loc[outcomes["group"] == group], known.get(int(group))
+        effect = studied.whole if row is None else _of_group(studied, row, settings)
+        belief = prior(effect.estimate, effect.se, effect.allowance)
+        if own["arm"].value_counts().reindex([CONTACT, "hold out"], fill_value=0).min() >= _FEWEST_IN_ARM:
+            belief = updated(belief, *adjusted_effect(own))
+        mean = belief.estimate - cost
+        further = best_test(mean, belief.spread, _stakes(studied, len(members), settings))
+        told = decision(
+            belief.probability_above(cost), mean, None if further is None else further.net, settings.confidence
+        )
+        after[members.index] = told == TARGET or (told == TEST and mean > 0)
+    return in_test, after
+
+
+def _of_group(studied: Studied, row: dict, settings: Settings) -> ProfitEffect:
+    division = divided(studied.effect, studied.data, studied.tells_apart, settings.policy.n_groups)
+    return _effect_in(division, int(row["group"]), studied)
+
+
+def _effect_in(division: Division, group: int, studied: Studied) -> ProfitEffect:
+    if not len(division.edges):
+        return studied.whole
+    estimate, se = overlap_weighted(studied.data, division.of_trial == group)
+    return replace(studied.whole, estimate=estimate, se=se)
