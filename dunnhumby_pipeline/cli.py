@@ -339,7 +339,7 @@ def simulate(
     from pydantic import ValidationError
     from rich.progress import Progress
 
-    from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+    from dunnhumby_pipeline.simulate.plan import RetailerPlan
     from dunnhumby_pipeline.simulate.simulate import simulate as simulate_retailer
 
     try:
