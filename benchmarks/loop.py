@@ -8,9 +8,10 @@ lists made at three contact costs, and the experiments run that the lists ask fo
 Profit is counted over four campaigns: the one that is due, and the three to come over which a test's lesson is used
 (`economics.campaigns_to_come`). Each household that a rule contacts in a campaign brings its true effect less the
 contact cost. A rule without a test does the same in all four. With one, the campaign that is due contacts those whom
-the list targets and the contacted arm of the test, nobody else, and the later ones follow what was learnt: the test is
-charged for by whom it contacts at a loss and by whom it holds out of a gain. The oracle contacts in every campaign those
-whose effect exceeds the cost. Regret is the oracle's profit less the rule's, $ per household over the four campaigns.
+the list targets, the contacted arm of the test, and of those to be tested whom it did not draw the ones who are
+expected to pay; the later ones follow what was learnt. So the test is charged for by whom it contacts at a loss and by
+whom it holds out of a gain. The oracle contacts in every campaign those whose effect exceeds the cost. Regret is the
+oracle's profit less the rule's, $ per household over the four campaigns.
 
 Rules: `never`; `always`; `reference`: where an effect by a T-learner fitted to these very trials exceeds the break-even
 (the reference study's rule); `list`: whom the list targets, of those to be tested nobody; `best guess`: all whose group
@@ -61,8 +62,8 @@ def regrets(studied: Studied, cost: float, settings: Settings, seed: int) -> dic
     }
     found = {rule: (1 + later) * profit(of, contacted, cost) for rule, contacted in steady.items()}
     for rule, size in ((LIST_TEST, None), (BEST_SIZE, given.best_size)):
-        in_test, after = tested(studied, given, cost, size, settings, seed) if size != 0 else (~everyone, targeted)
-        found[rule] = profit(of, targeted | in_test, cost) + later * profit(of, after, cost)
+        now, after = tested(studied, given, cost, size, settings, seed)
+        found[rule] = profit(of, now, cost) + later * profit(of, after, cost)
     best = (1 + later) * profit(of, of.effect > cost, cost)
     shares = {f"share_{name}": float((decision == name).mean()) for name in (TARGET, TEST, LEAVE)}
     return {rule: best - found[rule] for rule in RULES} | shares

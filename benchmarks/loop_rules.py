@@ -171,29 +171,32 @@ def best_guess(decisions: pd.DataFrame, groups: pd.DataFrame, whole: ProfitEffec
 def tested(
     studied: Studied, given: Listed, cost: float, size: int | None, settings: Settings, seed: int
 ) -> tuple[Mask, Mask]:
-    """Run the experiment that the list asks for, on all it says to test or on `size` of them: who is contacted in it
-    (m,), and whom one contacts after it (m,).
+    """Run the experiment that the list asks for, on all it says to test or on `size` of them: who is contacted while it
+    runs (m,), and whom one contacts after it (m,).
 
+    While it runs the list's targets are contacted, the arm of the test that is to be, and of those to be tested whom it
+    did not draw the ones who are expected to pay: the price of a test (`targeting.information`) counts them so.
     Each group's belief moves by the experiment among its own, as `experiments.read_back` moves that of all. Households
     outside overlap are a group of their own, of whom the effect over all trials is believed. What is still to be
     tested then goes by the best guess.
     """
     decisions, world = given.decisions, studied.world
-    contact_now = (decisions["decision"] == TARGET).to_numpy()
-    after, in_test = contact_now.copy(), np.zeros(len(decisions), dtype=bool)
+    after = (decisions["decision"] == TARGET).to_numpy()
+    to_test = (decisions["decision"] == TEST).to_numpy()
+    now = after | (to_test & best_guess(decisions, given.groups, studied.whole, cost))
+    if not given.best_size:
+        # Nobody is to be tested, or too few for two arms.
+        return now, now
     before = world.trials[PLACEBO].to_numpy()[world.today]
     key = decisions["household_key"].to_numpy()
     baseline = pd.DataFrame({"household_key": key, "baseline_spend": before, "baseline_visits": 0.0})
     plan = experiment_assignment(decisions, baseline, settings.experiment, "TypeA", settings.seed_for("test"), size)
-    if plan.empty:
-        return in_test, after
     rng = np.random.default_rng([20261122, seed])
     at = np.searchsorted(key, plan["household_key"])
     contacted = (plan["arm"] == CONTACT).to_numpy()
-    in_test[at[contacted]] = True
+    now[at] = contacted
     profit = world.profit_without(rng)[at] + contacted * world.effect[at]
     outcomes = plan.assign(profit=profit, group=decisions["group"].to_numpy(dtype=float, na_value=-1.0)[at])
-    to_test = decisions["decision"] == TEST
     known = {int(row["group"]): row for row in given.groups.to_dict("records")}
     for group, members in decisions[to_test].groupby(decisions["group"].astype("float").fillna(-1.0)):
         own, row = outcomes.loc[outcomes["group"] == group], known.get(int(group))
@@ -207,7 +210,7 @@ def tested(
             belief.probability_above(cost), mean, None if further is None else further.net, settings.confidence
         )
         after[members.index] = told == TARGET or (told == TEST and mean > 0)
-    return in_test, after
+    return now, after
 
 
 def _of_group(studied: Studied, row: dict, settings: Settings) -> ProfitEffect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from dunnhumby_pipeline.simulate.catalogue import DEPARTMENTS, N_POOLS, TASTE_SLOTS
-from dunnhumby_pipeline.simulate.plan import Floats, Ints
+from dunnhumby_pipeline.simulate.plan import CONFOUNDED_TRIPS, Floats, Ints
 from dunnhumby_pipeline.simulate.retailer import Retailer
 
 # Lots bought in one draw; one slot each, so that the mean below is exact.
 LOTS = np.repeat(np.array([1, 2, 3, 4]), [176, 56, 14, 10])
+# Whole weeks, so that a year later is the same day of the week.
+DAYS_OF_SEASONS = 364
 MEAN_LOTS = float(LOTS.mean())
 # Of a household's trips, lines, promotion seeking and private leaning, beyond its type.
 CORRELATIONS = ((1, -0.25, 0.1, 0), (-0.25, 1, 0.2, 0.1), (0.1, 0.2, 1, 0.4), (0, 0.1, 0.4, 1))
@@ -49,6 +51,7 @@ class Households:
 
     A draw looks for a promotion with probability `seek_65536` / 65536; `rate` [n, n_days + 1] is expected
     trips on each day; `basket_spend` [n, weeks + 1] is the expected spend of one basket ($) in each week.
+    `confounder`: the hidden trait, None where none is planted.
     """
 
     segment: NDArray[np.str_]
@@ -64,19 +67,25 @@ class Households:
     taste_slots: NDArray[np.uint8]
     rate: Floats
     basket_spend: Floats
+    confounder: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.segment)
 
     def described(self, first_key: int) -> pd.DataFrame:
         """One row per household, keyed from `first_key`: its segment's name and its scalar parameters."""
-        scalars = {name: values for name, values in vars(self).items() if values.ndim == 1}
+        scalars = {name: values for name, values in vars(self).items() if values is not None and values.ndim == 1}
         return pd.DataFrame({"household_key": first_key + np.arange(len(self)), **scalars})
 
     def expected_spend(self, shop: Retailer, first: int, last: int) -> Floats:
         """Expected spend ($) of each household over days first..last, both included."""
         days = np.arange(first, last + 1)
         return np.asarray((self.rate[:, days] * self.basket_spend[:, shop.week[days]]).sum(axis=1))
+
+
+def season(day: Ints) -> Floats:
+    """By what the time of the year multiplies trips on each of these days."""
+    return np.asarray(1 + 0.06 * np.sin(2 * np.pi * day / DAYS_OF_SEASONS))
 
 
 def draw_households(shop: Retailer, n: int, rng: np.random.Generator) -> Households:
@@ -108,7 +117,6 @@ def draw_households(shop: Retailer, n: int, rng: np.random.Generator) -> Househo
     lapse = first + 30 + np.floor((plan.n_days - first - 30) * rng.random(n)).astype(np.int64)
     last = np.where(rng.random(n) < 0.15, lapse, plan.n_days)
     day = np.arange(plan.n_days + 1)
-    season = 1 + 0.06 * np.sin(2 * np.pi * day / 364)
     weekday = rng.dirichlet(np.full(7, 4.0), n)
     alive = (day >= first[:, None]) & (day <= last[:, None])
     return Households(
@@ -123,6 +131,27 @@ def draw_households(shop: Retailer, n: int, rng: np.random.Generator) -> Househo
         hour=rng.choice([9.5, 12.5, 17.5, 19.5], n, p=[0.2, 0.25, 0.35, 0.2]) + rng.normal(0, 1, n),
         redeeming=rng.beta(1.0, 45.0, n),
         taste_slots=slots,
-        rate=trips[:, None] * weekday[:, day % 7] * season * alive,
+        rate=trips[:, None] * weekday[:, day % 7] * season(day) * alive,
         basket_spend=(lines * MEAN_LOTS)[:, None] * (regular + seek[:, None] / 65536 * (promoted - regular)),
     )
+
+
+def confounded(shop: Retailer, homes: Households, rng: np.random.Generator) -> Households:
+    """The households with a hidden trait, standard normal, that no raw file shows: who has more of it makes more trips
+    from the start of each TypeA campaign to the end of its outcome window (fewer, where the plan's confounder is below
+    0), by a factor of mean 1. As they are where none is planted.
+    """
+    if not shop.plan.confounder:
+        return homes
+    trait = rng.normal(size=len(homes))
+    inside = np.zeros(len(shop.week), dtype=bool)
+    for campaign in shop.type_a:
+        inside[campaign.start : campaign.outcome_end + 1] = True
+    rate = np.where(inside, homes.rate * trips_factor(shop, trait)[:, None], homes.rate)
+    return replace(homes, rate=rate, confounder=trait)
+
+
+def trips_factor(shop: Retailer, trait: Floats) -> Floats:
+    """By what the hidden trait [n] multiplies expected trips [n] while a TypeA campaign counts; 1 on average."""
+    slope = CONFOUNDED_TRIPS * shop.plan.confounder
+    return np.asarray(np.exp(slope * trait - slope**2 / 2))

@@ -19,6 +19,16 @@ CAMPAIGN_SPACING = 92
 CAMPAIGN_LENGTHS = (41, 47, 49, 48, 46)
 
 
+# Standard deviation of TypeA propensity logits: how much decides who is contacted, and so how little the arms overlap.
+OVERLAPS = {"good": 0.4, "fair": 0.75, "poor": 2.0}
+# By how much the hidden trait moves the log of trips while a TypeA campaign counts, per unit of the plan's confounder.
+CONFOUNDED_TRIPS = 0.5
+
+
+class PlanError(ValueError):
+    """A plan that no retailer can have. The message names the setting, what was found and what is expected."""
+
+
 class RetailerPlan(BaseModel):
     """What to simulate. Immutable; a ValidationError names the setting, its bound and what was found."""
 
@@ -33,11 +43,17 @@ class RetailerPlan(BaseModel):
     lines_per_basket: float = Field(default=9.0, ge=1.5, le=20, description="mean draws in a basket")
     target_share: float = Field(default=0.28, gt=0.01, lt=0.9, description="share TypeA targets")
     targeting_strength: float = Field(default=0.75, ge=0, le=3, description="sd of TypeA propensity logits")
-    effect_mean: float = Field(default=60.0, ge=0, le=1000, description="$ in the outcome window")
+    effect_mean: float = Field(default=60.0, ge=-1000, le=1000, description="$ in the outcome window")
     effect_sd: float = Field(default=40.0, ge=0, le=1000, description="$; spread of the effect over trials")
     n_type_b: int = Field(default=6, ge=0, le=40, description="TypeB campaigns, without effect")
     n_type_c: int = Field(default=3, ge=0, le=20, description="TypeC campaigns, without effect")
     demographics_share: float = Field(default=0.30, ge=0, le=1, description="share of known households")
+    confounder: float = Field(
+        default=0.0,
+        ge=-2,
+        le=2,
+        description="log odds of a TypeA contact per sd of a hidden trait that moves spend too; below 0: the other way",
+    )
 
 
 def stream(plan: RetailerPlan, *key: int) -> np.random.Generator:

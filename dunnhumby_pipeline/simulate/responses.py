@@ -26,7 +26,9 @@ def target(
     trials = []
     for i, campaign in enumerate(shop.campaigns):
         shopped, measures = behaviour.look_back(campaign.start)
-        chance = rule.propensity(campaign, measures)
+        hidden = homes.confounder if campaign.type == "TypeA" else None
+        beyond = 0.0 if hidden is None else abs(shop.plan.confounder) * hidden
+        chance = rule.propensity(campaign, measures, beyond)
         targeted[:, i] = shopped & (rng.random(len(homes)) < chance)
         if campaign.type != "TypeA":
             continue
@@ -41,6 +43,8 @@ def target(
             "effect": tau[who],
             "expected_spend": expected[who],
         }
+        if homes.confounder is not None:
+            trial["confounder"] = homes.confounder[who]
         trials.append(pd.DataFrame(trial))
         treated_before |= targeted[:, i]
     return targeted, pd.concat(trials, ignore_index=True)

@@ -4,7 +4,9 @@ The truth, and why it is exact. For a trial (household h, TypeA campaign w, not 
 look-back) let x be the look-back measures of `look_back` and let tau = tau(x), in $.
 
 - Assignment: h is treated with probability e(x), by a coin of its own. Nothing else enters, so given x
-  treatment is independent of everything the household would have done.
+  treatment is independent of everything the household would have done; but for a hidden trait, where the plan has a
+  `confounder`: it moves the log odds of being treated, and the trips from each campaign's start to the end of its
+  window. Then this holds given x and the trait, which is in `truth/` alone.
 - Effect > 0: a treated household makes *extra* baskets in the outcome window `[start, end + 28]`, Poisson
   with daily rate (tau / days in the window) / (expected spend of a basket in that week): they sum to tau.
 - Effect < 0: each basket of the window is dropped with probability |tau| / mu, where mu is the expected
@@ -31,7 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dunnhumby_pipeline.simulate.coupons import issue_coupons, redeem, transactions
-from dunnhumby_pipeline.simulate.households import draw_households
+from dunnhumby_pipeline.simulate.households import confounded, draw_households
 from dunnhumby_pipeline.simulate.plan import Campaign, Floats, Ints, RetailerPlan, stream
 from dunnhumby_pipeline.simulate.raw_files import RawFiles, appearing, demographics, promotions
 from dunnhumby_pipeline.simulate.responses import respond, target
@@ -42,6 +44,7 @@ from dunnhumby_pipeline.simulate.shopping import Behaviour, shop_unprompted
 # Part of the data's identity: households of a chunk share random streams.
 CHUNK_HOUSEHOLDS = 1000
 FIRST_COUPON_UPC = 10_000_085_207
+OVERLAP = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,15 @@ class Truth:
 
 @dataclass(frozen=True)
 class SimulationReport:
-    """What was written: rows per table, the truth over all trials, and by TypeA campaign in order of start."""
+    """What was written: rows per table, the truth over all trials, and by TypeA campaign in order of start; the share
+    of trials whose true propensity lies in `OVERLAP`.
+    """
 
     folder: Path
     rows: dict[str, int]
     truth: Truth
     campaigns: tuple[tuple[Campaign, Truth], ...]
+    in_overlap: float
 
 
 def _write_shared(shop: Retailer, coupon_of: Ints, files: RawFiles) -> None:
@@ -91,7 +97,7 @@ def _write_chunk(
     """Write households first + 1 .. first + 1000 (or the last); their trials and parameters."""
     plan, n = shop.plan, min(CHUNK_HOUSEHOLDS, shop.plan.n_households - first)
     chunk = first // CHUNK_HOUSEHOLDS
-    homes = draw_households(shop, n, stream(plan, 10, chunk))
+    homes = confounded(shop, draw_households(shop, n, stream(plan, 10, chunk)), stream(plan, 16, chunk))
     base = shop_unprompted(shop, homes, stream(plan, 11, chunk))
     targeted, trials = target(shop, homes, Behaviour.of(shop, n, base), rule, stream(plan, 12, chunk))
     receipts = respond(shop, homes, base, trials, stream(plan, 13, chunk))
@@ -116,10 +122,13 @@ def _write_chunk(
 
 
 def _sums(trials: pd.DataFrame, n_campaigns: int) -> Floats:
-    """Sums [n_campaigns, 6] in order of campaign: trials, treated, e(1 - e), tau, tau squared, e(1 - e) tau."""
+    """Sums [n_campaigns, 7] in order of campaign: trials, treated, e(1 - e), tau, tau squared, e(1 - e) tau, and
+    those in overlap.
+    """
     e, tau = trials["propensity"].to_numpy(), trials["effect"].to_numpy()
     overlap = e * (1 - e)
-    parts = (np.ones(len(e)), trials["treated"], overlap, tau, tau**2, overlap * tau)
+    inside = (e >= OVERLAP[0]) & (e <= OVERLAP[1])
+    parts = (np.ones(len(e)), trials["treated"], overlap, tau, tau**2, overlap * tau, inside)
     return np.column_stack([np.bincount(trials["campaign"] - 1, p, n_campaigns) for p in parts])
 
 
@@ -131,12 +140,13 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
     end or not at all, and the same plan gives the same bytes. `truth/` holds
 
     - `trials.parquet`: one row per trial (household_key, campaign): propensity, treated (0/1), effect ($),
-      expected_spend ($ in the outcome window without the campaign). A household that did not shop in the 182
-      days before a campaign, or was treated by an earlier TypeA campaign, is not a trial there;
+      expected_spend ($ in the outcome window without the campaign), and confounder where one is planted: the hidden
+      trait, given which propensity and expected spend are. A household that did not shop in the 182 days before a
+      campaign, or was treated by an earlier TypeA campaign, is not a trial there;
     - `households.parquet`: household_key, segment and latent parameters;
     - `plan.json`: the plan, the true effects over all trials and by campaign, and how they came about.
 
-    Raises FileExistsError when `folder` is a file or holds any.
+    Raises FileExistsError when `folder` is a file or holds any, and PlanError when the plan cannot be had.
     """
     folder = folder.resolve()
     with appearing(folder) as work, ExitStack() as stack:
@@ -144,7 +154,7 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
         shop = Retailer.open(plan)
         rule, coupon_of, files = find_rule(shop), issue_coupons(shop), RawFiles(work, stack)
         _write_shared(shop, coupon_of, files)
-        sums = np.zeros((len(shop.campaigns), 6))
+        sums = np.zeros((len(shop.campaigns), 7))
         truths: dict[str, pq.ParquetWriter] = {}
         for first in range(0, plan.n_households, CHUNK_HOUSEHOLDS):
             trials, homes = _write_chunk(shop, coupon_of, rule, first, files)
@@ -158,14 +168,15 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
             if progress is not None:
                 progress(min(first + CHUNK_HOUSEHOLDS, plan.n_households), plan.n_households)
         campaigns = tuple((campaign, _truth(sums[campaign.campaign - 1])) for campaign in shop.type_a)
-        report = SimulationReport(folder, files.rows, _truth(sums.sum(axis=0)), campaigns)
+        total = sums.sum(axis=0)
+        report = SimulationReport(folder, files.rows, _truth(total), campaigns, float(total[-1] / max(total[0], 1)))
         document = json.dumps(_document(plan, rule, report), indent=1)
         (work / "truth" / "plan.json").write_text(document + "\n", encoding="utf-8")
     return report
 
 
 def _truth(sums: Floats) -> Truth:
-    n, treated, overlap, tau, squared, weighted = sums.tolist()
+    n, treated, overlap, tau, squared, weighted, _ = sums.tolist()
     mean, mean_square = tau / max(n, 1), squared / max(n, 1)
     spread = max(mean_square - mean**2, 0) ** 0.5
     return Truth(int(n), int(treated), mean, spread, weighted / overlap if overlap else 0.0)
@@ -175,7 +186,8 @@ def _document(plan: RetailerPlan, rule: Rule, report: SimulationReport) -> dict[
     """What `plan.json` says."""
     numbers = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(rule).items()}
     return {
-        "plan": plan.model_dump(),
+        # A plan without a hidden trait is written as it was before there could be one.
+        "plan": plan.model_dump(exclude=set() if plan.confounder else {"confounder"}),
         "rows": report.rows,
         "truth": asdict(report.truth),
         "campaigns": [
