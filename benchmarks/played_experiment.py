@@ -2,11 +2,11 @@
 
 python -m benchmarks.played_experiment ASSIGNMENT --home HOME --effect 9 --out OUTCOMES
 
-ASSIGNMENT is the file of `dunnhumby experiment assign`, HOME the home of the study it was assigned on. What a household
-brings without a contact is the gross profit of a control trial of that study in its outcome window, drawn among the
-`--nearest` whose rank by spend in the look-back is nearest to the household's rank by spend before the test. A contacted
-household brings `--effect` ($ of profit before the contact) on top, each the same. So noise and skew are the study's
-own, and the effect is whatever one says: what is read back shows how the loop closes, and nothing of campaigns.
+ASSIGNMENT is the file of `dunnhumby experiment assign`, HOME the home of its study. Without a contact
+a household brings the gross profit of a control trial of that study in its outcome window, drawn among the `--nearest`
+whose rank by spend in the look-back is nearest to the household's rank by spend before the test. A contacted household
+brings `--effect` ($ of profit before the contact) on top, each the same. So noise and skew are the study's own, and the
+effect is whatever one says: what is read back shows how the loop closes, and nothing of campaigns.
 """
 
 from __future__ import annotations

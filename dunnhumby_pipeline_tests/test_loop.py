@@ -1,4 +1,4 @@
-"""The loop on known truth: worlds are what they claim, a test pays where doubts are real, and endings can be invented."""
+"""The loop on known truth: worlds are what they claim, a test pays where doubts are real, endings can be invented."""
 
 from __future__ import annotations
 
