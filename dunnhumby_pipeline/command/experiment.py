@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +39,18 @@ def assign(
             "--out", help="CSV file of the arms. Default: HOME/experiments/TYPE-HASH.csv.", show_default=False
         ),
     ] = None,
+    starts: Annotated[
+        datetime | None,
+        typer.Option(
+            "--starts", formats=["%Y-%m-%d"], help="Date of the first contact, where it is known.", show_default=False
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="Who assigns it. Default: the user of this machine.", show_default=False)
+    ] = "",
 ) -> None:
-    """Write who is contacted and who is held out, and keep the plan, sealed by a hash, for when results come.
+    """Write who is contacted and who is held out, and keep plan and page of registration, sealed by a hash, for when
+    results come.
 
     Exit code 2 when there is no study, it is stale, or too few households are to be tested.
     """
@@ -58,7 +69,9 @@ def assign(
         if set(old) & set(READS):
             refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
         try:
-            plan, assignment, file = assign_experiment(study, campaign_type, out)
+            plan, assignment, file = assign_experiment(
+                study, campaign_type, out, None if starts is None else starts.date().isoformat(), by
+            )
         except ExperimentError as error:
             refuse(str(error))
     arms = assignment["arm"].value_counts()
@@ -68,6 +81,8 @@ def assign(
         highlight=False,
         soft_wrap=True,
     )
+    page = study.home.experiments / f"{plan.assignment_hash}.html"
+    console.print(escape(f"registered: {page}"), highlight=False, soft_wrap=True)
 
 
 @experiment.command()
@@ -81,27 +96,28 @@ def read(
     ],
     home: HomeOption = None,
     interim: Annotated[
-        bool, typer.Option("--interim", help="Before the end: the always-valid interval alone; nothing is kept.")
+        bool, typer.Option("--interim", help="Before the end: the effect so far, within bounds; a look is counted.")
     ] = False,
 ) -> None:
     """Read back the outcomes of an assigned experiment: its effect, how far the study was off, and what follows.
 
-    The ledger of the home keeps it, and the next `dunnhumby run` follows it. Exit code 1 when the arms do not have the
+    Every look is kept and charted; the ledger of the home keeps the result, and the next `dunnhumby run` follows it. Exit code 1 when the arms do not have the
     sizes that were assigned, 2 when the file is not one of an experiment of this home, whole and to its end.
     """
     study, _ = load_study(home, None)
     from dunnhumby_pipeline.experiments.read_back import MismatchError
     from dunnhumby_pipeline.experiments.registration import ExperimentError
-    from dunnhumby_pipeline.experiments.words import in_words
+    from dunnhumby_pipeline.experiments.words import in_words, look_in_words
     from dunnhumby_pipeline.orchestration.experiments import read_experiment
 
     with at_work(study, "dunnhumby experiment read"):
         try:
-            found = read_experiment(study, file, interim=interim)
+            reading = read_experiment(study, file, interim=interim)
         except MismatchError as error:
             say("blocked", str(error))
             raise typer.Exit(BLOCKED) from error
         except ExperimentError as error:
             refuse(str(error))
-    for line in in_words(found):
+    told = look_in_words(reading.look) if reading.result is None else in_words(reading.result)
+    for line in [*told, f"Looks: {reading.chart}"]:
         console.print(escape(line), highlight=False, soft_wrap=True)

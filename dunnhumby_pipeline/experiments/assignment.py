@@ -27,6 +27,7 @@ COLUMNS = [
     "stratum",
     "baseline_spend",
     "baseline_visits",
+    "study_effect",
     "seed",
     "campaign_type",
     "assignment_hash",
@@ -44,10 +45,12 @@ def experiment_assignment(
     """The arm of every household that the list says to test, or of `size` of them, drawn (columns `COLUMNS`, by
     household). `baseline`: household_key, baseline_spend ($), baseline_visits, before the test.
 
-    Strata are segment and quantile of spend. Every household has the same chance of being contacted, which is logged,
+    Strata are segment and quantile of spend, within which households of like spend form blocks as small as the share
+    allows (pairs, where half are contacted). Every household has the same chance of being contacted, which is logged,
     and every stratum, as all of them together, has its share of contacts to within one household.
     """
-    tested = targeting_list.loc[targeting_list["decision"] == TEST, ["household_key", "segment"]]
+    tested = targeting_list.loc[targeting_list["decision"] == TEST, ["household_key", "segment", "cate"]]
+    tested = tested.rename(columns={"cate": "study_effect"})
     if tested.empty:
         return without_rows(table("experiment_assignment"))
     frame = tested.merge(baseline, on="household_key", how="left").sort_values("household_key").reset_index(drop=True)
@@ -60,11 +63,18 @@ def experiment_assignment(
     rng = np.random.default_rng(seed)
     if size is not None and size < len(frame):
         frame = frame[_systematic(frame["stratum"], size / len(frame), rng)].reset_index(drop=True)
-    contacted = _systematic(frame["stratum"], settings.contact_share, rng)
+    contacted = _systematic(_blocks(frame, settings.contact_share), settings.contact_share, rng)
     frame["arm"] = np.where(contacted, CONTACT, HOLD_OUT)
     frame["probability"] = np.where(contacted, settings.contact_share, 1 - settings.contact_share)
     frame = frame.assign(seed=seed, campaign_type=campaign_type)
     return frame.assign(assignment_hash=hash_of(frame))[COLUMNS]
+
+
+def _blocks(frame: pd.DataFrame, contact_share: float) -> pd.Series:
+    """The stratum of each household with its block of like spend in it, of as many as hold one of the rarer arm."""
+    size = round(1 / min(contact_share, 1 - contact_share))
+    place = frame.groupby("stratum")["baseline_spend"].rank(method="first").astype(int) - 1
+    return frame["stratum"] + " " + (place // size).map("{:08d}".format)
 
 
 def _systematic(stratum: pd.Series, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -128,7 +128,7 @@ def _row(
     from statsmodels.stats.power import NormalIndPower
 
     n_treated, n_control = arms(size, settings.contact_share)
-    mean, spread = effect.estimate - smallest, float(effect.allowance.standard_error(effect.se))
+    mean, spread = effect.expected - smallest, effect.spread
     per_household = float(expected_gain(mean, spread, effect.variance, n_treated, n_control))
     gain = stakes.n_households * stakes.n_campaigns * per_household
     # The arm that today's best guess would not give costs what that guess says it loses.

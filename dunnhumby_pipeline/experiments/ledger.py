@@ -34,5 +34,8 @@ def results_of(ledger: Path, campaign_type: str) -> pd.DataFrame:
     found, contract = results(ledger), table("experiment_result")
     if found.empty:
         return without_rows(contract)
-    of_type = found.loc[found["campaign_type"] == campaign_type, list(contract.required)].reset_index(drop=True)
-    return without_rows(contract) if of_type.empty else of_type
+    of_type = found.loc[found["campaign_type"] == campaign_type].reset_index(drop=True)
+    if of_type.empty:
+        return without_rows(contract)
+    of_type = of_type.reindex(columns=list(contract.required))
+    return of_type.astype({column.name: float for column in contract.columns if column.type == "DOUBLE"})

@@ -6,7 +6,7 @@ matters. Group-sequential boundaries hold for a few planned looks, and cost less
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,23 +60,32 @@ def obrien_fleming(n_looks: int, alpha: float) -> Array:
     return np.asarray(constant / np.sqrt(information))
 
 
-def lan_demets(information: Sequence[float], alpha: float) -> Array:
-    """Two-sided critical values |z| (k,) at looks with these shares of information (k,), rising to at most 1.
+def spent(information: Array | float, alpha: float) -> Array:
+    """Alpha spent at these shares of information (k,): 4 (1 - Phi(z_(1 - alpha/4) / sqrt(share))), both tails together,
+    in the manner of O'Brien & Fleming (Lan & DeMets 1983).
+    """
+    return np.asarray(4 * stats.norm.sf(stats.norm.isf(alpha / 4) / np.sqrt(information)))
 
-    Either tail has spent 2 (1 - Phi(z_(1 - alpha/4) / sqrt(share))) by each look, in the manner of O'Brien & Fleming
-    (Lan & DeMets 1983). Raises ValueError where shares do not rise from above 0 to at most 1.
+
+def lan_demets(information: Sequence[float], alpha: float, known: Sequence[float] = ()) -> Array:
+    """Two-sided critical values |z| (k,) at looks with these shares of information (k,), rising to at most 1, by the
+    alpha that `spent` says. `known`: those of the first looks, as they were when these were taken.
+
+    Raises ValueError where shares do not rise from above 0 to at most 1.
     """
     share = np.asarray(information, dtype=float)
     if not len(share) or share[0] <= 0 or share[-1] > 1 or (np.diff(share) <= 0).any():
         raise ValueError(f"expected shares of information that rise from above 0 to at most 1, found {share.tolist()}")
-    spent = 4 * stats.norm.sf(stats.norm.isf(alpha / 4) / np.sqrt(share))
-    found: list[float] = []
-    for look, goal in enumerate(spent):
+    goal, found = np.diff(spent(share, alpha), prepend=0.0), list(map(float, known))
+    for look in range(len(found), len(share)):
+        leaving = _leaving(np.asarray(found), share[: look + 1])
 
-        def excess(value: float, look: int = look, goal: float = goal) -> float:
-            return float(crossing(np.array([*found, value]), share[: look + 1]).sum() - goal)
+        def excess(value: float, look: int = look, leaving: Callable[[float], float] = leaving) -> float:
+            return leaving(value) - float(goal[look])
 
-        found.append(float(optimize.brentq(excess, 1.0, _WIDEST)))
+        # So little is spent at a very early look that no value is passed by it.
+        early = excess(_WIDEST) > 0
+        found.append(_WIDEST if early else float(optimize.brentq(excess, 0.5, _WIDEST)))
     return np.asarray(found)
 
 
@@ -84,19 +93,34 @@ def crossing(bounds: Array, information: Array) -> Array:
     """Chance (k,) of first leaving +-bounds (k,) at each look under no effect, by integration over the score's
     independent increments (Armitage, McPherson & Rowe 1969).
     """
-    scores = bounds * np.sqrt(information)
+    return np.asarray(
+        [_leaving(bounds[:look], information[: look + 1])(float(bounds[look])) for look in range(len(bounds))]
+    )
+
+
+def _leaving(bounds: Array, information: Array) -> Callable[[float], float]:
+    """The chance of first leaving at the last of the looks (k,) by its bound, given the `bounds` (k - 1,) before."""
+    if not len(bounds):
+        return lambda bound: float(2 * stats.norm.sf(bound))
+    scores = bounds * np.sqrt(information[:-1])
     grid = np.linspace(-scores[0], scores[0], _POINTS)
     density = stats.norm.pdf(grid, scale=np.sqrt(information[0]))
-    left = [2 * stats.norm.sf(bounds[0])]
     for look in range(1, len(bounds)):
         step = np.sqrt(information[look] - information[look - 1])
-        weight = density * _trapezoid(grid)
-        outside = stats.norm.sf((scores[look] - grid) / step) + stats.norm.cdf((-scores[look] - grid) / step)
-        left.append(float(weight @ outside))
         further = np.linspace(-scores[look], scores[look], _POINTS)
-        density = stats.norm.pdf((further[:, None] - grid) / step) / step @ weight
+        density = stats.norm.pdf((further[:, None] - grid) / step) / step @ (density * _trapezoid(grid))
         grid = further
-    return np.asarray(left)
+    weight, step, root = (
+        density * _trapezoid(grid),
+        np.sqrt(information[-1] - information[-2]),
+        np.sqrt(information[-1]),
+    )
+
+    def chance(bound: float) -> float:
+        outside = stats.norm.sf((bound * root - grid) / step) + stats.norm.cdf((-bound * root - grid) / step)
+        return float(weight @ outside)
+
+    return chance
 
 
 def _trapezoid(grid: Array) -> Array:

@@ -11,14 +11,14 @@ from scipy import stats
 
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.experiments.assignment import CONTACT
-from dunnhumby_pipeline.experiments.belief import updated
-from dunnhumby_pipeline.experiments.monitoring import confidence_sequence
+from dunnhumby_pipeline.experiments.calibration import before_the_test, calibrated
 from dunnhumby_pipeline.experiments.registration import ExperimentError, Registration
+from dunnhumby_pipeline.targeting.belief import updated
 from dunnhumby_pipeline.targeting.dial import decision
 from dunnhumby_pipeline.targeting.information import Stakes, best_test
 
 NEXT = {TARGET: "deploy", TEST: "refine", LEAVE: "stop"}
-_FEWEST, _SHOWN, _NOTHING = 2, 3, 1e-9
+_FEWEST, _SHOWN = 2, 3
 _YES_NO = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
 
 
@@ -48,8 +48,8 @@ def hash_in(outcomes: pd.DataFrame) -> str:
 def matched(
     outcomes: pd.DataFrame, assignment: pd.DataFrame, plan: Registration, *, interim: bool = False
 ) -> pd.DataFrame:
-    """The assignment with `profit` ($, before the contact; null where no outcome came in) and, where the outcomes say
-    so, `contacted`; in the order of the outcomes, by household otherwise.
+    """The assignment with `profit` ($, before the contact; null where no outcome came in), `days_observed` and, where
+    the outcomes say so, `contacted`; in the order of the outcomes, by household otherwise.
 
     Raises ExperimentError when households lack, are added or doubled, an arm has no outcomes, a value is no number, or
     outcomes end before the window does; the last not where `interim`, which may also lack households.
@@ -76,7 +76,9 @@ def matched(
             f"outcomes end after {days.min():g} days and are counted for {plan.duration_days}; wait, or give --interim "
             "for the confidence sequence alone"
         )
-    read = pd.DataFrame({"household_key": key.astype("int64"), "profit": profit_of(outcomes, plan)})
+    read = pd.DataFrame(
+        {"household_key": key.astype("int64"), "profit": profit_of(outcomes, plan), "days_observed": days}
+    )
     if "contacted" in outcomes.columns:
         read["contacted"] = outcomes["contacted"].map(lambda told: _YES_NO.get(str(told).strip().lower()))
     frame = read.merge(assignment, on="household_key", how="left")
@@ -96,9 +98,8 @@ def profit_of(outcomes: pd.DataFrame, plan: Registration) -> pd.Series:
     if not plan.of_gross_profit and "sales" in columns:
         return plan.of_sales * _numbers(outcomes, "sales")
     if {"sales", "match"} <= columns:
-        sales, match = _numbers(outcomes, "sales"), _numbers(outcomes, "match")
-        gross_profit = plan.margin * sales - (1 - plan.margin) * match
-        return plan.of_gross_profit * gross_profit + plan.of_sales * sales
+        # At the scenario's own margin, so that nothing of what gross profit is measured by elsewhere comes in.
+        return plan.margin * _numbers(outcomes, "sales") - (1 - plan.margin) * _numbers(outcomes, "match")
     needed = "gross_profit, or sales and match" if plan.of_gross_profit else "sales"
     raise ExperimentError(f"the outcomes need the columns {needed}; they have {', '.join(map(str, outcomes.columns))}")
 
@@ -119,20 +120,20 @@ def _refuse_any(households: list[float], what: str) -> None:
         raise ExperimentError(f"{len(households):,} households {what} (such as {shown})")
 
 
-def interim_result(frame: pd.DataFrame, plan: Registration, n_planned: int) -> dict[str, float]:
-    """Households with outcomes, the effect so far and its always-valid interval ($ per household)."""
-    seen = frame.loc[frame["profit"].notna()]
-    treated = (seen["arm"] == CONTACT).to_numpy(dtype=float)
-    profit = seen["profit"].to_numpy(dtype=float)
-    estimate, lower, upper = confidence_sequence(profit, treated, plan.contact_share, plan.confidence, n_planned)
-    return {"n_households": len(seen), "effect": estimate[-1], "lower": lower[-1], "upper": upper[-1]}
-
-
 def sample_ratio_p(n_contacted: int, n_held_out: int, contact_share: float) -> float:
     """p-value that arms of these sizes come from this share: chi-square, 1 degree of freedom."""
     total = n_contacted + n_held_out
     return float(
         stats.chisquare([n_contacted, n_held_out], [total * contact_share, total * (1 - contact_share)]).pvalue
+    )
+
+
+def mismatch(n_contacted: int, n_held_out: int, p: float, plan: Registration) -> MismatchError:
+    """What to raise where outcomes came in by another ratio than was assigned."""
+    return MismatchError(
+        f"sample-ratio mismatch: {n_contacted:,} contacted and {n_held_out:,} held out have outcomes, and "
+        f"{plan.contact_share:.0%} were assigned to contact (p = {p:.1g}); who has an outcome depends on the arm, so no "
+        "effect is read"
     )
 
 
@@ -143,15 +144,17 @@ def adjusted_effect(frame: pd.DataFrame) -> tuple[float, float]:
     import statsmodels.api as sm
 
     treated = (frame["arm"] == CONTACT).to_numpy(dtype=float)
-    known = frame[["baseline_spend", "baseline_visits"]].to_numpy(dtype=float)
-    parts, sizes, _ = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)
-    # What is known twice, or is the same for all, says nothing more.
-    known = parts[:, sizes > _NOTHING * max(sizes[0], 1.0)] * np.sqrt(len(frame))
+    known = before_the_test(frame)
     if len(frame) < 10 * (2 + 2 * known.shape[1]):
         known = known[:, :0]
     x = np.column_stack([np.ones(len(frame)), treated, known, treated[:, None] * known])
     fit = sm.OLS(frame["profit"].to_numpy(dtype=float), x).fit(cov_type="HC2")
     return float(fit.params[1]), float(fit.bse[1])
+
+
+def known(value: float) -> float | None:
+    """A number, or None for what is not known: the ledger has no other word for it."""
+    return None if np.isnan(value) else value
 
 
 def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, Any]:
@@ -165,10 +168,7 @@ def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, Any]
     n1, n0 = int(contacted.sum()), int((~contacted).sum())
     ratio_p = sample_ratio_p(n1, n0, plan.contact_share)
     if ratio_p < plan.sample_ratio_p:
-        raise MismatchError(
-            f"sample-ratio mismatch: {n1:,} contacted and {n0:,} held out have outcomes, and {plan.contact_share:.0%} "
-            f"were assigned to contact (p = {ratio_p:.1g}); who has an outcome depends on the arm, so no effect is read"
-        )
+        raise mismatch(n1, n0, ratio_p, plan)
     by_arm = [seen.loc[where, "profit"].to_numpy(dtype=float) for where in (contacted, ~contacted)]
     difference, error = by_arm[0].mean() - by_arm[1].mean(), np.sqrt(sum(y.var(ddof=1) / len(y) for y in by_arm))
     effect, se = adjusted_effect(seen)
@@ -187,6 +187,7 @@ def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, Any]
     stakes = Stakes(plan.n_households, plan.n_campaigns, plan.variance, plan.test_cost, least=_FEWEST)
     test = best_test(mean, after.spread, stakes)
     net = None if test is None else test.net
+    slope = calibrated(seen, plan.contact_share, plan.confidence)
     return {
         "assignment_hash": plan.assignment_hash,
         "campaign_type": plan.campaign_type,
@@ -206,6 +207,12 @@ def experiment_result(frame: pd.DataFrame, plan: Registration) -> dict[str, Any]
         "study_se": plan.se,
         "observed_bias": effect - plan.estimate,
         "observed_bias_se": float(np.hypot(se, plan.se)),
+        "study_mean": known(slope.study_mean),
+        "calibration_slope": known(slope.slope),
+        "calibration_se": known(slope.se),
+        "calibration_lower": known(slope.lower),
+        "calibration_upper": known(slope.upper),
+        "calibration_covariance": known(slope.covariance),
         "prior_lower": before_lower,
         "prior_upper": before_upper,
         "prior_sd": before.spread,

@@ -5,10 +5,13 @@ It lies in the folder `experiments` of the home and lasts across runs.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,8 @@ import pandas as pd
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.experiments.assignment import is_sealed
-from dunnhumby_pipeline.experiments.belief import Belief, prior
+from dunnhumby_pipeline.targeting.belief import Belief, believed
+from dunnhumby_pipeline.targeting.lessons import Lesson
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 
@@ -26,8 +30,9 @@ class ExperimentError(Exception):
 
 @dataclass(frozen=True)
 class Registration:
-    """An experiment as it was planned: what the study believed ($ per household, on profit before the contact), what
-    a contact costs, how outcomes become profit, how long they are counted, and what hangs on the decision.
+    """An experiment as it was planned: what the study and `earlier` experiments said ($ per household, on profit before
+    the contact), what a contact costs, how outcomes become profit, how long they are counted, when they are looked at,
+    what hangs on the decision, and who planned it when. `page_hash`: SHA-256 of the page that says so to people.
     """
 
     assignment_hash: str
@@ -50,11 +55,25 @@ class Registration:
     variance: float
     test_cost: float
     sample_ratio_p: float
+    n_assigned: int
+    power: float
+    detectable_effect: float
+    n_looks: int
+    assigned_on: str
+    assigned_by: str
+    starts_on: str | None = None
+    earlier: tuple[tuple[float, float], ...] = ()
+    page_hash: str = ""
 
     def prior(self) -> Belief:
-        """What the study believed of the effect."""
+        """What was believed of the effect before the experiment."""
         allowance = BiasAllowance(np.asarray(self.tau), np.asarray(self.tau_weight), self.n_controls)
-        return prior(self.estimate, self.se, allowance)
+        return believed(self.estimate, self.se, allowance, self.earlier)
+
+    def ends_on(self) -> date:
+        """The day on which the outcome window ends, or, where the first contact has no date yet, could end first."""
+        first = date.fromisoformat(self.starts_on or self.assigned_on)
+        return first + timedelta(days=self.duration_days)
 
 
 def registration(
@@ -63,21 +82,25 @@ def registration(
     break_even: pd.DataFrame,
     scenario: Scenario,
     allowance: BiasAllowance,
-    plan: Mapping[str, float],
+    learnt: Sequence[Lesson],
+    plan: Mapping[str, Any],
 ) -> Registration:
     """The plan of an assigned experiment, from tables of the study.
 
-    `allowance`: for an effect on spend ($); `plan`: confidence, contact_share, n_campaigns, test_cost, sample_ratio_p.
+    `allowance`: for an effect on spend ($); `learnt`: of earlier experiments on the campaign type; `plan`: confidence,
+    contact_share, n_campaigns, test_cost, sample_ratio_p, n_looks, assigned_on (ISO date), assigned_by, starts_on
+    (ISO date or None).
     """
     used = break_even.loc[break_even["used"].astype(bool)].iloc[0]
     half = (used["break_even_upper"] - used["break_even_lower"]) / 2
     of_profit = allowance.times(scenario.margin)
     first = design.iloc[0]
+    nearest = design.iloc[(design["n_households"] - len(assignment)).abs().argmin()]
     return Registration(
         assignment_hash=str(assignment["assignment_hash"].iloc[0]),
         campaign_type=str(assignment["campaign_type"].iloc[0]),
         scenario=scenario.name,
-        estimate=float(used["break_even_contact_cost"]),
+        estimate=float(used["study_effect"]),
         se=float(half / normal_quantile(plan["confidence"])),
         tau=tuple(of_profit.tau.tolist()),
         tau_weight=tuple(of_profit.weight.tolist()),
@@ -87,38 +110,71 @@ def registration(
         of_gross_profit=scenario.of_gross_profit,
         of_sales=scenario.of_sales,
         duration_days=int(first["duration_days"]),
-        contact_share=plan["contact_share"],
-        confidence=plan["confidence"],
         n_households=int(design.loc[design["feasible"].astype(bool), "n_households"].max()),
-        n_campaigns=int(plan["n_campaigns"]),
         variance=float(first["outcome_sd"] ** 2),
-        test_cost=plan["test_cost"],
-        sample_ratio_p=plan["sample_ratio_p"],
+        n_assigned=len(assignment),
+        power=float(nearest["power"]),
+        detectable_effect=float(nearest["detectable_effect"]),
+        earlier=tuple(one.at(scenario.margin) for one in learnt),
+        **plan,
     )
 
 
-def keep(plan: Registration, assignment: pd.DataFrame, folder: Path) -> None:
-    """Keep an experiment as planned in `folder`, under its hash. What was kept before stays as it is."""
+def keep(plan: Registration, assignment: pd.DataFrame, page: str, folder: Path) -> Registration:
+    """Keep an experiment as planned in `folder`, under its hash, with the page that says so: the plan as it is kept.
+    What was kept before stays as it is.
+    """
     file = folder / f"{plan.assignment_hash}.json"
     if file.exists():
-        return
+        return kept(plan.assignment_hash, folder)[0]
     folder.mkdir(parents=True, exist_ok=True)
     assignment.to_parquet(folder / f"{plan.assignment_hash}.parquet", index=False)
-    file.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    file.with_suffix(".html").write_text(page, encoding="utf-8")
+    told = asdict(replace(plan, page_hash=_hash(page)))
+    file.write_text(json.dumps({"plan": told, "seal": _hash(json.dumps(told))}), encoding="utf-8")
+    return replace(plan, page_hash=told["page_hash"])
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def kept(assignment_hash: str, folder: Path) -> tuple[Registration, pd.DataFrame]:
     """The experiment with this hash as it was planned, and its assignment.
 
-    Raises ExperimentError when none was kept, or its assignment has been altered.
+    Raises ExperimentError when none was kept, or plan, page or assignment have been altered.
     """
     file = folder / f"{assignment_hash}.json"
     if not assignment_hash.isalnum() or not file.is_file():
         raise ExperimentError(
             f"the outcomes are of another assignment ({assignment_hash[:12]}), which was not made here"
         )
-    plan = json.loads(file.read_text(encoding="utf-8"))
-    assignment = pd.read_parquet(file.with_suffix(".parquet"))
+    plan = _plan(file)
+    page = file.with_suffix(".html")
+    if not page.is_file() or _hash(page.read_text(encoding="utf-8")) != plan.page_hash:
+        raise ExperimentError(f"the registration {page} is not as it was when the experiment was assigned; restore it")
+    stored = file.with_suffix(".parquet")
+    if not stored.is_file():
+        raise ExperimentError(f"the assignment {stored} is missing; restore it")
+    assignment = pd.read_parquet(stored)
     if not is_sealed(assignment) or (assignment["assignment_hash"] != assignment_hash).any():
         raise ExperimentError(f"the assignment {assignment_hash[:12]} in {folder} was altered after it was made")
-    return Registration(**{**plan, "tau": tuple(plan["tau"]), "tau_weight": tuple(plan["tau_weight"])}), assignment
+    return plan, assignment
+
+
+def planned(folder: Path) -> list[Registration]:
+    """All experiments that were assigned, by the day on which they were."""
+    plans = [_plan(file) for file in sorted(folder.glob("*.json"))]
+    return sorted(plans, key=lambda plan: (plan.assigned_on, plan.assignment_hash))
+
+
+def _plan(file: Path) -> Registration:
+    try:
+        read = json.loads(file.read_text(encoding="utf-8"))
+        told, seal = read["plan"], read["seal"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExperimentError(f"the plan {file} cannot be read ({error}); restore it") from error
+    if _hash(json.dumps(told)) != seal or set(told) != {each.name for each in fields(Registration)}:
+        raise ExperimentError(f"the plan {file} was altered after it was made; restore it")
+    listed = {name: tuple(told[name]) for name in ("tau", "tau_weight")}
+    return Registration(**{**told, **listed, "earlier": tuple(tuple(pair) for pair in told["earlier"])})

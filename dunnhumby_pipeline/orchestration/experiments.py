@@ -1,5 +1,8 @@
 """Assigning an experiment from the tables of a study, and reading one back: files of the home, no table changes."""
 
+from dataclasses import dataclass
+from datetime import date
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +25,21 @@ READS = (
 
 
 def assign_experiment(
-    study: Study, campaign_type: str, target: Path | None
+    study: Study, campaign_type: str, target: Path | None, starts_on: str | None = None, by: str = ""
 ) -> "tuple[Registration, pd.DataFrame, Path]":
-    """Keep the experiment as it is planned now, and write its households to `target` (.csv), by default in the home;
-    the plan, the assignment, and where it was written.
+    """Keep the experiment as it is planned now, with the page that registers it, and write its households to `target`
+    (.csv), by default in the home; the plan, the assignment, and where it was written.
 
-    Raises ExperimentError when no household is to be tested, or too few for two arms.
+    `starts_on`: date of the first contact (ISO), where it is known; `by`: who assigns it. Raises ExperimentError when
+    no household is to be tested, or too few for two arms.
     """
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.experiments.assignment import write_csv
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.experiments.registration import ExperimentError, keep, registration
+    from dunnhumby_pipeline.experiments.registration_page import registration_page
     from dunnhumby_pipeline.targeting.economics import scenario_in_use
+    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
 
     tables = {name: read_table(study.table(name, campaign_type)) for name in READS}
     assignment, design = tables["experiment_assignment"], tables["experiment_design"]
@@ -41,47 +47,77 @@ def assign_experiment(
         raise ExperimentError(
             f"the list of {campaign_type} has {len(assignment)} households to test; too few for two arms"
         )
-    settings, folder = study.settings, study.home.experiments
+    settings, folder, past = study.settings, study.home.experiments, results(study.home.ledger)
+    others = of_other_types(past, campaign_type)
     plan = registration(
         assignment,
         design,
         tables["break_even"],
         scenario_in_use(tables["campaign_economics"], settings.economics),
-        allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, results(study.home.ledger)),
+        allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, others),
+        lessons(past, campaign_type),
         {
             "confidence": settings.confidence,
             "contact_share": settings.experiment.contact_share,
             "n_campaigns": settings.economics.campaigns_to_come,
             "test_cost": settings.economics.test_cost,
             "sample_ratio_p": settings.experiment.sample_ratio_p,
+            "n_looks": settings.experiment.n_looks,
+            "assigned_on": date.today().isoformat(),
+            "assigned_by": by or getuser(),
+            "starts_on": starts_on,
         },
     )
-    keep(plan, assignment, folder)
+    plan = keep(plan, assignment, registration_page(plan, assignment), folder)
     file = folder / f"{campaign_type}-{plan.assignment_hash[:12]}.csv" if target is None else target
     with replacing(file) as part:
         write_csv(assignment, part)
     return plan, assignment, file
 
 
-def read_experiment(study: Study, file: Path, *, interim: bool) -> dict[str, Any]:
-    """What the outcomes in `file` say of the experiment that they are of; the ledger has it from then on, unless it is
-    `interim`. Raises ExperimentError when they cannot be used, and MismatchError when the arms' sizes are off.
+def read_experiment(study: Study, file: Path, *, interim: bool) -> "Reading":
+    """What the outcomes in `file` say of the experiment that they are of. Every reading is kept as a look, and charted
+    in the home; the ledger has the result from then on, unless it is `interim`.
+
+    Raises ExperimentError when they cannot be used, and MismatchError when the arms' sizes are off.
     """
     from dunnhumby_pipeline.experiments.ledger import record
-    from dunnhumby_pipeline.experiments.read_back import (
-        experiment_result,
-        hash_in,
-        interim_result,
-        matched,
-        read_outcomes,
-    )
+    from dunnhumby_pipeline.experiments.looks import FINAL, INTERIM, MISMATCH, log, looks_at, taken
+    from dunnhumby_pipeline.experiments.read_back import experiment_result, hash_in, matched, mismatch, read_outcomes
     from dunnhumby_pipeline.experiments.registration import kept
 
-    outcomes = read_outcomes(file)
+    outcomes, log_of = read_outcomes(file), study.home.looks
     plan, assignment = kept(hash_in(outcomes), study.home.experiments)
     frame = matched(outcomes, assignment, plan, interim=interim)
+    before = looks_at(plan.assignment_hash, log_of)
+    look = taken(frame, plan, before, INTERIM if interim else FINAL, date.today().isoformat())
+    log(look, log_of)
+    if look["kind"] == MISMATCH:
+        raise mismatch(look["n_contacted"], look["n_held_out"], look["sample_ratio_p"], plan)
+    chart = _charted(study, plan.assignment_hash)
     if interim:
-        return interim_result(frame, plan, len(assignment))
+        return Reading(None, look, chart)
     found = experiment_result(frame, plan)
     record(found, study.home.ledger)
-    return found
+    return Reading(found, look, chart)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read: the `result` (None before the end), the `look` behind it, and the file of the monitoring chart."""
+
+    result: dict[str, Any] | None
+    look: dict[str, Any]
+    chart: Path
+
+
+def _charted(study: Study, assignment_hash: str) -> Path:
+    """The monitoring chart of an experiment, drawn anew as PNG in the home."""
+    from dunnhumby_pipeline.experiments.looks import looks_at
+    from dunnhumby_pipeline.figures.campaign.experiments import monitoring
+
+    chart = study.home.experiments / f"{assignment_hash}-looks.png"
+    figure = monitoring(looks_at(assignment_hash, study.home.looks))
+    with replacing(chart) as part:
+        figure.savefig(part, format="png", dpi=144)
+    return chart

@@ -91,6 +91,12 @@ class CheckSettings(Section):
     max_rows_gained: float = Field(
         2.0, ge=1, description="most rows a table may have, as a multiple of those of the run before (warn)"
     )
+    max_assignment_smd: float = Field(
+        0.1,
+        gt=0,
+        description="largest difference of the arms of an assignment in spend or visits before the test, in standard "
+        "deviations; or what chance explains, if that is more (warn)",
+    )
     day_one: date | None = Field(
         None, description="calendar date of day 1, such as 2016-03-22; without it the age of the data is unknown"
     )

@@ -19,6 +19,14 @@ class ExperimentSettings(Section):
     )
     spend_quantiles: int = Field(4, ge=1, le=20, description="levels of spend that strata are made of, by segment")
     n_sizes: int = Field(40, ge=5, le=500, description="sizes for which power and value of information are given")
+    n_looks: int = Field(3, ge=0, le=20, description="looks before the end that are planned, equally spaced")
+    exploration: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of the households to leave that is contacted all the same, and of those to target that is "
+        "held out, at random, so that the next campaign has both arms of all (epsilon-greedy); 0: none",
+    )
     sample_ratio_p: float = Field(
         0.001, gt=0, lt=0.1, description="p-value of a sample-ratio mismatch below which a result is refused"
     )

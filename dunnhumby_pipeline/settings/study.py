@@ -216,6 +216,11 @@ class Home:
         return self.experiments / "ledger.jsonl"
 
     @property
+    def looks(self) -> Path:
+        """Every time outcomes of an experiment were read, a line each; it lasts across runs."""
+        return self.experiments / "looks.jsonl"
+
+    @property
     def alerts_log(self) -> Path:
         return self.root / "alerts.log"
 

@@ -2,13 +2,15 @@
 
 All households with support share one effect here, the overlap-weighted one on profit before the contact. Probabilities
 and intervals are given as estimated, by the error of sampling alone, and calibrated, by the allowance for systematic
-error too; decisions go by the calibrated.
+error too. Where randomised experiments on the campaign type were read back, what is expected and what is calibrated is
+what is believed after them; what is as estimated stays the study's own. Decisions go by the calibrated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,9 @@ from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
+from dunnhumby_pipeline.targeting.belief import Belief, believed
 from dunnhumby_pipeline.targeting.information import Stakes, best_test
+from dunnhumby_pipeline.targeting.lessons import Found, Lesson
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
@@ -30,14 +34,44 @@ MARGINS = tuple(np.round(np.arange(0.05, 0.65, 0.05), 2).tolist())
 
 @dataclass(frozen=True)
 class ProfitEffect:
-    """Effect of a contact on profit before its cost, $ per household, with its error, and the allowance ($) for what
-    is systematic in it. `variance`: of profit per household that outcome means leave ($ squared).
+    """Effect of a contact on profit before its cost, $ per household, with its error, as the study has it, and the
+    allowance ($) for what is systematic in it. `variance`: of profit per household that outcome means leave ($
+    squared); `found`: effects ($) with their errors of randomised experiments.
     """
 
     estimate: float
     se: float
     variance: float
     allowance: BiasAllowance
+    found: tuple[Found, ...] = ()
+
+    @cached_property
+    def belief(self) -> Belief:
+        """What is believed after the experiments."""
+        return believed(self.estimate, self.se, self.allowance, self.found)
+
+    @property
+    def expected(self) -> float:
+        """The effect ($) that is expected: the study's, or what is believed after experiments."""
+        return self.belief.estimate if self.found else self.estimate
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation ($) of what is known, calibrated."""
+        return self.belief.spread if self.found else float(self.allowance.standard_error(self.se))
+
+    def probability_above(self, thresholds: Array | float) -> Array:
+        """P(effect > threshold), calibrated, for each threshold ($)."""
+        if not self.found:
+            return self.allowance.probability_above(thresholds, self.estimate, self.se)
+        at = np.asarray(thresholds, dtype=float)
+        return np.reshape([self.belief.probability_above(float(each)) for each in at.ravel()], at.shape)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Ends ($) of the calibrated interval."""
+        if self.found:
+            return self.belief.interval(confidence)
+        return self.allowance.interval(self.estimate, self.se, confidence)
 
 
 def profit_residuals(scenario: Scenario, gross_profit: Residuals, sales: Residuals) -> Residuals:
@@ -47,16 +81,21 @@ def profit_residuals(scenario: Scenario, gross_profit: Residuals, sales: Residua
 
 
 def profit_effect(
-    scenario: Scenario, gross_profit: Residuals, sales: Residuals, allowance: BiasAllowance
+    scenario: Scenario,
+    gross_profit: Residuals,
+    sales: Residuals,
+    allowance: BiasAllowance,
+    learnt: Sequence[Lesson] = (),
 ) -> ProfitEffect:
     """The overlap-weighted effect on a scenario's profit. `allowance`: of an effect on spend, $ per outcome window;
-    its margin makes it one of profit.
+    its margin makes it one of profit, as it does what experiments found (`learnt`).
     """
     data = profit_residuals(scenario, gross_profit, sales)
     estimate, se = overlap_weighted(data, np.ones(len(data.y), dtype=bool))
     left = data.y - np.where(data.treated == 1, data.mu1, data.mu0)
     weights = data.propensity * (1 - data.propensity)
-    return ProfitEffect(estimate, se, float(np.average(left**2, weights=weights)), allowance.times(scenario.margin))
+    variance, found = float(np.average(left**2, weights=weights)), tuple(one.at(scenario.margin) for one in learnt)
+    return ProfitEffect(estimate, se, variance, allowance.times(scenario.margin), found)
 
 
 def decision(probability: float, expected_profit: float, net_of_test: float | None, confidence: float) -> str:
@@ -80,18 +119,18 @@ def judged(effect: ProfitEffect, contact_cost: float, one_off: float, stakes: St
     intervals, the best test and the decision.
     """
     cost = contact_cost + one_off / max(stakes.n_households, 1)
-    mean = effect.estimate - cost
+    mean, alone = effect.expected - cost, effect.estimate - cost
     half = normal_quantile(confidence) * effect.se
-    lower, upper = effect.allowance.interval(mean, effect.se, confidence)
-    calibrated = float(effect.allowance.probability_above(cost, effect.estimate, effect.se))
-    test = best_test(mean, float(effect.allowance.standard_error(effect.se)), stakes)
+    lower, upper = (end - cost for end in effect.interval(confidence))
+    calibrated = float(effect.probability_above(cost))
+    test = best_test(mean, effect.spread, stakes)
     return {
         "contact_cost": contact_cost,
-        "probability_pays": float(special.ndtr(mean / effect.se)),
+        "probability_pays": float(special.ndtr(alone / effect.se)),
         "probability_pays_calibrated": calibrated,
         "expected_profit": mean,
-        "ci_lower": mean - half,
-        "ci_upper": mean + half,
+        "ci_lower": alone - half,
+        "ci_upper": alone + half,
         "calibrated_lower": lower,
         "calibrated_upper": upper,
         "expected_profit_total": mean * stakes.n_households,
@@ -113,7 +152,7 @@ def dial_costs(effect: ProfitEffect, known: Sequence[Scenario], n_steps: int, co
     """Contact costs from 0 to beyond what any scenario says and what the calibrated break-even may be, those of the
     scenarios among them.
     """
-    _, upper = effect.allowance.interval(effect.estimate, effect.se, confidence)
+    _, upper = effect.interval(confidence)
     at_scenarios = [cost for scenario in known for cost in (scenario.low, scenario.contact_cost, scenario.high)]
     top = 1.1 * max(*at_scenarios, upper, 1.0)
     return sorted({*np.round(np.linspace(0, top, n_steps + 1), 2).tolist(), *at_scenarios})
@@ -129,7 +168,7 @@ def break_even(
     rows = []
     for scenario, effect, at_stake in zip(known, effects, stakes, strict=True):
         half = normal_quantile(confidence) * effect.se
-        lower, upper = effect.allowance.interval(effect.estimate, effect.se, confidence)
+        lower, upper = effect.interval(confidence)
         at = {
             name: judged(effect, cost, scenario.one_off_cost, at_stake, confidence)
             for name, cost in (("low", scenario.low), ("likely", scenario.contact_cost), ("high", scenario.high))
@@ -144,7 +183,9 @@ def break_even(
                 "one_off_cost": scenario.one_off_cost,
                 "stands_for_coupons": scenario.stands_for_coupons,
                 "break_even_effect": scenario.break_even_effect(),
-                "break_even_contact_cost": effect.estimate,
+                "break_even_contact_cost": effect.expected,
+                "study_effect": effect.estimate,
+                "n_experiments": len(effect.found),
                 "break_even_lower": effect.estimate - half,
                 "break_even_upper": effect.estimate + half,
                 "break_even_calibrated_lower": lower,
@@ -164,6 +205,7 @@ def pays_by_margin(
     margins: Sequence[float],
     costs: Sequence[float],
     allowance: BiasAllowance,
+    learnt: Sequence[Lesson] = (),
 ) -> pd.DataFrame:
     """P(a contact pays), calibrated, at each margin and contact cost ($): margin, contact_cost,
     probability_pays_calibrated. `measured` is a scenario at the margin at which gross profit was measured.
@@ -172,7 +214,7 @@ def pays_by_margin(
     for margin in margins:
         moved = (margin - measured.margin) / (1 - measured.margin)
         at = replace(measured, margin=margin, of_gross_profit=1 - moved, of_sales=moved)
-        effect = profit_effect(at, gross_profit, sales, allowance)
-        likely = effect.allowance.probability_above(np.asarray(costs, dtype=float), effect.estimate, effect.se)
+        effect = profit_effect(at, gross_profit, sales, allowance, learnt)
+        likely = effect.probability_above(np.asarray(costs, dtype=float))
         rows += [(margin, cost, pays) for cost, pays in zip(costs, likely.tolist(), strict=True)]
     return pd.DataFrame(rows, columns=["margin", "contact_cost", "probability_pays_calibrated"])

@@ -20,6 +20,7 @@ from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged
 from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.lessons import Found
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -65,30 +66,44 @@ def decision_groups(
     data: Residuals,
     whole: ProfitEffect,
     n_households: Sequence[int],
+    found: Sequence[tuple[Found, ...]],
     contact_cost: float,
     one_off: float,
     stakes: Stakes,
     confidence: float,
 ) -> pd.DataFrame:
     """One row per group: group (from 0), lowest_effect and highest_effect ($, null at the ends), n_trials,
-    n_households (today), and what `judged` says of its contacts.
+    n_households (today), n_experiments, study_effect ($) and what `judged` says of its contacts.
 
     `data`: residuals of profit before the contact; `whole`: the effect over all trials, whose allowance for systematic
-    error every group has; `n_households` (k,): with support today. The one-off cost is shared by all groups.
+    error every group has; `n_households` (k,): with support today; `found` (k,): by
+    experiments, of each group. The one-off cost is shared by all groups.
     """
     total, rows = max(sum(n_households), 1), []
     ends = [np.nan, *division.edges, np.nan]
     for group, own in enumerate(n_households):
         inside = division.of_trial == group
-        effect = whole
+        effect = replace(whole, found=found[group])
         if len(division.edges):
             estimate, se = overlap_weighted(data, inside)
-            effect = replace(whole, estimate=estimate, se=se)
+            effect = replace(effect, estimate=estimate, se=se)
         at_stake = replace(stakes, n_households=int(own))
         told = judged(effect, contact_cost, one_off * own / total, at_stake, confidence)
+        known = {"n_experiments": len(effect.found), "study_effect": effect.estimate}
         place = {"group": group, "lowest_effect": ends[group], "highest_effect": ends[group + 1]}
-        rows.append({**place, "n_trials": int(inside.sum()), "n_households": int(own), **told})
+        rows.append({**place, "n_trials": int(inside.sum()), "n_households": int(own), **known, **told})
     return pd.DataFrame(rows)
+
+
+def mean_effects(division: Division, effect: Array, today: Array) -> list[float | None]:
+    """Mean effect ($, by the study) of the households of today in each group (k,), of its trials where there are none;
+    None for all households together.
+    """
+    if not len(division.edges):
+        return [None]
+    of_today = division.of(today)
+    here = [(today[of_today == group], effect[division.of_trial == group]) for group in range(len(division.edges) + 1)]
+    return [float(own.mean() if len(own) else trials.mean()) for own, trials in here]
 
 
 def group_edges(groups: pd.DataFrame) -> Array:

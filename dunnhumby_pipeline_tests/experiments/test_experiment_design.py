@@ -12,13 +12,15 @@ from dunnhumby_pipeline.contracts.names import LEAVE, TEST
 from dunnhumby_pipeline.experiments import design as designs
 from dunnhumby_pipeline.experiments.assignment import (
     CONTACT,
+    HOLD_OUT,
     experiment_assignment,
     hash_of,
     is_sealed,
     write_csv,
 )
+from dunnhumby_pipeline.experiments.balance import assignment_balance
 from dunnhumby_pipeline.experiments.design import best_size, detectable_effect, experiment_design, required_size
-from dunnhumby_pipeline.experiments.monitoring import confidence_sequence, lan_demets, obrien_fleming
+from dunnhumby_pipeline.experiments.monitoring import confidence_sequence, crossing, lan_demets, obrien_fleming, spent
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.targeting.dial import ProfitEffect
 from dunnhumby_pipeline.targeting.information import Stakes, best_test
@@ -83,7 +85,9 @@ def test_too_few_households_have_no_design_and_a_free_contact_has_no_size() -> N
 def households(n: int = 1003) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(5)
     key = np.arange(1, n + 1)
-    listed = pd.DataFrame({"household_key": key, "segment": rng.choice(["a", "b", "c"], n), "decision": TEST})
+    listed = pd.DataFrame(
+        {"household_key": key, "segment": rng.choice(["a", "b", "c"], n), "decision": TEST, "cate": 4.7}
+    )
     listed.loc[:2, "decision"] = LEAVE
     spend = rng.gamma(2, 50, n)
     return listed, pd.DataFrame(
@@ -104,8 +108,18 @@ def test_every_stratum_has_its_share(share: float) -> None:
     assert abs(contacted.sum() - share * 1000) < 1
     assert found.loc[contacted, "probability"].eq(share).all()
     assert found.loc[~contacted, "probability"].to_numpy() == pytest.approx(1 - share)
-    spend = found.groupby("arm")["baseline_spend"].mean()
-    assert abs(spend.diff().iloc[-1]) < 0.1 * found["baseline_spend"].std()
+    # Blocks of like spend hold it far closer than chance would, and visits, which follow it, with it.
+    assert (assignment_balance(found)["smd"].abs() < 0.5 * assignment_balance(found)["smd_se"]).all()
+
+
+def test_balance_is_what_it_says() -> None:
+    arms = pd.DataFrame(
+        {"arm": [CONTACT] * 3 + [HOLD_OUT] * 3, "baseline_spend": [3.0, 4, 5, 1, 2, 3], "baseline_visits": 2.0}
+    )
+    spend, visits = assignment_balance(arms).itertuples()
+    assert (spend.mean_contact, spend.mean_hold_out) == (4.0, 2.0)
+    assert spend.smd == pytest.approx(2 / math.sqrt(2 / 3)) and visits.smd == 0
+    assert spend.smd_se == pytest.approx(math.sqrt(2 / 3))
 
 
 def test_the_logged_probability_is_that_of_being_contacted() -> None:
@@ -151,6 +165,12 @@ def test_boundaries_are_the_published() -> None:
         [4.8769, 3.3569, 2.6803, 2.2898, 2.0310], abs=2e-3
     )
     assert lan_demets([1.0], 0.05) == pytest.approx([1.96], abs=1e-3)
+    # What earlier looks had stays; the next is found from there.
+    assert lan_demets([0.2, 0.4, 0.6], 0.05, [4.8769, 3.3569])[-1] == pytest.approx(2.6803, abs=2e-3)
+    # All alpha is spent at the end, and none is lost by looking very early.
+    assert spent(1.0, 0.05) == pytest.approx(0.05)
+    assert lan_demets([0.001, 1.0], 0.05) == pytest.approx([9.0, 1.96], abs=1e-3)
+    assert crossing(lan_demets([0.3, 0.7, 1.0], 0.05), np.array([0.3, 0.7, 1.0])).sum() == pytest.approx(0.05, abs=1e-4)
     with pytest.raises(ValueError, match="rise"):
         lan_demets([0.5, 0.4], 0.05)
 

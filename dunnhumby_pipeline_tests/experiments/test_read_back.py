@@ -11,19 +11,18 @@ import pytest
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, allowance_from, bias_allowance
 from dunnhumby_pipeline.contracts.names import TEST
 from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
-from dunnhumby_pipeline.experiments.belief import prior, updated
 from dunnhumby_pipeline.experiments.ledger import record, results
 from dunnhumby_pipeline.experiments.read_back import (
     MismatchError,
     experiment_result,
     hash_in,
-    interim_result,
     matched,
     profit_of,
     read_outcomes,
 )
-from dunnhumby_pipeline.experiments.registration import ExperimentError, Registration, keep, kept
+from dunnhumby_pipeline.experiments.registration import ExperimentError, Registration, keep, kept, planned
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.targeting.belief import prior, updated
 
 N = 2000
 DOUBT = bias_allowance(np.array([30.0, -20.0, 5.0]), np.array([10.0, 10.0, 10.0]), 20.0).times(0.3)
@@ -34,6 +33,7 @@ def assignment() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     key, spend = np.arange(1, N + 1), rng.gamma(2, 60, N)
     listed = pd.DataFrame({"household_key": key, "segment": rng.choice(["a", "b"], N), "decision": TEST})
+    listed["cate"] = rng.normal(4.7, 6.0, N)
     baseline = pd.DataFrame({"household_key": key, "baseline_spend": spend, "baseline_visits": spend / 25})
     return experiment_assignment(listed, baseline, ExperimentSettings(), "TypeA", 11)
 
@@ -60,6 +60,12 @@ def plan_of(assignment: pd.DataFrame, estimate: float = 4.7) -> Registration:
         variance=900.0,
         test_cost=0.0,
         sample_ratio_p=0.001,
+        n_assigned=N,
+        power=0.2,
+        detectable_effect=3.1,
+        n_looks=3,
+        assigned_on="2026-03-01",
+        assigned_by="a <b>",
     )
 
 
@@ -163,26 +169,35 @@ def test_contamination_is_counted_and_arms_stay_as_assigned(assignment: pd.DataF
     assert read["effect"] == plain["effect"]
 
 
-def test_before_the_end_there_is_only_the_sequence(assignment: pd.DataFrame) -> None:
-    plan, early = plan_of(assignment), outcomes_of(assignment, 3.0).assign(days_observed=30).iloc[:1500]
-    found = interim_result(matched(early, assignment, plan, interim=True), plan, N)
-    assert set(found) == {"n_households", "effect", "lower", "upper"} and found["n_households"] == 1500
-    assert found["lower"] < 3.0 < found["upper"]
-
-
 def test_profit_is_made_of_sales_and_match_by_the_scenario(assignment: pd.DataFrame) -> None:
     plan = plan_of(assignment)
     told = pd.DataFrame({"sales": [100.0], "match": [10.0]})
     assert profit_of(told, plan).tolist() == pytest.approx([0.3 * 100 - 0.7 * 10])
     as_coupons = replace(plan, of_gross_profit=0.0, of_sales=0.3)
     assert profit_of(told[["sales"]], as_coupons).tolist() == pytest.approx([30.0])
+    # A scenario at a margin of its own, of which gross profit was measured at 0.3.
+    own = replace(plan, margin=0.5, of_gross_profit=0.5 / 0.7, of_sales=0.2 / 0.7)
+    assert profit_of(told, own).tolist() == pytest.approx([0.5 * 100 - 0.5 * 10])
 
 
 def test_plan_and_results_last(assignment: pd.DataFrame, tmp_path: Path) -> None:
     plan, folder = plan_of(assignment), tmp_path / "experiments"
-    keep(plan, assignment, folder)
+    whole = keep(plan, assignment, "<p>page</p>", folder)
     again, stored = kept(plan.assignment_hash, folder)
-    assert again == plan
+    assert again == whole == replace(plan, page_hash=whole.page_hash) and planned(folder) == [whole]
+    # What was kept first stays.
+    assert keep(replace(plan, power=0.9), assignment, "another", folder) == whole
+    page, file = folder / f"{plan.assignment_hash}.html", folder / f"{plan.assignment_hash}.json"
+    page.write_text("<p>another page</p>")
+    with pytest.raises(ExperimentError, match=r"registration .* is not as it was"):
+        kept(plan.assignment_hash, folder)
+    page.write_text("<p>page</p>")
+    sealed = file.read_text()
+    for altered in (sealed.replace('"contact_cost": 1.0', '"contact_cost": 0.1'), "{", "[]", '{"plan": {}}'):
+        file.write_text(altered)
+        with pytest.raises(ExperimentError, match="restore it"):
+            kept(plan.assignment_hash, folder)
+    file.write_text(sealed)
     pd.testing.assert_frame_equal(stored, assignment)
     with pytest.raises(ExperimentError, match="another assignment"):
         kept("ab" * 32, folder)

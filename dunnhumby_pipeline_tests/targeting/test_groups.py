@@ -61,7 +61,7 @@ def test_groups_are_judged_by_outcomes_and_decided_one_by_one() -> None:
     data = trials(RISING)
     division = divided(RISING, data, tells_apart=True, at_most=4)
     whole = ProfitEffect(10.0, 0.5, 100.0, SURE)
-    found = decision_groups(division, data, whole, [250] * 4, 10.0, 0.0, STAKES, 0.95)
+    found = decision_groups(division, data, whole, [250] * 4, [()] * 4, 10.0, 0.0, STAKES, 0.95)
     assert found["decision"].tolist() == [LEAVE, LEAVE, TARGET, TARGET]
     assert (found["expected_profit"] + 10).to_numpy() == pytest.approx([-5, 5, 15, 25], abs=3)
     assert group_edges(found) == pytest.approx(division.edges)
@@ -70,7 +70,7 @@ def test_groups_are_judged_by_outcomes_and_decided_one_by_one() -> None:
     # A model that is wrong about who gains does not decide: its groups are all alike.
     noise = np.random.default_rng(3).permutation(RISING)
     alike = decision_groups(
-        divided(noise, data, tells_apart=True, at_most=4), data, whole, [250] * 4, 4.0, 0.0, STAKES, 0.95
+        divided(noise, data, tells_apart=True, at_most=4), data, whole, [250] * 4, [()] * 4, 4.0, 0.0, STAKES, 0.95
     )
     assert set(alike["decision"]) == {TARGET}
 
@@ -78,6 +78,8 @@ def test_groups_are_judged_by_outcomes_and_decided_one_by_one() -> None:
 def test_the_one_group_has_the_effect_of_the_whole_and_its_one_off_cost() -> None:
     data = trials(RISING)
     division = divided(RISING, data, tells_apart=False, at_most=10)
-    found = decision_groups(division, data, ProfitEffect(12.0, 0.5, 100.0, SURE), [1000], 1.0, 500.0, STAKES, 0.95)
+    found = decision_groups(
+        division, data, ProfitEffect(12.0, 0.5, 100.0, SURE), [1000], [()], 1.0, 500.0, STAKES, 0.95
+    )
     assert found["expected_profit"].tolist() == pytest.approx([12 - 1 - 0.5])
     assert found[["lowest_effect", "highest_effect"]].isna().all(axis=None)

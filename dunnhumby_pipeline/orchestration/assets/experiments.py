@@ -10,6 +10,7 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 
 @step(settings=("confidence", "economics", "experiment", "sensitivity.bias_scale"), follows_ledger=True)
 def experiment_design(
+    context: dg.AssetExecutionContext,
     targeting_list: pd.DataFrame,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
@@ -27,13 +28,15 @@ def experiment_design(
     from dunnhumby_pipeline.targeting.dial import profit_effect
     from dunnhumby_pipeline.targeting.economics import scenario_in_use
     from dunnhumby_pipeline.targeting.information import Stakes
+    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
 
     settings, trials = study.settings, first_campaign_cohort
     scenario = scenario_in_use(campaign_economics, settings.economics)
     outcomes = [residuals(trials, nuisances, outcome) for outcome in (GROSS_PROFIT, SPEND)]
     past = results(study.home.ledger)
-    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, past)
-    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance)
+    of_others = of_other_types(past, context.partition_key)
+    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others)
+    effect = profit_effect(scenario, outcomes[0], outcomes[1], allowance, lessons(past, context.partition_key))
     n_tested = int((targeting_list["decision"] == TEST).sum())
     economics = settings.economics
     stakes = Stakes(n_tested, economics.campaigns_to_come, effect.variance, economics.test_cost, FEWEST_HOUSEHOLDS)
@@ -42,7 +45,7 @@ def experiment_design(
     return design(effect, *costs, stakes, days, settings.experiment, settings.confidence)
 
 
-@step(settings=("seed", "experiment"))
+@step(settings=("seed", "experiment"), follows_ledger=True)
 def experiment_assignment(
     context: dg.AssetExecutionContext,
     targeting_list: pd.DataFrame,
@@ -53,12 +56,15 @@ def experiment_assignment(
     """The arm of every household to be tested, random within strata of segment and spend, sealed by a hash."""
     from dunnhumby_pipeline.experiments.assignment import experiment_assignment as assign
     from dunnhumby_pipeline.experiments.design import best_size
+    from dunnhumby_pipeline.experiments.ledger import results_of
 
     settings, campaign_type = study.settings, context.partition_key
     before = {"monetary_sales": "baseline_spend", "frequency": "baseline_visits"}
     baseline = customer_features[["household_key", *before]].rename(columns=before)
     size = best_size(experiment_design) if settings.experiment.size == "optimum" else None
-    seed = settings.seed_for(f"experiment:{campaign_type}")
+    # Another experiment on the same households is another draw, and so has a hash of its own.
+    earlier = len(results_of(study.home.ledger, campaign_type))
+    seed = settings.seed_for(f"experiment:{campaign_type}:{earlier}" if earlier else f"experiment:{campaign_type}")
     return assign(targeting_list, baseline, settings.experiment, campaign_type, seed, size)
 
 
@@ -68,3 +74,11 @@ def experiment_result(context: dg.AssetExecutionContext, study: dg.ResourceParam
     from dunnhumby_pipeline.experiments.ledger import results_of
 
     return results_of(study.home.ledger, context.partition_key)
+
+
+@step(follows_looks=True)
+def experiment_looks(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> pd.DataFrame:
+    """Every time outcomes of an experiment were read: the effect so far, and the alpha that looks have spent."""
+    from dunnhumby_pipeline.experiments.looks import looks_of
+
+    return looks_of(study.home.looks, context.partition_key)

@@ -59,19 +59,23 @@ def turn_cost_dial(
     from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.targeting.answers import Question, cost_tables
     from dunnhumby_pipeline.targeting.economics import study_scenarios
+    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
     from dunnhumby_pipeline.targeting.support import study_region, supported
 
     _require_grounds(study, context.partition_key)
     settings, trials = study.settings, first_campaign_cohort
     reached = supported(household_effects, study_region(nuisances, settings.overlap))
+    past = results(study.home.ledger)
+    of_others = of_other_types(past, context.partition_key)
     question = Question(
         known=study_scenarios(campaign_economics, settings.economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
+        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others),
         effect=cate_estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
         today=household_effects.loc[reached, "cate"].to_numpy(dtype=float),
+        learnt=lessons(past, context.partition_key),
     )
     tables = cost_tables(question, settings.economics, settings.policy.n_groups, settings.confidence)
     yield from (dg.Output(table, name) for name, table in tables.items())
@@ -163,6 +167,7 @@ def targeting_list(
 ) -> pd.DataFrame:
     """Decision and reason for every household as of the last day; refuses to build while a gate is closed."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.targeting.after_experiment import after_experiments
     from dunnhumby_pipeline.targeting.economics import used_economics
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
@@ -183,7 +188,7 @@ def targeting_list(
     scored = segments[["household_key", "segment"]].merge(household_effects, on="household_key", how="left")
     scored = scored.merge(matrix.key, on="household_key", how="left")
     covariates = pd.DataFrame(matrix.x, index=matrix.key["household_key"])
-    frame = decide(scored, covariates, terms)
+    frame = after_experiments(decide(scored, covariates, terms), decision_groups)
     backing = verdicts.list_backed(frame, settings.checks)
     if not backing.passed:
         # Judged before it is written, so that a bad list does not take the place of the last good one.

@@ -37,17 +37,20 @@ def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
 
 
 def list_backed(targeting_list: pd.DataFrame, settings: CheckSettings) -> Verdict:
-    """The list has households, each with a known decision and a reason; targets lie in overlap."""
+    """The list has households, each with a known decision and a reason; targets lie in overlap, or were randomised."""
     n = len(targeting_list)
     unknown = int((~targeting_list["decision"].isin(["target", "leave", "test"])).sum())
     silent = int((targeting_list["reason"].fillna("") == "").sum())
     unflagged = int(targeting_list["in_overlap"].isna().sum())
     targets = targeting_list["decision"] == "target"
-    unbacked = int((targets & ~targeting_list["in_overlap"].fillna(False).astype(bool)).sum())
+    # An experiment has both arms of whom it randomised.
+    backed = targeting_list["in_overlap"].fillna(False).astype(bool) | (targeting_list["decided_by"] == "experiment")
+    unbacked = int((targets & ~backed).sum())
     metrics = {"n_households": n, "n_target": int(targets.sum()), "n_unbacked": unbacked}
     if n == 0:
         return Verdict(False, "the targeting list is empty: no household was scored", metrics)
     if unknown or silent or unflagged or unbacked:
         found = f"{unknown} unknown decisions, {silent} without a reason, {unflagged} without an overlap flag, "
-        return Verdict(False, f"{found}{unbacked} targets outside overlap", metrics)
-    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, all in overlap", metrics)
+        return Verdict(False, f"{found}{unbacked} targets outside overlap that no experiment randomised", metrics)
+    where = "all in overlap" if not (targeting_list["decided_by"] == "experiment").any() else "in overlap or randomised"
+    return Verdict(True, f"{n:,} households, {int(targets.sum()):,} to target, {where}", metrics)

@@ -30,6 +30,7 @@ class Step:
     settings: tuple[str, ...]
     follows_playbook: bool
     follows_ledger: bool
+    follows_looks: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -46,6 +47,7 @@ def step(
     deps: Iterable[str | dg.AssetKey] = (),
     follows_playbook: bool = False,
     follows_ledger: bool = False,
+    follows_looks: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -57,7 +59,7 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        STEPS[name] = Step(name, tuple(settings), follows_playbook, follows_ledger)
+        STEPS[name] = Step(name, tuple(settings), follows_playbook, follows_ledger, follows_looks)
         tables = made_by(name)
         if not tables:
             raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")

@@ -1,10 +1,10 @@
 """Code versions: what dagster compares to say that an asset's code or settings have changed.
 
 A version is a hash of the code that the asset's step rests on, of the settings that it reads and, where it
-follows them, of the user's playbook and of the ledger of experiments, so nobody has to remember to raise a number. The
-code is the step's own function and every module of this package that it imports, directly or through others, as
-compiled without docstrings: a comment, a docstring or another layout of the lines changes nothing. Another release of
-Python compiles to other versions.
+follows them, of the user's playbook, of the ledger of experiments and of the looks at them, so nobody has to remember
+to raise a number. The code is the step's own function and every module of this package that it imports, directly or
+through others, as compiled without docstrings: a comment, a docstring or another layout of the lines changes nothing.
+Another release of Python compiles to other versions.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     declared = STEPS[step.name]
     read = {name: effective(settings, name) for name in declared.settings}
     followed = [_playbook_hash(home)] if declared.follows_playbook else []
-    if declared.follows_ledger and home.ledger.is_file():
-        followed.append(hashlib.sha256(home.ledger.read_bytes()).hexdigest())
+    logs = ((declared.follows_ledger, home.ledger), (declared.follows_looks, home.looks))
+    followed += [hashlib.sha256(log.read_bytes()).hexdigest() for follows, log in logs if follows and log.is_file()]
     shapes = [table.shape() for table in declared.tables]
     return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 

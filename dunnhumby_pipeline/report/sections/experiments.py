@@ -55,6 +55,49 @@ def size_rows(experiment_design: pd.DataFrame) -> Grid:
     return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
 
 
+def _looks(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import experiments
+
+    return experiments.monitoring(_last(tables["experiment_looks"]))
+
+
+def _last(looks: pd.DataFrame) -> pd.DataFrame:
+    """The looks at the experiment that was looked at last."""
+    return looks.loc[looks["assignment_hash"] == looks["assignment_hash"].iloc[-1]]
+
+
+def _looks_alt(tables: StudyTables, settings: Settings) -> str:
+    looks = _last(tables["experiment_looks"])
+    last = looks.iloc[-1]
+    if not numbers.is_number(last["effect"]):
+        return f"{len(looks)} looks; at the last the arms did not match, and no effect was read."
+    so_far = numbers.interval(last["effect"], last["sequence_lower"], last["sequence_upper"], "$")
+    return f"{len(looks)} looks; at the last, with {numbers.percent(last['information'])} of the information, {so_far}."
+
+
+def look_rows(experiment_looks: pd.DataFrame) -> Grid:
+    """Every look at an experiment."""
+    rows = []
+    for _, row in experiment_looks.iterrows():
+        told = ["not read", "", "", ""]
+        if numbers.is_number(row["effect"]):
+            told = [
+                numbers.interval(row["effect"], row["sequence_lower"], row["sequence_upper"], "$"),
+                numbers.number(abs(row["z"]), 2),
+                numbers.number(row["boundary"], 2),
+                numbers.number(row["alpha_spent"], 5),
+            ]
+        told_first = (row["assignment_hash"][:8], str(row["look"]), row["kind"], row["read_on"])
+        sizes = (
+            numbers.count(row["n_contacted"]),
+            numbers.count(row["n_held_out"]),
+            numbers.percent(row["information"]),
+        )
+        rows.append(cells(*told_first, *sizes, *told))
+    headers = "Experiment|Look|Kind|On|Contacted|Held out|Information|Effect so far|z|Boundary|Alpha spent"
+    return as_grid(headers, rows, {1, 4, 5, 6, 7, 8, 9, 10})
+
+
 def _learnt(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.campaign import experiments
 
@@ -79,13 +122,21 @@ def result_rows(experiment_result: pd.DataFrame) -> Grid:
             numbers.interval(row["study_effect"], row["prior_lower"], row["prior_upper"], "$"),
             f"{numbers.price(row['effect'])} (s.e. {numbers.price(row['effect_se'])})",
             numbers.interval(row["posterior_effect"], row["posterior_lower"], row["posterior_upper"], "$"),
+            _slope(row),
             f"{numbers.percent(row['probability_pays_before'])} to {numbers.percent(row['probability_pays'])}",
             row["next_step"],
         )
         for _, row in experiment_result.iterrows()
     ]
-    headers = "Experiment|Contacted|Held out|Study (calibrated)|Experiment found|Believed now|Pays|Next step"
-    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6})
+    headers = "Experiment|Contacted|Held out|Study (calibrated)|Experiment found|Believed now|Slope|Pays|Next step"
+    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
+
+
+def _slope(row: pd.Series) -> str:
+    if not numbers.is_number(row["calibration_slope"]):
+        return "one effect for all"
+    ends = (row["calibration_lower"], row["calibration_upper"])
+    return f"{row['calibration_slope']:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"
 
 
 PARTS = (
@@ -103,11 +154,24 @@ PARTS = (
         needs_rows=True,
     ),
     Section(
+        "experiment_looks",
+        "Looking at an experiment before its end",
+        ("experiment_looks",),
+        "The effect so far at each look at the last experiment. The wide interval holds however often one looks, the "
+        "narrow one by the alpha that the looks have spent; nothing is decided before the window ends.",
+        _looks,
+        _looks_alt,
+        lambda tables, settings: look_rows(tables["experiment_looks"]),
+        needs_rows=True,
+    ),
+    Section(
         "experiment_result",
         "What experiments have taught",
         ("experiment_result",),
         "Effects on profit before the contact. The study's estimate is weighed by how far systematic error may carry "
-        "it, of which the experiment itself tells.",
+        "it, of which the experiment itself tells. Break-even, decisions and list are by what is believed now. The "
+        "slope is the effect that the experiment finds per $ of the study's own differences between households: 1 where they "
+        "hold, 0 where they say nothing.",
         _learnt,
         _learnt_alt,
         lambda tables, settings: result_rows(tables["experiment_result"]),

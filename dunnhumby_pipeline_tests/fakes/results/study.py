@@ -72,7 +72,13 @@ def _cost_tables() -> dict[str, pd.DataFrame]:
         "break_even": break_even_of(known, [effect] * len(known), [stakes] * len(known), 0.95),
         "decision_by_cost": decided(effect, costs, 0.0, stakes, 0.95),
         "decision_groups": whole.assign(
-            group=0, lowest_effect=np.nan, highest_effect=np.nan, n_trials=5800, n_households=2413
+            group=0,
+            lowest_effect=np.nan,
+            highest_effect=np.nan,
+            n_trials=5800,
+            n_households=2413,
+            n_experiments=0,
+            study_effect=4.9,
         ),
         "pays_by_margin": pd.DataFrame(grid),
     }
@@ -120,6 +126,12 @@ def experiment_result() -> pd.DataFrame:
         "study_se": 3.5,
         "observed_bias": 1.5,
         "observed_bias_se": 4.6,
+        "study_mean": 4.9,
+        "calibration_slope": 0.8,
+        "calibration_se": 0.3,
+        "calibration_lower": 0.2,
+        "calibration_upper": 1.4,
+        "calibration_covariance": 0.01,
         "prior_lower": -13.0,
         "prior_upper": 22.0,
         "prior_sd": 8.6,
@@ -133,6 +145,51 @@ def experiment_result() -> pd.DataFrame:
         "next_step": "refine",
     }
     return pd.DataFrame([row])
+
+
+def experiment_looks() -> pd.DataFrame:
+    """Three looks before the end, of which one had arms that did not match, and the final one."""
+    rows = []
+    for look, (kind, share, effect, se, bound) in enumerate(
+        [
+            ("interim", 0.25, 2.1, 5.9, 4.33),
+            ("interim", 0.5, 5.2, 4.3, 2.96),
+            ("mismatch", 0.7, None, None, None),
+            ("interim", 0.75, 6.6, 3.5, 2.36),
+            ("final", 1.0, 6.4, 3.0, 2.01),
+        ],
+        1,
+    ):
+        told = {}
+        if effect is not None and se is not None and bound is not None:
+            wide, narrow = 3.1 * se * (1.2 - 0.2 * share), bound * se
+            told = {
+                "effect": effect,
+                "effect_se": se,
+                "sequence_lower": effect - wide,
+                "sequence_upper": effect + wide,
+                "z": effect / se,
+                "boundary": bound,
+                "boundary_lower": effect - narrow,
+                "boundary_upper": effect + narrow,
+                "alpha_spent": [0.00001, 0.0031, 0.0, 0.0193, 0.05][look - 1],
+            }
+        common = {
+            "assignment_hash": "9f" * 32,
+            "campaign_type": "TypeA",
+            "look": look,
+            "kind": kind,
+            "read_on": f"2026-0{look + 2}-01",
+            "n_households": 2413,
+            "n_contacted": 1207,
+            "n_held_out": 1206,
+            "sample_ratio_p": 0.98,
+            "sample_ratio_least": 0.001,
+            "information": share,
+            "contact_cost": 1.0,
+        }
+        rows.append({**common, **told})
+    return pd.DataFrame(rows)
 
 
 def policy_value(proven: bool = True) -> pd.DataFrame:
@@ -218,6 +275,7 @@ def targeting_list() -> pd.DataFrame:
         propensity=chance,
         in_overlap=in_overlap,
         reason=[reasons[choice] for choice in decision],
+        decided_by="study",
     )
 
 

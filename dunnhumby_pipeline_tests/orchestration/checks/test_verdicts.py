@@ -354,7 +354,12 @@ def test_a_claim_beyond_what_outcomes_show_warns() -> None:
 # The list
 
 LIST = pd.DataFrame(
-    {"decision": ["target", "test", "leave"], "reason": ["a", "b", "c"], "in_overlap": [True, False, False]}
+    {
+        "decision": ["target", "test", "leave"],
+        "reason": ["a", "b", "c"],
+        "in_overlap": [True, False, False],
+        "decided_by": "study",
+    }
 )
 
 
@@ -381,7 +386,14 @@ def test_a_backed_list_passes() -> None:
 )
 def test_a_list_without_backing_fails(column: str, values: list[object], message: str) -> None:
     found = targeting.list_backed(LIST.assign(**{column: values}), CHECKS)
-    assert (found.passed, found.message) == (False, f"{message} targets outside overlap")
+    assert (found.passed, found.message) == (False, f"{message} targets outside overlap that no experiment randomised")
+
+
+def test_targets_that_an_experiment_randomised_are_backed() -> None:
+    outside = LIST.assign(in_overlap=False)
+    found = targeting.list_backed(outside.assign(decided_by="experiment"), CHECKS)
+    assert (found.passed, found.message) == (True, "3 households, 1 to target, in overlap or randomised")
+    assert not targeting.list_backed(outside, CHECKS).passed
 
 
 def test_an_empty_list_fails() -> None:

@@ -10,6 +10,7 @@ mean of two estimates that are taken to be unbiased.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,3 +77,19 @@ def updated(belief: Belief, found: float, error: float) -> Belief:
         weight = special.softmax(np.log(belief.weight) + likely)
     pull = belief.sd**2 / (belief.sd**2 + error**2)
     return Belief(belief.mean + pull * (found - belief.mean), np.sqrt(pull) * error, weight)
+
+
+def believed(estimate: float, se: float, allowance: BiasAllowance, found: Iterable[tuple[float, float]]) -> Belief:
+    """The belief of a study's estimate ($) after experiments that `found` these effects with these errors.
+
+    A study without an error says nothing: then the first experiment is all that is known.
+    """
+    rest = list(found)
+    if np.isfinite(se):
+        belief = prior(estimate, se, allowance)
+    else:
+        effect, error = rest.pop(0)
+        belief = Belief(np.array([effect]), np.array([error]), np.array([1.0]))
+    for effect, error in rest:
+        belief = updated(belief, effect, error)
+    return belief
