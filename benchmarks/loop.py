@@ -58,11 +58,11 @@ def regrets(studied: Studied, cost: float, settings: Settings, seed: int) -> dic
         ALWAYS: everyone,
         REFERENCE: studied.in_sample > cost,
         LIST: targeted,
-        GUESS: best_guess(given.decisions, given.groups, studied.whole, cost),
+        GUESS: best_guess(given.decisions, given.groups),
     }
     found = {rule: (1 + later) * profit(of, contacted, cost) for rule, contacted in steady.items()}
     for rule, size in ((LIST_TEST, None), (BEST_SIZE, given.best_size)):
-        now, after = tested(studied, given, cost, size, settings, seed)
+        now, after = tested(studied, given, size, settings, seed)
         found[rule] = profit(of, now, cost) + later * profit(of, after, cost)
     best = (1 + later) * profit(of, of.effect > cost, cost)
     shares = {f"share_{name}": float((decision == name).mean()) for name in (TARGET, TEST, LEAVE)}

@@ -22,15 +22,17 @@ from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
 from dunnhumby_pipeline.contracts.names import SPEND, TARGET, TEST
 from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
-from dunnhumby_pipeline.experiments.belief import prior, updated
+from dunnhumby_pipeline.experiments.calibration import calibrated
 from dunnhumby_pipeline.experiments.design import best_size, experiment_design
 from dunnhumby_pipeline.experiments.read_back import adjusted_effect
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.targeting.dial import ProfitEffect, decision, profit_effect
+from dunnhumby_pipeline.targeting.after_experiment import after_experiments
+from dunnhumby_pipeline.targeting.dial import ProfitEffect, profit_effect
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence, scores_as_done
-from dunnhumby_pipeline.targeting.groups import Division, decision_groups, divided
-from dunnhumby_pipeline.targeting.information import Stakes, best_test
+from dunnhumby_pipeline.targeting.groups import Division, decision_groups, divided, group_edges, mean_effects
+from dunnhumby_pipeline.targeting.information import Stakes
+from dunnhumby_pipeline.targeting.lessons import Lesson
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 from dunnhumby_pipeline.targeting.recommendations import Terms, targeting_list, value_is_proven
 from dunnhumby_pipeline.targeting.scenarios import Scenario, scenarios
@@ -40,7 +42,6 @@ from dunnhumby_pipeline.targeting.value import policy_values
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 REFERENCE_MODEL = "t_learner"
-_FEWEST_IN_ARM = 10
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,15 @@ class Studied:
 
 @dataclass(frozen=True)
 class Listed:
-    """Decisions (table targeting_list, in the order of the world's households) at one cost, the groups they are taken
-    for, and the test that the study designs."""
+    """Decisions at one cost (table targeting_list, by household), the groups they are taken for (table decision_groups)
+    with what it takes to judge them again, and the size of the test that is worth most; 0 where there is none.
+    """
 
     decisions: pd.DataFrame
     groups: pd.DataFrame
+    division: Division
+    today: Array
+    cost: float
     best_size: int
 
 
@@ -120,9 +125,7 @@ def listed(studied: Studied, cost: float, settings: Settings) -> Listed:
     )
     division = divided(studied.effect, data, studied.tells_apart, settings.policy.n_groups)
     today = scored.loc[supported(scored, region), "cate"].to_numpy(dtype=float)
-    sizes = np.bincount(division.of(today), minlength=len(division.edges) + 1).tolist()
-    stakes = _stakes(studied, len(today), settings)
-    groups = decision_groups(division, data, studied.whole, sizes, cost, 0.0, stakes, settings.confidence)
+    groups = _judged(studied, division, today, cost, settings)
     evidence = _evidence(studied, region.holds(data.propensity), len(today))
     policy = chosen_policy(settings.policy)
     proven = value_is_proven(policy_values(evidence, economics, [policy], policy.name, settings.confidence))
@@ -131,9 +134,25 @@ def listed(studied: Studied, cost: float, settings: Settings) -> Listed:
     decisions = targeting_list(scored, covariates, terms).sort_values("household_key", ignore_index=True)
     n_tested = int((decisions["decision"] == TEST).sum())
     design = experiment_design(
-        studied.whole, cost, 0.0, replace(stakes, n_households=n_tested), 76, settings.experiment, settings.confidence
+        studied.whole, cost, 0.0, _stakes(studied, n_tested, settings), 76, settings.experiment, settings.confidence
     )
-    return Listed(decisions, groups, best_size(design))
+    return Listed(decisions, groups, division, today, cost, best_size(design))
+
+
+def _judged(
+    studied: Studied,
+    division: Division,
+    today: Array,
+    cost: float,
+    settings: Settings,
+    lesson: Lesson | None = None,
+) -> pd.DataFrame:
+    """What a contact means for each group, before an experiment or after what it taught."""
+    sizes = np.bincount(division.of(today), minlength=len(division.edges) + 1).tolist()
+    means = mean_effects(division, studied.effect, today)
+    found = [() if lesson is None else (lesson.at(MARGIN, mean),) for mean in means]
+    stakes = _stakes(studied, len(today), settings)
+    return decision_groups(division, studied.data, studied.whole, sizes, found, cost, 0.0, stakes, settings.confidence)
 
 
 def _stakes(studied: Studied, n_households: int, settings: Settings) -> Stakes:
@@ -161,65 +180,39 @@ def _evidence(studied: Studied, inside: Mask, n_listed: int) -> Evidence:
     ).where(inside)
 
 
-def best_guess(decisions: pd.DataFrame, groups: pd.DataFrame, whole: ProfitEffect, cost: float) -> Mask:
+def best_guess(decisions: pd.DataFrame, groups: pd.DataFrame) -> Mask:
     """Whom to contact (m,) were every doubt ignored: those whose group is expected to bring more than it costs."""
-    expected = groups.set_index("group")["expected_profit"]
-    of_group = decisions["group"].astype("float").map(expected).fillna(whole.estimate - cost)
-    return np.asarray(of_group > 0)
+    group = np.searchsorted(group_edges(groups), decisions["cate"].to_numpy(dtype=float), side="right")
+    expected = groups.sort_values("group")["expected_profit"].to_numpy(dtype=float)
+    return np.asarray(expected[np.minimum(group, len(expected) - 1)] > 0)
 
 
-def tested(
-    studied: Studied, given: Listed, cost: float, size: int | None, settings: Settings, seed: int
-) -> tuple[Mask, Mask]:
+def tested(studied: Studied, given: Listed, size: int | None, settings: Settings, seed: int) -> tuple[Mask, Mask]:
     """Run the experiment that the list asks for, on all it says to test or on `size` of them: who is contacted while it
     runs (m,), and whom one contacts after it (m,).
 
     While it runs the list's targets are contacted, the arm of the test that is to be, and of those to be tested whom it
-    did not draw the ones who are expected to pay: the price of a test (`targeting.information`) counts them so.
-    Each group's belief moves by the experiment among its own, as `experiments.read_back` moves that of all. Households
-    outside overlap are a group of their own, of whom the effect over all trials is believed. What is still to be
-    tested then goes by the best guess.
+    did not draw the ones who are expected to pay: the price of a test (`targeting.information`) counts them so. After
+    it the list is made again, by what the experiment found (`targeting.after_experiment`); whom it would test again
+    goes by the best guess.
     """
-    decisions, world = given.decisions, studied.world
-    after = (decisions["decision"] == TARGET).to_numpy()
+    decisions, world, cost = given.decisions, studied.world, given.cost
     to_test = (decisions["decision"] == TEST).to_numpy()
-    now = after | (to_test & best_guess(decisions, given.groups, studied.whole, cost))
+    now = (decisions["decision"] == TARGET).to_numpy() | (to_test & best_guess(decisions, given.groups))
     if not given.best_size:
         # Nobody is to be tested, or too few for two arms.
         return now, now
-    before = world.trials[PLACEBO].to_numpy()[world.today]
     key = decisions["household_key"].to_numpy()
+    before = world.trials[PLACEBO].to_numpy()[world.today]
     baseline = pd.DataFrame({"household_key": key, "baseline_spend": before, "baseline_visits": 0.0})
     plan = experiment_assignment(decisions, baseline, settings.experiment, "TypeA", settings.seed_for("test"), size)
-    rng = np.random.default_rng([20261122, seed])
-    at = np.searchsorted(key, plan["household_key"])
-    contacted = (plan["arm"] == CONTACT).to_numpy()
+    at, contacted = np.searchsorted(key, plan["household_key"]), (plan["arm"] == CONTACT).to_numpy()
     now[at] = contacted
-    profit = world.profit_without(rng)[at] + contacted * world.effect[at]
-    outcomes = plan.assign(profit=profit, group=decisions["group"].to_numpy(dtype=float, na_value=-1.0)[at])
-    known = {int(row["group"]): row for row in given.groups.to_dict("records")}
-    for group, members in decisions[to_test].groupby(decisions["group"].astype("float").fillna(-1.0)):
-        own, row = outcomes.loc[outcomes["group"] == group], known.get(int(group))
-        effect = studied.whole if row is None else _of_group(studied, row, settings)
-        belief = prior(effect.estimate, effect.se, effect.allowance)
-        if own["arm"].value_counts().reindex([CONTACT, "hold out"], fill_value=0).min() >= _FEWEST_IN_ARM:
-            belief = updated(belief, *adjusted_effect(own))
-        mean = belief.estimate - cost
-        further = best_test(mean, belief.spread, _stakes(studied, len(members), settings))
-        told = decision(
-            belief.probability_above(cost), mean, None if further is None else further.net, settings.confidence
-        )
-        after[members.index] = told == TARGET or (told == TEST and mean > 0)
-    return now, after
-
-
-def _of_group(studied: Studied, row: dict, settings: Settings) -> ProfitEffect:
-    division = divided(studied.effect, studied.data, studied.tells_apart, settings.policy.n_groups)
-    return _effect_in(division, int(row["group"]), studied)
-
-
-def _effect_in(division: Division, group: int, studied: Studied) -> ProfitEffect:
-    if not len(division.edges):
-        return studied.whole
-    estimate, se = overlap_weighted(studied.data, division.of_trial == group)
-    return replace(studied.whole, estimate=estimate, se=se)
+    drawn = world.profit_without(np.random.default_rng([20261122, seed]))
+    outcomes = plan.assign(profit=drawn[at] + contacted * world.effect[at])
+    slope = calibrated(outcomes, settings.experiment.contact_share, settings.confidence)
+    lesson = Lesson(*adjusted_effect(outcomes), MARGIN, slope.slope, slope.se, slope.covariance, slope.study_mean)
+    groups = _judged(studied, given.division, given.today, cost, settings, lesson)
+    later = after_experiments(decisions, groups).sort_values("household_key", ignore_index=True)
+    again = (later["decision"] == TEST).to_numpy() & best_guess(later, groups)
+    return now, (later["decision"] == TARGET).to_numpy() | again
