@@ -74,7 +74,7 @@ def rows(kinds: Sequence[str], costs: Sequence[float], seeds: Sequence[int], n_h
     what `regrets` says.
     """
     for seed in seeds:
-        settings = load_settings(seed=seed, cate={"n_jobs": 1})
+        settings = load_settings(seed=seed, cate={"n_jobs": 1}, nuisance={"n_repeats": 1})
         for kind in kinds:
             studied = study(world(kind, n_households, seed), settings)
             about = {
@@ -118,10 +118,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="CSV file for every world and cost")
     asked = parser.parse_args()
     start = time.process_time()
-    seeds = range(asked.first, asked.first + asked.seeds)
-    found = pd.DataFrame(rows(KINDS, COSTS, seeds, asked.households))
     if asked.out is not None:
-        found.to_csv(asked.out, index=False)
+        asked.out.unlink(missing_ok=True)
+    seeds = range(asked.first, asked.first + asked.seeds)
+    told: list[dict] = []
+    for row in rows(KINDS, COSTS, seeds, asked.households):
+        told.append(row)
+        if asked.out is not None:
+            # Row by row, so that a run that is ended has said what it found.
+            pd.DataFrame([row]).to_csv(asked.out, index=False, mode="a", header=len(told) == 1)
+    found = pd.DataFrame(told)
     print(f"{asked.seeds} seeds, {asked.households:,} households; regret over 4 campaigns, $ per household (se)")
     print(shown(summary(found), asked.households))
     means = ["tells_apart", "effect", "effect_se", "allowance", "share_target", "share_test", "share_leave"]
