@@ -36,6 +36,8 @@ from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.settings import Settings, load_settings
 
 Mask = NDArray[np.bool_]
+# Sizes of a test among which the best is found; a study gives 40.
+N_SIZES = 12
 COSTS = (1.00, 4.00, 12.73)
 NEVER, ALWAYS, REFERENCE = "never", "always", "reference"
 LIST, GUESS, LIST_TEST, BEST_SIZE = "list", "best guess", "list + test", "list + best size"
@@ -74,7 +76,9 @@ def rows(kinds: Sequence[str], costs: Sequence[float], seeds: Sequence[int], n_h
     what `regrets` says.
     """
     for seed in seeds:
-        settings = load_settings(seed=seed, cate={"n_jobs": 1}, nuisance={"n_repeats": 1})
+        settings = load_settings(
+            seed=seed, cate={"n_jobs": 1}, nuisance={"n_repeats": 1}, experiment={"n_sizes": N_SIZES}
+        )
         for kind in kinds:
             studied = study(world(kind, n_households, seed), settings)
             about = {
