@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.loop import ALWAYS, COSTS, GUESS, LIST, LIST_TEST, NEVER, REFERENCE, RULES, rows, shown, summary
+from benchmarks.loop import ALWAYS, COSTS, LIST, LIST_TEST, NEVER, REFERENCE, RULES, rows, shown, summary
 from benchmarks.loop_worlds import CONSTANT_EFFECT, HETEROGENEOUS, HIDDEN, KINDS, MEAN, NULL, PLACEBO, world
 from benchmarks.played_experiment import played
 from dunnhumby_pipeline.contracts.names import SPEND, TEST
@@ -53,9 +53,9 @@ def test_regret_is_never_below_none_and_of_steady_rules_what_the_effects_say(fou
 def test_a_study_and_its_test_lose_less_than_rules_that_know_no_doubt(found: pd.DataFrame) -> None:
     mean = found[list(RULES)].mean()
     assert mean[LIST_TEST] < 0.8 * min(mean[NEVER], mean[ALWAYS], mean[REFERENCE], mean[LIST])
-    # Where the study is misled, the test is what helps.
+    # Where a hidden trait misleads the study, contacting all loses more.
     misled = found[(found["kind"] == HIDDEN) & (found["contact_cost"] == 4.0)]
-    assert misled[LIST_TEST].mean() < misled[[ALWAYS, GUESS]].mean().min()
+    assert misled[LIST_TEST].mean() < misled[ALWAYS].mean()
 
 
 def test_the_table_has_every_rule_and_world(found: pd.DataFrame) -> None:
@@ -82,7 +82,7 @@ def test_an_invented_ending_has_the_study_s_noise_and_the_effect_one_says() -> N
     # Treated trials are far off, so that a draw among them would show.
     cohort["gross_profit"] = 0.1 * spend + rng.normal(0, 5, n) + 1000 * cohort["treated"]
     key = np.arange(1, 1001)
-    listed = pd.DataFrame({"household_key": key, "segment": "a", "decision": TEST})
+    listed = pd.DataFrame({"household_key": key, "segment": "a", "decision": TEST, "cate": 5.0})
     baseline = pd.DataFrame({"household_key": key, "baseline_spend": spend[:1000], "baseline_visits": 1.0})
     assignment = experiment_assignment(listed, baseline, ExperimentSettings(), "TypeA", 5)
     ending, other = (played(assignment, cohort, 9.0, seed) for seed in (1, 2))

@@ -33,7 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assigned(n: int = N, campaign_type: str = "TypeA", seed: int = 11) -> pd.DataFrame:
     key = np.arange(1, n + 1)
-    listed = pd.DataFrame({"household_key": key, "segment": np.where(key % 2, "=a", "b"), "decision": TEST})
+    segment = np.where(key % 2, "=a", "b")
+    listed = pd.DataFrame({"household_key": key, "segment": segment, "decision": TEST, "cate": 5.0})
     spend = np.random.default_rng(3).gamma(2, 60, n)
     baseline = pd.DataFrame({"household_key": key, "baseline_spend": spend, "baseline_visits": spend / 25})
     return experiment_assignment(listed, baseline, ExperimentSettings(), campaign_type, seed)
