@@ -121,3 +121,44 @@ def read(
     told = look_in_words(reading.look) if reading.result is None else in_words(reading.result)
     for line in [*told, f"Looks: {reading.chart}"]:
         console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+@experiment.command()
+def contacts(
+    campaign: Annotated[str, typer.Option("--campaign", help="Id that the campaign will have in the raw files.")],
+    raw: RawOption = None,
+    home: HomeOption = None,
+    campaign_type: TypeOption = "TypeA",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="CSV file. Default: HOME/experiments/contacts-CAMPAIGN.csv.", show_default=False),
+    ] = None,
+) -> None:
+    """Write whom the next campaign contacts when a share is drawn by lot, and the chance that each household had.
+
+    Give the file to the study after it as `nuisance.logged_propensities`. Exit code 2 when there is no study, it is
+    stale, or `experiment.exploration` is 0.
+    """
+    require_known_type(campaign_type)
+    require_place(out, ".csv")
+    if not campaign.strip() or not campaign.isalnum():
+        refuse(f"--campaign is {campaign!r}; expected the id of one campaign, of letters and digits")
+    study, defs = load_study(home, raw)
+    from dunnhumby_pipeline.experiments.registration import ExperimentError
+    from dunnhumby_pipeline.orchestration.experiments import write_contacts
+    from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+
+    require_study(study, campaign_type, ("contact_plan",))
+    describe_source(study)
+    with at_work(study, f"dunnhumby experiment contacts --campaign-type {campaign_type}") as instance:
+        old = {table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)}
+        if "contact_plan" in old:
+            refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
+        try:
+            plan, file = write_contacts(study, campaign_type, campaign, out)
+        except ExperimentError as error:
+            refuse(str(error))
+    chosen, against = int(plan["contact"].sum()), int((plan["drawn_by"] == "exploration").sum())
+    said = f"{chosen:,} of {len(plan):,} households are contacted, {against:,} drawn against their decision: {file}"
+    console.print(escape(said), highlight=False, soft_wrap=True)

@@ -75,6 +75,21 @@ def assign_experiment(
     return plan, assignment, file
 
 
+def write_contacts(study: Study, campaign_type: str, campaign: str, target: Path | None) -> "tuple[pd.DataFrame, Path]":
+    """Write whom the campaign of that id contacts, with logged chances, to `target` (.csv), by default in the home; the
+    plan, and where it was written. Raises ExperimentError where nothing is drawn by lot.
+    """
+    from dunnhumby_pipeline.experiments.assignment import write_csv
+    from dunnhumby_pipeline.experiments.exploration import logged
+
+    plan = read_table(study.table("contact_plan", campaign_type))
+    file = study.home.experiments / f"contacts-{campaign}.csv" if target is None else target
+    rows = logged(plan, campaign)
+    with replacing(file) as part:
+        write_csv(rows, part)
+    return plan, file
+
+
 def read_experiment(study: Study, file: Path, *, interim: bool) -> "Reading":
     """What the outcomes in `file` say of the experiment that they are of. Every reading is kept as a look, and charted
     in the home; the ledger has the result from then on, unless it is `interim`.

@@ -23,6 +23,7 @@ from dunnhumby_pipeline.contracts.names import (
 )
 from dunnhumby_pipeline.contracts.outcomes import SALES
 from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.report.taught import taught
 from dunnhumby_pipeline.report.unseen import unseen
 from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings, ranks
 from dunnhumby_pipeline.words import numbers, placebos, terms
@@ -42,6 +43,7 @@ READS = (
     "cate_validation",
     "break_even",
     "detectable_spread",
+    "experiment_result",
 )
 
 State = Literal["pays", "loses", "not proven", "nobody", "no answer"]
@@ -78,6 +80,10 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
     headline = _headline(state, chosen, listed, ranking)
     if values is not None and (state == "nobody" or _is_lottery(chosen, ranking)):
         headline += _everyone_instead(values)
+    told = taught(tables.get("break_even"), tables.get("experiment_result"))
+    if told is not None:
+        # An experiment outweighs what the study's policies are worth, which follows as it was.
+        return Answer(told.state, told.headline, (("What did experiments find?", told.found), *points))
     return Answer(state, headline, points)
 
 

@@ -26,6 +26,7 @@ from dunnhumby_pipeline.report.answer import (
     value_text,
 )
 from dunnhumby_pipeline.report.tables import CHECK_ORDER, StudyTables, ordered_checks
+from dunnhumby_pipeline.report.taught import taught
 from dunnhumby_pipeline.settings import ranks
 from dunnhumby_pipeline.words import numbers, terms
 
@@ -75,6 +76,7 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         _GAP,
         ("Policy", _policy(chosen)),
         ("Value", _value(chosen, answer.has_ranking(tables.get("cate_scoreboard")))),
+        *_experiments(tables),
         ("Decisions", _decisions(tables.get("targeting_list"))),
         _GAP,
         *_check_rows(checks),
@@ -228,6 +230,11 @@ def _value(chosen: pd.Series | None, ranking: bool) -> Text:
     bounds = (chosen["ci_lower"], chosen["ci_upper"])
     claimed = numbers.beside_interval(chosen["claimed_value"], *bounds, "$")
     return Text(f"{value_text(chosen)} per household, {numbers.verdict(*bounds)}; claimed {claimed}")
+
+
+def _experiments(tables: StudyTables) -> list[tuple[str, Text]]:
+    told = taught(tables.get("break_even"), tables.get("experiment_result"))
+    return [] if told is None else [("Experiments", Text(told.found))]
 
 
 def _decisions(targeting_list: pd.DataFrame | None) -> Text:

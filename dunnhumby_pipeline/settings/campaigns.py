@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -88,6 +89,11 @@ class NuisanceSettings(Section):
     )
     max_trials: int = Field(
         50_000, ge=1000, description="most trials a model is fitted to; of more, households are drawn"
+    )
+    logged_propensities: Path | None = Field(
+        None,
+        description="CSV or parquet file with household_key, campaign and propensity, of campaigns that drew by lot: "
+        "taken as known for their trials, in place of estimated ones; a relative path starts at the home",
     )
     n_jobs: int = Field(1, ge=1, description="processes that fit folds; the predictions are the same")
 

@@ -55,6 +55,7 @@ def cross_fit(
     seed: int,
     outcomes: Sequence[str] = ALWAYS_ESTIMATED,
     candidates: Candidates = BOTH,
+    known: Array | None = None,
 ) -> CrossFit:
     """Out-of-fold nuisances of every trial, in the order of `trials`: medians over several divisions into folds.
 
@@ -73,6 +74,8 @@ def cross_fit(
     weight of each candidate, the mean over folds: weight_<model>_linear and weight_<model>_trees, the model being
     propensity, control or treated. Of a propensity they sum to 1; of an arm's mean each is 1 at most, and the overall
     mean counts what they lack.
+    `known` (n,): propensities that were logged, NaN where they are not: they are the trials' propensities as they are,
+    neither recalibrated nor bounded (propensity_logged says where).
     `candidates` may leave out the trees, or the linear models. Raises FoldsError when an arm is too small
     for the folds.
     """
@@ -80,6 +83,8 @@ def cross_fit(
 
     treated, households = trials["treated"].to_numpy(), clusters_of(trials)
     observed = {outcome: trials[outcome].to_numpy(dtype=float) for outcome in outcomes}
+    known = np.full(len(trials), np.nan) if known is None else known
+    logged = ~np.isnan(known)
     divisions: list[Groups] = []
     repeats: list[dict[str, Array]] = []
     weights: list[Weights] = []
@@ -101,6 +106,7 @@ def cross_fit(
             predictions["propensity"] = recalibrated(
                 predictions[_AS_FITTED], treated, trials["campaign"].to_numpy(), folds, settings.recalibration_min_arm
             )
+            predictions["propensity"] = np.where(logged, known, predictions["propensity"])
             divisions.append(folds)
             weights.append({name: np.mean([own[name] for _, own in fitted], axis=0) for name in fitted[0][1]})
             repeats.append(predictions)
@@ -113,12 +119,13 @@ def cross_fit(
         )
     ]
     raw, as_fitted = medians.pop("propensity"), medians.pop(_AS_FITTED)
-    bounded = _bounded(raw, settings)
+    bounded = np.where(logged, raw, _bounded(raw, settings))
     frame = trials[[*TRIAL_KEY, "treated"]].assign(
         fold=divisions[0],
         propensity=bounded,
         propensity_bounded=raw != bounded,
         propensity_as_fitted=_bounded(as_fitted, settings),
+        propensity_logged=logged,
     )
     return CrossFit(frame.assign(**medians), pd.concat(quality, ignore_index=True))
 

@@ -17,6 +17,7 @@ TABLES = (
         columns=(
             *shared("household_key campaign treated fold propensity"),
             flag("propensity_bounded", "whether the propensity was kept away from 0 or 1"),
+            flag("propensity_logged", "whether the propensity is one that was logged, not estimated"),
             number("propensity_as_fitted", "propensity before it is recalibrated within its campaign", "0-1"),
             number("mu0_", "mean of the outcome expected untreated, out of fold", "unit of the outcome", many=True),
             number("mu1_", "mean of the outcome expected treated, out of fold", "unit of the outcome", many=True),

@@ -82,3 +82,18 @@ def experiment_looks(context: dg.AssetExecutionContext, study: dg.ResourceParam[
     from dunnhumby_pipeline.experiments.looks import looks_of
 
     return looks_of(study.home.looks, context.partition_key)
+
+
+@step(settings=("seed", "experiment.exploration"))
+def contact_plan(
+    context: dg.AssetExecutionContext,
+    targeting_list: pd.DataFrame,
+    experiment_assignment: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """Whom the next campaign contacts when a share is drawn by lot, with the chance of each; empty without a share."""
+    from dunnhumby_pipeline.experiments.exploration import contact_plan as plan
+
+    settings, campaign_type = study.settings, context.partition_key
+    seed = settings.seed_for(f"exploration:{campaign_type}")
+    return plan(targeting_list, experiment_assignment, settings.experiment.exploration, campaign_type, seed)

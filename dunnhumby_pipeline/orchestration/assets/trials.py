@@ -127,21 +127,41 @@ def draw_causal_graph(context: dg.AssetExecutionContext, study: dg.ResourceParam
     yield dg.Output(identification(edges, context.partition_key, study.settings.trial), "identification")
 
 
-@step(settings=("seed", "trial", "nuisance"), deps=["design_matrix"])
+@step(settings=("seed", "trial", "nuisance", "nuisance.logged_propensities"), deps=["design_matrix"])
 def fit_nuisances(
     context: dg.AssetExecutionContext, first_campaign_cohort: pd.DataFrame, study: dg.ResourceParam[Study]
 ) -> Iterator[dg.Output]:
     """Propensity and outcome means, medians over several divisions into folds."""
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.causal.nuisance.cross_fit import cross_fit, fitted_outcomes
+    from dunnhumby_pipeline.causal.nuisance.logged_propensity import (
+        LoggedPropensityError,
+        known_propensity,
+        logged_file,
+        read_logged,
+    )
 
     settings = study.settings
     x = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort).x
     outcomes = fitted_outcomes(settings.trial.outcome)
     seed = settings.seed_for("nuisances")
-    fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes)
-    bounded = {"propensities_bounded": int(fitted.nuisances["propensity_bounded"].sum())}
-    yield dg.Output(fitted.nuisances, "nuisances", metadata=by_type(context.partition_key, bounded))
+    known, found = None, {}
+    if settings.nuisance.logged_propensities is not None:
+        path = logged_file(settings.nuisance.logged_propensities, study.home.root)
+        with refusing(LoggedPropensityError):
+            logged = known_propensity(first_campaign_cohort, read_logged(path), path)
+        known = logged.propensity
+        found = {
+            "logged_rows_of_other_campaigns": logged.n_other_campaigns,
+            "logged_rows_of_no_trial": logged.n_other_households,
+        }
+    fitted = cross_fit(first_campaign_cohort, x, settings.nuisance, seed, outcomes, known=known)
+    counted = {
+        "propensities_bounded": int(fitted.nuisances["propensity_bounded"].sum()),
+        "propensities_logged": int(fitted.nuisances["propensity_logged"].sum()),
+        **found,
+    }
+    yield dg.Output(fitted.nuisances, "nuisances", metadata=by_type(context.partition_key, counted))
     yield dg.Output(fitted.quality, "nuisance_quality")
 
 

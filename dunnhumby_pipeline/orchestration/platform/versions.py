@@ -81,6 +81,12 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     followed = [_playbook_hash(home)] if declared.follows_playbook else []
     logs = ((declared.follows_ledger, home.ledger), (declared.follows_looks, home.looks))
     followed += [hashlib.sha256(log.read_bytes()).hexdigest() for follows, log in logs if follows and log.is_file()]
+    if "nuisance.logged_propensities" in declared.settings and settings.nuisance.logged_propensities is not None:
+        # Imported here, as it brings numpy along.
+        from dunnhumby_pipeline.causal.nuisance.logged_propensity import logged_file
+
+        logged = logged_file(settings.nuisance.logged_propensities, home.root)
+        followed.append(hashlib.sha256(logged.read_bytes()).hexdigest() if logged.is_file() else "missing")
     shapes = [table.shape() for table in declared.tables]
     return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
