@@ -101,8 +101,9 @@ def read(
 ) -> None:
     """Read back the outcomes of an assigned experiment: its effect, how far the study was off, and what follows.
 
-    Every look is kept and charted; the ledger of the home keeps the result, and the next `dunnhumby run` follows it. Exit code 1 when the arms do not have the
-    sizes that were assigned, 2 when the file is not one of an experiment of this home, whole and to its end.
+    Every look is kept and charted; the ledger of the home keeps the result, and the next `dunnhumby run` follows it.
+    Exit code 1 when the arms do not have the sizes that were assigned, 2 when the file is not one of an experiment of
+    this home, whole and to its end.
     """
     study, _ = load_study(home, None)
     from dunnhumby_pipeline.experiments.read_back import MismatchError

@@ -76,8 +76,8 @@ def taken(frame: pd.DataFrame, plan: Registration, before: pd.DataFrame, kind: s
             earlier = earlier.loc[(earlier["information"] - share).abs() >= _NOTHING]
         elif share <= last["information"]:
             raise ExperimentError(
-                f"the outcomes hold {share:.1%} of the information and a look at {last['information']:.1%} was taken on "
-                f"{last['read_on']}; a look counts only with more outcomes than the one before"
+                f"the outcomes hold {share:.1%} of the information and a look at {last['information']:.1%} was taken "
+                f"on {last['read_on']}; a look counts only with more outcomes than the one before"
             )
     alpha, at = 1 - plan.confidence, share * plan.n_assigned
     half = float(se * np.sqrt(at) * boundary(np.array([at]), alpha, plan.n_assigned)[0])

@@ -132,8 +132,8 @@ def mismatch(n_contacted: int, n_held_out: int, p: float, plan: Registration) ->
     """What to raise where outcomes came in by another ratio than was assigned."""
     return MismatchError(
         f"sample-ratio mismatch: {n_contacted:,} contacted and {n_held_out:,} held out have outcomes, and "
-        f"{plan.contact_share:.0%} were assigned to contact (p = {p:.1g}); who has an outcome depends on the arm, so no "
-        "effect is read"
+        f"{plan.contact_share:.0%} were assigned to contact (p = {p:.1g}); who has an outcome depends on the arm, so "
+        "no effect is read"
     )
 
 

@@ -78,8 +78,8 @@ def _parts(plan: Registration, assignment: pd.DataFrame) -> list[tuple[str, list
         (
             "Estimator",
             [
-                "Difference of the arms adjusted for spend and visits before the test, with slopes of their own in each "
-                f"arm (Lin 2013); standard errors HC2, a household being its own cluster; confidence "
+                "Difference of the arms adjusted for spend and visits before the test, with slopes of their own in "
+                f"each arm (Lin 2013); standard errors HC2, a household being its own cluster; confidence "
                 f"{percent(plan.confidence)}, two-sided.",
                 "Beside it: the slope of the effect over the study's own effects, where these vary.",
             ],
@@ -106,8 +106,8 @@ def _parts(plan: Registration, assignment: pd.DataFrame) -> list[tuple[str, list
         (
             "Looks before the end, and stopping",
             [
-                "An interval that holds however often one looks is given at each look; the looks below are planned, and "
-                "every look is counted.",
+                "An interval that holds however often one looks is given at each look; the looks below are planned, "
+                "and every look is counted.",
                 "The test runs to the end of its window. It may be stopped early only where |z| of the effect so far "
                 "passes the boundary at a look. No result is decided on before the end.",
             ],

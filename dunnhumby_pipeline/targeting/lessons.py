@@ -52,8 +52,9 @@ def lessons(experiments: pd.DataFrame, campaign_type: str) -> tuple[Lesson, ...]
         return ()
     own = experiments.loc[experiments["campaign_type"] == campaign_type]
     calibrated = ("calibration_slope", "calibration_se", "calibration_covariance", "study_mean")
-    own = own.reindex(columns=["effect", "effect_se", "margin", *calibrated])
-    return tuple(Lesson(*map(float, row)) for row in own.itertuples(index=False))
+    # What is not known is None in the ledger, and NaN here.
+    numbers = own.reindex(columns=["effect", "effect_se", "margin", *calibrated]).astype(float)
+    return tuple(Lesson(*map(float, row)) for row in numbers.itertuples(index=False))
 
 
 def of_other_types(experiments: pd.DataFrame, campaign_type: str) -> pd.DataFrame:

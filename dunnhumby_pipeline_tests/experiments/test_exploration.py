@@ -72,8 +72,8 @@ def test_who_may_not_be_contacted_is_in_no_plan_and_a_holdout_of_the_list_stays(
     rows = listed()
     target = rows["decision"] == TARGET
     held = target & (rows.index % 5 == 0)
-    rows["suppression"] = np.where(rows.index < 50, "opt-out", None)
-    rows["arm"] = np.where(held, "hold out", np.where(target, "contact", None))
+    rows["suppression"] = pd.Series("opt-out", rows.index).where(rows.index < 50)
+    rows["arm"] = pd.Series("hold out", rows.index).where(held, pd.Series("contact", rows.index).where(target))
     rows["arm_probability"] = np.where(held, 0.2, np.where(target, 0.8, np.nan))
     plan = contact_plan(rows, arms(rows).head(0), 0.1, "TypeA", 5).set_index("household_key")
     assert len(plan) == N - 50 and not plan.index.isin(rows["household_key"].head(50)).any()
@@ -183,7 +183,7 @@ def test_every_trial_of_a_logged_campaign_must_be_covered(tmp_path: Path) -> Non
     np.testing.assert_array_equal(found.propensity, [0.1, 0.9, np.nan])
     assert (found.n_other_campaigns, found.n_other_households) == (1, 1)
     lacking = pd.DataFrame({"household_key": [1, 5], "campaign": ["31", "31"]})
-    with pytest.raises(LoggedPropensityError, match="lacks 1 of their trials .such as household 5 at 31"):
+    with pytest.raises(LoggedPropensityError, match=r"lacks 1 of their trials .such as household 5 at 31"):
         known_propensity(lacking, rows, file)
     with pytest.raises(LoggedPropensityError, match="cannot be read"):
         read_logged(tmp_path / "none.csv")

@@ -131,6 +131,8 @@ def test_an_experiment_counts_once() -> None:
     )
     [own] = lessons(past, "TypeA")
     assert (own.effect, own.error) == (3.0, 1.0) and np.isnan(own.slope)
+    [only] = lessons(past.head(1).astype(object), "TypeA")
+    assert (only.effect, only.error) == (3.0, 1.0) and np.isnan(only.study_mean)
     assert of_other_types(past, "TypeA")["campaign_type"].tolist() == ["TypeB"]
     assert lessons(pd.DataFrame(), "TypeA") == () and lessons(past, "TypeC") == ()
     assert lessons(past[["campaign_type", "effect", "effect_se", "margin"]], "TypeB")[0].effect == 5.0

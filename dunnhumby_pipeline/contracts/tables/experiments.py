@@ -116,7 +116,7 @@ TABLES = (
         "experiment_looks",
         group="targeting",
         made_by="experiment_looks",
-        meaning="Every time outcomes of an experiment were read: the effect so far, and the alpha that looks have spent.",
+        meaning="Every time outcomes of an experiment were read: the effect so far, and the alpha that is spent.",
         row="look at an experiment",
         key=("assignment_hash", "look"),
         columns=(
@@ -149,7 +149,7 @@ TABLES = (
         "contact_plan",
         group="targeting",
         made_by="contact_plan",
-        meaning="Whom the next campaign contacts when a share is drawn by lot, and the chance each household had of it.",
+        meaning="Whom the next campaign contacts when a share is drawn by lot, and the chance that each had of it.",
         row="household that may be contacted",
         key=("household_key",),
         columns=(

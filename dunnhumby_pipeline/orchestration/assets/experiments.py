@@ -78,7 +78,7 @@ def experiment_result(context: dg.AssetExecutionContext, study: dg.ResourceParam
 
 @step(follows_looks=True)
 def experiment_looks(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> pd.DataFrame:
-    """Every time outcomes of an experiment were read: the effect so far, and the alpha that looks have spent."""
+    """Every time outcomes of an experiment were read: the effect so far, and the alpha that is spent."""
     from dunnhumby_pipeline.experiments.looks import looks_of
 
     return looks_of(study.home.looks, context.partition_key)

@@ -170,8 +170,8 @@ PARTS = (
         ("experiment_result",),
         "Effects on profit before the contact. The study's estimate is weighed by how far systematic error may carry "
         "it, of which the experiment itself tells. Break-even, decisions and list are by what is believed now. The "
-        "slope is the effect that the experiment finds per $ of the study's own differences between households: 1 where they "
-        "hold, 0 where they say nothing.",
+        "slope is the effect that the experiment finds per $ of the study's own differences between households: 1 "
+        "where they hold, 0 where they say nothing.",
         _learnt,
         _learnt_alt,
         lambda tables, settings: result_rows(tables["experiment_result"]),
