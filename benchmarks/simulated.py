@@ -13,7 +13,7 @@ from dunnhumby_pipeline.engine.duck import connect
 from dunnhumby_pipeline.journey.cleaning import clean
 from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 from typer.core import TyperGroup
 
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
     ScenarioOption,
@@ -101,6 +101,7 @@ app = typer.Typer(
 )
 app.add_typer(experiment, name="experiment")
 app.command()(approve)
+app.command()(simulate)
 
 
 @app.command()
@@ -341,43 +342,6 @@ def validate(
         found.rejected_rows.to_csv(rejected, index=False)
     if not found.usable:
         raise typer.Exit(UNUSABLE)
-
-
-@app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(help="Empty or new folder for the files.")],
-    households: Annotated[int, typer.Option(help="Households to simulate; millions are streamed.")] = 2500,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 20261122,
-    effect: Annotated[float, typer.Option(help="Mean effect of a first TypeA campaign, $ per household.")] = 60.0,
-    effect_sd: Annotated[float, typer.Option(help="Standard deviation of that effect among households, $.")] = 40.0,
-) -> None:
-    """Simulate a retailer in the raw form, with the true effects written beside the data in FOLDER/truth."""
-    from pydantic import ValidationError
-    from rich.progress import Progress
-
-    from dunnhumby_pipeline.simulate.retailer import RetailerPlan
-    from dunnhumby_pipeline.simulate.simulate import simulate as simulate_retailer
-
-    try:
-        plan = RetailerPlan(n_households=households, seed=seed, effect_mean=effect, effect_sd=effect_sd)
-        with Progress(console=console, transient=True) as progress:
-            task = progress.add_task("households", total=households)
-            made = simulate_retailer(
-                folder, plan, lambda done, total: progress.update(task, completed=done, total=total)
-            )
-    except (ValidationError, FileExistsError) as error:
-        refuse(str(error))
-    table = Table("file", "rows")
-    for name, n_rows in made.rows.items():
-        table.add_row(name, f"{n_rows:,}")
-    console.print(table)
-    truth = made.truth
-    console.print(
-        f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
-        f"{truth.n_trials:,} trials, {truth.n_treated:,} treated. Truth in {folder / 'truth'}; "
-        f"next: dunnhumby run --raw {folder} --home {folder}-study",
-        soft_wrap=True,
-    )
 
 
 def _summarise(

@@ -72,8 +72,8 @@ def taken(frame: pd.DataFrame, plan: Registration, before: pd.DataFrame, kind: s
         if again and abs(last["effect"] - effect) < _NOTHING:
             return {name: last[name] for name in row} | {name: last[name] for name in _TOLD}
         if again and kind == FINAL:
-            # A corrected file of the whole: it takes the place of what was read.
-            earlier = earlier.iloc[:-1]
+            # A corrected file of the whole: it takes the place of what was read, however often that was corrected.
+            earlier = earlier.loc[(earlier["information"] - share).abs() >= _NOTHING]
         elif share <= last["information"]:
             raise ExperimentError(
                 f"the outcomes hold {share:.1%} of the information and a look at {last['information']:.1%} was taken "

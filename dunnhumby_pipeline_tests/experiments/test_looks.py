@@ -86,6 +86,10 @@ def test_a_corrected_file_of_the_whole_takes_the_place_of_the_first(assignment: 
     again = taken(whole, plan, pd.DataFrame(looks), FINAL, DAY)
     assert again["look"] == 3 and again["effect"] != looks[-1]["effect"]
     assert again["boundary"] == pytest.approx(looks[-1]["boundary"])
+    once_more = matched(outcomes_of(assignment, 4.0), assignment, plan)
+    third = taken(once_more, plan, pd.DataFrame([*looks, again]), FINAL, DAY)
+    assert third["look"] == 4 and third["effect"] > again["effect"]
+    assert third["boundary"] == pytest.approx(looks[-1]["boundary"])
 
 
 def test_arms_that_do_not_match_are_a_look_without_an_effect(assignment: pd.DataFrame, tmp_path: Path) -> None:

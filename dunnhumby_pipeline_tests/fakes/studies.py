@@ -23,7 +23,7 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
 from dunnhumby_pipeline.report import pictures
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
-from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 from dunnhumby_pipeline_tests.fakes.pages import undrawn
 

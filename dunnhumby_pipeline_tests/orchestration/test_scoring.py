@@ -20,7 +20,7 @@ from dunnhumby_pipeline.orchestration.other_types import others
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.scoring import stored_model
 from dunnhumby_pipeline.settings import Home, TrialSettings
-from dunnhumby_pipeline.simulate.retailer import RetailerPlan
+from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, as_variables, command, quick_settings
 

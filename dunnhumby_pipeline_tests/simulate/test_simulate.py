@@ -14,14 +14,10 @@ import pytest
 from pydantic import ValidationError
 
 from dunnhumby_pipeline.contracts.schema import TABLES, week_of_day
-from dunnhumby_pipeline.simulate.retailer import (
-    LOOK_BACK_DAYS,
-    Retailer,
-    RetailerPlan,
-    draw_households,
-    go_shopping,
-    stream,
-)
+from dunnhumby_pipeline.simulate.households import draw_households
+from dunnhumby_pipeline.simulate.plan import LOOK_BACK_DAYS, RetailerPlan, stream
+from dunnhumby_pipeline.simulate.retailer import Retailer
+from dunnhumby_pipeline.simulate.shopping import go_shopping
 from dunnhumby_pipeline.simulate.simulate import CHUNK_HOUSEHOLDS, SimulationReport, simulate
 
 SMALL = RetailerPlan(n_households=150, n_products=500, n_stores=5)

@@ -38,7 +38,9 @@ def households(seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
     n = 520
     first, unknown = np.arange(n) < 300, np.arange(n) >= 500
     scored = pd.DataFrame({"household_key": np.arange(n), "cate": np.where(unknown, np.nan, 3.0)})
-    scored = scored.assign(cate_lower=1.0, cate_upper=5.0, interval_of="average", segment="s", lookback_segment="s", lookback_need="n")
+    scored = scored.assign(
+        cate_lower=1.0, cate_upper=5.0, interval_of="average", segment="s", lookback_segment="s", lookback_need="n"
+    )
     scored["propensity"] = np.where(np.arange(n) < 80, 0.01, 0.5)
     scored["received_before"] = pd.Series(~first, dtype="object").mask(unknown, None)
     before = pd.DataFrame({"household_key": np.arange(300, 500), "over": True, "days_since_last": 90})
