@@ -1,6 +1,6 @@
-"""Time and memory from trials to effects and doubts, over a million simulated trials.
+"""Time and memory from trials to effects, doubts and effects of households, over a million simulated trials.
 
-    python -m benchmarks.causal_scale [TRIALS=1000000]
+    OMP_NUM_THREADS=1 python -m benchmarks.causal_scale [TRIALS=1000000]
 
 Households keep their covariates over three campaigns; spend before and after the index day is in the lines of
 transactions, so that negative controls and the event study are read from tables as in a study. Features of
@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from benchmarks.cate_scale import cate_steps
 from dunnhumby_pipeline.causal.doubts.event_study import event_study
 from dunnhumby_pipeline.causal.doubts.negative_controls import negative_controls
 from dunnhumby_pipeline.causal.doubts.sensitivity import sensitivity_tables
@@ -78,11 +79,12 @@ def main(n_trials: int) -> None:
         with measured("sensitivity"):
             pairs = match_pairs(data.propensity, data.treated, trials["campaign"].to_numpy(), settings.effects.caliper)
             differences = pair_differences(data, pairs)
-            sensitivity_tables(data, x, names, differences, settings.sensitivity, settings.confidence)
+            doubts = sensitivity_tables(data, x, names, differences, settings.sensitivity, settings.confidence)
         with measured("negative controls"):
             controls = negative_controls(tables, trials, x, data, "TypeA", settings, seed=1).frame
         with measured("event study"):
             event_study(tables, trials, x, data, settings.sensitivity, settings.engine, settings.confidence)
+        cate_steps(trials, x, names, nuisances, doubts.confounder_benchmarks, settings, measured)
         print(f"{'all but simulating':24}{time.perf_counter() - began:8.1f} s")
     columns = ["estimator", "estimand", "population", "estimate", "se"]
     of_all = found[(found["campaign"] == "all") & found["primary"]]

@@ -20,8 +20,8 @@ from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance, allow
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, cross_fit, residuals
-from dunnhumby_pipeline.contracts.names import SPEND, TARGET, TEST
-from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment
+from dunnhumby_pipeline.contracts.names import CONTACT, FIRST_CONTACT, SPEND, TARGET, TEST
+from dunnhumby_pipeline.experiments.assignment import experiment_assignment
 from dunnhumby_pipeline.experiments.calibration import calibrated
 from dunnhumby_pipeline.experiments.design import best_size, experiment_design
 from dunnhumby_pipeline.experiments.read_back import adjusted_effect
@@ -30,7 +30,7 @@ from dunnhumby_pipeline.targeting.after_experiment import after_experiments
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, profit_effect
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence, scores_as_done
-from dunnhumby_pipeline.targeting.groups import Division, decision_groups, divided, group_edges, mean_effects
+from dunnhumby_pipeline.targeting.groups import Division, Kind, decision_groups, divided, group_edges, mean_effects
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.lessons import Lesson
 from dunnhumby_pipeline.targeting.policies.base import Policy
@@ -115,6 +115,7 @@ def listed(studied: Studied, cost: float, settings: Settings) -> Listed:
             "household_key": world.trials["household_key"].to_numpy()[rows],
             "segment": "all",
             "lookback_segment": "all",
+            "lookback_need": "all",
             "campaign": world.trials["campaign"].to_numpy()[rows],
             "cate": studied.effect[rows],
             "cate_lower": np.nan,
@@ -152,8 +153,10 @@ def _judged(
     sizes = np.bincount(division.of(today), minlength=len(division.edges) + 1).tolist()
     means = mean_effects(division, studied.effect, today)
     found = [() if lesson is None else (lesson.at(MARGIN, mean),) for mean in means]
-    stakes = _stakes(studied, len(today), settings)
-    return decision_groups(division, studied.data, studied.whole, sizes, found, cost, 0.0, stakes, settings.confidence)
+    first = Kind(FIRST_CONTACT, studied.data, studied.whole, sizes, [0] * len(sizes), found)
+    return decision_groups(
+        division, first, None, cost, 0.0, _stakes(studied, len(today), settings), settings.confidence
+    )
 
 
 def _value(policy: Policy, evidence: Evidence, economics: Economics, confidence: float) -> pd.DataFrame:
@@ -175,11 +178,12 @@ def _evidence(studied: Studied, inside: Mask, n_listed: int) -> Evidence:
     data, world = studied.data, studied.world
     return Evidence(
         scores=data.scores,
+        outcome=data.y,
         as_done=scores_as_done(data),
         treated=data.treated,
         covariates=world.x,
         covariate_names=tuple(f"x{j}" for j in range(world.x.shape[1])),
-        labels=pd.DataFrame({"lookback_segment": "all", "campaign": world.trials["campaign"]}),
+        labels=pd.DataFrame({"lookback_segment": "all", "lookback_need": "all", "campaign": world.trials["campaign"]}),
         cate=studied.effect,
         standard_error=np.full(len(world.x), np.nan),
         by_model={},

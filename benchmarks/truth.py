@@ -1,11 +1,12 @@
 """Who finds effects that are known? This project beside its peers, in one loop over data sets with a planted truth.
 
     OMP_NUM_THREADS=1 python -m benchmarks.truth [--size small|large] [--ihdp FOLDER] [--learners] [--out FILE]
+        [--only SUITE] [--kinds KIND ...] [--seeds N] [--sets NUMBER ...] [--methods NAME ...]
 
 Data: campaigns simulated with no effect, one effect, effects linear in covariates, effects beyond a threshold and of
 opposite signs, each with good, fair and poor overlap; with a folder of its files, the Infant Health and Development
-Program (Hill 2011); with the package causallib, of which only data are read, five sets of the 2016 Atlantic Causal
-Inference Conference (Dorie et al. 2019). Hillstrom's e-mail campaign (2008) is in no package and is left out.
+Program (Hill 2011); with the package causallib, of which only data are read, the ten sets it has of the 2016 Atlantic
+Causal Inference Conference (Dorie et al. 2019). Hillstrom's e-mail campaign (2008) is in no package and is left out.
 
 Every method fits the same rows and is judged on rows, of other households, that it has not seen. PEHE is the root of
 the mean squared error of the effects (Hill 2011), in units of the outcome. Value: what "treat where the effect found
@@ -16,6 +17,7 @@ Covered: true effects within intervals that are claimed to be a household's own,
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.truth_data import ACIC_SETS, KINDS, OVERLAPS, DataSet, acic, acic_folder, ihdp, replications, simulated
-from benchmarks.truth_methods import OURS, Found, Method, methods
+from benchmarks.truth_methods import OURS, Found, Method, Refused, methods
 from dunnhumby_pipeline.contracts.names import CONSTANT
 
 # Households and seeds of the simulated campaigns, and how many data sets of others at most.
@@ -33,16 +35,22 @@ SIZES = {"small": (600, 2, 2), "large": (1500, 20, 100)}
 NEAR = 1.05
 
 
-def main(size: str, folder: Path | None, with_learners: bool, only: str, out: Path | None) -> None:
-    known = methods(with_learners)
+def main(given: argparse.Namespace) -> None:
+    known = methods(given.learners)
     if "causalml X-learner" not in known:
         print("causalml is not installed: left out")
-    rows = []
-    for row in measured(data_sets(size, folder), known, only):
+    known = {name: method for name, method in known.items() if name.startswith(tuple(given.methods))}
+    n_households, seeds, most = SIZES[given.size]
+    sets = data_sets(n_households, given.seeds or seeds, most, tuple(given.kinds), given.ihdp, tuple(given.sets))
+    rows: list[dict[str, object]] = []
+    for row in measured(sets, known, given.only):
         rows.append(row)
-        if out is not None:
+        if given.out is not None:
             # As they come: a large run takes hours.
-            pd.DataFrame([row]).to_csv(out, mode="w" if len(rows) == 1 else "a", header=len(rows) == 1, index=False)
+            first = len(rows) == 1
+            pd.DataFrame([row]).to_csv(given.out, mode="w" if first else "a", header=first, index=False)
+    if not rows:
+        sys.exit("nothing was measured: no data set or method has such a name")
     found = pd.DataFrame(rows)
     print(summary(found).to_string(float_format=lambda value: f"{value:.3g}"))
     print(f"\nchosen by {OURS}:\n{choices(found).to_string()}")
@@ -52,10 +60,11 @@ def main(size: str, folder: Path | None, with_learners: bool, only: str, out: Pa
         print(share.to_string(float_format=lambda value: f"{value:.0%}"))
 
 
-def data_sets(size: str, folder: Path | None) -> Iterator[DataSet]:
-    """All data sets of a size; a line is printed for what is left out, and why."""
-    n_households, seeds, most = SIZES[size]
-    yield from simulated(KINDS, tuple(OVERLAPS), n_households, seeds)
+def data_sets(
+    n_households: int, seeds: int, most: int, kinds: tuple[str, ...], folder: Path | None, sets: tuple[int, ...]
+) -> Iterator[DataSet]:
+    """All data sets of a size, `most` at most of IHDP and of ACIC; a line is printed for what is left out, and why."""
+    yield from simulated(kinds, tuple(OVERLAPS), n_households, seeds)
     if folder is None:
         print("IHDP: no folder is given: left out")
     else:
@@ -64,23 +73,27 @@ def data_sets(size: str, folder: Path | None) -> Iterator[DataSet]:
     if packaged is None:
         print("ACIC 2016: left out; pip install causallib --no-deps")
     else:
-        yield from (acic(packaged, number) for number in ACIC_SETS[:most])
+        yield from (acic(packaged, number) for number in sets[:most])
     # Its true effects are not known either: it could only be judged by an order of effects.
     print("Hillstrom: left out; no package holds its data")
 
 
 def measured(sets: Iterable[DataSet], known: Mapping[str, Method], only: str = "") -> Iterator[dict[str, object]]:
     """One row per data set and method: suite, data, method, pehe, ate_error, value, best_value, covered, cpu_seconds,
-    chosen. `only`: of suites whose name begins so."""
+    chosen. `only`: of suites whose name begins so. A line is printed for a method that refuses a data set."""
     for number, data in enumerate(sets):
         if not data.suite.startswith(only):
             continue
         for name, method in known.items():
             began = time.process_time()
-            with warnings.catch_warnings():
-                # Of peers, about their own arguments and memory.
-                warnings.simplefilter("ignore")
-                found = method(data, number)
+            try:
+                with warnings.catch_warnings():
+                    # Of peers, about their own arguments and memory.
+                    warnings.simplefilter("ignore")
+                    found = method(data, number)
+            except Refused as reason:
+                print(f"{data.suite} {data.name}: {name} left out: {reason}", flush=True)
+                continue
             seconds = time.process_time() - began
             yield {"suite": data.suite, "data": data.name, "number": number, "method": name, "flat": data.flat} | {
                 **judged(data, found),
@@ -147,10 +160,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ihdp", type=Path, help="folder with ihdp_npci_1.csv and the others")
     parser.add_argument("--learners", action="store_true", help="each learner of this project alone, too")
     parser.add_argument("--only", default="", help="the suites whose name begins so: campaigns, IHDP or ACIC")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="effects of the simulated campaigns")
+    parser.add_argument("--seeds", type=int, help="of each kind and overlap, instead of the size's number")
+    parser.add_argument("--sets", nargs="+", type=int, default=ACIC_SETS, choices=ACIC_SETS, help="of ACIC 2016")
+    parser.add_argument("--methods", nargs="+", default=[""], help="those whose name begins with one of these")
     parser.add_argument("--out", type=Path, help="CSV file for one row per data set and method")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    given = arguments()
-    main(given.size, given.ihdp, given.learners, given.only, given.out)
+    main(arguments())

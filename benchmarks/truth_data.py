@@ -20,7 +20,7 @@ KINDS = ("null", "constant", "linear", "threshold", "opposite")
 OVERLAPS = {"good": 0.4, "fair": 1.0, "poor": 2.0}
 N_COVARIATES, CAMPAIGNS = 12, (1, 2, 3)
 MEAN_EFFECT = 30.0
-ACIC_SETS = (1, 2, 3, 4, 5)
+ACIC_SETS = tuple(range(1, 11))
 TEST_SHARE = 0.2
 
 

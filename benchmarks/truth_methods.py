@@ -45,6 +45,10 @@ class Found:
 Method = Callable[[DataSet, int], Found]
 
 
+class Refused(Exception):
+    """A method is not for such data. The message says why."""
+
+
 def this_project(data: DataSet, seed: int) -> Found:
     """Nuisances, candidates and the choice among them, as in a study."""
     found = estimate(data.x, data.treatment, data.y, data.households, data.campaigns, _settings(seed))
@@ -57,6 +61,9 @@ def of_learner(name: str) -> Method:
     """One learner of this project alone, fitted to all rows without a choice."""
 
     def fit(data: DataSet, seed: int) -> Found:
+        refusal = LEARNERS[name].refusal(len(data.y))
+        if refusal:
+            raise Refused(refusal)
         nuisances, settings = _nuisances(data, seed), _settings(seed)
         learner = LEARNERS[name].from_settings(settings.cate, settings.seed_for("cate")).fit(data.x, nuisances)
         own = learner.interval_of == "household"
@@ -69,8 +76,10 @@ def of_learner(name: str) -> Method:
 @lru_cache(maxsize=1)
 def _nuisances(data: DataSet, seed: int) -> Residuals:
     """Shared by the learners of a data set: the first of them, the constant, is charged with their time."""
+    # Numbered as `estimate` does: by other numbers folds are others, and one effect for all is not quite the same.
+    campaign = pd.factorize(data.campaigns)[0].astype("int64")
     trials = pd.DataFrame(
-        {"household_key": data.households, "campaign": data.campaigns, "treated": data.treatment, SPEND: data.y}
+        {"household_key": data.households, "campaign": campaign, "treated": data.treatment, SPEND: data.y}
     )
     settings = _settings(seed)
     fitted = cross_fit(trials, data.x, settings.nuisance, settings.seed_for("nuisances"), [SPEND])

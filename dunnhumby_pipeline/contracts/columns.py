@@ -104,7 +104,10 @@ _SHARED = {
         number("cate", "effect on gross profit expected for the household, before the cost of a contact", "$"),
         number("cate_lower", "lower end of the interval of the effect", "$"),
         number("cate_upper", "upper end of the interval of the effect", "$"),
-        text("interval_of", "whose effect the interval covers: the average, or a household like this one"),
+        text(
+            "interval_of",
+            "whose effect the interval covers: the average, a household like this one, or its place on the best line",
+        ),
         number("share_targeted", "share of households that are targeted", "0-1"),
     )
 }

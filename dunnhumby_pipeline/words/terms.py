@@ -53,6 +53,7 @@ _MODELS = {
     "t_gaussian_process": "T-learner, Gaussian process",
     "x_learner": "X-learner",
     "x_xgboost": "X-learner, boosted trees",
+    "x_own_trees": "X-learner, boosted trees and means of its own",
     "r_learner": "R-learner",
     "r_xgboost": "R-learner, boosted trees",
     "dr_linear": "DR-learner, linear",

@@ -27,9 +27,10 @@ class Estimate:
     """Effects of n rows, in units of the outcome.
 
     `effect`, `lower`, `upper` (n,): out of fold, one per row; ends are NaN where there is no honest interval.
-    `interval_of`: whose effect the intervals cover, "average" or "household" (that of rows with such covariates); None
-    where there is none. `chosen`: the model, "constant" or "stack". `scoreboard`: every model and fold with losses,
-    gain over the constant, calibration and weight in the stack; `reason` says why a learner was left out. `average`:
+    `interval_of`: whose effect the intervals cover, "average", "household" (that of rows with such covariates) or
+    "line" (their place on the best line through all effects); None where there is none. `chosen`: the model,
+    "constant" or "stack". `scoreboard`: every model and fold with losses, gain over the constant, calibration and
+    weight in the stack; `reason` says why a learner was left out. `average`:
     estimand (ATE, ATO), estimate, se, lower, upper. `notes`: what was left out or capped, in words. `columns`: all
     columns of X; `used`: those that vary. `model`: the chosen one, fitted to all rows.
     """

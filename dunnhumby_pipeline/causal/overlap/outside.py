@@ -19,7 +19,7 @@ EVERYBODY = "everybody"
 MISSING = "missingindicator_"
 _MIN_SHARE = 0.02
 # The rules of a shallow tree are settled long before that many trials.
-_MAX_FITTED = 100_000
+_MAX_FITTED = 20_000
 _SEED = 0
 _DIGITS = 3
 
@@ -40,7 +40,7 @@ def outside_overlap(
 
     A classification tree (Breiman et al. 1984) of depth `rule_depth`, leaves of at least 2 % of the trials,
     predicts from (n, p) covariates whether a trial lies below, inside or above the overlap region. It is
-    fitted to 100,000 trials at most, drawn with a fixed seed. Its thresholds are then rounded to three
+    fitted to 20,000 trials at most, drawn with a fixed seed. Its thresholds are then rounded to three
     digits and all trials are sorted by the rounded rules, so that a row counts just those whom its words
     describe; a leaf that the rounding empties is not a row. `verdict` is what most of its trials are:
     "rarely targeted" (below), "nearly always targeted" (above) or "in overlap". Rows outside come first, the

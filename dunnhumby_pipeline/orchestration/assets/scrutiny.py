@@ -58,7 +58,7 @@ def refute_effects(
     yield dg.Output(found.draws, "refutation_draws")
 
 
-@step(settings=("seed", "confidence", "validation"), deps=[*COMPARABLE, "design_matrix"])
+@step(settings=("seed", "confidence", "cate.max_trials", "validation"), deps=[*COMPARABLE, "design_matrix"])
 def split_households(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,

@@ -155,8 +155,8 @@ def test_a_fitted_learner_survives_pickling_and_storing(kind: type[Learner], var
 def test_a_learner_says_what_it_is_made_of(kind: type[Learner]) -> None:
     made = kind.from_settings(SMALL, 7)
     assert kind(**made.get_params()).get_params() == made.get_params()
-    of_households = {"t_learner", "linear_dml"}
-    assert kind.interval_of == {"constant": "average", **dict.fromkeys(of_households, "household")}.get(kind.name)
+    whose = {"constant": "average", "t_learner": "household", "linear_dml": "line"}
+    assert kind.interval_of == whose.get(kind.name)
     assert kind.dear == (kind.name in DEAR)
     assert [learner for learner in EVERY.values() if learner.is_constant] == [Constant]
 

@@ -35,6 +35,7 @@ from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.learners.t_xgboost import TBoosted
 from dunnhumby_pipeline.causal.cate.learners.tuned_forest import TunedForest, by_household, household_samples
 from dunnhumby_pipeline.causal.cate.learners.x_learner import XLearner
+from dunnhumby_pipeline.causal.cate.learners.x_own_trees import XOwnTrees
 from dunnhumby_pipeline.causal.cate.learners.x_xgboost import XBoosted
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
@@ -142,7 +143,7 @@ def test_boosted_effects_are_the_weighted_mean_when_there_is_nothing_to_find(kin
         assert effect[0] == pytest.approx(np.average(target, weights=weight))
 
 
-@pytest.mark.parametrize("kind", [*BOOSTED, TBoosted])
+@pytest.mark.parametrize("kind", [*BOOSTED, TBoosted, XOwnTrees])
 def test_boosted_effects_follow_a_step_that_no_line_does(kind: type[Learner]) -> None:
     steps = simulate_trials(700, seed=5, effect=lambda x: 6.0 * (np.abs(x[:, 2]) > 1))
     line = learned(RLearner, steps.x, steps.residuals())
@@ -204,7 +205,7 @@ def test_the_x_learner_beats_the_t_learner_where_arms_are_uneven() -> None:
     data = Residuals(y, treated, np.full(800, 0.05), *means, np.arange(800), np.arange(800) % 3)
     truth = Known(pd.DataFrame(), x, data.propensity, mu0, mu0 + effect)
     by_arm = min(rmse(learned(kind, x, data), truth) for kind in (TLearner, TBoosted))
-    for kind in (XLearner, XBoosted):
+    for kind in (XLearner, XBoosted, XOwnTrees):
         assert rmse(learned(kind, x, data), truth) < 0.7 * by_arm
 
 

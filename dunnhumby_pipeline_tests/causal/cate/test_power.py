@@ -10,7 +10,7 @@ from scipy import stats
 from dunnhumby_pipeline.causal.cate.power import study
 from dunnhumby_pipeline.causal.cate.power.curve import fit_curve
 from dunnhumby_pipeline.causal.cate.power.plasmode import SHAPES, plasmode
-from dunnhumby_pipeline.causal.cate.power.power import detectable_spreads, study_power
+from dunnhumby_pipeline.causal.cate.power.power import Power, detectable_spreads, study_power
 from dunnhumby_pipeline.causal.cate.power.tests import BLP, GATE, PROVEN, Draw, outcomes, study_tests
 from dunnhumby_pipeline.causal.cate.reduced import Found
 from dunnhumby_pipeline.causal.cate.whole import whole_searches
@@ -196,3 +196,17 @@ def test_a_certificate_has_more_draws_and_every_learner(known: Known, monkeypatc
     planted = many.detectable.set_index(["outcome", "procedure", "test", "shape"])["spread"]
     assert whole["spread"].max() == pytest.approx(planted["gross_profit", "reduced", PROVEN, "all"])
     assert set(few.power["outcome"]) == {"gross_profit", "purchase_amount"}
+
+
+def test_of_very_many_trials_those_are_searched_that_a_model_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = simulate_trials(1300, seed=21, effect=lambda x: 2 + 0 * x[:, 0])
+    searched: list[int] = []
+
+    def told(x: Array, *args: object, **named: object) -> Power:
+        searched.append(len(x))
+        return Power(pd.DataFrame({"spread": []}), pd.DataFrame({"spread": []}))
+
+    monkeypatch.setattr(study, "study_power", told)
+    for most in (1000, 2000):
+        study.power_of_study(many.trials, many.x, many.nuisances(), load_settings(cate={"max_trials": most}), False)
+    assert searched == [1000, 1000, 1300, 1300]

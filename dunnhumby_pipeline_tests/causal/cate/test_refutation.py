@@ -235,3 +235,12 @@ def test_the_strongest_group_gives_the_strengths() -> None:
     )
     assert strongest(rows) == Strengths(0.2, 0.0)
     assert strongest(rows.iloc[2:]) == Strengths(0.0, 0.0)
+
+
+def test_of_very_many_trials_households_are_drawn_whole(trials: Trials) -> None:
+    few = trials.at_most(len(trials.x) // 2, 1)
+    assert 0.8 * len(trials.x) // 2 < len(few.x) <= len(trials.x) // 2 + 5
+    kept = np.isin(trials.data.households, few.data.households)
+    np.testing.assert_array_equal(few.x, trials.x[kept])
+    np.testing.assert_array_equal(few.campaigns, trials.campaigns[kept])
+    assert trials.at_most(len(trials.x), 1) is trials

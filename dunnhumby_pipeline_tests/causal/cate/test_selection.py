@@ -294,7 +294,7 @@ def test_households_of_today_get_the_final_model_and_a_propensity(
     assert normal_quantile(0.8) == pytest.approx(1.281552, rel=1e-5)
     np.testing.assert_allclose(found["cate_upper"], upper)
     np.testing.assert_allclose(found["cate_lower"], lower)
-    assert set(found["interval_of"]) == {"household"}
+    assert set(found["interval_of"]) == {"line"}
 
 
 def test_the_final_stack_is_that_of_all_folds(varied: Known, fitted: CateFit) -> None:

@@ -23,12 +23,13 @@ class Learner(ABC):
 
     Nothing here refits a propensity or, except for a learner that is made of them, an outcome mean. Subclasses
     are dataclasses whose arguments are their parameters. `name` stands in the tables; `words.terms` says it in
-    words. `interval_of`: whether an interval covers the average effect or that of households with given covariates;
-    None where there is no honest interval. `dear`: whether it costs too much to be fitted in every study.
+    words. `interval_of`: whether an interval covers the average effect, that of households with given covariates, or
+    their place on the best line through all effects; None where there is no honest interval. `dear`: whether it costs
+    too much to be fitted in every study.
     """
 
     name: ClassVar[str]
-    interval_of: ClassVar[Literal["average", "household"] | None]
+    interval_of: ClassVar[Literal["average", "household", "line"] | None]
     is_constant: ClassVar[bool] = False
     dear: ClassVar[bool] = False
 

@@ -23,13 +23,14 @@ class LinearDML(Learner):
     """Least squares of ry on rt (1, x): the final stage of econml's LinearDML (Chernozhukov et al. 2018).
 
     Errors are clustered by household, with the factor G / (G - 1) (n - 1) / (n - p - 1). They are those of the best
-    linear approximation of the effect, so an interval covers a household's where its effect is linear. With fewer
-    than ten households for each coefficient it is a ridge regression instead, the penalty by generalised
-    cross-validation and the intercept free, which has no interval.
+    linear approximation of the effect, and so are the intervals: they cover a household's effect where effects are
+    linear, and only there (as 95 % intervals 61 % of the effects of ten sets of ACIC 2016). With fewer than ten
+    households for each coefficient it is a ridge regression instead, the penalty by generalised cross-validation and
+    the intercept free, which has no interval.
     """
 
     name = "linear_dml"
-    interval_of = "household"
+    interval_of = "line"
 
     centre: Array = field(init=False)
     scale: Array = field(init=False)

@@ -18,11 +18,12 @@ from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.causal.cate.learners.t_xgboost import TBoosted
 from dunnhumby_pipeline.causal.cate.learners.tuned_forest import TunedForest
 from dunnhumby_pipeline.causal.cate.learners.x_learner import XLearner
+from dunnhumby_pipeline.causal.cate.learners.x_own_trees import XOwnTrees
 from dunnhumby_pipeline.causal.cate.learners.x_xgboost import XBoosted
 
 _MEANS = (SLearner, TLearner, TBoosted, TGaussianProcess)
 _LINEAR = (XLearner, RLearner, DRLinear, LinearDML)
-_TREES = (XBoosted, RBoosted, DRBoosted, DRForest, CausalForest, ForestDR)
+_TREES = (XBoosted, XOwnTrees, RBoosted, DRBoosted, DRForest, CausalForest, ForestDR)
 # Fitted in every study, but for those that refuse so many trials.
 KINDS: tuple[type[Learner], ...] = (Constant, *_MEANS, *_LINEAR, *_TREES)
 LEARNERS: dict[str, type[Learner]] = {kind.name: kind for kind in KINDS}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import stats
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.outcome_mean import OutcomeMean
 from dunnhumby_pipeline.causal.cate.learners.resampling import household_bootstraps, subset
-from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.engine.arrays import Arrays
@@ -51,8 +51,10 @@ class TLearner(Learner):
 
     def interval(self, x: Array, confidence: float) -> Interval:
         effect = self.predict(x)
-        spread = np.std([_difference(means, x) for means in self._bootstrapped()], axis=0, ddof=1)
-        half = normal_quantile(confidence) * spread
+        replicates = self._bootstrapped()
+        spread = np.std([_difference(means, x) for means in replicates], axis=0, ddof=1)
+        # Student's: the spread of few replicates is itself uncertain.
+        half = stats.t.ppf((1 + confidence) / 2, len(replicates) - 1) * spread
         return effect - half, effect + half
 
     def arrays(self) -> Arrays:

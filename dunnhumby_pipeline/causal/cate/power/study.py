@@ -12,6 +12,7 @@ from dunnhumby_pipeline.causal.cate.power.tests import GATE, PROVEN, study_tests
 from dunnhumby_pipeline.causal.cate.reduced import Found
 from dunnhumby_pipeline.causal.cate.whole import whole_searches
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
 from dunnhumby_pipeline.settings import Settings
 
@@ -25,9 +26,13 @@ def power_of_study(
 ) -> Power:
     """The tables study_power and detectable_spread of a study's trials, covariates (n, p) and nuisances.
 
-    `certified`: with the draws of a certificate.
+    `certified`: with the draws of a certificate. Of more trials than `cate.max_trials` households are drawn: that many
+    is what a model of the effect is fitted to, and what is found by so many would be found by all.
     """
     power, seed = settings.power, settings.seed_for("power")
+    households, everyone = trials["household_key"].to_numpy(), np.ones(len(trials), dtype=bool)
+    rows = drawn(everyone, households, settings.cate.max_trials, settings.seed_for("cate"))
+    trials, x, nuisances = trials.loc[rows], x[rows], nuisances.loc[rows]
     n_draws = (power.n_certified, _WITHOUT * power.n_certified) if certified else None
     tests = study_tests(settings.cate.gain_in_se)
     found = [

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -32,6 +33,11 @@ class Trials:
     x: Array
     data: Residuals
     campaigns: Groups
+
+    def at_most(self, most: int, seed: int) -> Trials:
+        """These, or of more than `most` those of households drawn at random."""
+        rows = drawn(np.ones(len(self.x), dtype=bool), self.data.households, most, seed)
+        return self if rows.all() else _rows(self, np.flatnonzero(rows))
 
 
 @dataclass(frozen=True)

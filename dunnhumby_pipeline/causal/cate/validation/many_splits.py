@@ -18,6 +18,7 @@ from dunnhumby_pipeline.causal.cate.validation.sequential import Statistic
 from dunnhumby_pipeline.causal.cate.validation.targeting_curve import top_minus_bottom
 from dunnhumby_pipeline.causal.cate.validation.traits import classification, holm
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.settings import Settings
 
 Array = NDArray[np.float64]
@@ -59,9 +60,11 @@ def many_splits_of_study(
     """The table many_splits of a study's covariates (n, p) and residuals: `many_splits` by the mean of the learners of
     the reduced search, with p_holm of traits (Holm), n_splits and certified.
 
-    `certified`: with the splits of a certificate.
+    `certified`: with the splits of a certificate. Of more trials than `cate.max_trials` households are drawn.
     """
     own = settings.validation
+    rows = drawn(np.ones(len(x), dtype=bool), data.households, settings.cate.max_trials, settings.seed_for("cate"))
+    x, data = x[rows], subset(data, rows)
     n_splits, seed = own.n_certified_splits if certified else own.n_splits, settings.seed_for("many splits")
     found = over_splits(other_half(x, data), x, names, data, n_splits, own.n_groups, settings.confidence, seed)
     is_trait = found["quantity"].str.startswith(TRAIT).to_numpy()

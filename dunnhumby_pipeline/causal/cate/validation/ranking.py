@@ -36,6 +36,18 @@ class Places:
         first = np.clip((np.atleast_1d(shares) - self.start[:, None]) / width[:, None], 0.0, 1.0)
         return first if shares.ndim else first[:, 0]
 
+    def totals(self, values: Array, shares: Array) -> Array:
+        """Sums (m,) of `values` (n,), each as far as its trial is among the first of `shares` (m,).
+
+        What `values @ among_first(shares)` is, without its (n, m) numbers.
+        """
+        width, found = self.end - self.start, np.empty(len(shares))
+        for place, share in enumerate(shares):
+            whole = self.end <= share
+            part = np.flatnonzero((self.start < share) & ~whole)
+            found[place] = values[whole].sum() + values[part] @ ((share - self.start[part]) / width[part])
+        return found
+
     def groups(self, n_groups: int) -> Array:
         """How much (n, n_groups) of each trial is in each of equal groups, the smallest effects first."""
         edges = np.linspace(0.0, 1.0, n_groups + 1)

@@ -129,9 +129,9 @@ def targeting_curve(
 
 def _heights(places: Places, scores: Array, shares: Array) -> tuple[Array, float]:
     """TOC at each share, and the average effect."""
-    counted = places.weights[:, None] * places.among_first(shares)
     average = float(places.weights @ scores)
-    return (scores @ counted) / counted.sum(axis=0) - average, average
+    counted = places.totals(places.weights, shares)
+    return places.totals(places.weights * scores, shares) / counted - average, average
 
 
 def _areas(places: Places, scores: Array) -> tuple[float, float]:

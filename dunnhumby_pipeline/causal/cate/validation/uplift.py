@@ -56,9 +56,8 @@ def uplift_areas(data: Residuals, effect: Array, n_steps: int = 20, n_halves: in
 
 
 def _means(places: Places, shares: Array, values: Array, weights: Array) -> Array:
-    counted = weights[:, None] * places.among_first(shares)
-    total = counted.sum(axis=0)
-    return (values @ counted) / np.where(total > 0, total, np.nan)
+    total = places.totals(weights, shares)
+    return places.totals(values * weights, shares) / np.where(total > 0, total, np.nan)
 
 
 def _differences(places: Places, shares: Array, y: Array, treated: Array) -> Array:

@@ -39,6 +39,15 @@ def test_one_effect_for_all_is_spread_over_all_places() -> None:
     assert np.allclose(autoc_weights(places), 0) and np.allclose(qini_weights(places), 0)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_sums_over_the_first_are_those_of_the_matrix(ties: bool) -> None:
+    rng = np.random.default_rng(5)
+    effect = rng.integers(0, 7, 400).astype(float) if ties else rng.normal(size=400)
+    places = rank(effect, rng.uniform(0.1, 1, 400), rng.integers(0, 3, 400))
+    shares, values = np.linspace(0, 1, 21)[1:], rng.normal(size=400)
+    np.testing.assert_allclose(places.totals(values, shares), values @ places.among_first(shares), atol=1e-10)
+
+
 def test_places_are_those_within_the_fold() -> None:
     effect, folds = np.array([5.0, 1.0, 3.0, 2.0]), np.array([0, 0, 1, 1])
     places = rank(effect, np.ones(4), folds)
