@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
-from dunnhumby_pipeline.experiments.assignment import CONTACT, write_csv
+from dunnhumby_pipeline.contracts.names import CONTACT, GROSS_PROFIT
+from dunnhumby_pipeline.engine.spreadsheet import write_csv
 from dunnhumby_pipeline.experiments.simulated import read_assignment
 
 

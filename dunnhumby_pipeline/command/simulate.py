@@ -171,7 +171,8 @@ def _in_words(error: ValidationError) -> str:
 
 
 def _play(folder: Path, file: Path, days: int | None, out: Path | None) -> None:
-    from dunnhumby_pipeline.experiments.assignment import CONTACT, write_csv
+    from dunnhumby_pipeline.contracts.names import CONTACT
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.experiments.registration import ExperimentError
     from dunnhumby_pipeline.experiments.simulated import read_assignment, simulated_outcomes
     from dunnhumby_pipeline.orchestration.platform.storage import replacing
