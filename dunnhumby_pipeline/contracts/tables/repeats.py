@@ -16,6 +16,7 @@ TABLES = (
         key=("household_key", "campaign"),
         columns=(
             *shared("household_key campaign treated fold propensity"),
+            flag("propensity_logged", "whether the propensity is one that was logged; of a repeat none is"),
             flag("propensity_bounded", "whether the propensity was kept away from 0 or 1"),
             number("propensity_as_fitted", "propensity before it is recalibrated within its campaign", "0-1"),
             number("mu0_gross_profit", "gross profit expected without a repeat, out of fold", "$"),
