@@ -199,6 +199,10 @@ def test_there_is_no_experiment_without_a_study(tmp_path: Path) -> None:
     refused = command("experiment", "assign", "--home", tmp_path)
     assert refused.exit_code == 2
     assert squeezed(f"there is no study of TypeA in {tmp_path}; run `dunnhumby run` first") in squeezed(refused.output)
+    none = command("experiment", "contacts", "--campaign", "31", "--home", tmp_path)
+    assert none.exit_code == 2 and "there is no study of TypeA" in none.output
+    wrong = command("experiment", "contacts", "--campaign", "../31", "--home", tmp_path)
+    assert wrong.exit_code == 2 and squeezed("expected the id of one campaign") in squeezed(wrong.output)
     outcomes = tmp_path / "outcomes.csv"
     row = {"household_key": [1], "assignment_hash": ["ab" * 32], "days_observed": [76], "gross_profit": [1.0]}
     pd.DataFrame(row).to_csv(outcomes, index=False)

@@ -1,4 +1,4 @@
-"""Looks at an experiment before its end, the differences it finds between households, and the page that registers it."""
+"""Looks at an experiment before its end, the differences it finds between households, and its registration."""
 
 from __future__ import annotations
 

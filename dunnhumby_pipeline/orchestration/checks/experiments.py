@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.orchestration.checks.check import Sight
+from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 
@@ -81,3 +81,33 @@ def _when(plan: Registration, settings: CheckSettings) -> str:
     # Without a date of the first contact this is the earliest that it can be.
     known = "" if plan.starts_on else " at the earliest, had contacts begun on the day it was assigned;"
     return f"{plan.assignment_hash[:12]}, assigned on {plan.assigned_on}:{known} its window ends on {end}{day}"
+
+
+# Entries of the registry.
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "experiment_assignment",
+        arms_alike,
+        WARN,
+        red="the arms of the assignment differ in spend or visits before the test by more than chance explains",
+        advice="assign with another `seed`, or more `experiment.spend_quantiles`; the effect is adjusted for both",
+        thresholds=("max_assignment_smd",),
+    ),
+    Check(
+        "experiment_looks",
+        sample_ratio,
+        BLOCK,
+        red="outcomes of an experiment came in by another ratio of arms than was assigned: who has an outcome depends "
+        "on the arm, and no effect of it is one",
+        advice="find where households were lost or added, by arm, and read a whole file; the ledger has no such result",
+    ),
+    Check(
+        "experiment_looks",
+        experiments_read,
+        WARN,
+        look=experiments_read,
+        red="the outcome window of an assigned experiment has ended, and it was not read back",
+        advice="gather its outcomes and give them to `dunnhumby experiment read`; decisions wait for it",
+        thresholds=("day_one",),
+    ),
+)

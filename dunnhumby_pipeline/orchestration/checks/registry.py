@@ -426,31 +426,7 @@ CHECKS: tuple[Check, ...] = (
         advice="outliers or few treated households: read it as narrower than it should be; see `influence`",
         thresholds=("max_undercoverage",),
     ),
-    Check(
-        "experiment_assignment",
-        experiments.arms_alike,
-        WARN,
-        red="the arms of the assignment differ in spend or visits before the test by more than chance explains",
-        advice="assign with another `seed`, or more `experiment.spend_quantiles`; the effect is adjusted for both",
-        thresholds=("max_assignment_smd",),
-    ),
-    Check(
-        "experiment_looks",
-        experiments.sample_ratio,
-        BLOCK,
-        red="outcomes of an experiment came in by another ratio of arms than was assigned: who has an outcome depends "
-        "on the arm, and no effect of it is one",
-        advice="find where households were lost or added, by arm, and read a whole file; the ledger has no such result",
-    ),
-    Check(
-        "experiment_looks",
-        experiments.experiments_read,
-        WARN,
-        look=experiments.experiments_read,
-        red="the outcome window of an assigned experiment has ended, and it was not read back",
-        advice="gather its outcomes and give them to `dunnhumby experiment read`; decisions wait for it",
-        thresholds=("day_one",),
-    ),
+    *experiments.CHECKS,
     Check(
         "refutation",
         scrutiny.refutations_passed,
