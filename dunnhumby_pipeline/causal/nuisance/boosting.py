@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Of as few as 32 the error is an effect where it is a step that none of them hits; more cost next to nothing.
-_MAX_BIN = 256
+# Bins of a covariate. Of as few as 32 the error of a mean is an effect where it is a step that none of them hits; of a
+# few hundred trials, propensities by more are the worse for it.
+_BINS, COARSE = 256, 32
 _TREES = {
     "max_depth": 4,
     "learning_rate": 0.15,
     "subsample": 0.8,
     "colsample_bytree": 0.5,
-    "max_bin": _MAX_BIN,
+    "max_bin": _BINS,
     "nthread": 1,
 }
 # Trees are added and judged in steps; ten that do not help are the last.
@@ -49,11 +50,14 @@ class Stopped:
     predicted: Array
 
 
-def binned(x: Array) -> xgboost.QuantileDMatrix:
-    """The (n, p) covariates as trees take them: binning takes as long as 50 trees, so it is done once for all."""
+def binned(x: Array, bins: int = _BINS) -> xgboost.QuantileDMatrix:
+    """The (n, p) covariates as trees take them: binning takes as long as 50 trees, so it is done once for all.
+
+    Trees of other than the usual number of `bins` need it among their parameters, as `max_bin`.
+    """
     import xgboost
 
-    return xgboost.QuantileDMatrix(x, max_bin=_MAX_BIN, nthread=1)
+    return xgboost.QuantileDMatrix(x, max_bin=bins, nthread=1)
 
 
 def stop_early(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dunnhumby_pipeline.causal.nuisance.boosting import binned, boost, stop_early
+from dunnhumby_pipeline.causal.nuisance.boosting import COARSE, binned, boost, stop_early
 from dunnhumby_pipeline.causal.nuisance.lasso import Linear, fit_lassos
 from dunnhumby_pipeline.engine.threads import one_thread
 
@@ -76,8 +76,11 @@ def fit_propensity(
     with one_thread():
         if candidates == LINEAR_ONLY:
             return Stack(logistic(np.ones(len(x), dtype=bool)), None, np.array([1.0, 0.0]))
-        parameters = {"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic", "seed": seed}
-        matrix = binned(x)
+        parameters = {
+            **{"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic"},
+            **{"max_bin": COARSE, "seed": seed},
+        }
+        matrix = binned(x, COARSE)
         stopped = stop_early(matrix, target, [out], parameters, _log_loss)
         trees = boost(matrix, target, stopped.n_trees, parameters)
         linear, share = None, (0.0, 1.0)
