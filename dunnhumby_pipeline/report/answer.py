@@ -22,13 +22,13 @@ from dunnhumby_pipeline.contracts.names import (
     PRIMARY_ESTIMATOR,
 )
 from dunnhumby_pipeline.contracts.outcomes import SALES
+from dunnhumby_pipeline.report.cost_answer import NOT_BUILT, at_which_cost, what_would_settle_it
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.report.taught import taught
 from dunnhumby_pipeline.report.unseen import unseen
 from dunnhumby_pipeline.settings import TREAT_ALL, CheckSettings, ranks
 from dunnhumby_pipeline.words import numbers, placebos, terms
 
-NOT_BUILT = "not built"
 DECISIONS = ("target", "test", "leave")
 _MATTERS = CheckSettings().smallest_effect_that_matters
 
@@ -43,6 +43,7 @@ READS = (
     "cate_validation",
     "break_even",
     "detectable_spread",
+    "experiment_design",
     "experiment_result",
 )
 
@@ -72,7 +73,7 @@ def plain_answer(tables: StudyTables, matters: float = _MATTERS) -> Answer:
         ("How sure are we?", _how_sure(chosen, values, ranking)),
         ("What is it worth?", _worth(chosen, ranking)),
         ("At which cost does that change?", at_which_cost(tables.get("break_even"))),
-        ("What would settle it?", what_would_settle_it(tables.get("break_even"))),
+        ("What would settle it?", what_would_settle_it(tables.get("experiment_design"))),
         ("Does the campaign work?", _campaign_works(tables.get("average_effects"))),
         ("May that be wrong?", _may_be_wrong(tables, matters)),
         ("Do households differ?", _differ(tables)),
@@ -256,47 +257,6 @@ def _worth(chosen: pd.Series | None, ranking: bool) -> str:
     if ranking and numbers.is_number(chosen["roi"]):
         honest += f" Return on contact cost: {numbers.percent(chosen['roi'])}."
     return honest
-
-
-def at_which_cost(break_even: pd.DataFrame | None) -> str:
-    """What a contact may cost, and what is decided at each cost that is known."""
-    row = _in_use(break_even)
-    if break_even is None or row is None:
-        return f"Decision by cost: {NOT_BUILT}."
-    calibrated = numbers.interval(
-        row["break_even_contact_cost"], row["break_even_calibrated_lower"], row["break_even_calibrated_upper"], "$"
-    )
-    ordered = break_even.sort_values("contact_cost", kind="stable")
-    decided = ", ".join(
-        f"{other['scenario']} ({numbers.price(other['contact_cost'])}): {other['decision']}"
-        for _, other in ordered.iterrows()
-    )
-    return (
-        f"A contact pays for itself up to {calibrated}, with systematic error allowed for; at "
-        f"{numbers.price(row['contact_cost'])}, {row['scenario']}, it pays with a chance of "
-        f"{numbers.percent(row['probability_pays_calibrated'])}. By cost: {decided}."
-    )
-
-
-def what_would_settle_it(break_even: pd.DataFrame | None) -> str:
-    """The test that is worth most over its cost, in the scenario in use."""
-    row = _in_use(break_even)
-    if row is None:
-        return f"Decision by cost: {NOT_BUILT}."
-    if not numbers.is_number(row["value_of_test"]):
-        return "No test: too few households have comparable ones in both arms."
-    half = numbers.count(row["test_households"] // 2)
-    worth, cost = (numbers.whole_dollars(row[name]) for name in ("value_of_test", "cost_of_test"))
-    said = f"A randomised test of {half} households contacted and {half} held out is expected to gain {worth} over"
-    dear = "" if row["value_of_test"] > row["cost_of_test"] else ": more than it gains"
-    return f"{said} deciding today, and costs {cost}{dear}."
-
-
-def _in_use(break_even: pd.DataFrame | None) -> pd.Series | None:
-    if break_even is None:
-        return None
-    used = break_even.loc[break_even["used"].astype(bool)]
-    return used.iloc[0] if len(used) else None
 
 
 def _campaign_works(average_effects: pd.DataFrame | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from dunnhumby_pipeline.contracts.names import E_VALUE_OF_INTERVAL, PLACEBO_OUTCOME
+from dunnhumby_pipeline.experiments.design import best_size
 from dunnhumby_pipeline.report.answer import effect_text, effect_verdict, main_effects, plain_answer
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.words.numbers import MINUS
@@ -209,3 +210,17 @@ def effects_on_screen(average_effects: pd.DataFrame | None) -> str:
 )
 def test_the_terminal_has_the_effects_to_know(make: Callable[[], pd.DataFrame | None], said: str) -> None:
     assert effects_on_screen(make()) == said
+
+
+def test_the_test_that_would_settle_it_is_the_one_that_is_designed() -> None:
+    ask, design = "What would settle it?", study.experiment_design()
+    whole = design.loc[design["n_households"] == 2413].iloc[0]
+    said = point(ask, experiment_design=design)
+    arms = f"{whole['n_treated']:,} contacted and {whole['n_control']:,} held out"
+    assert said.startswith(f"A randomised test of the households to be tested, {arms}, is expected to gain")
+    assert f"; one of {best_size(design):,} in all is worth most over its cost." in said
+    dear = design.loc[design["n_households"] == 2413].assign(net_value=-4.0, value_of_test=1.0, cost_of_test=5.0)
+    assert point(ask, experiment_design=dear).endswith("costs $5: more than it gains.")
+    nothing = design.assign(feasible=False)
+    assert point(ask, experiment_design=nothing) == "No test: fewer households are to be tested than two arms need."
+    assert point(ask, experiment_design=None) == "Design of an experiment: not built."

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
+from dunnhumby_pipeline.orchestration.assets.targeting import question_of
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
 
@@ -36,33 +36,15 @@ def refit_decisions(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """How often the decision of each group is another when households are drawn again."""
-    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
-    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
-    from dunnhumby_pipeline.experiments.ledger import results
-    from dunnhumby_pipeline.targeting.answers import Question, known_repeats
-    from dunnhumby_pipeline.targeting.contact_rules import permitted
-    from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.recommendations import value_is_proven
     from dunnhumby_pipeline.targeting.refits import decision_refits
-    from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
-    settings, trials = study.settings, first_campaign_cohort
-    today = permitted(household_effects, suppressed_households)
-    again = permitted(repeat_households, suppressed_households)
-    reached, first = supported(today, study_region(nuisances, settings.overlap)), at_first(today)
-    effects = today["cate"]
-    question = Question(
-        economics=in_force(economics),
-        gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
-        sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, results(study.home.ledger)),
-        effect=cate_estimates["cate"].to_numpy(dtype=float),
-        tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
-        today=effects[reached].to_numpy(dtype=float),
-        beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
-        repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, again),
-    )
+    settings = study.settings
+    today = (household_effects, repeat_households, suppressed_households)
+    studied = (first_campaign_cohort, nuisances, cate_estimates, economics, negative_controls)
+    again = (repeat_trials, repeat_nuisances, repeat_support)
+    question = question_of(study, context.partition_key, *studied, *again, *today)
     seed, proven = settings.seed_for(f"refits:{context.partition_key}"), value_is_proven(policy_value)
     most, confidence = settings.policy.n_groups, settings.confidence
     return decision_refits(question, decision_groups, most, confidence, proven, FEWEST_HOUSEHOLDS, N_REFITS, seed)

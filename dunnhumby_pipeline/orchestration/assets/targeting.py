@@ -16,6 +16,7 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 
 if TYPE_CHECKING:
+    from dunnhumby_pipeline.targeting.answers import Question
     from dunnhumby_pipeline.targeting.evidence import Evidence
 
 
@@ -50,36 +51,61 @@ def turn_cost_dial(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """The decision at every contact cost, under every scenario and for every group, as estimated and calibrated."""
+    from dunnhumby_pipeline.targeting.answers import cost_tables
+
+    require_judgeable(study, context.partition_key)
+    settings = study.settings
+    today = (household_effects, repeat_households, suppressed_households)
+    studied = (first_campaign_cohort, nuisances, cate_estimates, economics, negative_controls)
+    again = (repeat_trials, repeat_nuisances, repeat_support)
+    question = question_of(study, context.partition_key, *studied, *again, *today)
+    tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
+    yield from (dg.Output(table, name) for name, table in tables.items())
+
+
+def question_of(
+    study: Study,
+    campaign_type: str,
+    trials: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    estimates: pd.DataFrame,
+    economics: pd.DataFrame,
+    negative_controls: pd.DataFrame,
+    repeat_trials: pd.DataFrame,
+    repeat_nuisances: pd.DataFrame,
+    repeat_support: pd.DataFrame,
+    household_effects: pd.DataFrame,
+    repeats: pd.DataFrame,
+    suppressed: pd.DataFrame,
+) -> "Question":
+    """What is to be decided, for the households of today that may be contacted."""
     from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
     from dunnhumby_pipeline.experiments.ledger import results
-    from dunnhumby_pipeline.targeting.answers import Question, cost_tables, known_repeats
+    from dunnhumby_pipeline.targeting.answers import Question, known_repeats
     from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
     from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
-    require_judgeable(study, context.partition_key)
-    settings, trials = study.settings, first_campaign_cohort
-    today = permitted(household_effects, suppressed_households)
-    again = permitted(repeat_households, suppressed_households)
+    settings, past = study.settings, results(study.home.ledger)
+    today, again = (permitted(each, suppressed) for each in (household_effects, repeats))
     reached, first = supported(today, study_region(nuisances, settings.overlap)), at_first(today)
-    effects, past = today["cate"], results(study.home.ledger)
-    of_others = of_other_types(past, context.partition_key)
-    question = Question(
+    effects = today["cate"]
+    return Question(
         economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others),
-        effect=cate_estimates["cate"].to_numpy(dtype=float),
-        tells_apart=bool((cate_estimates["model"] != CONSTANT).any()),
+        allowance=allowance_from(
+            negative_controls, settings.sensitivity.bias_scale, of_other_types(past, campaign_type)
+        ),
+        effect=estimates["cate"].to_numpy(dtype=float),
+        tells_apart=bool((estimates["model"] != CONSTANT).any()),
         today=effects[reached].to_numpy(dtype=float),
         beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
         repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, again),
-        learnt=lessons(past, context.partition_key),
+        learnt=lessons(past, campaign_type),
     )
-    tables = cost_tables(question, settings.economics.dial_steps, settings.policy.n_groups, settings.confidence)
-    yield from (dg.Output(table, name) for name, table in tables.items())
 
 
 @step(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, REPEAT_CONTACT
-from dunnhumby_pipeline.report.answer import at_which_cost, what_would_settle_it
+from dunnhumby_pipeline.report.cost_answer import at_which_cost, what_would_settle_it
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -127,7 +127,11 @@ def _reference_note(tables: StudyTables, settings: Settings) -> str:
 COSTS = (
     Heading("What a contact may cost"),
     Note("at_which_cost", lambda tables, settings: at_which_cost(tables["break_even"]), ("break_even",)),
-    Note("what_would_settle_it", lambda tables, settings: what_would_settle_it(tables["break_even"]), ("break_even",)),
+    Note(
+        "what_would_settle_it",
+        lambda tables, settings: what_would_settle_it(tables["experiment_design"]),
+        ("experiment_design",),
+    ),
     Section(
         "cost_dial",
         "The decision at every contact cost",
