@@ -20,14 +20,15 @@ NOT_SEEN = "no purchase in the look-back: nothing to base an effect on"
 @dataclass(frozen=True)
 class Case:
     """What is true of n households: `known` whether they bought in the look-back, `first` whether it would be their
-    first contact of the type, `supported`, the policy's `weight`, whether they are a `target`; `no_repeat`: why
-    nothing is known of a repeat."""
+    first contact of the type, `supported`, the policy's `weight`, whether they are a `target`, and whether there is
+    `no_test` for them; `no_repeat`: why nothing is known of a repeat."""
 
     known: Mask
     first: Mask
     supported: Mask
     weight: Array
     target: Mask
+    no_test: Mask
     no_repeat: str | None
 
 
@@ -44,7 +45,11 @@ def reasons(
     told = np.full(len(frame), NOT_SEEN, dtype=object)
     beyond = case.known & ~case.supported
     if beyond.any():
-        told[beyond] = _unsupported(frame[beyond], case.first[beyond], case.no_repeat, overlap) + ": test it"
+        cost = price(groups["contact_cost"].iloc[0])
+        ending = np.where(
+            case.no_test[beyond], f", and no test is worth what it costs at {cost} a contact", ": test it"
+        )
+        told[beyond] = _unsupported(frame[beyond], case.first[beyond], case.no_repeat, overlap) + ending
     endings = [
         (decision == LEAVE, about + "; " + test),
         (decision == TEST, about + "; " + test + ": test it"),

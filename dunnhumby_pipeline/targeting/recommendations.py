@@ -90,7 +90,8 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     target: supported, a gain is proven for its group, the policy selects it for certain and not by lot, and, of first
     contacts, on which it is valued, what it is worth is proven. leave: nothing is known of the household; or for its
     group a loss is proven, or expected where no test is worth its cost; or the policy passes it over although a gain is
-    proven. test: all others, so that a test decides them.
+    proven. test: all others, so that a test decides them. A household that is not supported is a part of its group's
+    test, and left where that is left; without a group, where every group is left.
     """
     frame = _with_repeats(scored, terms)
     known, first = scored["cate"].notna().to_numpy(), at_first(scored)
@@ -105,7 +106,8 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     pays = supported & (decided == TARGET)
     passed_over = pays & (weight == 0)
     target = pays & (weight >= 1) & (terms.proven | ~first)
-    leave = ~known | passed_over | (supported & (decided == LEAVE))
+    no_test = np.where(group >= 0, decided == LEAVE, bool((groups["decision"] == LEAVE).all()))
+    leave = ~known | passed_over | (supported & (decided == LEAVE)) | (~supported & no_test)
     frame = frame.assign(
         decision=np.select([target, leave], [TARGET, LEAVE], TEST),
         contact=np.where(first, FIRST_CONTACT, REPEAT_CONTACT),
@@ -120,7 +122,7 @@ def targeting_list(scored: pd.DataFrame, covariates: pd.DataFrame, terms: Terms)
     no_repeat = terms.no_repeat
     if no_repeat is None and repeat_group(groups) is None:
         no_repeat = "no trials of a repeat"
-    case = Case(known, first, supported, weight, target, no_repeat)
+    case = Case(known, first, supported, weight, target, no_test, no_repeat)
     frame["reason"] = reasons(frame, groups, place, case, terms.overlap)
     order = ["expected_profit", "cate", "household_key"]
     frame = frame.sort_values(order, ascending=[False, False, True], na_position="last")

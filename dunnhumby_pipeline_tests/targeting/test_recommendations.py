@@ -169,15 +169,17 @@ def test_a_household_contacted_before_is_decided_by_the_effect_of_a_repeat(decis
     assert told.tolist() == pytest.approx([mean, mean - 15, mean + 15, mean + 40, 0.5])
     chance = {TARGET: "99%", TEST: "55%", LEAVE: "1%"}[decision]
     assert rows.at[6, "reason"].startswith(f"contacted before; a repeat is {chance} likely to pay: ")
-    # Without comparable households, or while the last campaign runs, it is tested, and the reason says why.
-    assert set(rows.loc[[4, 7], "decision"]) == {TEST}
+    # Without comparable households, or while the last campaign runs, it is tested where its group is worth a test, and
+    # the reason says why.
+    assert set(rows.loc[[4, 7], "decision"]) == {LEAVE if decision == LEAVE else TEST}
+    ending = ", and no test is worth what it costs at $40.00 a contact" if decision == LEAVE else ": test it"
     assert rows.loc[[4, 6, 7], "group"].tolist() == [3, 3, 3]
     assert rows.at[4, "reason"] == (
-        "last contacted 12 days ago, by a campaign that is not over: a repeat is not known to pay: test it"
+        "last contacted 12 days ago, by a campaign that is not over: a repeat is not known to pay" + ending
     )
     assert rows.at[7, "reason"] == (
         "contacted before; hardly any household like it went without a repeat (propensity 0.97), so its effect is not "
-        "known: test it"
+        "known" + ending
     )
     assert rows.loc[[4, 7], "expected_profit"].isna().all()
 
@@ -189,6 +191,15 @@ def test_without_a_word_on_repeats_households_contacted_before_are_tested() -> N
     assert set(told["decision"]) == {TEST} and told["group"].isna().all()
     said = "contacted before, and the effect of a repeat is not known (no trials of a repeat): test it"
     assert set(told["reason"]) == {said}
+
+
+def test_who_is_not_supported_is_left_where_no_test_is_worth_its_cost() -> None:
+    rows = listed(one(LEAVE))
+    assert set(rows["decision"]) == {LEAVE}
+    assert rows.loc[[4, 5], "reason"].str.endswith(", and no test is worth what it costs at $40.00 a contact").all()
+    assert set(listed(one(TEST)).drop(index=8)["decision"]) == {TEST}
+    # Of a repeat nothing is known, and a group of first contacts is worth a test.
+    assert listed(pd.DataFrame([group(0, LEAVE, highest=30), group(1, TEST, 30)])).at[4, "decision"] == TEST
 
 
 def test_a_proven_repeat_needs_no_proof_of_the_policy_among_first_contacts() -> None:
@@ -210,7 +221,7 @@ def test_the_policys_limits_hold_for_repeats_too() -> None:
 def test_one_effect_for_all_gives_one_decision_to_all_with_support(decision: str) -> None:
     rows = listed(one(decision), "treat_all")
     assert set(rows.loc[SUPPORTED, "decision"]) == {decision}
-    assert set(rows.loc[[4, 5, 6, 7], "decision"]) == {TEST}
+    assert set(rows.loc[[4, 5, 6, 7], "decision"]) == {LEAVE if decision == LEAVE else TEST}
     assert rows.at[8, "decision"] == LEAVE
     assert " likely to pay: " in rows.at[1, "reason"]
 
