@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dunnhumby_pipeline.cli import app
-from dunnhumby_pipeline.contracts.names import TEST
-from dunnhumby_pipeline.experiments.assignment import CONTACT, experiment_assignment, hash_of, write_csv
+from dunnhumby_pipeline.contracts.names import CONTACT, TEST
+from dunnhumby_pipeline.engine.spreadsheet import write_csv
+from dunnhumby_pipeline.experiments.assignment import experiment_assignment, hash_of
 from dunnhumby_pipeline.experiments.read_back import experiment_result, hash_in, matched, read_outcomes
 from dunnhumby_pipeline.experiments.registration import ExperimentError
 from dunnhumby_pipeline.experiments.simulated import read_assignment, simulated_outcomes

@@ -29,6 +29,22 @@ from dunnhumby_pipeline_tests.fakes.pages import undrawn
 
 # What the command says of a study that has run to its end.
 SUMMARISED = ("Segments", "Trials", "Overlap", "ATE", "Value", "claimed", "Decisions", "targeting_list", "Report")
+# What costs decide, and what an order of households is worth against them.
+PRICED = {
+    "economics",
+    "turn_cost_dial",
+    "value_policies",
+    "certify_policies",
+    "validate_cate",
+    "targeting_list",
+    "experiment_design",
+    "experiment_assignment",
+    "refit_decisions",
+    "write_list",
+    "follow_list",
+    "contact_plan",
+    "campaign_report",
+}
 # For studies of many households: every step, with few repeats in it.
 FEW_REPEATS = {
     "DUNNHUMBY_NUISANCE__N_REPEATS": "1",

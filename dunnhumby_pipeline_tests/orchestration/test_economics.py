@@ -23,6 +23,7 @@ from dunnhumby_pipeline.orchestration.terms import run_config
 from dunnhumby_pipeline.settings import EconomicsSettings, SettingsError, load_settings
 from dunnhumby_pipeline.settings.in_place import RUN_TERMS
 from dunnhumby_pipeline_tests.fakes.studies import (
+    PRICED,
     Laboratory,
     SmallStudy,
     as_variables,
@@ -31,17 +32,6 @@ from dunnhumby_pipeline_tests.fakes.studies import (
     quick_settings,
 )
 
-# What costs decide.
-PRICED = {
-    "economics",
-    "turn_cost_dial",
-    "value_policies",
-    "validate_cate",
-    "targeting_list",
-    "experiment_design",
-    "experiment_assignment",
-    "campaign_report",
-}
 DECIDED = {table.name for step in PRICED for table in made_by(step)}
 
 
@@ -103,8 +93,12 @@ def require_agreement(laboratory: Laboratory, cost: float) -> None:
     assert by_scenario.loc[by_scenario["used"], "contact_cost"].tolist() == [cost]
     assert (table(laboratory, "decision_groups")["contact_cost"] == cost).all()
     assert cost in table(laboratory, "decision_by_cost")["contact_cost"].tolist()
-    listed = table(laboratory, "targeting_list").dropna(subset=["cate"])
-    assert (listed["cate"] - listed["expected_profit"]).to_numpy() == pytest.approx(cost)
+    groups = table(laboratory, "decision_groups")
+    once = used["one_off_cost"] / groups.groupby("contact")["n_households"].transform("sum").clip(lower=1)
+    assert (groups["effect"] - groups["expected_profit"]).to_numpy() == pytest.approx((cost + once).to_numpy())
+    listed = table(laboratory, "targeting_list").dropna(subset=["expected_profit"])
+    of_group = listed["group"].map(groups.set_index("group")["expected_profit"])
+    assert listed["expected_profit"].to_numpy() == pytest.approx(of_group.to_numpy(dtype=float))
     values = table(laboratory, "policy_value").set_index("policy")
     everybody = values.loc["treat_all"]
     if cost:

@@ -70,7 +70,8 @@ def test_a_look_makes_only_looks_stale_and_a_result_what_is_decided(study: Study
     outcomes_of(assignment, 7.0).to_csv(file, index=False)
     read_experiment(study, file, interim=False)
     read = step_versions(home=home)
-    steps = ("turn_cost_dial", "experiment_design", "experiment_assignment", "experiment_result", "experiment_looks")
+    decided = ("turn_cost_dial", "refit_decisions", "experiment_design", "experiment_assignment")
+    steps = (*decided, "experiment_result", "experiment_looks")
     assert {name for name in looked if looked[name] != read[name]} == {
         table.name for step in steps for table in made_by(step)
     }

@@ -33,6 +33,7 @@ from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.staleness import disturbed, stale_assets
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline_tests.fakes.studies import (
+    PRICED,
     SUMMARISED,
     Laboratory,
     SmallStudy,
@@ -51,22 +52,6 @@ ASSUMED = {table.name for step in WITHOUT_DATA for table in made_by(step)}
 # Settings that say where tables are computed and where they lie, not what they hold.
 NOT_OF_TABLES = {"engine", "warehouse"}
 VALUES = {table.name for table in made_by("value_policies")}
-# What costs decide, and what an order of households is worth against them.
-PRICED = {
-    "economics",
-    "turn_cost_dial",
-    "value_policies",
-    "certify_policies",
-    "validate_cate",
-    "targeting_list",
-    "experiment_design",
-    "experiment_assignment",
-    "refit_decisions",
-    "write_list",
-    "follow_list",
-    "contact_plan",
-    "campaign_report",
-}
 TARGETING = {table.name for step in PRICED for table in made_by(step)}
 
 
@@ -195,7 +180,8 @@ def test_a_changed_file_that_few_read_leaves_the_rest(laboratory: Laboratory) ->
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([lines[0], *lines[2:]]))
     # Tables that are loaded together come together; only what rests on the changed ones follows.
-    assert stale(laboratory) == {*TABLES, *TARGETING}
+    of_coupons = {table.name for step in ("coupon_costs", "weigh_plausibility") for table in made_by(step)}
+    assert stale(laboratory) == {*TABLES, *TARGETING, *of_coupons}
 
 
 def test_a_table_that_is_kept_makes_nothing_stale(laboratory: Laboratory) -> None:

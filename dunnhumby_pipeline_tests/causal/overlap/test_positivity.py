@@ -86,7 +86,7 @@ def test_estimates_of_one_sign_that_lie_apart_do_not_agree(apart: Studied) -> No
     ate = effects[(effects["campaign"] == "all") & (effects["estimand"] == "ATE") & (effects["population"] == "all")]
     assert (ate["estimate"] > 0).all()
     assert ate["ci_upper"].min() < ate["ci_lower"].max()
-    assert "beyond noise: ATE by aipw in all less ipw in all" in message
+    assert "beyond noise: ATE: AIPW less Inverse propensity weighted" in message
 
 
 def test_what_is_not_identified_is_struck_and_never_said_to_be_proven(apart: Studied) -> None:
