@@ -46,8 +46,10 @@ def what_would_settle_it(design: pd.DataFrame | None) -> str:
         f"A randomised test of the households to be tested, {contacted} contacted and {held} held out, is expected to "
         f"gain {worth} over deciding today, and costs {cost}"
     )
+    if not (feasible["net_value"] > 0).any():
+        return f"{said}: more than it gains, as one of any size would."
     if best == row["n_households"]:
-        return f"{said}{'' if row['net_value'] > 0 else ': more than it gains'}."
+        return f"{said}."
     return f"{said}; one of {numbers.count(best)} in all is worth most over its cost."
 
 

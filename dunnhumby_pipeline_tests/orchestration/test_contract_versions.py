@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from dunnhumby_pipeline.contracts.table import Table, number
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform import versions
 from dunnhumby_pipeline.settings import Home, Settings
+
+
+@pytest.fixture(autouse=True)
+def _hashed_again() -> Iterator[None]:
+    """Hashes of what a test changed are not kept for the tests after it."""
+    yield
+    versions.module_hash.cache_clear()
 
 
 @pytest.fixture

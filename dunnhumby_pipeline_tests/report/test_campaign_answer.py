@@ -220,7 +220,7 @@ def test_the_test_that_would_settle_it_is_the_one_that_is_designed() -> None:
     assert said.startswith(f"A randomised test of the households to be tested, {arms}, is expected to gain")
     assert f"; one of {best_size(design):,} in all is worth most over its cost." in said
     dear = design.loc[design["n_households"] == 2413].assign(net_value=-4.0, value_of_test=1.0, cost_of_test=5.0)
-    assert point(ask, experiment_design=dear).endswith("costs $5: more than it gains.")
+    assert point(ask, experiment_design=dear).endswith("costs $5: more than it gains, as one of any size would.")
     nothing = design.assign(feasible=False)
     assert point(ask, experiment_design=nothing) == "No test: fewer households are to be tested than two arms need."
     assert point(ask, experiment_design=None) == "Design of an experiment: not built."
