@@ -122,7 +122,7 @@ class OverlapSettings(Section):
         "calibration, is not noise",
     )
     noise_draws: int = Field(
-        1000, ge=200, description="draws of each campaign's arms that say what its balance is by chance"
+        5000, ge=200, description="draws of each campaign's arms that say what its balance is by chance"
     )
     rule_depth: int = Field(3, ge=1, le=5, description="depth of the tree that describes who lies outside")
 
