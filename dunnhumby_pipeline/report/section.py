@@ -26,7 +26,7 @@ class Section:
     `reads`: the tables that it cannot do without, `beside`: those that it says more with. It sees no others.
     `draw` makes the picture (matplotlib is loaded only inside it) and `alt` says it to who cannot see it; `rows`
     makes the table. `caption` stands below, `when` says under which settings the page has it, and `needs_rows`
-    leaves it out while a table in `reads` is built and has no rows.
+    leaves it out while a table in `reads` is built and has no rows, or not the rows that `needs` asks for.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Section:
     beside: tuple[str, ...] = ()
     when: Callable[[Settings], bool] = always
     needs_rows: bool = False
+    needs: Callable[[StudyTables], bool] | None = None
     kind: ClassVar[str] = "section"
 
     def __post_init__(self) -> None:
@@ -47,8 +48,11 @@ class Section:
 
     def is_on(self, tables: StudyTables, settings: Settings) -> bool:
         """Whether the page has it."""
-        built = [tables.get(name) for name in self.reads if self.needs_rows]
-        return self.when(settings) and not any(frame is not None and frame.empty for frame in built)
+        frames = [tables.get(name) for name in self.reads]
+        lacking = self.needs_rows and any(frame is not None and frame.empty for frame in frames)
+        if self.needs is not None and all(frame is not None for frame in frames):
+            lacking = lacking or not self.needs(tables)
+        return self.when(settings) and not lacking
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,13 @@ def test_without_a_ranking_policies_by_single_effects_are_not_compared() -> None
 def test_policies_are_named_in_words() -> None:
     assert terms.policy("risk_adjusted_0.3") == "Risk-adjusted effect, 0.3 of the lower bound"
     assert terms.policy("current_practice") == "What was done"
+
+
+def test_where_contacts_cost_nothing_there_is_no_return_to_draw() -> None:
+    free = study.roi_curve().query("curve != 'roi'")
+    tables = study.tables_of(roi_curve=free, policy_value=study.policy_value())
+    [note, *drawn] = curves.CURVES.parts
+    assert isinstance(note, Note)
+    assert note.says(tables, Settings()).endswith("there is no return on what is spent.")
+    shown = {part.name for part in drawn if isinstance(part, Section) and part.is_on(tables, Settings())}
+    assert shown == {"roi", "qini_with_costs", "risk_frontier"}

@@ -97,10 +97,15 @@ def carried_said(tables: StudyTables, settings: Settings) -> str:
 def _note(tables: StudyTables, settings: Settings) -> str:
     if tables["roi_curve"].empty:
         return _NO_ORDER
+    free = "" if _has(tables, "roi") else " Contacts cost nothing here, so that there is no return on what is spent."
     return (
         "How well the order of households by effect does, on households that the models did not see. The pale band "
-        "holds for all shares at once."
+        f"holds for all shares at once.{free}"
     )
+
+
+def _has(tables: StudyTables, curve: str) -> bool:
+    return bool((tables["roi_curve"]["curve"] == curve).any())
 
 
 def _draw(tables: StudyTables, curve: str) -> Figure:
@@ -159,6 +164,7 @@ def _curve(name: str, curve: str, title: str, caption: str) -> Section:
         lambda tables, settings: _alt(tables, curve),
         beside=("policy_value",),
         needs_rows=True,
+        needs=lambda tables: _has(tables, curve),
     )
 
 
