@@ -32,13 +32,11 @@ def assign_experiment(
     `starts_on`: date of the first contact (ISO), where it is known; `by`: who assigns it. Raises ExperimentError when
     no household is to be tested, or too few for two arms.
     """
-    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.engine.spreadsheet import write_csv
-    from dunnhumby_pipeline.experiments.ledger import results
     from dunnhumby_pipeline.experiments.registration import ExperimentError, keep, registration
     from dunnhumby_pipeline.experiments.registration_page import registration_page
+    from dunnhumby_pipeline.orchestration.past import learnt
     from dunnhumby_pipeline.targeting.economics import in_force
-    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
 
     tables = {name: read_table(study.table(name, campaign_type)) for name in READS}
     assignment, design = tables["experiment_assignment"], tables["experiment_design"]
@@ -47,14 +45,11 @@ def assign_experiment(
             f"the list of {campaign_type} has {len(assignment)} households to test; too few for two arms"
         )
     settings, folder, terms = study.settings, study.home.experiments, in_force(tables["economics"])
-    past = results(study.home.ledger)
-    others = of_other_types(past, campaign_type)
     plan = registration(
         assignment,
         design,
         terms.used,
-        allowance_from(tables["negative_controls"], settings.sensitivity.bias_scale, others),
-        lessons(past, campaign_type),
+        *learnt(study, campaign_type, tables["negative_controls"]),
         {
             "confidence": settings.confidence,
             "contact_share": settings.experiment.contact_share,

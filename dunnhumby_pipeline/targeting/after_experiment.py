@@ -33,7 +33,7 @@ def after_experiments(targeting_list: pd.DataFrame, groups: pd.DataFrame) -> pd.
         decides = decides.fillna(int(first.iloc[0]))
     known = decides.notna() & (frame["group"].notna() | (frame["decision"] == TEST))
     by_group = groups.set_index("group")
-    own = by_group.loc[decides[known]].set_index(frame.index[known])
+    own = by_group.assign(reason=_reasons(by_group)).loc[decides[known]].set_index(frame.index[known])
     own = own.loc[own["n_experiments"] > 0]
     told = {
         "decision": own["decision"],
@@ -43,7 +43,7 @@ def after_experiments(targeting_list: pd.DataFrame, groups: pd.DataFrame) -> pd.
         "expected_profit_lower": own["calibrated_lower"],
         "expected_profit_upper": own["calibrated_upper"],
         "group": decides[own.index],
-        "reason": _reasons(own),
+        "reason": own["reason"],
     }
     for name, values in told.items():
         frame.loc[own.index, name] = values
@@ -52,6 +52,7 @@ def after_experiments(targeting_list: pd.DataFrame, groups: pd.DataFrame) -> pd.
 
 
 def _reasons(own: pd.DataFrame) -> pd.Series:
+    """What is said of each group: written once, whatever its size."""
     many = own["n_experiments"].map(lambda n: "a randomised experiment" if n == 1 else f"{n} randomised experiments")
     profit, lower, upper, cost = (
         own[name].map(price) for name in ("expected_profit", "calibrated_lower", "calibrated_upper", "contact_cost")

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.contracts.names import FIRST_CONTACT, LEAVE, TARGET, TEST
 from dunnhumby_pipeline.targeting.answers import Question, found_in_groups
-from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged, profit_effect, profit_residuals
+from dunnhumby_pipeline.targeting.dial import ProfitEffect, judged, profit_residuals
 from dunnhumby_pipeline.targeting.groups import Division, divided
 from dunnhumby_pipeline.targeting.information import Stakes
-from dunnhumby_pipeline.targeting.lessons import Found
 from dunnhumby_pipeline.targeting.scenarios import Scenario
 
 Array = NDArray[np.float64]
@@ -41,9 +40,12 @@ def decision_refits(
     """
     terms = question.economics
     scenario = terms.used
-    allowance = profit_effect(scenario, question.gross_profit, question.sales, question.allowance).allowance
-    found = _found(question, scenario, n_groups)
-    drawn = _drawn(question, scenario, n_groups, n_refits, seed)
+    data = profit_residuals(scenario, question.gross_profit, question.sales)
+    division = divided(question.effect, data, question.tells_apart, n_groups)
+    allowance = question.allowance.times(scenario.margin)
+    # Of first contacts, then of a repeat.
+    found = [*found_in_groups(question, scenario, division), tuple(one.at(scenario.margin) for one in question.learnt)]
+    drawn = _drawn(question, scenario, data, division, n_refits, seed)
     totals, rows = groups.groupby("contact")["n_households"].sum().clip(lower=1), []
     for place, (_, row) in enumerate(groups.sort_values("group").iterrows()):
         own, sure = int(row["n_households"]), proven or row["contact"] != FIRST_CONTACT
@@ -72,17 +74,11 @@ def decision_refits(
     return pd.DataFrame(rows)
 
 
-def _found(question: Question, scenario: Scenario, n_groups: int) -> list[tuple[Found, ...]]:
-    """What experiments found of every group (k,): of first contacts, then of a repeat."""
-    data = profit_residuals(scenario, question.gross_profit, question.sales)
-    division = divided(question.effect, data, question.tells_apart, n_groups)
-    return [*found_in_groups(question, scenario, division), tuple(one.at(scenario.margin) for one in question.learnt)]
-
-
-def _drawn(question: Question, scenario: Scenario, n_groups: int, n_refits: int, seed: int) -> Array:
+def _drawn(
+    question: Question, scenario: Scenario, data: Residuals, division: Division, n_refits: int, seed: int
+) -> Array:
     """How far the effect ($) of every group moves (n_refits, k): of first contacts, then of a repeat if it is told."""
-    data = profit_residuals(scenario, question.gross_profit, question.sales)
-    drawn = [_bootstrapped(data, divided(question.effect, data, question.tells_apart, n_groups), n_refits, seed)]
+    drawn = [_bootstrapped(data, division, n_refits, seed)]
     if question.repeats is not None:
         again = profit_residuals(scenario, question.repeats.gross_profit, question.repeats.sales)
         whole = Division(np.empty(0), np.zeros(len(again.y), dtype=np.int64))

@@ -18,21 +18,18 @@ def experiment_design(
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
     """Power, value and cost of a randomised test of the households that the list says to test, by its size."""
-    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS
     from dunnhumby_pipeline.experiments.design import experiment_design as design
-    from dunnhumby_pipeline.experiments.ledger import results
+    from dunnhumby_pipeline.orchestration.past import learnt
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.information import Stakes
-    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
     from dunnhumby_pipeline.targeting.tested import decided_by_test, effect_tested
 
     settings, trials = study.settings, first_campaign_cohort
-    terms, past = in_force(economics), results(study.home.ledger)
-    scenario, of_others = terms.used, of_other_types(past, context.partition_key)
-    allowance = allowance_from(negative_controls, settings.sensitivity.bias_scale, of_others).times(scenario.margin)
-    found = tuple(one.at(scenario.margin) for one in lessons(past, context.partition_key))
-    effect = effect_tested(targeting_list, decision_groups, allowance, found)
+    terms = in_force(economics)
+    scenario, (allowance, lessons) = terms.used, learnt(study, context.partition_key, negative_controls)
+    found = tuple(one.at(scenario.margin) for one in lessons)
+    effect = effect_tested(targeting_list, decision_groups, allowance.times(scenario.margin), found)
     n_tested = len(decided_by_test(targeting_list))
     stakes = Stakes(n_tested, terms.campaigns_to_come, effect.variance, terms.test_cost, FEWEST_HOUSEHOLDS)
     days = int((trials["outcome_end"] - trials["index_day"]).max())

@@ -79,32 +79,28 @@ def question_of(
     suppressed: pd.DataFrame,
 ) -> "Question":
     """What is to be decided, for the households of today that may be contacted."""
-    from dunnhumby_pipeline.causal.doubts.bias_allowance import allowance_from
     from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
-    from dunnhumby_pipeline.experiments.ledger import results
+    from dunnhumby_pipeline.orchestration.past import learnt
     from dunnhumby_pipeline.targeting.answers import Question, known_repeats
     from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.economics import in_force
-    from dunnhumby_pipeline.targeting.lessons import lessons, of_other_types
     from dunnhumby_pipeline.targeting.support import at_first, study_region, supported
 
-    settings, past = study.settings, results(study.home.ledger)
+    allowance, found = learnt(study, campaign_type, negative_controls)
     today, again = (permitted(each, suppressed) for each in (household_effects, repeats))
-    reached, first = supported(today, study_region(nuisances, settings.overlap)), at_first(today)
+    reached, first = supported(today, study_region(nuisances, study.settings.overlap)), at_first(today)
     effects = today["cate"]
     return Question(
         economics=in_force(economics),
         gross_profit=residuals(trials, nuisances, GROSS_PROFIT),
         sales=residuals(trials, nuisances, SPEND),
-        allowance=allowance_from(
-            negative_controls, settings.sensitivity.bias_scale, of_other_types(past, campaign_type)
-        ),
+        allowance=allowance,
         effect=estimates["cate"].to_numpy(dtype=float),
         tells_apart=bool((estimates["model"] != CONSTANT).any()),
         today=effects[reached].to_numpy(dtype=float),
         beyond=effects[first & ~reached & effects.notna()].to_numpy(dtype=float),
         repeats=known_repeats(repeat_trials, repeat_nuisances, repeat_support, again),
-        learnt=lessons(past, campaign_type),
+        learnt=found,
     )
 
 
