@@ -212,6 +212,19 @@ def test_the_report_rests_on_its_template() -> None:
     assert any(path.suffix == ".j2" for path in beside.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("step", "module"),
+    [
+        ("refit_decisions", "targeting.contact_rules"),
+        ("refit_decisions", "orchestration.past"),
+        ("certify_policies", "targeting.evidence"),
+        ("fit_cate", "segmentation.needs.look_back"),
+    ],
+)
+def test_what_assets_share_counts_in_each_that_names_it(step: str, module: str) -> None:
+    assert f"dunnhumby_pipeline.{module}" in versions.modules_behind(versions._function(_step(step)))
+
+
 def test_an_edit_of_matching_leaves_the_models_of_the_effect_and_the_list_alone() -> None:
     for name in ("fit_cate", "value_policies", "targeting_list"):
         behind = versions.modules_behind(versions._function(_step(name)))

@@ -50,6 +50,8 @@ _BY_SHAPE = {
 }
 _NOTHING = opmap["NOP"]
 _WIRING = f"{PACKAGE}.orchestration"
+# What assets share lies beside them, and is a part of each that names it.
+_ASSETS = f"{_WIRING}.assets."
 
 # Settings that change the time a step takes and not its tables.
 WITHOUT_EFFECT: Mapping[str, set[str]] = {name: {"n_jobs"} for name in ("cate", "nuisance", "power", "refutation")}
@@ -126,7 +128,7 @@ def _function(step: dg.OpDefinition) -> Callable[..., Any]:
 
 
 def code_hash(function: Callable[..., Any]) -> str:
-    """The hash of a function, of those of its own module that it names, and of every module behind them."""
+    """The hash of a function, of those of assets that it names, and of every module behind them."""
     own = ["\n".join(_instructions(part.__code__)) for part in _own_functions(function)]
     return digest([*own, *(module_hash(name) for name in modules_behind(function))])
 
@@ -151,14 +153,17 @@ def modules_behind(function: Callable[..., Any]) -> list[str]:
 
 
 def _own_functions(function: Callable[..., Any]) -> list[FunctionType]:
-    """The function and the functions of its own module that it names, directly or through others."""
-    found: dict[str, FunctionType] = {}
+    """The function and the functions of its own module and of others of assets that it names, directly or not."""
+    found: dict[tuple[str, str], FunctionType] = {}
     waiting: list[Any] = [function]
     while waiting:
         part = waiting.pop()
-        if part.__name__ not in found:
-            found[part.__name__] = part
-            own = [value for module, value in _globals(part) if module == function.__module__]
+        name = (part.__module__, part.__name__)
+        if name not in found:
+            found[name] = part
+            own = [
+                value for module, value in _globals(part) if module == function.__module__ or module.startswith(_ASSETS)
+            ]
             waiting += [value for value in own if isinstance(value, FunctionType)]
     return [found[name] for name in sorted(found)]
 
