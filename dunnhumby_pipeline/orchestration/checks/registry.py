@@ -16,11 +16,11 @@ from dunnhumby_pipeline.orchestration.checks import (
     experiments,
     features,
     journey,
+    of_customers,
     of_lists,
     plausibility,
     repeats,
     scrutiny,
-    segmentation,
     targeting,
 )
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
@@ -167,98 +167,7 @@ CHECKS: tuple[Check, ...] = (
         "Earlier segments and effects may not carry over",
         thresholds=("max_psi",),
     ),
-    Check(
-        "segment_stability",
-        segmentation.warm_stability,
-        BLOCK,
-        red="refits started from these segments do not find them again: at a mean ARI of 0.7 about one household in "
-        "eight moves",
-        advice="fewer segments or factors",
-        thresholds=("warm_ari_floor",),
-    ),
-    Check(
-        "segment_stability",
-        segmentation.cold_stability,
-        WARN,
-        red="refits from scratch find other segments",
-        advice="do not build a strategy on the borders between segments",
-        thresholds=("cold_ari_floor",),
-    ),
-    Check(
-        "segment_stability",
-        segmentation.fits_converge,
-        WARN,
-        red="the factors that are used, or too many of all refits, stopped before they converged",
-        advice="fewer factors; stability of such fits says little",
-        reads=("factor_selection",),
-        thresholds=("min_converged",),
-    ),
-    Check(
-        "factor_selection",
-        segmentation.variance_explained,
-        WARN,
-        red="the factors explain too little of what differs between households (column-centred R²)",
-        advice="more factors (`segmentation.n_factors`), or fewer groups of features",
-        thresholds=("min_centred_r2",),
-    ),
-    Check(
-        "segments",
-        segmentation.smallest_segment,
-        WARN,
-        red="a segment has too few of the households for a campaign of its own",
-        advice="fewer segments; or delete `segment_model.npz` to choose their number again",
-        thresholds=("min_segment_share",),
-    ),
-    Check(
-        "segment_identity",
-        segmentation.identity_kept,
-        WARN,
-        red="a segment is new, gone, or renamed since the run before because it has other households or another value "
-        "tier or lifecycle; or the model of the run before could not be read",
-        advice="tell those who use the names; other customers or another period? The table lists what matched what",
-    ),
-    Check(
-        "segment_profiles",
-        segmentation.profile_shares,
-        WARN,
-        red="shares of households or of revenue do not sum to 1",
-        advice="a defect; do not use the profiles",
-    ),
-    Check(
-        "segment_playbook",
-        segmentation.every_segment_advised,
-        WARN,
-        red="a segment has no advice, or the advice is of other segments",
-        advice="materialise `segments` and `segment_playbook` together",
-        reads=("segments",),
-    ),
-    Check(
-        "clv_parameters",
-        segmentation.parameters_in_range,
-        WARN,
-        red="a parameter of lifetime value lies at a bound of the search, or where its model is uninformative: mean "
-        "chance of leaving after a trip under 0.005 (`lifetime_value.min_dropout`; so on the sample), shape of spend "
-        "under 1.05 (`min_spend_shape`); or chances of leaving, or spend per trip, do not vary, and a simpler model "
-        "took its place",
-        advice="where nobody leaves, do not read probability_alive; where a simpler model took its place, read on; "
-        "else do not read lifetime values: a longer history or more households",
-    ),
-    Check(
-        "clv_validation",
-        segmentation.not_worse_than_naive,
-        WARN,
-        red='on the later half of the data, the forecast in use errs more than "the same as last period", and its '
-        "interval leaves out 0",
-        advice="rank households by past spend, or set `lifetime_value.forecast`",
-    ),
-    Check(
-        "migration_summary",
-        segmentation.segments_hold,
-        WARN,
-        red="from one period to the next too many households change segment: at a mean ARI of 0.4 about a third",
-        advice="longer look-backs (`migration.look_back_days`), fewer segments",
-        thresholds=("migration_ari_floor",),
-    ),
+    *of_customers.CHECKS,
     Check(
         "first_campaign_cohort",
         causal.no_look_ahead,
