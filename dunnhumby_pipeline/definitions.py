@@ -22,6 +22,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     report,
     scrutiny,
     segmentation,
+    status,
     targeting,
     trials,
 )
@@ -54,6 +55,7 @@ def build_defs(
         [
             journey,
             segmentation,
+            status,
             trials,
             effects,
             plausibility,

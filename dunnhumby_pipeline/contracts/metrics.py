@@ -85,8 +85,15 @@ def identity(identity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
-    high = profiles["value_tier"] == "high"
-    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+    return {
+        "largest_share_high": profiles["share_high"].max(),
+        "smallest_share_active": profiles["share_active"].min(),
+    }
+
+
+def status(households: pd.DataFrame) -> Mapping[str, object]:
+    stages = households["lifecycle"].value_counts(normalize=True)
+    return {f"share_{stage}": float(stages.get(stage, 0.0)) for stage in ("new", "active", "lapsing", "lapsed")}
 
 
 def pareto(curve: pd.DataFrame) -> Mapping[str, object]:

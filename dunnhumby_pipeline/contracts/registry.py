@@ -22,12 +22,13 @@ from dunnhumby_pipeline.contracts.tables import (
     report,
     scrutiny,
     segments,
+    status,
     targeting,
     validation,
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

@@ -20,6 +20,7 @@ from dunnhumby_pipeline.settings.customers import (
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
@@ -103,6 +104,7 @@ __all__ = [
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

@@ -36,6 +36,7 @@ from dunnhumby_pipeline.settings.customers import (
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
+    status: StatusSettings = StatusSettings()
     lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
     migration: MigrationSettings = MigrationSettings()
     trial: TrialSettings = TrialSettings()

@@ -36,7 +36,7 @@ class Offers:
 def known_offers(segment_playbook: pd.DataFrame, value_need: pd.DataFrame, playbook: Playbook) -> Offers:
     """What the tables segment_playbook and value_need, made by this playbook, say."""
     segments = zip(segment_playbook["segment"], segment_playbook["rule"], strict=True)
-    cells = zip(value_need["clv_tier"], value_need["need"], value_need["discount_rate"], strict=True)
+    cells = zip(value_need["value_tier"], value_need["need"], value_need["discount_rate"], strict=True)
     return Offers(
         playbook,
         {str(segment): kept_forms(str(rule), playbook) for segment, rule in segments},
@@ -65,7 +65,7 @@ def with_offers(targeting_list: pd.DataFrame, households: pd.DataFrame, offers: 
 
     Raises OfferError where a household of the list has no need or value, naming how many.
     """
-    known = households[["household_key", "need", "clv_tier"]].rename(columns={"clv_tier": "value_tier"})
+    known = households[["household_key", "need", "value_tier"]]
     frame = targeting_list.merge(known, on="household_key", how="left", validate="one_to_one")
     missing = int(frame["need"].isna().sum())
     if missing:

@@ -78,6 +78,7 @@ def fit_segments(
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
+    household_status: pd.DataFrame,
     nmf_factors: pd.DataFrame,
     factor_loadings: pd.DataFrame,
     demographics: pd.DataFrame,
@@ -89,7 +90,7 @@ def describe_segments(
     from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
     from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
-    fitted = Fitted(customer_features, segments, nmf_factors, factor_loadings)
+    fitted = Fitted(customer_features, segments, household_status, nmf_factors, factor_loadings)
     with refusing(PlaybookError, ProfileError, NeedError):
         playbook = load_playbook(study.home.playbook)
         found = describe(fitted, demographics, study.journey_tables(), playbook, study.settings)
@@ -150,13 +151,13 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+    from dunnhumby_pipeline.segmentation.lifetime.status import majority
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
     tables, settings = study.journey_tables(), study.settings
-    tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
     with refusing(MigrationError, MatrixError, ModelFileError):
         model = load_model(study.table("segment_model"))
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
@@ -166,7 +167,7 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
             periods,
             windows,
             lambda rows: window_segments(rows, "window", model),
-            tiers,
+            majority(segment_profiles, "value_tier"),
             settings.migration,
             drifting=model.features,
         )

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import NO_NEED
+from dunnhumby_pipeline.segmentation.lifetime.status import StatusError, majority
 from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, plain_need
 from dunnhumby_pipeline.settings import found_wrong
 
@@ -181,7 +182,8 @@ def segment_playbook(
 ) -> pd.DataFrame:
     """What to do with each segment, most urgent first.
 
-    `profiles` and `segment_features` as of `profiles`; `leading_needs`: need of each segment, as of `needs`.
+    `profiles` and `segment_features` as of `profiles`; `leading_needs`: need of each segment, as of `needs`. Where a
+    rule names a value tier or a stage, those of most of the segment's households are meant (`status.majority`).
     Columns: segment, segment_name, priority (1-5), strategy, action, avoid, rule ('default' when none holds), because
     (the facts that the rule looked at, in words). Segments without a household are left out.
     Raises PlaybookError when a rule looks at a feature that is not described.
@@ -194,10 +196,14 @@ def segment_playbook(
             f"described are {', '.join(scores.columns)}"
         )
     rows = []
+    try:
+        tiers, stages = majority(profiles, "value_tier"), majority(profiles, "lifecycle")
+    except StatusError as error:
+        raise PlaybookError(str(error)) from error
     for segment in profiles[profiles["n_households"] > 0].itertuples():
         facts = {
-            "value_tier": segment.value_tier,
-            "lifecycle": segment.lifecycle,
+            "value_tier": tiers[segment.segment],
+            "lifecycle": stages[segment.segment],
             "leading_need": plain_need(leading_needs[segment.segment]),
         }
         standing = scores.loc[segment.segment].to_dict()

@@ -24,10 +24,11 @@ from dunnhumby_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Fitted:
-    """What is described: a row of features per household, and the segments and factors that a study gave."""
+    """What is described: features and status of each household, and the segments and factors that a study gave."""
 
     features: pd.DataFrame
     segments: pd.DataFrame
+    household_status: pd.DataFrame
     nmf_factors: pd.DataFrame
     factor_loadings: pd.DataFrame
 
@@ -46,7 +47,7 @@ def describe(
     NeedError and PlaybookError as those functions do.
     """
     features, segments = fitted.features, fitted.segments
-    profiles = segment_profiles(features, segments)
+    profiles = segment_profiles(features, segments, fitted.household_status)
     used = list(fitted.factor_loadings["feature"].unique())
     means = segment_features(features, segments, used, settings.confidence)
     seed = settings.seed_for("needs")
