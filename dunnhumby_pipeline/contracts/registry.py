@@ -18,6 +18,7 @@ from dunnhumby_pipeline.contracts.tables import (
     overlap,
     plausibility,
     profiles,
+    reference,
     repeats,
     report,
     scrutiny,
@@ -28,7 +29,7 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, movement)
+_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, reference, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

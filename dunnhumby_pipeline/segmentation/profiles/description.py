@@ -11,6 +11,7 @@ from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import pareto_curve
 from dunnhumby_pipeline.segmentation.needs.needs import household_needs, segment_needs
 from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, segment_playbook
+from dunnhumby_pipeline.segmentation.profiles.assignment import assignment_by_value
 from dunnhumby_pipeline.segmentation.profiles.departments import segment_department_sales, segment_departments
 from dunnhumby_pipeline.segmentation.profiles.profiles import (
     SPEND,
@@ -59,6 +60,7 @@ def describe(
         "segment_features": means,
         "segment_demographics": segment_demographics(demographics, segments),
         "demographic_tests": demographic_tests(demographics, segments),
+        "assignment_by_value": assignment_by_value(features, demographics, fitted.household_status, segments),
         "segment_departments": segment_departments(sales, settings.profile.min_department_share),
         "factor_needs": needs.needs.assign(source=needs.source, reason=needs.reason),
         "need_loadings": needs.loadings,
