@@ -85,7 +85,7 @@ def assignment_by_value(
 
 def _leaning(auc: float) -> str:
     """Whom the choice fell on, in words."""
-    if not auc == auc:
+    if auc != auc:
         return "nobody has it, or everybody"
     if abs(auc - 0.5) < LEANING:
         return "not by spend"
