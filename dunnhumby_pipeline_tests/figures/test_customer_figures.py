@@ -200,11 +200,11 @@ def test_both_settings_stand_on_the_same_axes() -> None:
 def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
     ours, known = simulated.segment_features(), simulated.segment_profiles()
     theirs = simulated.reference_features()
-    theirs.loc[theirs["feature"] == "weekend_share", "role"] = "used"
+    theirs.loc[theirs["feature"] == "active_last_4w", "role"] = "used"
     ours.loc[ours["feature"] == "recency", "role"] = "independent"
     theirs.loc[theirs["feature"] == "recency", "role"] = "independent"
     left, right = reference.profiles_side_by_side((theirs, known), (ours, known)).axes
-    used = set(ours.loc[ours["role"] == "used", "feature"]) | {"weekend_share"}
+    used = set(ours.loc[ours["role"] == "used", "feature"]) | {"active_last_4w"}
     assert set(labels(left)) == {feature(name) for name in used}
     assert feature("recency") not in labels(left)
     assert np.allclose(shaded(left), -shaded(right), equal_nan=True)
@@ -212,11 +212,11 @@ def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
 
 def test_campaigns_stand_apart_from_what_a_segment_is_like() -> None:
     found = simulated.segment_features()
-    found.loc[found["feature"].isin(["weekend_share", "recency"]), "role"] = "assigned"
+    found.loc[found["feature"].isin(["active_last_4w", "recency"]), "role"] = "assigned"
     figure = profiles.segment_profile_heatmap(found, simulated.segment_profiles())
     assert len(figure.axes) == 3
     assert figure.axes[2].get_title("left").startswith("Assigned by the retailer")
-    assert set(labels(figure.axes[2])) == {feature("weekend_share"), feature("recency")}
+    assert set(labels(figure.axes[2])) == {feature("active_last_4w"), feature("recency")}
 
 
 def test_labels_of_bubbles_in_one_place_are_moved_apart() -> None:
