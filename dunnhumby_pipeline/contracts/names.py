@@ -38,6 +38,8 @@ TARGET, LEAVE, TEST = "target", "leave", "test"
 CONTACT, HOLD_OUT = "contact", "hold out"
 # Why a household is not contacted, whatever the effect.
 OPT_OUT, RECENT_CONTACT, CONTACT_CAP = "opt-out", "recent contact", "contact cap"
-SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP)
+# Decided on, and no rule of the playbook has an offer that it may get.
+NO_OFFER = "no offer"
+SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP, NO_OFFER)
 # Populations that a policy is valued on: the trials in overlap, and those that the next campaign can choose among.
 TRIALS, TODAY = "trials", "today"
