@@ -12,6 +12,7 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    actions,
     contact,
     economics,
     effects,
@@ -22,6 +23,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     report,
     scrutiny,
     segmentation,
+    status,
     targeting,
     trials,
 )
@@ -54,6 +56,8 @@ def build_defs(
         [
             journey,
             segmentation,
+            actions,
+            status,
             trials,
             effects,
             plausibility,

@@ -62,7 +62,7 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
     from dunnhumby_pipeline.engine.duck import require_folder
     from dunnhumby_pipeline.engine.tables import require_reachable
     from dunnhumby_pipeline.orchestration.platform.resources import Study
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.segmentation.actions.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.targeting.opt_outs import ContactError, opt_out_path, read_opt_outs
 
     found = resolved_home(home)

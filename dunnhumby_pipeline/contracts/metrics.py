@@ -85,8 +85,15 @@ def identity(identity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
-    high = profiles["value_tier"] == "high"
-    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+    return {
+        "largest_share_high": profiles["share_high"].max(),
+        "smallest_share_active": profiles["share_active"].min(),
+    }
+
+
+def status(households: pd.DataFrame) -> Mapping[str, object]:
+    stages = households["lifecycle"].value_counts(normalize=True)
+    return {f"share_{stage}": float(stages.get(stage, 0.0)) for stage in ("new", "active", "lapsing", "lapsed")}
 
 
 def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
@@ -105,6 +112,10 @@ def validation(validation: pd.DataFrame) -> Mapping[str, object]:
 
 def differences(differences: pd.DataFrame) -> Mapping[str, object]:
     return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
+
+
+def actions(actions: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_without_action": actions["suppressed"].mean(), "n_rules_used": actions["rule"].nunique()}
 
 
 def value_need(households: pd.DataFrame) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
+    actions,
     cate,
     contact,
     design,
@@ -22,12 +23,13 @@ from dunnhumby_pipeline.contracts.tables import (
     report,
     scrutiny,
     segments,
+    status,
     targeting,
     validation,
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, actions, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

@@ -16,10 +16,12 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
@@ -62,6 +64,7 @@ from dunnhumby_pipeline.settings.study import (
 )
 
 __all__ = [
+    "ActionSettings",
     "ABOVE_BREAK_EVEN",
     "AS_REDEEMED",
     "BUDGET",
@@ -103,6 +106,7 @@ __all__ = [
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

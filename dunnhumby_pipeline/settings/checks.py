@@ -130,6 +130,10 @@ class CheckSettings(Section):
         le=1,
         description="largest share of decisions that may change when households are drawn again (warn)",
     )
+    # One household in five without an offer is a list that the playbook decides, and not the effect.
+    max_share_without_offer: float = Field(
+        0.2, ge=0, le=1, description="largest share of households for which the playbook may have no offer (warn)"
+    )
     max_unknown_opt_outs: float = Field(
         0.05, ge=0, le=1, description="largest share of opt-outs that may be of unknown households (warn)"
     )

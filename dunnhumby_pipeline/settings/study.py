@@ -32,10 +32,12 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
@@ -88,6 +90,8 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
+    status: StatusSettings = StatusSettings()
+    actions: ActionSettings = ActionSettings()
     lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
     migration: MigrationSettings = MigrationSettings()
     trial: TrialSettings = TrialSettings()

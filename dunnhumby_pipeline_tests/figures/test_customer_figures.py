@@ -233,7 +233,7 @@ def test_lifetime_values_have_intervals_and_tiers() -> None:
 def test_value_by_need_shades_and_prints_each_cell() -> None:
     table = simulated.value_need()
     households, revenue, discounts = lifetime_value.value_need_heatmap(table).axes
-    assert labels(households) == ["High lifetime value", "Mid lifetime value", "Low lifetime value"]
+    assert labels(households) == ["High value", "Mid value", "Low value"]
     assert columns(revenue) == ["Fresh", "Grocery", "Deals"]
     for axes, column in ((households, "n_households"), (revenue, "revenue"), (discounts, "discount_rate")):
         assert np.allclose(shaded(axes).ravel(), table[column])

@@ -131,6 +131,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
             {"profile": {"n_needs": 2}},
             made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
         ),
+        ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),

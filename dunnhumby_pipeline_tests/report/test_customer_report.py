@@ -84,10 +84,10 @@ def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> No
     assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
 
 
-def test_the_tier_of_a_household_is_not_called_the_value_of_its_segment(grids: dict[str, Grid]) -> None:
-    assert grids["offers"].headers[0] == "Lifetime value tier"
+def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
+    assert grids["offers"].headers[0] == "Value tier"
     alt = pages.alt("value_need", study.tables_of(value_need=customers.value_need()))
-    assert "comes from high lifetime value, " in alt
+    assert "comes from high value, " in alt
 
 
 def test_only_independent_features_are_told_as_evidence() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, Treatment
+from dunnhumby_pipeline.segmentation.lifetime.status import LIFECYCLES
 from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
 from dunnhumby_pipeline.segmentation.needs.needs import (
     BASKET_MIX,
@@ -39,11 +40,13 @@ from dunnhumby_pipeline.segmentation.profiles.profiles import (
     segment_profiles,
 )
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
-from dunnhumby_pipeline.segmentation.segments.naming import REQUIRED, segment_names
 from dunnhumby_pipeline.settings import EngineSettings, ProfileSettings
 
 QUICK = settings(max_examples=15, deadline=None)
 NAN = float("nan")
+SHARES = {"share_high": 0.3, "share_mid": 0.5, "share_low": 0.2} | {
+    f"share_{stage}": share for stage, share in zip(LIFECYCLES, (0.0, 0.9, 0.1, 0.0), strict=True)
+}
 
 
 def households(**columns: list[float]) -> pd.DataFrame:
@@ -63,13 +66,16 @@ FEATURES = households(
     tenure_weeks=[43.0, 52.0, 29.0, 43.0, 36.0],
 )
 FIVE = segments_of("a", "a", "b", "b", "b")
+STATUS = households(discount_share=[0.5] * 5).assign(
+    value_tier=["high", "mid", "mid", "low", "low"], lifecycle=["new", "active", "lapsing", "lapsed", "lapsed"]
+)
 
 
 # ---------------------------------------------------------------------------------------------------- size and money
 
 
 def test_profiles_by_hand() -> None:
-    profiles = segment_profiles(FEATURES, FIVE).set_index("segment")
+    profiles = segment_profiles(FEATURES, FIVE, STATUS).set_index("segment")
     assert profiles.index.tolist() == ["a", "b"]
     assert profiles["segment_name"].tolist() == ["A", "B"]
     assert profiles["n_households"].tolist() == [2, 3]
@@ -79,33 +85,21 @@ def test_profiles_by_hand() -> None:
     assert profiles["revenue_index"].tolist() == pytest.approx([2.0, 1 / 3])
     assert profiles["spend_mean"].tolist() == pytest.approx([200.0, 100 / 3])
     assert profiles["spend_median"].tolist() == [200.0, 40.0]
-    assert profiles["value_tier"].tolist() == ["high", "low"]
-    assert profiles["lifecycle"].tolist() == ["active", "lapsed"]
-
-
-@pytest.mark.parametrize(
-    ("recency", "twelve", "weeks", "stage"),
-    [
-        (5, 1, 50, "active"),
-        (28, 1, 50, "active"),
-        (29, 1, 50, "lapsing"),
-        (200, 0, 50, "lapsed"),
-        (5, 1, 26, "new"),
-        (29, 1, 26, "lapsing"),
-    ],
-)
-def test_stages_of_a_segment(recency: float, twelve: int, weeks: float, stage: str) -> None:
-    features = FEATURES.assign(active_last_12w=twelve, recency=[recency, recency, 1.0, 2.0, 3.0])
-    features.loc[:1, "tenure_weeks"] = weeks
-    assert segment_profiles(features, FIVE).set_index("segment").at["a", "lifecycle"] == stage
+    assert profiles["share_high"].tolist() == [0.5, 0.0]
+    assert profiles["share_mid"].tolist() == pytest.approx([0.5, 1 / 3])
+    assert profiles["share_low"].tolist() == pytest.approx([0.0, 2 / 3])
+    stages = profiles[["share_new", "share_active", "share_lapsing", "share_lapsed"]]
+    assert stages.loc["a"].tolist() == [0.5, 0.5, 0.0, 0.0]
+    assert stages.loc["b"].tolist() == pytest.approx([0.0, 0.0, 1 / 3, 2 / 3])
+    assert not {"value_tier", "lifecycle"} & set(profiles), "a segment has no tier and no stage of its own"
 
 
 def test_an_empty_segment_has_a_row_and_no_means() -> None:
     empty = FIVE.assign(segment=pd.Categorical(FIVE["segment"], categories=["a", "b", "nobody"]))
-    profiles = segment_profiles(FEATURES, empty).set_index("segment")
+    profiles = segment_profiles(FEATURES, empty, STATUS).set_index("segment")
     assert profiles.at["nobody", "n_households"] == 0
     assert profiles.at["nobody", "revenue"] == 0
-    assert profiles.loc["nobody", ["spend_mean", "value_tier", "lifecycle", "revenue_index"]].isna().all()
+    assert profiles.loc["nobody", ["spend_mean", "share_high", "share_lapsed", "revenue_index"]].isna().all()
     described = segment_features(FEATURES, empty, ["recency"], 0.95, described=["recency"]).set_index("segment")
     assert described.at["nobody", "n"] == 0
     assert np.isnan(described.at["nobody", "mean"])
@@ -117,11 +111,13 @@ def test_an_empty_segment_has_a_row_and_no_means() -> None:
 
 def test_tables_of_different_households_are_refused() -> None:
     with pytest.raises(ProfileError, match=r"5 rows of features, 4 of segments, 1 households in one alone"):
-        segment_profiles(FEATURES, FIVE.iloc[1:])
+        segment_profiles(FEATURES, FIVE.iloc[1:], STATUS)
     with pytest.raises(ProfileError, match="customer features lack recency; found household_key"):
-        segment_profiles(FEATURES.drop(columns="recency"), FIVE)
+        segment_profiles(FEATURES.drop(columns="recency"), FIVE, STATUS)
     with pytest.raises(ProfileError, match="in a segment; some are there twice or without one"):
-        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]))
+        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]), STATUS)
+    with pytest.raises(ProfileError, match=r"1 households have either a status or a segment, not both \(such as 5\)"):
+        segment_profiles(FEATURES, FIVE, STATUS.iloc[:-1])
     with pytest.raises(ProfileError, match="segments lack segment; found household_key"):
         segment_features(FEATURES, FIVE.drop(columns="segment"), [], 0.95)
 
@@ -138,7 +134,8 @@ def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str
         monetary_sales=list(spend), recency=[1.0] * n, active_last_4w=[1.0] * n, active_last_12w=[1.0] * n,
         tenure_weeks=[9.0] * n,
     )  # fmt: skip
-    profiles = segment_profiles(features, segments_of(*slugs))
+    status = features[["household_key"]].assign(value_tier="mid", lifecycle="active")
+    profiles = segment_profiles(features, segments_of(*slugs), status)
     assert profiles["share"].sum() == pytest.approx(1.0)
     assert profiles["revenue_share"].sum() == pytest.approx(1.0)
     described = segment_features(features, segments_of(*slugs), [], 0.95)
@@ -235,21 +232,6 @@ def test_a_feature_that_few_have_is_described_by_those_few() -> None:
     assert {"spend_trend", "basket_trend", "weekend_share"} <= set(rows.index.get_level_values("feature"))
     assert rows.loc[[("a", "spend_trend"), ("b", "spend_trend"), ("a", "basket_trend")], "n"].tolist() == [1, 0, 0]
     assert rows.loc[[("a", "spend_trend"), ("b", "basket_trend")], "eta_squared"].isna().all()
-
-
-def test_tier_and_stage_are_those_of_the_name() -> None:
-    rng = np.random.default_rng(4)
-    frame = households(**{name: list(rng.random(300)) for name in REQUIRED})
-    labels = np.repeat([0, 1, 2, 3], 75)
-    frame["monetary_sales"] = np.repeat([2.0, 1.0, 0.7, 0.3], 75)
-    frame["recency"] = np.repeat([1.0, 3.0, 60.0, 5.0], 75)
-    frame = frame.assign(active_last_4w=1, active_last_12w=1, tenure_weeks=np.repeat([52.0, 52.0, 20.0, 20.0], 75))
-    named = segment_names(frame, labels)
-    segments = pd.DataFrame({"household_key": frame["household_key"], "segment": labels.astype(str)})
-    found = segment_profiles(frame, segments.assign(segment_name="")).set_index("segment")
-    for label, name in named.items():
-        row = found.loc[str(label)]
-        assert name.startswith(f"{row['value_tier'].capitalize()} value ") and name.endswith(f", {row['lifecycle']}")
 
 
 def test_ties_and_a_complete_difference() -> None:
@@ -487,9 +469,7 @@ def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:
     slugs = segments_of(*["a"] * 100, *["b"] * 100)
     leading = segment_needs(scores, needs, slugs)
     assert leading == {"a": "none", "b": "none"}
-    profiles = households(n_households=[100, 100]).assign(
-        segment=["a", "b"], segment_name=["A", "B"], value_tier="mid", lifecycle="active"
-    )
+    profiles = households(n_households=[100, 100]).assign(segment=["a", "b"], segment_name=["A", "B"], **SHARES)
     described_by = {name for rule in load_playbook().segments.rules for name in rule.when.features or ()}
     flat = pd.DataFrame(
         [(slug, name, 0.0) for slug in "ab" for name in ("recency", *described_by)],
@@ -507,12 +487,12 @@ def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:
 
 
 def test_value_by_need_by_hand() -> None:
-    clv = households(clv=[900.0, 500.0, 80.0, 40.0]).assign(clv_tier=["high", "mid", "low", "low"])
+    clv = households(clv=[900.0, 500.0, 80.0, 40.0]).assign(value_tier=["high", "mid", "low", "low"])
     need = households(need_margin=[0.1] * 4).assign(need=["fresh", "grocery", "fresh", "fresh"])
     features = households(monetary_sales=[800.0, 400.0, 90.0, 10.0], discount_rate=[0.2, 0.0, 0.1, 0.5])
     place = household_value_need(clv, need, features)
     assert place["discounts"].tolist() == pytest.approx([200.0, 0.0, 10.0, 10.0])
-    table = value_need(place, factor_needs(LOADINGS), load_playbook()).set_index(["clv_tier", "need"])
+    table = value_need(place, factor_needs(LOADINGS), load_playbook()).set_index(["value_tier", "need"])
     assert len(table) == 6
     assert table["n_households"].tolist() == [1, 0, 0, 1, 2, 0]
     assert table["share"].sum() == pytest.approx(1.0)
@@ -530,7 +510,7 @@ def test_value_by_need_by_hand() -> None:
 
 
 def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
-    clv = households(clv=[9.0, 5.0]).assign(clv_tier=["high", "low"])
+    clv = households(clv=[9.0, 5.0]).assign(value_tier=["high", "low"])
     need = households(need_margin=[0.1, 0.0]).assign(need=["fresh", "none"])
     features = households(monetary_sales=[0.0, 10.0], discount_rate=[1.0, NAN])
     place = household_value_need(clv, need, features)
@@ -567,7 +547,7 @@ def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None
     second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["fresh"]')
     file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
     playbook = load_playbook(file)
-    profiles = segment_profiles(FEATURES, FIVE)
+    profiles = segment_profiles(FEATURES, FIVE, STATUS)
 
     def advice(scores: list[float], **needs: str) -> pd.DataFrame:
         return segment_playbook(profiles, described(discount_usage_pct=scores), needs, playbook).set_index("segment")

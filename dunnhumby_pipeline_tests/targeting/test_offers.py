@@ -23,14 +23,14 @@ CELLS = [
     (tier, f"{need} ({rate})", rate)
     for tier, need, rate in product(TIERS, dict.fromkeys([*NEEDS.values(), "none"]), RATES)
 ]
-VALUE_NEED = pd.DataFrame(CELLS, columns=["clv_tier", "need", "discount_rate"])
+VALUE_NEED = pd.DataFrame(CELLS, columns=["value_tier", "need", "discount_rate"])
 OFFERS = known_offers(ADVICE, VALUE_NEED, PLAYBOOK)
 FORMS = {rule.name: rule.form for rule in PLAYBOOK.offers.rules}
 
 
 def households() -> pd.DataFrame:
     rows = [
-        {"segment": segment, "clv_tier": tier, "need": need}
+        {"segment": segment, "value_tier": tier, "need": need}
         for segment, (tier, need, _) in product(ADVICE["segment"], CELLS)
     ]
     return pd.DataFrame(rows).assign(household_key=range(len(rows)))
@@ -56,9 +56,7 @@ def test_no_row_of_the_list_offers_what_the_playbook_keeps_its_segment_from() ->
 
 
 def test_an_offer_is_that_of_its_cell_unless_its_segment_is_kept_from_it() -> None:
-    frame = with_offers(listed(), households(), OFFERS).merge(
-        VALUE_NEED, left_on=["value_tier", "need"], right_on=["clv_tier", "need"]
-    )
+    frame = with_offers(listed(), households(), OFFERS).merge(VALUE_NEED, on=["value_tier", "need"])
     moved = 0
     for row in frame.itertuples():
         offer, rule = cell_offer(row.value_tier, row.need, row.discount_rate, PLAYBOOK)

@@ -361,7 +361,7 @@ TABLES = (
             text("arm", "of a target: contact, or hold out by lot; null of others", nullable=True),
             number("arm_probability", "chance that it had of this arm", "0-1", nullable=True),
             *shared("need"),
-            text("value_tier", "lifetime value tier of the household: high, mid or low"),
+            text("value_tier", "value tier of the household, by its lifetime value: high, mid or low"),
             text("offer", "what to offer it, as in next_action; null where it is not contacted", nullable=True),
             text("offer_form", "what the offer is made of", nullable=True),
             text("channel", "by what it is brought", nullable=True),

@@ -90,11 +90,12 @@ def segment_profile_heatmap(segment_features: pd.DataFrame, segment_profiles: pd
 def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.DataFrame) -> Figure:
     """Eight maps of the segments: each bubble is a segment, at the means of two features, its area its households.
 
-    Colour is the value tier. Right and up is always more of what the title names: days between visits and since the
-    last visit run backwards. The dashed lines are the means of all households.
+    The darker, the larger the share of its households in the high value tier. Right and up is always more of what the
+    title names: days between visits and since the last visit run backwards. The dashed lines are the means of all
+    households.
     """
     require(segment_features, "segment_features", ["segment", "feature", "mean", "overall_mean"])
-    require(segment_profiles, "segment_profiles", ["segment", "segment_name", "n_households", "value_tier"])
+    require(segment_profiles, "segment_profiles", ["segment", "segment_name", "n_households", "share_high"])
     asked = sorted({name for _, *pair in POSITIONS for name in pair})
     missing = [name for name in asked if name not in set(segment_features["feature"])]
     if missing:
@@ -104,7 +105,9 @@ def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.Dat
     overall = segment_features.drop_duplicates("feature").set_index("feature")["overall_mean"]
     names = [style.wrapped(name, LABEL_LETTERS) for name in profiles["segment_name"]]
     radii = LARGEST_BUBBLE * np.sqrt((profiles["n_households"] / profiles["n_households"].max()).to_numpy(float))
-    colours = [style.TIERS.get(str(tier), style.MUTED) for tier in profiles["value_tier"]]
+    worth = profiles["share_high"].to_numpy(dtype=float)
+    deepest = max(float(np.nanmax(worth)), 0.01)
+    colours = style.SEQUENTIAL(0.15 + 0.85 * worth / deepest)
 
     rows = len(POSITIONS) // 2
     figure = style.new_figure(rows * (2.7 + 0.1 * max(len(profiles) - 5, 0)))
@@ -132,7 +135,7 @@ def positioning_bubbles(segment_features: pd.DataFrame, segment_profiles: pd.Dat
                 (axes.invert_xaxis if direction == "x" else axes.invert_yaxis)()
         style.name_axes(axes, _axis_name(across), style.wrapped(_axis_name(up), AXIS_LETTERS), title)
         panels.append((axes, points))
-    _tier_legend(figure, list(profiles["value_tier"]))
+    _worth_legend(figure, worth)
     # Labels need the final places of the axes.
     style.settle(figure)
     for axes, points in panels:
@@ -159,11 +162,20 @@ def _unit_ticks(axes: Axes, direction: str, name: str) -> None:
         axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}%"))
 
 
-def _tier_legend(figure: Figure, tiers: list[object]) -> None:
-    shown = [tier for tier in style.TIERS if tier in set(tiers)]
+def _worth_legend(figure: Figure, worth: np.ndarray) -> None:
+    ends = sorted({float(np.nanmax(worth)), float(np.nanmin(worth))}, reverse=True)
+    deepest = max(ends[0], 0.01)
     handles = [
-        Line2D([], [], marker="o", linestyle="none", color=style.TIERS[tier], markersize=9, label=f"{tier} value")
-        for tier in shown
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="none",
+            color=style.SEQUENTIAL(0.15 + 0.85 * share / deepest),
+            markersize=9,
+            label=f"{numbers.percent(share)} of its households in the high value tier",
+        )
+        for share in ends
     ]
     handles.append(Line2D([], [], color=style.RULE, linestyle="--", label="mean of all households"))
     figure.legend(

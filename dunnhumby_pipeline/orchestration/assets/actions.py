@@ -17,7 +17,6 @@ def resolve_actions(
     segment_features: pd.DataFrame,
     household_status: pd.DataFrame,
     household_needs: pd.DataFrame,
-    household_tags: pd.DataFrame,
     household_value_need: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
@@ -30,7 +29,7 @@ def resolve_actions(
     file = study.home.playbook
     with refusing(PlaybookError, FactsError, ValueNeedError):
         playbook = load_playbook(file)
-        facts = gather_facts(segments, household_status, household_needs, household_tags)
+        facts = gather_facts(segments, household_status, household_needs)
         needs = sorted(household_needs["need"].unique())
         matrix = value_need(household_value_need, needs)
         found = actions_by_playbook(facts, segment_profiles, segment_features, matrix, playbook, playbook_place(file))
@@ -38,7 +37,7 @@ def resolve_actions(
 
 
 @step(
-    settings=("confidence", "experiment", "economics", "trial.margin_weights", "profile.test_days"),
+    settings=("confidence", "experiment", "economics", "trial.margin_weights", "actions"),
     deps=["transactions", "products"],
 )
 def brief_segments(
@@ -55,7 +54,7 @@ def brief_segments(
     from dunnhumby_pipeline.features.windows import observed_days
 
     settings, tables = study.settings, study.journey_tables()
-    days = settings.profile.test_days
+    days = settings.actions.test_days
     windows = brief_windows(*observed_days(tables["transactions"], settings.engine), days)
     with refusing(CohortError):
         weights = weights_table(settings.trial.margin_weights, study.table("products"))

@@ -50,6 +50,18 @@ def without_contradictions(
     )
 
 
+def enough_are_offered(actions: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """The playbook has an offer for enough households."""
+    suppressed = actions["suppressed"].astype(bool)
+    share, most = float(suppressed.mean()), settings.max_share_without_offer
+    metrics = {"share_without_offer": share, "n_without_offer": int(suppressed.sum())}
+    text = f"{int(suppressed.sum()):,} of {len(actions):,} households have no offer ({share:.1%}, at most {most:.0%})"
+    if share <= most:
+        return Verdict(True, text, metrics)
+    why = actions.loc[suppressed, "because"].value_counts()
+    return Verdict(False, f"{text}; most often ({int(why.iloc[0]):,}): {why.index[0]}", metrics)
+
+
 def offers_as_resolved(targeting_list: pd.DataFrame, actions: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Whom the list contacts or tests has the offer of next_action, and nobody is contacted for whom there is none."""
     own = actions.set_index("household_key").reindex(targeting_list["household_key"]).reset_index()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -70,6 +70,24 @@ CHECKS: tuple[Check, ...] = (
         red="a segment has no advice, or the advice is of other segments",
         advice="materialise `segments` and `segment_playbook` together",
         reads=("segments",),
+    ),
+    Check(
+        "next_action",
+        actions.without_contradictions,
+        BLOCK,
+        red="a household is offered what its segment is kept from, has two actions or neither action nor reason, or a "
+        "segment or a cell of value and need shows another offer than most of its households get",
+        advice="a defect: do not send or quote any of the three; materialise `next_action` again",
+        reads=("segment_playbook", "value_need"),
+    ),
+    Check(
+        "next_action",
+        actions.enough_are_offered,
+        WARN,
+        red="the playbook has no offer for too many households, so that the list leaves them whatever the effect",
+        advice="look at `because` of those suppressed: add rules of offers of a form that their segments may have, or "
+        "keep segments from fewer forms",
+        thresholds=("max_share_without_offer",),
     ),
     Check(
         "clv_parameters",

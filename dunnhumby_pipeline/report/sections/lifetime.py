@@ -35,8 +35,8 @@ def _value_need_alt(tables: StudyTables, settings: Settings) -> str:
     found = tables["value_need"]
     largest = found.loc[found["revenue"].idxmax()]
     return (
-        "Heatmaps of households, revenue and discount rate by lifetime value tier and leading need. Most "
-        f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
+        "Heatmaps of households, revenue and discount rate by value tier and leading need. Most "
+        f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['value_tier']} value, "
         f"{largest['need']}."
     )
 
@@ -45,7 +45,7 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
     """One offer for each cell of value and need."""
     rows = [
         cells(
-            terms.spoken(found["clv_tier"]),
+            terms.spoken(found["value_tier"]),
             terms.spoken(found["need"]),
             numbers.count(found["n_households"]),
             numbers.percent(found["revenue_share"]),
@@ -55,7 +55,7 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
         )
         for _, found in tables["value_need"].iterrows()
     ]
-    headers = "Lifetime value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
+    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
     return as_grid(headers, rows, {2, 3, 4, 5})
 
 
@@ -179,8 +179,8 @@ PARTS = (
         "value_need",
         "Value by need",
         ("value_need",),
-        "The lifetime value tier of a household follows the sales expected in 52 weeks; it is not the value of its "
-        "segment. The leading need is what a household buys more than others do, whatever the size of its baskets.",
+        "The value tier of a household follows the sales expected in 52 weeks, and is the same wherever it is "
+        "named. The leading need is what a household buys more than others do, whatever the size of its baskets.",
         _value_need,
         _value_need_alt,
     ),

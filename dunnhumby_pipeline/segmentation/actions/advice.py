@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.segmentation.actions.conditions import SegmentConditions
+from dunnhumby_pipeline.segmentation.actions.facts import Facts
 from dunnhumby_pipeline.segmentation.actions.playbook import DEFAULT_RULE, NEED_PLACE, Playbook, PlaybookError
+from dunnhumby_pipeline.segmentation.actions.resolver import next_actions, require_names
+from dunnhumby_pipeline.segmentation.lifetime.status import StatusError, majority
 
 ADVICE = ["segment", "segment_name", "priority", "strategy", "action", "avoid", "rule", "because", "keeps_from"]
 # What most of a group get, and how many of them.
@@ -29,8 +32,9 @@ def segment_advice(
 ) -> pd.DataFrame:
     """What to do with each segment, most urgent first (columns `ADVICE`).
 
-    `profiles` and `segment_features` as of `profiles`; `leading_needs`: need of each segment. rule: 'default' when
-    none holds; because: the facts that the rule looked at, in words; keeps_from: the forms of offers that its
+    `profiles` and `segment_features` as of `profiles`; `leading_needs`: need of each segment. Where a rule names a
+    value tier or a stage, those of most of the segment's households are meant (`status.majority`). rule: 'default'
+    when none holds; because: the facts that the rule looked at, in words; keeps_from: the forms of offers that its
     households must not get, separated by commas, null for none. Segments without a household are left out.
     Raises PlaybookError when a rule looks at a feature that is not described.
     """
@@ -42,10 +46,14 @@ def segment_advice(
             f"described are {', '.join(scores.columns)}"
         )
     rows = []
+    try:
+        tiers, stages = majority(profiles, "value_tier"), majority(profiles, "lifecycle")
+    except StatusError as error:
+        raise PlaybookError(str(error)) from error
     for segment in profiles[profiles["n_households"] > 0].itertuples():
         facts = {
-            "value_tier": segment.value_tier,
-            "lifecycle": segment.lifecycle,
+            "value_tier": tiers[segment.segment],
+            "lifecycle": stages[segment.segment],
             "leading_need": leading_needs[segment.segment],
         }
         standing = scores.loc[segment.segment].to_dict()
@@ -121,6 +129,34 @@ def most_get(actions: pd.DataFrame, by: Sequence[str], playbook: Playbook) -> pd
 def segment_playbook(advice: pd.DataFrame, actions: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """The advice of each segment (`segment_advice`) with what most of its households get (`most_get`)."""
     return advice.merge(most_get(actions, ["segment"], playbook), on="segment", how="left", validate="one_to_one")
+
+
+def actions_by_playbook(
+    facts: Facts,
+    profiles: pd.DataFrame,
+    segment_features: pd.DataFrame,
+    matrix: pd.DataFrame,
+    playbook: Playbook,
+    where: str,
+) -> dict[str, pd.DataFrame]:
+    """The tables next_action, segment_playbook and value_need, all by one resolution of the playbook.
+
+    `profiles`: segment_profiles, with leading_need; `matrix`: `value_need.value_need`, whose cells without households
+    get no offer; `where`: what the playbook is called where it is refused. Raises PlaybookError for a need, tag,
+    segment or feature that there is not.
+    """
+    require_names(playbook, facts, needs=matrix["need"].unique(), where=where)
+    leading = dict(zip(profiles["segment"].astype(str), profiles["leading_need"].astype(str), strict=True))
+    advice = segment_advice(profiles, segment_features, leading, playbook)
+    actions = next_actions(facts, playbook, forbidden_forms(advice))
+    cells = matrix.merge(most_get(actions, ["value_tier", "need"], playbook), on=["value_tier", "need"], how="left")
+    counts = ["n_offered", "n_offers", "n_suppressed"]
+    cells[counts] = cells[counts].fillna(0).astype("int64")
+    return {
+        "next_action": actions,
+        "segment_playbook": segment_playbook(advice, actions, playbook),
+        "value_need": cells.astype(dict.fromkeys(("offer", "offer_form", "offer_rule"), "str")),
+    }
 
 
 def _holds(when: SegmentConditions, facts: Mapping[str, str], standing: Mapping[str, float]) -> bool:

@@ -57,13 +57,13 @@ def gather_facts(
     segments: pd.DataFrame,
     household_status: pd.DataFrame,
     household_needs: pd.DataFrame,
-    household_tags: pd.DataFrame,
+    household_tags: pd.DataFrame | None = None,
     at_risk: pd.DataFrame | None = None,
 ) -> Facts:
     """The facts of every household of `segments` (household_key, segment, segment_name), in its order.
 
     `household_status`: household_key, value_tier, lifecycle, discount_habit; `household_needs`: household_key, need;
-    `household_tags`: a row per household and tag that it has; `at_risk`: household_key and at_risk, of the households
+    `household_tags`: a row per household and tag that it has, None where there are no tags; `at_risk`: household_key and at_risk, of the households
     that were judged; None where none was. A household that was not judged is neither at risk nor without.
     Raises FactsError where status and needs are of other households, or one is told twice.
     """
@@ -126,7 +126,9 @@ def _fact(column: pd.Series) -> Fact:
     return Fact(codes.astype(np.int64), tuple(map(str, values)))
 
 
-def _tags(household_tags: pd.DataFrame, keys: pd.Series) -> tuple[Mask, tuple[str, ...]]:
+def _tags(household_tags: pd.DataFrame | None, keys: pd.Series) -> tuple[Mask, tuple[str, ...]]:
+    if household_tags is None:
+        return np.zeros((len(keys), 0), dtype=bool), ()
     codes, names = pd.factorize(household_tags["tag"], sort=True)
     place = pd.Index(keys).get_indexer(household_tags["household_key"])
     strangers = int((place < 0).sum())

@@ -154,7 +154,7 @@ def load_playbook(file: Path | None = None) -> Playbook:
     tier, stage, form, channel or funder, a missing default of segments, two rules of one name, a rule that can never be
     reached. Needs, tags and segments are names that the data tell: `resolver.require_names` holds the rules to them.
     """
-    where = str(file) if file is not None else "the packaged playbook.toml"
+    where = playbook_place(file)
     try:
         text = (file or files(__package__).joinpath("playbook.toml")).read_text(encoding="utf-8")
         return Playbook.model_validate(tomllib.loads(text))
@@ -167,6 +167,11 @@ def load_playbook(file: Path | None = None) -> Playbook:
     except (ValueError, RecursionError) as error:
         # TOML, UTF-8, depth, and numbers of more digits than Python reads.
         raise PlaybookError(f"{where} is not TOML: {error}") from error
+
+
+def playbook_place(file: Path | None) -> str:
+    """What the playbook is called in what is said of it."""
+    return str(file) if file is not None else "the packaged playbook.toml"
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import pareto_curve
 from dunnhumby_pipeline.segmentation.needs.needs import household_needs, segment_needs
-from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, segment_playbook
 from dunnhumby_pipeline.segmentation.profiles.departments import segment_department_sales, segment_departments
 from dunnhumby_pipeline.segmentation.profiles.profiles import (
     SPEND,
@@ -24,10 +23,11 @@ from dunnhumby_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Fitted:
-    """What is described: a row of features per household, and the segments and factors that a study gave."""
+    """What is described: features and status of each household, and the segments and factors that a study gave."""
 
     features: pd.DataFrame
     segments: pd.DataFrame
+    household_status: pd.DataFrame
     nmf_factors: pd.DataFrame
     factor_loadings: pd.DataFrame
 
@@ -36,17 +36,16 @@ def describe(
     fitted: Fitted,
     demographics: pd.DataFrame,
     tables: Mapping[str, Relation],
-    playbook: Playbook,
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """The tables that describe segments, by name; columns as in the functions of the same names.
 
     `tables`: at least transactions and products. segment_profiles has the leading_need of each segment as well
     (`needs.segment_needs`); factor_needs the source of the factors, and why (`needs.Needs`). Raises ProfileError,
-    NeedError and PlaybookError as those functions do.
+    NeedError as those functions do.
     """
     features, segments = fitted.features, fitted.segments
-    profiles = segment_profiles(features, segments)
+    profiles = segment_profiles(features, segments, fitted.household_status)
     used = list(fitted.factor_loadings["feature"].unique())
     means = segment_features(features, segments, used, settings.confidence)
     seed = settings.seed_for("needs")
@@ -62,6 +61,5 @@ def describe(
         "factor_needs": needs.needs.assign(source=needs.source, reason=needs.reason),
         "need_loadings": needs.loadings,
         "household_needs": needs.households,
-        "segment_playbook": segment_playbook(profiles, means, leading, playbook),
         "pareto_curve": pareto_curve(features[SPEND].to_numpy(dtype=float)),
     }

@@ -104,14 +104,20 @@ def nmf_factors(n_factors: int = 5) -> pd.DataFrame:
     return frame
 
 
+def _tier(spend: float) -> str:
+    return "high" if spend > 3000 else "mid" if spend > 1000 else "low"
+
+
 def segment_profiles() -> pd.DataFrame:
     rows = []
     for (slug, (name, size)), spend in zip(SEGMENTS.items(), _SPEND, strict=True):
-        tier = "high" if spend > 3000 else "mid" if spend > 1000 else "low"
+        tier = _tier(spend)
+        tiers = [0.8 if one == tier else 0.1 for one in _TIERS]
         recency = 70.0 if "lapsed" in slug else 4.0
-        rows.append((slug, name, size, spend * size, spend, tier, recency, 0.2 if recency > 60 else 0.95))
-    columns = "segment segment_name n_households revenue spend_mean value_tier recency_median active_4w"
-    table = frame_of(columns, rows)
+        stages = (0.0, 0.1, 0.2, 0.7) if recency > 60 else (0.05, 0.9, 0.05, 0.0)
+        rows.append((slug, name, size, spend * size, spend, *tiers, recency, 0.2 if recency > 60 else 0.95, *stages))
+    columns = "segment segment_name n_households revenue spend_mean share_high share_mid share_low recency_median"
+    table = frame_of(f"{columns} active_4w share_new share_active share_lapsing share_lapsed", rows)
     table["share"] = table["n_households"] / table["n_households"].sum()
     table["revenue_share"] = table["revenue"] / table["revenue"].sum()
     return table.sort_values("revenue", ascending=False, ignore_index=True)
@@ -141,8 +147,8 @@ def segment_playbook() -> pd.DataFrame:
     }
     known = segment_profiles()
     rows = [
-        (slug, name, *advice[tier])
-        for slug, name, tier in zip(known["segment"], known["segment_name"], known["value_tier"], strict=True)
+        (slug, name, *advice[_tier(spend)])
+        for slug, name, spend in zip(known["segment"], known["segment_name"], known["spend_mean"], strict=True)
     ]
     table = frame_of("segment segment_name priority strategy action avoid", rows)
     return table.sort_values("priority", kind="stable", ignore_index=True)
@@ -169,7 +175,7 @@ def value_need() -> pd.DataFrame:
     for (row, tier), (column, need) in product(enumerate(_TIERS), enumerate(("fresh", "grocery", "deals"))):
         n = 100 * (row + 1) + 10 * column
         rows.append((tier, need, n, (3 - row) * 100_000.0 + column, 3000.0 - 1000 * row, 0.10 + 0.02 * column))
-    table = frame_of("clv_tier need n_households revenue clv_mean discount_rate", rows)
+    table = frame_of("value_tier need n_households revenue clv_mean discount_rate", rows)
     table["share"] = table["n_households"] / table["n_households"].sum()
     table["revenue_share"] = table["revenue"] / table["revenue"].sum()
     return table.assign(offer=[f"Offer {number}." for number in range(len(table))])
