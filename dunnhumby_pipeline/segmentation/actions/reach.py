@@ -85,7 +85,7 @@ def _sets(rules: Sequence[Reading], no_need: str) -> set[int] | None:
     everything = (1 << len(rules)) - 1
     held = {everything}
     for patterns in _patterns(rules, no_need):
-        if len(held) * len(patterns) > 20 * _MOST_SETS:
+        if patterns is None or len(held) * len(patterns) > 20 * _MOST_SETS:
             return None
         held = {one & other for one in held for other in patterns}
         if len(held) > _MOST_SETS:
@@ -93,8 +93,8 @@ def _sets(rules: Sequence[Reading], no_need: str) -> set[int] | None:
     return held
 
 
-def _patterns(rules: Sequence[Reading], no_need: str) -> Iterable[set[int]]:
-    """For each fact, the sets of rules that its values leave standing."""
+def _patterns(rules: Sequence[Reading], no_need: str) -> Iterable[set[int] | None]:
+    """For each fact, the sets of rules that its values leave standing; None for too many."""
     fields = {name for rule in rules for name in rule.when.model_fields_set}
     if any(rule.needs_one for rule in rules):
         fields.add("need")
@@ -127,12 +127,14 @@ def _of_bounds(said: Sequence[Bounds | None]) -> set[int]:
     return {_mask(one is None or one.hold(point) for one in said) for point in points}
 
 
-def _of_tags(said: Sequence[tuple[str, ...] | None]) -> set[int]:
+def _of_tags(said: Sequence[tuple[str, ...] | None]) -> set[int] | None:
     """A household may have any of the tags together."""
     found = {_mask(want is None for want in said)}
     for tag in sorted({one for want in said for one in want or ()}):
         own = _mask(want is not None and tag in want for want in said)
         found |= {one | own for one in found}
+        if len(found) > _MOST_SETS:
+            return None
     return found
 
 
