@@ -52,8 +52,8 @@ CHECKS: tuple[Check, ...] = (
         "segment_identity",
         segmentation.identity_kept,
         WARN,
-        red="a segment is new, gone, or renamed since the run before because it has other households or another value "
-        "tier or lifecycle; or the model of the run before could not be read",
+        red="a segment is new, gone, or renamed since the run before because it has other households or they shop in "
+        "another way; or the model of the run before could not be read",
         advice="tell those who use the names; other customers or another period? The table lists what matched what",
     ),
     Check(

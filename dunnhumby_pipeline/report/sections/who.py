@@ -203,8 +203,9 @@ PARTS = (
     Note(
         "segments_are",
         lambda tables, settings: (
-            "Segments are households that shop alike. Names say their value, what sets them apart, and whether they "
-            "still come."
+            "Segments are households that shop alike. Names say how: how often, how much at a time, and what sets them "
+            "apart. What households are worth and whether they still come is told of each household, and of a segment "
+            "in shares: none is of one value or at one stage."
         ),
     ),
     Section(
