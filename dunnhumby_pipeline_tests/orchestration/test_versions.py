@@ -131,6 +131,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
             {"profile": {"n_needs": 2}},
             made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
         ),
+        ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
         ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
@@ -152,7 +153,7 @@ def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> 
     before = step_versions(home=home)
     (tmp_path / "playbook.toml").write_text("[segments.default]\n")
     after = step_versions(home=home)
-    following = made("describe_segments", "value_segments", "targeting_list")
+    following = made("resolve_actions")
     assert {name for name in before if before[name] != after[name]} == following
     (tmp_path / "playbook.toml").write_text("[offers.default]\n")
     assert step_versions(home=home)["value_need"] != after["value_need"]

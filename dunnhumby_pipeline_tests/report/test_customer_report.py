@@ -53,7 +53,7 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
 def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) -> None:
     first = pages.texts(grids["playbook"])[0]
     assert first[0] == "Active loyalists" and first[1] == "509"
-    assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts."]
+    assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts.", "Points on fresh. (47% of them, one other offer; 6% get nothing)"]
 
 
 def test_segments_in_numbers_have_value_and_decisions(grids: dict[str, Grid]) -> None:
@@ -81,7 +81,7 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
+    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
 
 
 def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
@@ -175,7 +175,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "Who the customers are",
         "What to do with each segment",
         "What they are like",
-        "What to offer in each cell",
+        "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
         "Whom to call",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
@@ -42,7 +43,7 @@ def _value_need_alt(tables: StudyTables, settings: Settings) -> str:
 
 
 def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """One offer for each cell of value and need."""
+    """What most households of each cell of value and need get."""
     rows = [
         cells(
             terms.spoken(found["value_tier"]),
@@ -51,11 +52,11 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
             numbers.percent(found["revenue_share"]),
             numbers.dollars(found["clv_mean"]),
             numbers.percent(found["discount_rate"], 1),
-            str(found["offer"]) if found["n_households"] else "nobody here",
+            what_most_get(found) if found["n_households"] else "nobody here",
         )
         for _, found in tables["value_need"].iterrows()
     ]
-    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
+    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Most of them get"
     return as_grid(headers, rows, {2, 3, 4, 5})
 
 
@@ -186,9 +187,9 @@ PARTS = (
     ),
     Section(
         "offers",
-        "What to offer in each cell",
+        "What households of each cell get",
         ("value_need",),
-        "One offer for each cell, from the same file of rules; the discount rate shows what is given away there "
+        "The next action of most of the cell's households, counted; the discount rate shows what is given away there "
         "already.",
         rows=offer_rows,
     ),
