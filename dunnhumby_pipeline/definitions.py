@@ -20,6 +20,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     lists,
     plausibility,
     report,
+    risk,
     scrutiny,
     segmentation,
     targeting,
@@ -54,6 +55,7 @@ def build_defs(
         [
             journey,
             segmentation,
+            risk,
             trials,
             effects,
             plausibility,

@@ -20,6 +20,7 @@ from dunnhumby_pipeline.contracts.tables import (
     profiles,
     repeats,
     report,
+    risk,
     scrutiny,
     segments,
     targeting,
@@ -27,7 +28,7 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement, risk)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

@@ -45,6 +45,7 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
@@ -98,6 +99,7 @@ __all__ = [
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RiskSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
