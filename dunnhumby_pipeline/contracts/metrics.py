@@ -13,6 +13,7 @@ from dunnhumby_pipeline.contracts.names import (
     ALL_FOLDS,
     ALL_REPEATS,
     GROSS_PROFIT,
+    IN_USE,
     NO_NEED,
     PRIMARY_ESTIMATOR,
     SPEND,
@@ -132,8 +133,31 @@ def migration(summary: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
-def warnings(listed: pd.DataFrame) -> Mapping[str, object]:
-    return {"n_households": len(listed), "change": listed["change"].sum()}
+def at_risk(households: pd.DataFrame) -> Mapping[str, object]:
+    listed = households[households["at_risk"]]
+    return {
+        "n_listed": len(listed),
+        "mean_probability": households["probability"].mean(),
+        "expected_fall": listed["expected_fall"].sum(),
+    }
+
+
+def fallen(listed: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_households": len(listed),
+        "change": listed["change"].sum(),
+        "expected_recovery": listed["expected_recovery"].sum(),
+    }
+
+
+def risk_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("auc", "gain", "slope", "gap", "share_fell", "share_listed_fell")}
+
+
+def recovery_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("expected_recovery", "recovery", "mae")}
 
 
 def cohort(trials: pd.DataFrame) -> Mapping[str, object]:

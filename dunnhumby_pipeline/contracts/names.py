@@ -25,6 +25,8 @@ PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.
 NO_NEED = "none"
+# Of the forecasts of falls and of recoveries, the one that tables of households rest on.
+IN_USE = "in use"
 # Nuisances made otherwise, as variations of the effect.
 AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES = "propensity_as_fitted", "one_division", "linear_nuisances"
 TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE = "tree_nuisances", "within_campaign", "totals"

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.contracts.tables import (
     profiles,
     repeats,
     report,
+    risk,
     scrutiny,
     segments,
     status,
@@ -29,7 +30,7 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, actions, movement)
+_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, risk, actions, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

@@ -1,6 +1,6 @@
 """A brief per segment: size, money at stake, budget, one action, what it is judged by, and the test that would settle it.
 
-The test is of the segment's action against nothing, by lot, on gross profit over `days` days. What a household brought
+The test is of the households' next actions against nothing, by lot, on gross profit over `days` days. What a household brought
 in as many days before is known when it is drawn, and explains a part of what it brings: the analysis adjusts for it
 (Deng et al. 2013, CUPED), so that of the variance v of gross profit v (1 - r^2) counts, r the correlation of both
 stretches within the segment.
@@ -21,6 +21,8 @@ from dunnhumby_pipeline.words.numbers import count, dollars, price
 WHOLE, BEFORE, LAST = 0, 1, 2
 # Fewest households of an arm of which a spread can be spoken.
 _FEWEST = 10
+# Rounds of a test that somebody may wait for.
+_MOST_ROUNDS = 6
 COLUMNS = [
     "segment",
     "segment_name",
@@ -84,8 +86,8 @@ def segment_briefs(
 
     `playbook`: the table segment_playbook; `actions`: next_action; `values`: household_key and clv; `bought`:
     household_key, window (`brief_windows`), purchase_amount, gross_profit; a household without a row in a window
-    bought nothing in it. Households without an action are no part of budget or test. Who has contributed nothing to
-    tell a spread from, or where the history is too short for both stretches, has no test, and it is said.
+    bought nothing in it. Households without an action are no part of budget or test. Where too few have one, all
+    brought the same, or the history is too short for both stretches, there is no test, and it is said.
     """
     money = {
         window: rows.set_index("household_key") for window, rows in bought.groupby("window")
@@ -139,45 +141,48 @@ def _brief(
         "kpi": None if said is None else said["kpi"],
         "avoid": advice["avoid"],
         "test_days": terms.days,
-        "test_households": len(followed),
+        "test_households": len(contactable),
     }
-    return found | _test(str(advice["segment_name"]), followed, terms)
+    return found | _test(str(advice["segment_name"]), contactable, terms)
 
 
-def _test(name: str, followed: pd.DataFrame, terms: Terms) -> dict[str, object]:
-    """The test of the action on the households that get it, in numbers and words."""
-    nothing: dict[str, object] = dict.fromkeys(
-        ("outcome_sd", "smallest_effect", "n_needed", "rounds_needed", "detectable_effect"), np.nan
-    ) | {"n_needed": None, "rounds_needed": None}
-    n, cost, days = len(followed), terms.contact_cost, terms.days
+def _test(name: str, open_to: pd.DataFrame, terms: Terms) -> dict[str, object]:
+    """The test of their next actions on the households `open_to` them, in numbers and words."""
+    nothing: dict[str, object] = {
+        **dict.fromkeys(("outcome_sd", "smallest_effect", "detectable_effect"), np.nan),
+        **dict.fromkeys(("n_needed", "rounds_needed")),
+    }
+    n, cost, days = len(open_to), terms.contact_cost, terms.days
     if n < 2 * _FEWEST:
-        few = f"{count(n)} of its households get this action" if n else "nobody gets an action"
+        few = f"{count(n)} of its households have an offer" if n else "nobody has an offer"
         return nothing | {"test": f"None: {few}, too few for two arms of {_FEWEST}."}
-    if followed["last"].isna().any():
-        return nothing | {"test": f"None yet: the history is shorter than twice {days} days, so that no spread is known."}
-    sd = _adjusted_sd(followed["last"].to_numpy(dtype=float), followed["before"].to_numpy(dtype=float))
+    if open_to["last"].isna().any():
+        return nothing | {"test": f"None yet: the history is shorter than twice {days} days, so no spread is known."}
+    sd = _adjusted_sd(open_to["last"].to_numpy(dtype=float), open_to["before"].to_numpy(dtype=float))
     if sd == 0:
         return nothing | {"test": f"None: its households all brought the same in the last {days} days."}
     n_treated, n_control = arms(n, terms.experiment.contact_share)
     least = detectable_effect(n_treated, n_control, sd, terms.experiment.power, terms.confidence)
     needed = None if not cost else required_size(cost, sd, terms.experiment, terms.confidence)
     rounds = None if needed is None else math.ceil(needed / n)
-    drawn = (
-        f"Draw by lot {count(n_treated)} of the {count(n)} households of {name} that get this action and leave "
-        f"{count(n_control)} without; compare gross profit per household over {days} days"
+    said = (
+        f"Draw by lot {count(n_treated)} of the {count(n)} households of {name} that have an offer, give these their "
+        f"next action and leave {count(n_control)} without; compare gross profit per household over {days} days. That "
+        f"finds {dollars(least)} per household or more with a chance of {terms.experiment.power:.0%}"
     )
-    finds = f"That finds {dollars(least)} per household or more with a chance of {terms.experiment.power:.0%}"
-    if needed is None or cost is None:
-        said = f"{drawn}. {finds}."
-    elif needed <= n:
-        said = (
-            f"{drawn}. {finds}; {count(needed)} households are enough for {price(cost)}, what a contact costs."
+    if needed is None or rounds is None or cost is None:
+        said += "."
+    elif rounds == 1:
+        said += f"; {count(needed)} households are enough for {price(cost)}, what a contact costs."
+    elif rounds <= _MOST_ROUNDS:
+        said += (
+            f"; for {price(cost)}, what a contact costs, it takes {count(needed)} households: {count(rounds)} such "
+            f"rounds, {count(math.ceil(rounds * days / 7))} weeks, each drawn anew."
         )
     else:
-        said = (
-            f"{drawn}. {finds}; for {price(cost)}, what a contact costs, it takes {count(needed)} households, "
-            f"so {count(rounds)} such rounds, {count(rounds * days / 7 if rounds else None)} weeks: a smaller gain than "
-            f"{dollars(least)} is not settled by one."
+        said += (
+            f"; for {price(cost)}, what a contact costs, it takes {count(needed)} households, which the segment will "
+            f"not have: a gain under {dollars(least)} can only be told with other segments together."
         )
     return {
         "test": said,

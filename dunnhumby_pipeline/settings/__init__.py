@@ -47,6 +47,7 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
@@ -101,6 +102,7 @@ __all__ = [
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RiskSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",

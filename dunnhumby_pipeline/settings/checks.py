@@ -24,6 +24,27 @@ class CheckSettings(Section):
     min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
+    max_risk_slope_deviation: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description="furthest from 1 that the calibration slope of chances of a fall may lie where it is more than "
+        "noise (warn)",
+    )
+    max_risk_gap: float = Field(
+        0.03,
+        gt=0,
+        lt=1,
+        description="largest difference of the mean chance of a fall from the share that fell that is allowed where it "
+        "is more than noise (warn)",
+    )
+    max_recovery_bias: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most by which the recovery expected of those who fell may be off where it is more than noise, as "
+        "a share of what they lost (warn)",
+    )
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
     # Rubin (2001): beyond a quarter of a standard deviation, regression no longer removes the difference.
     max_weighted_smd: float = Field(

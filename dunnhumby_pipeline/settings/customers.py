@@ -159,7 +159,3 @@ class MigrationSettings(Section):
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
     look_back_days: int = Field(84, ge=28, description="days that each period covers")
-    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
-    warning_fall: float = Field(
-        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
-    )

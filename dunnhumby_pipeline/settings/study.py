@@ -45,6 +45,7 @@ from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     actions: ActionSettings = ActionSettings()
     lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
     migration: MigrationSettings = MigrationSettings()
+    risk: RiskSettings = RiskSettings()
     trial: TrialSettings = TrialSettings()
     nuisance: NuisanceSettings = NuisanceSettings()
     overlap: OverlapSettings = OverlapSettings()

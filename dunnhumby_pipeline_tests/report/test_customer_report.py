@@ -15,11 +15,10 @@ from dunnhumby_pipeline.report.page import render_report
 from dunnhumby_pipeline.report.section import Note, Section, readers
 from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads, sections
 from dunnhumby_pipeline.report.sections.lifetime import forecast_note
-from dunnhumby_pipeline.report.sections.movement import WARNED
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words.numbers import MINUS, NOTHING
+from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.results import customers, run, study
 
@@ -44,7 +43,16 @@ def page() -> str:
 
 
 def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
-    assert set(grids) > {"playbook", "segments", "offers", "warning_list", "departments", "demographics", "candidates"}
+    assert set(grids) > {
+        "playbook",
+        "segments",
+        "offers",
+        "risk_list",
+        "fallen_list",
+        "departments",
+        "demographics",
+        "candidates",
+    }
     for name, grid in grids.items():
         assert {len(row) for row in grid.rows} == {len(grid.headers)}, name
         assert max(grid.numeric, default=0) < len(grid.headers), name
@@ -105,31 +113,6 @@ def test_a_cell_without_households_has_no_offer() -> None:
     table.loc[0, ["n_households", "clv_mean", "discount_rate"]] = [0, np.nan, np.nan]
     row = pages.texts(pages.grid("offers", study.tables_of(value_need=table)))[0]
     assert row[-3:] == [NOTHING, NOTHING, "nobody here"]
-
-
-def test_the_early_warning_has_the_largest_losses(grids: dict[str, Grid], notes: dict[str, str]) -> None:
-    listed = customers.early_warning()
-    rows = pages.texts(grids["warning_list"])
-    assert len(rows) == WARNED
-    assert [int(row[0]) for row in rows] == list(listed.sort_values("change")["household_key"].head(WARNED))
-    assert rows[0][1] == "VIP heavy buyers" and rows[0][5].startswith(f"{MINUS}$")
-    assert "40 households fell" in notes["warning"]
-    assert "25% came back by itself" in notes["warning"]
-
-
-def test_an_early_warning_of_nobody_was_built_all_the_same() -> None:
-    tables = study.tables_of(
-        early_warning=customers.early_warning().iloc[:0], warning_evidence=customers.warning_evidence().iloc[:0]
-    )
-    assert tables.has("early_warning", "warning_evidence")
-    assert pages.grid("warning_list", tables).rows == ()
-    assert pages.note("warning_note", tables).startswith("No household fell")
-    assert pages.figure("warning", tables).texts and pages.alt("warning", tables)
-
-
-def test_a_warning_without_evidence_says_so() -> None:
-    tables = study.tables_of(early_warning=customers.early_warning())
-    assert "too short to tell" in pages.note("warning_note", tables)
 
 
 @pytest.mark.parametrize(

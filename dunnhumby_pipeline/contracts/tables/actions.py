@@ -35,7 +35,11 @@ TABLES = (
             text("tags", "tags of the household, separated by commas; null without any", nullable=True),
             text("lifecycle", "stage of the household: new, active, lapsing or lapsed"),
             text("discount_habit", "full price, some or deals", nullable=True),
-            flag("at_risk", "whether a large fall is likely; null where that was not judged", nullable=True),
+            flag(
+                "at_risk",
+                "whether a large fall is likely; null where that was not judged, or a win-back is held out by lot",
+                nullable=True,
+            ),
             text("offer", "what to offer it; null where the playbook has nothing that it may get", nullable=True),
             text("offer_form", "what the offer is made of", nullable=True),
             _CHANNEL,
@@ -114,7 +118,7 @@ TABLES = (
             text("avoid", "what not to do with the segment"),
             text("test", "the test that would settle what the action brings: who, how many, how long"),
             integer("test_days", "days over which the test is read", "days"),
-            integer("test_households", "households that can be drawn: those that get the action", "households"),
+            integer("test_households", "households that can be drawn: those that have an offer", "households"),
             number(
                 "outcome_sd",
                 "standard deviation of their gross profit over as many days, after what they brought before",

@@ -18,6 +18,7 @@ def resolve_actions(
     household_status: pd.DataFrame,
     household_needs: pd.DataFrame,
     household_value_need: pd.DataFrame,
+    at_risk: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """One next action per household; what most of each segment, and of each cell of value and need, get."""
@@ -29,7 +30,7 @@ def resolve_actions(
     file = study.home.playbook
     with refusing(PlaybookError, FactsError, ValueNeedError):
         playbook = load_playbook(file)
-        facts = gather_facts(segments, household_status, household_needs)
+        facts = gather_facts(segments, household_status, household_needs, at_risk=at_risk)
         needs = sorted(household_needs["need"].unique())
         matrix = value_need(household_value_need, needs)
         found = actions_by_playbook(facts, segment_profiles, segment_features, matrix, playbook, playbook_place(file))

@@ -140,7 +140,7 @@ def value_segments(
 
 @step(settings=("migration",), deps=["transactions", "products", "segment_model"])
 def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
+    """The segments over rolling look-backs: who stays, who moves, what drifts."""
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
@@ -162,7 +162,6 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
             windows,
             lambda rows: window_segments(rows, "window", model),
             majority(segment_profiles, "value_tier"),
-            settings.migration,
             drifting=model.features,
         )
     yield from outputs("follow_segments", vars(found))

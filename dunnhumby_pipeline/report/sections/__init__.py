@@ -19,6 +19,7 @@ from dunnhumby_pipeline.report.sections import (
     movement,
     overlap,
     plausibility,
+    risk,
     scrutiny,
     segment_model,
     who,
@@ -27,7 +28,15 @@ from dunnhumby_pipeline.report.sections import (
 CHAPTERS = (
     Chapter(
         "Who the customers are",
-        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL, *data.PARTS),
+        (
+            *who.PARTS,
+            *lifetime.PARTS,
+            *movement.PARTS,
+            *risk.PARTS,
+            *segment_model.PARTS,
+            *lifetime.MODEL,
+            *data.PARTS,
+        ),
     ),
     Chapter(
         "What the campaign does",

@@ -46,7 +46,7 @@ def actions_note(tables: StudyTables, settings: Settings) -> str:
     actions = tables["next_action"]
     left = actions[actions["suppressed"].astype(bool)]
     judged = actions["at_risk"].notna().any()
-    risk = "" if judged else " The risk of a fall was not judged, so that rules that look at it hold for nobody."
+    risk = "" if judged else " The risk of a fall was judged of nobody, so that rules that look at it hold for nobody."
     if left.empty:
         return f"Every household has an offer that its segment may have.{risk}"
     why = left["because"].value_counts()

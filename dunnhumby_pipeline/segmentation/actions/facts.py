@@ -63,8 +63,9 @@ def gather_facts(
     """The facts of every household of `segments` (household_key, segment, segment_name), in its order.
 
     `household_status`: household_key, value_tier, lifecycle, discount_habit; `household_needs`: household_key, need;
-    `household_tags`: a row per household and tag that it has, None where there are no tags; `at_risk`: household_key and at_risk, of the households
-    that were judged; None where none was. A household that was not judged is neither at risk nor without.
+    `household_tags`: a row per household and tag that it has, None where there are no tags; `at_risk`: household_key, at_risk and
+    holdout, of the households that were judged; None where none was. A household that was not judged is neither at risk
+    nor without; nor is one that the lot holds out of a win-back (holdout), so that it gets what it would get anyway.
     Raises FactsError where status and needs are of other households, or one is told twice.
     """
     keys = segments["household_key"]
@@ -83,7 +84,8 @@ def gather_facts(
             raise FactsError(f"{int((facts[name].codes < 0).sum()):,} of {len(keys):,} households have no {name}")
     facts["at_risk"] = Fact(np.full(len(keys), -1), (False, True))
     if at_risk is not None:
-        judged = at_risk.drop_duplicates("household_key").set_index("household_key")["at_risk"]
+        free = at_risk[~at_risk["holdout"].astype(bool)] if "holdout" in at_risk else at_risk
+        judged = free.drop_duplicates("household_key").set_index("household_key")["at_risk"]
         found = judged.reindex(keys)
         facts["at_risk"] = Fact(np.where(found.isna(), -1, found.eq(True).to_numpy(dtype=np.int64)), (False, True))
     tags, tag_names = _tags(household_tags, keys)

@@ -320,25 +320,6 @@ def segment_drift() -> pd.DataFrame:
     return frame_of("from_period to_period kind name psi", rows)
 
 
-def early_warning() -> pd.DataFrame:
-    random = np.random.default_rng(13)
-    before = random.uniform(300, 1500, 40)
-    after = before * random.uniform(0, 0.7, 40)
-    after[3] = 0.0
-    table = pd.DataFrame({"household_key": np.arange(1, 41), "spend_before": before, "spend_after": after})
-    table["from_segment"], table["to_segment"], table["to_tier"] = "vip-heavy", "light-grocery", "low"
-    table.loc[3, ["to_segment", "to_tier"]] = [_ABSENT, "absent"]
-    table.loc[4:9, ["to_segment", "to_tier"]] = ["fresh-lovers", "mid"]
-    table["change"] = after - before
-    table["change_share"] = table["change"] / before
-    return table.sort_values("change", ignore_index=True)
-
-
-def warning_evidence() -> pd.DataFrame:
-    rows = [(False, 800, 900.0, 900.0, 850.0), (True, 150, 600.0, 200.0, 300.0)] * 2
-    return frame_of("listed n_households spend_before spend_at spend_after", rows)
-
-
 def segment_scoreboard() -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = [
         ("chosen", "kmeans", 22, 5, 7, 0.84, 0.09, 25, 0.89, np.nan, True, "the most segments that come back"),
