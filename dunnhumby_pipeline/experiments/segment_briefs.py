@@ -1,9 +1,9 @@
-"""A brief per segment: size, money at stake, budget, one action, what it is judged by, and the test that would settle it.
+"""A brief per segment: size, money at stake, budget, one action, what it is judged by, and a test.
 
-The test is of the households' next actions against nothing, by lot, on gross profit over `days` days. What a household brought
-in as many days before is known when it is drawn, and explains a part of what it brings: the analysis adjusts for it
-(Deng et al. 2013, CUPED), so that of the variance v of gross profit v (1 - r^2) counts, r the correlation of both
-stretches within the segment.
+The test is of the households' next actions against nothing, by lot, on gross profit over `days` days. What a household
+brought in as many days before is known when it is drawn, and explains a part of what it brings: the analysis adjusts
+for it (Deng et al. 2013, CUPED), so that of the variance v of gross profit v (1 - r^2) counts, r the correlation of
+both stretches within the segment.
 """
 
 from __future__ import annotations
@@ -89,9 +89,7 @@ def segment_briefs(
     bought nothing in it. Households without an action are no part of budget or test. Where too few have one, all
     brought the same, or the history is too short for both stretches, there is no test, and it is said.
     """
-    money = {
-        window: rows.set_index("household_key") for window, rows in bought.groupby("window")
-    }
+    money = {window: rows.set_index("household_key") for window, rows in bought.groupby("window")}
     whole = money.get(WHOLE, bought.set_index("household_key").iloc[:0])
     households = actions[["household_key", "segment", "rule", "suppressed"]].assign(
         revenue=actions["household_key"].map(whole["purchase_amount"]).fillna(0.0),
@@ -107,7 +105,7 @@ def segment_briefs(
         for own in [households[households["segment"] == advice["segment"]]]
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype(
-        {name: "Int64" for name in ("n_needed", "rounds_needed")} | {name: "str" for name in _TEXTS}
+        dict.fromkeys(("n_needed", "rounds_needed"), "Int64") | dict.fromkeys(_TEXTS, "str")
     )
 
 

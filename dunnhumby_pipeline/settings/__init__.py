@@ -65,7 +65,6 @@ from dunnhumby_pipeline.settings.study import (
 )
 
 __all__ = [
-    "ActionSettings",
     "ABOVE_BREAK_EVEN",
     "AS_REDEEMED",
     "BUDGET",
@@ -84,6 +83,7 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "ActionSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",

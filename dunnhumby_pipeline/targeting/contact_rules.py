@@ -135,7 +135,9 @@ def decide_with_permission(
     rule = stopped["household_key"].map(told["suppression"])
     why = stopped["household_key"].map(told["why"])
     left = ((rule == NO_OFFER) & (stopped["decision"] == LEAVE)).to_numpy()
-    said = np.where(left, stopped["reason"] + "; and " + why, why + "; else the decision would be: " + stopped["decision"])
+    said = np.where(
+        left, stopped["reason"] + "; and " + why, why + "; else the decision would be: " + stopped["decision"]
+    )
     stopped = stopped.assign(
         decision=LEAVE,
         reason=pd.Series(said, index=stopped.index).astype("str"),

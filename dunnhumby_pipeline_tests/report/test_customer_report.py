@@ -61,7 +61,13 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
 def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) -> None:
     first = pages.texts(grids["playbook"])[0]
     assert first[0] == "Active loyalists" and first[1] == "509"
-    assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts.", "Points on fresh. (47% of them, one other offer; 6% get nothing)"]
+    assert first[3:] == [
+        "1",
+        "Protect",
+        "Service and recognition.",
+        "Deep discounts.",
+        "Points on fresh. (47% of them, one other offer; 6% get nothing)",
+    ]
 
 
 def test_segments_in_numbers_have_value_and_decisions(grids: dict[str, Grid]) -> None:

@@ -47,7 +47,9 @@ TABLES = (
             _KPI,
             text("avoid", "what would spoil it", nullable=True),
             text("rule", "rule of offers that holds", nullable=True),
-            text("because", "facts that the rule looked at, and forms that its segment is kept from; or why none holds"),
+            text(
+                "because", "facts that the rule looked at, and forms that its segment is kept from; or why none holds"
+            ),
             flag("suppressed", "whether it is left, as the playbook has no offer that its segment may have"),
         ),
         metrics=metrics.actions,
@@ -67,9 +69,7 @@ TABLES = (
             text("avoid", "what not to do with the segment"),
             text("rule", "rule of the playbook that holds; default when none does"),
             text("because", "facts that the rule looked at"),
-            text(
-                "keeps_from", "forms of offers that its households must not get, separated by commas", nullable=True
-            ),
+            text("keeps_from", "forms of offers that its households must not get, separated by commas", nullable=True),
             *_MOST,
         ),
     ),
@@ -125,7 +125,9 @@ TABLES = (
                 "$",
             ),
             number("smallest_effect", "smallest effect that matters: what a contact costs", "$"),
-            integer("n_needed", "households that find that effect with the power that is set", "households", nullable=True),
+            integer(
+                "n_needed", "households that find that effect with the power that is set", "households", nullable=True
+            ),
             integer("rounds_needed", "tests of these households that it takes", "tests", nullable=True),
             number("detectable_effect", "smallest effect that one test of all of them finds", "$"),
         ),

@@ -1,4 +1,4 @@
-"""Judgements of what the playbook says to do: one action per household, and no two places that contradict each other."""
+"""Judgements of what the playbook says to do: one action per household, and no two places that contradict."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def without_contradictions(
     found = {
         "offered what their segment is kept from": against,
         "of a segment without advice": int((~actions["segment"].isin(list(kept))).sum()),
-        "with an offer of an unknown form": int((actions["offer_form"].notna() & ~actions["offer_form"].isin(FORMS)).sum()),
+        "with an offer of an unknown form": int(
+            (actions["offer_form"].notna() & ~actions["offer_form"].isin(FORMS)).sum()
+        ),
         "listed twice": int(actions["household_key"].duplicated().sum()),
         "without an action and not suppressed": int((~suppressed & ~told.all(axis=1)).sum()),
         "suppressed and offered something": int((suppressed & told.any(axis=1)).sum()),

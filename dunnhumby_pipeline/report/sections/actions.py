@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _REASONS = 3
+_PAID = {"retailer": "paid by the retailer", "manufacturer": "paid by the manufacturer", "shared": "cost shared"}
 
 
 def what_most_get(row: pd.Series) -> str:
@@ -53,8 +54,8 @@ def actions_note(tables: StudyTables, settings: Settings) -> str:
     said = "; ".join(f"{numbers.count(n)}: {reason}" for reason, n in why.head(_REASONS).items())
     rest = f"; {numbers.count(why.iloc[_REASONS:].sum())} for other reasons" if len(why) > _REASONS else ""
     return (
-        f"For {numbers.count(len(left))} of {numbers.count(len(actions))} households the playbook has no offer that they "
-        f"may get. The list leaves them, whatever the effect ({said}{rest}).{risk}"
+        f"For {numbers.count(len(left))} of {numbers.count(len(actions))} households the playbook has no offer that "
+        f"they may get. The list leaves them, whatever the effect ({said}{rest}).{risk}"
     )
 
 
@@ -68,21 +69,19 @@ def brief_rows(tables: StudyTables, settings: Settings) -> Grid:
             else f"{numbers.dollars(found['budget'])} for {numbers.count(found['n_contactable'])} households at "
             f"{numbers.price(found['contact_cost'])}"
         )
-        way = "; ".join(f"{found[name]}" for name in ("channel",) if pd.notna(found[name]))
-        paid = f", paid by the {found['funder']}" if pd.notna(found["funder"]) and found["funder"] != "shared" else ""
-        paid = ", cost shared" if found["funder"] == "shared" else paid
+        way = "" if pd.isna(found["channel"]) else f"{found['channel']}, {_PAID[found['funder']]}"
         rows.append(
             (
                 Cell(found["segment_name"], strong=True),
                 *cells(
                     f"{numbers.count(found['n_households'])} ({numbers.percent(found['share'])})",
-                    f"{numbers.dollars(found['revenue'])} sales, {numbers.dollars(found['gross_profit'])} gross profit; "
-                    f"{numbers.dollars(found['clv_total'])} expected in 52 weeks",
+                    f"{numbers.dollars(found['revenue'])} sales, {numbers.dollars(found['gross_profit'])} gross "
+                    f"profit; {numbers.dollars(found['clv_total'])} expected in 52 weeks",
                     budget,
                     f"{found['action']} ({numbers.percent(found['offer_share'])} of them)"
                     if found["n_offered"]
                     else str(found["action"]),
-                    f"{way}{paid}" or numbers.NOTHING,
+                    way or numbers.NOTHING,
                     numbers.NOTHING if pd.isna(found["kpi"]) else str(found["kpi"]),
                     str(found["avoid"]),
                     str(found["test"]),
@@ -107,8 +106,8 @@ PARTS = (
         "segment_briefs",
         "A brief for each segment",
         ("segment_briefs",),
-        "Money at stake is that of the whole history; the budget contacts once everybody for whom there is an offer. The "
-        "test compares those who get the action with as many who do not, by lot, after what each brought before.",
+        "Money at stake is that of the whole history; the budget contacts once everybody for whom there is an offer. "
+        "The test compares those who get the action with others who do not, by lot, after what each brought before.",
         rows=brief_rows,
     ),
 )

@@ -63,9 +63,9 @@ def gather_facts(
     """The facts of every household of `segments` (household_key, segment, segment_name), in its order.
 
     `household_status`: household_key, value_tier, lifecycle, discount_habit; `household_needs`: household_key, need;
-    `household_tags`: a row per household and tag that it has, None where there are no tags; `at_risk`: household_key, at_risk and
-    holdout, of the households that were judged; None where none was. A household that was not judged is neither at risk
-    nor without; nor is one that the lot holds out of a win-back (holdout), so that it gets what it would get anyway.
+    `household_tags`: a row per household and tag that it has, None where there are no tags; `at_risk`: household_key,
+    at_risk and holdout, of the households that were judged, None where nobody was. Who was not judged is neither at
+    risk nor without; nor is one whom the lot holds out of a win-back, so that it gets what it would get anyway.
     Raises FactsError where status and needs are of other households, or one is told twice.
     """
     keys = segments["household_key"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, get_args
 
 from dunnhumby_pipeline.segmentation.actions.conditions import Bounds, Conditions, Lifecycle, Tier
@@ -122,7 +123,7 @@ def _patterns(rules: Sequence[Reading], no_need: str) -> Iterable[set[int] | Non
 
 def _of_bounds(said: Sequence[Bounds | None]) -> set[int]:
     cuts = sorted({cut for one in said if one for cut in (one.above, one.below) if cut is not None})
-    between = [(low + high) / 2 for low, high in zip(cuts, cuts[1:], strict=False)]
+    between = [(low + high) / 2 for low, high in pairwise(cuts)]
     points = [cuts[0] - 1, *cuts, *between, cuts[-1] + 1, float("nan")]
     return {_mask(one is None or one.hold(point) for one in said) for point in points}
 

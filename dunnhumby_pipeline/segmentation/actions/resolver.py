@@ -19,6 +19,15 @@ from dunnhumby_pipeline.segmentation.actions.facts import FACTS, Codes, Facts, M
 from dunnhumby_pipeline.segmentation.actions.playbook import NEED_PLACE, Form, OfferRule, Playbook, PlaybookError
 
 FORMS: tuple[str, ...] = get_args(Form)
+# Columns that are fields of the rule.
+_OF_RULE = {
+    "offer_form": "form",
+    "channel": "channel",
+    "funder": "funder",
+    "kpi": "kpi",
+    "avoid": "avoid",
+    "rule": "name",
+}
 # What an action is made of, as columns of the table next_action.
 ACTION = ["offer", "offer_form", "channel", "funder", "kpi", "avoid", "rule"]
 COLUMNS = [
@@ -79,20 +88,13 @@ def next_actions(facts: Facts, playbook: Playbook, keeps_from: Mapping[str, Sequ
         passed_over[open_to & kept] |= 1 << form
     frame = pd.DataFrame({"household_key": facts.households})
     for name in FACTS[:-1]:
-        frame[name] = _text(facts.facts[name].codes, [*facts.facts[name].values, None])
+        frame[name] = _text(facts.facts[name].codes, [*map(str, facts.facts[name].values), None])
     risk = facts.facts["at_risk"].codes
     frame["at_risk"] = pd.Series(risk == 1).astype("boolean").mask(risk < 0)
     frame["tags"] = tags_in_words(facts)
     frame["offer"] = _offers(rules, chosen, facts)
-    for column, said in {
-        "offer_form": [rule.form for rule in rules],
-        "channel": [rule.channel for rule in rules],
-        "funder": [rule.funder for rule in rules],
-        "kpi": [rule.kpi for rule in rules],
-        "avoid": [rule.avoid for rule in rules],
-        "rule": [rule.name for rule in rules],
-    }.items():
-        frame[column] = _text(chosen, [*said, None])
+    for column, field in _OF_RULE.items():
+        frame[column] = _text(chosen, [*(str(getattr(rule, field)) for rule in rules), None])
     frame["because"] = _reasons(rules, chosen, passed_over, facts)
     frame["suppressed"] = chosen == _UNCHOSEN
     return frame[COLUMNS]
@@ -148,9 +150,8 @@ def _reasons(rules: Sequence[OfferRule], chosen: Codes, passed_over: Codes, fact
             continue
         asked = _asked(rules[place]) if place >= 0 else (set(FACTS) - {"segment", "at_risk"}) | {"tags"}
         columns = [facts.facts[name].codes[rows] + 1 for name in FACTS if name in asked or name == "segment"]
-        wanted = [tag for tag in range(len(facts.tag_names)) if "tags" in asked]
-        if place >= 0 and rules[place].when.tags is not None:
-            wanted = [tag for tag in wanted if facts.tag_names[tag] in rules[place].when.tags]
+        named = facts.tag_names if place == _UNCHOSEN else rules[place].when.tags or ()
+        wanted = [tag for tag, name in enumerate(facts.tag_names) if name in named]
         columns += [facts.tags[rows, tag].astype(np.int64) for tag in wanted]
         first, group = _groups([*columns, passed_over[rows]])
         said = [_reason(rules, place, int(row), asked, wanted, int(passed_over[row]), facts) for row in rows[first]]

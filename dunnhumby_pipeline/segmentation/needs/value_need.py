@@ -36,7 +36,9 @@ def household_value_need(
     paid = (1 - joined["discount_rate"]).where(joined["discount_rate"] < 1)
     joined["discounts"] = joined["discount_rate"] * joined["monetary_sales"] / paid
     joined = joined.rename(columns={"monetary_sales": "revenue"})
-    return joined[["household_key", "value_tier", "need", "need_margin", "clv", "revenue", "discounts", "discount_rate"]]
+    return joined[
+        ["household_key", "value_tier", "need", "need_margin", "clv", "revenue", "discounts", "discount_rate"]
+    ]
 
 
 def value_need(households: pd.DataFrame, needs: Sequence[str]) -> pd.DataFrame:

@@ -184,9 +184,11 @@ def next_action() -> pd.DataFrame:
     homes = segments()[["household_key", "segment"]]
     turn = np.where(homes["segment"].isin(["active-loyalists", "vip-heavy"]), homes["household_key"] % 2, 2)
     turn = np.where(homes["household_key"] % 17 == 0, 3, np.where(turn == 2, 1 + homes["household_key"] % 2, turn))
-    told = pd.DataFrame([_ACTIONS[place] for place in turn], columns="offer offer_form channel funder rule".split())
+    told = pd.DataFrame(
+        [_ACTIONS[place] for place in turn], columns=["offer", "offer_form", "channel", "funder", "rule"]
+    )
     told = told.astype("str").assign(suppressed=turn == 3, kpi=np.where(turn == 3, None, "visits over 8 weeks"))
-    because = np.where(turn == 3, "no rule of offers holds: value tier low, need none", "value tier high")
+    because = np.where(turn == 3, "no rule of offers holds: need none", "value tier high")
     return pd.concat([homes, told], axis=1).assign(because=because, at_risk=pd.Series(pd.NA, dtype="boolean"))
 
 

@@ -22,7 +22,9 @@ def made() -> dict[str, pd.DataFrame]:
     """The three tables of one resolution, in which the segment frequent_small is kept from coupons."""
     tables = household_tables(300)
     status = tables["household_status"].merge(tables["household_needs"], on="household_key")
-    matrix = value_need(status.assign(revenue=1.0, clv=1.0, discounts=0.0, discount_rate=0.1), ["baby", "fresh produce"])
+    matrix = value_need(
+        status.assign(revenue=1.0, clv=1.0, discounts=0.0, discount_rate=0.1), ["baby", "fresh produce"]
+    )
     playbook = Playbook.model_validate(
         book(
             {"when": {"value_tier": ["high", "mid"]}, "form": "coupon", "offer": "A coupon."},

@@ -179,8 +179,7 @@ def test_what_is_called_out_of_reach_is_what_no_household_reaches(rules: list[di
     # Segments by slug alone: a slug and a name are two things here, and one segment in the data.
     filled = [rule for rule in filled if rule.when.segment is None]
     named = {
-        one.name
-        for one in unreachable([Reading(r.name, r.when, r.form, r.needs_one) for r in filled], ((),), "none")
+        one.name for one in unreachable([Reading(r.name, r.when, r.form, r.needs_one) for r in filled], ((),), "none")
     }
     tag_sets = [{tag for tag, has in zip(TAGS, row, strict=True) if has} for row in product((0, 1), repeat=len(TAGS))]
     reached = set()
@@ -268,8 +267,8 @@ def test_three_tables_of_one_resolution_agree_with_the_packaged_playbook() -> No
     places = status.assign(revenue=10.0, clv=5.0, discounts=1.0, discount_rate=0.1)
     matrix = value_need(places[places["need"] != "none"], ["baby", "fresh produce", "pets"])
     looked = {name for rule in playbook.segments.rules for name in rule.when.features or ()}
-    scores = described(**dict.fromkeys(looked, [1.0, 0.0, -1.0]))
-    with pytest.raises(PlaybookError, match="ours: |'cheese' is none that the data have"):
+    scores = described(**{name: [1.0, 0.0, -1.0] for name in looked})
+    with pytest.raises(PlaybookError, match=r"ours cannot be used: .*'cheese' is none that the data have"):
         named = book({"when": {"need": ["cheese"]}})
         actions_by_playbook(facts, profiles(), scores, matrix, Playbook.model_validate(named), "ours")
     found = actions_by_playbook(facts, profiles(), scores, matrix, playbook, "ours")
@@ -290,9 +289,11 @@ def test_the_packaged_playbook_speaks_of_every_kind_of_household_but_the_lost() 
     facts = facts_of(tables)
     from dunnhumby_pipeline.segmentation.actions.resolver import next_actions
 
-    found = next_actions(facts, playbook, {slug: () for slug in SEGMENTS})
+    found = next_actions(facts, playbook, dict.fromkeys(SEGMENTS, ()))
     left = found[found["suppressed"]]
     assert set(left["value_tier"]) <= {"low"} and set(left["lifecycle"]) <= {"lapsed"}
     assert set(left["need"]) <= {"none"} and len(status) == len(found)
-    assert found["rule"].nunique() > 12 and np.isin(found["funder"].dropna(), ["retailer", "manufacturer", "shared"]).all()
+    assert (
+        found["rule"].nunique() > 12 and np.isin(found["funder"].dropna(), ["retailer", "manufacturer", "shared"]).all()
+    )
     assert ADVICE["priority"] == 3 and WITHOUT_CONDITIONS == {"when": {}}

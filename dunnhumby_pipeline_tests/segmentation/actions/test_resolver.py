@@ -26,7 +26,7 @@ from dunnhumby_pipeline_tests.fakes.playbooks import (
     household_tables,
 )
 
-NOBODY_KEPT: Mapping[str, Sequence[str]] = {slug: () for slug in SEGMENTS}
+NOBODY_KEPT: Mapping[str, Sequence[str]] = dict.fromkeys(SEGMENTS, ())
 TABLES = household_tables(400)
 FACTS = facts_of(TABLES)
 
