@@ -18,6 +18,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     experiments,
     journey,
     lists,
+    needs,
     plausibility,
     report,
     scrutiny,
@@ -53,6 +54,7 @@ def build_defs(
     assets = dg.load_assets_from_modules(
         [
             journey,
+            needs,
             segmentation,
             trials,
             effects,

@@ -1,4 +1,6 @@
-"""Names and keys that tables share with those who read them. Imports nothing."""
+"""Names and keys that tables share with those who read them. Imports nothing of the package."""
+
+from typing import Literal
 
 TRIAL_KEY = ["household_key", "campaign"]
 SPEND, VISITS, REDEEMED = "purchase_amount", "purchase_count", "redeemed"
@@ -25,6 +27,8 @@ PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.
 NO_NEED = "none"
+# Needs of which a household has one, and finer ones of which it may have several.
+Level = Literal["label", "tag"]
 # Nuisances made otherwise, as variations of the effect.
 AS_FITTED, ONE_DIVISION, LINEAR_NUISANCES = "propensity_as_fitted", "one_division", "linear_nuisances"
 TREE_NUISANCES, STANDARDISED, TOTALS_AS_THEY_ARE = "tree_nuisances", "within_campaign", "totals"

@@ -74,23 +74,22 @@ def fit_segments(
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@step(settings=("seed", "confidence", "profile"), deps=["transactions", "products"], follows_playbook=True)
+@step(settings=("confidence", "profile"), deps=["transactions", "products"], follows_playbook=True)
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
-    nmf_factors: pd.DataFrame,
     factor_loadings: pd.DataFrame,
+    household_needs: pd.DataFrame,
     demographics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Who is in each segment, what they buy and come for, and what to do with them."""
-    from dunnhumby_pipeline.segmentation.needs.needs import NeedError
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
     from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
-    fitted = Fitted(customer_features, segments, nmf_factors, factor_loadings)
-    with refusing(PlaybookError, ProfileError, NeedError):
+    fitted = Fitted(customer_features, segments, factor_loadings, household_needs)
+    with refusing(PlaybookError, ProfileError):
         playbook = load_playbook(study.home.playbook)
         found = describe(fitted, demographics, study.journey_tables(), playbook, study.settings)
     yield from outputs("describe_segments", found)
@@ -121,12 +120,13 @@ def value_segments(
     segments: pd.DataFrame,
     customer_lifetime_value: pd.DataFrame,
     household_needs: pd.DataFrame,
-    factor_needs: pd.DataFrame,
+    need_definitions: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Lifetime value across segments, and across what households come for."""
     from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
     from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
+    from dunnhumby_pipeline.segmentation.needs.needs import label_needs
     from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 
@@ -138,7 +138,7 @@ def value_segments(
             "segment_lifetime_value": segment_lifetime_value(values, segments, study.settings.confidence),
             "lifetime_differences": lifetime_differences(values, segments),
             "household_value_need": households,
-            "value_need": value_need(households, factor_needs, playbook),
+            "value_need": value_need(households, label_needs(need_definitions), playbook),
         }
     yield from outputs("value_segments", found)
 

@@ -17,6 +17,7 @@ from dunnhumby_pipeline.report.sections import (
     lifetime,
     lists,
     movement,
+    needs,
     overlap,
     plausibility,
     scrutiny,
@@ -27,7 +28,16 @@ from dunnhumby_pipeline.report.sections import (
 CHAPTERS = (
     Chapter(
         "Who the customers are",
-        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL, *data.PARTS),
+        (
+            *who.PARTS,
+            *needs.PARTS,
+            *lifetime.PARTS,
+            *movement.PARTS,
+            *segment_model.PARTS,
+            *needs.MODEL,
+            *lifetime.MODEL,
+            *data.PARTS,
+        ),
     ),
     Chapter(
         "What the campaign does",

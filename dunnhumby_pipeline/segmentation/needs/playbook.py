@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.contracts.names import NO_NEED
-from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, plain_need
+from dunnhumby_pipeline.segmentation.needs.names import known_need_names
 from dunnhumby_pipeline.settings import found_wrong
 
 Tier = Literal["high", "mid", "low"]
@@ -28,7 +28,6 @@ Lifecycle = Literal["active", "new", "lapsing", "lapsed"]
 DEFAULT_RULE = "default"
 
 _FEATURE_NAMES = tuple(feature.name for feature in CATALOGUE)
-_NEED_NAMES = (*dict.fromkeys(NEEDS.values()), NO_NEED)
 
 
 class PlaybookError(ValueError):
@@ -43,7 +42,7 @@ def _one_of(known: Sequence[str], what: str, name: str) -> str:
 
 
 FeatureName = Annotated[str, AfterValidator(lambda name: _one_of(_FEATURE_NAMES, "feature of the catalogue", name))]
-Need = Annotated[str, AfterValidator(lambda name: _one_of(_NEED_NAMES, "need", name))]
+Need = Annotated[str, AfterValidator(lambda name: _one_of((*known_need_names(), NO_NEED), "need", name))]
 Words = Annotated[str, Field(min_length=1)]
 
 
@@ -198,7 +197,7 @@ def segment_playbook(
         facts = {
             "value_tier": segment.value_tier,
             "lifecycle": segment.lifecycle,
-            "leading_need": plain_need(leading_needs[segment.segment]),
+            "leading_need": leading_needs[segment.segment],
         }
         standing = scores.loc[segment.segment].to_dict()
         chosen = next((rule for rule in playbook.segments.rules if _holds(rule.when, facts, standing)), None)
@@ -229,7 +228,7 @@ def cell_offer(
         when = rule.when
         if rule.form not in keeps_from and (
             (when.value_tier is None or value_tier in when.value_tier)
-            and (when.leading_need is None or plain_need(need) in when.leading_need)
+            and (when.leading_need is None or need in when.leading_need)
             and (when.discount_rate is None or when.discount_rate.hold(discount_rate))
         ):
             return rule.offer, rule.name

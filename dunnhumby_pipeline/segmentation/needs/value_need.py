@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
@@ -38,21 +40,21 @@ def household_value_need(
     return joined[["household_key", "clv_tier", "need", "need_margin", "clv", "revenue", "discounts", "discount_rate"]]
 
 
-def value_need(households: pd.DataFrame, needs: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+def value_need(households: pd.DataFrame, needs: Sequence[str], playbook: Playbook) -> pd.DataFrame:
     """The matrix of value tier by leading need, a row per cell, every cell there.
 
-    `households` as of `household_value_need`, `needs` as of `needs.factor_needs`.
+    `households` as of `household_value_need`, `needs`: the names of all label needs.
     Columns: clv_tier, need, n_households, share (of all households), tier_share (of those of the tier), revenue ($),
     revenue_share, clv_mean ($ in 52 weeks), discount_rate_mean (mean over households), discount_rate (discounts /
     (sales + discounts) of the cell), offer, rule. Means of an empty cell are NaN, and it has no offer.
     A column of households without any need is there when there are such.
     """
-    names = list(needs.loc[needs["is_need"], "need"])
+    names = list(needs)
     if (households["need"] == NO_NEED).any():
         names.append(NO_NEED)
     strangers = sorted(set(households["need"]) - set(names))
     if strangers:
-        raise ValueNeedError(f"households have the needs {', '.join(strangers)}; the factors know {', '.join(names)}")
+        raise ValueNeedError(f"households have the needs {', '.join(strangers)}; the study knows {', '.join(names)}")
     cells = pd.MultiIndex.from_product([TIERS, names], names=["clv_tier", "need"])
     table = households.groupby(["clv_tier", "need"]).agg(
         n_households=("household_key", "size"),
