@@ -14,7 +14,7 @@ from dunnhumby_pipeline.orchestration.platform.versions import digest
 
 @step(settings=("seed", "needs"), deps=["transactions", "products"], follows_need_names=True)
 def find_needs(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """NMF of households by commodities: one need that labels a household, and finer tags, named as in the run before."""
+    """NMF of households by commodities: one need to label a household, and finer tags, named as in the run before."""
     from dunnhumby_pipeline.segmentation.needs.evidence import need_evidence
     from dunnhumby_pipeline.segmentation.needs.names import NeedNamesError, load_need_names
     from dunnhumby_pipeline.segmentation.needs.store import previous_needs, save_need_model

@@ -59,7 +59,8 @@ def read_from_commodities(definitions: pd.DataFrame, settings: CheckSettings) ->
 def households_have_needs(households: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """Nearly every household has a need."""
     without = float((households["need"] == NO_NEED).mean())
-    text = f"{without:.1%} of {len(households):,} households have no need, at most {settings.max_without_need:.0%} expected"
+    most = f"at most {settings.max_without_need:.0%} expected"
+    text = f"{without:.1%} of {len(households):,} households have no need, {most}"
     return Verdict(without <= settings.max_without_need, text, {"share_without_need": without})
 
 

@@ -69,8 +69,8 @@ CHECKS: tuple[Check, ...] = (
         needs.names_kept,
         WARN,
         red="a need has another name than in the run before, or the model of the run before could not be read",
-        advice="tell those who use the names; other goods, another period, or another needs.toml? The table lists what "
-        "matched what",
+        advice="tell those who use the names; other goods, another period, or another needs.toml? The table lists "
+        "what matched what",
     ),
     Check(
         "need_definitions",
@@ -91,8 +91,8 @@ CHECKS: tuple[Check, ...] = (
         "need_lift",
         needs.lift_holds,
         WARN,
-        red="in the quarter after, households with a need do not buy its own commodities more than others, or most have "
-        "another need by then; or the history is too short to tell",
+        red="in the quarter after, households with a need do not buy its own commodities more than others, or most "
+        "have another need by then; or the history is too short to tell",
         advice="do not write to households by their need; fewer needs",
         reads=("need_agreement",),
         thresholds=("min_need_lift", "need_kappa_floor"),

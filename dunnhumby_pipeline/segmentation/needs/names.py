@@ -1,4 +1,4 @@
-"""What needs are called: by a file that gives names to groups of commodities, else by words of their own commodities."""
+"""What needs are called: by a file that gives names to groups of commodities, else by words of their own."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def names_by_rule(
     matched = dict(zip(*linear_sum_assignment(-match), strict=True)) if groups else {}
     found: list[Named] = []
     used = {*taken, NO_NEED}
-    for row, lifts in enumerate(own):
+    for row in range(len(own)):
         best = matched.get(row)
         if best is not None and match[row, best] >= min_match:
             found.append(Named(groups[best].name, BY_FILE))

@@ -79,7 +79,7 @@ def goods_sales(source: Source) -> ir.Table:
 
 
 def goods_bought(source: Source) -> ir.Table:
-    """window, household_key, code, baskets, sales ($), over the unbound tables with `windows` and `goods` (goods, code).
+    """window, household_key, code, baskets, sales ($), over the unbound tables, `windows` and `goods` (goods, code).
 
     Goods go by their code, so that many households fit in memory.
     """
