@@ -19,6 +19,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     experiments,
     journey,
     lists,
+    needs,
     plausibility,
     report,
     risk,
@@ -56,6 +57,7 @@ def build_defs(
     assets = dg.load_assets_from_modules(
         [
             journey,
+            needs,
             segmentation,
             actions,
             status,

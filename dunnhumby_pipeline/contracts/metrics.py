@@ -119,6 +119,29 @@ def actions(actions: pd.DataFrame) -> Mapping[str, object]:
     return {"share_without_action": actions["suppressed"].mean(), "n_rules_used": actions["rule"].nunique()}
 
 
+def need_names(needs: pd.DataFrame) -> Mapping[str, object]:
+    counts = needs["level"].value_counts()
+    return {
+        **{f"n_{level}s": int(counts.get(level, 0)) for level in ("label", "tag")},
+        "n_kept": int(needs["kept"].sum()),
+        "least_similarity": needs["similarity"].min(),
+    }
+
+
+def leading_needs(households: pd.DataFrame) -> Mapping[str, object]:
+    shares = households["need"].value_counts(normalize=True)
+    return {
+        "largest_share": shares.max(),
+        "share_without_need": (households["need"] == NO_NEED).mean(),
+        "median_margin": households["need_margin"].median(),
+    }
+
+
+def need_stability(stability: pd.DataFrame) -> Mapping[str, object]:
+    means = stability.groupby(["level", "start"])["ari"].mean()
+    return {f"mean_ari_{level}_{start}": mean for (level, start), mean in means.items()}
+
+
 def value_need(households: pd.DataFrame) -> Mapping[str, object]:
     return {"share_without_need": (households["need"] == NO_NEED).mean()}
 

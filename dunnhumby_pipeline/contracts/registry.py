@@ -16,6 +16,7 @@ from dunnhumby_pipeline.contracts.tables import (
     lifetime,
     lists,
     movement,
+    needs,
     overlap,
     plausibility,
     profiles,
@@ -30,7 +31,7 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, lifetime, status, profiles, risk, actions, movement)
+_CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, risk, actions, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

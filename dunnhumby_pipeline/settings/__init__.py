@@ -26,6 +26,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -52,6 +53,7 @@ from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettin
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     HOME_VARIABLE,
+    NEED_NAMES_FILE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
     SETTINGS_FILE,
@@ -75,6 +77,7 @@ __all__ = [
     "CURRENT_PRACTICE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
+    "NEED_NAMES_FILE",
     "PLAYBOOK_FILE",
     "POLICY_TREE",
     "RAW_VARIABLE",
@@ -96,6 +99,7 @@ __all__ = [
     "JourneySettings",
     "LifetimeValueSettings",
     "MigrationSettings",
+    "NeedSettings",
     "NuisanceSettings",
     "OverlapSettings",
     "PolicySettings",

@@ -65,12 +65,6 @@ class ProfileSettings(Section):
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
     )
-    min_need_factors: int = Field(
-        3,
-        ge=2,
-        description="fewest need factors among those of the segments; with fewer, needs are factored by themselves",
-    )
-    n_needs: int = Field(3, ge=2, le=6, description="needs, when they are factored by themselves")
     min_department_share: float = Field(
         0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
     )

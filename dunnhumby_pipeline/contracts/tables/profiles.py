@@ -33,8 +33,8 @@ TABLES = (
             number("share_lapsed", "share of the households that have lapsed", "0-1"),
             text(
                 "leading_need",
-                "need in which the segment lies furthest above all households; none when by less than 0.2 standard "
-                "deviations",
+                "need that leads more of the segment's households than of all, by most; none when by less than 0.2 "
+                "standard deviations",
             ),
         ),
         metrics=metrics.profiles,
@@ -144,47 +144,6 @@ TABLES = (
             number("gini", "Gini coefficient of revenue over all households: 0 when all bring the same", "0-1"),
         ),
         metrics=metrics.pareto,
-        measures=True,
-    ),
-    Table(
-        "factor_needs",
-        group="profiles",
-        made_by="describe_segments",
-        meaning="Which factors say what is bought, and what need each of them is.",
-        row="factor",
-        key=("factor",),
-        columns=(
-            *shared("factor"),
-            text("leading_feature", "feature that the factor loads most"),
-            flag("is_need", "whether that feature says what is bought, and the factor so is a need"),
-            number("need_share", "share of the factor's squared loadings that are features of what is bought", "0-1"),
-            *shared("need"),
-            text("source", "whose factors they are: the segments', or factored from needs alone"),
-            text("reason", "why these factors are used"),
-        ),
-        measures=True,
-    ),
-    Table(
-        "need_loadings",
-        group="profiles",
-        made_by="describe_segments",
-        meaning="Loading of each feature on each factor that needs are read from.",
-        row="factor and feature",
-        key=("factor", "feature"),
-        columns=(*shared("factor feature loading factor_name"),),
-    ),
-    Table(
-        "household_needs",
-        group="profiles",
-        made_by="describe_segments",
-        meaning="What each household comes for.",
-        row="household",
-        key=("household_key",),
-        columns=(
-            *shared("household_key need"),
-            number("need_score", "score on the leading need"),
-            *shared("need_margin"),
-        ),
         measures=True,
     ),
     Table(

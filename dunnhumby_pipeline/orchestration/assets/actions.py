@@ -10,13 +10,15 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import outputs, step
 
 
-@step(follows_playbook=True)
+@step(follows_playbook=True, follows_need_names=True)
 def resolve_actions(
     segments: pd.DataFrame,
     segment_profiles: pd.DataFrame,
     segment_features: pd.DataFrame,
     household_status: pd.DataFrame,
     household_needs: pd.DataFrame,
+    household_tags: pd.DataFrame,
+    need_definitions: pd.DataFrame,
     household_value_need: pd.DataFrame,
     at_risk: pd.DataFrame,
     study: dg.ResourceParam[Study],
@@ -25,15 +27,23 @@ def resolve_actions(
     from dunnhumby_pipeline.segmentation.actions.advice import actions_by_playbook
     from dunnhumby_pipeline.segmentation.actions.facts import FactsError, gather_facts
     from dunnhumby_pipeline.segmentation.actions.playbook import PlaybookError, load_playbook, playbook_place
+    from dunnhumby_pipeline.segmentation.actions.resolver import require_names
+    from dunnhumby_pipeline.segmentation.needs.names import NeedNamesError, known_need_names, load_need_names
+    from dunnhumby_pipeline.segmentation.needs.needs import label_needs
     from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, value_need
 
     file = study.home.playbook
-    with refusing(PlaybookError, FactsError, ValueNeedError):
+    with refusing(PlaybookError, FactsError, NeedNamesError, ValueNeedError):
         playbook = load_playbook(file)
-        facts = gather_facts(segments, household_status, household_needs, at_risk=at_risk)
-        needs = sorted(household_needs["need"].unique())
-        matrix = value_need(household_value_need, needs)
-        found = actions_by_playbook(facts, segment_profiles, segment_features, matrix, playbook, playbook_place(file))
+        facts = gather_facts(segments, household_status, household_needs, household_tags, at_risk)
+        matrix = value_need(household_value_need, label_needs(need_definitions))
+        # The packaged names are known beside the user's own, so that the packaged playbook may speak of them.
+        files = {load_need_names(study.home.need_names), load_need_names()}
+        needs, tags = (
+            [name for names in files for name in known_need_names(names, level)] for level in ("label", "tag")
+        )
+        require_names(playbook, facts, needs, tags, playbook_place(file))
+        found = actions_by_playbook(facts, segment_profiles, segment_features, matrix, playbook)
     yield from outputs("resolve_actions", found)
 
 

@@ -74,23 +74,22 @@ def fit_segments(
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@step(settings=("seed", "confidence", "profile"), deps=["transactions", "products"])
+@step(settings=("confidence", "profile"), deps=["transactions", "products"])
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
     household_status: pd.DataFrame,
-    nmf_factors: pd.DataFrame,
     factor_loadings: pd.DataFrame,
+    household_needs: pd.DataFrame,
     demographics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Who is in each segment, and what they buy and come for."""
-    from dunnhumby_pipeline.segmentation.needs.needs import NeedError
     from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
     from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
-    fitted = Fitted(customer_features, segments, household_status, nmf_factors, factor_loadings)
-    with refusing(ProfileError, NeedError):
+    fitted = Fitted(customer_features, segments, household_status, factor_loadings, household_needs)
+    with refusing(ProfileError):
         found = describe(fitted, demographics, study.journey_tables(), study.settings)
     yield from outputs("describe_segments", found)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from dunnhumby_pipeline.segmentation.actions.conditions import SegmentConditions
 from dunnhumby_pipeline.segmentation.actions.facts import Facts
 from dunnhumby_pipeline.segmentation.actions.playbook import DEFAULT_RULE, NEED_PLACE, Playbook, PlaybookError
-from dunnhumby_pipeline.segmentation.actions.resolver import next_actions, require_names
+from dunnhumby_pipeline.segmentation.actions.resolver import next_actions
 from dunnhumby_pipeline.segmentation.lifetime.status import StatusError, majority
 
 ADVICE = ["segment", "segment_name", "priority", "strategy", "action", "avoid", "rule", "because", "keeps_from"]
@@ -137,15 +137,12 @@ def actions_by_playbook(
     segment_features: pd.DataFrame,
     matrix: pd.DataFrame,
     playbook: Playbook,
-    where: str,
 ) -> dict[str, pd.DataFrame]:
     """The tables next_action, segment_playbook and value_need, all by one resolution of the playbook.
 
     `profiles`: segment_profiles, with leading_need; `matrix`: `value_need.value_need`, whose cells without households
-    get no offer; `where`: what the playbook is called where it is refused. Raises PlaybookError for a need, tag,
-    segment or feature that there is not.
+    get no offer. Raises PlaybookError for a feature that segments are not described by.
     """
-    require_names(playbook, facts, needs=matrix["need"].unique(), where=where)
     leading = dict(zip(profiles["segment"].astype(str), profiles["leading_need"].astype(str), strict=True))
     advice = segment_advice(profiles, segment_features, leading, playbook)
     actions = next_actions(facts, playbook, forbidden_forms(advice))

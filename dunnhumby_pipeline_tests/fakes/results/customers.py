@@ -230,7 +230,7 @@ def segment_demographics() -> pd.DataFrame:
 
 def value_need() -> pd.DataFrame:
     rows = []
-    for (row, tier), (column, need) in product(enumerate(_TIERS), enumerate(("fresh", "grocery", "deals"))):
+    for (row, tier), (column, need) in product(enumerate(_TIERS), enumerate(NEEDS)):
         n = 100 * (row + 1) + 10 * column
         rows.append((tier, need, n, (3 - row) * 100_000.0 + column, 3000.0 - 1000 * row, 0.10 + 0.02 * column))
     table = frame_of("value_tier need n_households revenue clv_mean discount_rate", rows)
@@ -343,7 +343,7 @@ def segment_scoreboard() -> pd.DataFrame:
     )
 
 
-NEEDS = ("fresh", "grocery", "health and beauty")
+NEEDS = ("fresh produce", "scratch cooking", "baby")
 
 
 def household_needs() -> pd.DataFrame:
@@ -354,23 +354,6 @@ def household_needs() -> pd.DataFrame:
 def household_value_need() -> pd.DataFrame:
     needs = household_needs()
     return needs.assign(clv=[4000.0 if key % 10 == 0 else 500.0 for key in needs["household_key"]])
-
-
-def factor_needs() -> pd.DataFrame:
-    rows = [(f"factor_{number}", True, 0.9, need) for number, need in enumerate(NEEDS, 1)]
-    return frame_of("factor is_need need_share need", [*rows, ("factor_4", False, 0.2, "")])
-
-
-def need_loadings() -> pd.DataFrame:
-    shares = ("share_fresh", "share_grocery", "share_health_beauty", "discount_rate")
-    return frame_of(
-        "factor feature loading",
-        [
-            (f"factor_{row + 1}", name, max(1 - abs(row - column), 0))
-            for row in range(4)
-            for column, name in enumerate(shares)
-        ],
-    )
 
 
 def reference_loadings() -> pd.DataFrame:

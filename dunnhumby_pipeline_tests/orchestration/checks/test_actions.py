@@ -32,7 +32,7 @@ def made() -> dict[str, pd.DataFrame]:
             segments=({"name": "best", "when": {"value_tier": ["high"]}, "keeps_from": ["coupon"]},),
         )
     )
-    return actions_by_playbook(facts_of(tables), profiles(), described(recency=[0.0] * 3), matrix, playbook, "ours")
+    return actions_by_playbook(facts_of(tables), profiles(), described(recency=[0.0] * 3), matrix, playbook)
 
 
 TABLES = made()
