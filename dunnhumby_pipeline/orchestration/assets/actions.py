@@ -9,6 +9,12 @@ from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import outputs, step
 
+# What a contact costs, what a $ of sales earns, and how large a test must be.
+_TERMS = (
+    *(f"economics.{name}" for name in ("margin", "scenario", "contact_cost", "scenarios")),
+    *(f"experiment.{name}" for name in ("power", "contact_share")),
+)
+
 
 @step(follows_playbook=True, follows_need_names=True)
 def resolve_actions(
@@ -48,7 +54,7 @@ def resolve_actions(
 
 
 @step(
-    settings=("confidence", "experiment", "economics", "trial.margin_weights", "actions"),
+    settings=("confidence", "trial.margin_weights", "actions", *_TERMS),
     deps=["transactions", "products"],
 )
 def brief_segments(

@@ -392,7 +392,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
             scrutiny,
             lists,
             sys.modules[__name__],
-        )  # fmt: skip
+        )
         if name in vars(module)
     )
 
