@@ -85,7 +85,10 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"economics": {"contact_cost": 1.0}}, made("brief_segments", "economics", "campaign_report")),
         ({"economics": {"dial_steps": 20}}, made("economics", "turn_cost_dial", "campaign_report")),
         # Gross profit is measured by the margin.
-        ({"economics": {"margin": 0.25}}, made("brief_segments", "enrol_trials", "compare_types", "economics", "campaign_report")),
+        (
+            {"economics": {"margin": 0.25}},
+            made("brief_segments", "enrol_trials", "compare_types", "economics", "campaign_report"),
+        ),
         ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
         ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
         ({"contact": {"holdout_share": 0.2}}, made("targeting_list", "campaign_report")),

@@ -221,6 +221,29 @@ def test_grids_of_what_stands_behind_the_segments(grids: dict[str, Grid], name: 
     assert " | ".join(pages.texts(grids[name])[place]) == row
 
 
+def test_demographics_and_mailings_say_what_chose_them(
+    grids: dict[str, Grid], notes: dict[str, str], page: str
+) -> None:
+    rows = {row[0]: row for row in pages.texts(grids["chosen"])}
+    assert rows["Demographics known"][1:5] == ["801", "71%", "49%", "7%"]
+    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer, who mailed those that spend more"]
+    assert "mailed TypeA: 96% of households of high value, 84% of mid, 32% of low" in notes["chosen"]
+    assert "no character of the segment" in notes["demographics"]
+    assert page.index("What others chose for them") < page.index("Most frequent answers, where demographics")
+
+
+def test_the_reference_setting_stands_beside_ours(grids: dict[str, Grid], notes: dict[str, str]) -> None:
+    rows = {row[0]: row[1:] for row in pages.texts(grids["reference_comparison"])}
+    assert rows["Segments"] == ["7", "7", "5"]
+    assert rows["Agreement of refits from scratch, ARI"] == ["0.77", "0.66", "0.84"]
+    assert rows["Agreement of refits started from it, ARI"][0] == NOTHING
+    assert rows["Its mean spend"] == ["$9,716", "$4,411", "$3,669"]
+    assert "VIP heavy, 299" in notes["reported"]
+    crossed = pages.texts(grids["reference_overlap"])
+    assert len(crossed) == 7 and len(crossed[0]) == 9
+    assert sum(int(row[1].replace(",", "")) for row in crossed) == 2500
+
+
 def test_the_reference_factors_lead_every_household_once(grids: dict[str, Grid]) -> None:
     led = [int(row[2].replace(",", "")) for row in pages.texts(grids["reference_factors"])]
     assert sum(led) == len(customers.reference_factors())

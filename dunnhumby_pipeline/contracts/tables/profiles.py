@@ -59,7 +59,8 @@ TABLES = (
             text(
                 "role",
                 "used: the feature made the segments; twin: it carries the same information as one that did; "
-                "independent: evidence of its own",
+                "assigned: the retailer chose whom it mailed, or it follows from that; independent: evidence of its "
+                "own",
             ),
             text(
                 "closest_used",
@@ -128,6 +129,28 @@ TABLES = (
                 "0-1",
             ),
             number("min_expected", "smallest expected count of a cell; below 5 the test is rough", "households"),
+        ),
+        measures=True,
+    ),
+    Table(
+        "assignment_by_value",
+        group="profiles",
+        made_by="describe_segments",
+        meaning="Who has demographics, was mailed and redeemed, by what households are worth: chosen by others, no "
+        "character of a segment.",
+        row="what households have",
+        key=("what",),
+        columns=(
+            text("what", "what some households have: demographics, a mailing of a type, a redemption"),
+            text("chosen_by", "who or what chose those who have it"),
+            integer("n", "households that have it", "households"),
+            number("share", "share of all households", "0-1"),
+            number("share_high", "share of the households in the high value tier", "0-1"),
+            number("share_mid", "share of the households in the mid value tier", "0-1"),
+            number("share_low", "share of the households in the low value tier", "0-1"),
+            number("auc_of_spend", "how well spend tells who has it: 0.5 not at all, 1 exactly", "0-1"),
+            number("cramers_v", "Cramér's V of having it and segments, corrected for bias", "0-1"),
+            number("cramers_v_within", "the same among households of one fifth of spend, mean over the fifths", "0-1"),
         ),
         measures=True,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import actions, needs, segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, agreement, needs, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -103,6 +103,21 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="shares of households or of revenue do not sum to 1",
         advice="a defect; do not use the profiles",
+    ),
+    Check(
+        "household_value_need",
+        agreement.tables_agree,
+        WARN,
+        red="two tables say different things of one household or segment: some were rebuilt without the others",
+        advice="`dunnhumby run`, without --select, rebuilds what is stale",
+        reads=(
+            "household_status",
+            "customer_lifetime_value",
+            "segments",
+            "segment_profiles",
+            "segment_lifetime_value",
+            "segment_playbook",
+        ),
     ),
     Check(
         "segment_playbook",

@@ -10,6 +10,7 @@ import pandas as pd
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import pareto_curve
 from dunnhumby_pipeline.segmentation.needs.needs import segment_needs
+from dunnhumby_pipeline.segmentation.profiles.assignment import assignment_by_value
 from dunnhumby_pipeline.segmentation.profiles.departments import segment_department_sales, segment_departments
 from dunnhumby_pipeline.segmentation.profiles.profiles import (
     SPEND,
@@ -54,6 +55,7 @@ def describe(
         "segment_features": means,
         "segment_demographics": segment_demographics(demographics, segments),
         "demographic_tests": demographic_tests(demographics, segments),
+        "assignment_by_value": assignment_by_value(features, demographics, fitted.household_status, segments),
         "segment_departments": segment_departments(sales, settings.profile.min_department_share),
         "pareto_curve": pareto_curve(features[SPEND].to_numpy(dtype=float)),
     }

@@ -24,6 +24,8 @@ MADE_OF = {
     "active_last_12w": {"recency"},
     "share_other": {"share_grocery", "share_fresh", "share_bakery", "share_health_beauty", "share_alcohol"},
 }
+# Whom the retailer mailed, and what follows from it, is no trait of those it mailed.
+ASSIGNED = frozenset(feature.name for feature in CATALOGUE if feature.group == "campaigns")
 DEMOGRAPHICS = (
     "age_desc",
     "marital_status_code",
@@ -136,7 +138,8 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
     Columns: feature, role, closest_used (the feature of `used` whose rank correlation with it is largest in absolute
     value; null for those used), rank_correlation (Spearman's, over the households that have both). role: 'used';
     'twin' from an absolute rank correlation of `TWIN_CORRELATION` on, or when made of used ones alone (`MADE_OF`);
-    else 'independent'. A constant, or a feature that fewer than three households share with another, correlates with
+    'assigned' when the retailer chose whom it holds for (campaigns), or it follows from that choice; else
+    'independent'. A constant, or a feature that fewer than three households share with another, correlates with
     none. Raises ProfileError when a feature is not a column.
     """
     asked = list(dict.fromkeys([*names, *used]))
@@ -151,7 +154,8 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
         closest = None if name in used or known.empty else str(known.abs().idxmax())
         r = float(known[closest]) if closest else float("nan")
         twin = abs(r) >= TWIN_CORRELATION or (name in MADE_OF and MADE_OF[name] <= set(used))
-        rows.append((name, "used" if name in used else "twin" if twin else "independent", closest, r))
+        other = "twin" if twin else "assigned" if name in ASSIGNED else "independent"
+        rows.append((name, "used" if name in used else other, closest, r))
     return pd.DataFrame(rows, columns=["feature", "role", "closest_used", "rank_correlation"])
 
 

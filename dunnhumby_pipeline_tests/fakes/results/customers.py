@@ -356,6 +356,57 @@ def household_value_need() -> pd.DataFrame:
     return needs.assign(clv=[4000.0 if key % 10 == 0 else 500.0 for key in needs["household_key"]])
 
 
+def reference_segments() -> pd.DataFrame:
+    return segments()[["household_key", "segment", "segment_name"]]
+
+
+def reference_profiles() -> pd.DataFrame:
+    return segment_profiles()
+
+
+def reference_features() -> pd.DataFrame:
+    return segment_features().assign(z_score=lambda found: -found["z_score"])
+
+
+def reference_overlap() -> pd.DataFrame:
+    rows = [
+        (theirs, ours, SEGMENTS[theirs][1] if theirs == ours else 0, float(theirs == ours), float(theirs == ours))
+        for theirs, ours in product(SEGMENTS, SEGMENTS)
+    ]
+    return frame_of("reference_segment segment n share share_of_segment", rows)
+
+
+def reference_comparison() -> pd.DataFrame:
+    rows = [
+        ("n_segments", "segments", 7.0, 7.0, 5.0),
+        ("cold_ari", "agreement of refits from scratch, ARI", 0.767, 0.66, 0.84),
+        ("warm_ari", "agreement of refits started from it, ARI", np.nan, 0.81, 0.89),
+        ("best_spend", "its mean spend", 9716.0, 4411.0, 3669.0),
+        ("smallest_share", "smallest segment, share of households", 0.077, 0.099, 0.175),
+    ]
+    return frame_of("measure meaning reported reference ours", rows)
+
+
+def assignment_by_value() -> pd.DataFrame:
+    rows = [
+        ("demographics known", "nobody says", 801, 0.32, 0.71, 0.49, 0.07, 0.85, 0.55, 0.14),
+        (
+            "mailed TypeA",
+            "the retailer, who mailed those that spend more",
+            1490,
+            0.6,
+            0.96,
+            0.84,
+            0.32,
+            0.9,
+            0.64,
+            0.23,
+        ),
+    ]
+    columns = "what chosen_by n share share_high share_mid share_low auc_of_spend cramers_v cramers_v_within"
+    return frame_of(columns, rows)
+
+
 def reference_loadings() -> pd.DataFrame:
     return factor_loadings()
 
