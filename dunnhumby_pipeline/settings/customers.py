@@ -65,12 +65,6 @@ class ProfileSettings(Section):
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
     )
-    min_need_factors: int = Field(
-        3,
-        ge=2,
-        description="fewest need factors among those of the segments; with fewer, needs are factored by themselves",
-    )
-    n_needs: int = Field(3, ge=2, le=6, description="needs, when they are factored by themselves")
     min_department_share: float = Field(
         0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
     )
@@ -127,6 +121,12 @@ class StatusSettings(Section):
         return self
 
 
+class ActionSettings(Section):
+    """What to do with segments and households."""
+
+    test_days: int = Field(56, ge=7, le=364, description="days over which the test that a brief proposes is read")
+
+
 class LifetimeValueSettings(Section):
     """Customer lifetime value."""
 
@@ -153,7 +153,3 @@ class MigrationSettings(Section):
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
     look_back_days: int = Field(84, ge=28, description="days that each period covers")
-    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
-    warning_fall: float = Field(
-        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
-    )

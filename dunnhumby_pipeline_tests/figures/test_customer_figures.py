@@ -351,22 +351,6 @@ def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
     assert "7 more features, none above 0.02" in axes.get_xlabel()
 
 
-def test_the_early_warning_shows_every_household_and_what_became_of_others() -> None:
-    listed = simulated.early_warning()
-    fall, evidence = migration.early_warning_spend(listed, simulated.warning_evidence()).axes
-    assert len(line(fall, "to low value: 33")) == 33
-    assert line(fall, "no purchase: 1")[0, 1] == 0
-    assert line(evidence, "listed")[:, 1].tolist() == [600.0, 200.0, 300.0]
-    assert fall.get_title("left") == "40 households on the list"
-
-
-def test_an_early_warning_of_nobody_says_so() -> None:
-    figure = migration.early_warning_spend(simulated.early_warning().iloc[:0])
-    assert not figure.axes and "No household has fallen" in figure.texts[0].get_text()
-    alone = migration.early_warning_spend(simulated.early_warning(), simulated.warning_evidence().iloc[:0])
-    assert len(alone.axes) == 1
-
-
 def test_what_is_unknown_is_left_empty() -> None:
     found, known = simulated.segment_features(), simulated.segment_profiles()
     constant = found["feature"] == "share_other"

@@ -15,11 +15,10 @@ from dunnhumby_pipeline.report.page import render_report
 from dunnhumby_pipeline.report.section import Note, Section, readers
 from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads, sections
 from dunnhumby_pipeline.report.sections.lifetime import forecast_note
-from dunnhumby_pipeline.report.sections.movement import WARNED
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words.numbers import MINUS, NOTHING
+from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.results import customers, run, study
 
@@ -44,7 +43,16 @@ def page() -> str:
 
 
 def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
-    assert set(grids) > {"playbook", "segments", "offers", "warning_list", "departments", "demographics", "candidates"}
+    assert set(grids) > {
+        "playbook",
+        "segments",
+        "offers",
+        "risk_list",
+        "fallen_list",
+        "departments",
+        "demographics",
+        "candidates",
+    }
     for name, grid in grids.items():
         assert {len(row) for row in grid.rows} == {len(grid.headers)}, name
         assert max(grid.numeric, default=0) < len(grid.headers), name
@@ -53,7 +61,13 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
 def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) -> None:
     first = pages.texts(grids["playbook"])[0]
     assert first[0] == "Active loyalists" and first[1] == "509"
-    assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts."]
+    assert first[3:] == [
+        "1",
+        "Protect",
+        "Service and recognition.",
+        "Deep discounts.",
+        "Points on fresh. (47% of them, one other offer; 6% get nothing)",
+    ]
 
 
 def test_segments_in_numbers_have_value_and_decisions(grids: dict[str, Grid]) -> None:
@@ -81,7 +95,7 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
+    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
 
 
 def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
@@ -105,31 +119,6 @@ def test_a_cell_without_households_has_no_offer() -> None:
     table.loc[0, ["n_households", "clv_mean", "discount_rate"]] = [0, np.nan, np.nan]
     row = pages.texts(pages.grid("offers", study.tables_of(value_need=table)))[0]
     assert row[-3:] == [NOTHING, NOTHING, "nobody here"]
-
-
-def test_the_early_warning_has_the_largest_losses(grids: dict[str, Grid], notes: dict[str, str]) -> None:
-    listed = customers.early_warning()
-    rows = pages.texts(grids["warning_list"])
-    assert len(rows) == WARNED
-    assert [int(row[0]) for row in rows] == list(listed.sort_values("change")["household_key"].head(WARNED))
-    assert rows[0][1] == "VIP heavy buyers" and rows[0][5].startswith(f"{MINUS}$")
-    assert "40 households fell" in notes["warning"]
-    assert "25% came back by itself" in notes["warning"]
-
-
-def test_an_early_warning_of_nobody_was_built_all_the_same() -> None:
-    tables = study.tables_of(
-        early_warning=customers.early_warning().iloc[:0], warning_evidence=customers.warning_evidence().iloc[:0]
-    )
-    assert tables.has("early_warning", "warning_evidence")
-    assert pages.grid("warning_list", tables).rows == ()
-    assert pages.note("warning_note", tables).startswith("No household fell")
-    assert pages.figure("warning", tables).texts and pages.alt("warning", tables)
-
-
-def test_a_warning_without_evidence_says_so() -> None:
-    tables = study.tables_of(early_warning=customers.early_warning())
-    assert "too short to tell" in pages.note("warning_note", tables)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +164,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "Who the customers are",
         "What to do with each segment",
         "What they are like",
-        "What to offer in each cell",
+        "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
         "Whom to call",

@@ -1,8 +1,7 @@
-"""Profiles of segments by hand: money, features, demographics, departments, needs, and what the playbook says."""
+"""Profiles of segments by hand: money, features, demographics, departments, needs, value and need."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -24,7 +23,6 @@ from dunnhumby_pipeline.segmentation.needs.needs import (
     leading_needs,
     segment_needs,
 )
-from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, cell_offer, load_playbook, segment_playbook
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
     NO_DEPARTMENT,
@@ -462,20 +460,13 @@ def test_needs_of_the_segments_factors_need_their_other_features_too() -> None:
         window_needs(features.drop(columns="recency"), "campaign", needs)
 
 
-def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:
+def test_a_segment_hardly_above_the_mean_has_no_need() -> None:
     needs = factor_needs(LOADINGS)
     half = [0.0, 1.0] * 50
     scores = households(factor_1=half * 2, factor_2=[*half, *half[:-2], 0.0, 0.0], factor_10=half * 2)
     slugs = segments_of(*["a"] * 100, *["b"] * 100)
     leading = segment_needs(scores, needs, slugs)
     assert leading == {"a": "none", "b": "none"}
-    profiles = households(n_households=[100, 100]).assign(segment=["a", "b"], segment_name=["A", "B"], **SHARES)
-    described_by = {name for rule in load_playbook().segments.rules for name in rule.when.features or ()}
-    flat = pd.DataFrame(
-        [(slug, name, 0.0) for slug in "ab" for name in ("recency", *described_by)],
-        columns=["segment", "feature", "z_score"],
-    ).drop_duplicates()
-    assert len(segment_playbook(profiles, flat, leading, load_playbook())) == 2
 
 
 def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:
@@ -492,7 +483,7 @@ def test_value_by_need_by_hand() -> None:
     features = households(monetary_sales=[800.0, 400.0, 90.0, 10.0], discount_rate=[0.2, 0.0, 0.1, 0.5])
     place = household_value_need(clv, need, features)
     assert place["discounts"].tolist() == pytest.approx([200.0, 0.0, 10.0, 10.0])
-    table = value_need(place, factor_needs(LOADINGS), load_playbook()).set_index(["value_tier", "need"])
+    table = value_need(place, ["fresh", "grocery"]).set_index(["value_tier", "need"])
     assert len(table) == 6
     assert table["n_households"].tolist() == [1, 0, 0, 1, 2, 0]
     assert table["share"].sum() == pytest.approx(1.0)
@@ -501,12 +492,11 @@ def test_value_by_need_by_hand() -> None:
     assert cell["discount_rate_mean"] == pytest.approx(0.3)
     assert cell["discount_rate"] == pytest.approx(20 / 120)
     assert (cell["tier_share"], cell["clv_mean"]) == (1.0, 60.0)
-    assert cell["rule"] == "low value on discount"
-    assert table.loc[("high", "grocery"), ["clv_mean", "discount_rate", "offer"]].isna().all()
+    assert table.loc[("high", "grocery"), ["clv_mean", "discount_rate"]].isna().all()
     with pytest.raises(ValueNeedError, match="found 4, 4, 3 of them and 3 in all three"):
         household_value_need(clv, need, features.iloc[1:])
-    with pytest.raises(ValueNeedError, match="households have the needs alcohol; the factors know fresh, grocery"):
-        value_need(place.assign(need="alcohol"), factor_needs(LOADINGS), load_playbook())
+    with pytest.raises(ValueNeedError, match="households have the needs alcohol; known are fresh, grocery"):
+        value_need(place.assign(need="alcohol"), ["fresh", "grocery"])
 
 
 def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
@@ -515,114 +505,5 @@ def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
     features = households(monetary_sales=[0.0, 10.0], discount_rate=[1.0, NAN])
     place = household_value_need(clv, need, features)
     assert place["discounts"].isna().all()
-    table = value_need(place, factor_needs(LOADINGS), load_playbook())
+    table = value_need(place, ["fresh", "grocery"])
     assert table["need"].unique().tolist() == ["fresh", "grocery", "none"]
-
-
-# ----------------------------------------------------------------------------------------------------------- playbook
-
-DEFAULT = 'priority = 3\nstrategy = "s"\naction = "a"\navoid = "n"\n'
-OFFERS = '[offers.default]\noffer = "none"\n'
-
-
-def playbook_file(folder: Path, text: str) -> Path:
-    file = folder / "playbook.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def rule(name: str, when: str) -> str:
-    return f'[[segments.rules]]\nname = "{name}"\nwhen = {{ {when} }}\n{DEFAULT}'
-
-
-def described(**z_scores: list[float]) -> pd.DataFrame:
-    wide = pd.DataFrame({"segment": ["a", "b"], **z_scores})
-    return wide.melt("segment", var_name="feature", value_name="z_score")
-
-
-def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None:
-    first = rule(
-        "seekers", 'value_tier = ["low", "high"], features = { discount_usage_pct = { above = 0.5, below = 2.0 } }'
-    )
-    second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["fresh"]')
-    file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
-    playbook = load_playbook(file)
-    profiles = segment_profiles(FEATURES, FIVE, STATUS)
-
-    def advice(scores: list[float], **needs: str) -> pd.DataFrame:
-        return segment_playbook(profiles, described(discount_usage_pct=scores), needs, playbook).set_index("segment")
-
-    found = advice([0.7, 0.5], a="grocery", b="fresh (factor_2)")
-    assert found["rule"].to_dict() == {"a": "seekers", "b": "lapsed"}
-    assert found.at["a", "because"] == "value tier high, discount_usage_pct +0.70 sd"
-    assert found.at["b", "because"] == "lifecycle lapsed, leading need fresh"
-    assert advice([NAN, 0.9], a="grocery", b="fresh")["rule"].to_dict() == {"a": "default", "b": "seekers"}
-    assert advice([2.0, 0.0], a="grocery", b="grocery")["because"].tolist() == ["no rule holds"] * 2
-    with pytest.raises(PlaybookError, match="look at discount_usage_pct, which the segments are not described by"):
-        segment_playbook(profiles, described(recency=[0.0, 0.0]), {"a": "fresh", "b": "fresh"}, playbook)
-
-
-def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
-    playbook = load_playbook()
-    assert len(playbook.segments.rules) >= 8
-    for tier in ("high", "mid", "low"):
-        for need in ("fresh", "grocery", "health and beauty", "alcohol", "none"):
-            offer, name = cell_offer(tier, need, NAN, playbook)
-            assert offer
-            assert name
-    assert cell_offer("high", "fresh", 0.05, playbook)[1] == "high value, few discounts"
-    assert cell_offer("high", "fresh (factor_4)", 0.3, playbook)[1] == "high value fresh"
-    assert cell_offer("high", "alcohol", 0.3, playbook)[1] == "default"
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        (OFFERS, r"segments: Field required"),
-        (f"[segments]\n{OFFERS}", r"segments\.default: Field required"),
-        (rule("r", 'value_tier = ["high"]') + OFFERS, r"segments\.default: Field required"),
-        (f"[segments.default]\n{DEFAULT}", r"offers: Field required"),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { discount_usage = { above = 1 } }')}{OFFERS}",
-            r"segments\.rules\.0\.when\.features.*'discount_usage' is not a feature of the catalogue; expected one of "
-            r"discount_usage_pct",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'leading_need = [`frsh`]'.replace('`', chr(34)))}{OFFERS}",
-            r"'frsh' is not a need; expected one of fresh",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = [`top`]'.replace('`', chr(34)))}{OFFERS}",
-            r"value_tier\.0: Input should be 'high', 'mid' or 'low', found 'top'",
-        ),
-        (f"[segments.default]\n{DEFAULT}{rule('r', '')}{OFFERS}", r"a rule needs conditions.*make it the default"),
-        (f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = []')}{OFFERS}", r"a rule needs conditions"),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { recency = { above = 2, below = 1 } }')}{OFFERS}",
-            r"no number is above 2 and below 1",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { recency = {} }')}{OFFERS}",
-            r"expected 'above', 'below' or both",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'tier = [`high`]'.replace('`', chr(34)))}{OFFERS}",
-            r"when\.tier: Extra inputs are not permitted",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'lifecycle = [`new`]'.replace('`', chr(34))) * 2}{OFFERS}",
-            r"rules need names of their own.*found \['r'\] again",
-        ),
-        ("[segments\n", r"playbook\.toml is not TOML"),
-    ],
-)
-def test_a_playbook_that_is_wrong_says_where(tmp_path: Path, text: str, complaint: str) -> None:
-    file = playbook_file(tmp_path, text)
-    with pytest.raises(PlaybookError, match=complaint) as raised:
-        load_playbook(file)
-    assert str(file) in str(raised.value)
-
-
-def test_a_playbook_that_is_not_there_is_no_packaged_one(tmp_path: Path) -> None:
-    with pytest.raises(PlaybookError, match=r"nowhere.toml: cannot be read"):
-        load_playbook(tmp_path / "nowhere.toml")

@@ -9,6 +9,8 @@ import pandas as pd
 from dunnhumby_pipeline.report.answer import decision_counts
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.sections import actions
+from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
@@ -64,14 +66,14 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
         amounts = (
             ("", "") if size is None else (numbers.count(size["n_households"]), numbers.percent(size["revenue_share"]))
         )
-        texts = (found["strategy"], found["action"], found["avoid"])
+        texts = (found["strategy"], found["action"], found["avoid"], what_most_get(found))
         rows.append(
             (
                 Cell(found["segment_name"], strong=True),
                 *cells(*amounts, numbers.count(found["priority"]), *map(str, texts)),
             )
         )
-    return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid", rows, {1, 2, 3})
+    return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Most of them get", rows, {1, 2, 3})
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
@@ -267,6 +269,7 @@ PARTS = (
         "file that marketing edits; they are advice to be tested, not measured effects.",
         rows=playbook_rows,
     ),
+    *actions.PARTS,
     Section(
         "segments",
         "Segments in numbers",

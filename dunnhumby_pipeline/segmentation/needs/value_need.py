@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.engine.tables import WAY_OUT
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
-from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, cell_offer
 
 
 class ValueNeedError(ValueError):
@@ -43,21 +44,21 @@ def household_value_need(
     ]
 
 
-def value_need(households: pd.DataFrame, needs: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+def value_need(households: pd.DataFrame, needs: Sequence[str]) -> pd.DataFrame:
     """The matrix of value tier by leading need, a row per cell, every cell there.
 
-    `households` as of `household_value_need`, `needs` as of `needs.factor_needs`.
+    `households` as of `household_value_need`, `needs`: the needs there are, by name.
     Columns: value_tier, need, n_households, share (of all households), tier_share (of those of the tier), revenue ($),
     revenue_share, clv_mean ($ in 52 weeks), discount_rate_mean (mean over households), discount_rate (discounts /
-    (sales + discounts) of the cell), offer, rule. Means of an empty cell are NaN, and it has no offer.
+    (sales + discounts) of the cell). Means of an empty cell are NaN.
     A column of households without any need is there when there are such.
     """
-    names = list(needs.loc[needs["is_need"], "need"])
+    names = [name for name in dict.fromkeys(needs) if name != NO_NEED]
     if (households["need"] == NO_NEED).any():
         names.append(NO_NEED)
     strangers = sorted(set(households["need"]) - set(names))
     if strangers:
-        raise ValueNeedError(f"households have the needs {', '.join(strangers)}; the factors know {', '.join(names)}")
+        raise ValueNeedError(f"households have the needs {', '.join(strangers)}; known are {', '.join(names)}")
     cells = pd.MultiIndex.from_product([TIERS, names], names=["value_tier", "need"])
     table = households.groupby(["value_tier", "need"]).agg(
         n_households=("household_key", "size"),
@@ -77,13 +78,8 @@ def value_need(households: pd.DataFrame, needs: pd.DataFrame, playbook: Playbook
     full_price = table["revenue"] + table["discounts"]
     table["discount_rate"] = table["discounts"] / full_price.where(full_price > 0)
     table = table.reset_index()
-    offers = [
-        cell_offer(cell.value_tier, cell.need, cell.discount_rate, playbook) if cell.n_households else (None, None)
-        for cell in table.itertuples()
-    ]
-    table["offer"], table["rule"] = zip(*offers, strict=True)
     order = [
         "value_tier", "need", "n_households", "share", "tier_share", "revenue", "revenue_share", "clv_mean",
-        "discount_rate_mean", "discount_rate", "offer", "rule",
+        "discount_rate_mean", "discount_rate",
     ]  # fmt: skip
-    return table[order].astype({"offer": "str", "rule": "str"})
+    return table[order]
