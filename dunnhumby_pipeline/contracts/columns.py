@@ -45,6 +45,15 @@ _SHARED = {
         text("need", "need in words; none for a household that scores on no need"),
         number("need_margin", "score on the leading need less that on the next"),
         text("value_tier", "value tier of the household, by its lifetime value: high, mid or low"),
+        text(
+            "lifecycle",
+            "stage of the household: new, active, lapsing (away for four weeks and for twice its usual days between "
+            "visits) or lapsed (away for twelve weeks)",
+        ),
+        text(
+            "discount_habit",
+            "full price, some or deals: where its share of lines at a discount lies among all households",
+        ),
         number("clv_mean", "mean lifetime value", "$"),
         number("clv", "lifetime value: sales expected in the next 52 weeks by the forecast in use, undiscounted", "$"),
         number("probability_alive", "chance that the household has not left", "0-1"),
