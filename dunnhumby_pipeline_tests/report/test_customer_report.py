@@ -95,7 +95,15 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
+    assert rows[0] == [
+        "High",
+        "Fresh produce",
+        "100",
+        "17%",
+        "$3,000",
+        "10.0%",
+        "Offer 0. (60% of them, 2 other offers)",
+    ]
 
 
 def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
