@@ -234,7 +234,7 @@ def test_demographics_and_mailings_say_what_chose_them(
 ) -> None:
     rows = {row[0]: row for row in pages.texts(grids["chosen"])}
     assert rows["Demographics known"][1:5] == ["801", "71%", "49%", "7%"]
-    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer, who mailed those that spend more"]
+    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer; those that spend more"]
     assert "mailed TypeA: 96% of households of high value, 84% of mid, 32% of low" in notes["chosen"]
     assert "no character of the segment" in notes["demographics"]
     assert page.index("What others chose for them") < page.index("Most frequent answers, where demographics")

@@ -208,7 +208,7 @@ def test_twins_of_what_made_the_segments_are_no_evidence() -> None:
         "weekend_share": "independent",
         "spend_trend": "independent",
         "basket_trend": "independent",
-        "n_redemptions": "independent",
+        "n_redemptions": "assigned",
         "monetary_sales": "twin",
     }
     found = roles.set_index("feature")

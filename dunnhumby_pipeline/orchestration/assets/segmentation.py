@@ -144,14 +144,14 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
-    from dunnhumby_pipeline.segmentation.lifetime.status import majority
+    from dunnhumby_pipeline.segmentation.lifetime.status import StatusError, majority
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
     tables, settings = study.journey_tables(), study.settings
-    with refusing(MigrationError, MatrixError, ModelFileError):
+    with refusing(MigrationError, MatrixError, ModelFileError, StatusError):
         model = load_model(study.table("segment_model"))
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
         relations = {"transactions": tables["transactions"], "products": tables["products"], "windows": windows}

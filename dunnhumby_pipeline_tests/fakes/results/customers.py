@@ -389,10 +389,21 @@ def reference_comparison() -> pd.DataFrame:
 
 def assignment_by_value() -> pd.DataFrame:
     rows = [
-        ("demographics known", "nobody says", 801, 0.32, 0.71, 0.49, 0.07, 0.85, 0.55, 0.14),
+        (
+            "demographics known",
+            "not told by the data; those that spend more",
+            801,
+            0.32,
+            0.71,
+            0.49,
+            0.07,
+            0.85,
+            0.55,
+            0.14,
+        ),
         (
             "mailed TypeA",
-            "the retailer, who mailed those that spend more",
+            "the retailer; those that spend more",
             1490,
             0.6,
             0.96,
