@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, Treatment
-from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
-from dunnhumby_pipeline.segmentation.needs.needs import (
-    BASKET_MIX,
-    NeedError,
-    factor_needs,
-    household_needs,
-    leading_needs,
-    segment_needs,
-)
 from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, cell_offer, load_playbook, segment_playbook
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
@@ -40,7 +29,7 @@ from dunnhumby_pipeline.segmentation.profiles.profiles import (
 )
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
 from dunnhumby_pipeline.segmentation.segments.naming import REQUIRED, segment_names
-from dunnhumby_pipeline.settings import EngineSettings, ProfileSettings
+from dunnhumby_pipeline.settings import EngineSettings
 
 QUICK = settings(max_examples=15, deadline=None)
 NAN = float("nan")
@@ -352,141 +341,7 @@ def test_lift_by_hand_from_lines() -> None:
 # -------------------------------------------------------------------------------------------------------------- needs
 
 
-def loadings(**factors: dict[str, float]) -> pd.DataFrame:
-    wide = pd.DataFrame(factors).fillna(0.0).rename_axis("feature")
-    return wide.reset_index().melt("feature", var_name="factor", value_name="loading")
-
-
-LOADINGS = loadings(
-    factor_1={"frequency": 1.0, "share_fresh": 0.5},
-    factor_2={"share_fresh": 1.0, "recency": 0.5},
-    factor_10={"share_grocery": 1.0, "monetary_sales": 0.2},
-)
-
-
-def test_a_factor_is_a_need_by_what_it_loads_most() -> None:
-    needs = factor_needs(LOADINGS).set_index("factor")
-    assert needs.index.tolist() == ["factor_1", "factor_2", "factor_10"]
-    assert needs["is_need"].tolist() == [False, True, True]
-    assert needs["need"].tolist()[1:] == ["fresh", "grocery"]
-    assert pd.isna(needs.at["factor_1", "need"])
-    assert needs["need_share"].tolist() == pytest.approx([0.2, 0.8, 1 / 1.04])
-    twice = loadings(factor_1={"n_products": 1.0}, factor_2={"n_departments": 1.0})
-    assert factor_needs(twice)["need"].tolist() == ["variety (factor_1)", "variety (factor_2)"]
-    with pytest.raises(NeedError, match=r"no factor loads a need feature most.* the factors load frequency"):
-        factor_needs(loadings(factor_1={"frequency": 1.0}))
-
-
-def test_leading_needs_by_hand() -> None:
-    needs = factor_needs(LOADINGS)
-    scores = households(factor_1=[9.0, 0.0, 9.0], factor_2=[0.4, 0.1, 0.0], factor_10=[0.1, 0.3, 0.0])
-    found = leading_needs(scores, needs)
-    assert found["need"].tolist() == ["fresh", "grocery", "none"]
-    assert found["need_margin"].tolist() == pytest.approx([0.3, 0.2, 0.0])
-    clear = scores.assign(factor_10=[0.1, 0.3, 0.2])
-    assert segment_needs(clear, needs, segments_of("a", "b", "b")) == {"a": "fresh", "b": "grocery"}
-    with pytest.raises(NeedError, match="nmf_factors lack factor_10; found household_key, factor_1"):
-        leading_needs(scores.drop(columns="factor_10"), needs)
-    with pytest.raises(NeedError, match="1 households lack a score"):
-        leading_needs(scores.assign(factor_2=[0.4, NAN, 0.0]), needs)
-
-
-def test_too_few_needs_among_the_factors_are_factored_by_themselves() -> None:
-    rng = np.random.default_rng(3)
-    leads = ("share_grocery", "share_fresh", "share_health_beauty")
-    kinds = np.repeat(leads, 40)
-    features = households(**{name: list(0.05 + 0.1 * rng.random(120)) for name in BASKET_MIX})
-    for lead in leads:
-        features.loc[kinds == lead, lead] += 0.6
-    # Nobody buys any, and whether they do tells nobody apart.
-    features["share_bakery"] = 0.0
-    scores = households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    alone = household_needs(features, scores, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    assert alone.source == "needs alone"
-    assert alone.reason == "2 of the segments' factors are needs, profile.min_need_factors is 3"
-    named = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
-    assert set(alone.needs["need"]) == set(named.values())
-    assert (alone.households["need"] == pd.Series(kinds).map(named)).mean() > 0.9
-    assert "share_bakery" not in set(alone.loadings["feature"])
-    shared = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
-    assert shared.source == "segments"
-    assert set(shared.households["need"]) == {"fresh"}
-    with pytest.raises(NeedError, match=r"profile.n_needs is 4, but 3 households differ in 5 features.*lower it"):
-        household_needs(features.iloc[[0, 50, 100]], scores, LOADINGS, ProfileSettings(n_needs=4), seed=1)
-    with pytest.raises(NeedError, match="customer features lack share_fresh; found household_key"):
-        household_needs(features.drop(columns="share_fresh"), scores, LOADINGS, ProfileSettings(), seed=1)
-
-
-LEADS = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
-
-
-def _baskets(kinds: list[str], level: float = 0.05) -> pd.DataFrame:
-    """A household per kind, which buys far more of it than of anything else."""
-    rng = np.random.default_rng(4)
-    frame = households(**{name: list(level * (1 + 2 * rng.random(len(kinds)))) for name in BASKET_MIX})
-    for row, kind in enumerate(kinds):
-        frame.loc[row, kind] += 10 * level
-    return frame
-
-
-def test_planted_needs_are_found_in_each_look_back() -> None:
-    kinds = [lead for lead in LEADS for _ in range(40)]
-    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    # The whole history as one look-back has the needs that it was fitted with.
-    alone = window_needs(features.assign(campaign=8), "campaign", needs)
-    assert (alone.to_numpy() == needs.households["need"].to_numpy()).all()
-    # A short look-back sees less of everything, and a household came for something else then.
-    turned = kinds[40:] + kinds[:40]
-    both = pd.concat([features.assign(campaign=8), _baskets(turned, 0.01).assign(campaign=5)], ignore_index=True)
-    found = window_needs(both, "campaign", needs)
-    expected = np.array([LEADS[kind] for kind in kinds + turned])
-    assert (found.to_numpy() == expected)[:120].mean() > 0.9 and (found.to_numpy() == expected)[120:].mean() > 0.9
-    # Nobody's need rests on what another look-back holds, nor on the order of the rows.
-    assert found[:120].equals(window_needs(both[:120], "campaign", needs))
-    mixed = both.sample(frac=1, random_state=1)
-    assert window_needs(mixed, "campaign", needs).sort_index().equals(found)
-
-
-def test_a_need_that_cannot_be_told_is_none() -> None:
-    kinds = [lead for lead in LEADS for _ in range(40)]
-    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    gaps = features.assign(campaign=8)
-    gaps.loc[[0, 50], "private_label_ratio"] = NAN
-    found = window_needs(gaps, "campaign", needs)
-    assert found.index[found == "none"].tolist() == [0, 50]
-    nothing = pd.concat([features.assign(campaign=8), gaps.assign(campaign=5, share_fresh=NAN)], ignore_index=True)
-    assert (window_needs(nothing, "campaign", needs) == "none").tolist() == [False] * 120 + [True] * 120
-    assert (window_needs(gaps.drop(columns="share_fresh"), "campaign", needs) == "none").all()
-
-
-def test_needs_of_the_segments_factors_need_their_other_features_too() -> None:
-    scores = households(factor_1=[0.1] * 4, factor_2=[0.3] * 4, factor_10=[0.2] * 4)
-    features = households(
-        frequency=[3.0] * 4,
-        share_fresh=[0.9, 0.8, 0.1, 0.2],
-        share_grocery=[0.1, 0.2, 0.9, 0.8],
-        recency=[NAN, 2.0, 3.0, 4.0],
-        monetary_sales=[10.0, 20.0, 30.0, 40.0],
-    ).assign(campaign=8)
-    needs = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
-    assert needs.source == "segments"
-    for treatment in get_args(Treatment):
-        found = window_needs(features, "campaign", needs, treatment)
-        # What says how often one comes may be missing, as it may in the fit.
-        assert found.tolist() == ["fresh", "fresh", "grocery", "grocery"], treatment
-    with pytest.raises(MatrixError, match="features are missing: recency"):
-        window_needs(features.drop(columns="recency"), "campaign", needs)
-
-
-def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:
-    needs = factor_needs(LOADINGS)
-    half = [0.0, 1.0] * 50
-    scores = households(factor_1=half * 2, factor_2=[*half, *half[:-2], 0.0, 0.0], factor_10=half * 2)
-    slugs = segments_of(*["a"] * 100, *["b"] * 100)
-    leading = segment_needs(scores, needs, slugs)
-    assert leading == {"a": "none", "b": "none"}
+def test_segments_without_a_need_get_advice() -> None:
     profiles = households(n_households=[100, 100]).assign(
         segment=["a", "b"], segment_name=["A", "B"], value_tier="mid", lifecycle="active"
     )
@@ -495,12 +350,7 @@ def test_a_segment_hardly_above_the_mean_has_no_need_and_gets_advice() -> None:
         [(slug, name, 0.0) for slug in "ab" for name in ("recency", *described_by)],
         columns=["segment", "feature", "z_score"],
     ).drop_duplicates()
-    assert len(segment_playbook(profiles, flat, leading, load_playbook())) == 2
-
-
-def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:
-    scores = households(factor_1=[0.0] * 4, factor_2=[0.9, 0.1, 0.0, 0.0], factor_10=[0.1, 0.9, 0.0, 0.0])
-    assert segment_needs(scores, factor_needs(LOADINGS), segments_of("a", "a", "b", "b"))["b"] == "none"
+    assert len(segment_playbook(profiles, flat, {"a": "none", "b": "none"}, load_playbook())) == 2
 
 
 # ----------------------------------------------------------------------------------------------------- value and need
@@ -512,7 +362,7 @@ def test_value_by_need_by_hand() -> None:
     features = households(monetary_sales=[800.0, 400.0, 90.0, 10.0], discount_rate=[0.2, 0.0, 0.1, 0.5])
     place = household_value_need(clv, need, features)
     assert place["discounts"].tolist() == pytest.approx([200.0, 0.0, 10.0, 10.0])
-    table = value_need(place, factor_needs(LOADINGS), load_playbook()).set_index(["clv_tier", "need"])
+    table = value_need(place, ["fresh", "grocery"], load_playbook()).set_index(["clv_tier", "need"])
     assert len(table) == 6
     assert table["n_households"].tolist() == [1, 0, 0, 1, 2, 0]
     assert table["share"].sum() == pytest.approx(1.0)
@@ -525,8 +375,8 @@ def test_value_by_need_by_hand() -> None:
     assert table.loc[("high", "grocery"), ["clv_mean", "discount_rate", "offer"]].isna().all()
     with pytest.raises(ValueNeedError, match="found 4, 4, 3 of them and 3 in all three"):
         household_value_need(clv, need, features.iloc[1:])
-    with pytest.raises(ValueNeedError, match="households have the needs alcohol; the factors know fresh, grocery"):
-        value_need(place.assign(need="alcohol"), factor_needs(LOADINGS), load_playbook())
+    with pytest.raises(ValueNeedError, match="households have the needs alcohol; the study knows fresh, grocery"):
+        value_need(place.assign(need="alcohol"), ["fresh", "grocery"], load_playbook())
 
 
 def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
@@ -535,7 +385,7 @@ def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
     features = households(monetary_sales=[0.0, 10.0], discount_rate=[1.0, NAN])
     place = household_value_need(clv, need, features)
     assert place["discounts"].isna().all()
-    table = value_need(place, factor_needs(LOADINGS), load_playbook())
+    table = value_need(place, ["fresh", "grocery"], load_playbook())
     assert table["need"].unique().tolist() == ["fresh", "grocery", "none"]
 
 
@@ -564,7 +414,7 @@ def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None
     first = rule(
         "seekers", 'value_tier = ["low", "high"], features = { discount_usage_pct = { above = 0.5, below = 2.0 } }'
     )
-    second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["fresh"]')
+    second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["baby"]')
     file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
     playbook = load_playbook(file)
     profiles = segment_profiles(FEATURES, FIVE)
@@ -572,11 +422,11 @@ def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None
     def advice(scores: list[float], **needs: str) -> pd.DataFrame:
         return segment_playbook(profiles, described(discount_usage_pct=scores), needs, playbook).set_index("segment")
 
-    found = advice([0.7, 0.5], a="grocery", b="fresh (factor_2)")
+    found = advice([0.7, 0.5], a="grocery", b="baby")
     assert found["rule"].to_dict() == {"a": "seekers", "b": "lapsed"}
     assert found.at["a", "because"] == "value tier high, discount_usage_pct +0.70 sd"
-    assert found.at["b", "because"] == "lifecycle lapsed, leading need fresh"
-    assert advice([NAN, 0.9], a="grocery", b="fresh")["rule"].to_dict() == {"a": "default", "b": "seekers"}
+    assert found.at["b", "because"] == "lifecycle lapsed, leading need baby"
+    assert advice([NAN, 0.9], a="grocery", b="baby")["rule"].to_dict() == {"a": "default", "b": "seekers"}
     assert advice([2.0, 0.0], a="grocery", b="grocery")["because"].tolist() == ["no rule holds"] * 2
     with pytest.raises(PlaybookError, match="look at discount_usage_pct, which the segments are not described by"):
         segment_playbook(profiles, described(recency=[0.0, 0.0]), {"a": "fresh", "b": "fresh"}, playbook)
@@ -586,13 +436,13 @@ def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
     playbook = load_playbook()
     assert len(playbook.segments.rules) >= 8
     for tier in ("high", "mid", "low"):
-        for need in ("fresh", "grocery", "health and beauty", "alcohol", "none"):
+        for need in ("fresh produce", "scratch cooking", "baby", "zork and blip", "none"):
             offer, name = cell_offer(tier, need, NAN, playbook)
             assert offer
             assert name
-    assert cell_offer("high", "fresh", 0.05, playbook)[1] == "high value, few discounts"
-    assert cell_offer("high", "fresh (factor_4)", 0.3, playbook)[1] == "high value fresh"
-    assert cell_offer("high", "alcohol", 0.3, playbook)[1] == "default"
+    assert cell_offer("high", "fresh produce", 0.05, playbook)[1] == "high value, few discounts"
+    assert cell_offer("high", "fresh produce", 0.3, playbook)[1] == "high value fresh"
+    assert cell_offer("high", "zork and blip", 0.3, playbook)[1] == "default"
 
 
 @pytest.mark.parametrize(
@@ -608,8 +458,8 @@ def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
             r"discount_usage_pct",
         ),
         (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'leading_need = [`frsh`]'.replace('`', chr(34)))}{OFFERS}",
-            r"'frsh' is not a need; expected one of fresh",
+            f"[segments.default]\n{DEFAULT}{rule('r', 'leading_need = [`babby`]'.replace('`', chr(34)))}{OFFERS}",
+            r"'babby' is not a need; expected one of baby",
         ),
         (
             f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = [`top`]'.replace('`', chr(34)))}{OFFERS}",
