@@ -129,6 +129,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
+        ({"risk": {"fall": 0.5}}, made("foresee_falls", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
             {"profile": {"min_department_share": 0.1}},
