@@ -175,7 +175,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
-        "Whom to call",
+        "Who may fall",
         "<details>",
         "How many factors?",
         "</details>",
