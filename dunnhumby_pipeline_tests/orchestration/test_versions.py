@@ -129,13 +129,15 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
+        ({"risk": {"fall": 0.5}}, made("foresee_falls", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
-            {"profile": {"n_needs": 2}},
-            made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
+            {"profile": {"min_department_share": 0.1}},
+            made("describe_segments", "value_lifetimes", "campaign_report"),
         ),
         ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
         ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
+        ({"needs": {"n_needs": 2}}, made("find_needs", "campaign_report")),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
@@ -149,6 +151,14 @@ def test_a_setting_changes_the_assets_that_read_it(
 ) -> None:
     after = step_versions(load_settings(**changed))
     assert {name for name in before if before[name] != after[name]} == assets
+
+
+def test_the_users_names_of_needs_change_the_step_that_follows_them(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    packaged = step_versions(load_settings(), home)
+    (tmp_path / "needs.toml").write_text("[[needs]]\n")
+    own = step_versions(load_settings(), home)
+    assert {name for name in packaged if packaged[name] != own[name]} == made("find_needs")
 
 
 def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> None:

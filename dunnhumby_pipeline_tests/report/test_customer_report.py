@@ -95,7 +95,15 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
+    assert rows[0] == [
+        "High",
+        "Fresh produce",
+        "100",
+        "17%",
+        "$3,000",
+        "10.0%",
+        "Offer 0. (60% of them, 2 other offers)",
+    ]
 
 
 def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
@@ -167,7 +175,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
-        "Whom to call",
+        "Who may fall",
         "<details>",
         "How many factors?",
         "</details>",

@@ -55,7 +55,7 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
         )
         for _, found in tables["value_need"].iterrows()
     ]
-    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Most of them get"
+    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Commonest next action"
     return as_grid(headers, rows, {2, 3, 4, 5})
 
 
@@ -167,7 +167,7 @@ PARTS = (
         "offers",
         "What households of each cell get",
         ("value_need",),
-        "The next action of most of the cell's households, counted; the discount rate shows what is given away there "
+        "The commonest next action of the cell's households, counted; the discount rate shows what is given away there "
         "already.",
         rows=offer_rows,
     ),

@@ -73,7 +73,9 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
                 *cells(*amounts, numbers.count(found["priority"]), *map(str, texts)),
             )
         )
-    return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Most of them get", rows, {1, 2, 3})
+    return as_grid(
+        "Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Commonest next action", rows, {1, 2, 3}
+    )
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
