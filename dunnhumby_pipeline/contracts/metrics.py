@@ -86,8 +86,15 @@ def identity(identity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
-    high = profiles["value_tier"] == "high"
-    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+    return {
+        "largest_share_high": profiles["share_high"].max(),
+        "smallest_share_active": profiles["share_active"].min(),
+    }
+
+
+def status(households: pd.DataFrame) -> Mapping[str, object]:
+    stages = households["lifecycle"].value_counts(normalize=True)
+    return {f"share_{stage}": float(stages.get(stage, 0.0)) for stage in ("new", "active", "lapsing", "lapsed")}
 
 
 def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
@@ -106,6 +113,33 @@ def validation(validation: pd.DataFrame) -> Mapping[str, object]:
 
 def differences(differences: pd.DataFrame) -> Mapping[str, object]:
     return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
+
+
+def actions(actions: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_without_action": actions["suppressed"].mean(), "n_rules_used": actions["rule"].nunique()}
+
+
+def need_names(needs: pd.DataFrame) -> Mapping[str, object]:
+    counts = needs["level"].value_counts()
+    return {
+        **{f"n_{level}s": int(counts.get(level, 0)) for level in ("label", "tag")},
+        "n_kept": int(needs["kept"].sum()),
+        "least_similarity": needs["similarity"].min(),
+    }
+
+
+def leading_needs(households: pd.DataFrame) -> Mapping[str, object]:
+    shares = households["need"].value_counts(normalize=True)
+    return {
+        "largest_share": shares.max(),
+        "share_without_need": (households["need"] == NO_NEED).mean(),
+        "median_margin": households["need_margin"].median(),
+    }
+
+
+def need_stability(stability: pd.DataFrame) -> Mapping[str, object]:
+    means = stability.groupby(["level", "start"])["ari"].mean()
+    return {f"mean_ari_{level}_{start}": mean for (level, start), mean in means.items()}
 
 
 def value_need(households: pd.DataFrame) -> Mapping[str, object]:

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts import frames
 from dunnhumby_pipeline.figures.campaign import balance, overlap, targeting
-from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, risk, segmentation
+from dunnhumby_pipeline.figures.customers import (
+    factors,
+    flows,
+    lifetime_value,
+    migration,
+    positions,
+    profiles,
+    reference,
+    risk,
+    segmentation,
+)
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
@@ -54,8 +64,27 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
     ),
     "positions segment_features": (
         customers.segment_features,
-        lambda frame: profiles.positioning_bubbles(frame, customers.segment_profiles()),
+        lambda frame: positions.positioning_bubbles(frame, customers.segment_profiles()),
         "overall_mean",
+    ),
+    "reference_features": (
+        customers.reference_features,
+        lambda frame: reference.profiles_side_by_side(
+            (frame, customers.reference_profiles()), (customers.segment_features(), customers.segment_profiles())
+        ),
+        "eta_squared",
+    ),
+    "positions reference_features": (
+        customers.reference_features,
+        lambda frame: positions.positions_side_by_side(
+            (frame, customers.reference_profiles()), (customers.segment_features(), customers.segment_profiles())
+        ),
+        "overall_mean",
+    ),
+    "reference_profiles": (
+        customers.reference_profiles,
+        lambda frame: reference.sizes_side_by_side(frame, customers.segment_profiles()),
+        "share_high",
     ),
     "pareto_curve": (customers.pareto_curve, lifetime_value.pareto_curve, "share_of_revenue"),
     "clv_calibration": (customers.clv_calibration, lifetime_value.clv_calibration, "ci_upper"),

@@ -28,6 +28,7 @@ from dunnhumby_pipeline_tests.fakes.results import (
     doubts,
     heterogeneity,
     lists,
+    needs,
     parts,
     risk,
     scrutiny,
@@ -380,7 +381,18 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, risk, campaign, doubts, heterogeneity, parts, scrutiny, lists, sys.modules[__name__])
+        for module in (
+            customers,
+            needs,
+            risk,
+            campaign,
+            doubts,
+            heterogeneity,
+            parts,
+            scrutiny,
+            lists,
+            sys.modules[__name__],
+        )
         if name in vars(module)
     )
 
