@@ -176,6 +176,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "What they will be worth",
         "Do segments last?",
         "Who may fall",
+        "Who fell",
         "<details>",
         "How many factors?",
         "</details>",
@@ -269,7 +270,7 @@ def test_the_terminal_says_what_to_do_with_each_segment() -> None:
     first = text.index("Active loyalists: Protect")
     assert first < text.index("VIP heavy buyers: Protect") < text.index("Fresh lovers: Develop")
     assert "60% keep their segment, 82% their value tier" in text
-    assert "40 households fell from high value" in text
+    assert "40 households of value spend" in text
     plain = Console(record=True, width=100, file=io.StringIO())
     plain.print(render_summary(study.tables_of(segments=customers.segments()), run.checks(), run.facts()))
     assert "524    21%  Light grocery" in plain.export_text()
