@@ -15,6 +15,7 @@ from dunnhumby_pipeline.contracts.tables import (
     lifetime,
     lists,
     movement,
+    noise,
     overlap,
     plausibility,
     profiles,
@@ -27,7 +28,7 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement, noise)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

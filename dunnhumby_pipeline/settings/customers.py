@@ -115,3 +115,25 @@ class MigrationSettings(Section):
     warning_fall: float = Field(
         0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
     )
+    noise_pairs: int = Field(
+        4, ge=1, description="most pairs of periods of a kind from which noise is measured; of more, evenly spread"
+    )
+    smoothing_weight: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="weight of the latest 28 days in a household's smoothed segment, 1 for no smoothing; without it, "
+        "the weight that forecasts the next period best",
+    )
+    hysteresis: float = Field(
+        0.5,
+        ge=0,
+        le=5,
+        description="standard errors by which a household must lie beyond a border before its smoothed segment changes",
+    )
+    move_confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="share of households that, without any change, would differ less than one that counts as moved",
+    )

@@ -143,31 +143,58 @@ def value_segments(
     yield from outputs("value_segments", found)
 
 
-@step(settings=("migration",), deps=["transactions", "products", "segment_model"])
-def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
+@step(settings=("seed", "confidence", "migration", "profile"), deps=["transactions", "products", "segment_model"])
+def follow_segments(
+    segment_profiles: pd.DataFrame,
+    factor_needs: pd.DataFrame,
+    need_loadings: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> Iterator[dg.Output]:
+    """The segments over rolling look-backs: who stays or moves beyond noise, what drifts, who falls."""
     from dunnhumby_pipeline.engine.run import run
+    from dunnhumby_pipeline.features.calendar import on_calendar
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+    from dunnhumby_pipeline.segmentation.movement.halves import interleaved_halves, measured_pairs
+    from dunnhumby_pipeline.segmentation.movement.measured import movement_measures, read
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
+    from dunnhumby_pipeline.segmentation.movement.period_needs import period_needs
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
-    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
     tables, settings = study.journey_tables(), study.settings
     tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
+    shares = settings.profile.tier_shares
     with refusing(MigrationError, MatrixError, ModelFileError):
         model = load_model(study.table("segment_model"))
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
-        relations = {"transactions": tables["transactions"], "products": tables["products"], "windows": windows}
-        periods = run(customer_features(), relations, settings.engine)
-        found = migration_tables(
-            periods,
-            windows,
-            lambda rows: window_segments(rows, "window", model),
-            tiers,
-            settings.migration,
-            drifting=model.features,
+        halves = interleaved_halves(windows, measured_pairs(windows, settings.migration.noise_pairs))
+        relations = {"transactions": tables["transactions"], "products": tables["products"]}
+        periods = run(customer_features(), relations | {"windows": windows}, settings.engine)
+        dealt = relations | {"windows": halves.windows, "calendar": halves.calendar}
+        halved = run(on_calendar(customer_features()), dealt, settings.engine)
+        needs_of = period_needs(factor_needs, need_loadings, model)
+        seen = read(periods, model, shares, needs_of)
+        found = vars(
+            migration_tables(
+                seen.features,
+                windows,
+                lambda _: seen.labels["segment"],
+                tiers,
+                settings.migration,
+                model.features,
+                shares,
+            )
         )
-    yield from outputs("follow_segments", vars(found))
+        measures = movement_measures(
+            seen,
+            windows,
+            read(halved, model, shares, needs_of),
+            halves.pairs,
+            model,
+            settings.migration,
+            settings.confidence,
+            settings.seed_for("movement"),
+        )
+    yield from outputs("follow_segments", found | vars(measures))
