@@ -235,7 +235,9 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     def by_spend(rows: pd.DataFrame) -> pd.Series:
         return pd.cut(rows["monetary_sales"], [0, 60, 120, 1e9], labels=["lead", "silver", "gold"]).astype(str)
 
-    tables = migration_tables(features, windows, by_spend, TIERS, SETTINGS, drifting=("monetary_sales",), tier_shares=SHARES)
+    tables = migration_tables(
+        features, windows, by_spend, TIERS, SETTINGS, drifting=("monetary_sales",), tier_shares=SHARES
+    )
     assert (tables.migration_summary["ari"] == 1).all()
     assert (tables.migration_summary["share_staying"] == 1).all()
     assert tables.migration_summary["shared_days"].tolist() == [28, 28, 28, 28, 0, 0, 0]
@@ -245,7 +247,9 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     flows = tables.segment_migration
     assert (flows.loc[flows["from_segment"] != flows["to_segment"], "n"] == 0).all()
     with pytest.raises(MigrationError, match=r"nobody bought in the periods \[5\]"):
-        migration_tables(features, windows_of(6), by_spend, TIERS, SETTINGS, drifting=("monetary_sales",), tier_shares=SHARES)
+        migration_tables(
+            features, windows_of(6), by_spend, TIERS, SETTINGS, drifting=("monetary_sales",), tier_shares=SHARES
+        )
 
 
 def test_the_fitted_segments_find_who_moved() -> None:

@@ -22,7 +22,16 @@ from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
 from dunnhumby_pipeline.targeting.economics import economics_of, economics_table
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.scenarios import scenarios
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, lists, noise, parts, scrutiny
+from dunnhumby_pipeline_tests.fakes.results import (
+    campaign,
+    customers,
+    doubts,
+    heterogeneity,
+    lists,
+    noise,
+    parts,
+    scrutiny,
+)
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
