@@ -13,12 +13,21 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts import frames
 from dunnhumby_pipeline.figures.campaign import balance, overlap, targeting
-from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.figures.customers import (
+    factors,
+    flows,
+    lifetime_value,
+    migration,
+    noise,
+    profiles,
+    segmentation,
+)
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
 from dunnhumby_pipeline_tests.fakes.drawn import labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, study
+from dunnhumby_pipeline_tests.fakes.results import noise as noise_results
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "factor_loadings": (customers.factor_loadings, factors.factor_loadings_heatmap, "loading"),
@@ -76,6 +85,19 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
         "to_segment",
     ),
     "migration_summary": (customers.migration_summary, migration.consistency_over_periods, "share_staying_tier"),
+    "smoothed_migration": (
+        noise_results.smoothed_migration,
+        lambda frame: flows.flow_matrix(frame, customers.migration_summary(), customers.segment_profiles()),
+        "n",
+    ),
+    "stay_rates": (
+        noise_results.stay_rates,
+        lambda frame: migration.consistency_over_periods(customers.migration_summary(), 0.4, frame),
+        "ari_ceiling",
+    ),
+    "movement_noise": (noise_results.movement_noise, noise.stay_and_ceiling, "ci_upper"),
+    "label_prediction": (noise_results.label_prediction, noise.label_strength, "r2"),
+    "smoothing_weights": (noise_results.smoothing_weights, noise.smoothing_choice, "forecast_error"),
     "segment_drift": (
         customers.segment_drift,
         lambda frame: migration.drift_over_periods(frame, customers.migration_summary()),

@@ -126,10 +126,17 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
+        ({"migration": {"smoothing_weight": 0.5}}, made("follow_segments", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
             {"profile": {"n_needs": 2}},
             made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
+        ),
+        (
+            {"profile": {"tier_shares": (0.1, 0.2)}},
+            made(
+                "describe_segments", "value_lifetimes", "follow_segments", "enrol_trials", "fit_cate", "campaign_report"
+            ),
         ),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),

@@ -143,7 +143,10 @@ def value_segments(
     yield from outputs("value_segments", found)
 
 
-@step(settings=("seed", "confidence", "migration", "profile"), deps=["transactions", "products", "segment_model"])
+@step(
+    settings=("seed", "confidence", "migration", "profile.tier_shares"),
+    deps=["transactions", "products", "segment_model"],
+)
 def follow_segments(
     segment_profiles: pd.DataFrame,
     factor_needs: pd.DataFrame,
