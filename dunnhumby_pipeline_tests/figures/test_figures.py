@@ -85,16 +85,6 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
         "to_segment",
     ),
     "migration_summary": (customers.migration_summary, migration.consistency_over_periods, "share_staying_tier"),
-    "smoothed_migration": (
-        noise_results.smoothed_migration,
-        lambda frame: flows.flow_matrix(frame, customers.migration_summary(), customers.segment_profiles()),
-        "n",
-    ),
-    "stay_rates": (
-        noise_results.stay_rates,
-        lambda frame: migration.consistency_over_periods(customers.migration_summary(), 0.4, frame),
-        "ari_ceiling",
-    ),
     "movement_noise": (noise_results.movement_noise, noise.stay_and_ceiling, "ci_upper"),
     "label_prediction": (noise_results.label_prediction, noise.label_strength, "r2"),
     "smoothing_weights": (noise_results.smoothing_weights, noise.smoothing_choice, "forecast_error"),

@@ -59,7 +59,9 @@ def segment_flows(
 
 
 def _given(measured: pd.DataFrame, smoothed: pd.DataFrame | None) -> list[pd.DataFrame]:
-    return [measured] if smoothed is None or smoothed.empty else [measured, smoothed]
+    if smoothed is None or smoothed.empty:
+        return [measured]
+    return [measured, require(smoothed, "smoothed_migration", [*PAIR, "from_segment", "to_segment", "n"])]
 
 
 def _draw_flows(

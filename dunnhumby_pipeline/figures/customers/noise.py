@@ -138,9 +138,7 @@ def smoothing_choice(smoothing_weights: pd.DataFrame) -> Figure:
         axes = style.add_axes(figure, grid[place])
         style.grid(axes, "y")
         for column, colour, legend in drawn:
-            axes.plot(
-                rows["weight"], rows[column], "o-", color=colour, markerfacecolor="white", label=legend or "_line"
-            )
+            axes.plot(rows["weight"], rows[column], "o-", color=colour, markerfacecolor="white", label=f"_{column}")
             used = rows[rows["chosen"].astype(bool)]
             axes.plot(used["weight"], used[column], "o", color=colour, label="_chosen")
         top = rows[[column for column, *_ in drawn]].max().max()
