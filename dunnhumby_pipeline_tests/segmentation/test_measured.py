@@ -68,7 +68,7 @@ def history(n: int, days: int, noise: float, changing: float, seed: int, absent:
 
 def measures(periods, windows, halved, pairs, settings, needs_of=None, seed: int = 3) -> MeasuredTables:
     model = fitted()
-    seen, dealt = (read(features, model, SHARES, needs_of) for features in (periods, halved))
+    seen, dealt = (read(features, model, SHARES, needs_of and needs_of(features)) for features in (periods, halved))
     return movement_measures(seen, windows, dealt, pairs, model, settings, 0.95, seed)
 
 

@@ -137,7 +137,7 @@ def smoothing_choice(smoothing_weights: pd.DataFrame) -> Figure:
     for place, (title, drawn, shares) in enumerate(lines):
         axes = style.add_axes(figure, grid[place])
         style.grid(axes, "y")
-        for column, colour, legend in drawn:
+        for column, colour, _ in drawn:
             axes.plot(rows["weight"], rows[column], "o-", color=colour, markerfacecolor="white", label=f"_{column}")
             used = rows[rows["chosen"].astype(bool)]
             axes.plot(used["weight"], used[column], "o", color=colour, label="_chosen")

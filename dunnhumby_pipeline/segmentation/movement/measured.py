@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,6 @@ N_REPLICATES = 200
 N_WORLDS = 5
 # Noise is a property of all: it is measured on as many households, drawn at random, of more.
 MOST_MEASURED = 20_000
-NeedsOf = Callable[[pd.DataFrame], pd.Series]
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,12 @@ class Reading:
 
 
 def read(
-    features: pd.DataFrame, model: SegmentModel, tier_shares: tuple[float, float], needs_of: NeedsOf | None
+    features: pd.DataFrame, model: SegmentModel, tier_shares: tuple[float, float], needs: pd.Series | None
 ) -> Reading:
     """Scores and labels of each row of `features`, from the rows of the same `window` alone.
 
-    The segment is that of `window_segments`; the value tier is by spend in the window (`value_tiers`); `needs_of` gives
-    the need of each row. Raises MatrixError when a feature is missing, or has no value in some window.
+    The segment is that of `window_segments`; the value tier is by spend in the window (`value_tiers`); `needs`: the
+    need of each row. Raises MatrixError when a feature is missing, or has no value in some window.
     """
     features = features.reset_index(drop=True)
     clusters = model.fitted.clusters
@@ -76,8 +75,8 @@ def read(
     slugs = np.array(model.slugs, dtype=object)
     tiers = features.groupby("window")[SPEND].transform(lambda spend: value_tiers(spend, tier_shares))
     labels = {SEGMENT: pd.Series(slugs[clusters.labels(scores)], index=features.index), TIER: tiers}
-    if needs_of is not None:
-        labels[NEED] = needs_of(features)
+    if needs is not None:
+        labels[NEED] = needs.reset_index(drop=True)
     return Reading(features, scores, labels)
 
 

@@ -7,7 +7,6 @@ without any are compared as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,6 @@ import pandas as pd
 
 from dunnhumby_pipeline.features.drift import psi, psi_terms
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import value_tiers
-from dunnhumby_pipeline.segmentation.movement.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.movement.periods import (
     ABSENT,
     Assignment,
@@ -24,7 +22,6 @@ from dunnhumby_pipeline.segmentation.movement.periods import (
     period_pairs,
     shared_days,
 )
-from dunnhumby_pipeline.settings import MigrationSettings
 
 
 @dataclass(frozen=True)
@@ -34,24 +31,19 @@ class MigrationTables:
     segment_migration: pd.DataFrame
     migration_summary: pd.DataFrame
     segment_drift: pd.DataFrame
-    early_warning: pd.DataFrame
-    warning_evidence: pd.DataFrame
 
 
 def migration_tables(
     features: pd.DataFrame,
     windows: pd.DataFrame,
     assign: Assignment,
-    value_tiers: Mapping[str, str],
-    settings: MigrationSettings,
     drifting: tuple[str, ...],
     tier_shares: tuple[float, float],
 ) -> MigrationTables:
     """All tables of migration, from the features of every household in every period.
 
-    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`), for the early warning; `drifting`: the
-    features whose drift is told, those that the segments were made from; `tier_shares`: of households in the high and
-    the mid value tier of a period.
+    `drifting`: the features whose drift is told, those that the segments were made from; `tier_shares`: of households
+    in the high and the mid value tier of a period.
     Raises MigrationError as the functions it calls do, and when a period has no household.
     """
     periods = assign_periods(features, assign)
@@ -66,8 +58,6 @@ def migration_tables(
         segment_migration=flows,
         migration_summary=migration_summary(flows, windows, period_tiers(periods, tier_shares)),
         segment_drift=segment_drift(features, periods, pairs, drifting),
-        early_warning=early_warning(periods, windows, value_tiers, settings),
-        warning_evidence=warning_evidence(periods, windows, value_tiers, settings),
     )
 
 

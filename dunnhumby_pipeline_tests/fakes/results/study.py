@@ -28,8 +28,10 @@ from dunnhumby_pipeline_tests.fakes.results import (
     doubts,
     heterogeneity,
     lists,
+    needs,
     noise,
     parts,
+    risk,
     scrutiny,
 )
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
@@ -380,7 +382,19 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, noise, campaign, doubts, heterogeneity, parts, scrutiny, lists, sys.modules[__name__])
+        for module in (
+            customers,
+            needs,
+            noise,
+            risk,
+            campaign,
+            doubts,
+            heterogeneity,
+            parts,
+            scrutiny,
+            lists,
+            sys.modules[__name__],
+        )
         if name in vars(module)
     )
 
