@@ -137,9 +137,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         (
             {"profile": {"tier_shares": (0.1, 0.2)}},
-            made(
-                "describe_segments", "value_lifetimes", "follow_segments", "enrol_trials", "fit_cate", "campaign_report"
-            ),
+            made("describe_segments", "value_lifetimes", "follow_segments", "campaign_report"),
         ),
         ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
         ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
