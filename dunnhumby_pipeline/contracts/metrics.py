@@ -156,6 +156,20 @@ def migration(summary: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
+def movement_noise(noise: pd.DataFrame) -> Mapping[str, object]:
+    segments = noise[(noise["label"] == "segment") & noise["apart"].astype(bool)]
+    told = segments.set_index("measure")["estimate"]
+    return {name: told.get(name) for name in ("staying", "staying_ceiling", "noise_share", "staying_true")}
+
+
+def membership(households: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_moved": int(households["moved"].sum()),
+        "share_moved": households["moved"].mean(),
+        "mean_confidence": households["confidence"].mean(),
+    }
+
+
 def at_risk(households: pd.DataFrame) -> Mapping[str, object]:
     listed = households[households["at_risk"]]
     return {

@@ -153,3 +153,25 @@ class MigrationSettings(Section):
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
     look_back_days: int = Field(84, ge=28, description="days that each period covers")
+    noise_pairs: int = Field(
+        4, ge=1, description="most pairs of periods of a kind from which noise is measured; of more, evenly spread"
+    )
+    smoothing_weight: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="weight of the latest 28 days in a household's smoothed segment, 1 for no smoothing; without it, "
+        "the weight that forecasts the next period best",
+    )
+    hysteresis: float = Field(
+        0.5,
+        ge=0,
+        le=5,
+        description="standard errors by which a household must lie beyond a border before its smoothed segment changes",
+    )
+    move_confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="share of households that, without any change, would differ less than one that counts as moved",
+    )

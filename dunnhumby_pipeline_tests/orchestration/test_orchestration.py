@@ -341,7 +341,7 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
         raise MatrixError("features are missing: weekend_share")
 
     with monkeypatch.context() as patched:
-        patched.setattr("dunnhumby_pipeline.segmentation.segments.look_back.window_segments", misplaced)
+        patched.setattr("dunnhumby_pipeline.segmentation.movement.measured.read", misplaced)
         outcome, _ = laboratory.run("key:migration_summary")
     assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
     (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")

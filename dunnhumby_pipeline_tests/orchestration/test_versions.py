@@ -130,10 +130,15 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
         ({"risk": {"fall": 0.5}}, made("foresee_falls", "campaign_report")),
+        ({"migration": {"smoothing_weight": 0.5}}, made("follow_segments", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
             {"profile": {"min_department_share": 0.1}},
             made("describe_segments", "value_lifetimes", "campaign_report"),
+        ),
+        (
+            {"profile": {"tier_shares": (0.1, 0.2)}},
+            made("describe_segments", "value_lifetimes", "follow_segments", "campaign_report"),
         ),
         ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
         ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),

@@ -20,7 +20,7 @@ from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
-from dunnhumby_pipeline_tests.fakes.results import customers, run, study
+from dunnhumby_pipeline_tests.fakes.results import customers, noise, run, study
 
 GRIDS = [part.name for part in readers(CHAPTERS[0].parts) if isinstance(part, Section) and part.rows]
 
@@ -159,6 +159,38 @@ def test_consistency_speaks_of_periods_that_share_no_day() -> None:
     assert "overlap, so that few can move, 78%" in said(summary[summary["shared_days"] > 0])
 
 
+def test_noise_is_told_from_change() -> None:
+    said = pages.note("noise_note", study.tables_of(movement_noise=noise.movement_noise()))
+    assert "put only 64% of households in the same segment" in said and "90% of the changes between periods" in said
+    assert "8% of households really change segment in a period (6% to 10%)" in said
+    near = noise.movement_noise().query("~apart")
+    assert "No two periods share no day" in pages.note("noise_note", study.tables_of(movement_noise=near))
+
+
+def test_who_moved_is_told_beside_who_would_seem_to() -> None:
+    def said(told: pd.DataFrame) -> str:
+        tables = study.tables_of(
+            movement_noise=told,
+            household_membership=noise.household_membership(),
+            smoothing_weights=noise.smoothing_weights(),
+        )
+        return pages.note("moved_note", tables)
+
+    moved = int(noise.household_membership()["moved"].sum())
+    note = said(noise.movement_noise())
+    assert "weigh the latest 28 days with 0.33 (forecasts best). 78% of households keep theirs" in note
+    assert f"{moved} households (4.0% of those who bought in both) have moved beyond noise" in note
+    assert "if nobody had changed, 0.5% would look so" in note
+    assert said(noise.movement_noise().query("~apart")).endswith("The data are too short to tell who moved.")
+
+
+def test_stay_rates_and_moves_are_tabled(grids: dict[str, Grid]) -> None:
+    rows = pages.texts(grids["staying"])
+    assert rows[0][:4] == ["Segment", "share no day", "60% (58% to 62%)", "64% (62% to 66%)"]
+    assert rows[1][1] == "neighbours" and rows[1][-1] == NOTHING
+    assert ["VIP heavy buyers", "Active loyalists"] in [row[:2] for row in pages.texts(grids["moved"])]
+
+
 def test_the_choice_stands_beside_the_reference_study(grids: dict[str, Grid], notes: dict[str, str]) -> None:
     assert "7 segments of 5 factors, the most segments that come back" in notes["choice"]
     assert "The reference study's 5 factors and 7 segments: 0.63 and 0.81." in notes["choice"]
@@ -189,7 +221,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
     assert "The best 20% of households bring 49% of revenue (Gini coefficient 0.50" in page
 
 
-@pytest.mark.parametrize("table", [name for name in report_reads() if hasattr(customers, name)])
+@pytest.mark.parametrize("table", [name for name in report_reads() if hasattr(customers, name) or hasattr(noise, name)])
 def test_each_table_can_be_missing_alone(table: str) -> None:
     tables = study.study_tables(**{table: None})
     html = render_report(tables, run.checks(), run.facts(), Settings(), pages.undrawn)

@@ -172,4 +172,13 @@ CHECKS: tuple[Check, ...] = (
         advice="longer look-backs (`migration.look_back_days`), fewer segments",
         thresholds=("migration_ari_floor",),
     ),
+    Check(
+        "movement_noise",
+        segmentation.true_staying,
+        WARN,
+        red="with the noise taken out, too many households change segment between periods that share no day (on the "
+        "sample 8 % do), or there are no such periods",
+        advice="plan by quarter rather than by year, refit more often; a longer history where it is not known",
+        thresholds=("min_true_staying",),
+    ),
 )

@@ -285,7 +285,7 @@ def segment_jaccard() -> pd.DataFrame:
     return frame_of("segment mean_jaccard lowest_jaccard dissolved recovered", rows)
 
 
-def _pairs(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
+def pairs_of_periods(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
     neighbours = [(one, one + 1) for one in range(n_periods - 1)]
     return [*neighbours, *((one, one + apart) for one in range(n_periods - apart))]
 
@@ -293,7 +293,7 @@ def _pairs(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
 def segment_migration() -> pd.DataFrame:
     states = [*sorted(SEGMENTS), _ABSENT]
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         for start, end in product(states, states):
             staying = 250 if after - before == 1 else 180
             n = 0 if start == end == _ABSENT else staying if start == end else 3 + len(start) % 7
@@ -303,7 +303,7 @@ def segment_migration() -> pd.DataFrame:
 
 def migration_summary() -> pd.DataFrame:
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         apart = after - before > 1
         ari, staying, tier = (0.3, 0.6, 0.82) if apart else (0.55, 0.78, 0.91)
         rows.append((before, after, 363 + 28 * before, 363 + 28 * after, 0 if apart else 56, ari, staying, tier))
@@ -313,7 +313,7 @@ def migration_summary() -> pd.DataFrame:
 
 def segment_drift() -> pd.DataFrame:
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         rows.append((before, after, "segment mix", "segment", 0.01))
         rows += [(before, after, "segment", slug, 0.01 / len(SEGMENTS)) for slug in SEGMENTS]
         rows += [

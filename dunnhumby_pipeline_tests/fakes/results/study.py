@@ -29,6 +29,7 @@ from dunnhumby_pipeline_tests.fakes.results import (
     heterogeneity,
     lists,
     needs,
+    noise,
     parts,
     risk,
     scrutiny,
@@ -384,6 +385,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
         for module in (
             customers,
             needs,
+            noise,
             risk,
             campaign,
             doubts,
