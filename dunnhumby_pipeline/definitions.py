@@ -17,6 +17,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     effects,
     experiments,
     journey,
+    lifetime,
     lists,
     plausibility,
     report,
@@ -54,6 +55,7 @@ def build_defs(
         [
             journey,
             segmentation,
+            lifetime,
             trials,
             effects,
             plausibility,

@@ -29,16 +29,26 @@ TABLES = (
             number("expected_spend_13w", "sales expected in the next 13 weeks, by BG/NBD with Gamma-Gamma", "$"),
             number("expected_spend_26w", "sales expected in the next 26 weeks, by BG/NBD with Gamma-Gamma", "$"),
             number("expected_spend_52w", "sales expected in the next 52 weeks, by BG/NBD with Gamma-Gamma", "$"),
+            number("stacked_spend_13w", "sales expected in the next 13 weeks, by all forecasts weighed together", "$"),
+            number("stacked_spend_26w", "sales expected in the next 26 weeks, by all forecasts weighed together", "$"),
+            number("stacked_spend_52w", "sales expected in the next 52 weeks, by all forecasts weighed together", "$"),
+            number("naive_spend_52w", "sales in the next 52 weeks at the rate of the whole history", "$"),
+            number("nbd_spend_52w", "sales expected in the next 52 weeks, by NBD with Gamma-Gamma", "$"),
+            number("smoothed_spend_52w", "sales expected in the next 52 weeks, by smoothing of weekly spend", "$"),
+            number("boosted_spend_52w", "sales expected in the next 52 weeks, by boosted trees", "$"),
             number(
-                "stacked_spend_13w", "sales expected in the next 13 weeks, by that model weighed with past spend", "$"
+                "stacked_absolute_spend_52w",
+                "sales expected in the next 52 weeks, by all forecasts weighed for the smallest absolute error",
+                "$",
             ),
-            number(
-                "stacked_spend_26w", "sales expected in the next 26 weeks, by that model weighed with past spend", "$"
-            ),
-            number(
-                "stacked_spend_52w", "sales expected in the next 52 weeks, by that model weighed with past spend", "$"
-            ),
-            *shared("clv clv_tier"),
+            *shared("clv"),
+            number("clv_lower", "lower end of what a household may spend in these 52 weeks", "$", nullable=True),
+            number("clv_upper", "upper end of what a household may spend in these 52 weeks", "$", nullable=True),
+            number("profit_rate", "gross profit per $ of sales, the household's own drawn towards that of all", "0-1"),
+            number("clv_gross_profit", "lifetime value in gross profit, before the cost of contacts", "$"),
+            number("clv_gross_profit_lower", "lower end of that of a household", "$", nullable=True),
+            number("clv_gross_profit_upper", "upper end of that of a household", "$", nullable=True),
+            *shared("clv_tier"),
             integer("recency_score", "how lately it bought, 5 best", "1-5"),
             integer("frequency_score", "how often it bought, 5 best", "1-5"),
             integer("monetary_score", "for how much it bought, 5 best", "1-5"),
@@ -51,7 +61,7 @@ TABLES = (
         "clv_parameters",
         group="lifetime",
         made_by="value_lifetimes",
-        meaning="Parameters of the models of trips and spend, and whether each lies in its range.",
+        meaning="Parameters of the models of trips and spend, weights of forecasts, and whether each lies in its range.",
         row="parameter of a model",
         key=("stretch", "model", "parameter"),
         columns=(
@@ -81,6 +91,11 @@ TABLES = (
             number("mae", "mean absolute error", "unit of the target"),
             number("rmse", "root of the mean squared error", "unit of the target"),
             number("bias", "mean forecast less mean actual", "unit of the target"),
+            number(
+                "bin_error",
+                "how far forecast and actual mean of a bin of households lie apart, mean over households",
+                "unit of the target",
+            ),
             number("spearman", "rank correlation of forecast and actual", "-1 to 1"),
             number(
                 "mae_against_naive",
@@ -89,6 +104,8 @@ TABLES = (
             ),
             *shared("ci_lower ci_upper"),
             text("verdict", "whether the interval of that difference leaves out 0"),
+            number("coverage", "share of households whose interval held what came", "0-1", nullable=True),
+            number("interval_width", "mean width of a household's interval", "unit of the target", nullable=True),
             *shared("chosen"),
             integer("n_new", "households first seen after the forecast, which it cannot know", "households"),
             number("new_spend_share", "their share of the spend that was to be forecast", "0-1"),
@@ -100,7 +117,7 @@ TABLES = (
         "clv_calibration",
         group="lifetime",
         made_by="value_lifetimes",
-        meaning="Forecast and actual spend and trips by bins of the forecast.",
+        meaning="Forecast and actual spend, gross profit and trips by bins of the forecast.",
         row="bin of a forecast",
         key=("target", "forecast", "bin"),
         columns=(
@@ -110,6 +127,9 @@ TABLES = (
             number("mean_forecast", "mean forecast of the bin", "unit of the target"),
             number("mean_actual", "mean of what came", "unit of the target"),
             *shared("ci_lower ci_upper"),
+            number("coverage", "share of households whose interval held what came", "0-1", nullable=True),
+            number("mean_lower", "mean lower end of a household's interval", "unit of the target", nullable=True),
+            number("mean_upper", "mean upper end of a household's interval", "unit of the target", nullable=True),
         ),
         measures=True,
     ),
