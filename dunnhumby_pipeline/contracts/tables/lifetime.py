@@ -105,6 +105,7 @@ TABLES = (
             *shared("ci_lower ci_upper"),
             text("verdict", "whether the interval of that difference leaves out 0"),
             number("coverage", "share of households whose interval held what came", "0-1", nullable=True),
+            number("nominal_coverage", "share that the intervals aim at", "0-1"),
             number("interval_width", "mean width of a household's interval", "unit of the target", nullable=True),
             *shared("chosen"),
             integer("n_new", "households first seen after the forecast, which it cannot know", "households"),

@@ -30,7 +30,8 @@ def judged(case: Judged, n_bins: int, confidence: float) -> tuple[pd.DataFrame, 
     Errors: target, forecast, n_households, mae, rmse, bias (forecast - actual), bin_error (mean over households of how
     far the mean of their bin lay from what came), spearman (rank correlation), mae_against_naive with its paired
     t-interval ci_lower, ci_upper (households are independent; it is that of the mean of paired differences), verdict,
-    coverage (share of households whose interval held what came) and interval_width (mean), NaN without intervals.
+    coverage (share of households whose interval held what came), nominal_coverage (what intervals aim at) and
+    interval_width (mean), NaN without intervals.
     Calibration: target, forecast, bin, n_households, mean_forecast, mean_actual, ci_lower, ci_upper, coverage,
     mean_lower, mean_upper.
     """
@@ -60,6 +61,7 @@ def judged(case: Judged, n_bins: int, confidence: float) -> tuple[pd.DataFrame, 
                 "ci_upper": high,
                 "verdict": "the yardstick" if name == NAIVE else _verdict(low, high),
                 "coverage": float(held.mean()),
+                "nominal_coverage": confidence,
                 "interval_width": float((upper - lower).mean()),
             }
         )
