@@ -53,9 +53,9 @@ _SHARED = {
         text("target", "what is forecast: spend ($), gross_profit ($) or trips (days)"),
         text(
             "forecast",
-            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), nbd (NBD with Gamma-Gamma, nobody leaves), "
-            "smoothed (weekly spend), boosted (trees), stacked (weighed together), or stacked_absolute (for the smallest "
-            "absolute error)",
+            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), nbd (NBD with Gamma-Gamma: nobody "
+            "leaves), smoothed (weekly spend), boosted (trees), stacked (weighed together), or stacked_absolute (for "
+            "the smallest absolute error)",
         ),
         integer("from_period", "earlier period, numbered from 0"),
         integer("to_period", "later period"),

@@ -25,8 +25,11 @@ class CheckSettings(Section):
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
     # Half-years differ: what is learned on one holds for the next to a few points.
-    max_undercoverage: float = Field(
-        0.05, ge=0, lt=1, description="most that intervals of lifetime value may hold less often than they aim to (warn)"
+    max_interval_misses: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most that intervals of lifetime value may hold less often than they aim to (warn)",
     )
     min_trials_per_arm: int = Field(50, ge=2, description="fewest trials of each arm in overlap (block)")
     # Rubin (2001): beyond a quarter of a standard deviation, regression no longer removes the difference.

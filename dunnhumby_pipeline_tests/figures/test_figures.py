@@ -13,7 +13,14 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts import frames
 from dunnhumby_pipeline.figures.campaign import balance, overlap, targeting
-from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.figures.customers import (
+    factors,
+    flows,
+    lifetime_value,
+    migration,
+    profiles,
+    segmentation,
+)
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate

@@ -138,7 +138,7 @@ def test_windows_to_learn_from_end_within_the_history(n_weeks: int) -> None:
     assert origins and ahead >= 1
     assert min(origins) >= 1 and max(origins) + ahead == n_weeks
     windows = training_origins(n_weeks)
-    assert windows and all(1 <= week and weeks >= 1 and week + weeks <= n_weeks for week, weeks in windows)
+    assert windows and all(week >= 1 and weeks >= 1 and week + weeks <= n_weeks for week, weeks in windows)
     assert all(weeks <= max(n_weeks // 2, 1) for _, weeks in windows)
 
 
@@ -174,7 +174,9 @@ def test_the_slope_of_the_nbd_is_that_of_its_likelihood(without_zeros: bool) -> 
 
 
 def test_trips_that_cannot_be_are_refused_by_the_nbd() -> None:
-    with pytest.raises(LifetimeValueError, match=r"1 histories cannot be; expected 1 or more .* has 0 trips in 9 weeks"):
+    with pytest.raises(
+        LifetimeValueError, match=r"1 histories cannot be; expected 1 or more .* has 0 trips in 9 weeks"
+    ):
         fit_nbd(np.array([2.0, 0.0]), np.array([9.0, 9.0]), without_zeros=True)
     with pytest.raises(LifetimeValueError, match="the first has 2 trips in 0 weeks"):
         fit_nbd(np.array([2.0]), np.array([0.0]), without_zeros=False)

@@ -61,7 +61,7 @@ TABLES = (
         "clv_parameters",
         group="lifetime",
         made_by="value_lifetimes",
-        meaning="Parameters of the models of trips and spend, weights of forecasts, and whether each lies in its range.",
+        meaning="Parameters of the models, weights of the forecasts, and whether each lies in its range.",
         row="parameter of a model",
         key=("stretch", "model", "parameter"),
         columns=(

@@ -97,7 +97,7 @@ CHECKS: tuple[Check, ...] = (
         red="on the later half of the data, the intervals of households held what came less often than they aim to, by "
         "more than 5 points; or there are too few households for any",
         advice="take intervals as wider than they are, or give a longer history",
-        thresholds=("max_undercoverage",),
+        thresholds=("max_interval_misses",),
     ),
     Check(
         "migration_summary",

@@ -1,7 +1,7 @@
 """What a household's forecast leaves open: intervals from how far such forecasts were off before.
 
-Split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, Distribution-Free Predictive Inference for
-Regression, JASA 113), by groups of equal numbers of households with forecasts of like size: in each, the error over
+Split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, Distribution-Free Predictive Inference
+for Regression, JASA 113), by groups of equal numbers of households with forecasts of like size: in each, the error over
 (forecast + 1/20 of the mean)^(3/4) at either tail's rank. Between the middles of groups the ranks' errors run straight
 over the logarithm of the forecast. What is learned per week holds for any number of weeks, an assumption whose price
 shows in the coverage measured on a hold-out twice as long.

@@ -63,9 +63,7 @@ def learn(
     return Lesson(
         weights=weights,
         spend={name: intervals(each, outcome.spend, signed=False) for name, each in apart.items()},
-        gross_profit={
-            name: intervals(each * rates, outcome.gross_profit, signed=True) for name, each in apart.items()
-        },
+        gross_profit={name: intervals(each * rates, outcome.gross_profit, signed=True) for name, each in apart.items()},
     )
 
 

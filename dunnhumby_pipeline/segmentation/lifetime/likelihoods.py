@@ -75,7 +75,7 @@ class TripHistories:
 
 @dataclass(frozen=True)
 class PoissonTrips:
-    """Trips (whole) of each household in its time; `without_zeros`: only households with a trip are there to be seen."""
+    """Trips (whole) of each household in its time; `without_zeros`: only households with a trip are seen."""
 
     trips: npt.NDArray[np.int64]
     time: Vector

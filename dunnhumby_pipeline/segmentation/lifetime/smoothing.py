@@ -52,11 +52,7 @@ def learn_smoothing(weeks: Weeks) -> Smoothing:
     from (under two weeks): the smallest alpha, no kappa."""
     some = weeks.rows(slice(None, None, max(1, -(-len(weeks.spend) // _MOST_HOUSEHOLDS))))
     origins, ahead = origins_of(weeks.n_weeks)
-    tried = [
-        (alpha, since, _squared_errors(some, alpha, since, origins, ahead))
-        for since in SINCE
-        for alpha in ALPHAS
-    ]
+    tried = [(alpha, since, _squared_errors(some, alpha, since, origins, ahead)) for since in SINCE for alpha in ALPHAS]
     least = min(float(errors.min()) for *_, errors in tried)
     # Of equals the first: weeks that count from the first day, the smallest alpha.
     alpha, since, errors = next(each for each in tried if each[2].min() <= least)

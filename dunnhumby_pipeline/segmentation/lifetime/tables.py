@@ -93,9 +93,7 @@ def lifetime_tables(
 
 def _rows(purchases: Purchases, window: int) -> pd.DataFrame:
     """Trips of one window with the gross profit of each household there."""
-    trips, profit = (
-        table[table["window"] == window] for table in (purchases.trips, purchases.gross_profit)
-    )
+    trips, profit = (table[table["window"] == window] for table in (purchases.trips, purchases.gross_profit))
     return trips.merge(profit[["household_key", "gross_profit"]], on="household_key", how="left", validate="1:1")
 
 

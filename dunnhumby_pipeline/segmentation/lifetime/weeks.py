@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError, Vector
+from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
 
 DAYS_PER_WEEK = 7
 _COLUMNS = ("household_key", "weeks_ago", "trips", "sales")
