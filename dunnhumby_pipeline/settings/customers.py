@@ -103,7 +103,7 @@ class LifetimeValueSettings(Section):
         0.005,
         ge=0,
         lt=1,
-        description="mean chance of leaving after a trip under which nobody is known to leave: BG/NBD is not weighed in",
+        description="mean chance of leaving after a trip under which nobody is known to leave and BG/NBD not weighed in",
     )
     min_spend_shape: float = Field(
         1.05, ge=1, description="shape q of spend per trip under which its mean over households is next to infinite"
