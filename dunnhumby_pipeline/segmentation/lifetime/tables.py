@@ -55,8 +55,8 @@ def lifetime_tables(
       mean_spend ($ per trip), rule, probability_alive, expected_trips_13w/_26w/_52w, expected_spend_13w/_26w/_52w
       ($, BG/NBD with Gamma-Gamma), stacked_spend_13w/_26w/_52w ($), in 52 weeks naive_, nbd_, smoothed_, boosted_ and
       stacked_absolute_spend_52w ($), clv ($ of sales in 52 weeks, undiscounted, by the forecast that `settings`
-      choose) with its interval clv_lower and clv_upper, profit_rate, clv_gross_profit and its interval, clv_tier,
-      scores and segment of `rfm_scores`.
+      choose) with its interval clv_lower and clv_upper, profit_rate, clv_gross_profit and its interval, value_tier,
+      scores of `rfm_scores`.
       rule: 'repeat'; 'one trip', whose chance of being alive is 1 as it had none to leave; 'no spend', whose trips
       cost $0, and whose expected spend per trip is drawn up towards the mean of all.
     - clv_parameters: of the stretches 'first half' and 'whole', see `parameter_table`.
@@ -185,5 +185,5 @@ def _households(
     ends = lesson.gross_profit[settings.forecast].around(profit)
     columns["clv_gross_profit_lower"], columns["clv_gross_profit_upper"] = ends
     frame = pd.DataFrame(columns)
-    frame["clv_tier"] = value_tiers(frame["clv"], tier_shares)
+    frame["value_tier"] = value_tiers(frame["clv"], tier_shares)
     return frame.join(rfm_scores(known["last_trip"], known["trips"], known["sales"]))
