@@ -59,10 +59,12 @@ _SHARED = {
         number("probability_alive", "chance that the household has not left", "0-1"),
         text("model", "model of the effect"),
         number("value", "incremental profit per household, cross-fitted", "$"),
-        text("target", "what is forecast: spend ($) or trips (days)"),
+        text("target", "what is forecast: spend ($), gross_profit ($) or trips (days)"),
         text(
             "forecast",
-            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), or stacked (weighed with past spend)",
+            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), nbd (NBD with Gamma-Gamma: nobody "
+            "leaves), smoothed (weekly spend), boosted (trees), stacked (weighed together), or stacked_absolute (for "
+            "the smallest absolute error)",
         ),
         integer("from_period", "earlier period, numbered from 0"),
         integer("to_period", "later period"),

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from dunnhumby_pipeline.figures.customers import (
     factors,
     flows,
+    lifetime_intervals,
     lifetime_value,
     migration,
     positions,
@@ -238,14 +239,30 @@ def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
 
 def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
     table = simulated.clv_calibration()
-    spend, trips = lifetime_value.clv_calibration(table).axes
+    spend, profit = lifetime_value.clv_calibration(table).axes
     own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
     drawn = {str(container.get_label()): container for container in spend.containers}
-    points, _, (ends,) = drawn["weighed with past spend"]
+    points, _, (ends,) = drawn["weighed together"]
     assert np.allclose(points.get_xydata(), own[["mean_forecast", "mean_actual"]])
     segments = np.array([part[:, 1] for part in ends.get_segments()])
     assert np.allclose(segments, own[["ci_lower", "ci_upper"]])
-    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and "trips" in trips.get_xlabel()
+    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and profit.get_title("left") == "Gross profit"
+    untested = lifetime_value.clv_calibration(table, "boosted")
+    assert not untested.axes and "was not tested" in untested.texts[0].get_text()
+
+
+def test_intervals_are_drawn_by_bin_with_what_they_held() -> None:
+    table = simulated.clv_calibration()
+    left, right = lifetime_intervals.clv_intervals(table, "stacked", 0.95).axes
+    own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
+    ranges = bars(left)
+    assert np.allclose([bar.get_y() for bar in ranges], own["mean_lower"])
+    assert np.allclose([bar.get_y() + bar.get_height() for bar in ranges], own["mean_upper"])
+    assert np.allclose(line(right, "_coverage"), own[["bin", "coverage"]])
+    assert printed(right) == [f"{100 * share:.0f}" for share in own["coverage"]]
+    assert right.get_title("left") == "Coverage, aim 95%"
+    none = lifetime_intervals.clv_intervals(table.assign(coverage=np.nan), "stacked", 0.95)
+    assert not none.axes and "Too few households" in none.texts[0].get_text()
 
 
 def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
@@ -255,11 +272,12 @@ def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
 
 
 def test_errors_are_set_against_the_naive_forecast() -> None:
-    spend, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
+    spend, profit, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
     assert line(spend, "_estimate")[:, 0].tolist() == [7.0, -7.0]
-    assert "errs by $343: better than naive" in printed(spend)
-    assert spend.get_title("left") == "Spend, naive errs by $350"
-    assert printed(trips) == ["errs by 8.90: no better than naive"]
+    assert "errs by $343.0: better than naive" in printed(spend)
+    assert spend.get_title("left") == "Spend, naive errs by $350.0"
+    assert printed(profit) == ["errs by $100.0: better than naive"]
+    assert printed(trips) == ["errs by 8.900: no better than naive"]
 
 
 def test_without_a_forecast_to_compare_the_picture_says_so() -> None:

@@ -87,7 +87,14 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         # Gross profit is measured by the margin.
         (
             {"economics": {"margin": 0.25}},
-            made("brief_segments", "enrol_trials", "compare_types", "economics", "campaign_report"),
+            made(
+                "value_lifetimes",
+                "brief_segments",
+                "enrol_trials",
+                "compare_types",
+                "economics",
+                "campaign_report",
+            ),
         ),
         ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
         ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
@@ -223,6 +230,16 @@ def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(
     changed = {name for name in before if before[name] != after[name]}
     assert {"overlap_diagnostics", "propensity_calibration", "transactions", "rejects"} <= changed
     assert changed.isdisjoint({"customer_features", "segments", "nuisances", "average_effects", "policy_value"})
+
+
+def test_lifetime_values_follow_the_margins_of_departments_and_no_other_setting_of_trials(
+    before: dict[str, str],
+) -> None:
+    lifetimes = made("value_lifetimes")
+    weighed = step_versions(load_settings(trial={"margin_weights": {"GROCERY": 0.9}}))
+    assert all(weighed[name] != before[name] for name in lifetimes)
+    shorter = step_versions(load_settings(trial={"look_back_days": 90}))
+    assert all(shorter[name] == before[name] for name in lifetimes)
 
 
 def test_the_report_rests_on_its_template() -> None:

@@ -18,6 +18,7 @@ from dunnhumby_pipeline.report.sections.lifetime import forecast_note
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.results import customers, noise, run, study
@@ -293,6 +294,31 @@ def test_the_reference_factors_lead_every_household_once(grids: dict[str, Grid])
 def test_lifetime_value_is_told_by_its_concentration_and_by_segment(notes: dict[str, str]) -> None:
     assert "The 250 households with the largest lifetime value, a tenth of all, hold 47%" in notes["concentration"]
     assert "sales expected in 52 weeks 44%; trips expected in 52 weeks 56%" in notes["differences"]
+    assert "expected to spend $6,310,000 in 52 weeks, which leaves $1,830,000 of gross profit" in notes["profit"]
+    assert "29.0% of sales. Half of the households are worth less than $732." in notes["profit"]
+
+
+def test_every_forecast_stands_in_the_table_of_the_half_held_out(grids: dict[str, Grid]) -> None:
+    rows = pages.texts(grids["clv_holdout"])
+    assert [row[:2] for row in rows] == [
+        ["Spend", "Same as before"],
+        ["Spend", "BG/NBD with Gamma-Gamma"],
+        ["Spend", "Weighed together, in use"],
+        ["Gross profit", "Same as before"],
+        ["Gross profit", "Weighed together, in use"],
+    ]
+    assert rows[0][3] == NOTHING
+    assert rows[2][2:4] == ["$343.0", numbers.interval(-7.0, -10.0, -4.0, "$")]
+    assert rows[2][7] == "96.2%"
+
+
+def test_what_intervals_held_is_said_in_words() -> None:
+    tables = study.tables_of(clv_calibration=customers.clv_calibration(), clv_validation=customers.clv_validation())
+    assert "Intervals of 95% held the spend of 96.2% of households" in pages.alt("clv_intervals", tables)
+    none = study.tables_of(
+        clv_calibration=customers.clv_calibration(), clv_validation=customers.clv_validation().assign(coverage=pd.NA)
+    )
+    assert pages.alt("clv_intervals", none) == "No intervals: there are too few households."
 
 
 def test_the_terminal_says_what_to_do_with_each_segment() -> None:
