@@ -27,12 +27,8 @@ def test_a_failed_run_of_the_ui_leaves_a_brief_of_its_type_and_of_no_other(small
     study = Study(strict, laboratory.home, None)
     with laboratory.history() as instance:
         run = instance.get_runs(limit=1)[0]
-        failure = next(
-            record.event_log_entry.dagster_event
-            for record in instance.get_event_records(
-                dg.EventRecordsFilter(event_type=dg.DagsterEventType.RUN_FAILURE), limit=1
-            )
-        )
+        changes = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
+        failure = changes.records[0].event_log_entry.dagster_event
         assert failure is not None
         _sensed(run, failure, instance, study)
         after = page.read_text(encoding="utf-8")

@@ -69,13 +69,13 @@ class Decision:
 def decide(
     tables: StudyTables, campaign_type: str, gates: Sequence[Gate], stale: str | None, matters: float
 ) -> Decision:
-    """The decision for `campaign_type`. With a list that is stale or missing it says what could not be answered, why,
-    by the `gates` that are closed, and what opens them. `matters`: the smallest effect on spend that does, $ per
+    """The decision for `campaign_type`. With a list that is stale or missing, or a gate that is closed, it says what
+    could not be answered, why, and what opens the `gates`. `matters`: the smallest effect on spend that does, $ per
     household and outcome window.
     """
     tables = tables.only((*NEEDED, *BESIDE))
     summary = tables.get("decision_summary")
-    if summary is None or stale:
+    if summary is None or stale or gates:
         return _unanswered(campaign_type, gates, stale)
     whole = summary.loc[summary["grouping"] == WHOLE].iloc[0]
     design = _whole_test(tables.get("experiment_design"))
