@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.checks.gates import check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.origin import Origin
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark, write_text_atomically
@@ -72,6 +74,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "campaign_type": campaign_type,
         **_observed(study),
         "n_campaigns": _n_campaigns(study, campaign_type),
+        "version": version("dunnhumby_pipeline"),
         "paths": {
             "tables": str(study.warehouse),
             "targeting list": str(listed),
@@ -100,9 +103,18 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     target = report_path(study, campaign_type)
     # A page that is read has been built, though it is not while its facts are gathered.
     facts["not_built"] = [name for name in facts["not_built"] if name != "report"]
+    facts["run_id"] = _run_of_list(instance, campaign_type)
     page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
     write_text_atomically(page, target)
     return target
+
+
+def _run_of_list(instance: dg.DagsterInstance, campaign_type: str) -> str | None:
+    """The run that made the list of a campaign type; None where none has."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=asset_key(LIST), asset_partitions=[campaign_type]), limit=1
+    )
+    return found.records[0].run_id if found.records else None
 
 
 def write_brief(

@@ -11,8 +11,12 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, quick_settings
 
 
-def _sensed(run: dg.DagsterRun, failure: dg.DagsterEvent, instance: dg.DagsterInstance, study: Study) -> None:
-    context = dg.build_run_status_sensor_context("brief_of_failed_run", failure, instance, run).for_run_failure()
+def _sensed(
+    run: dg.DagsterRun, failure: dg.DagsterEvent, instance: dg.DagsterInstance, study: Study, partition: str | None
+) -> None:
+    context = dg.build_run_status_sensor_context(
+        "brief_of_failed_run", failure, instance, run, partition_key=partition
+    ).for_run_failure()
     brief_of_failed_run(context, study=study)
 
 
@@ -30,9 +34,9 @@ def test_a_failed_run_of_the_ui_leaves_a_brief_of_its_type_and_of_no_other(small
         changes = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
         failure = changes.records[0].event_log_entry.dagster_event
         assert failure is not None
-        _sensed(run, failure, instance, study)
+        _sensed(run, failure, instance, study, "TypeA")
         after = page.read_text(encoding="utf-8")
         page.unlink()
-        _sensed(run.with_tags({}), failure, instance, study)
+        _sensed(run, failure, instance, study, None)
     assert "No recommendation for TypeA yet" in after
     assert not page.exists(), "a run of what all types share has no brief of its own"

@@ -61,7 +61,7 @@ NOBODY = {"n_target": 0, "n_contact": 0, "n_held_out": 0}
         (
             {},
             "send",
-            "Send the next TypeA campaign to 738 of 2,469 households, and hold 82 back to measure it; test it on 700 more",
+            "Send the next TypeA campaign to 738 of 2,469 households, and hold 82 back to measure it; test it on 700",
         ),
         (
             {"n_test": 0},
