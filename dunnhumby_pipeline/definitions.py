@@ -12,16 +12,21 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    actions,
     contact,
     economics,
     effects,
     experiments,
     journey,
     lists,
+    needs,
     plausibility,
+    reference,
     report,
+    risk,
     scrutiny,
     segmentation,
+    status,
     targeting,
     trials,
 )
@@ -54,7 +59,12 @@ def build_defs(
     assets = dg.load_assets_from_modules(
         [
             journey,
+            needs,
             segmentation,
+            actions,
+            status,
+            reference,
+            risk,
             trials,
             effects,
             plausibility,

@@ -16,14 +16,17 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -45,10 +48,12 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     HOME_VARIABLE,
+    NEED_NAMES_FILE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
     SETTINGS_FILE,
@@ -72,6 +77,7 @@ __all__ = [
     "CURRENT_PRACTICE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
+    "NEED_NAMES_FILE",
     "PLAYBOOK_FILE",
     "POLICY_TREE",
     "RAW_VARIABLE",
@@ -80,6 +86,7 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "ActionSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",
@@ -92,17 +99,20 @@ __all__ = [
     "JourneySettings",
     "LifetimeValueSettings",
     "MigrationSettings",
+    "NeedSettings",
     "NuisanceSettings",
     "OverlapSettings",
     "PolicySettings",
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RiskSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",
