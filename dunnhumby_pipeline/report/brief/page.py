@@ -56,7 +56,7 @@ def render_brief(
         campaign_type=facts["campaign_type"],
         found=found,
         pictures=pictures,
-        customers=customers.customer_rows(tables),
+        groups=[grid for grid in (customers.segment_rows(tables), customers.need_rows(tables)) if grid is not None],
         promise=how_often(settings.confidence),
         origin=_origin(tables, facts, settings),
     )
