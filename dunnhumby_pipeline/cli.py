@@ -140,6 +140,7 @@ def run(
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
+    from dunnhumby_pipeline.orchestration.reporting import write_brief
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
     from dunnhumby_pipeline.orchestration.terms import run_config
 
@@ -181,6 +182,8 @@ def run(
             mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
         # What this run meant to make and did not belongs to an earlier study.
         missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
+        if not outcome.success:
+            write_brief(study, instance, campaign_type, missing)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
         raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
@@ -223,11 +226,11 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
 
 @app.command()
 def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
-    """Write the HTML report again from the tables on disk, and show the summary."""
+    """Write brief and report again from the tables on disk, and show the summary."""
     require_known_type(campaign_type)
     study, defs = load_study(home, None)
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
-    from dunnhumby_pipeline.orchestration.reporting import write_report
+    from dunnhumby_pipeline.orchestration.reporting import write_brief, write_report
     from dunnhumby_pipeline.orchestration.staleness import disturbed
     from dunnhumby_pipeline.report.sections import report_reads
 
@@ -237,6 +240,7 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
         found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
         refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in report_reads())
         write_report(study, instance, campaign_type)
+        write_brief(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())
 
 

@@ -32,6 +32,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     trials,
 )
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
+from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
@@ -84,7 +85,7 @@ def build_defs(
         asset_checks=check_steps(),
         jobs=[study_job, score_only],
         schedules=[weekly_study],
-        sensors=[alert_on_check_change, alert_on_dead_runs, alert_on_run_failure],
+        sensors=[alert_on_check_change, alert_on_dead_runs, alert_on_run_failure, brief_of_failed_run],
         resources={
             "study": study,
             "gates": Gates.of(made),

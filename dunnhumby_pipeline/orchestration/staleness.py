@@ -28,7 +28,7 @@ from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Or
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark
-from dunnhumby_pipeline.orchestration.reporting import REPORT
+from dunnhumby_pipeline.orchestration.reporting import PAGES
 from dunnhumby_pipeline.orchestration.terms import ECONOMICS, are_others
 
 
@@ -124,7 +124,7 @@ def disturbed(
         path = study.table(table_of(key), partition)
         if not path.is_file():
             found[key] = f"{path} is missing"
-        elif table_of(key) != REPORT and FINGERPRINT in recorded and fingerprint_once(path) != recorded[FINGERPRINT]:
+        elif table_of(key) not in PAGES and FINGERPRINT in recorded and fingerprint_once(path) != recorded[FINGERPRINT]:
             found[key] = f"{path} is damaged, or was altered after it was written"
     return found
 

@@ -44,6 +44,7 @@ PRICED = {
     "follow_list",
     "contact_plan",
     "campaign_report",
+    "campaign_brief",
 }
 # For studies of many households: every step, with few repeats in it.
 FEW_REPEATS = {
