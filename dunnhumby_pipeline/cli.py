@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from dunnhumby_pipeline import __version__
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.simulate import simulate
@@ -99,6 +100,23 @@ app = typer.Typer(
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dunnhumby {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth."""
+
+
 app.add_typer(experiment, name="experiment")
 app.command()(approve)
 app.command()(simulate)
