@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from dunnhumby_pipeline import __version__
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.forget import forget
 from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -119,6 +120,7 @@ def about(
 
 app.add_typer(experiment, name="experiment")
 app.command()(approve)
+app.command()(forget)
 app.command()(simulate)
 
 
@@ -341,6 +343,7 @@ def validate(
     Exit code 2 when the files cannot be used.
     """
     from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
@@ -349,7 +352,7 @@ def validate(
         refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
     try:
         with connect(settings.engine) as connection:
-            found = examine(folder, connection, settings.journey)
+            found = examine(folder, connection, settings.journey, settings.mapping)
     except SettingsError as error:
         refuse(str(error))
     if as_json:
@@ -357,7 +360,7 @@ def validate(
     else:
         console.print(render_validation(found), highlight=False)
     if rejected is not None:
-        found.rejected_rows.to_csv(rejected, index=False)
+        write_csv(found.rejected_rows, rejected)
     if not found.usable:
         raise typer.Exit(UNUSABLE)
 

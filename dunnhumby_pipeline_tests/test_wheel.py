@@ -105,7 +105,7 @@ def test_the_version_stands_in_one_place() -> None:
     assert "version" not in project["project"] and project["project"]["dynamic"] == ["version"]
     assert project["tool"]["hatch"]["version"]["path"] == "dunnhumby_pipeline/__init__.py"
     assert command("--version").output.strip() == f"dunnhumby {VERSION}"
-    written = [path for path in (*PACKAGE.rglob("*.py"), *ROOT.glob("*.toml"), *ROOT.glob("*.cff"))]
+    written = (*PACKAGE.rglob("*.py"), *ROOT.glob("*.toml"), *ROOT.glob("*.cff"))
     stating = [path for path in written if re.search(rf"[\"' ]{re.escape(VERSION)}[\"'\s]", path.read_text("utf-8"))]
     assert stating == [PACKAGE / "__init__.py"]
 

@@ -24,6 +24,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -48,6 +49,7 @@ from dunnhumby_pipeline.settings.policies import (
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
+    FORGOTTEN_FILE,
     HOME_VARIABLE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
@@ -70,6 +72,7 @@ __all__ = [
     "CAPACITY",
     "CONSERVATIVE",
     "CURRENT_PRACTICE",
+    "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
     "PLAYBOOK_FILE",
@@ -91,6 +94,7 @@ __all__ = [
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",
+    "MappingSettings",
     "MigrationSettings",
     "NuisanceSettings",
     "OverlapSettings",

@@ -40,6 +40,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
@@ -50,6 +51,7 @@ HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+FORGOTTEN_FILE = "forgotten.json"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
 # Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
         description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
     )
     journey: JourneySettings = JourneySettings()
+    mapping: MappingSettings = MappingSettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
@@ -231,6 +234,11 @@ class Home:
     def approvals(self) -> Path:
         """Who approved which list and when, a line each; it lasts across runs."""
         return self.lists / "approvals.jsonl"
+
+    @property
+    def forgotten(self) -> Path:
+        """The households that `dunnhumby forget` has erased, as salted hashes: every load leaves them out."""
+        return self.root / FORGOTTEN_FILE
 
     @property
     def alerts_log(self) -> Path:

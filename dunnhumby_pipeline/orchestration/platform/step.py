@@ -33,6 +33,7 @@ class Step:
     follows_opt_outs: bool = False
     follows_approvals: bool = False
     follows_looks: bool = False
+    follows_forgotten: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -52,6 +53,7 @@ def step(
     follows_opt_outs: bool = False,
     follows_approvals: bool = False,
     follows_looks: bool = False,
+    follows_forgotten: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -63,7 +65,14 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals, follows_looks)
+        followed = (
+            follows_playbook,
+            follows_ledger,
+            follows_opt_outs,
+            follows_approvals,
+            follows_looks,
+            follows_forgotten,
+        )
         STEPS[name] = Step(name, tuple(settings), *followed)
         tables = made_by(name)
         if not tables:
