@@ -16,6 +16,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     economics,
     effects,
     experiments,
+    fairness,
     journey,
     lists,
     plausibility,
@@ -63,6 +64,7 @@ def build_defs(
             targeting,
             experiments,
             lists,
+            fairness,
             report,
         ]
     )

@@ -10,6 +10,7 @@ from dunnhumby_pipeline.contracts.tables import (
     economics,
     effects,
     experiments,
+    fairness,
     features,
     journey,
     lifetime,
@@ -29,7 +30,7 @@ from dunnhumby_pipeline.contracts.tables import (
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
-_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, fairness, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

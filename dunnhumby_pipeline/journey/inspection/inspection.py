@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD
 from dunnhumby_pipeline.journey.inspection.promotions import merge_promotions
 from dunnhumby_pipeline.journey.inspection.references import contradicting_types, missing_references, rejected_orphans
 from dunnhumby_pipeline.journey.inspection.refusals import (
@@ -32,7 +33,6 @@ from dunnhumby_pipeline.journey.inspection.staging import (
     row_rules,
     stage,
 )
-from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.journey.source import Input, Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings

@@ -131,11 +131,10 @@ def _from_csv(path: Path, key: Key) -> Found | None:
     n = sum(own for _, own in _rows_of(path, key))
     if not n:
         return None
-    with replacing(path) as part:
-        with gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as out:
-            for text, own in _rows_of(path, key):
-                if not own:
-                    out.write(text.encode("utf-8", "surrogateescape"))
+    with replacing(path) as part, gzip.open(part, "wb") if path.suffix == ".gz" else part.open("wb") as out:
+        for text, own in _rows_of(path, key):
+            if not own:
+                out.write(text.encode("utf-8", "surrogateescape"))
     return Found(path, REWRITTEN, n)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
-from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, Forgotten, as_text, read_forgotten
+from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, as_text, read_forgotten
 from dunnhumby_pipeline.journey.source import JourneyError, Source
 from dunnhumby_pipeline.orchestration.erasing.files import REWRITTEN, Found, erase_from
 from dunnhumby_pipeline.orchestration.erasing.history import erase_from_history
@@ -72,7 +72,7 @@ def _files(study: Study) -> Iterator[tuple[TablePath, bool]]:
         if path.is_file() and not path.is_symlink() and path != study.home.forgotten and path.suffix != ".db":
             yield path, isinstance(warehouse, Path) and path.is_relative_to(warehouse)
     if not inside:
-        stored: list[TablePath] = [*warehouse.rglob("*")]  # type: ignore[list-item]
+        stored: list[TablePath] = [*warehouse.rglob("*")]
         yield from ((other, True) for other in sorted(stored, key=str) if other.is_file())
 
 

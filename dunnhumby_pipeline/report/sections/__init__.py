@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report.sections import (
     doubts,
     effects,
     experiments,
+    fairness,
     heterogeneity,
     lifetime,
     lists,
@@ -43,7 +44,7 @@ CHAPTERS = (
         ),
     ),
     Chapter("What targeting is worth", (*costs.COSTS, *experiments.PARTS, *decision.WORTH)),
-    Chapter("Targeting list", (*lists.PARTS, *decision.LIST)),
+    Chapter("Targeting list", (*lists.PARTS, *decision.LIST, *fairness.PARTS)),
 )
 
 
