@@ -26,6 +26,7 @@ from dunnhumby_pipeline_tests.fakes.results import (
     campaign,
     customers,
     doubts,
+    fairness,
     heterogeneity,
     lists,
     parts,
