@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui docs lint lock clean
+.PHONY: help install run test ui docs lint audit wheel lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,12 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document --check docs/checks.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --check
+
+audit: $(READY)  ## known vulnerabilities of the locked versions, where the index tells them
+	$(BIN)/python .ci/audit.py
+
+wheel: $(READY)  ## build the wheel, install it with its dependencies elsewhere, and run a small study with it
+	.ci/wheel $(BIN)/python
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra tune --extra dev --universal --python-version 3.11 \

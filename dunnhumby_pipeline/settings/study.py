@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         min_length=1,
         description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
     )
+    file_mode: Literal["0600", "0640", "0644", "0660", "0664"] | None = Field(
+        None,
+        description="permissions of the files that are written, such as 0640 for owner and group alone; without it "
+        "those that the system gives",
+    )
     journey: JourneySettings = JourneySettings()
     mapping: MappingSettings = MappingSettings()
     engine: EngineSettings = EngineSettings()
