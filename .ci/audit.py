@@ -76,8 +76,10 @@ def main(lock: Path) -> int:
             return not_reachable(_last_line(done.stderr) or "pip-audit cannot be installed")
         (place / "probe.txt").write_text(f"{PROBE}\n", encoding="utf-8")
         probe, why = _audited(python, place / "probe.txt")
-        if probe is None or findings(probe)[1]:
-            return not_reachable(why or findings(probe or {"dependencies": []})[1][0])
+        if probe is None:
+            return not_reachable(why)
+        if unknown := findings(probe)[1]:
+            return not_reachable(unknown[0])
         report, why = _audited(python, lock)
         if report is None:
             print(f"audit: failed: {why}")
