@@ -99,6 +99,11 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(finished: Path
     done = command("forget", household, "--home", root, **variables)
     assert done.exit_code == 0, done.output
     assert _naming(root, household) == set()
+    # Names of segments last, and the model that scores a new month.
+    assert (home.warehouse / "segment_model.npz").is_file() and laboratory.table("cate_model").with_suffix(
+        ".npz"
+    ).is_file()
+    assert not laboratory.table("design_matrix").with_suffix(".npz").exists()
     assert "Next: `dunnhumby run`" in done.output and "backups" in done.output
     after = pd.read_parquet(laboratory.table("targeting_list"))
     rest = before[before["household_key"] != household].reset_index(drop=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,7 +66,13 @@ def _erased(path: TablePath, key: Key, made_again: bool) -> Found | None:
 
 def _may_hold(path: Path, key: Key) -> bool:
     """Whether a file that a run makes again may name the household. Packed ones are not looked into."""
-    return path.suffix != ".html" or str(key.household) in path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".html":
+        return str(key.household) in path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".npz":
+        # Fitted segments and models know no household, and keep the names of segments from run to run.
+        with np.load(path) as arrays:
+            return any(name in KEYS and bool((arrays[name] == key.household).any()) for name in arrays.files)
+    return True
 
 
 def _from_parquet(path: TablePath, key: Key) -> Found | None:
