@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.settings import FORGOTTEN_FILE, SettingsError
 
 HOUSEHOLD = "household_key"
@@ -60,8 +59,8 @@ class Forgotten:
 
     def condition(self) -> str:
         """SQL that is true of a household_key that is forgotten."""
-        listed = ", ".join(quoted(each) for each in self.households)
-        return f"sha256({quoted(self.salt + ':')} || CAST({HOUSEHOLD} AS VARCHAR)) IN ({listed})"
+        listed = ", ".join(f"'{each}'" for each in self.households)
+        return f"sha256('{self.salt}:' || CAST({HOUSEHOLD} AS VARCHAR)) IN ({listed})"
 
 
 def read_forgotten(home: Path) -> Forgotten:
@@ -76,6 +75,7 @@ def read_forgotten(home: Path) -> Forgotten:
         told = json.loads(file.read_text(encoding="utf-8"))
         found = Forgotten(str(told["salt"]), tuple(told["households"]), dict(told["files"]))
         sound = set(told) == {"salt", "households", "files"} and all(_HASH.fullmatch(one) for one in found.households)
+        sound = sound and re.fullmatch("[0-9a-f]+", found.salt) is not None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:

@@ -150,7 +150,7 @@ def test_rows_of_a_forgotten_household_are_left_out_counted_and_never_shown(tmp_
     from dataclasses import replace
 
     source = raw_folder(write_raw(tmp_path / "raw"))
-    forgotten = Forgotten("salt").with_household(6)
+    forgotten = Forgotten("5a17").with_household(6)
     with connect(ONE_THREAD) as connection:
         found = clean(replace(source, forgotten=forgotten), tmp_path / "staged", connection, ANY_REJECTS)
         whole = clean(source, tmp_path / "whole", connection, ANY_REJECTS)
@@ -218,6 +218,22 @@ def test_csv_files_keep_every_other_byte(tmp_path: Path) -> None:
     assert erase_from(plain, key, made_again=False) is None
 
 
+def test_arrays_of_households_are_removed_and_models_stay(tmp_path: Path) -> None:
+    matrix, model, later = tmp_path / "design_matrix.npz", tmp_path / "cate_model.npz", tmp_path / "other.npz"
+    np.savez(matrix, x=np.ones((2, 2)), household_key=np.array([22, 23]))
+    np.savez(model, coefficients=np.array([23.0, 1.0]))
+    np.savez(later, household_key=np.array([22, 24]))
+    for path in (matrix, model, later):
+        erase_from(path, Key(23), made_again=True)
+    assert [path.exists() for path in (matrix, model, later)] == [False, True, True]
+    report, page = tmp_path / "report.html", tmp_path / "plan.html"
+    for path in (report, page):
+        path.write_text("<td>23</td> without household 23")
+    erase_from(report, Key(23), made_again=True)
+    erase_from(page, Key(23), made_again=False)
+    assert not report.exists() and page.read_text() == "<td>23</td> without household (erased)"
+
+
 def test_copies_of_the_household_stay_as_their_own(tmp_path: Path) -> None:
     path = tmp_path / "nuisances.parquet"
     pd.DataFrame({"household_key": [22, 23, 24], "cluster": [22, 23, 23], "e": [0.1, 0.2, 0.3]}).to_parquet(path)
@@ -262,7 +278,7 @@ def test_an_approved_list_without_the_household_still_counts_as_approved(tmp_pat
     before = file_hash(file)
     assert erase_from(file, Key(23), made_again=False) is not None
     assert not is_as_approved(folder, approval)
-    noted = Forgotten("s").with_household(23).with_file(before, file_hash(file))
+    noted = Forgotten("5a").with_household(23).with_file(before, file_hash(file))
     (tmp_path / "forgotten.json").write_text(as_text(noted))
     assert is_as_approved(folder, approval)
     assert stat.S_IMODE(file.stat().st_mode) == 0o444
@@ -297,6 +313,6 @@ def test_an_assignment_without_the_household_is_still_sealed(tmp_path: Path, mon
     assert erase_from(folder / f"{sealed}.parquet", Key(23), made_again=False) is not None
     with pytest.raises(ExperimentError, match="was altered"):
         kept(sealed, folder)
-    noted = Forgotten("s").with_file(sealed, hash_of(pd.read_parquet(folder / f"{sealed}.parquet")))
+    noted = Forgotten("5a").with_file(sealed, hash_of(pd.read_parquet(folder / f"{sealed}.parquet")))
     (tmp_path / "forgotten.json").write_text(as_text(noted))
     assert kept(sealed, folder)[1]["household_key"].tolist() == [21, 22]
