@@ -8,7 +8,7 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
-# Where tables lie, who may read them and what computes them does not show in a report, nor which types a schedule studies.
+# Where tables lie, who may read them and what computes them do not show in a report, nor which types are scheduled.
 _SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "file_mode", "warehouse"}))
 
 
