@@ -28,6 +28,7 @@ from dunnhumby_pipeline.settings import Home, SettingsError
 from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 from dunnhumby_pipeline.targeting.list_ledger import Approval, file_hash, is_as_approved
+from dunnhumby_pipeline.targeting.opt_outs import ContactError, read_opt_outs, require_known, without_forgotten
 from dunnhumby_pipeline_tests.fakes.journeys import ANY_REJECTS, ONE_THREAD, write_raw
 from dunnhumby_pipeline_tests.fakes.studies import Laboratory, as_variables, command, made_once, quick_settings
 
@@ -218,6 +219,15 @@ def test_csv_files_keep_every_other_byte(tmp_path: Path) -> None:
     assert erase_from(plain, key, made_again=False) is None
 
 
+def test_raw_parquet_files_lose_their_rows_by_the_header_that_they_have(tmp_path: Path) -> None:
+    path = tmp_path / "till_lines.parquet"
+    rows = pd.DataFrame({"Card No": ["22", "23", "230"], "note": ["card no 23", "x", "23 pieces"]})
+    rows.to_parquet(path, index=False)
+    found = erase_from(path, Key(23, ("household_key", "card_no")), made_again=False)
+    assert found is not None and found.n == 1
+    assert pd.read_parquet(path).to_dict("list") == {"Card No": ["22", "230"], "note": ["card no 23", "23 pieces"]}
+
+
 def test_arrays_of_households_are_removed_and_models_stay(tmp_path: Path) -> None:
     matrix, model, later = tmp_path / "design_matrix.npz", tmp_path / "cate_model.npz", tmp_path / "other.npz"
     np.savez(matrix, x=np.ones((2, 2)), household_key=np.array([22, 23]))
@@ -263,6 +273,15 @@ def test_the_history_keeps_nothing_in_pages_that_are_free(tmp_path: Path) -> Non
         told = json.loads(history.execute("SELECT event FROM event_logs").fetchone()[0])
     assert told == {"records": [other], "description": "without household (erased) it is 2", "inner": "[]"}
     assert erase_from_history(file, Key(household)) is None
+
+
+def test_an_opt_out_of_a_forgotten_household_is_no_key_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "opt_outs.csv").write_text("household_key\n23\n")
+    opted = read_opt_outs(tmp_path / "opt_outs.csv")
+    with pytest.raises(ContactError, match="are these other keys"):
+        require_known(opted, frozenset({21, 22}), tmp_path / "opt_outs.csv")
+    left = without_forgotten(opted, Forgotten("5a").with_household(23))
+    assert require_known(left, frozenset({21, 22}), tmp_path / "opt_outs.csv") == 0 and left.n_rows == 1
 
 
 # ------------------------------------------------------------------------------------------------- seals

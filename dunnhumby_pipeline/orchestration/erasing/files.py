@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -78,7 +78,9 @@ def _may_hold(path: Path, key: Key) -> bool:
 def _from_parquet(path: TablePath, key: Key) -> Found | None:
     with path.open("rb") as file, pq.ParquetFile(file) as table:
         columns = table.schema_arrow
-        watched = [field.name for field in columns if field.name in KEYS or _is_text(field.type)]
+        watched = [
+            each.name for each in columns if each.name in (*KEYS, *_keys(columns.names, key)) or _is_text(each.type)
+        ]
         if not watched or not any(
             _changed(batch.to_pandas(), key)[1] for batch in table.iter_batches(_ROWS, columns=watched)
         ):
@@ -93,12 +95,18 @@ def _from_parquet(path: TablePath, key: Key) -> Found | None:
                 n += changed
                 kept = batch.take(pa.array(frame.index.to_numpy()))
                 for field in columns:
-                    if field.name in watched and field.name != KEYS[0]:
+                    if field.name in watched and field.name not in _keys(columns.names, key):
                         place = columns.get_field_index(field.name)
                         array = pa.Array.from_pandas(frame[field.name], type=field.type, safe=False)
                         kept = kept.set_column(place, field, array)
                 writer.write_batch(kept)
     return Found(path, REWRITTEN, n)
+
+
+def _keys(names: Iterable[str], key: Key) -> list[str]:
+    """The columns whose rows are a household's own: of our tables, or as raw files call the key."""
+    wanted = {plain(name) for name in (*key.headers, *KEYS[:2])}
+    return [name for name in names if plain(name) in wanted]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -109,9 +117,9 @@ def _changed(frame: pd.DataFrame, key: Key) -> tuple[pd.DataFrame, int]:
     """The rows that are not the household's, by their place, with texts struck; how many rows are gone or other."""
     frame = frame.reset_index(drop=True)
     own = pd.Series(False, index=frame.index)
-    for name in KEYS[:2]:
-        if name in frame:
-            own |= pd.to_numeric(frame[name], errors="coerce") == key.household
+    keys = _keys(frame.columns, key)
+    for name in keys:
+        own |= pd.to_numeric(frame[name], errors="coerce") == key.household
     if "raw_row" in frame:
         maybe = frame["raw_row"].str.contains(str(key.household), regex=False, na=False)
         own |= maybe & frame["raw_row"].where(maybe).map(lambda row: isinstance(row, str) and key.is_raw(row))
@@ -122,7 +130,7 @@ def _changed(frame: pd.DataFrame, key: Key) -> tuple[pd.DataFrame, int]:
         kept[KEYS[2]] = kept[KEYS[2]].mask(copies, kept[KEYS[0]])
         n += int(copies.sum())
     for name in kept.columns:
-        if name in KEYS or not pd.api.types.is_string_dtype(kept[name]):
+        if name in (*KEYS, *keys) or not pd.api.types.is_string_dtype(kept[name]):
             continue
         maybe = kept[name].astype("object").map(lambda text: isinstance(text, str) and str(key.household) in text)
         if maybe.any():
@@ -147,11 +155,11 @@ def _from_csv(path: Path, key: Key) -> Found | None:
 
 def _rows_of(path: Path, key: Key) -> Iterator[tuple[str, bool]]:
     """Each row of a CSV file as it is written, the header first, and whether it is of the household."""
-    wanted = {plain(name) for name in (*key.headers, *KEYS[:2])}
     with _opened(path) as file:
         rows = _records(io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline=""))
         header, text = next(rows, ([], ""))
-        places = [place for place, name in enumerate(header) if plain(name.strip("\ufeff")) in wanted]
+        named = [name.strip("\ufeff") for name in header]
+        places = [place for place, name in enumerate(named) if name in _keys(named, key)]
         if places:
             yield text, False
             for row, text in rows:
