@@ -12,6 +12,7 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import (
     alert_on_run_failure,
 )
 from dunnhumby_pipeline.orchestration.assets import (
+    actions,
     contact,
     economics,
     effects,
@@ -19,10 +20,14 @@ from dunnhumby_pipeline.orchestration.assets import (
     fairness,
     journey,
     lists,
+    needs,
     plausibility,
+    reference,
     report,
+    risk,
     scrutiny,
     segmentation,
+    status,
     targeting,
     trials,
 )
@@ -55,7 +60,12 @@ def build_defs(
     assets = dg.load_assets_from_modules(
         [
             journey,
+            needs,
             segmentation,
+            actions,
+            status,
+            reference,
+            risk,
             trials,
             effects,
             plausibility,

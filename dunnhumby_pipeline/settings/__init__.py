@@ -16,15 +16,18 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.mapping import MappingSettings
+from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -46,11 +49,13 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     FORGOTTEN_FILE,
     HOME_VARIABLE,
+    NEED_NAMES_FILE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
     SETTINGS_FILE,
@@ -75,6 +80,7 @@ __all__ = [
     "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
+    "NEED_NAMES_FILE",
     "PLAYBOOK_FILE",
     "POLICY_TREE",
     "RAW_VARIABLE",
@@ -83,6 +89,7 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "ActionSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",
@@ -96,17 +103,20 @@ __all__ = [
     "LifetimeValueSettings",
     "MappingSettings",
     "MigrationSettings",
+    "NeedSettings",
     "NuisanceSettings",
     "OverlapSettings",
     "PolicySettings",
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RiskSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

@@ -34,6 +34,7 @@ class Step:
     follows_approvals: bool = False
     follows_looks: bool = False
     follows_forgotten: bool = False
+    follows_need_names: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -54,6 +55,7 @@ def step(
     follows_approvals: bool = False,
     follows_looks: bool = False,
     follows_forgotten: bool = False,
+    follows_need_names: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -72,6 +74,7 @@ def step(
             follows_approvals,
             follows_looks,
             follows_forgotten,
+            follows_need_names,
         )
         STEPS[name] = Step(name, tuple(settings), *followed)
         tables = made_by(name)

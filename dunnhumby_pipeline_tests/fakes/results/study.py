@@ -29,7 +29,9 @@ from dunnhumby_pipeline_tests.fakes.results import (
     fairness,
     heterogeneity,
     lists,
+    needs,
     parts,
+    risk,
     scrutiny,
 )
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
@@ -382,6 +384,8 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
         vars(module)[name]
         for module in (
             customers,
+            needs,
+            risk,
             campaign,
             doubts,
             heterogeneity,
