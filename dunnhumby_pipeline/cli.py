@@ -12,8 +12,10 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from dunnhumby_pipeline import __version__
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.forget import forget
 from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -99,8 +101,26 @@ app = typer.Typer(
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dunnhumby {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth."""
+
+
 app.add_typer(experiment, name="experiment")
 app.command()(approve)
+app.command()(forget)
 app.command()(simulate)
 
 
@@ -327,6 +347,7 @@ def validate(
     Exit code 2 when the files cannot be used.
     """
     from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
@@ -335,7 +356,7 @@ def validate(
         refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
     try:
         with connect(settings.engine) as connection:
-            found = examine(folder, connection, settings.journey)
+            found = examine(folder, connection, settings.journey, settings.mapping)
     except SettingsError as error:
         refuse(str(error))
     if as_json:
@@ -343,7 +364,7 @@ def validate(
     else:
         console.print(render_validation(found), highlight=False)
     if rejected is not None:
-        found.rejected_rows.to_csv(rejected, index=False)
+        write_csv(found.rejected_rows, rejected)
     if not found.usable:
         raise typer.Exit(UNUSABLE)
 

@@ -17,6 +17,7 @@ from dunnhumby_pipeline.orchestration.assets import (
     economics,
     effects,
     experiments,
+    fairness,
     journey,
     lifetime,
     lists,
@@ -36,6 +37,7 @@ from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
@@ -76,6 +78,7 @@ def build_defs(
             targeting,
             experiments,
             lists,
+            fairness,
             report,
         ]
     )
@@ -100,4 +103,7 @@ def build_defs(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` loads; built when it is asked for, so that importing this module reads no settings."""
-    return build_defs()
+    home = Home.resolve()
+    settings = load_settings(home)
+    keep_private(settings.file_mode)
+    return build_defs(home=home, settings=settings)

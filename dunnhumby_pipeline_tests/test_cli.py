@@ -223,7 +223,7 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert "Segments" in blocked.output
 
 
-@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate"])
+@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate", "forget"])
 def test_help_teaches(name: str) -> None:
     shown = command(name, "--help")
     assert shown.exit_code == 0

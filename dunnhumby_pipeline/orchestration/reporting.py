@@ -28,7 +28,7 @@ POLICY_TABLES = frozenset(
     {
         *("policy_value", "policy_differences", "policy_selection", "policy_rules", "tree_refits", "policy_in_all"),
         *("roi_curve", "certified_policies", LIST),
-        *("decision_summary", "decision_churn", "list_version", "list_approvals"),
+        *("decision_summary", "decisions_by_demographics", "decision_churn", "list_version", "list_approvals"),
     }
 )
 

@@ -26,6 +26,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
@@ -52,6 +53,7 @@ from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
+    FORGOTTEN_FILE,
     HOME_VARIABLE,
     NEED_NAMES_FILE,
     PLAYBOOK_FILE,
@@ -75,6 +77,7 @@ __all__ = [
     "CAPACITY",
     "CONSERVATIVE",
     "CURRENT_PRACTICE",
+    "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
     "NEED_NAMES_FILE",
@@ -98,6 +101,7 @@ __all__ = [
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",
+    "MappingSettings",
     "MigrationSettings",
     "NeedSettings",
     "NuisanceSettings",

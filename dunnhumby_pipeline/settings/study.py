@@ -42,6 +42,7 @@ from dunnhumby_pipeline.settings.customers import (
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
@@ -54,6 +55,7 @@ HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+FORGOTTEN_FILE = "forgotten.json"
 NEED_NAMES_FILE = "needs.toml"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
@@ -89,7 +91,13 @@ class Settings(BaseSettings):
         min_length=1,
         description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
     )
+    file_mode: Literal["0600", "0640", "0644", "0660", "0664"] | None = Field(
+        None,
+        description="permissions of the files that are written, such as 0640 for owner and group alone; without it "
+        "those that the system gives",
+    )
     journey: JourneySettings = JourneySettings()
+    mapping: MappingSettings = MappingSettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
@@ -246,6 +254,11 @@ class Home:
     def approvals(self) -> Path:
         """Who approved which list and when, a line each; it lasts across runs."""
         return self.lists / "approvals.jsonl"
+
+    @property
+    def forgotten(self) -> Path:
+        """The households that `dunnhumby forget` has erased, as salted hashes: every load leaves them out."""
+        return self.root / FORGOTTEN_FILE
 
     @property
     def alerts_log(self) -> Path:

@@ -41,6 +41,7 @@ PRICED = {
     "experiment_assignment",
     "refit_decisions",
     "write_list",
+    "compare_demographics",
     "follow_list",
     "contact_plan",
     "campaign_report",

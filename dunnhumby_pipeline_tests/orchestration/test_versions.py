@@ -155,7 +155,9 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"cate": {"n_jobs": 1}}, set()),
         ({"campaign_types": ("TypeB",)}, set()),
         ({"warehouse": "memory://elsewhere"}, set()),
+        ({"file_mode": "0640"}, set()),
         ({"journey": {"max_reject_share": 0.2}}, made("load_journey", "campaign_report")),
+        ({"mapping": {"discounts": "positive"}}, made("load_journey", "campaign_report")),
     ],
 )
 def test_a_setting_changes_the_assets_that_read_it(
@@ -214,7 +216,7 @@ def test_every_step_is_listed_and_every_setting_is_read() -> None:
     read = {
         name.partition(".")[0] for step in STEPS.values() if step.name != "campaign_report" for name in step.settings
     }
-    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "warehouse"}
+    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "file_mode", "warehouse"}
 
 
 def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(

@@ -9,8 +9,8 @@ from dunnhumby_pipeline.report.brief.page import brief_reads
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
-# Where tables lie and what computes them does not show in a report, nor which types a schedule studies.
-_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"}))
+# Where tables lie, who may read them and what computes them do not show in a report, nor which types are scheduled.
+_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "file_mode", "warehouse"}))
 
 
 # It shows the state of every check, so it comes after the tables that are judged, too.

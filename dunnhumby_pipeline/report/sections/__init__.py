@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report.sections import (
     doubts,
     effects,
     experiments,
+    fairness,
     heterogeneity,
     lifetime,
     lists,
@@ -48,7 +49,7 @@ CHAPTERS = (
     Chapter("How far the answer may be wrong", doubts.PARTS),
     Chapter("Who responds more", (*conditional.PARTS, *heterogeneity.PARTS, *scrutiny.PARTS)),
     Chapter("What targeting is worth", (*costs.COSTS, *experiments.PARTS, *decision.WORTH)),
-    Chapter("Targeting list", (*lists.PARTS, *decision.LIST)),
+    Chapter("Targeting list", (*lists.PARTS, *decision.LIST, *fairness.PARTS)),
 )
 
 
