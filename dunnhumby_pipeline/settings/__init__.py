@@ -22,6 +22,7 @@ from dunnhumby_pipeline.settings.customers import (
     SegmentationSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
@@ -48,6 +49,7 @@ from dunnhumby_pipeline.settings.policies import (
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
+    ALERT_VARIABLES,
     HOME_VARIABLE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
@@ -63,6 +65,7 @@ from dunnhumby_pipeline.settings.study import (
 
 __all__ = [
     "ABOVE_BREAK_EVEN",
+    "ALERT_VARIABLES",
     "AS_REDEEMED",
     "BUDGET",
     "BY_NEED",
@@ -80,6 +83,7 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "AlertSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",
@@ -98,11 +102,15 @@ __all__ = [
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RetentionSettings",
+    "RunSettings",
+    "ScheduleSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "Timetable",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

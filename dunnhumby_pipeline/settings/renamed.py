@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 # By the old name of a setting its new one; by setting, old values and the new.
-SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns"}
+SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns", "campaign_types": "schedules.types"}
 # By the name of a setting that is gone, why.
 GONE = {
     "economics.cost_source": "gross profit counts the coupons already, so that only economics.contact_cost is left; "

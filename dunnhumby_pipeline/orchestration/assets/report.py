@@ -8,8 +8,10 @@ from dunnhumby_pipeline.orchestration.platform.step import step
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
-# Where tables lie and what computes them does not show in a report, nor which types a schedule studies.
-_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"}))
+# What says when work is begun, how runs are ended and where alerts go.
+RUNS_BY_ITSELF = ("schedules", "runs", "retention", "alerts")
+# Where tables lie and what computes them does not show in a report, nor what begins by itself.
+_SHOWN = tuple(sorted(set(Settings.model_fields) - {"engine", "warehouse", *RUNS_BY_ITSELF}))
 
 
 # It shows the state of every check, so it comes after the tables that are judged, too.

@@ -20,6 +20,8 @@ from dunnhumby_pipeline.report.tables import CHECK_COLUMNS
 
 BLOCKING = frozenset(check.key for check in CHECKS if check.blocks)
 PASS, WARN, FAIL, NOT_RUN = "pass", "warn", "fail", "not run"
+# On the failure of a step that gates refuse: their names.
+CLOSED_GATES = "closed_gates"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def require_open_gates(instance: dg.DagsterInstance, gates: Gates, campaign_type
         raise dg.Failure(
             f"the targeting list is not rebuilt, because these gates are closed: {reasons}. "
             "Remove the cause and materialise the checked assets again.",
+            metadata={CLOSED_GATES: dg.MetadataValue.json(named["gate"].tolist())},
             allow_retries=False,
         )
 
