@@ -70,7 +70,7 @@ def test(home: HomeOption = None) -> None:
 
 @alerts.command()
 def resend(home: HomeOption = None) -> None:
-    """Put the dead letters back among what is to be sent; the daemon sends them, each to the channel that refused it."""
+    """Put the dead letters back among what the daemon sends, each to the channel that refused it."""
     from dunnhumby_pipeline.orchestration.alerts.store import Store
 
     n = Store(resolved_home(home).alerts).resend(time.time())

@@ -31,8 +31,8 @@ def require_cron(cron: str) -> str:
         names = ", ".join(name for name, *_ in _FIELDS)
         raise ValueError(f"the cron expression {cron!r} has {len(parts)} parts; expected five ({names}), {_EXAMPLE}")
     _, _, days, months, _ = [_values(part, *field) for part, field in zip(parts, _FIELDS, strict=True)]
-    # With a day of the week beside it, either of them is enough.
-    if parts[4] == "*" and min(days) > max(_LONGEST[month - 1] for month in months):
+    # Though a day of the week beside it would be enough, dagster refuses some of these.
+    if min(days) > max(_LONGEST[month - 1] for month in months):
         raise ValueError(f"the cron expression {cron!r} names a day that no such month has; it would never come")
     return " ".join(parts)
 

@@ -31,9 +31,7 @@ def propensity() -> None:
         raise OSError(told()["crash"])
 
 
-@dg.asset_check(
-    asset=asset_key("propensity"), name="arms_in_overlap", blocking=True, partitions_def=campaign_types
-)
+@dg.asset_check(asset=asset_key("propensity"), name="arms_in_overlap", blocking=True, partitions_def=campaign_types)
 def arms_in_overlap(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
     found = told()["check"]
     if found == "fail":

@@ -52,7 +52,7 @@ class Channel:
 
 
 def channels(log: Path, environment: Mapping[str, str]) -> list[Channel]:
-    """The log, then what the three variables name, in their order; an address that cannot be used says so when sent to."""
+    """The log, then what the three variables name, in order; one that cannot be used says so when it is sent to."""
     found = [Channel(FILE, INFO, lambda message: _append(message, log))]
     for variable, place, url in _addresses(environment):
         name = f"{variable}[{place}] ({_kind(url)})"
@@ -67,8 +67,8 @@ def unusable(environment: Mapping[str, str]) -> list[str]:
         plugin, said = _plugin(url)
         if plugin is None:
             found.append(
-                f"{variable}, address {place} ({_kind(url)}), cannot be used: {said}; expected addresses as apprise has "
-                f"them, divided by spaces, such as {EXAMPLES}"
+                f"{variable}, address {place} ({_kind(url)}), cannot be used: {said}; expected addresses as apprise "
+                f"has them, divided by spaces, such as {EXAMPLES}"
             )
     return found
 
