@@ -12,7 +12,9 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.retention import old_runs, remove_runs
 from dunnhumby_pipeline.targeting.list_ledger import old_decisions
 
-HOUSEKEEPING = "housekeeping"
+HOUSEKEEPING, DAILY_CHECKS = "housekeeping", "daily_checks"
+# The tag of a run that a schedule asked for.
+SCHEDULE = "dagster/schedule_name"
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,17 @@ class Old:
 
 def to_remove(study: Study, instance: dg.DagsterInstance, now: datetime | None = None) -> Old:
     """What is older than `retention` says and read by nothing; `now`: UTC, by default this moment."""
-    kept, home = study.settings.retention, study.home
-    before = (now or datetime.now(UTC)) - timedelta(days=kept.history_days)
+    kept, home, today = study.settings.retention, study.home, now or datetime.now(UTC)
     lists = [
         file
         for campaign_type in CAMPAIGN_TYPES
         for file in old_decisions(home.lists, home.list_versions, home.approvals, campaign_type, kept.lists)
     ]
-    return Old(old_runs(instance, [check.key for check in CHECKS], before), lists)
+    checks = [check.key for check in CHECKS]
+    # Three megabytes a day for the sample, which the next day's stand for.
+    daily = old_runs(instance, checks, today - timedelta(days=kept.tick_days), {SCHEDULE: DAILY_CHECKS})
+    runs = old_runs(instance, checks, today - timedelta(days=kept.history_days))
+    return Old(list(dict.fromkeys([*daily, *runs])), lists)
 
 
 def remove(study: Study, instance: dg.DagsterInstance, old: Old) -> int:

@@ -13,7 +13,7 @@ import dagster as dg
 from dunnhumby_pipeline.journey.source import JourneyError
 from dunnhumby_pipeline.orchestration.checks.check import Check
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
-from dunnhumby_pipeline.orchestration.housekeeping import HOUSEKEEPING, to_remove
+from dunnhumby_pipeline.orchestration.housekeeping import DAILY_CHECKS, HOUSEKEEPING, to_remove
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import checks_of
@@ -85,7 +85,7 @@ def daily_checks(settings: Settings) -> dg.ScheduleDefinition:
         return _asked(context, requests, "there are no tables yet", left_out)
 
     return _schedule(
-        "daily_checks",
+        DAILY_CHECKS,
         STUDY_JOB,
         timetable,
         settings,

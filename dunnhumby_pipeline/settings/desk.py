@@ -83,7 +83,9 @@ class RetentionSettings(Section):
     on: bool = Field(True, description="whether old runs and lists are removed, every day at `retention.cron`")
     cron: str = Field("0 4 * * *", description="minute, hour, day of the month, month, day of the week")
     history_days: int = Field(180, ge=7, description="days that runs stay in the history")
-    tick_days: int = Field(30, ge=1, description="days that ticks of schedules and sensors stay in the history")
+    tick_days: int = Field(
+        30, ge=1, description="days that ticks of schedules and sensors, and runs of daily checks, stay in the history"
+    )
     lists: int = Field(
         26, ge=2, description="last lists of each campaign type whose decisions are kept; approved ones always are"
     )

@@ -51,11 +51,28 @@ def test_old_runs_are_removed_but_none_that_is_still_read(laboratory: Laboratory
         assert remove(study, instance, old) == 2
         assert set(by_age) - {record.dagster_run.run_id for record in instance.get_run_records()} == set(old.runs)
         assert not to_remove(study, instance, FAR)
+        with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+            left = connection.exec_driver_sql("SELECT DISTINCT run_id FROM asset_check_executions").fetchall()
+        assert not {run_id for (run_id,) in left} & set(old.runs)
         assert all_check_states(instance, "TypeA").equals(before)
         require_open_gates(instance, (defs.resources or {})["gates"], "TypeA")
         assert isinstance((defs.resources or {})["gates"], Gates)
         assert stale_assets(study, graph, instance, "TypeA") == []
         assert stale_checks(graph, instance, "TypeA") == []
+
+
+def test_runs_of_daily_checks_go_sooner(tmp_path: Path) -> None:
+    home, daily = Home(tmp_path), {"dagster/schedule_name": "daily_checks"}
+    with open_history(home) as instance:
+        job = dg.job(name="study")(lambda: None)
+        made = [
+            instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags).run_id
+            for tags in (daily, {}, daily)
+        ]
+        study = Study(Settings(), home)
+        soon = datetime.now(UTC) + timedelta(days=Settings().retention.tick_days + 1)
+        assert set(to_remove(study, instance, soon).runs) == {made[0], made[2]}
+        assert len(to_remove(study, instance, FAR).runs) == 3
 
 
 def test_a_run_that_has_not_ended_is_kept(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from dunnhumby_pipeline.orchestration.alerts.incident import Message, Refusal, S
 from dunnhumby_pipeline.orchestration.alerts.store import Store
 from dunnhumby_pipeline.settings import AlertSettings
 
-# A sensor that takes a minute is ended by dagster.
-SECONDS_TO_SEND = 30.0
+# A sensor that takes a minute is ended by dagster, and one message can take half of it.
+SECONDS_TO_SEND = 20.0
 # A channel that fails twice in a row is down; one that fails once may dislike that message.
 _IN_A_ROW = 2
 

@@ -23,6 +23,8 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.storage import sql
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
@@ -239,3 +241,13 @@ def is_of_earlier_layout(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKe
     known = set(instance.get_asset_keys())
     grouped = list(keys)
     return any(dg.AssetKey(table_of(key)) in known for key in grouped) and not known.intersection(grouped)
+
+
+def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Remove a run from the history with all that it recorded; dagster would leave the evaluations of its checks."""
+    storage = instance.event_log_storage
+    if isinstance(storage, SqlEventLogStorage):
+        table = AssetCheckExecutionsTable
+        with storage.index_connection() as connection:
+            connection.execute(table.delete().where(table.c.run_id == run_id))
+    instance.delete_run(run_id)

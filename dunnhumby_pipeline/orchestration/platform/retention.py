@@ -6,7 +6,7 @@ A run that is removed takes its events with it, among them the materialisations 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import dagster as dg
@@ -16,6 +16,7 @@ from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.orchestration.platform.history import (
     MOST_RUNS,
+    delete_run,
     latest_checks,
     latest_made,
     runs_since_last_change,
@@ -30,10 +31,15 @@ FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 AT_ONCE = 500
 
 
-def old_runs(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey], before: datetime) -> list[str]:
+def old_runs(
+    instance: dg.DagsterInstance,
+    checks: Iterable[dg.AssetCheckKey],
+    before: datetime,
+    tags: Mapping[str, str] | None = None,
+) -> list[str]:
     """Runs that ended and were begun before a moment, and that nothing reads any more; the oldest first, AT_ONCE at
-    most. `checks`: those whose last evaluation is read."""
-    wanted = dg.RunsFilter(statuses=list(FINISHED), created_before=before)
+    most. `checks`: those whose last evaluation is read; `tags`: of the runs."""
+    wanted = dg.RunsFilter(statuses=list(FINISHED), created_before=before, tags=dict(tags or {}))
     records = instance.get_run_records(wanted, limit=None, order_by="create_timestamp", ascending=True)
     if not records:
         return []
@@ -65,7 +71,7 @@ def remove_runs(instance: dg.DagsterInstance, home: Home, run_ids: Iterable[str]
     """Remove runs, with their events and the output of their steps; how many."""
     removed = 0
     for run_id in run_ids:
-        instance.delete_run(run_id)
+        delete_run(instance, run_id)
         shutil.rmtree(home.dagster_home / "storage" / run_id, ignore_errors=True)
         removed += 1
     return removed
