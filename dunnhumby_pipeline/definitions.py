@@ -8,16 +8,21 @@ import dagster as dg
 
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_sensor
 from dunnhumby_pipeline.orchestration.assets import (
+    actions,
     contact,
     economics,
     effects,
     experiments,
     journey,
     lists,
+    needs,
     plausibility,
+    reference,
     report,
+    risk,
     scrutiny,
     segmentation,
+    status,
     targeting,
     trials,
 )
@@ -50,7 +55,12 @@ def build_defs(
     assets = dg.load_assets_from_modules(
         [
             journey,
+            needs,
             segmentation,
+            actions,
+            status,
+            reference,
+            risk,
             trials,
             effects,
             plausibility,

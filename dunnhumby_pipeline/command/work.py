@@ -62,7 +62,8 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
     from dunnhumby_pipeline.engine.duck import require_folder
     from dunnhumby_pipeline.engine.tables import require_reachable
     from dunnhumby_pipeline.orchestration.platform.resources import Study
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.segmentation.actions.playbook import PlaybookError, load_playbook
+    from dunnhumby_pipeline.segmentation.needs.names import NeedNamesError, load_need_names
     from dunnhumby_pipeline.targeting.opt_outs import ContactError, opt_out_path, read_opt_outs
 
     found = resolved_home(home)
@@ -75,8 +76,9 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
         require_reachable(study.warehouse)
         require_folder(settings.engine)
         load_playbook(found.playbook)
+        load_need_names(found.need_names)
         read_opt_outs(opt_out_path(settings.contact.opt_out_file, found.root))
-    except (SettingsError, PlaybookError, ContactError) as error:
+    except (SettingsError, PlaybookError, NeedNamesError, ContactError) as error:
         refuse(str(error))
     return study, build_defs(home=found, raw=study.raw, settings=settings)
 

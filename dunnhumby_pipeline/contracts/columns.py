@@ -44,7 +44,7 @@ _SHARED = {
         number("coverage", "share of households whose demographics are known", "0-1"),
         text("need", "need in words; none for a household that scores on no need"),
         number("need_margin", "score on the leading need less that on the next"),
-        text("clv_tier", "lifetime value tier of the household: high, mid or low"),
+        text("value_tier", "value tier of the household, by its lifetime value: high, mid or low"),
         number("clv_mean", "mean lifetime value", "$"),
         number("clv", "lifetime value: sales expected in the next 52 weeks by the forecast in use, undiscounted", "$"),
         number("probability_alive", "chance that the household has not left", "0-1"),

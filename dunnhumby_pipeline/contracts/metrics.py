@@ -13,6 +13,7 @@ from dunnhumby_pipeline.contracts.names import (
     ALL_FOLDS,
     ALL_REPEATS,
     GROSS_PROFIT,
+    IN_USE,
     NO_NEED,
     PRIMARY_ESTIMATOR,
     SPEND,
@@ -85,8 +86,15 @@ def identity(identity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
-    high = profiles["value_tier"] == "high"
-    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+    return {
+        "largest_share_high": profiles["share_high"].max(),
+        "smallest_share_active": profiles["share_active"].min(),
+    }
+
+
+def status(households: pd.DataFrame) -> Mapping[str, object]:
+    stages = households["lifecycle"].value_counts(normalize=True)
+    return {f"share_{stage}": float(stages.get(stage, 0.0)) for stage in ("new", "active", "lapsing", "lapsed")}
 
 
 def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
@@ -107,6 +115,33 @@ def differences(differences: pd.DataFrame) -> Mapping[str, object]:
     return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
 
 
+def actions(actions: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_without_action": actions["suppressed"].mean(), "n_rules_used": actions["rule"].nunique()}
+
+
+def need_names(needs: pd.DataFrame) -> Mapping[str, object]:
+    counts = needs["level"].value_counts()
+    return {
+        **{f"n_{level}s": int(counts.get(level, 0)) for level in ("label", "tag")},
+        "n_kept": int(needs["kept"].sum()),
+        "least_similarity": needs["similarity"].min(),
+    }
+
+
+def leading_needs(households: pd.DataFrame) -> Mapping[str, object]:
+    shares = households["need"].value_counts(normalize=True)
+    return {
+        "largest_share": shares.max(),
+        "share_without_need": (households["need"] == NO_NEED).mean(),
+        "median_margin": households["need_margin"].median(),
+    }
+
+
+def need_stability(stability: pd.DataFrame) -> Mapping[str, object]:
+    means = stability.groupby(["level", "start"])["ari"].mean()
+    return {f"mean_ari_{level}_{start}": mean for (level, start), mean in means.items()}
+
+
 def value_need(households: pd.DataFrame) -> Mapping[str, object]:
     return {"share_without_need": (households["need"] == NO_NEED).mean()}
 
@@ -121,8 +156,31 @@ def migration(summary: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
-def warnings(listed: pd.DataFrame) -> Mapping[str, object]:
-    return {"n_households": len(listed), "change": listed["change"].sum()}
+def at_risk(households: pd.DataFrame) -> Mapping[str, object]:
+    listed = households[households["at_risk"]]
+    return {
+        "n_listed": len(listed),
+        "mean_probability": households["probability"].mean(),
+        "expected_fall": listed["expected_fall"].sum(),
+    }
+
+
+def fallen(listed: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_households": len(listed),
+        "change": listed["change"].sum(),
+        "expected_recovery": listed["expected_recovery"].sum(),
+    }
+
+
+def risk_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("auc", "gain", "slope", "gap", "share_fell", "share_listed_fell")}
+
+
+def recovery_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("expected_recovery", "recovery", "mae")}
 
 
 def cohort(trials: pd.DataFrame) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
+    actions,
     cate,
     contact,
     design,
@@ -15,19 +16,23 @@ from dunnhumby_pipeline.contracts.tables import (
     lifetime,
     lists,
     movement,
+    needs,
     overlap,
     plausibility,
     profiles,
+    reference,
     repeats,
     report,
+    risk,
     scrutiny,
     segments,
+    status,
     targeting,
     validation,
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
 _GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}

@@ -16,15 +16,18 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -46,11 +49,13 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     ALERT_VARIABLES,
     HOME_VARIABLE,
+    NEED_NAMES_FILE,
     PLAYBOOK_FILE,
     RAW_VARIABLE,
     SETTINGS_FILE,
@@ -75,6 +80,7 @@ __all__ = [
     "CURRENT_PRACTICE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
+    "NEED_NAMES_FILE",
     "PLAYBOOK_FILE",
     "POLICY_TREE",
     "RAW_VARIABLE",
@@ -83,6 +89,7 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "ActionSettings",
     "AlertSettings",
     "CateSettings",
     "CheckSettings",
@@ -96,6 +103,7 @@ __all__ = [
     "JourneySettings",
     "LifetimeValueSettings",
     "MigrationSettings",
+    "NeedSettings",
     "NuisanceSettings",
     "OverlapSettings",
     "PolicySettings",
@@ -103,6 +111,7 @@ __all__ = [
     "ProfileSettings",
     "RefutationSettings",
     "RetentionSettings",
+    "RiskSettings",
     "RunSettings",
     "ScheduleSettings",
     "Section",
@@ -110,6 +119,7 @@ __all__ = [
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
     "Timetable",
     "TrialSettings",
     "ValidationSettings",

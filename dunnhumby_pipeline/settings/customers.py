@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dunnhumby_pipeline.settings.section import Section
 
@@ -65,12 +65,6 @@ class ProfileSettings(Section):
     tier_shares: tuple[float, float] = Field(
         (0.2, 0.3), description="shares of households in the high and the mid value tier; the rest are low"
     )
-    min_need_factors: int = Field(
-        3,
-        ge=2,
-        description="fewest need factors among those of the segments; with fewer, needs are factored by themselves",
-    )
-    n_needs: int = Field(3, ge=2, le=6, description="needs, when they are factored by themselves")
     min_department_share: float = Field(
         0.002, ge=0, lt=1, description="departments with a smaller share of all sales are not ranked by lift"
     )
@@ -83,6 +77,54 @@ class ProfileSettings(Section):
                 f"profile.tier_shares must be above 0 and leave a low tier (sum below 1), found {list(shares)}"
             )
         return shares
+
+
+class StatusSettings(Section):
+    """Where each household stands: its stage as a customer, and its habit with discounts."""
+
+    new_days: int = Field(
+        84,
+        ge=7,
+        description="days since the first visit within which a household is new, after as long a time without it",
+    )
+    lapsing_days: int = Field(
+        28, ge=7, description="days away from which a household may be lapsing; who comes more rarely is given longer"
+    )
+    lapsing_gaps: float = Field(
+        2.0, ge=1, description="times its usual days between visits that a lapsing household has stayed away"
+    )
+    lapsed_days: int = Field(
+        84, ge=14, description="days away from which a household is lapsed, however rarely it came"
+    )
+    habit_shares: tuple[float, float] = Field(
+        (0.25, 0.25),
+        description="shares of households called 'full price' and 'deals': those who buy the smallest, and the "
+        "largest, share of lines at a discount",
+    )
+
+    @field_validator("habit_shares")
+    @classmethod
+    def _habits_leave_a_middle(cls, shares: tuple[float, float]) -> tuple[float, float]:
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError(
+                f"status.habit_shares must be above 0 and leave a middle (sum below 1), found {list(shares)}"
+            )
+        return shares
+
+    @model_validator(mode="after")
+    def _lapsing_comes_before_lapsed(self) -> StatusSettings:
+        if self.lapsing_days >= self.lapsed_days:
+            raise ValueError(
+                f"status.lapsing_days must be below status.lapsed_days, found {self.lapsing_days} and "
+                f"{self.lapsed_days}"
+            )
+        return self
+
+
+class ActionSettings(Section):
+    """What to do with segments and households."""
+
+    test_days: int = Field(56, ge=7, le=364, description="days over which the test that a brief proposes is read")
 
 
 class LifetimeValueSettings(Section):
@@ -111,7 +153,3 @@ class MigrationSettings(Section):
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
     look_back_days: int = Field(84, ge=28, description="days that each period covers")
-    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
-    warning_fall: float = Field(
-        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
-    )

@@ -32,18 +32,22 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.renamed import hint
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 
@@ -54,6 +58,7 @@ RAW_VARIABLE = "DUNNHUMBY_RAW"
 ALERT_VARIABLES = ("DUNNHUMBY_ALERT_URLS", "DUNNHUMBY_ALERT_URLS_WARN", "DUNNHUMBY_ALERT_URLS_BLOCK")
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+NEED_NAMES_FILE = "needs.toml"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
 # Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
@@ -89,8 +94,12 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
+    status: StatusSettings = StatusSettings()
+    actions: ActionSettings = ActionSettings()
+    needs: NeedSettings = NeedSettings()
     lifetime_value: LifetimeValueSettings = LifetimeValueSettings()
     migration: MigrationSettings = MigrationSettings()
+    risk: RiskSettings = RiskSettings()
     trial: TrialSettings = TrialSettings()
     nuisance: NuisanceSettings = NuisanceSettings()
     overlap: OverlapSettings = OverlapSettings()
@@ -205,6 +214,12 @@ class Home:
     def playbook(self) -> Path | None:
         """The user's own marketing playbook, when there is one; without it the packaged one holds."""
         file = self.root / PLAYBOOK_FILE
+        return file if file.exists() else None
+
+    @property
+    def need_names(self) -> Path | None:
+        """The user's own names of needs, when there are; without them the packaged ones hold."""
+        file = self.root / NEED_NAMES_FILE
         return file if file.exists() else None
 
     @property

@@ -83,10 +83,13 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
     ("changed", "assets"),
     [
         # What a contact costs stands in the table of the economics, which the steps behind it read.
-        ({"economics": {"contact_cost": 1.0}}, made("economics", "campaign_report")),
+        ({"economics": {"contact_cost": 1.0}}, made("brief_segments", "economics", "campaign_report")),
         ({"economics": {"dial_steps": 20}}, made("economics", "turn_cost_dial", "campaign_report")),
         # Gross profit is measured by the margin.
-        ({"economics": {"margin": 0.25}}, made("enrol_trials", "compare_types", "economics", "campaign_report")),
+        (
+            {"economics": {"margin": 0.25}},
+            made("brief_segments", "enrol_trials", "compare_types", "economics", "campaign_report"),
+        ),
         ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
         ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
         ({"contact": {"holdout_share": 0.2}}, made("targeting_list", "campaign_report")),
@@ -132,6 +135,8 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
             {"profile": {"n_needs": 2}},
             made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
         ),
+        ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
+        ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
@@ -153,7 +158,7 @@ def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> 
     before = step_versions(home=home)
     (tmp_path / "playbook.toml").write_text("[segments.default]\n")
     after = step_versions(home=home)
-    following = made("describe_segments", "value_segments", "targeting_list")
+    following = made("resolve_actions")
     assert {name for name in before if before[name] != after[name]} == following
     (tmp_path / "playbook.toml").write_text("[offers.default]\n")
     assert step_versions(home=home)["value_need"] != after["value_need"]

@@ -15,11 +15,10 @@ from dunnhumby_pipeline.report.page import render_report
 from dunnhumby_pipeline.report.section import Note, Section, readers
 from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads, sections
 from dunnhumby_pipeline.report.sections.lifetime import forecast_note
-from dunnhumby_pipeline.report.sections.movement import WARNED
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words.numbers import MINUS, NOTHING
+from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.results import customers, run, study
 
@@ -44,7 +43,16 @@ def page() -> str:
 
 
 def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
-    assert set(grids) > {"playbook", "segments", "offers", "warning_list", "departments", "demographics", "candidates"}
+    assert set(grids) > {
+        "playbook",
+        "segments",
+        "offers",
+        "risk_list",
+        "fallen_list",
+        "departments",
+        "demographics",
+        "candidates",
+    }
     for name, grid in grids.items():
         assert {len(row) for row in grid.rows} == {len(grid.headers)}, name
         assert max(grid.numeric, default=0) < len(grid.headers), name
@@ -53,7 +61,13 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
 def test_the_playbook_has_the_most_urgent_segment_first(grids: dict[str, Grid]) -> None:
     first = pages.texts(grids["playbook"])[0]
     assert first[0] == "Active loyalists" and first[1] == "509"
-    assert first[3:] == ["1", "Protect", "Service and recognition.", "Deep discounts."]
+    assert first[3:] == [
+        "1",
+        "Protect",
+        "Service and recognition.",
+        "Deep discounts.",
+        "Points on fresh. (47% of them, one other offer; 6% get nothing)",
+    ]
 
 
 def test_segments_in_numbers_have_value_and_decisions(grids: dict[str, Grid]) -> None:
@@ -81,13 +95,13 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0."]
+    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
 
 
-def test_the_tier_of_a_household_is_not_called_the_value_of_its_segment(grids: dict[str, Grid]) -> None:
-    assert grids["offers"].headers[0] == "Lifetime value tier"
+def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
+    assert grids["offers"].headers[0] == "Value tier"
     alt = pages.alt("value_need", study.tables_of(value_need=customers.value_need()))
-    assert "comes from high lifetime value, " in alt
+    assert "comes from high value, " in alt
 
 
 def test_only_independent_features_are_told_as_evidence() -> None:
@@ -105,31 +119,6 @@ def test_a_cell_without_households_has_no_offer() -> None:
     table.loc[0, ["n_households", "clv_mean", "discount_rate"]] = [0, np.nan, np.nan]
     row = pages.texts(pages.grid("offers", study.tables_of(value_need=table)))[0]
     assert row[-3:] == [NOTHING, NOTHING, "nobody here"]
-
-
-def test_the_early_warning_has_the_largest_losses(grids: dict[str, Grid], notes: dict[str, str]) -> None:
-    listed = customers.early_warning()
-    rows = pages.texts(grids["warning_list"])
-    assert len(rows) == WARNED
-    assert [int(row[0]) for row in rows] == list(listed.sort_values("change")["household_key"].head(WARNED))
-    assert rows[0][1] == "VIP heavy buyers" and rows[0][5].startswith(f"{MINUS}$")
-    assert "40 households fell" in notes["warning"]
-    assert "25% came back by itself" in notes["warning"]
-
-
-def test_an_early_warning_of_nobody_was_built_all_the_same() -> None:
-    tables = study.tables_of(
-        early_warning=customers.early_warning().iloc[:0], warning_evidence=customers.warning_evidence().iloc[:0]
-    )
-    assert tables.has("early_warning", "warning_evidence")
-    assert pages.grid("warning_list", tables).rows == ()
-    assert pages.note("warning_note", tables).startswith("No household fell")
-    assert pages.figure("warning", tables).texts and pages.alt("warning", tables)
-
-
-def test_a_warning_without_evidence_says_so() -> None:
-    tables = study.tables_of(early_warning=customers.early_warning())
-    assert "too short to tell" in pages.note("warning_note", tables)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +164,7 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "Who the customers are",
         "What to do with each segment",
         "What they are like",
-        "What to offer in each cell",
+        "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
         "Whom to call",
@@ -230,6 +219,29 @@ def test_pictures_are_drawn_of_what_was_built() -> None:
 )
 def test_grids_of_what_stands_behind_the_segments(grids: dict[str, Grid], name: str, place: int, row: str) -> None:
     assert " | ".join(pages.texts(grids[name])[place]) == row
+
+
+def test_demographics_and_mailings_say_what_chose_them(
+    grids: dict[str, Grid], notes: dict[str, str], page: str
+) -> None:
+    rows = {row[0]: row for row in pages.texts(grids["chosen"])}
+    assert rows["Demographics known"][1:5] == ["801", "71%", "49%", "7%"]
+    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer, who mailed those that spend more"]
+    assert "mailed TypeA: 96% of households of high value, 84% of mid, 32% of low" in notes["chosen"]
+    assert "no character of the segment" in notes["demographics"]
+    assert page.index("What others chose for them") < page.index("Most frequent answers, where demographics")
+
+
+def test_the_reference_setting_stands_beside_ours(grids: dict[str, Grid], notes: dict[str, str]) -> None:
+    rows = {row[0]: row[1:] for row in pages.texts(grids["reference_comparison"])}
+    assert rows["Segments"] == ["7", "7", "5"]
+    assert rows["Agreement of refits from scratch, ARI"] == ["0.77", "0.66", "0.84"]
+    assert rows["Agreement of refits started from it, ARI"][0] == NOTHING
+    assert rows["Its mean spend"] == ["$9,716", "$4,411", "$3,669"]
+    assert "VIP heavy, 299" in notes["reported"]
+    crossed = pages.texts(grids["reference_overlap"])
+    assert len(crossed) == 7 and len(crossed[0]) == 9
+    assert sum(int(row[1].replace(",", "")) for row in crossed) == 2500
 
 
 def test_the_reference_factors_lead_every_household_once(grids: dict[str, Grid]) -> None:

@@ -89,7 +89,7 @@ def test_tables_are_proportional_to_money(shopped: tuple[list, NDArray], factor:
     for name in ("clv", "mean_spend", "expected_spend_13w", "stacked_spend_52w"):
         expected = dollars.customer_lifetime_value[name].to_numpy() * factor
         assert other.customer_lifetime_value[name].to_numpy() == pytest.approx(expected, rel=1e-6), name
-    assert other.customer_lifetime_value["clv_tier"].equals(dollars.customer_lifetime_value["clv_tier"])
+    assert other.customer_lifetime_value["value_tier"].equals(dollars.customer_lifetime_value["value_tier"])
     key = ["stretch", "model", "parameter"]
     before, after = (found.clv_parameters.set_index(key)["value"] for found in (dollars, other))
     money = before.index.get_level_values("parameter").isin(["gamma", "mean_spend"])

@@ -160,7 +160,7 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     """Mean lifetime value ($ of sales in the next 52 weeks) of a household of each segment, with its interval.
 
     Beside each row: the mean with its interval, and the segment's share of all value. At the right, how its households
-    divide into lifetime value tiers: a segment of one colour is homogeneous in value.
+    divide into value tiers: a segment of one colour is homogeneous in value.
     """
     columns = ["segment", "clv_mean", "ci_lower", "ci_upper", "clv_share", *(f"share_{tier}" for tier in _TIERS)]
     require(segment_lifetime_value, "segment_lifetime_value", columns)
@@ -178,14 +178,12 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     left = np.zeros(len(table))
     for tier in _TIERS:
         shares = table[f"share_{tier}"].to_numpy(dtype=float)
-        tiers.barh(
-            range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} lifetime value"
-        )
+        tiers.barh(range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} value")
         left = left + np.nan_to_num(shares)
     style.label_rows(tiers, [""] * len(table))
     tiers.set_xlim(0, 1)
     style.percent_ticks(tiers, "x")
-    style.name_axes(tiers, "Its households by lifetime value tier (%)")
+    style.name_axes(tiers, "Its households by value tier (%)")
     style.legend_above(figure, tiers)
     return figure
 
@@ -202,13 +200,13 @@ def _value_row(label: str, row: pd.Series) -> ForestRow:
 
 
 def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
-    """Lifetime value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
+    """Value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
 
     Darker is more, within a panel. Discount rate: discounts over sales before discounts.
     """
-    columns = ["clv_tier", "need", "n_households", "share", "revenue", "revenue_share", "discount_rate"]
+    columns = ["value_tier", "need", "n_households", "share", "revenue", "revenue_share", "discount_rate"]
     require(value_need, "value_need", columns)
-    tiers = [tier for tier in _TIERS if tier in set(value_need["clv_tier"])]
+    tiers = [tier for tier in _TIERS if tier in set(value_need["value_tier"])]
     needs = list(dict.fromkeys(value_need["need"]))
     panels = (
         (
@@ -224,7 +222,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
     grid = figure.add_gridspec(3 if wide else 1, 1 if wide else 3)
     for place, (title, column, write) in enumerate(panels):
         axes = style.add_axes(figure, grid[place])
-        cells = {(cell.clv_tier, cell.need): cell for cell in value_need.itertuples()}
+        cells = {(cell.value_tier, cell.need): cell for cell in value_need.itertuples()}
         values = np.array([[getattr(cells[tier, need], column) for need in needs] for tier in tiers], dtype=float)
         printed = [[write(cells[tier, need]) for need in needs] for tier in tiers]
         known = values[np.isfinite(values)]
@@ -232,7 +230,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
         # Past the largest, or the darkest cell would hide which of the dark ones it is.
         limits = (lowest, (float(known.max()) - lowest) * 1.15 + lowest if len(known) else 1.0)
         style.heatmap(axes, values, printed, style.SEQUENTIAL, limits)
-        style.name_rows(axes, [f"{tier.capitalize()} lifetime value" for tier in tiers])
+        style.name_rows(axes, [f"{tier.capitalize()} value" for tier in tiers])
         axes.tick_params(labelleft=wide or place == 0)
         style.name_columns(axes, [terms.spoken(need) for need in needs], 8.0 if wide else 2.6)
         axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)

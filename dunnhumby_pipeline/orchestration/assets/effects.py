@@ -147,19 +147,13 @@ def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
 
 
 @step(
-    settings=(
-        *("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
-        *("profile.min_need_factors", "profile.n_needs"),
-    ),
-    deps=[*LOOK_BACK_TABLES, "segment_model", *COMPARABLE, "design_matrix"],
+    settings=("seed", "confidence", "trial", "nuisance", "overlap", "cate"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", "need_model", *COMPARABLE, "design_matrix"],
 )
 def fit_cate(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
     nuisances: pd.DataFrame,
-    customer_features: pd.DataFrame,
-    nmf_factors: pd.DataFrame,
-    factor_loadings: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
@@ -184,7 +178,7 @@ def fit_cate(
     fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
-    today["lookback_need"], _ = needs_of(today, customer_features, nmf_factors, factor_loadings, study)
+    today["lookback_need"], _ = needs_of(today, today, study)
     design = trial_design(trials, campaign_type, settings.trial)
     new = design.apply(today)
     received = final_propensity(matrix.x, data, settings.nuisance, settings.seed_for("nuisances"))

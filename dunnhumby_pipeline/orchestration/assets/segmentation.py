@@ -74,25 +74,23 @@ def fit_segments(
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@step(settings=("seed", "confidence", "profile"), deps=["transactions", "products"], follows_playbook=True)
+@step(settings=("confidence", "profile"), deps=["transactions", "products"])
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
-    nmf_factors: pd.DataFrame,
+    household_status: pd.DataFrame,
     factor_loadings: pd.DataFrame,
+    household_needs: pd.DataFrame,
     demographics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Who is in each segment, what they buy and come for, and what to do with them."""
-    from dunnhumby_pipeline.segmentation.needs.needs import NeedError
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    """Who is in each segment, and what they buy and come for."""
     from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
     from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
-    fitted = Fitted(customer_features, segments, nmf_factors, factor_loadings)
-    with refusing(PlaybookError, ProfileError, NeedError):
-        playbook = load_playbook(study.home.playbook)
-        found = describe(fitted, demographics, study.journey_tables(), playbook, study.settings)
+    fitted = Fitted(customer_features, segments, household_status, factor_loadings, household_needs)
+    with refusing(ProfileError):
+        found = describe(fitted, demographics, study.journey_tables(), study.settings)
     yield from outputs("describe_segments", found)
 
 
@@ -115,48 +113,44 @@ def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     yield from outputs("value_lifetimes", vars(found))
 
 
-@step(settings=("confidence",), follows_playbook=True)
+@step(settings=("confidence",))
 def value_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
     customer_lifetime_value: pd.DataFrame,
     household_needs: pd.DataFrame,
-    factor_needs: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Lifetime value across segments, and across what households come for."""
     from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
     from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
-    from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
+    from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need
 
     values = customer_lifetime_value
-    with refusing(PlaybookError, ValueNeedError, LifetimeValueError):
-        playbook = load_playbook(study.home.playbook)
+    with refusing(ValueNeedError, LifetimeValueError):
         households = household_value_need(values, household_needs, customer_features)
         found = {
             "segment_lifetime_value": segment_lifetime_value(values, segments, study.settings.confidence),
             "lifetime_differences": lifetime_differences(values, segments),
             "household_value_need": households,
-            "value_need": value_need(households, factor_needs, playbook),
         }
     yield from outputs("value_segments", found)
 
 
 @step(settings=("migration",), deps=["transactions", "products", "segment_model"])
 def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
+    """The segments over rolling look-backs: who stays, who moves, what drifts."""
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+    from dunnhumby_pipeline.segmentation.lifetime.status import majority
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
     from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
     tables, settings = study.journey_tables(), study.settings
-    tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
     with refusing(MigrationError, MatrixError, ModelFileError):
         model = load_model(study.table("segment_model"))
         windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
@@ -166,8 +160,7 @@ def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Stud
             periods,
             windows,
             lambda rows: window_segments(rows, "window", model),
-            tiers,
-            settings.migration,
+            majority(segment_profiles, "value_tier"),
             drifting=model.features,
         )
     yield from outputs("follow_segments", vars(found))

@@ -27,15 +27,12 @@ COMPARABLE = ("covariate_balance", "campaign_balance", "overlap_diagnostics")
 
 
 @step(
-    settings=("seed", "trial", "economics.margin", "profile.min_need_factors", "profile.n_needs"),
-    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability"],
+    settings=("seed", "trial", "economics.margin"),
+    deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability", "need_model"],
 )
 def enrol_trials(
     context: dg.AssetExecutionContext,
     household_copies: pd.DataFrame,
-    customer_features: pd.DataFrame,
-    nmf_factors: pd.DataFrame,
-    factor_loadings: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Trials by the design in the settings, and the flow of households into it."""
@@ -51,8 +48,7 @@ def enrol_trials(
             study.journey_tables(), campaign_type, settings.trial, settings.engine, margin=settings.economics.margin
         )
     place = segments_of(study.table("segment_model"))
-    # Among all households of each look-back, as on the last day: those already targeted count too.
-    needs, unknown = needs_of(cohort.look_backs, customer_features, nmf_factors, factor_loadings, study)
+    needs, unknown = needs_of(cohort.look_backs, cohort.campaigns, study)
     segments = place(cohort.look_backs)
     trials = with_clusters(cohort.placed(segments, needs), household_copies)
     known = cohort.look_backs.assign(lookback_segment=segments)
@@ -94,22 +90,26 @@ def enrol_trials(
         yield dg.Output(staging / matrix.name, "design_matrix", metadata=shown)
 
 
-def needs_of(
-    look_backs: pd.DataFrame, features: pd.DataFrame, scores: pd.DataFrame, loadings: pd.DataFrame, study: Study
-) -> tuple[pd.Series, str]:
-    """The need of each look-back by the needs of the segments' description, and why none is known where none is."""
-    from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
-    from dunnhumby_pipeline.segmentation.needs.needs import NeedError, household_needs
-    from dunnhumby_pipeline.segmentation.segments.model_store import load_model
+def needs_of(look_backs: pd.DataFrame, campaigns: pd.DataFrame, study: Study) -> tuple[pd.Series, str]:
+    """The need of each look-back by its own lines, and why none is known where none is.
 
-    settings = study.settings
-    try:
-        needs = household_needs(features, scores, loadings, settings.profile, settings.seed_for("needs"))
-    except NeedError as error:
-        # A label of trials: without it they are studied all the same.
-        return pd.Series(NO_NEED, index=look_backs.index, dtype="str"), str(error)
-    own = load_model(study.table("segment_model")).recipe.treatment if needs.source == "segments" else "percentile"
-    return window_needs(look_backs, "campaign", needs, own), ""
+    `campaigns`: lookback_start and index_day of each campaign of `look_backs`; rows of a campaign may repeat.
+    """
+    from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
+    from dunnhumby_pipeline.segmentation.needs.selection import LABEL
+    from dunnhumby_pipeline.segmentation.needs.store import NeedModelError, load_need_model
+
+    days = campaigns.loc[
+        campaigns["campaign"].isin(look_backs["campaign"]), ["campaign", "lookback_start", "index_day"]
+    ]
+    windows = days.drop_duplicates("campaign").set_axis(["window", "first_day", "index_day"], axis=1)
+    windows = windows.astype({"window": "int64", "first_day": "int32", "index_day": "int32"})
+    lines, products = study.table("transactions"), study.table("products")
+    with refusing(NeedModelError, FileNotFoundError):
+        model = load_need_model(study.table("need_model"))
+    found = window_needs(look_backs, "campaign", windows, model, lines, products, study.settings.engine)
+    # A label of trials: without it they are studied all the same.
+    return found, "" if LABEL in model.layers else model.goods.reason
 
 
 def segments_of(model: TablePath) -> Callable[[pd.DataFrame], pd.Series]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, agreement, needs, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -52,9 +52,50 @@ CHECKS: tuple[Check, ...] = (
         "segment_identity",
         segmentation.identity_kept,
         WARN,
-        red="a segment is new, gone, or renamed since the run before because it has other households or another value "
-        "tier or lifecycle; or the model of the run before could not be read",
+        red="a segment is new, gone, or renamed since the run before because it has other households or they shop in "
+        "another way; or the model of the run before could not be read",
         advice="tell those who use the names; other customers or another period? The table lists what matched what",
+    ),
+    Check(
+        "need_stability",
+        needs.needs_come_back,
+        WARN,
+        red="needs refitted to other households, from scratch or from those in use, are other needs",
+        advice="fewer needs (`needs.n_needs`), or tags (`needs.n_tags`)",
+        thresholds=("need_ari_floor", "tag_ari_floor"),
+    ),
+    Check(
+        "need_definitions",
+        needs.names_kept,
+        WARN,
+        red="a need has another name than in the run before, or the model of the run before could not be read",
+        advice="tell those who use the names; other goods, another period, or another needs.toml? The table lists "
+        "what matched what",
+    ),
+    Check(
+        "need_definitions",
+        needs.read_from_commodities,
+        WARN,
+        red="commodities are missing, so that needs are read from departments; or there are no needs at all",
+        advice="give the products table its commodities; source_reason says what was found",
+    ),
+    Check(
+        "household_needs",
+        needs.households_have_needs,
+        WARN,
+        red="too many households have no need: they bought nothing whose commodity is known",
+        advice="look at the products of their lines",
+        thresholds=("max_without_need",),
+    ),
+    Check(
+        "need_lift",
+        needs.lift_holds,
+        WARN,
+        red="in the quarter after, households with a need do not buy its own commodities more than others, or most "
+        "have another need by then; or the history is too short to tell",
+        advice="do not write to households by their need; fewer needs",
+        reads=("need_agreement",),
+        thresholds=("min_need_lift", "need_kappa_floor"),
     ),
     Check(
         "segment_profiles",
@@ -64,12 +105,45 @@ CHECKS: tuple[Check, ...] = (
         advice="a defect; do not use the profiles",
     ),
     Check(
+        "household_value_need",
+        agreement.tables_agree,
+        WARN,
+        red="two tables say different things of one household or segment: some were rebuilt without the others",
+        advice="`dunnhumby run`, without --select, rebuilds what is stale",
+        reads=(
+            "household_status",
+            "customer_lifetime_value",
+            "segments",
+            "segment_profiles",
+            "segment_lifetime_value",
+            "segment_playbook",
+        ),
+    ),
+    Check(
         "segment_playbook",
         segmentation.every_segment_advised,
         WARN,
         red="a segment has no advice, or the advice is of other segments",
         advice="materialise `segments` and `segment_playbook` together",
         reads=("segments",),
+    ),
+    Check(
+        "next_action",
+        actions.without_contradictions,
+        BLOCK,
+        red="a household is offered what its segment is kept from, has two actions or neither action nor reason, or a "
+        "segment or a cell of value and need shows another offer than most of its households get",
+        advice="a defect: do not send or quote any of the three; materialise `next_action` again",
+        reads=("segment_playbook", "value_need"),
+    ),
+    Check(
+        "next_action",
+        actions.enough_are_offered,
+        WARN,
+        red="the playbook has no offer for too many households, so that the list leaves them whatever the effect",
+        advice="look at `because` of those suppressed: add rules of offers of a form that their segments may have, or "
+        "keep segments from fewer forms",
+        thresholds=("max_share_without_offer",),
     ),
     Check(
         "clv_parameters",

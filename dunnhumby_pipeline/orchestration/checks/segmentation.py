@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
-from dunnhumby_pipeline.segmentation.needs.playbook import DEFAULT_RULE
+from dunnhumby_pipeline.segmentation.actions.playbook import DEFAULT_RULE
 from dunnhumby_pipeline.segmentation.segments.model_store import FIRST_RUN
 from dunnhumby_pipeline.settings import CheckSettings
 

@@ -36,6 +36,7 @@ class Step:
     follows_opt_outs: bool = False
     follows_approvals: bool = False
     follows_looks: bool = False
+    follows_need_names: bool = False
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -55,6 +56,7 @@ def step(
     follows_opt_outs: bool = False,
     follows_approvals: bool = False,
     follows_looks: bool = False,
+    follows_need_names: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Declare a step; it is called as its function and makes the tables whose contracts name it.
@@ -67,7 +69,7 @@ def step(
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
         followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals, follows_looks)
-        STEPS[name] = Step(name, tuple(settings), *followed)
+        STEPS[name] = Step(name, tuple(settings), *followed, follows_need_names)
         tables = made_by(name)
         if not tables:
             raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")

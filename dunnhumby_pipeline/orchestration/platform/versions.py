@@ -81,7 +81,8 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     """The code version of a step: 16 hexadecimal digits. Of what it makes, shapes count and words do not."""
     declared = STEPS[step.name]
     read = {name: effective(settings, name) for name in declared.settings}
-    followed = [_playbook_hash(home)] if declared.follows_playbook else []
+    own = ((declared.follows_playbook, home.playbook), (declared.follows_need_names, home.need_names))
+    followed = [_own_or_packaged(file) for follows, file in own if follows]
     logs = (
         (declared.follows_ledger, home.ledger),
         (declared.follows_looks, home.looks),
@@ -101,8 +102,8 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
     return digest([code_hash(_function(step)), repr(shapes), repr(sorted(read.items())), *followed])
 
 
-def _playbook_hash(home: Home) -> str:
-    return "packaged" if home.playbook is None else _content(home.playbook)
+def _own_or_packaged(file: Path | None) -> str:
+    return "packaged" if file is None else _content(file)
 
 
 def _content(path: Path) -> str:

@@ -17,8 +17,11 @@ from dunnhumby_pipeline.report.sections import (
     lifetime,
     lists,
     movement,
+    needs,
     overlap,
     plausibility,
+    reference,
+    risk,
     scrutiny,
     segment_model,
     who,
@@ -27,7 +30,18 @@ from dunnhumby_pipeline.report.sections import (
 CHAPTERS = (
     Chapter(
         "Who the customers are",
-        (*who.PARTS, *lifetime.PARTS, *movement.PARTS, *segment_model.PARTS, *lifetime.MODEL, *data.PARTS),
+        (
+            *who.PARTS,
+            *needs.PARTS,
+            *lifetime.PARTS,
+            *movement.PARTS,
+            *risk.PARTS,
+            *segment_model.PARTS,
+            *needs.MODEL,
+            *reference.PARTS,
+            *lifetime.MODEL,
+            *data.PARTS,
+        ),
     ),
     Chapter(
         "What the campaign does",

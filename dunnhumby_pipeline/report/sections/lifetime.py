@@ -8,15 +8,15 @@ import pandas as pd
 
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
+from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
-from dunnhumby_pipeline.words.features import feature, segment_name, segment_names
+from dunnhumby_pipeline.words.features import segment_name, segment_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TOP_FEATURES = 3
 _MODELS = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma", "stacked": "Weights of the forecast", "both": "Both"}
 _MEASURES = {
     "clv": "sales expected in 52 weeks",
@@ -35,49 +35,28 @@ def _value_need_alt(tables: StudyTables, settings: Settings) -> str:
     found = tables["value_need"]
     largest = found.loc[found["revenue"].idxmax()]
     return (
-        "Heatmaps of households, revenue and discount rate by lifetime value tier and leading need. Most "
-        f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['clv_tier']} lifetime value, "
+        "Heatmaps of households, revenue and discount rate by value tier and leading need. Most "
+        f"revenue, {numbers.percent(largest['revenue_share'])}, comes from {largest['value_tier']} value, "
         f"{largest['need']}."
     )
 
 
 def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """One offer for each cell of value and need."""
+    """What most households of each cell of value and need get."""
     rows = [
         cells(
-            terms.spoken(found["clv_tier"]),
+            terms.spoken(found["value_tier"]),
             terms.spoken(found["need"]),
             numbers.count(found["n_households"]),
             numbers.percent(found["revenue_share"]),
             numbers.dollars(found["clv_mean"]),
             numbers.percent(found["discount_rate"], 1),
-            str(found["offer"]) if found["n_households"] else "nobody here",
+            what_most_get(found) if found["n_households"] else "nobody here",
         )
         for _, found in tables["value_need"].iterrows()
     ]
-    headers = "Lifetime value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Offer"
+    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Most of them get"
     return as_grid(headers, rows, {2, 3, 4, 5})
-
-
-def need_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """Each need: the features it is read from, and the households that it leads."""
-    leading = tables["household_needs"]["need"].value_counts()
-    loadings = tables["need_loadings"]
-    rows = []
-    for _, found in tables["factor_needs"].iterrows():
-        own = loadings[(loadings["factor"] == found["factor"]) & (loadings["loading"] > 0)]
-        features = own.nlargest(TOP_FEATURES, "loading")["feature"]
-        led = leading.get(found["need"], 0) if found["is_need"] else 0
-        rows.append(
-            cells(
-                terms.spoken(str(found["need"])) if found["is_need"] else "None",
-                "; ".join(map(feature, features)),
-                numbers.percent(found["need_share"]),
-                numbers.count(led),
-                numbers.percent(led / max(leading.sum(), 1)),
-            )
-        )
-    return as_grid("Need|Read from|Of the factor's weight|Households led by it|Share", rows, {2, 3, 4})
 
 
 def concentration_note(tables: StudyTables, settings: Settings) -> str:
@@ -179,24 +158,18 @@ PARTS = (
         "value_need",
         "Value by need",
         ("value_need",),
-        "The lifetime value tier of a household follows the sales expected in 52 weeks; it is not the value of its "
-        "segment. The leading need is what a household buys more than others do, whatever the size of its baskets.",
+        "The value tier of a household follows the sales expected in 52 weeks, and is the same wherever it is "
+        "named. The leading need is what a household buys more than others do, whatever the size of its baskets.",
         _value_need,
         _value_need_alt,
     ),
     Section(
         "offers",
-        "What to offer in each cell",
+        "What households of each cell get",
         ("value_need",),
-        "One offer for each cell, from the same file of rules; the discount rate shows what is given away there "
+        "The next action of most of the cell's households, counted; the discount rate shows what is given away there "
         "already.",
         rows=offer_rows,
-    ),
-    Section(
-        "needs",
-        "What each need is read from",
-        ("factor_needs", "need_loadings", "household_needs"),
-        rows=need_rows,
     ),
     Heading("What they will be worth"),
     Section(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dunnhumby_pipeline.segmentation.lifetime.status import status_shares
 from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
 
 
@@ -36,8 +36,7 @@ def segment_lifetime_value(
     half = stats.t.ppf((1 + confidence) / 2, (n - 1).where(n > 1)) * table["clv_sd"] / np.sqrt(n)
     table["ci_lower"], table["ci_upper"] = table["clv_mean"] - half, table["clv_mean"] + half
     table["clv_share"] = table["clv_sum"] / joined["clv"].sum()
-    tiers = pd.crosstab(joined["segment"], joined["clv_tier"], normalize="index")
-    tiers = tiers.reindex(columns=list(TIERS), fill_value=0.0).add_prefix("share_")
+    tiers = status_shares(customer_lifetime_value, segments, "value_tier")
     order = ["n_households", "clv_mean", "ci_lower", "ci_upper", "clv_median", "clv_share", "probability_alive"]
     table = table[order].join(tiers)
     return table.sort_values("clv_mean", ascending=False, kind="stable").reset_index()

@@ -111,7 +111,7 @@ def lifetime_tables(
     - customer_lifetime_value, a row per household with a trip: household_key, trips, repeats, last and age (weeks),
       mean_spend ($ per trip), rule, probability_alive, expected_trips_13w/_26w/_52w, expected_spend_13w/_26w/_52w
       ($, BG/NBD with Gamma-Gamma), stacked_spend_13w/_26w/_52w ($), clv ($ of sales in 52 weeks, undiscounted, by
-      the forecast that `settings` choose), clv_tier, scores and segment of `rfm_scores`.
+      the forecast that `settings` choose), value_tier, scores and segment of `rfm_scores`.
       rule: 'repeat'; 'one trip', whose chance of being alive is 1 as it had none to leave; 'no spend', whose trips
       cost $0, and whose expected spend per trip is drawn up towards the mean of all.
     - clv_parameters: stretch ('whole', 'first half'), model, parameter, value, in_range, meaning.
@@ -195,7 +195,7 @@ def _households(
     frame = pd.DataFrame(columns)
     chosen = "stacked_spend" if settings.forecast == "stacked" else "expected_spend"
     frame["clv"] = frame[f"{chosen}_{HORIZONS[-1]}w"]
-    frame["clv_tier"] = value_tiers(frame["clv"], tier_shares)
+    frame["value_tier"] = value_tiers(frame["clv"], tier_shares)
     return frame.join(rfm_scores(known["last_trip"], known["trips"], known["sales"]))
 
 

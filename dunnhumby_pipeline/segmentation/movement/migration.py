@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.features.drift import psi, psi_terms
-from dunnhumby_pipeline.segmentation.movement.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.movement.periods import (
     ABSENT,
     Assignment,
@@ -24,7 +23,6 @@ from dunnhumby_pipeline.segmentation.movement.periods import (
     period_pairs,
     shared_days,
 )
-from dunnhumby_pipeline.settings import MigrationSettings
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,6 @@ class MigrationTables:
     segment_migration: pd.DataFrame
     migration_summary: pd.DataFrame
     segment_drift: pd.DataFrame
-    early_warning: pd.DataFrame
-    warning_evidence: pd.DataFrame
 
 
 def migration_tables(
@@ -43,7 +39,6 @@ def migration_tables(
     windows: pd.DataFrame,
     assign: Assignment,
     value_tiers: Mapping[str, str],
-    settings: MigrationSettings,
     drifting: tuple[str, ...],
 ) -> MigrationTables:
     """All tables of migration, from the features of every household in every period.
@@ -64,8 +59,6 @@ def migration_tables(
         segment_migration=flows,
         migration_summary=migration_summary(flows, windows, value_tiers),
         segment_drift=segment_drift(features, periods, pairs, drifting),
-        early_warning=early_warning(periods, windows, value_tiers, settings),
-        warning_evidence=warning_evidence(periods, windows, value_tiers, settings),
     )
 
 

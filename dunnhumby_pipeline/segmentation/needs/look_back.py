@@ -1,32 +1,42 @@
-"""Needs of households as they stood before an index day, from look-back features alone."""
+"""Needs of households as they stood before an index day, from lines before that day alone."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
-from dunnhumby_pipeline.segmentation.factors.factors import Factors
-from dunnhumby_pipeline.segmentation.factors.matrix import Treatment, fit_scaling
-from dunnhumby_pipeline.segmentation.needs.needs import NEEDS, Needs, leading_needs
+from dunnhumby_pipeline.engine.frames import Relation
+from dunnhumby_pipeline.segmentation.needs.layers import tamed
+from dunnhumby_pipeline.segmentation.needs.needs import household_needs
+from dunnhumby_pipeline.segmentation.needs.purchases import as_matrices, bought_in
+from dunnhumby_pipeline.segmentation.needs.selection import LABEL
+from dunnhumby_pipeline.segmentation.needs.store import NeedModel
+from dunnhumby_pipeline.settings import EngineSettings
 
 
-def window_needs(features: pd.DataFrame, window: str, needs: Needs, treatment: Treatment = "percentile") -> pd.Series:
-    """Leading need of each row of `features` (one row per household and window), by the loadings of fitted `needs`.
+def window_needs(
+    rows: pd.DataFrame,
+    window: str,
+    windows: pd.DataFrame,
+    model: NeedModel,
+    transactions: Relation,
+    products: Relation,
+    engine: EngineSettings,
+) -> pd.Series:
+    """Leading need of each row of `rows` (household_key and `window`), by the lines of its window alone.
 
-    Features are placed among the households of the same window (column `window`), as for the look-back segment: no
-    household's later purchases enter; the loadings themselves come from the whole history. `treatment`: of the
-    features that the needs' factors were fitted to. A row that lacks a feature of what is bought has the need 'none',
-    as one that scores on no need. Raises MatrixError when another feature of the factors is missing.
+    `windows`: window, first_day, index_day, one for each value of the column `window`. No line on or after the index
+    day of its window enters; the loadings themselves come from the whole history. A household that bought nothing the
+    needs know of has the need 'none', as all have where there are no needs.
     """
-    loadings = needs.loadings.pivot(index="factor", columns="feature", values="loading")
-    loadings = loadings.loc[list(needs.needs["factor"])]
-    factors = Factors(tuple(loadings.columns), loadings.to_numpy(dtype=float))
-    bought = [name for name in factors.features if name in NEEDS]
-    known = features.loc[features.reindex(columns=bought).notna().all(axis=1)]
-    found = pd.Series(NO_NEED, index=features.index, dtype=object)
-    for _, rows in known.groupby(window):
-        matrix = fit_scaling(rows, factors.features, treatment=treatment, constant_ok=True).apply(rows)
-        scores = pd.DataFrame(factors.scores(matrix), columns=list(loadings.index))
-        scores.insert(0, "household_key", rows["household_key"].to_numpy())
-        found.loc[rows.index] = leading_needs(scores, needs.needs)["need"].to_numpy(dtype=object)
+    found = pd.Series(NO_NEED, index=rows.index, dtype="str")
+    if LABEL not in model.layers or rows.empty:
+        return found
+    bought = bought_in(windows, model.goods, transactions, products, engine)
+    layer, names = model.layers[LABEL], model.names[LABEL]
+    for place, own in rows.groupby(window):
+        keys = own["household_key"].drop_duplicates().sort_values().to_numpy()
+        baskets = as_matrices(bought[bought["window"] == place], keys, len(model.goods.names)).baskets
+        needs = household_needs(keys, layer.scores(tamed(baskets, model.weights)), names).set_index("household_key")
+        found.loc[own.index] = needs["need"].reindex(own["household_key"]).to_numpy()
     return found

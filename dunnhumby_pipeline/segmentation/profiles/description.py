@@ -9,8 +9,8 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import pareto_curve
-from dunnhumby_pipeline.segmentation.needs.needs import household_needs, segment_needs
-from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, segment_playbook
+from dunnhumby_pipeline.segmentation.needs.needs import segment_needs
+from dunnhumby_pipeline.segmentation.profiles.assignment import assignment_by_value
 from dunnhumby_pipeline.segmentation.profiles.departments import segment_department_sales, segment_departments
 from dunnhumby_pipeline.segmentation.profiles.profiles import (
     SPEND,
@@ -24,44 +24,38 @@ from dunnhumby_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Fitted:
-    """What is described: a row of features per household, and the segments and factors that a study gave."""
+    """What is described: features and status of each household, and the segments, factors and needs of a study."""
 
     features: pd.DataFrame
     segments: pd.DataFrame
-    nmf_factors: pd.DataFrame
+    household_status: pd.DataFrame
     factor_loadings: pd.DataFrame
+    household_needs: pd.DataFrame
 
 
 def describe(
     fitted: Fitted,
     demographics: pd.DataFrame,
     tables: Mapping[str, Relation],
-    playbook: Playbook,
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """The tables that describe segments, by name; columns as in the functions of the same names.
 
     `tables`: at least transactions and products. segment_profiles has the leading_need of each segment as well
-    (`needs.segment_needs`); factor_needs the source of the factors, and why (`needs.Needs`). Raises ProfileError,
-    NeedError and PlaybookError as those functions do.
+    (`needs.segment_needs`). Raises ProfileError as those functions do.
     """
     features, segments = fitted.features, fitted.segments
-    profiles = segment_profiles(features, segments)
+    profiles = segment_profiles(features, segments, fitted.household_status)
     used = list(fitted.factor_loadings["feature"].unique())
     means = segment_features(features, segments, used, settings.confidence)
-    seed = settings.seed_for("needs")
-    needs = household_needs(features, fitted.nmf_factors, fitted.factor_loadings, settings.profile, seed)
-    leading = segment_needs(needs.scores, needs.needs, segments)
+    leading = segment_needs(fitted.household_needs, segments)
     sales = segment_department_sales(tables["transactions"], tables["products"], segments, settings.engine)
     return {
         "segment_profiles": profiles.assign(leading_need=profiles["segment"].map(leading)),
         "segment_features": means,
         "segment_demographics": segment_demographics(demographics, segments),
         "demographic_tests": demographic_tests(demographics, segments),
+        "assignment_by_value": assignment_by_value(features, demographics, fitted.household_status, segments),
         "segment_departments": segment_departments(sales, settings.profile.min_department_share),
-        "factor_needs": needs.needs.assign(source=needs.source, reason=needs.reason),
-        "need_loadings": needs.loadings,
-        "household_needs": needs.households,
-        "segment_playbook": segment_playbook(profiles, means, leading, playbook),
         "pareto_curve": pareto_curve(features[SPEND].to_numpy(dtype=float)),
     }

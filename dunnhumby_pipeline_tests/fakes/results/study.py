@@ -22,7 +22,17 @@ from dunnhumby_pipeline.targeting.dial import decision_by_cost as decided
 from dunnhumby_pipeline.targeting.economics import economics_of, economics_table
 from dunnhumby_pipeline.targeting.information import Stakes
 from dunnhumby_pipeline.targeting.scenarios import scenarios
-from dunnhumby_pipeline_tests.fakes.results import campaign, customers, doubts, heterogeneity, lists, parts, scrutiny
+from dunnhumby_pipeline_tests.fakes.results import (
+    campaign,
+    customers,
+    doubts,
+    heterogeneity,
+    lists,
+    needs,
+    parts,
+    risk,
+    scrutiny,
+)
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
 
 
@@ -371,7 +381,18 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, campaign, doubts, heterogeneity, parts, scrutiny, lists, sys.modules[__name__])
+        for module in (
+            customers,
+            needs,
+            risk,
+            campaign,
+            doubts,
+            heterogeneity,
+            parts,
+            scrutiny,
+            lists,
+            sys.modules[__name__],
+        )
         if name in vars(module)
     )
 
