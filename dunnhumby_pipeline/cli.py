@@ -13,6 +13,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from dunnhumby_pipeline import __version__
+from dunnhumby_pipeline.command.alerts import alerts, require_usable_addresses
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.forget import forget
@@ -119,6 +120,7 @@ def about(
 
 
 app.add_typer(experiment, name="experiment")
+app.add_typer(alerts, name="alerts")
 app.command()(approve)
 app.command()(forget)
 app.command()(simulate)
@@ -316,11 +318,15 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = load_study(home, raw)
+    require_usable_addresses()
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
-    with open_history(study.home) as instance:
+    with open_history(study.home, study.settings) as instance:
         say_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
+    if study.settings.alerts.ui_url is None:
+        # For links in alerts; where others open the UI by another address, the setting says so.
+        os.environ["DUNNHUMBY_ALERTS__UI_URL"] = f"http://localhost:{port}"
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
     console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)

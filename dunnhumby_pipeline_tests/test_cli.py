@@ -114,8 +114,8 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[
             "policy.chosen is 'cate_above_breakeven'; its name is now 'effect_above_break_even'; expected one of",
         ),
         (
-            "campaign_types = ['TypeD']\n",
-            "campaign_types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
+            "[schedules]\ntypes = ['TypeD']\n",
+            "schedules.types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
         ),
     ],
 )

@@ -100,7 +100,7 @@ def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
 
     try:
-        with working(study.home, command), open_history(study.home) as instance:
+        with working(study.home, command), open_history(study.home, study.settings) as instance:
             say_dead_runs(study, instance)
             require_no_run(instance)
             for path in study.remove_leftovers():
@@ -111,9 +111,9 @@ def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
 
 
 def say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
-    from dunnhumby_pipeline.orchestration.platform.dead_runs import alert_of_dead_runs
+    from dunnhumby_pipeline.orchestration.platform.running import end_dead_runs
 
-    for message in alert_of_dead_runs(study.home, instance):
+    for message in end_dead_runs(study.home, instance):
         say("noted", message)
 
 

@@ -3,13 +3,12 @@
 import dagster as dg
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.orchestration.alerts.sensors import SECONDS_BETWEEN_LOOKS
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    minimum_interval_seconds=30,
     description="Writes the brief of a campaign type whose run has failed.",
 )
 def brief_of_failed_run(context: dg.RunFailureSensorContext, study: dg.ResourceParam[Study]) -> None:

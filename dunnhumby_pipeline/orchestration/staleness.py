@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from dunnhumby_pipeline.journey.forgotten import read_forgotten
-from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, PASS, check_states
+from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, FAIL, PASS, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.history import (
@@ -73,6 +73,25 @@ def stale_work(
     """
     assets = frozenset(stale_assets(study, graph, instance, campaign_type, said or {}))
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
+
+
+def scheduled_work(
+    study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
+) -> tuple[Work, list[str]]:
+    """What a schedule asks for of a campaign type: what is stale, unless it would only be refused again; then which
+    gates have failed on just these files, code and settings.
+    """
+    work = stale_work(study, graph, instance, campaign_type)
+    gates = sorted(BLOCKING)
+    states = check_states(instance, gates, campaign_type)["status"]
+    failed = [gate for gate, state in zip(gates, states, strict=True) if state == FAIL]
+    if not failed or not work.assets:
+        return work, []
+    judged = dg.AssetSelection.assets(*{gate.asset_key for gate in failed}).upstream().resolve(graph)
+    changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
+    if changed & judged:
+        return work, []
+    return Work(frozenset(), work.checks), [f"{table_of(gate.asset_key)}.{gate.name}" for gate in failed]
 
 
 def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> list[dg.AssetCheckKey]:

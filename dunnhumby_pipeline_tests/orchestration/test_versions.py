@@ -16,6 +16,7 @@ import pytest
 
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.assets.report import RUNS_BY_ITSELF
 from dunnhumby_pipeline.orchestration.platform import versions
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
@@ -153,7 +154,8 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
-        ({"campaign_types": ("TypeB",)}, set()),
+        ({"schedules": {"types": ("TypeB",), "time_zone": "Europe/Paris"}}, set()),
+        ({"runs": {"max_retries": 0}, "retention": {"lists": 3}, "alerts": {"give_up_hours": 2}}, set()),
         ({"warehouse": "memory://elsewhere"}, set()),
         ({"file_mode": "0640"}, set()),
         ({"journey": {"max_reject_share": 0.2}}, made("load_journey", "campaign_report")),
@@ -216,7 +218,7 @@ def test_every_step_is_listed_and_every_setting_is_read() -> None:
     read = {
         name.partition(".")[0] for step in STEPS.values() if step.name != "campaign_report" for name in step.settings
     }
-    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "file_mode", "warehouse"}
+    assert set(Settings.model_fields) - read == {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}
 
 
 def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(

@@ -9,8 +9,10 @@ from dunnhumby_pipeline.report.brief.page import brief_reads
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
-# Where tables lie, who may read them and what computes them do not show in a report, nor which types are scheduled.
-_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "file_mode", "warehouse"}))
+# What says when work is begun, how runs are ended and where alerts go.
+RUNS_BY_ITSELF = ("schedules", "runs", "retention", "alerts")
+# Where tables lie, who may read them and what computes them does not show in a report, nor what begins by itself.
+_SHOWN = tuple(sorted(set(Settings.model_fields) - {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}))
 
 
 # It shows the state of every check, so it comes after the tables that are judged, too.

@@ -20,6 +20,9 @@ from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 
+# The pool of all steps: where an instance lets several runs go on at once, one of them writes tables.
+TABLES_POOL = "tables"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -89,6 +92,7 @@ def step(
             deps=[asset_key(each) if isinstance(each, str) else each for each in deps],
             outs={table.name: _out(table) for table in tables},
             internal_asset_deps=internal_deps,
+            pool=TABLES_POOL,
         )(function)
 
     return declare

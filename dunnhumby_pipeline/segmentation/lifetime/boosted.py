@@ -116,4 +116,5 @@ def _features(weeks: Weeks, origin: int, level: Vector, unit: float) -> npt.NDAr
         (origin - weeks.first).astype(float),
         np.divide(mean, often, out=np.zeros_like(mean), where=often > 0),
     ]
-    return np.round(np.column_stack(columns).astype(np.float64), _DIGITS)
+    table: Vector = np.column_stack(columns).astype(np.float64)
+    return np.round(table, _DIGITS)
