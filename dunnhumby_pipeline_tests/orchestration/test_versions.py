@@ -169,12 +169,12 @@ def test_a_setting_changes_the_assets_that_read_it(
     assert {name for name in before if before[name] != after[name]} == assets
 
 
-def test_the_users_names_of_needs_change_the_step_that_follows_them(tmp_path: Path) -> None:
+def test_the_users_names_of_needs_change_the_steps_that_follow_them(tmp_path: Path) -> None:
     home = Home(tmp_path)
     packaged = step_versions(load_settings(), home)
     (tmp_path / "needs.toml").write_text("[[needs]]\n")
     own = step_versions(load_settings(), home)
-    assert {name for name in packaged if packaged[name] != own[name]} == made("find_needs")
+    assert {name for name in packaged if packaged[name] != own[name]} == made("find_needs", "resolve_actions")
 
 
 def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> None:
