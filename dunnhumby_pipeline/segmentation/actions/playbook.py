@@ -106,7 +106,7 @@ class OfferRules(Part):
 
     rules: tuple[OfferRule, ...] = Field(min_length=1)
     # Needs that offers call by another name.
-    called: dict[Words, Words] = {}
+    called: dict[Words, Words] = Field(default_factory=dict)
 
     @classmethod
     def unknown(cls, name: str) -> str:
