@@ -33,8 +33,8 @@ TABLES = (
         columns=(
             *shared("household_key segment value_tier need"),
             text("tags", "tags of the household, separated by commas; null without any", nullable=True),
-            text("lifecycle", "stage of the household: new, active, lapsing or lapsed"),
-            text("discount_habit", "full price, some or deals", nullable=True),
+            *shared("lifecycle"),
+            *shared("discount_habit", nullable=True),
             flag(
                 "at_risk",
                 "whether a large fall is likely; null where that was not judged, or a win-back is held out by lot",

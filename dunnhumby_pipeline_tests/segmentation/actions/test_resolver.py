@@ -158,7 +158,7 @@ def test_offers_call_a_need_by_its_own_name_unless_the_playbook_has_another() ->
     assert set(found["offer"].dropna()) == {"Try all for the little ones.", "Try fresh produce."}
     assert set(found.loc[found["need"] == "baby", "because"]) == {"need baby"}
     content["offers"]["called"] = {"bab": "all for the little ones"}
-    with pytest.raises(PlaybookError, match=r"offers.called: 'bab' is none that the data have; expected one of baby"):
+    with pytest.raises(PlaybookError, match=r"offers\.called: 'bab' is none that the data have; expected one of baby"):
         require_names(Playbook.model_validate(content), FACTS)
 
 
