@@ -84,10 +84,12 @@ def gather_facts(
             raise FactsError(f"{int((facts[name].codes < 0).sum()):,} of {len(keys):,} households have no {name}")
     facts["at_risk"] = Fact(np.full(len(keys), -1), (False, True))
     if at_risk is not None:
-        free = at_risk[~at_risk["holdout"].astype(bool)] if "holdout" in at_risk else at_risk
+        free = at_risk[~at_risk["holdout"].eq(True).fillna(False).astype(bool)] if "holdout" in at_risk else at_risk
         judged = free.drop_duplicates("household_key").set_index("household_key")["at_risk"]
         found = judged.reindex(keys)
-        facts["at_risk"] = Fact(np.where(found.isna(), -1, found.eq(True).to_numpy(dtype=np.int64)), (False, True))
+        facts["at_risk"] = Fact(
+            np.where(found.isna(), -1, found.eq(True).fillna(False).to_numpy(dtype=np.int64)), (False, True)
+        )
     tags, tag_names = _tags(household_tags, keys)
     names = segments.drop_duplicates("segment")
     spoken = dict(zip(names["segment"].astype(str), names["segment_name"].astype(str), strict=True))

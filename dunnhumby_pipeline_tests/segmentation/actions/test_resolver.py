@@ -115,6 +115,14 @@ def test_who_was_not_judged_is_neither_at_risk_nor_without() -> None:
     assert (found["suppressed"].to_numpy() == judged.isna().to_numpy()).all()
     assert (found.loc[judged.eq(True).to_numpy(), "rule"] == "rule 0").all()
     assert set(found.loc[judged.eq(True).to_numpy(), "because"]) == {"at risk yes"}
+    # As a list of who is at risk may have it: null where it cannot be told, and held out of a win-back by lot.
+    risk = TABLES["at_risk"].assign(
+        at_risk=lambda frame: frame["at_risk"].astype("boolean").mask(frame.index % 3 == 0),
+        holdout=lambda frame: frame.index % 5 == 0,
+    )
+    told = next_actions(facts_of(TABLES | {"at_risk": risk}), playbook, NOBODY_KEPT).set_index("household_key")
+    open_to = risk.loc[risk["at_risk"].notna() & ~risk["holdout"], "household_key"]
+    assert set(told.index[~told["suppressed"]]) == set(open_to)
     without = gather_facts(*(TABLES[name] for name in list(TABLES)[:4]))
     assert not without.risk_known
     assert next_actions(without, playbook, NOBODY_KEPT)["suppressed"].all()
