@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
-from dunnhumby_pipeline.segmentation.needs.needs import NEEDS
+from dunnhumby_pipeline.segmentation.needs.names import known_need_names
 from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, PlaybookError, cell_offer, load_playbook
 from dunnhumby_pipeline.targeting.offers import COLUMNS, OfferError, known_offers, offer_for, with_offers
 
@@ -21,7 +21,7 @@ RATES = (0.05, 0.15, 0.3)
 TIERS, CLOSE = ("high", "mid", "low"), "do not discount for those who do not ask"
 CELLS = [
     (tier, f"{need} ({rate})", rate)
-    for tier, need, rate in product(TIERS, dict.fromkeys([*NEEDS.values(), "none"]), RATES)
+    for tier, need, rate in product(TIERS, dict.fromkeys([*known_need_names(), "none"]), RATES)
 ]
 VALUE_NEED = pd.DataFrame(CELLS, columns=["clv_tier", "need", "discount_rate"])
 OFFERS = known_offers(ADVICE, VALUE_NEED, PLAYBOOK)
@@ -79,16 +79,18 @@ def test_only_those_to_contact_or_test_have_an_offer(decision: str, offered: boo
 
 
 def test_one_function_tells_the_offer() -> None:
-    assert offer_for("s nudge low value", "fresh (0.05)", "low", OFFERS)[1] == "low value"
-    assert offer_for(f"s {CLOSE}", "fresh (0.05)", "low", OFFERS) == (
+    assert offer_for("s nudge low value", "fresh produce (0.05)", "low", OFFERS)[1] == "low value"
+    assert offer_for(f"s {CLOSE}", "fresh produce (0.05)", "low", OFFERS) == (
         "General mailing, no offer of its own.",
         "default",
     )
     # Kept from the store's coupons, it goes on to the next rule that holds.
-    assert offer_for("s serve deal seekers cheaply", "fresh (0.3)", "low", OFFERS)[1] == "low value on discount"
+    assert offer_for("s serve deal seekers cheaply", "fresh produce (0.3)", "low", OFFERS)[1] == "low value on discount"
 
 
-@pytest.mark.parametrize(("segment", "need", "tier"), [("unknown", "fresh (0.3)", "low"), ("s default", "x", "low")])
+@pytest.mark.parametrize(
+    ("segment", "need", "tier"), [("unknown", "fresh produce (0.3)", "low"), ("s default", "x", "low")]
+)
 def test_what_is_not_known_is_named(segment: str, need: str, tier: str) -> None:
     with pytest.raises(OfferError, match=f"segment '{segment}', need '{need[:5]}.*tier '{tier}'"):
         offer_for(segment, need, tier, OFFERS)
