@@ -58,7 +58,8 @@ class Feature:
     so among the first to be taken when a study chooses its own (`segmentation.feature_choice`).
 
     `label`: the feature as a heading. `word`: the feature in the name of a factor, its label where there is none.
-    `leads`, `lacks`: what a segment is called that has much, or little, of it; empty where that names nobody.
+    `leads`, `lacks`: adjective of a segment that has much, or little, of it, one word or joined by hyphens; empty where
+    that names nobody.
 
     `null_when`: for which households it has no value, in words; empty when it always has one.
     `censored`: null for a household that came too rarely to show it. The interval between purchases of one

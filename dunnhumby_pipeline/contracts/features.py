@@ -108,6 +108,7 @@ HABITS: tuple[Feature, ...] = (
         "baskets on Saturday or Sunday / baskets",
         "effects",
         label="Baskets on weekends, share",
+        leads="weekend",
     ),
     _f(
         "morning_share",
@@ -116,6 +117,7 @@ HABITS: tuple[Feature, ...] = (
         "baskets whose first line is before 12:00 / baskets",
         "effects",
         label="Baskets in the morning, share",
+        leads="morning",
     ),
     _f(
         "evening_share",
@@ -124,6 +126,7 @@ HABITS: tuple[Feature, ...] = (
         "baskets whose first line is at 17:00 or later / baskets",
         "effects",
         label="Baskets in the evening, share",
+        leads="evening",
     ),
     _f(
         "weekday_concentration",
@@ -161,6 +164,8 @@ DIVERSITY: tuple[Feature, ...] = (
         "effects",
         null_when="no sales in a known department other than fuel",
         label="Effective number of departments",
+        leads="wide-range",
+        lacks="narrow-range",
     ),
     _f(
         "departments_per_basket",

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.contracts.names import (
     ALL_FOLDS,
     ALL_REPEATS,
     GROSS_PROFIT,
+    IN_USE,
     NO_NEED,
     PRIMARY_ESTIMATOR,
     SPEND,
@@ -85,8 +86,15 @@ def identity(identity: pd.DataFrame) -> Mapping[str, object]:
 
 
 def profiles(profiles: pd.DataFrame) -> Mapping[str, object]:
-    high = profiles["value_tier"] == "high"
-    return {"share_high": profiles.loc[high, "share"].sum(), "revenue_high": profiles.loc[high, "revenue_share"].sum()}
+    return {
+        "largest_share_high": profiles["share_high"].max(),
+        "smallest_share_active": profiles["share_active"].min(),
+    }
+
+
+def status(households: pd.DataFrame) -> Mapping[str, object]:
+    stages = households["lifecycle"].value_counts(normalize=True)
+    return {f"share_{stage}": float(stages.get(stage, 0.0)) for stage in ("new", "active", "lapsing", "lapsed")}
 
 
 def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
@@ -95,16 +103,26 @@ def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
 
 
 def lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
-    return {"mean_clv": values["clv"].mean(), "mean_probability_alive": values["probability_alive"].mean()}
+    return {
+        "mean_clv": values["clv"].mean(),
+        "mean_clv_gross_profit": values["clv_gross_profit"].mean(),
+        "mean_probability_alive": values["probability_alive"].mean(),
+    }
 
 
 def validation(validation: pd.DataFrame) -> Mapping[str, object]:
     spend = validation[validation["target"] == "spend"]
-    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()}
+    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()} | {
+        f"coverage_{row.forecast}": row.coverage for row in spend[spend["chosen"]].itertuples()
+    }
 
 
 def differences(differences: pd.DataFrame) -> Mapping[str, object]:
     return {f"eta_squared_{row.measure}": row.eta_squared for row in differences.itertuples()}
+
+
+def actions(actions: pd.DataFrame) -> Mapping[str, object]:
+    return {"share_without_action": actions["suppressed"].mean(), "n_rules_used": actions["rule"].nunique()}
 
 
 def need_names(needs: pd.DataFrame) -> Mapping[str, object]:
@@ -144,8 +162,45 @@ def migration(summary: pd.DataFrame) -> Mapping[str, object]:
     }
 
 
-def warnings(listed: pd.DataFrame) -> Mapping[str, object]:
-    return {"n_households": len(listed), "change": listed["change"].sum()}
+def movement_noise(noise: pd.DataFrame) -> Mapping[str, object]:
+    segments = noise[(noise["label"] == "segment") & noise["apart"].astype(bool)]
+    told = segments.set_index("measure")["estimate"]
+    return {name: told.get(name) for name in ("staying", "staying_ceiling", "noise_share", "staying_true")}
+
+
+def membership(households: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_moved": int(households["moved"].sum()),
+        "share_moved": households["moved"].mean(),
+        "mean_confidence": households["confidence"].mean(),
+    }
+
+
+def at_risk(households: pd.DataFrame) -> Mapping[str, object]:
+    listed = households[households["at_risk"]]
+    return {
+        "n_listed": len(listed),
+        "mean_probability": households["probability"].mean(),
+        "expected_fall": listed["expected_fall"].sum(),
+    }
+
+
+def fallen(listed: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_households": len(listed),
+        "change": listed["change"].sum(),
+        "expected_recovery": listed["expected_recovery"].sum(),
+    }
+
+
+def risk_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("auc", "gain", "slope", "gap", "share_fell", "share_listed_fell")}
+
+
+def recovery_validation(validation: pd.DataFrame) -> Mapping[str, object]:
+    used = validation[(validation["fold"] == ALL_FOLDS) & (validation["forecast"] == IN_USE)].iloc[0]
+    return {name: used[name] for name in ("expected_recovery", "recovery", "mae")}
 
 
 def cohort(trials: pd.DataFrame) -> Mapping[str, object]:

@@ -27,6 +27,8 @@ PLACEBO_OUTCOME, PLACEBO_CAMPAIGN = "placebo outcome", "placebo campaign"
 E_VALUE, E_VALUE_OF_INTERVAL = "e_value", "interval limit nearest to zero"
 # The need of a household that scores on none.
 NO_NEED = "none"
+# Of the forecasts of falls and of recoveries, the one that tables of households rest on.
+IN_USE = "in use"
 # Needs of which a household has one, and finer ones of which it may have several.
 Level = Literal["label", "tag"]
 # Nuisances made otherwise, as variations of the effect.
@@ -42,6 +44,8 @@ TARGET, LEAVE, TEST = "target", "leave", "test"
 CONTACT, HOLD_OUT = "contact", "hold out"
 # Why a household is not contacted, whatever the effect.
 OPT_OUT, RECENT_CONTACT, CONTACT_CAP = "opt-out", "recent contact", "contact cap"
-SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP)
+# Decided on, and no rule of the playbook has an offer that it may get.
+NO_OFFER = "no offer"
+SUPPRESSIONS = (OPT_OUT, RECENT_CONTACT, CONTACT_CAP, NO_OFFER)
 # Populations that a policy is valued on: the trials in overlap, and those that the next campaign can choose among.
 TRIALS, TODAY = "trials", "today"

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.contracts.tables import (
+    actions,
     cate,
     contact,
     design,
     economics,
     effects,
     experiments,
+    fairness,
     features,
     journey,
     lifetime,
     lists,
     movement,
     needs,
+    noise,
     overlap,
     plausibility,
     profiles,
+    reference,
     repeats,
     report,
+    risk,
     scrutiny,
     segments,
+    status,
     targeting,
     validation,
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, needs, profiles, lifetime, movement)
+_CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement, noise)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
-_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, fairness, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

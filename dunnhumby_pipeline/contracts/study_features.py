@@ -123,8 +123,6 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Sales per basket",
         word="big baskets",
-        leads="stock-up",
-        lacks="top-up",
     ),
     _f(
         "monetary_avg_basket_actual",
@@ -183,8 +181,8 @@ FEATURES: tuple[Feature, ...] = (
         "no line with a known brand",
         label="Lines on discount, share",
         word="deals",
-        leads="deal seeking",
-        lacks="full price",
+        leads="bargain",
+        lacks="full-price",
     ),
     _f(
         "private_label_ratio",
@@ -195,8 +193,8 @@ FEATURES: tuple[Feature, ...] = (
         "no line with a known brand other than fuel",
         label="Private label, share of lines",
         word="private label",
-        leads="private label",
-        lacks="national brand",
+        leads="private-label",
+        lacks="brand-name",
     ),
     _f(
         "n_departments",
@@ -275,7 +273,7 @@ FEATURES: tuple[Feature, ...] = (
         "no sales",
         label="Health and beauty, share of sales",
         word="health and beauty",
-        leads="health and beauty",
+        leads="health-and-beauty",
     ),
     _f(
         "share_alcohol",

@@ -42,7 +42,8 @@ READS = (
     "segment_playbook",
     "segment_stability",
     "migration_summary",
-    "early_warning",
+    "at_risk",
+    "fallen",
     "first_campaign_cohort",
     "overlap_diagnostics",
     "average_effects",
@@ -70,7 +71,8 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
         ("Segments", _segments(tables.get("segments"), tables.get("segment_profiles"), tables.get("segment_playbook"))),
         ("Stability", _stability(tables.get("segment_stability"))),
         ("Over time", _over_time(tables.get("migration_summary"))),
-        ("Early warning", _early_warning(tables.get("early_warning"))),
+        ("At risk", _at_risk(tables.get("at_risk"))),
+        ("Fallen", _fallen(tables.get("fallen"))),
         _GAP,
         ("Trials", _trials(tables.get("first_campaign_cohort"))),
         ("Overlap", _overlap(tables.get("overlap_diagnostics"))),
@@ -172,13 +174,28 @@ def _over_time(summary: pd.DataFrame | None) -> Text:
     )
 
 
-def _early_warning(early_warning: pd.DataFrame | None) -> Text:
-    if early_warning is None:
+def _at_risk(at_risk: pd.DataFrame | None) -> Text:
+    if at_risk is None:
         return _not_built()
-    lost = -float(early_warning["change"].sum())
+    listed = at_risk[at_risk["at_risk"]]
+    if listed.empty:
+        return Text("no chance of a fall can be told: see the report")
+    chance, all_chances = (numbers.percent(found["probability"].mean()) for found in (listed, at_risk))
     return Text(
-        f"{numbers.count(len(early_warning))} households fell from high value, by {numbers.dollars(lost)} in the period"
+        f"{numbers.count(len(listed))} households of value, whose spend falls with a chance of {chance}; of all of "
+        f"value {all_chances}"
     )
+
+
+def _fallen(fallen: pd.DataFrame | None) -> Text:
+    if fallen is None:
+        return _not_built()
+    if fallen.empty:
+        return Text("nobody of value")
+    lost, back = -float(fallen["change"].sum()), fallen["expected_recovery"]
+    found = f"{numbers.count(len(fallen))} households of value spend {numbers.dollars(lost)} less in the quarter"
+    known = f"; {numbers.percent(back.sum() / lost)} of it is expected back" if back.notna().any() else ""
+    return Text(f"{found}{known}")
 
 
 def _trials(cohort: pd.DataFrame | None) -> Text:

@@ -16,14 +16,18 @@ from dunnhumby_pipeline.settings.campaigns import (
 from dunnhumby_pipeline.settings.checks import CheckSettings
 from dunnhumby_pipeline.settings.contact import ContactSettings
 from dunnhumby_pipeline.settings.customers import (
+    ActionSettings,
     LifetimeValueSettings,
     MigrationSettings,
     ProfileSettings,
     SegmentationSettings,
+    StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
@@ -46,9 +50,12 @@ from dunnhumby_pipeline.settings.policies import (
     tells_apart,
     top_policy,
 )
+from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
+    ALERT_VARIABLES,
+    FORGOTTEN_FILE,
     HOME_VARIABLE,
     NEED_NAMES_FILE,
     PLAYBOOK_FILE,
@@ -65,6 +72,7 @@ from dunnhumby_pipeline.settings.study import (
 
 __all__ = [
     "ABOVE_BREAK_EVEN",
+    "ALERT_VARIABLES",
     "AS_REDEEMED",
     "BUDGET",
     "BY_NEED",
@@ -72,6 +80,7 @@ __all__ = [
     "CAPACITY",
     "CONSERVATIVE",
     "CURRENT_PRACTICE",
+    "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
     "NEED_NAMES_FILE",
@@ -83,6 +92,8 @@ __all__ = [
     "STORES",
     "TREAT_ALL",
     "TREAT_NONE",
+    "ActionSettings",
+    "AlertSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",
@@ -94,6 +105,7 @@ __all__ = [
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",
+    "MappingSettings",
     "MigrationSettings",
     "NeedSettings",
     "NuisanceSettings",
@@ -102,11 +114,17 @@ __all__ = [
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RetentionSettings",
+    "RiskSettings",
+    "RunSettings",
+    "ScheduleSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
     "Settings",
     "SettingsError",
+    "StatusSettings",
+    "Timetable",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

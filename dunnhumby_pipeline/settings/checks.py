@@ -24,6 +24,41 @@ class CheckSettings(Section):
     min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
+    # On the sample it is 0.92 (0.90 to 0.94): a segment that a fifth leave every quarter is no basis for a year's plan.
+    min_true_staying: float = Field(
+        0.80,
+        ge=0,
+        le=1,
+        description="lowest share of households that keep their segment for a period, noise taken out (warn)",
+    )
+    # Half-years differ: what is learned on one holds for the next to a few points.
+    max_interval_misses: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most that intervals of lifetime value may hold less often than they aim to (warn)",
+    )
+    max_risk_slope_deviation: float = Field(
+        0.25,
+        gt=0,
+        lt=1,
+        description="furthest from 1 that the calibration slope of chances of a fall may lie where it is more than "
+        "noise (warn)",
+    )
+    max_risk_gap: float = Field(
+        0.03,
+        gt=0,
+        lt=1,
+        description="largest difference of the mean chance of a fall from the share that fell that is allowed where it "
+        "is more than noise (warn)",
+    )
+    max_recovery_bias: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most by which the recovery expected of those who fell may be off where it is more than noise, as "
+        "a share of what they lost (warn)",
+    )
     # On the sample four needs have 0.91 and eight tags 0.81, cold; the department groups before them moved a third.
     need_ari_floor: float = Field(0.70, ge=0, le=1, description="lowest mean ARI of the label need over refits (warn)")
     tag_ari_floor: float = Field(0.50, ge=0, le=1, description="lowest mean ARI of the first tag over refits (warn)")
@@ -140,6 +175,10 @@ class CheckSettings(Section):
         ge=0,
         le=1,
         description="largest share of decisions that may change when households are drawn again (warn)",
+    )
+    # One household in five without an offer is a list that the playbook decides, and not the effect.
+    max_share_without_offer: float = Field(
+        0.2, ge=0, le=1, description="largest share of households for which the playbook may have no offer (warn)"
     )
     max_unknown_opt_outs: float = Field(
         0.05, ge=0, le=1, description="largest share of opt-outs that may be of unknown households (warn)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from dunnhumby_pipeline.settings.section import Section
 
@@ -79,12 +79,62 @@ class ProfileSettings(Section):
         return shares
 
 
+class StatusSettings(Section):
+    """Where each household stands: its stage as a customer, and its habit with discounts."""
+
+    new_days: int = Field(
+        84,
+        ge=7,
+        description="days since the first visit within which a household is new, after as long a time without it",
+    )
+    lapsing_days: int = Field(
+        28, ge=7, description="days away from which a household may be lapsing; who comes more rarely is given longer"
+    )
+    lapsing_gaps: float = Field(
+        2.0, ge=1, description="times its usual days between visits that a lapsing household has stayed away"
+    )
+    lapsed_days: int = Field(
+        84, ge=14, description="days away from which a household is lapsed, however rarely it came"
+    )
+    habit_shares: tuple[float, float] = Field(
+        (0.25, 0.25),
+        description="shares of households called 'full price' and 'deals': those who buy the smallest, and the "
+        "largest, share of lines at a discount",
+    )
+
+    @field_validator("habit_shares")
+    @classmethod
+    def _habits_leave_a_middle(cls, shares: tuple[float, float]) -> tuple[float, float]:
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError(
+                f"status.habit_shares must be above 0 and leave a middle (sum below 1), found {list(shares)}"
+            )
+        return shares
+
+    @model_validator(mode="after")
+    def _lapsing_comes_before_lapsed(self) -> StatusSettings:
+        if self.lapsing_days >= self.lapsed_days:
+            raise ValueError(
+                f"status.lapsing_days must be below status.lapsed_days, found {self.lapsing_days} and "
+                f"{self.lapsed_days}"
+            )
+        return self
+
+
+class ActionSettings(Section):
+    """What to do with segments and households."""
+
+    test_days: int = Field(56, ge=7, le=364, description="days over which the test that a brief proposes is read")
+
+
 class LifetimeValueSettings(Section):
     """Customer lifetime value."""
 
-    forecast: Literal["stacked", "model"] = Field(
+    forecast: Literal["stacked", "stacked_absolute", "naive", "model", "nbd", "smoothed", "boosted"] = Field(
         "stacked",
-        description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
+        description="what lifetime value is by: 'naive' as before, 'model' BG/NBD and 'nbd' NBD with Gamma-Gamma, "
+        "'smoothed' weekly spend, 'boosted' trees; 'stacked' weighs them together for the mean, 'stacked_absolute' for "
+        "the smallest absolute error",
     )
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     max_households: int = Field(
@@ -92,12 +142,17 @@ class LifetimeValueSettings(Section):
     )
     # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
     min_dropout: float = Field(
-        0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
+        0.005,
+        ge=0,
+        lt=1,
+        description="mean chance of leaving after a trip under which nobody is known to leave: BG/NBD is then left out",
     )
     min_spend_shape: float = Field(
         1.05, ge=1, description="shape q of spend per trip under which its mean over households is next to infinite"
     )
-    n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
+    n_bins: int = Field(
+        10, ge=2, le=50, description="bins of households by forecast: of the calibration table and of the intervals"
+    )
 
 
 class MigrationSettings(Section):
@@ -105,7 +160,25 @@ class MigrationSettings(Section):
 
     step_days: int = Field(28, ge=7, description="days between the ends of two periods")
     look_back_days: int = Field(84, ge=28, description="days that each period covers")
-    warning_steps: int = Field(3, ge=1, description="periods back from the last to which the early warning compares it")
-    warning_fall: float = Field(
-        0.25, ge=0, le=1, description="smallest fall of spend, as a share, that the early warning lists"
+    noise_pairs: int = Field(
+        4, ge=1, description="most pairs of periods of a kind from which noise is measured; of more, evenly spread"
+    )
+    smoothing_weight: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="weight of the latest 28 days in a household's smoothed segment, 1 for no smoothing; without it, "
+        "the weight that forecasts the next period best",
+    )
+    hysteresis: float = Field(
+        0.5,
+        ge=0,
+        le=5,
+        description="standard errors by which a household must lie beyond a border before its smoothed segment changes",
+    )
+    move_confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="share of households that, without any change, would differ less than one that counts as moved",
     )

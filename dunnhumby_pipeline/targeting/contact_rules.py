@@ -1,7 +1,8 @@
-"""Permission before effect: who may not be contacted, whatever a campaign would do for them.
+"""Who is not contacted whatever a campaign would do for them: without permission, or without an offer they may get.
 
 Precedence: an opt-out, then the rest that is due since the last contact, then the cap on contacts; then the causal
-decision. Contacts are campaigns of every type.
+decision; then the playbook, which may have no offer for a household. All of them are taken out before ranks and budgets
+are spent, so that policies are valued on those who are left. Contacts are campaigns of every type.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.frames import without_rows
-from dunnhumby_pipeline.contracts.names import CONTACT_CAP, LEAVE, OPT_OUT, RECENT_CONTACT, SUPPRESSIONS
+from dunnhumby_pipeline.contracts.names import CONTACT_CAP, LEAVE, NO_OFFER, OPT_OUT, RECENT_CONTACT, SUPPRESSIONS
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.settings import ContactSettings
 from dunnhumby_pipeline.targeting.opt_outs import OptOuts
@@ -49,12 +50,22 @@ def contacts_so_far(
 
 
 def suppressed_households(
-    contacts: pd.DataFrame, opt_outs: OptOuts, n_unknown: int, settings: ContactSettings
+    contacts: pd.DataFrame,
+    opt_outs: OptOuts,
+    n_unknown: int,
+    settings: ContactSettings,
+    next_action: pd.DataFrame | None = None,
 ) -> Suppressed:
     """Who may not be contacted, by the first rule that says so, and what each rule does.
 
     `contacts`: of every household of the study what `contacts_so_far` tells. `n_unknown`: opt-outs of others.
+    `next_action`: the table (household_key, suppressed, because); without it every household has an offer.
     """
+    without = pd.Series(dtype="str")
+    if next_action is not None:
+        own = next_action.loc[next_action["suppressed"].astype(bool)].set_index("household_key")["because"]
+        without = own.astype("str")
+    told = contacts["household_key"].map(without).astype("string").fillna("")
     since, often = contacts["days_since_contact"], contacts["contacts_within"]
     least, most = settings.least_days, settings.most_contacts
     broken = {
@@ -63,14 +74,16 @@ def suppressed_households(
         if least is None
         else (since < least).fillna(False).to_numpy(dtype=bool),
         CONTACT_CAP: np.zeros(len(contacts), dtype=bool) if most is None else (often >= most).to_numpy(dtype=bool),
+        NO_OFFER: contacts["household_key"].isin(without.index).to_numpy(dtype=bool),
     }
     first = pd.Series(np.select(list(broken.values()), list(broken), ""), index=contacts.index)
     why = np.select(
-        [first == OPT_OUT, first == RECENT_CONTACT, first == CONTACT_CAP],
+        [first == OPT_OUT, first == RECENT_CONTACT, first == CONTACT_CAP, first == NO_OFFER],
         [
             "it has opted out of contact",
             "its last contact was " + since.astype("string").fillna("") + f" days ago, and {least} must lie between",
             "it had " + often.astype(str) + f" contacts in {settings.contact_days} days, and {most} are the most",
+            "the playbook has no offer that it may get: " + told,
         ],
         "",
     )
@@ -79,6 +92,7 @@ def suppressed_households(
         OPT_OUT: None if settings.opt_out_file is None else f"households of {settings.opt_out_file}",
         RECENT_CONTACT: None if least is None else f"{least} days between contacts",
         CONTACT_CAP: None if most is None else f"at most {most} in {settings.contact_days} days",
+        NO_OFFER: None if next_action is None else "an offer of the playbook that its segment may have",
     }
     rules = pd.DataFrame(
         {
@@ -87,9 +101,9 @@ def suppressed_households(
             "applied": [limits[rule] is not None for rule in SUPPRESSIONS],
             "n_broken": [int(broken[rule].sum()) for rule in SUPPRESSIONS],
             "n_households": [int((first == rule).sum()) for rule in SUPPRESSIONS],
-            "n_rows": [opt_outs.n_rows, 0, 0],
-            "n_double": [opt_outs.n_double, 0, 0],
-            "n_unknown": [n_unknown, 0, 0],
+            "n_rows": [opt_outs.n_rows, *[0] * (len(SUPPRESSIONS) - 1)],
+            "n_double": [opt_outs.n_double, *[0] * (len(SUPPRESSIONS) - 1)],
+            "n_unknown": [n_unknown, *[0] * (len(SUPPRESSIONS) - 1)],
         }
     )
     none = without_rows(table("suppressed_households"))
@@ -109,6 +123,9 @@ def decide_with_permission(
     """The list that `decide` makes of those who may be contacted, so that ranks and budgets are spent on them, and
     beside them the others, who are left. Two more columns: suppression (the rule, else null) and without_suppression
     (what `decide` says when it is given everybody, else null).
+
+    The reason is the rule; of a household without an offer that would be left anyway, why it would be, as the effect
+    decides before the playbook does.
     """
     if suppressed.empty:
         return decide(scored).assign(suppression=_nothing(len(scored)), without_suppression=_nothing(len(scored)))
@@ -116,9 +133,14 @@ def decide_with_permission(
     told = suppressed.set_index("household_key")
     stopped = everybody.loc[everybody["household_key"].isin(told.index)]
     rule = stopped["household_key"].map(told["suppression"])
+    why = stopped["household_key"].map(told["why"])
+    left = ((rule == NO_OFFER) & (stopped["decision"] == LEAVE)).to_numpy()
+    said = np.where(
+        left, stopped["reason"] + "; and " + why, why + "; else the decision would be: " + stopped["decision"]
+    )
     stopped = stopped.assign(
         decision=LEAVE,
-        reason=stopped["household_key"].map(told["why"]) + "; else the decision would be: " + stopped["decision"],
+        reason=pd.Series(said, index=stopped.index).astype("str"),
         suppression=rule.astype("str"),
         without_suppression=stopped["decision"].astype("str"),
     )

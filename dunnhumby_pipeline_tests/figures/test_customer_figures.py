@@ -8,7 +8,17 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.figures.customers import (
+    factors,
+    flows,
+    lifetime_intervals,
+    lifetime_value,
+    migration,
+    positions,
+    profiles,
+    reference,
+    segmentation,
+)
 from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.features import feature
 from dunnhumby_pipeline_tests.fakes.drawn import columns, covered, labels, line, printed, shaded
@@ -157,10 +167,10 @@ def test_a_profile_without_unused_features_has_one_block() -> None:
 
 def test_positions_are_eight_maps_of_means_with_areas_of_households() -> None:
     found, known = simulated.segment_features(), simulated.segment_profiles()
-    figure = profiles.positioning_bubbles(found, known)
-    assert len(figure.axes) == len(profiles.POSITIONS) == 8
+    figure = positions.positioning_bubbles(found, known)
+    assert len(figure.axes) == len(positions.POSITIONS) == 8
     means = found.pivot(index="segment", columns="feature", values="mean").loc[known["segment"]]
-    for axes, (title, across, up) in zip(figure.axes, profiles.POSITIONS, strict=True):
+    for axes, (title, across, up) in zip(figure.axes, positions.POSITIONS, strict=True):
         bubbles = axes.collections[0]
         assert np.allclose(np.asarray(bubbles.get_offsets()), means[[across, up]])
         areas = np.asarray(bubbles.get_sizes())
@@ -171,15 +181,54 @@ def test_positions_are_eight_maps_of_means_with_areas_of_households() -> None:
     assert regularity.xaxis_inverted()
 
 
+def test_both_settings_stand_on_the_same_axes() -> None:
+    found, known = simulated.segment_features(), simulated.segment_profiles()
+    few = known[known["segment"].isin(["vip-heavy", "light-grocery"])]
+    theirs = (found.assign(mean=found["mean"] * 3), known)
+    figure = positions.positions_side_by_side(theirs, (found[found["segment"].isin(few["segment"])], few))
+    assert len(figure.axes) == 2 * len(positions.POSITIONS)
+    for left, right in zip(figure.axes[::2], figure.axes[1::2], strict=True):
+        assert left.get_xlim() == right.get_xlim()
+        assert left.get_ylim() == right.get_ylim()
+        assert [len(axes.collections[0].get_offsets()) for axes in (left, right)] == [7, 2]
+        assert left.get_title("left").endswith(": reference study's setting")
+    sizes = [np.asarray(axes.collections[0].get_sizes()) for axes in figure.axes[:2]]
+    same = known["segment"].to_list().index("vip-heavy"), few["segment"].to_list().index("vip-heavy")
+    assert sizes[0][same[0]] == pytest.approx(sizes[1][same[1]]), "areas are of households, whosever setting"
+    assert covered(figure) == []
+
+
+def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
+    ours, known = simulated.segment_features(), simulated.segment_profiles()
+    theirs = simulated.reference_features()
+    theirs.loc[theirs["feature"] == "active_last_4w", "role"] = "used"
+    ours.loc[ours["feature"] == "recency", "role"] = "independent"
+    theirs.loc[theirs["feature"] == "recency", "role"] = "independent"
+    left, right = reference.profiles_side_by_side((theirs, known), (ours, known)).axes
+    used = set(ours.loc[ours["role"] == "used", "feature"]) | {"active_last_4w"}
+    assert set(labels(left)) == {feature(name) for name in used}
+    assert feature("recency") not in labels(left)
+    assert np.allclose(shaded(left), -shaded(right), equal_nan=True)
+
+
+def test_campaigns_stand_apart_from_what_a_segment_is_like() -> None:
+    found = simulated.segment_features()
+    found.loc[found["feature"].isin(["active_last_4w", "recency"]), "role"] = "assigned"
+    figure = profiles.segment_profile_heatmap(found, simulated.segment_profiles())
+    assert len(figure.axes) == 3
+    assert figure.axes[2].get_title("left").startswith("Assigned by the retailer")
+    assert set(labels(figure.axes[2])) == {feature("active_last_4w"), feature("recency")}
+
+
 def test_labels_of_bubbles_in_one_place_are_moved_apart() -> None:
     found = simulated.segment_features().assign(mean=1.0)
-    assert covered(profiles.positioning_bubbles(found, simulated.segment_profiles())) == []
+    assert covered(positions.positioning_bubbles(found, simulated.segment_profiles())) == []
 
 
 def test_positions_need_their_features() -> None:
     found = simulated.segment_features()
     with pytest.raises(ValueError, match="segment_features describes no recency"):
-        profiles.positioning_bubbles(found[found["feature"] != "recency"], simulated.segment_profiles())
+        positions.positioning_bubbles(found[found["feature"] != "recency"], simulated.segment_profiles())
 
 
 def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
@@ -190,14 +239,30 @@ def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
 
 def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
     table = simulated.clv_calibration()
-    spend, trips = lifetime_value.clv_calibration(table).axes
+    spend, profit = lifetime_value.clv_calibration(table).axes
     own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
     drawn = {str(container.get_label()): container for container in spend.containers}
-    points, _, (ends,) = drawn["weighed with past spend"]
+    points, _, (ends,) = drawn["weighed together"]
     assert np.allclose(points.get_xydata(), own[["mean_forecast", "mean_actual"]])
     segments = np.array([part[:, 1] for part in ends.get_segments()])
     assert np.allclose(segments, own[["ci_lower", "ci_upper"]])
-    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and "trips" in trips.get_xlabel()
+    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and profit.get_title("left") == "Gross profit"
+    untested = lifetime_value.clv_calibration(table, "boosted")
+    assert not untested.axes and "was not tested" in untested.texts[0].get_text()
+
+
+def test_intervals_are_drawn_by_bin_with_what_they_held() -> None:
+    table = simulated.clv_calibration()
+    left, right = lifetime_intervals.clv_intervals(table, "stacked", 0.95).axes
+    own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
+    ranges = bars(left)
+    assert np.allclose([bar.get_y() for bar in ranges], own["mean_lower"])
+    assert np.allclose([bar.get_y() + bar.get_height() for bar in ranges], own["mean_upper"])
+    assert np.allclose(line(right, "_coverage"), own[["bin", "coverage"]])
+    assert printed(right) == [f"{100 * share:.0f}" for share in own["coverage"]]
+    assert right.get_title("left") == "Coverage, aim 95%"
+    none = lifetime_intervals.clv_intervals(table.assign(coverage=np.nan), "stacked", 0.95)
+    assert not none.axes and "Too few households" in none.texts[0].get_text()
 
 
 def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
@@ -207,11 +272,12 @@ def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
 
 
 def test_errors_are_set_against_the_naive_forecast() -> None:
-    spend, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
+    spend, profit, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
     assert line(spend, "_estimate")[:, 0].tolist() == [7.0, -7.0]
-    assert "errs by $343: better than naive" in printed(spend)
-    assert spend.get_title("left") == "Spend, naive errs by $350"
-    assert printed(trips) == ["errs by 8.90: no better than naive"]
+    assert "errs by $343.0: better than naive" in printed(spend)
+    assert spend.get_title("left") == "Spend, naive errs by $350.0"
+    assert printed(profit) == ["errs by $100.0: better than naive"]
+    assert printed(trips) == ["errs by 8.900: no better than naive"]
 
 
 def test_without_a_forecast_to_compare_the_picture_says_so() -> None:
@@ -233,7 +299,7 @@ def test_lifetime_values_have_intervals_and_tiers() -> None:
 def test_value_by_need_shades_and_prints_each_cell() -> None:
     table = simulated.value_need()
     households, revenue, discounts = lifetime_value.value_need_heatmap(table).axes
-    assert labels(households) == ["High lifetime value", "Mid lifetime value", "Low lifetime value"]
+    assert labels(households) == ["High value", "Mid value", "Low value"]
     assert columns(revenue) == ["Fresh", "Grocery", "Deals"]
     for axes, column in ((households, "n_households"), (revenue, "revenue"), (discounts, "discount_rate")):
         assert np.allclose(shaded(axes).ravel(), table[column])
@@ -303,22 +369,6 @@ def test_drift_shows_the_mix_and_the_features_that_moved_most() -> None:
     assert "7 more features, none above 0.02" in axes.get_xlabel()
 
 
-def test_the_early_warning_shows_every_household_and_what_became_of_others() -> None:
-    listed = simulated.early_warning()
-    fall, evidence = migration.early_warning_spend(listed, simulated.warning_evidence()).axes
-    assert len(line(fall, "to low value: 33")) == 33
-    assert line(fall, "no purchase: 1")[0, 1] == 0
-    assert line(evidence, "listed")[:, 1].tolist() == [600.0, 200.0, 300.0]
-    assert fall.get_title("left") == "40 households on the list"
-
-
-def test_an_early_warning_of_nobody_says_so() -> None:
-    figure = migration.early_warning_spend(simulated.early_warning().iloc[:0])
-    assert not figure.axes and "No household has fallen" in figure.texts[0].get_text()
-    alone = migration.early_warning_spend(simulated.early_warning(), simulated.warning_evidence().iloc[:0])
-    assert len(alone.axes) == 1
-
-
 def test_what_is_unknown_is_left_empty() -> None:
     found, known = simulated.segment_features(), simulated.segment_profiles()
     constant = found["feature"] == "share_other"
@@ -328,8 +378,8 @@ def test_what_is_unknown_is_left_empty() -> None:
     assert np.isnan(np.ma.filled(shaded(upper).astype(float), np.nan)[-1]).all()
     assert printed(upper)[-len(labels(upper)) - 7 :][:7] == [numbers.NOTHING] * 7
     found.loc[found["segment"] == "vip-heavy", "mean"] = np.nan
-    positions = profiles.positioning_bubbles(found, known)
-    assert "VIP heavy buyers" not in printed(positions.axes[0])
+    maps = positions.positioning_bubbles(found, known)
+    assert "VIP heavy buyers" not in printed(maps.axes[0])
     board = simulated.segment_scoreboard().assign(bic=np.nan)
     assert "not measured" in printed(segmentation.cluster_scoreboard(board).axes[4])
 
@@ -346,7 +396,7 @@ def test_two_periods_and_one_segment_are_enough() -> None:
         migration.consistency_over_periods(summary),
         migration.drift_over_periods(simulated.segment_drift(), summary),
         segmentation.segment_sizes(known),
-        profiles.positioning_bubbles(simulated.segment_features().query("segment == 'fresh-lovers'"), known),
+        positions.positioning_bubbles(simulated.segment_features().query("segment == 'fresh-lovers'"), known),
     )
     for figure in drawn:
         assert covered(figure) == []

@@ -13,12 +13,25 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts import frames
 from dunnhumby_pipeline.figures.campaign import balance, overlap, targeting
-from dunnhumby_pipeline.figures.customers import factors, flows, lifetime_value, migration, profiles, segmentation
+from dunnhumby_pipeline.figures.customers import (
+    factors,
+    flows,
+    lifetime_value,
+    migration,
+    noise,
+    positions,
+    profiles,
+    reference,
+    risk,
+    segmentation,
+)
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
 from dunnhumby_pipeline_tests.fakes.drawn import labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, study
+from dunnhumby_pipeline_tests.fakes.results import noise as noise_results
+from dunnhumby_pipeline_tests.fakes.results import risk as risks
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
     "factor_loadings": (customers.factor_loadings, factors.factor_loadings_heatmap, "loading"),
@@ -53,8 +66,27 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
     ),
     "positions segment_features": (
         customers.segment_features,
-        lambda frame: profiles.positioning_bubbles(frame, customers.segment_profiles()),
+        lambda frame: positions.positioning_bubbles(frame, customers.segment_profiles()),
         "overall_mean",
+    ),
+    "reference_features": (
+        customers.reference_features,
+        lambda frame: reference.profiles_side_by_side(
+            (frame, customers.reference_profiles()), (customers.segment_features(), customers.segment_profiles())
+        ),
+        "eta_squared",
+    ),
+    "positions reference_features": (
+        customers.reference_features,
+        lambda frame: positions.positions_side_by_side(
+            (frame, customers.reference_profiles()), (customers.segment_features(), customers.segment_profiles())
+        ),
+        "overall_mean",
+    ),
+    "reference_profiles": (
+        customers.reference_profiles,
+        lambda frame: reference.sizes_side_by_side(frame, customers.segment_profiles()),
+        "share_high",
     ),
     "pareto_curve": (customers.pareto_curve, lifetime_value.pareto_curve, "share_of_revenue"),
     "clv_calibration": (customers.clv_calibration, lifetime_value.clv_calibration, "ci_upper"),
@@ -76,15 +108,24 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
         "to_segment",
     ),
     "migration_summary": (customers.migration_summary, migration.consistency_over_periods, "share_staying_tier"),
+    "movement_noise": (noise_results.movement_noise, noise.stay_and_ceiling, "ci_upper"),
+    "label_prediction": (noise_results.label_prediction, noise.label_strength, "r2"),
+    "smoothing_weights": (noise_results.smoothing_weights, noise.smoothing_choice, "forecast_error"),
     "segment_drift": (
         customers.segment_drift,
         lambda frame: migration.drift_over_periods(frame, customers.migration_summary()),
         "psi",
     ),
-    "early_warning": (
-        customers.early_warning,
-        lambda frame: migration.early_warning_spend(frame, customers.warning_evidence()),
-        "to_tier",
+    "fallen": (risks.fallen, lambda frame: risk.fall_and_recovery(frame, risks.recovery_validation()), "spend_after"),
+    "recovery_validation": (
+        risks.recovery_validation,
+        lambda frame: risk.fall_and_recovery(risks.fallen(), frame),
+        "others_at",
+    ),
+    "risk_calibration": (
+        risks.risk_calibration,
+        lambda frame: risk.falls_foreseen(frame, 0.1),
+        "share_fell",
     ),
     "propensity": (campaign.propensity, overlap.propensity_overlap, "propensity"),
     "covariate_balance": (campaign.covariate_balance, lambda frame: overlap.love_plot(frame, 0.1), "smd"),
@@ -111,7 +152,7 @@ def test_a_missing_column_is_named(table: str) -> None:
         draw(make().drop(columns=column))
 
 
-@pytest.mark.parametrize("table", [table for table in DRAWINGS if table != "early_warning"])
+@pytest.mark.parametrize("table", [table for table in DRAWINGS if table != "fallen"])
 def test_an_empty_table_is_named(table: str) -> None:
     make, draw, _ = DRAWINGS[table]
     with pytest.raises(ValueError, match=f"{table.split()[-1]} has no rows"):

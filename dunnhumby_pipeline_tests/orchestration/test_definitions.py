@@ -71,7 +71,7 @@ def test_the_study_job_holds_every_asset_and_check(defs: dg.Definitions) -> None
 
 # What blocks of the list itself, and of what is made from it.
 OF_LISTS = {
-    *(f"targeting_list.{name}" for name in ("list_backed", "list_in_bounds", "list_agrees")),
+    *(f"targeting_list.{name}" for name in ("list_backed", "list_in_bounds", "list_agrees", "offers_as_resolved")),
     "decision_summary.summary_agrees",
 }
 
@@ -84,6 +84,7 @@ def test_severity_policy() -> None:
         *(f"{name}.campaign_in_campaigns" for name in ("campaign_targets", "coupons", "coupon_redemptions")),
         "transactions.weeks_agree",
         "customer_features.features_complete",
+        "next_action.without_contradictions",
         "segment_stability.warm_stability",
         "first_campaign_cohort.no_look_ahead",
         "first_campaign_cohort.arms_large_enough",

@@ -1,4 +1,4 @@
-"""Segments over time: movers are found, rows sum to one, nothing drifts when nothing changes, and falls are listed."""
+"""Segments over time: movers are found, rows sum to one, and nothing drifts when nothing changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sklearn.metrics import adjusted_rand_score
 from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.segmentation.factors.factors import Factors
 from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
-from dunnhumby_pipeline.segmentation.movement.early_warning import early_warning, warning_evidence
 from dunnhumby_pipeline.segmentation.movement.migration import (
     migration_summary,
     migration_tables,
+    period_tiers,
     segment_drift,
     segment_migration,
 )
@@ -32,8 +32,8 @@ from dunnhumby_pipeline.settings import MigrationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import model_of, planted_households
 
 QUICK = settings(max_examples=40, deadline=None)
-SETTINGS = MigrationSettings(step_days=28, look_back_days=56, warning_steps=2)
-TIERS = {"gold": "high", "silver": "mid", "lead": "low"}
+SETTINGS = MigrationSettings(step_days=28, look_back_days=56)
+SHARES = (0.2, 0.3)
 
 
 def periods_of(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
@@ -96,16 +96,19 @@ def test_a_planted_mover_a_leaver_and_a_newcomer() -> None:
         (ABSENT, "lead"): 1,
     }
     assert set(flows["from_segment"]) == {"gold", "lead", ABSENT}
-    summary = migration_summary(flows, windows_of(2), TIERS).iloc[0]
+    summary = migration_summary(flows, windows_of(2), period_tiers(MOVED, (0.3, 0.3))).iloc[0]
     assert summary[["from_period", "to_period", "from_day", "to_day", "shared_days"]].tolist() == [0, 1, 99, 127, 28]
     assert summary[["n", "n_left", "n_joined"]].tolist() == [3, 1, 1]
     assert summary["share_staying"] == pytest.approx(2 / 3)
-    assert summary["share_staying_tier"] == pytest.approx(2 / 3)
     assert summary["ari"] == pytest.approx(adjusted_rand_score(["g", "g", "l"], ["g", "s", "l"]))
-    same_tier = migration_summary(flows, windows_of(2), {**TIERS, "silver": "high"}).iloc[0]
-    assert same_tier["share_staying_tier"] == 1.0
-    with pytest.raises(MigrationError, match="no value tier is known of silver; known are gold, lead"):
-        migration_summary(flows, windows_of(2), {"gold": "high", "lead": "low"})
+    # By spend among the households of the period; of four, three tenths are part of two.
+    tiers = period_tiers(MOVED, (0.3, 0.3))
+    assert tiers[0].dropna().to_dict() == {1: "high", 2: "high", 3: "mid", 4: "low"}
+    assert tiers[1].dropna().to_dict() == {1: "high", 2: "high", 3: "mid", 5: "low"}
+    assert migration_summary(flows, windows_of(2), tiers).iloc[0]["share_staying_tier"] == 1.0
+    fallen = MOVED.assign(spend=MOVED["spend"].where(~((MOVED["window"] == 1) & (MOVED["household_key"] == 2)), 1.0))
+    lower = migration_summary(flows, windows_of(2), period_tiers(fallen, (0.3, 0.3))).iloc[0]
+    assert lower["share_staying_tier"] == pytest.approx(1 / 3)
 
 
 states = st.lists(st.tuples(*[st.sampled_from(["gold", "silver", "lead", None])] * 3), min_size=1, max_size=30)
@@ -121,7 +124,7 @@ def test_transition_rows_sum_to_one_and_nobody_is_lost(rows: list[tuple[str | No
     flows = segment_migration(periods, pairs)
     shares = flows.groupby(["from_period", "to_period", "from_segment"])["share"].sum()
     assert shares.to_numpy() == pytest.approx(np.ones(len(shares)))
-    summary = migration_summary(flows, windows_of(3), TIERS)
+    summary = migration_summary(flows, windows_of(3), period_tiers(periods, SHARES))
     assert list(zip(summary["from_period"], summary["to_period"], strict=True)) == pairs
     for pair in summary.itertuples():
         both = [(row[pair.from_period], row[pair.to_period]) for row in rows]
@@ -158,66 +161,6 @@ def test_drift_of_features_and_of_the_mix() -> None:
         segment_drift(features, periods, [(0, 1)], ("tenure",))
 
 
-# ------------------------------------------------------------------------------------------------------ early warning
-
-STEADY, BORDER, FALLS, DROPS, LEAVES, NEVER = range(1, 7)
-OVER_TIME = {
-    STEADY: [("gold", 100.0)] * 5,
-    BORDER: [("gold", 100.0), ("gold", 100.0), ("gold", 100.0), ("silver", 95.0), ("silver", 90.0)],
-    FALLS: [("gold", 100.0), ("gold", 100.0), ("gold", 100.0), ("silver", 60.0), ("silver", 50.0)],
-    DROPS: [("gold", 90.0), ("gold", 90.0), ("gold", 90.0), ("gold", 70.0), ("lead", 10.0)],
-    LEAVES: [("gold", 60.0), ("gold", 60.0), ("gold", 60.0)],
-    NEVER: [("lead", 90.0), ("lead", 90.0), ("lead", 90.0), ("lead", 5.0), ("lead", 5.0)],
-}
-FALLING = periods_of(
-    *((window, key, *state) for key, history in OVER_TIME.items() for window, state in enumerate(history))
-)
-
-
-def test_falls_from_high_value_are_listed_the_largest_loss_first() -> None:
-    listed = early_warning(FALLING, windows_of(5), TIERS, SETTINGS)
-    assert listed["household_key"].tolist() == [DROPS, LEAVES, FALLS]
-    assert listed["to_segment"].tolist() == ["lead", ABSENT, "silver"]
-    assert listed["to_tier"].tolist() == ["low", "absent", "mid"]
-    assert listed["spend_after"].tolist() == [10.0, 0.0, 50.0]
-    assert listed["change"].tolist() == [-80.0, -60.0, -50.0]
-    assert listed["change_share"].tolist() == pytest.approx([-80 / 90, -1.0, -0.5])
-    assert (listed["from_segment"] == "gold").all()
-    assert (listed["from_period"] == 2).all()
-    assert (listed["to_period"] == 4).all()
-    strict = SETTINGS.model_copy(update={"warning_fall": 0.0})
-    assert BORDER in early_warning(FALLING, windows_of(5), TIERS, strict)["household_key"].tolist()
-    long = SETTINGS.model_copy(update={"warning_steps": 9})
-    assert (early_warning(FALLING, windows_of(5), TIERS, long)["from_period"] == 0).all()
-    with pytest.raises(MigrationError, match="no value tier is known of lead"):
-        early_warning(FALLING, windows_of(5), {"gold": "high", "silver": "mid"}, SETTINGS)
-
-
-def test_what_became_of_those_listed_before() -> None:
-    later = pd.concat(
-        [
-            FALLING,
-            periods_of(
-                (5, STEADY, "gold", 100.0),
-                (5, FALLS, "silver", 70.0),
-                (6, STEADY, "gold", 98.0),
-                (6, FALLS, "gold", 96.0),
-            ),
-        ]
-    )
-    evidence = warning_evidence(later, windows_of(7), TIERS, SETTINGS)
-    row = evidence.set_index(["to_period", "listed"]).loc[(4, True)]
-    assert row["n_households"] == 3
-    assert row[["from_period", "after_period"]].tolist() == [2, 6]
-    assert row["spend_before"] == pytest.approx((100 + 90 + 60) / 3)
-    assert row["spend_at"] == pytest.approx((50 + 10 + 0) / 3)
-    assert row["spend_after"] == pytest.approx(96 / 3)
-    kept = evidence.set_index(["to_period", "listed"]).loc[(4, False)]
-    assert kept["n_households"] == 2
-    assert kept["spend_after"] == pytest.approx(98 / 2)
-    assert len(warning_evidence(FALLING, windows_of(5, look_back=140), TIERS, SETTINGS)) == 0
-
-
 # -------------------------------------------------------------------------------------------------------- all of it
 
 
@@ -230,17 +173,15 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     def by_spend(rows: pd.DataFrame) -> pd.Series:
         return pd.cut(rows["monetary_sales"], [0, 60, 120, 1e9], labels=["lead", "silver", "gold"]).astype(str)
 
-    tables = migration_tables(features, windows, by_spend, TIERS, SETTINGS, drifting=("monetary_sales",))
+    tables = migration_tables(features, windows, by_spend, drifting=("monetary_sales",), tier_shares=SHARES)
     assert (tables.migration_summary["ari"] == 1).all()
     assert (tables.migration_summary["share_staying"] == 1).all()
     assert tables.migration_summary["shared_days"].tolist() == [28, 28, 28, 28, 0, 0, 0]
     assert (tables.segment_drift["psi"] == 0).all()
-    assert len(tables.early_warning) == 0
-    assert not tables.warning_evidence["listed"].any()
     flows = tables.segment_migration
     assert (flows.loc[flows["from_segment"] != flows["to_segment"], "n"] == 0).all()
     with pytest.raises(MigrationError, match=r"nobody bought in the periods \[5\]"):
-        migration_tables(features, windows_of(6), by_spend, TIERS, SETTINGS, drifting=("monetary_sales",))
+        migration_tables(features, windows_of(6), by_spend, drifting=("monetary_sales",), tier_shares=SHARES)
 
 
 def test_the_fitted_segments_find_who_moved() -> None:
@@ -250,22 +191,18 @@ def test_the_fitted_segments_find_who_moved() -> None:
         fit_scaling(households, FACTORED), Factors(FACTORED, loadings), Clusters(np.full((3, 3), 0.3) + 0.5 * np.eye(3))
     )
     model = model_of(fitted, ("gold", "silver", "lead"))
-    households["monetary_sales"] = np.abs(households["monetary_sales"]) * 100
     later = households.copy()
     mover, exemplar = 3, 45
     later.loc[mover, list(FACTORED)] = households.loc[exemplar, list(FACTORED)] * 1.01
-    later.loc[mover, "monetary_sales"] = households.loc[mover, "monetary_sales"] / 3
     features = pd.concat([households.assign(window=0), later.assign(window=1)], ignore_index=True)
     tables = migration_tables(
         features,
         windows_of(2),
         lambda rows: window_segments(rows, "window", model),
-        TIERS,
-        SETTINGS,
         drifting=model.features,
+        tier_shares=SHARES,
     )
     moved = tables.segment_migration[lambda flows: (flows["from_segment"] != flows["to_segment"]) & (flows["n"] > 0)]
     assert moved[["from_segment", "to_segment", "n"]].to_numpy().tolist() == [["gold", "lead", 1]]
     assert tables.migration_summary.at[0, "share_staying"] == pytest.approx(59 / 60)
-    assert tables.early_warning["household_key"].tolist() == [households.loc[mover, "household_key"]]
     assert set(planted) == {0, 1, 2}

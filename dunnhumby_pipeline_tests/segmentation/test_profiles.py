@@ -1,8 +1,6 @@
-"""Profiles of segments by hand: money, features, demographics, departments, needs, and what the playbook says."""
+"""Profiles of segments by hand: money, features, demographics, departments, needs, value and need."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, cell_offer, load_playbook, segment_playbook
+from dunnhumby_pipeline.segmentation.lifetime.status import LIFECYCLES
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
     NO_DEPARTMENT,
@@ -28,11 +26,13 @@ from dunnhumby_pipeline.segmentation.profiles.profiles import (
     segment_profiles,
 )
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
-from dunnhumby_pipeline.segmentation.segments.naming import REQUIRED, segment_names
 from dunnhumby_pipeline.settings import EngineSettings
 
 QUICK = settings(max_examples=15, deadline=None)
 NAN = float("nan")
+SHARES = {"share_high": 0.3, "share_mid": 0.5, "share_low": 0.2} | {
+    f"share_{stage}": share for stage, share in zip(LIFECYCLES, (0.0, 0.9, 0.1, 0.0), strict=True)
+}
 
 
 def households(**columns: list[float]) -> pd.DataFrame:
@@ -52,13 +52,16 @@ FEATURES = households(
     tenure_weeks=[43.0, 52.0, 29.0, 43.0, 36.0],
 )
 FIVE = segments_of("a", "a", "b", "b", "b")
+STATUS = households(discount_share=[0.5] * 5).assign(
+    value_tier=["high", "mid", "mid", "low", "low"], lifecycle=["new", "active", "lapsing", "lapsed", "lapsed"]
+)
 
 
 # ---------------------------------------------------------------------------------------------------- size and money
 
 
 def test_profiles_by_hand() -> None:
-    profiles = segment_profiles(FEATURES, FIVE).set_index("segment")
+    profiles = segment_profiles(FEATURES, FIVE, STATUS).set_index("segment")
     assert profiles.index.tolist() == ["a", "b"]
     assert profiles["segment_name"].tolist() == ["A", "B"]
     assert profiles["n_households"].tolist() == [2, 3]
@@ -68,33 +71,21 @@ def test_profiles_by_hand() -> None:
     assert profiles["revenue_index"].tolist() == pytest.approx([2.0, 1 / 3])
     assert profiles["spend_mean"].tolist() == pytest.approx([200.0, 100 / 3])
     assert profiles["spend_median"].tolist() == [200.0, 40.0]
-    assert profiles["value_tier"].tolist() == ["high", "low"]
-    assert profiles["lifecycle"].tolist() == ["active", "lapsed"]
-
-
-@pytest.mark.parametrize(
-    ("recency", "twelve", "weeks", "stage"),
-    [
-        (5, 1, 50, "active"),
-        (28, 1, 50, "active"),
-        (29, 1, 50, "lapsing"),
-        (200, 0, 50, "lapsed"),
-        (5, 1, 26, "new"),
-        (29, 1, 26, "lapsing"),
-    ],
-)
-def test_stages_of_a_segment(recency: float, twelve: int, weeks: float, stage: str) -> None:
-    features = FEATURES.assign(active_last_12w=twelve, recency=[recency, recency, 1.0, 2.0, 3.0])
-    features.loc[:1, "tenure_weeks"] = weeks
-    assert segment_profiles(features, FIVE).set_index("segment").at["a", "lifecycle"] == stage
+    assert profiles["share_high"].tolist() == [0.5, 0.0]
+    assert profiles["share_mid"].tolist() == pytest.approx([0.5, 1 / 3])
+    assert profiles["share_low"].tolist() == pytest.approx([0.0, 2 / 3])
+    stages = profiles[["share_new", "share_active", "share_lapsing", "share_lapsed"]]
+    assert stages.loc["a"].tolist() == [0.5, 0.5, 0.0, 0.0]
+    assert stages.loc["b"].tolist() == pytest.approx([0.0, 0.0, 1 / 3, 2 / 3])
+    assert not {"value_tier", "lifecycle"} & set(profiles), "a segment has no tier and no stage of its own"
 
 
 def test_an_empty_segment_has_a_row_and_no_means() -> None:
     empty = FIVE.assign(segment=pd.Categorical(FIVE["segment"], categories=["a", "b", "nobody"]))
-    profiles = segment_profiles(FEATURES, empty).set_index("segment")
+    profiles = segment_profiles(FEATURES, empty, STATUS).set_index("segment")
     assert profiles.at["nobody", "n_households"] == 0
     assert profiles.at["nobody", "revenue"] == 0
-    assert profiles.loc["nobody", ["spend_mean", "value_tier", "lifecycle", "revenue_index"]].isna().all()
+    assert profiles.loc["nobody", ["spend_mean", "share_high", "share_lapsed", "revenue_index"]].isna().all()
     described = segment_features(FEATURES, empty, ["recency"], 0.95, described=["recency"]).set_index("segment")
     assert described.at["nobody", "n"] == 0
     assert np.isnan(described.at["nobody", "mean"])
@@ -106,11 +97,13 @@ def test_an_empty_segment_has_a_row_and_no_means() -> None:
 
 def test_tables_of_different_households_are_refused() -> None:
     with pytest.raises(ProfileError, match=r"5 rows of features, 4 of segments, 1 households in one alone"):
-        segment_profiles(FEATURES, FIVE.iloc[1:])
+        segment_profiles(FEATURES, FIVE.iloc[1:], STATUS)
     with pytest.raises(ProfileError, match="customer features lack recency; found household_key"):
-        segment_profiles(FEATURES.drop(columns="recency"), FIVE)
+        segment_profiles(FEATURES.drop(columns="recency"), FIVE, STATUS)
     with pytest.raises(ProfileError, match="in a segment; some are there twice or without one"):
-        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]))
+        segment_profiles(FEATURES, FIVE.assign(segment=["a", None, "b", "b", "b"]), STATUS)
+    with pytest.raises(ProfileError, match=r"1 households have either a status or a segment, not both \(such as 5\)"):
+        segment_profiles(FEATURES, FIVE, STATUS.iloc[:-1])
     with pytest.raises(ProfileError, match="segments lack segment; found household_key"):
         segment_features(FEATURES, FIVE.drop(columns="segment"), [], 0.95)
 
@@ -127,7 +120,8 @@ def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str
         monetary_sales=list(spend), recency=[1.0] * n, active_last_4w=[1.0] * n, active_last_12w=[1.0] * n,
         tenure_weeks=[9.0] * n,
     )  # fmt: skip
-    profiles = segment_profiles(features, segments_of(*slugs))
+    status = features[["household_key"]].assign(value_tier="mid", lifecycle="active")
+    profiles = segment_profiles(features, segments_of(*slugs), status)
     assert profiles["share"].sum() == pytest.approx(1.0)
     assert profiles["revenue_share"].sum() == pytest.approx(1.0)
     described = segment_features(features, segments_of(*slugs), [], 0.95)
@@ -202,7 +196,7 @@ def test_twins_of_what_made_the_segments_are_no_evidence() -> None:
         "weekend_share": "independent",
         "spend_trend": "independent",
         "basket_trend": "independent",
-        "n_redemptions": "independent",
+        "n_redemptions": "assigned",
         "monetary_sales": "twin",
     }
     found = roles.set_index("feature")
@@ -224,21 +218,6 @@ def test_a_feature_that_few_have_is_described_by_those_few() -> None:
     assert {"spend_trend", "basket_trend", "weekend_share"} <= set(rows.index.get_level_values("feature"))
     assert rows.loc[[("a", "spend_trend"), ("b", "spend_trend"), ("a", "basket_trend")], "n"].tolist() == [1, 0, 0]
     assert rows.loc[[("a", "spend_trend"), ("b", "basket_trend")], "eta_squared"].isna().all()
-
-
-def test_tier_and_stage_are_those_of_the_name() -> None:
-    rng = np.random.default_rng(4)
-    frame = households(**{name: list(rng.random(300)) for name in REQUIRED})
-    labels = np.repeat([0, 1, 2, 3], 75)
-    frame["monetary_sales"] = np.repeat([2.0, 1.0, 0.7, 0.3], 75)
-    frame["recency"] = np.repeat([1.0, 3.0, 60.0, 5.0], 75)
-    frame = frame.assign(active_last_4w=1, active_last_12w=1, tenure_weeks=np.repeat([52.0, 52.0, 20.0, 20.0], 75))
-    named = segment_names(frame, labels)
-    segments = pd.DataFrame({"household_key": frame["household_key"], "segment": labels.astype(str)})
-    found = segment_profiles(frame, segments.assign(segment_name="")).set_index("segment")
-    for label, name in named.items():
-        row = found.loc[str(label)]
-        assert name.startswith(f"{row['value_tier'].capitalize()} value ") and name.endswith(f", {row['lifecycle']}")
 
 
 def test_ties_and_a_complete_difference() -> None:
@@ -341,28 +320,16 @@ def test_lift_by_hand_from_lines() -> None:
 # -------------------------------------------------------------------------------------------------------------- needs
 
 
-def test_segments_without_a_need_get_advice() -> None:
-    profiles = households(n_households=[100, 100]).assign(
-        segment=["a", "b"], segment_name=["A", "B"], value_tier="mid", lifecycle="active"
-    )
-    described_by = {name for rule in load_playbook().segments.rules for name in rule.when.features or ()}
-    flat = pd.DataFrame(
-        [(slug, name, 0.0) for slug in "ab" for name in ("recency", *described_by)],
-        columns=["segment", "feature", "z_score"],
-    ).drop_duplicates()
-    assert len(segment_playbook(profiles, flat, {"a": "none", "b": "none"}, load_playbook())) == 2
-
-
 # ----------------------------------------------------------------------------------------------------- value and need
 
 
 def test_value_by_need_by_hand() -> None:
-    clv = households(clv=[900.0, 500.0, 80.0, 40.0]).assign(clv_tier=["high", "mid", "low", "low"])
+    clv = households(clv=[900.0, 500.0, 80.0, 40.0]).assign(value_tier=["high", "mid", "low", "low"])
     need = households(need_margin=[0.1] * 4).assign(need=["fresh", "grocery", "fresh", "fresh"])
     features = households(monetary_sales=[800.0, 400.0, 90.0, 10.0], discount_rate=[0.2, 0.0, 0.1, 0.5])
     place = household_value_need(clv, need, features)
     assert place["discounts"].tolist() == pytest.approx([200.0, 0.0, 10.0, 10.0])
-    table = value_need(place, ["fresh", "grocery"], load_playbook()).set_index(["clv_tier", "need"])
+    table = value_need(place, ["fresh", "grocery"]).set_index(["value_tier", "need"])
     assert len(table) == 6
     assert table["n_households"].tolist() == [1, 0, 0, 1, 2, 0]
     assert table["share"].sum() == pytest.approx(1.0)
@@ -371,128 +338,18 @@ def test_value_by_need_by_hand() -> None:
     assert cell["discount_rate_mean"] == pytest.approx(0.3)
     assert cell["discount_rate"] == pytest.approx(20 / 120)
     assert (cell["tier_share"], cell["clv_mean"]) == (1.0, 60.0)
-    assert cell["rule"] == "low value on discount"
-    assert table.loc[("high", "grocery"), ["clv_mean", "discount_rate", "offer"]].isna().all()
+    assert table.loc[("high", "grocery"), ["clv_mean", "discount_rate"]].isna().all()
     with pytest.raises(ValueNeedError, match="found 4, 4, 3 of them and 3 in all three"):
         household_value_need(clv, need, features.iloc[1:])
-    with pytest.raises(ValueNeedError, match="households have the needs alcohol; the study knows fresh, grocery"):
-        value_need(place.assign(need="alcohol"), ["fresh", "grocery"], load_playbook())
+    with pytest.raises(ValueNeedError, match="households have the needs alcohol; known are fresh, grocery"):
+        value_need(place.assign(need="alcohol"), ["fresh", "grocery"])
 
 
 def test_a_household_that_paid_nothing_has_no_discounts_to_add() -> None:
-    clv = households(clv=[9.0, 5.0]).assign(clv_tier=["high", "low"])
+    clv = households(clv=[9.0, 5.0]).assign(value_tier=["high", "low"])
     need = households(need_margin=[0.1, 0.0]).assign(need=["fresh", "none"])
     features = households(monetary_sales=[0.0, 10.0], discount_rate=[1.0, NAN])
     place = household_value_need(clv, need, features)
     assert place["discounts"].isna().all()
-    table = value_need(place, ["fresh", "grocery"], load_playbook())
+    table = value_need(place, ["fresh", "grocery"])
     assert table["need"].unique().tolist() == ["fresh", "grocery", "none"]
-
-
-# ----------------------------------------------------------------------------------------------------------- playbook
-
-DEFAULT = 'priority = 3\nstrategy = "s"\naction = "a"\navoid = "n"\n'
-OFFERS = '[offers.default]\noffer = "none"\n'
-
-
-def playbook_file(folder: Path, text: str) -> Path:
-    file = folder / "playbook.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def rule(name: str, when: str) -> str:
-    return f'[[segments.rules]]\nname = "{name}"\nwhen = {{ {when} }}\n{DEFAULT}'
-
-
-def described(**z_scores: list[float]) -> pd.DataFrame:
-    wide = pd.DataFrame({"segment": ["a", "b"], **z_scores})
-    return wide.melt("segment", var_name="feature", value_name="z_score")
-
-
-def test_the_first_rule_that_holds_is_taken_and_says_why(tmp_path: Path) -> None:
-    first = rule(
-        "seekers", 'value_tier = ["low", "high"], features = { discount_usage_pct = { above = 0.5, below = 2.0 } }'
-    )
-    second = rule("lapsed", 'lifecycle = ["lapsed"], leading_need = ["baby"]')
-    file = playbook_file(tmp_path, f"[segments.default]\n{DEFAULT}{first}{second}{OFFERS}")
-    playbook = load_playbook(file)
-    profiles = segment_profiles(FEATURES, FIVE)
-
-    def advice(scores: list[float], **needs: str) -> pd.DataFrame:
-        return segment_playbook(profiles, described(discount_usage_pct=scores), needs, playbook).set_index("segment")
-
-    found = advice([0.7, 0.5], a="grocery", b="baby")
-    assert found["rule"].to_dict() == {"a": "seekers", "b": "lapsed"}
-    assert found.at["a", "because"] == "value tier high, discount_usage_pct +0.70 sd"
-    assert found.at["b", "because"] == "lifecycle lapsed, leading need baby"
-    assert advice([NAN, 0.9], a="grocery", b="baby")["rule"].to_dict() == {"a": "default", "b": "seekers"}
-    assert advice([2.0, 0.0], a="grocery", b="grocery")["because"].tolist() == ["no rule holds"] * 2
-    with pytest.raises(PlaybookError, match="look at discount_usage_pct, which the segments are not described by"):
-        segment_playbook(profiles, described(recency=[0.0, 0.0]), {"a": "fresh", "b": "fresh"}, playbook)
-
-
-def test_the_packaged_playbook_has_an_answer_for_everything() -> None:
-    playbook = load_playbook()
-    assert len(playbook.segments.rules) >= 8
-    for tier in ("high", "mid", "low"):
-        for need in ("fresh produce", "scratch cooking", "baby", "zork and blip", "none"):
-            offer, name = cell_offer(tier, need, NAN, playbook)
-            assert offer
-            assert name
-    assert cell_offer("high", "fresh produce", 0.05, playbook)[1] == "high value, few discounts"
-    assert cell_offer("high", "fresh produce", 0.3, playbook)[1] == "high value fresh"
-    assert cell_offer("high", "zork and blip", 0.3, playbook)[1] == "default"
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        (OFFERS, r"segments: Field required"),
-        (f"[segments]\n{OFFERS}", r"segments\.default: Field required"),
-        (rule("r", 'value_tier = ["high"]') + OFFERS, r"segments\.default: Field required"),
-        (f"[segments.default]\n{DEFAULT}", r"offers: Field required"),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { discount_usage = { above = 1 } }')}{OFFERS}",
-            r"segments\.rules\.0\.when\.features.*'discount_usage' is not a feature of the catalogue; expected one of "
-            r"discount_usage_pct",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'leading_need = [`babby`]'.replace('`', chr(34)))}{OFFERS}",
-            r"'babby' is not a need; expected one of baby",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = [`top`]'.replace('`', chr(34)))}{OFFERS}",
-            r"value_tier\.0: Input should be 'high', 'mid' or 'low', found 'top'",
-        ),
-        (f"[segments.default]\n{DEFAULT}{rule('r', '')}{OFFERS}", r"a rule needs conditions.*make it the default"),
-        (f"[segments.default]\n{DEFAULT}{rule('r', 'value_tier = []')}{OFFERS}", r"a rule needs conditions"),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { recency = { above = 2, below = 1 } }')}{OFFERS}",
-            r"no number is above 2 and below 1",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'features = { recency = {} }')}{OFFERS}",
-            r"expected 'above', 'below' or both",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'tier = [`high`]'.replace('`', chr(34)))}{OFFERS}",
-            r"when\.tier: Extra inputs are not permitted",
-        ),
-        (
-            f"[segments.default]\n{DEFAULT}{rule('r', 'lifecycle = [`new`]'.replace('`', chr(34))) * 2}{OFFERS}",
-            r"rules need names of their own.*found \['r'\] again",
-        ),
-        ("[segments\n", r"playbook\.toml is not TOML"),
-    ],
-)
-def test_a_playbook_that_is_wrong_says_where(tmp_path: Path, text: str, complaint: str) -> None:
-    file = playbook_file(tmp_path, text)
-    with pytest.raises(PlaybookError, match=complaint) as raised:
-        load_playbook(file)
-    assert str(file) in str(raised.value)
-
-
-def test_a_playbook_that_is_not_there_is_no_packaged_one(tmp_path: Path) -> None:
-    with pytest.raises(PlaybookError, match=r"nowhere.toml: cannot be read"):
-        load_playbook(tmp_path / "nowhere.toml")

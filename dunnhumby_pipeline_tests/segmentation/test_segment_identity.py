@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -31,19 +32,25 @@ from dunnhumby_pipeline.segmentation.segments.model_store import (
     save_model,
 )
 from dunnhumby_pipeline.segmentation.segments.naming import (
-    NEEDS,
     REQUIRED,
+    RHYTHM,
+    SHOPPING,
+    SIZE,
+    TRAITS,
+    Claims,
+    claims,
     factor_names,
     segment_names,
     slug,
-    still_said,
-    tier_and_lifecycle,
+    standings,
+    untrue,
 )
 from dunnhumby_pipeline.segmentation.segments.tables import SegmentationTables, segment_households
 from dunnhumby_pipeline.settings import CheckSettings, SegmentationSettings
 from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 
 NAN = float("nan")
+NAMED_BY = tuple(dict.fromkeys([*REQUIRED, *(feature for feature, _ in TRAITS)]))
 QUICK = settings(max_examples=30, deadline=None)
 SMALL = SegmentationSettings(
     n_factors=3,
@@ -63,7 +70,7 @@ SMALL = SegmentationSettings(
 @given(st.integers(0, 10_000), st.integers(2, 8))
 def test_names_are_unique_and_do_not_know_the_cluster_numbers(seed: int, n_segments: int) -> None:
     rng = np.random.default_rng(seed)
-    features = pd.DataFrame(rng.gamma(2.0, size=(80, len(REQUIRED))), columns=list(REQUIRED))
+    features = pd.DataFrame(rng.gamma(2.0, size=(80, len(NAMED_BY))), columns=list(NAMED_BY))
     labels = np.arange(80) % n_segments
     names = segment_names(features, labels)
     assert len(set(names.values())) == len(names) == n_segments
@@ -73,78 +80,122 @@ def test_names_are_unique_and_do_not_know_the_cluster_numbers(seed: int, n_segme
     assert renumbered == {order[label]: name for label, name in names.items()}
 
 
-def named() -> tuple[pd.DataFrame, NDArray]:
-    features = pd.DataFrame(1.0, index=range(50), columns=list(REQUIRED))
-    labels = np.repeat(range(5), 10)
-    features.loc[labels == 0, ["monetary_sales", "monetary_avg_basket_sales"]] = [9.0, 5.0]
-    features.loc[labels == 1, "share_fresh"] = 4.0
-    features.loc[labels == 2, ["share_fresh", "recency"]] = [4.0, 60.0]
-    features.loc[labels == 3, ["monetary_sales", "coupon_savings_ratio"]] = [3.0, 6.0]
-    features.loc[labels == 4, "discount_usage_pct"] = 0.1
-    return features.assign(tenure_weeks=np.where(labels == 1, 12, 80)), labels
+TIER_WORDS = {"high", "mid", "low", "value", "vip", "loyal", "active", "new", "lapsing", "lapsed"}
 
 
-def test_a_name_says_value_need_and_lifecycle() -> None:
-    assert segment_names(*named()) == {
-        0: "High value stock-up, active",
-        1: "Low value fresh, new",
-        2: "Low value fresh, lapsing",
-        3: "Mid value coupon, active",
-        4: "Low value full price, active",
+def words(name: str) -> set[str]:
+    return set(name.lower().split())
+
+
+@QUICK
+@given(st.integers(0, 10_000), st.integers(2, 8), st.booleans())
+def test_no_word_is_in_all_names_and_none_is_of_a_tier_or_stage(seed: int, n_segments: int, mixed: bool) -> None:
+    rng = np.random.default_rng(seed)
+    features = pd.DataFrame(rng.gamma(2.0, size=(80, len(NAMED_BY))), columns=list(NAMED_BY))
+    labels = rng.permutation(np.arange(80) % n_segments)
+    if mixed:
+        features = features.assign(**dict.fromkeys(REQUIRED, 1.0))
+    else:
+        features[RHYTHM] += rng.gamma(1.0, 2.0, n_segments)[labels]
+    names = list(segment_names(features, labels).values())
+    assert not set.intersection(*map(words, names)) or all(name.startswith("All-round") for name in names)
+    assert not set.union(*map(words, names)) & TIER_WORDS
+    assert all(claims(name) is not None for name in names)
+    told = segment_names(features, labels)
+    assert untrue(features, labels, told) == {}, "a name made from these households holds for them"
+
+
+def shoppers() -> tuple[pd.DataFrame, NDArray]:
+    """Five ways to shop, twenty households each."""
+    labels = np.repeat(range(5), 20)
+    features = pd.DataFrame(1.0, index=range(100), columns=list(NAMED_BY))
+    features[RHYTHM] = np.array([2.0, 3.0, 0.6, 0.5, 0.4])[labels]
+    features[SIZE] = np.array([50.0, 12.0, 49.0, 12.0, 12.0])[labels]
+    features["discount_usage_pct"] = np.array([0.5, 0.5, 0.5, 0.9, 0.1])[labels]
+    return features, labels
+
+
+def test_names_are_those_of_a_shopper() -> None:
+    assert segment_names(*shoppers()) == {
+        0: "Large regular shops",
+        1: "Frequent small baskets",
+        2: "Large shops",
+        3: "Bargain errands",
+        4: "Full-price errands",
     }
-    assert slug("High value stock-up + fresh, active") == "high_value_stock_up_fresh_active"
+    assert slug("Full-price errands") == "full_price_errands"
 
 
-def test_segments_of_one_description_take_their_next_need_and_at_last_a_number() -> None:
-    features, labels = named()
-    features = features.assign(tenure_weeks=80)
-    features.loc[labels == 4, ["share_fresh", "discount_usage_pct"]] = [4.0, 1.0]
-    features.loc[40, "share_alcohol"] = 2.0
+def test_segments_of_one_description_take_their_next_trait_and_at_last_a_number() -> None:
+    features, labels = shoppers()
+    features.loc[labels >= 3, ["discount_usage_pct", RHYTHM, SIZE]] = [0.1, 0.4, 12.0]
+    features.loc[labels == 3, "share_fresh"] = 4.0
+    features.loc[80, "share_alcohol"] = 9.0
     names = segment_names(features, labels)
-    assert names[1] == "Low value fresh + top-up, active"
-    assert names[4] == "Low value fresh + alcohol, active"
+    assert names[3] == "Fresh errands"
+    assert names[4] == "Full-price errands"
+    features["share_fresh"] = np.where(labels == 3, 0.9, 1.0)
+    features.loc[60:62, "share_fresh"] = 4.0
+    features.loc[80:84, "share_alcohol"] = 9.0
+    names = segment_names(features, labels)
+    assert names[3] == "Full-price errands"
+    assert names[4] == "Full-price alcohol errands"
     twins = pd.DataFrame(1.0, index=range(30), columns=list(REQUIRED))
-    alike = segment_names(twins, np.repeat([0, 1], [10, 20]), taken=["Mid value all-round, active"])
-    assert alike == {1: "Mid value all-round, active 2", 0: "Mid value all-round, active 3"}
+    alike = segment_names(twins, np.repeat([0, 1], [10, 20]), taken=["All-round"])
+    assert alike == {1: "All-round 2", 0: "All-round 3"}
 
 
-def test_a_name_holds_until_it_is_off_by_more_than_a_fifth() -> None:
-    features = pd.DataFrame(1.0, index=range(100), columns=list(REQUIRED)).assign(recency=20.0, tenure_weeks=80)
-    labels = np.repeat([0, 1], 50)
+def test_where_all_shop_as_often_and_as_much_names_are_of_traits() -> None:
+    features = pd.DataFrame(1.0, index=range(60), columns=list(NAMED_BY))
+    labels = np.repeat(range(3), 20)
+    features.loc[labels == 0, "share_fresh"] = 3.0
+    features.loc[labels == 1, "share_bakery"] = 3.0
+    assert segment_names(features, labels) == {0: "Fresh", 1: "Bakery", 2: "All-round"}
 
-    def said(spend: float, recency: float = 20.0, tenure: float = 80.0) -> tuple[set[str], set[str]]:
-        # Spend relative to the mean of all is `spend`; the median recency of all is 20 days or hardly more.
-        changed = features.assign(monetary_sales=np.where(labels == 0, spend, 2 - spend))
-        changed.loc[labels == 0, ["recency", "tenure_weeks"]] = [recency, tenure]
-        tiers, cycles = still_said(changed, labels)[0]
-        return set(tiers), set(cycles)
 
-    assert said(1.51)[0] == said(1.49)[0] == {"High value", "Mid value"}
-    assert said(1.85)[0] == {"High value"}
-    assert said(1.2)[0] == {"Mid value"}
-    assert said(0.58)[0] == said(0.62)[0] == {"Low value", "Mid value"}
-    assert said(0.49)[0] == {"Low value"}
-    assert said(1.0, tenure=27)[1] == said(1.0, tenure=25)[1] == {"new", "active"}
-    assert said(1.0, tenure=10)[1] == {"new"}
-    assert said(1.0)[1] == {"active"}
-    few = np.where(np.arange(100) < 40, 0, 1)
-    for days, expected in ((80.0, {"lapsing"}), (41.0, {"lapsing", "active"}), (30.0, {"active"})):
-        away = features.assign(recency=np.where(few == 0, days, 20.0))
-        assert set(still_said(away, few)[0][1]) == expected
+def test_a_name_needs_how_often_and_how_much_and_traits_only_where_they_are_known() -> None:
+    features, labels = shoppers()
+    with pytest.raises(ValueError, match="cannot be named without monetary_avg_basket_sales; found"):
+        segment_names(features.drop(columns=SIZE), labels)
+    assert segment_names(features[list(REQUIRED)], labels)[3] == "Errands 2"
+
+
+def test_a_name_holds_until_it_is_off_by_more_than_the_margin() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 500)
+    base = pd.DataFrame(rng.random((1000, 3)), columns=[RHYTHM, SIZE, "discount_usage_pct"])
+
+    def wrong(name: str, feature: str, standing: float) -> str:
+        # The mean rank of the first half lies `standing` standard deviations above that of all.
+        place = np.r_[np.linspace(0, 1, 500) + 0.62 * standing, np.linspace(0, 1, 500)]
+        seen = standings(base.assign(**{feature: place}), labels).loc[0, feature]
+        assert seen == pytest.approx(standing, abs=0.08)
+        return untrue(base.assign(**{feature: place}), labels, {0: name}).get(0, "")
+
+    assert wrong("Large shops", SIZE, 0.3) == ""
+    assert wrong("Large shops", SIZE, 0.13) == ""
+    told = wrong("Large shops", SIZE, -0.13)
+    assert told.startswith("large (monetary_avg_basket_sales -0.1") and told.endswith(
+        "of 'Large shops' no longer holds"
+    )
+    assert wrong("Mixed shopping", SIZE, 0.35) == ""
+    assert wrong("Mixed shopping", SIZE, 0.6).startswith("neither more nor less (monetary_avg_basket_sales +0.")
+    assert wrong("Bargain", "discount_usage_pct", 0.1) == ""
+    assert wrong("Bargain", "discount_usage_pct", -0.1).startswith("bargain (discount_usage_pct -0.")
 
 
 def test_a_name_is_read_as_it_was_made() -> None:
-    for name in segment_names(*named()).values():
-        tier, lifecycle = tier_and_lifecycle(name) or ("", "")
-        assert name.startswith(tier) and name.endswith(lifecycle) and tier and lifecycle
-    assert tier_and_lifecycle("Mid value all-round, active 2") == ("Mid value", "active")
-    assert tier_and_lifecycle("Gold") is None
-
-
-def test_a_name_needs_its_features() -> None:
-    with pytest.raises(ValueError, match="cannot be named without recency"):
-        segment_names(named()[0].drop(columns="recency"), named()[1])
-    assert {feature for feature, _ in NEEDS} <= set(REQUIRED)
+    assert claims("Full-price large regular shops 3") == Claims("regular", "large", (("discount_usage_pct", -1),))
+    assert claims("Errands") == Claims("occasional", "small")
+    assert claims("Fresh") == Claims("", "", (("share_fresh", 1),))
+    assert claims("All-round 2") == Claims("", "")
+    for name in ("Gold", "High value stock-up, active", "Fresh gold", "", "2"):
+        assert claims(name) is None
+    for shopping in SHOPPING.values():
+        for trait in TRAITS.values():
+            assert claims(f"{trait} {shopping}") is not None
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", trait) for trait in TRAITS.values()), "one word, or hyphens"
+    assert len(set(TRAITS.values())) == len(TRAITS), "a word of two traits could not be read"
 
 
 # Names of factors
@@ -265,24 +316,23 @@ def test_a_segment_that_changes_gets_a_new_name_and_the_others_keep_theirs(
     assert (split.table["reason"] == "more segments than before").sum() == 1
 
 
-def test_the_same_households_with_another_profile_get_another_name(
+def test_the_same_households_that_shop_in_another_way_get_another_name(
     households: tuple[pd.DataFrame, NDArray], first: SegmentationTables
 ) -> None:
     features, _ = households
     labels = first.model.labels(features)
-    richest = int(features["monetary_sales"].groupby(labels).mean().idxmax())
-    was = first.model.names[richest]
-    # They stay together in the features that made them, and spend per quarter.
-    poorer = features.assign(monetary_sales=features["monetary_sales"].where(labels != richest, 0.05))
-    away = features["recency"].where(labels != richest, 90.0)
-    identity = identify(poorer.assign(recency=away), labels, first.model, min_jaccard=0.5)
-    row = identity.table.set_index("previous_segment").loc[first.model.slugs[richest]]
+    largest = int(features[SIZE].groupby(labels).mean().idxmax())
+    was = first.model.names[largest]
+    assert (claims(was) or Claims("", "")).size == "large"
+    # They stay together in the features that made them, and buy a quarter at a time.
+    smaller = features.assign(**{SIZE: features[SIZE].where(labels != largest, 0.05)})
+    identity = identify(smaller, labels, first.model, min_jaccard=0.5)
+    row = identity.table.set_index("previous_segment").loc[first.model.slugs[largest]]
     assert row["jaccard"] >= 0.5
     assert not row["kept"]
     assert row["segment_name"] not in first.model.names
-    assert tier_and_lifecycle(row["segment_name"]) == tier_and_lifecycle(row["described_as"])
-    assert tier_and_lifecycle(row["segment_name"]) != tier_and_lifecycle(was)
-    assert row["reason"].startswith(f"overlap of {row['jaccard']:.2f} with its match, but ")
+    assert (claims(row["segment_name"]) or Claims("", "")).size == "small"
+    assert row["reason"].startswith(f"overlap of {row['jaccard']:.2f} with its match, but large (monetary_avg_basket")
     assert row["reason"].endswith(f"of {was!r} no longer holds")
     assert identity.table["segment"].notna().all()
     told = identity_kept(identity.table, CheckSettings())
@@ -296,7 +346,28 @@ def test_a_name_that_says_nothing_to_hold_against_is_not_kept(
     odd = replace(first.model, names=("Gold", *first.model.names[1:]))
     table = identify(households[0], first.model.labels(households[0]), odd, min_jaccard=0.5).table
     assert table["kept"].tolist() == [False, True, True]
-    assert table["reason"].iloc[0].endswith("its name 'Gold' says no value tier and lifecycle")
+    assert "its name 'Gold' says nothing of how the households shop" in table["reason"].iloc[0]
+
+
+def test_a_model_with_tiers_in_its_names_is_started_from_and_renamed_and_scores_nobody(
+    households: tuple[pd.DataFrame, NDArray], first: SegmentationTables, stored: Path
+) -> None:
+    tiers = ["High value stock-up, active", "Low value fresh, new", "Mid value top-up, lapsing 2"]
+    slugs = ["high_value_stock_up_active", "low_value_fresh_new", "mid_value_top_up_lapsing_2"]
+    rewritten(stored, {"format_version": 1, "names": tiers, "slugs": slugs})
+    with pytest.raises(ModelFileError, match=r"names its segments by value tier and stage.*`dunnhumby run` does"):
+        load_model(stored)
+    old, why = previous_model(stored)
+    assert old is not None
+    assert not why
+    again = segment_households(households[0], SMALL, seed=1, previous=old)
+    assert again.start_reason == "warm: from the run before"
+    identity = again.segment_identity
+    assert not identity["kept"].any()
+    assert sorted(identity["previous_segment"]) == sorted(slugs), "each is found again"
+    assert identity["reason"].str.contains("says a value tier and a stage, as names of an earlier version did").all()
+    assert sorted(again.model.names) == sorted(first.model.names)
+    assert adjusted_rand_score(again.segments["segment"], first.segments["segment"]) == 1.0
 
 
 def test_a_previous_model_of_features_that_are_gone_is_said(
@@ -348,7 +419,7 @@ def test_a_file_that_cannot_be_used_says_why(stored: Path, tmp_path: Path) -> No
         ModelFileError, match="is of other features: only there share_alcohol, only expected share_gold"
     ):
         load_model(stored, (*(name for name in FACTORED if name != "share_alcohol"), "share_gold"))
-    with pytest.raises(ModelFileError, match="has format version 99, expected 1"):
+    with pytest.raises(ModelFileError, match="has format version 99, expected 2"):
         load_model(rewritten(stored, {"format_version": 99}))
     stored.write_bytes(whole)
     with pytest.raises(ModelFileError, match=r"does not fit together: expected .*centroids \(3, 3\), found \(2, 3\)"):

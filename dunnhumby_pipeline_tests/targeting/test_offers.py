@@ -1,137 +1,142 @@
-"""Offers: one function behind which needs, value and the playbook stand; never against the playbook's advice."""
+"""Offers of the list: the next action of each household to contact or test, and nothing for the others."""
 
 from __future__ import annotations
 
-from itertools import product
-from pathlib import Path
-
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
-from dunnhumby_pipeline.segmentation.needs.names import known_need_names
-from dunnhumby_pipeline.segmentation.needs.playbook import Playbook, PlaybookError, cell_offer, load_playbook
-from dunnhumby_pipeline.targeting.offers import COLUMNS, OfferError, known_offers, offer_for, with_offers
+from dunnhumby_pipeline.contracts.names import LEAVE, NO_OFFER, OPT_OUT, TARGET, TEST
+from dunnhumby_pipeline.orchestration.checks.actions import offers_as_resolved
+from dunnhumby_pipeline.segmentation.actions.resolver import next_actions
+from dunnhumby_pipeline.settings import CheckSettings, ContactSettings
+from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission, permitted, suppressed_households
+from dunnhumby_pipeline.targeting.offers import COLUMNS, OF_ACTION, OfferError, with_offers
+from dunnhumby_pipeline.targeting.opt_outs import OptOuts
+from dunnhumby_pipeline_tests.fakes.playbooks import KEPT, RULES, facts_of, household_tables
+from dunnhumby_pipeline_tests.segmentation.actions.test_resolver import NOBODY_KEPT, unchecked
 
-PLAYBOOK = load_playbook()
-# A segment for every rule of the packaged playbook, and one that none holds for.
-ADVICE = pd.DataFrame({"segment": f"s {rule}", "rule": rule} for rule in (
-    *(rule.name for rule in PLAYBOOK.segments.rules), "default"))  # fmt: skip
-RATES = (0.05, 0.15, 0.3)
-TIERS, CLOSE = ("high", "mid", "low"), "do not discount for those who do not ask"
-CELLS = [
-    (tier, f"{need} ({rate})", rate)
-    for tier, need, rate in product(TIERS, dict.fromkeys([*known_need_names(), "none"]), RATES)
-]
-VALUE_NEED = pd.DataFrame(CELLS, columns=["clv_tier", "need", "discount_rate"])
-OFFERS = known_offers(ADVICE, VALUE_NEED, PLAYBOOK)
-FORMS = {rule.name: rule.form for rule in PLAYBOOK.offers.rules}
-
-
-def households() -> pd.DataFrame:
-    rows = [
-        {"segment": segment, "clv_tier": tier, "need": need}
-        for segment, (tier, need, _) in product(ADVICE["segment"], CELLS)
-    ]
-    return pd.DataFrame(rows).assign(household_key=range(len(rows)))
+FACTS = facts_of(household_tables(200))
+ACTIONS = next_actions(
+    FACTS,
+    unchecked(
+        [
+            {"when": {"value_tier": ["high"]}, "form": "coupon", "offer": "A coupon."},
+            {"when": {"value_tier": ["mid"]}, "form": "points", "offer": "Points on {need}."},
+        ]
+    ),
+    dict(NOBODY_KEPT) | {"rare": ("coupon",)},
+)
+OFFERED = ACTIONS[~ACTIONS["suppressed"]].reset_index(drop=True)
 
 
-def listed(decision: str = TARGET) -> pd.DataFrame:
-    return households()[["household_key", "segment"]].assign(decision=decision)
+def listed(actions: pd.DataFrame, decision: str = TARGET) -> pd.DataFrame:
+    frame = actions[["household_key", "segment"]].assign(decision=decision, reason="by the effect", selected=1.0)
+    return frame.sample(frac=1, random_state=3).reset_index(drop=True)
 
 
-def test_no_row_of_the_list_offers_what_the_playbook_keeps_its_segment_from() -> None:
-    frame = with_offers(listed(), households(), OFFERS)
-    assert frame[COLUMNS].notna().all(axis=None)
-    kept = frame["segment"].map(OFFERS.kept)
-    form = frame["offer_rule"].map(FORMS)
-    against = [name in forms for name, forms in zip(form, kept, strict=True)]
-    assert not any(against)
-    # The advice in words and the offer in words do not contradict each other either.
-    avoids = {f"s {rule.name}": rule.avoid for rule in PLAYBOOK.segments.rules}
-    no_coupons = frame["segment"].map(avoids).fillna("").str.startswith("Coupons")
-    assert no_coupons.any() and not frame.loc[no_coupons, "offer"].str.contains("oupon").any()
-    lost = frame["segment"] == "s let go of the lost"
-    assert set(frame.loc[lost, "offer_rule"]) == {"default"}
+def decided(scored: pd.DataFrame) -> pd.DataFrame:
+    """By turns target, test and leave, whoever they are."""
+    turns = scored["household_key"].map(lambda key: (TARGET, TEST, LEAVE)[key % 7 % 3])
+    return scored.assign(decision=turns, reason="by the effect")
 
 
-def test_an_offer_is_that_of_its_cell_unless_its_segment_is_kept_from_it() -> None:
-    frame = with_offers(listed(), households(), OFFERS).merge(
-        VALUE_NEED, left_on=["value_tier", "need"], right_on=["clv_tier", "need"]
+def contacts(actions: pd.DataFrame) -> pd.DataFrame:
+    none = pd.Series(pd.NA, index=range(len(actions)), dtype="Int64")
+    return pd.DataFrame(
+        {"household_key": actions["household_key"].to_numpy(), "days_since_contact": none, "contacts_within": 0}
     )
-    moved = 0
-    for row in frame.itertuples():
-        offer, rule = cell_offer(row.value_tier, row.need, row.discount_rate, PLAYBOOK)
-        if FORMS.get(rule) in OFFERS.kept[row.segment]:
-            moved += 1
-            assert row.offer_rule != rule
-        else:
-            assert (row.offer, row.offer_rule) == (offer, rule)
-    assert 0 < moved < len(frame)
 
 
 @pytest.mark.parametrize(("decision", "offered"), [(TARGET, True), (TEST, True), (LEAVE, False)])
 def test_only_those_to_contact_or_test_have_an_offer(decision: str, offered: bool) -> None:
-    frame = with_offers(listed(decision), households(), OFFERS)
-    assert (frame["offer"].notna() == offered).all() and (frame["offer_rule"].notna() == offered).all()
+    frame = with_offers(listed(OFFERED, decision), OFFERED)
+    assert list(frame.columns[-len(COLUMNS) :]) == COLUMNS
+    assert (frame[list(OF_ACTION.values())].notna().all(axis=None)) == offered
+    assert frame["offer"].notna().any() == offered
     assert frame[["need", "value_tier"]].notna().all(axis=None), "need and value are known of everybody"
-    assert frame["decision"].eq(decision).all() and len(frame) == len(households())
 
 
-def test_one_function_tells_the_offer() -> None:
-    assert offer_for("s nudge low value", "fresh produce (0.05)", "low", OFFERS)[1] == "low value"
-    assert offer_for(f"s {CLOSE}", "fresh produce (0.05)", "low", OFFERS) == (
-        "General mailing, no offer of its own.",
-        "default",
-    )
-    # Kept from the store's coupons, it goes on to the next rule that holds.
-    assert offer_for("s serve deal seekers cheaply", "fresh produce (0.3)", "low", OFFERS)[1] == "low value on discount"
+def test_the_offer_is_that_of_next_action() -> None:
+    frame = with_offers(listed(OFFERED), OFFERED)
+    own = OFFERED.set_index("household_key").loc[frame["household_key"]]
+    for source, name in OF_ACTION.items():
+        assert frame[name].tolist() == own[source].tolist()
+    assert offers_as_resolved(frame, OFFERED, CheckSettings()).passed
+
+
+def test_households_that_are_not_known_or_have_no_offer_are_counted() -> None:
+    with pytest.raises(OfferError, match=r"3 of [\d,]+ households of the list are not in next_action"):
+        with_offers(listed(OFFERED), OFFERED.iloc[3:])
+    n = int(ACTIONS["suppressed"].sum())
+    with pytest.raises(OfferError, match=rf"{n} households of the list are to be contacted or tested, and next_action"):
+        with_offers(listed(ACTIONS), ACTIONS)
+    assert with_offers(listed(ACTIONS, LEAVE), ACTIONS)["offer"].isna().all()
 
 
 @pytest.mark.parametrize(
-    ("segment", "need", "tier"), [("unknown", "fresh produce (0.3)", "low"), ("s default", "x", "low")]
+    ("break_it", "message"),
+    [
+        (lambda frame: frame.assign(offer="Another."), "contacted or tested with another offer than next_action has"),
+        (lambda frame: frame.assign(channel="phone"), "contacted or tested with another offer"),
+        (lambda frame: frame.assign(decision=LEAVE), "households left and offered something"),
+        (lambda frame: frame.assign(household_key=-frame["household_key"]), "households not in next_action"),
+    ],
 )
-def test_what_is_not_known_is_named(segment: str, need: str, tier: str) -> None:
-    with pytest.raises(OfferError, match=f"segment '{segment}', need '{need[:5]}.*tier '{tier}'"):
-        offer_for(segment, need, tier, OFFERS)
+def test_a_list_that_says_otherwise_is_found(break_it: object, message: str) -> None:
+    assert callable(break_it)
+    verdict = offers_as_resolved(break_it(with_offers(listed(OFFERED), OFFERED)), OFFERED, CheckSettings())
+    assert not verdict.passed and message in verdict.message
+    # One whom the playbook has nothing for.
+    frame = with_offers(listed(OFFERED), OFFERED)
+    left = OFFERED.assign(suppressed=True)
+    assert "without an offer that they may get" in offers_as_resolved(frame, left, CheckSettings()).message
 
 
-def test_households_without_need_and_value_are_counted() -> None:
-    with pytest.raises(OfferError, match=r"3 of [\d,]+ households of the list have no need"):
-        with_offers(listed(), households().iloc[3:], OFFERS)
+def test_who_has_no_offer_is_left_after_the_effect_has_decided_and_an_opt_out_goes_first() -> None:
+    without = ACTIONS.loc[ACTIONS["suppressed"], "household_key"]
+    out = OptOuts(frozenset(without.head(5).tolist()), 5, 0)
+    found = suppressed_households(contacts(ACTIONS), out, 0, ContactSettings(opt_out_file="o.csv"), ACTIONS)
+    rules = found.rules.set_index("rule")
+    assert rules.loc[NO_OFFER, ["applied", "n_broken", "n_households"]].tolist() == [
+        *(True, len(without), len(without) - 5)
+    ]
+    assert rules.loc[OPT_OUT, ["n_broken", "n_households"]].tolist() == [5, 5]
+    scored = ACTIONS[["household_key", "segment"]]
+    frame = decide_with_permission(scored, found.households, decided).set_index("household_key")
+    stopped = frame[frame["suppression"] == NO_OFFER]
+    assert len(stopped) == len(without) - 5 and (stopped["decision"] == LEAVE).all()
+    anyway = stopped["without_suppression"] == LEAVE
+    assert anyway.any() and not anyway.all()
+    # The effect decides before the playbook does, so that it is the reason where it leaves them.
+    said = stopped["reason"]
+    assert said[anyway].str.startswith("by the effect; and the playbook has no offer that it may get: ").all()
+    assert said[~anyway].str.startswith("the playbook has no offer that it may get: ").all()
+    assert said[~anyway].str.contains("else the decision would be: t").all()
+    assert set(frame.loc[frame["suppression"] == OPT_OUT].index) == set(out.households)
+    # What policies are valued on is those who are left.
+    assert set(permitted(scored, found.households)["household_key"]) == set(OFFERED["household_key"])
+    final = with_offers(frame.reset_index(), ACTIONS)
+    assert offers_as_resolved(final, ACTIONS, CheckSettings()).passed
 
 
-BOOK = """
-[segments.default]
-priority = 4
-strategy = "Keep"
-action = "Serve."
-avoid = "Waste."
-{kept}
-[offers.default]
-offer = "Nothing."
-[[offers.rules]]
-name = "all"
-when = {{ value_tier = ["high", "mid", "low"] }}
-offer = "A coupon."
-{form}
-"""
+def test_without_next_action_no_rule_of_offers_is_applied() -> None:
+    found = suppressed_households(contacts(ACTIONS), OptOuts(frozenset(), 0, 0), 0, ContactSettings())
+    assert found.households.empty
+    assert not found.rules.set_index("rule").at[NO_OFFER, "applied"]
 
 
-def book(tmp_path: Path, kept: str = "", form: str = "") -> Playbook:
-    (tmp_path / "playbook.toml").write_text(BOOK.format(kept=kept, form=form))
-    return load_playbook(tmp_path / "playbook.toml")
-
-
-def test_a_playbook_that_keeps_segments_from_offers_says_what_each_offer_is(tmp_path: Path) -> None:
-    assert book(tmp_path).offers.rules[0].form is None, "where nobody is kept from anything, forms may be left out"
-    kept = book(tmp_path, 'keeps_from = ["coupon"]', 'form = "coupon"')
-    assert cell_offer("high", "fresh", 0.1, kept, ("coupon",)) == ("Nothing.", "default")
-    with pytest.raises(
-        PlaybookError, match=r"playbook.toml.*'all' of the offers have no form; expected one of service"
-    ):
-        book(tmp_path, 'keeps_from = ["coupon"]')
-    with pytest.raises(PlaybookError, match=r"segments.default.keeps_from"):
-        book(tmp_path, 'keeps_from = ["cupon"]', 'form = "coupon"')
-    with pytest.raises(PlaybookError, match=r"offers.rules.0.form"):
-        book(tmp_path, form='form = "leaflet"')
+@settings(max_examples=25, deadline=None)
+@given(rules=RULES, kept=KEPT, seed=st.integers(0, 50))
+def test_no_row_of_the_list_offers_what_its_segment_is_kept_from_whatever_the_playbook(
+    rules: list[dict[str, object]], kept: dict[str, list[str]], seed: int
+) -> None:
+    actions = next_actions(facts_of(household_tables(60, seed)), unchecked(rules), kept)
+    found = suppressed_households(contacts(actions), OptOuts(frozenset(), 0, 0), 0, ContactSettings(), actions)
+    frame = decide_with_permission(actions[["household_key", "segment"]], found.households, decided)
+    final = with_offers(frame, actions)
+    assert len(final) == len(actions)
+    assert not any(form in kept[one] for form, one in zip(final["offer_form"], final["segment"], strict=True))
+    assert (final["offer"].notna() == final["decision"].isin([TARGET, TEST])).all()
+    assert offers_as_resolved(final, actions, CheckSettings()).passed

@@ -10,12 +10,12 @@ TABLES = (
         "suppressed_households",
         group="contact",
         made_by="apply_contact_rules",
-        meaning="The households that may not be contacted now, whatever the effect, and the first rule that says so.",
+        meaning="The households that are not contacted now, whatever the effect, and the first rule that says so.",
         row="household that may not be contacted",
         key=("household_key",),
         columns=(
             *shared("household_key"),
-            text("suppression", "the rule: opt-out, recent contact or contact cap; the first that applies"),
+            text("suppression", "the rule: opt-out, recent contact, contact cap or no offer; the first that applies"),
             text("why", "the rule in words, with the number that decides"),
             integer("days_since_contact", "days since its last contact, of any type; null without one", nullable=True),
             integer("contacts_within", "its contacts of any type within the days that the cap is about"),
@@ -30,7 +30,7 @@ TABLES = (
         row="rule of contact",
         key=("rule",),
         columns=(
-            text("rule", "opt-out, recent contact or contact cap, in order of precedence"),
+            text("rule", "opt-out, recent contact, contact cap or no offer, in order of precedence"),
             text("limit", "its limit in words; null where it is not set", nullable=True),
             flag("applied", "whether the rule is set"),
             integer("n_broken", "households for which the rule forbids a contact", "households"),

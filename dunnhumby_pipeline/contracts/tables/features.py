@@ -122,6 +122,15 @@ TABLES = (
         columns=(*shared("factor feature loading factor_name"),),
     ),
     Table(
+        "reference_segments",
+        group="features",
+        made_by="fit_segments",
+        meaning="Segment of each household in the reference study's setting, named as ours are.",
+        row="household",
+        key=("household_key",),
+        columns=(*shared("household_key segment segment_name"),),
+    ),
+    Table(
         "reference_factors",
         group="features",
         made_by="fit_segments",

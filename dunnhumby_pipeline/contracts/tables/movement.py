@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
-from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
+from dunnhumby_pipeline.contracts.table import Table, integer, number, text
 
 TABLES = (
     Table(
@@ -36,7 +36,11 @@ TABLES = (
             integer("n", "households that bought in both periods", "households"),
             number("ari", "adjusted Rand index of the two periods' segments; 1 is the same partition"),
             number("share_staying", "share of these households in the same segment", "0-1"),
-            number("share_staying_tier", "share of these households in a segment of the same value tier", "0-1"),
+            number(
+                "share_staying_tier",
+                "share of these households in the same value tier, by their spend in the period",
+                "0-1",
+            ),
             integer("n_left", "households that bought in the earlier period alone", "households"),
             integer("n_joined", "households that bought in the later period alone", "households"),
         ),
@@ -59,44 +63,6 @@ TABLES = (
             ),
         ),
         metrics=metrics.segment_drift,
-        measures=True,
-    ),
-    Table(
-        "early_warning",
-        group="movement",
-        made_by="follow_segments",
-        meaning="Households that fall from high value, the largest loss first.",
-        row="household that falls from high value",
-        key=("household_key",),
-        columns=(
-            *shared("household_key from_period to_period from_segment to_segment"),
-            text("to_tier", "value tier now: mid, low, or absent"),
-            *shared("spend_before spend_after"),
-            number("change", "spend_after less spend_before", "$"),
-            number("change_share", "change as a share of spend_before"),
-        ),
-        metrics=metrics.warnings,
-        may_be_empty=True,
-        measures=True,
-    ),
-    Table(
-        "warning_evidence",
-        group="movement",
-        made_by="follow_segments",
-        meaning="What became of those who would have been listed earlier.",
-        row="period, and whether households would have been listed",
-        key=("from_period", "listed"),
-        columns=(
-            *shared("from_period to_period"),
-            integer(
-                "after_period", "first later period that shares no day with the one in which households were listed"
-            ),
-            flag("listed", "whether the early warning would have listed these households"),
-            *shared("n_households spend_before"),
-            number("spend_at", "sales in the period in which they were listed", "$"),
-            *shared("spend_after"),
-        ),
-        may_be_empty=True,
         measures=True,
     ),
 )

@@ -10,15 +10,23 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import ForestRow, draw_forest
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words import forecasts, numbers, terms
 from dunnhumby_pipeline.words.features import segment_name, segment_names
 
 PARETO_MARKS = (0.1, 0.2, 0.5)
-TARGETS = {"spend": ("Spend", "$", "$ in the half-year"), "trips": ("Trips", "", "trips in the half-year")}
+TARGETS = {
+    "spend": ("Spend", "$", "$ in the half-year"),
+    "gross_profit": ("Gross profit", "$", "$ in the half-year"),
+    "trips": ("Trips", "", "trips in the half-year"),
+}
 FORECASTS = {
-    "naive": ("same as before", style.MUTED, "s"),
-    "model": ("BG/NBD with Gamma-Gamma", style.ORANGE, "^"),
-    "stacked": ("weighed with past spend", style.BLUE, "o"),
+    "naive": (style.MUTED, "s"),
+    "model": (style.ORANGE, "^"),
+    "nbd": (style.ORANGE, "v"),
+    "smoothed": (style.INK, "D"),
+    "boosted": (style.INK, "P"),
+    "stacked": (style.BLUE, "o"),
+    "stacked_absolute": (style.BLUE, "X"),
 }
 _TIERS = ("high", "mid", "low")
 
@@ -59,8 +67,8 @@ def pareto_curve(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def clv_calibration(calibration: pd.DataFrame) -> Figure:
-    """What was forecast against what came, on a half-year that the forecast had not seen.
+def clv_calibration(calibration: pd.DataFrame, chosen: str = "stacked") -> Figure:
+    """What was forecast against what came, on a half-year not seen before: naive, BG/NBD, and the forecast in use.
 
     A point is a bin of equally many households by their forecast, with the interval of what came; on the dashed line
     forecast and outcome agree. Points above it: households did more than forecast. Both axes are logarithmic where all
@@ -68,7 +76,12 @@ def clv_calibration(calibration: pd.DataFrame) -> Figure:
     """
     columns = ["target", "forecast", "mean_forecast", "mean_actual", "ci_lower", "ci_upper"]
     require(calibration, "clv_calibration", columns)
-    targets = [target for target in TARGETS if target in set(calibration["target"])]
+    calibration = calibration[calibration["forecast"].isin(["naive", "model", chosen])]
+    # Trips are forecast by the models of trips alone.
+    known = calibration.loc[calibration["forecast"] == chosen, "target"]
+    targets = [target for target in TARGETS if target in set(known)]
+    if not targets:
+        return style.sentence("The forecast in use was not tested on a half-year held out.")
     figure = style.new_figure(4.3)
     grid = figure.add_gridspec(1, len(targets))
     first: Axes | None = None
@@ -98,7 +111,7 @@ def _draw_calibration(axes: Axes, rows: pd.DataFrame) -> None:
         axes.set_yscale("log")
         low, high = 0.8 * low, 1.25 * high
     axes.plot([low, high], [low, high], color=style.INK, linestyle="--", linewidth=1.0, label="as forecast")
-    for forecast, (label, colour, mark) in FORECASTS.items():
+    for forecast, (colour, mark) in FORECASTS.items():
         own = rows[rows["forecast"] == forecast].sort_values("mean_forecast")
         if len(own):
             ends = np.stack([own["mean_actual"] - own["ci_lower"], own["ci_upper"] - own["mean_actual"]])
@@ -110,7 +123,7 @@ def _draw_calibration(axes: Axes, rows: pd.DataFrame) -> None:
                 color=colour,
                 markersize=5,
                 elinewidth=1.4,
-                label=label,
+                label=forecasts.FORECASTS[forecast],
                 alpha=0.9,
             )
     axes.set_xlim(low, high)
@@ -139,20 +152,20 @@ def clv_errors(validation: pd.DataFrame) -> Figure:
         draw_forest(axes, [_error_row(row, unit) for _, row in rows.iterrows()])
         if unit:
             style.dollar_ticks(axes, "x")
-        beside = f", naive errs by {numbers.number(naive['mae'].iloc[0], 3, unit)}" if len(naive) else ""
+        beside = f", naive errs by {numbers.number(naive['mae'].iloc[0], 4, unit)}" if len(naive) else ""
         style.name_axes(axes, f"Mean absolute error less that of naive ({spoken})", "", f"{name}{beside}")
     return figure
 
 
 def _error_row(row: pd.Series, unit: str) -> ForestRow:
-    label, colour, _ = FORECASTS.get(str(row["forecast"]), (terms.spoken(str(row["forecast"])), style.INK, "o"))
+    forecast = str(row["forecast"])
     return ForestRow(
-        label=terms.spoken(label),
+        label=terms.spoken(forecasts.FORECASTS[forecast]),
         estimate=row["mae_against_naive"],
         lower=row["ci_lower"],
         upper=row["ci_upper"],
-        printed=f"errs by {numbers.number(row['mae'], 3, unit)}: {row['verdict']}",
-        colour=colour,
+        printed=f"errs by {numbers.number(row['mae'], 4, unit)}: {row['verdict']}",
+        colour=FORECASTS[forecast][0],
     )
 
 
@@ -160,7 +173,7 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     """Mean lifetime value ($ of sales in the next 52 weeks) of a household of each segment, with its interval.
 
     Beside each row: the mean with its interval, and the segment's share of all value. At the right, how its households
-    divide into lifetime value tiers: a segment of one colour is homogeneous in value.
+    divide into value tiers: a segment of one colour is homogeneous in value.
     """
     columns = ["segment", "clv_mean", "ci_lower", "ci_upper", "clv_share", *(f"share_{tier}" for tier in _TIERS)]
     require(segment_lifetime_value, "segment_lifetime_value", columns)
@@ -178,14 +191,12 @@ def clv_by_segment(segment_lifetime_value: pd.DataFrame, segment_profiles: pd.Da
     left = np.zeros(len(table))
     for tier in _TIERS:
         shares = table[f"share_{tier}"].to_numpy(dtype=float)
-        tiers.barh(
-            range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} lifetime value"
-        )
+        tiers.barh(range(len(table)), shares, left=left, height=0.55, color=style.TIERS[tier], label=f"{tier} value")
         left = left + np.nan_to_num(shares)
     style.label_rows(tiers, [""] * len(table))
     tiers.set_xlim(0, 1)
     style.percent_ticks(tiers, "x")
-    style.name_axes(tiers, "Its households by lifetime value tier (%)")
+    style.name_axes(tiers, "Its households by value tier (%)")
     style.legend_above(figure, tiers)
     return figure
 
@@ -202,13 +213,13 @@ def _value_row(label: str, row: pd.Series) -> ForestRow:
 
 
 def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
-    """Lifetime value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
+    """Value tier by leading need: households, share of revenue (%) and discount rate (%), a panel each.
 
     Darker is more, within a panel. Discount rate: discounts over sales before discounts.
     """
-    columns = ["clv_tier", "need", "n_households", "share", "revenue", "revenue_share", "discount_rate"]
+    columns = ["value_tier", "need", "n_households", "share", "revenue", "revenue_share", "discount_rate"]
     require(value_need, "value_need", columns)
-    tiers = [tier for tier in _TIERS if tier in set(value_need["clv_tier"])]
+    tiers = [tier for tier in _TIERS if tier in set(value_need["value_tier"])]
     needs = list(dict.fromkeys(value_need["need"]))
     panels = (
         (
@@ -224,7 +235,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
     grid = figure.add_gridspec(3 if wide else 1, 1 if wide else 3)
     for place, (title, column, write) in enumerate(panels):
         axes = style.add_axes(figure, grid[place])
-        cells = {(cell.clv_tier, cell.need): cell for cell in value_need.itertuples()}
+        cells = {(cell.value_tier, cell.need): cell for cell in value_need.itertuples()}
         values = np.array([[getattr(cells[tier, need], column) for need in needs] for tier in tiers], dtype=float)
         printed = [[write(cells[tier, need]) for need in needs] for tier in tiers]
         known = values[np.isfinite(values)]
@@ -232,7 +243,7 @@ def value_need_heatmap(value_need: pd.DataFrame) -> Figure:
         # Past the largest, or the darkest cell would hide which of the dark ones it is.
         limits = (lowest, (float(known.max()) - lowest) * 1.15 + lowest if len(known) else 1.0)
         style.heatmap(axes, values, printed, style.SEQUENTIAL, limits)
-        style.name_rows(axes, [f"{tier.capitalize()} lifetime value" for tier in tiers])
+        style.name_rows(axes, [f"{tier.capitalize()} value" for tier in tiers])
         axes.tick_params(labelleft=wide or place == 0)
         style.name_columns(axes, [terms.spoken(need) for need in needs], 8.0 if wide else 2.6)
         axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)

@@ -1,6 +1,8 @@
-"""Pictures of segments over time: how much stays alike, what drifts, whom to call."""
+"""Pictures of segments over time: how much stays alike, what drifts."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from dunnhumby_pipeline.contracts.frames import comparable, require
 from dunnhumby_pipeline.figures.customers.flows import PAIR
 from dunnhumby_pipeline.figures.kit import style
-from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.features import feature
 
 STABLE_PSI, MOVED_PSI = 0.1, 0.25
@@ -22,12 +23,15 @@ LABEL_ROOM = 0.06
 _SUMMARY = [*PAIR, "from_day", "to_day", "shared_days", "ari", "share_staying", "share_staying_tier"]
 
 
-def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | None = None) -> Figure:
+def consistency_over_periods(
+    migration_summary: pd.DataFrame, floor: float | None = None, stay_rates: pd.DataFrame | None = None
+) -> Figure:
     """How alike two periods are, by the last day of the later one: adjusted Rand index, and share staying (%).
 
     Neighbouring periods share most of their days, and so cannot differ much; the filled marks are pairs that share
     none, which is the honest comparison. Households that bought in one period alone are not counted. `floor` is the
-    lowest mean index of neighbours that passes.
+    lowest mean index of neighbours that passes. Crosses, from `stay_rates`: what halves of the same months, where
+    nothing changes, agree to.
     """
     require(migration_summary, "migration_summary", _SUMMARY)
     figure = style.new_figure(3.6)
@@ -47,6 +51,8 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
         staying.plot(
             rows["to_day"], rows["share_staying_tier"], "s-", color=style.ORANGE, markerfacecolor=fill, label="_tier"
         )
+    if stay_rates is not None and len(stay_rates):
+        _draw_ceilings(index, staying, stay_rates)
     last = comparable(summary).iloc[-1]
     tier, segment = float(last["share_staying_tier"]), float(last["share_staying"])
     # Two lines of print need as much room between their middles.
@@ -69,6 +75,18 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
     style.name_axes(index, "Last day of the later period", "Adjusted Rand index (1 = identical)")
     style.name_axes(staying, "Last day of the later period", "Households that stayed (%)")
     return figure
+
+
+def _draw_ceilings(index: Axes, staying: Axes, stay_rates: pd.DataFrame) -> None:
+    """Crosses at the ceiling of each pair of periods whose noise was measured."""
+    require(stay_rates, "stay_rates", ["label", "to_day", "ari_ceiling", "share_staying_ceiling"])
+    ceiling: dict[str, Any] = {"marker": "x", "linestyle": "none", "markersize": 6, "markeredgewidth": 1.6}
+    for label, colour in (("segment", style.BLUE), ("value tier", style.ORANGE)):
+        rows = stay_rates[stay_rates["label"] == label]
+        staying.plot(rows["to_day"], rows["share_staying_ceiling"], color=colour, label=f"_ceiling {label}", **ceiling)
+        if label == "segment":
+            name = "ceiling: halves of the same months"
+            index.plot(rows["to_day"], rows["ari_ceiling"], color=colour, label=name, **ceiling)
 
 
 def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFrame) -> Figure:
@@ -105,81 +123,3 @@ def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFr
     rest = f"\n{len(hidden)} more features, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
     style.name_axes(axes, f"Population stability index between the periods that end on these days{rest}")
     return figure
-
-
-def early_warning_spend(early_warning: pd.DataFrame, warning_evidence: pd.DataFrame | None = None) -> Figure:
-    """Spend ($ in a period) of each household that fell from high value, before and after; and what became of others.
-
-    Left: a point is a household, below the dashed line by what it no longer spends; the colour is where it went.
-    Right: those whom the same rule would have listed earlier, beside other high value households, before, at the
-    warning, and in the next period that shares no day: what they regained by themselves is not lost.
-    """
-    columns = ["household_key", "to_tier", "spend_before", "spend_after"]
-    if not set(columns) - set(early_warning.columns) and early_warning.empty:
-        return style.sentence("No household has fallen from high value by as much as the early warning asks for.")
-    require(early_warning, "early_warning", columns)
-    proven = warning_evidence is not None and len(warning_evidence) > 0
-    figure = style.new_figure(4.0)
-    grid = figure.add_gridspec(1, 2 if proven else 1)
-    _draw_fall(style.add_axes(figure, grid[0]), early_warning)
-    if warning_evidence is not None and proven:
-        _draw_evidence(style.add_axes(figure, grid[1]), warning_evidence)
-    return figure
-
-
-def _draw_fall(axes: Axes, listed: pd.DataFrame) -> None:
-    style.grid(axes, "y")
-    top = 1.05 * float(listed["spend_before"].max())
-    axes.plot([0, top], [0, top], color=style.INK, linestyle="--", linewidth=1.0, label="as before")
-    kinds = (("mid", "to mid value", "o", style.ORANGE), ("low", "to low value", "o", style.BLUE))
-    for tier, label, mark, colour in (*kinds, ("absent", "no purchase", "X", style.VERMILION)):
-        rows = listed[listed["to_tier"] == tier]
-        if len(rows):
-            axes.plot(
-                rows["spend_before"],
-                rows["spend_after"],
-                mark,
-                color=colour,
-                alpha=0.65,
-                markersize=5.5,
-                label=f"{label}: {numbers.count(len(rows))}",
-            )
-    axes.set_xlim(0, top)
-    axes.set_ylim(-0.02 * top, top)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    style.dollar_ticks(axes, "x")
-    style.dollar_ticks(axes, "y")
-    axes.legend(loc="upper left", frameon=False, fontsize=style.SMALL, labelcolor=style.INK)
-    title = f"{numbers.count(len(listed))} households on the list"
-    style.name_axes(axes, "Spend in the period before ($)", "Spend in the last period ($)", title)
-
-
-def _draw_evidence(axes: Axes, evidence: pd.DataFrame) -> None:
-    columns = ["spend_before", "spend_at", "spend_after"]
-    require(evidence, "warning_evidence", ["listed", "n_households", *columns])
-    style.grid(axes, "y")
-    for listed, label, colour in ((False, "other high value", style.MUTED), (True, "listed", style.BLUE)):
-        rows = evidence[evidence["listed"].astype(bool) == listed]
-        if rows.empty:
-            continue
-        weights = rows["n_households"].to_numpy(dtype=float)
-        means = np.average(rows[columns].to_numpy(dtype=float), axis=0, weights=weights)
-        axes.plot(range(3), means, "o-", color=colour, linewidth=2, label=label)
-        for place, mean in enumerate(means):
-            # The lowest is the bottom of a dip, with its lines above it.
-            axes.annotate(
-                numbers.dollars(mean),
-                (place, mean),
-                xytext=(0, -8 if listed and place == 1 else 7),
-                textcoords="offset points",
-                ha="center",
-                va="top" if listed and place == 1 else "bottom",
-                fontsize=style.SMALL,
-                color=style.INK,
-            )
-    axes.set_xlim(-0.3, 2.3)
-    axes.set_ylim(0, 1.18 * float(evidence[columns].max().max()))
-    axes.set_xticks(range(3), labels=["before", "at the warning", "next period"])
-    style.dollar_ticks(axes, "y")
-    axes.legend(loc="lower left", frameon=False, fontsize=style.SMALL, labelcolor=style.INK)
-    style.name_axes(axes, "", "Mean spend in the period ($)", "Listed earlier in the year")

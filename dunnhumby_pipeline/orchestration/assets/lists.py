@@ -70,7 +70,7 @@ def write_list(
     groupings = [
         Grouping(SEGMENT, segments.set_index("household_key")["segment"], names),
         Grouping("need", of_households["need"], {}),
-        Grouping("value tier", of_households["clv_tier"], {}),
+        Grouping("value tier", of_households["value_tier"], {}),
     ]
     reached = last_reached(campaigns, campaign_targets, context.partition_key)
     summary = decision_summary(targeting_list, decision_groups, groupings, reached)

@@ -74,100 +74,93 @@ def fit_segments(
         yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
 
 
-@step(settings=("confidence", "profile"), deps=["transactions", "products"], follows_playbook=True)
+@step(settings=("confidence", "profile"), deps=["transactions", "products"])
 def describe_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
+    household_status: pd.DataFrame,
     factor_loadings: pd.DataFrame,
     household_needs: pd.DataFrame,
     demographics: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
-    """Who is in each segment, what they buy and come for, and what to do with them."""
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
+    """Who is in each segment, and what they buy and come for."""
     from dunnhumby_pipeline.segmentation.profiles.description import Fitted, describe
     from dunnhumby_pipeline.segmentation.profiles.profiles import ProfileError
 
-    fitted = Fitted(customer_features, segments, factor_loadings, household_needs)
-    with refusing(PlaybookError, ProfileError):
-        playbook = load_playbook(study.home.playbook)
-        found = describe(fitted, demographics, study.journey_tables(), playbook, study.settings)
+    fitted = Fitted(customer_features, segments, household_status, factor_loadings, household_needs)
+    with refusing(ProfileError):
+        found = describe(fitted, demographics, study.journey_tables(), study.settings)
     yield from outputs("describe_segments", found)
 
 
-@step(settings=("confidence", "profile", "lifetime_value"), deps=["transactions"])
-def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """Lifetime value of every household, and how such forecasts did on the half of the data they had not seen."""
-    from dunnhumby_pipeline.engine.run import run
-    from dunnhumby_pipeline.features.trips import trip_history
-    from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.lifetime.tables import lifetime_tables, lifetime_windows
-    from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-
-    settings, lines = study.settings, study.table("transactions")
-    with refusing(LifetimeValueError):
-        windows = lifetime_windows(*observed_days(lines, settings.engine))
-        trips = run(trip_history(), {"transactions": lines, "windows": windows}, settings.engine)
-        found = lifetime_tables(
-            trips, windows, settings.lifetime_value, settings.profile.tier_shares, settings.confidence
-        )
-    yield from outputs("value_lifetimes", vars(found))
-
-
-@step(settings=("confidence",), follows_playbook=True)
+@step(settings=("confidence",))
 def value_segments(
     customer_features: pd.DataFrame,
     segments: pd.DataFrame,
     customer_lifetime_value: pd.DataFrame,
     household_needs: pd.DataFrame,
-    need_definitions: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Lifetime value across segments, and across what households come for."""
     from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
     from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-    from dunnhumby_pipeline.segmentation.needs.needs import label_needs
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
-    from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
+    from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need
 
     values = customer_lifetime_value
-    with refusing(PlaybookError, ValueNeedError, LifetimeValueError):
-        playbook = load_playbook(study.home.playbook)
+    with refusing(ValueNeedError, LifetimeValueError):
         households = household_value_need(values, household_needs, customer_features)
         found = {
             "segment_lifetime_value": segment_lifetime_value(values, segments, study.settings.confidence),
             "lifetime_differences": lifetime_differences(values, segments),
             "household_value_need": households,
-            "value_need": value_need(households, label_needs(need_definitions), playbook),
         }
     yield from outputs("value_segments", found)
 
 
-@step(settings=("migration",), deps=["transactions", "products", "segment_model"])
-def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """The segments over rolling look-backs: who stays, who moves, what drifts, who falls from high value."""
+@step(
+    settings=("seed", "confidence", "migration", "profile.tier_shares"),
+    deps=["transactions", "products", "segment_model", "need_model"],
+)
+def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """The segments over rolling look-backs: who stays, who moves beyond noise, what drifts."""
     from dunnhumby_pipeline.engine.run import run
+    from dunnhumby_pipeline.features.calendar import on_calendar
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
+    from dunnhumby_pipeline.segmentation.movement.halves import interleaved_halves, measured_pairs
+    from dunnhumby_pipeline.segmentation.movement.measured import movement_measures, read
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
-    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
+    from dunnhumby_pipeline.segmentation.needs.store import NeedModelError, load_need_model
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
-    tables, settings = study.journey_tables(), study.settings
-    tiers = dict(zip(segment_profiles["segment"], segment_profiles["value_tier"], strict=True))
-    with refusing(MigrationError, MatrixError, ModelFileError):
-        model = load_model(study.table("segment_model"))
-        windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
-        relations = {"transactions": tables["transactions"], "products": tables["products"], "windows": windows}
-        periods = run(customer_features(), relations, settings.engine)
-        found = migration_tables(
-            periods,
-            windows,
-            lambda rows: window_segments(rows, "window", model),
-            tiers,
-            settings.migration,
-            drifting=model.features,
+    settings, shares = study.settings, study.settings.profile.tier_shares
+    lines, products = study.table("transactions"), study.table("products")
+    relations = {"transactions": lines, "products": products}
+    with refusing(MigrationError, MatrixError, ModelFileError, NeedModelError):
+        model, needs = load_model(study.table("segment_model")), load_need_model(study.table("need_model"))
+        windows = migration_windows(*observed_days(lines, settings.engine), settings.migration)
+        halves = interleaved_halves(windows, measured_pairs(windows, settings.migration.noise_pairs))
+        periods = run(customer_features(), relations | {"windows": windows}, settings.engine)
+        dealt = relations | {"windows": halves.windows, "calendar": halves.calendar}
+        halved = run(on_calendar(customer_features()), dealt, settings.engine)
+        of_periods = window_needs(periods, "window", windows, needs, lines, products, settings.engine)
+        of_halves = window_needs(
+            halved, "window", halves.windows, needs, lines, products, settings.engine, halves.calendar
         )
-    yield from outputs("follow_segments", vars(found))
+        seen = read(periods, model, shares, of_periods)
+        found = migration_tables(periods, windows, lambda _: seen.labels["segment"], model.features, shares)
+        measures = movement_measures(
+            seen,
+            windows,
+            read(halved, model, shares, of_halves),
+            halves.pairs,
+            model,
+            settings.migration,
+            settings.confidence,
+            settings.seed_for("movement"),
+        )
+    yield from outputs("follow_segments", vars(found) | vars(measures))

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import CONSTANT, GROSS_PROFIT, SPEND
+from dunnhumby_pipeline.orchestration.checks import actions
 from dunnhumby_pipeline.orchestration.checks import lists as of_list
 from dunnhumby_pipeline.orchestration.checks import targeting as verdicts
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
@@ -199,7 +200,6 @@ def evidence_of(
 @step(
     settings=("seed", "confidence", "trial", "overlap", "policy", "contact.holdout_share", "checks"),
     deps=["design_matrix", "household_matrix", "transactions", "campaigns"],
-    follows_playbook=True,
 )
 def targeting_list(
     context: dg.AssetExecutionContext,
@@ -215,9 +215,7 @@ def targeting_list(
     decision_groups: pd.DataFrame,
     repeat_support: pd.DataFrame,
     repeat_households: pd.DataFrame,
-    segment_playbook: pd.DataFrame,
-    value_need: pd.DataFrame,
-    household_value_need: pd.DataFrame,
+    next_action: pd.DataFrame,
     suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
     gates: dg.ResourceParam[Gates],
@@ -226,14 +224,13 @@ def targeting_list(
     from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.orchestration.types_heard import decided
-    from dunnhumby_pipeline.segmentation.needs.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.targeting.after_experiment import after_experiments
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
     from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission
     from dunnhumby_pipeline.targeting.economics import in_force
     from dunnhumby_pipeline.targeting.holdout import hold_out
-    from dunnhumby_pipeline.targeting.offers import OfferError, known_offers, with_offers
+    from dunnhumby_pipeline.targeting.offers import OfferError, with_offers
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
     from dunnhumby_pipeline.targeting.recommendations import Terms, value_is_proven
     from dunnhumby_pipeline.targeting.recommendations import targeting_list as decide
@@ -260,21 +257,22 @@ def targeting_list(
     def decided_for(rows: pd.DataFrame) -> pd.DataFrame:
         return after_experiments(decide(rows, covariates, terms), decision_groups)
 
-    # Permission, then the effect by study and experiments, then the type, then the lot, then the offer.
+    # Permission, then the effect by study and experiments, then the type, then the lot, then the offer. For whom there
+    # is none stands among those who are suppressed.
     frame = decide_with_permission(scored, suppressed_households, decided_for)
     as_of_day = observed_days(study.table("transactions"), settings.engine)[1]
     own = household_decisions(frame, decision_groups, price.contact_cost, as_of_day)
     heard, unheard = decided(study, campaign_type, price.contact_cost, as_of_day)
     frame = choose_types(frame, campaign_type, {campaign_type: own, **heard}, settings.policy.types_per_round)
     frame = hold_out(frame, settings.contact.holdout_share, settings.seed_for(f"holdout:{campaign_type}"))
-    with refusing(PlaybookError, OfferError):
-        offers = known_offers(segment_playbook, value_need, load_playbook(study.home.playbook))
-        frame = with_offers(frame, household_value_need, offers)
+    with refusing(OfferError):
+        frame = with_offers(frame, next_action)
     # Judged before it is written, so that a bad list does not take the place of the last good one.
     for verdict in (
         verdicts.list_backed(frame, settings.checks),
         of_list.list_in_bounds(frame, segments, settings.checks),
         of_list.list_agrees(frame, policy_value, (1 + settings.confidence) / 2),
+        actions.offers_as_resolved(frame, next_action, settings.checks),
     ):
         if not verdict.passed:
             mark_stale(study.table("targeting_list", campaign_type), f"not rebuilt: {verdict.message}")

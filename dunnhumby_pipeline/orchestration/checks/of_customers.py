@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import needs, segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, agreement, lifetime, needs, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -52,8 +52,8 @@ CHECKS: tuple[Check, ...] = (
         "segment_identity",
         segmentation.identity_kept,
         WARN,
-        red="a segment is new, gone, or renamed since the run before because it has other households or another value "
-        "tier or lifecycle; or the model of the run before could not be read",
+        red="a segment is new, gone, or renamed since the run before because it has other households or they shop in "
+        "another way; or the model of the run before could not be read",
         advice="tell those who use the names; other customers or another period? The table lists what matched what",
     ),
     Check(
@@ -105,12 +105,45 @@ CHECKS: tuple[Check, ...] = (
         advice="a defect; do not use the profiles",
     ),
     Check(
+        "household_value_need",
+        agreement.tables_agree,
+        WARN,
+        red="two tables say different things of one household or segment: some were rebuilt without the others",
+        advice="`dunnhumby run`, without --select, rebuilds what is stale",
+        reads=(
+            "household_status",
+            "customer_lifetime_value",
+            "segments",
+            "segment_profiles",
+            "segment_lifetime_value",
+            "segment_playbook",
+        ),
+    ),
+    Check(
         "segment_playbook",
         segmentation.every_segment_advised,
         WARN,
         red="a segment has no advice, or the advice is of other segments",
         advice="materialise `segments` and `segment_playbook` together",
         reads=("segments",),
+    ),
+    Check(
+        "next_action",
+        actions.without_contradictions,
+        BLOCK,
+        red="a household is offered what its segment is kept from, has two actions or neither action nor reason, or a "
+        "segment or a cell of value and need shows another offer than most of its households get",
+        advice="a defect: do not send or quote any of the three; materialise `next_action` again",
+        reads=("segment_playbook", "value_need"),
+    ),
+    Check(
+        "next_action",
+        actions.enough_are_offered,
+        WARN,
+        red="the playbook has no offer for too many households, so that the list leaves them whatever the effect",
+        advice="look at `because` of those suppressed: add rules of offers of a form that their segments may have, or "
+        "keep segments from fewer forms",
+        thresholds=("max_share_without_offer",),
     ),
     Check(
         "clv_parameters",
@@ -132,11 +165,29 @@ CHECKS: tuple[Check, ...] = (
         advice="rank households by past spend, or set `lifetime_value.forecast`",
     ),
     Check(
+        "clv_validation",
+        lifetime.intervals_cover,
+        WARN,
+        red="on the later half of the data, the intervals of households held what came less often than they aim to, by "
+        "more than 5 points; or there are too few households for any",
+        advice="take intervals as wider than they are, or give a longer history",
+        thresholds=("max_interval_misses",),
+    ),
+    Check(
         "migration_summary",
         segmentation.segments_hold,
         WARN,
         red="from one period to the next too many households change segment: at a mean ARI of 0.4 about a third",
         advice="longer look-backs (`migration.look_back_days`), fewer segments",
         thresholds=("migration_ari_floor",),
+    ),
+    Check(
+        "movement_noise",
+        segmentation.true_staying,
+        WARN,
+        red="with the noise taken out, too many households change segment between periods that share no day (on the "
+        "sample 8 % do), or there are no such periods",
+        advice="plan by quarter rather than by year, refit more often; a longer history where it is not known",
+        thresholds=("min_true_staying",),
     ),
 )

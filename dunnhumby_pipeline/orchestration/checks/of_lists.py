@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import lists
+from dunnhumby_pipeline.orchestration.checks import actions, lists
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check, Sight
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 
@@ -28,6 +28,15 @@ CHECKS: tuple[Check, ...] = (
         reads=("policy_value",),
         red="on the same trials the policy in use is surely worth less than targeting everybody, or nobody",
         advice="set `policy.chosen` to the better one",
+    ),
+    Check(
+        "targeting_list",
+        actions.offers_as_resolved,
+        BLOCK,
+        reads=("next_action",),
+        red="the list contacts or tests a household with another offer than next_action has for it, or one for which "
+        "it has none",
+        advice="a defect, or tables of different runs; do not use the list",
     ),
     Check(
         "targeting_list",

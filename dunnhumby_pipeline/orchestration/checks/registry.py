@@ -18,6 +18,7 @@ from dunnhumby_pipeline.orchestration.checks import (
     journey,
     of_customers,
     of_lists,
+    of_risk,
     plausibility,
     repeats,
     scrutiny,
@@ -168,6 +169,7 @@ CHECKS: tuple[Check, ...] = (
         thresholds=("max_psi",),
     ),
     *of_customers.CHECKS,
+    *of_risk.CHECKS,
     Check(
         "first_campaign_cohort",
         causal.no_look_ahead,

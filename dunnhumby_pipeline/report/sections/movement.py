@@ -1,12 +1,12 @@
-"""Do segments last, and whom to call: movement between periods, refits, and who fell from high value."""
+"""Do segments last: movement between periods, and refits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dunnhumby_pipeline.contracts.frames import comparable
-from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.sections import noise
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
@@ -15,8 +15,6 @@ from dunnhumby_pipeline.words.features import feature, segment_name, segment_nam
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WARNED = 20
-ABSENT = "(no purchase)"
 MOVED = ("segment_migration", "migration_summary", "segment_profiles")
 
 
@@ -34,19 +32,22 @@ def consistency_note(tables: StudyTables, settings: Settings) -> str:
 def _flows(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import flows
 
-    return flows.segment_flows(*(tables[name] for name in MOVED))
+    moved, summary, profiles = (tables[name] for name in MOVED)
+    return flows.segment_flows(moved, summary, profiles, tables.get("smoothed_migration"))
 
 
 def _moves(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import flows
 
-    return flows.flow_matrix(*(tables[name] for name in MOVED))
+    moved, summary, profiles = (tables[name] for name in MOVED)
+    return flows.flow_matrix(moved, summary, profiles, tables.get("smoothed_migration"))
 
 
 def _consistency(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import migration
 
-    return migration.consistency_over_periods(tables["migration_summary"], settings.checks.migration_ari_floor)
+    floor = settings.checks.migration_ari_floor
+    return migration.consistency_over_periods(tables["migration_summary"], floor, tables.get("stay_rates"))
 
 
 def _consistency_alt(tables: StudyTables, settings: Settings) -> str:
@@ -101,76 +102,21 @@ def _recovery_alt(tables: StudyTables, settings: Settings) -> str:
     )
 
 
-def warning_note(tables: StudyTables, settings: Settings) -> str:
-    """How many households fell, what they spend less, and how much of such a loss came back earlier."""
-    fallen, evidence = tables["early_warning"], tables.get("warning_evidence")
-    if fallen.empty:
-        return "No household fell from high value by as much as the list asks for."
-    lost = -float(fallen["change"].sum())
-    found = (
-        f"{numbers.count(len(fallen))} households fell from high value; together they spend "
-        f"{numbers.dollars(lost)} less in the period than before."
-    )
-    listed = None if evidence is None or evidence.empty else evidence[evidence["listed"].astype(bool)]
-    if listed is None or listed.empty:
-        return f"{found} The data are too short to tell how many would have come back by themselves."
-    fell = (listed["spend_before"] - listed["spend_at"]) * listed["n_households"]
-    back = (listed["spend_after"] - listed["spend_at"]) * listed["n_households"]
-    return (
-        f"{found} Of what those listed earlier had lost, {numbers.percent(back.sum() / fell.sum())} "
-        "came back by itself: count only what a call adds to that."
-    )
-
-
-def warning_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """The households that fell furthest."""
-    known = tables.get("segment_profiles")
-    names = {} if known is None else segment_names(known)
-
-    def place(slug: str) -> str:
-        return "No purchase" if slug == ABSENT else segment_name(slug, names)
-
-    first = tables["early_warning"].sort_values("change", kind="stable").head(WARNED)
-    rows = [
-        cells(
-            str(found["household_key"]),
-            place(found["from_segment"]),
-            place(found["to_segment"]),
-            numbers.whole_dollars(found["spend_before"]),
-            numbers.whole_dollars(found["spend_after"]),
-            numbers.whole_dollars(found["change"]),
-            numbers.percent(found["change_share"]),
-        )
-        for _, found in first.iterrows()
-    ]
-    return as_grid("Household|Was|Is|Spend before|Spend now|Change|Change (%)", rows, {0, 3, 4, 5, 6})
-
-
-def _warning(tables: StudyTables, settings: Settings) -> Figure:
-    from dunnhumby_pipeline.figures.customers import migration
-
-    return migration.early_warning_spend(tables["early_warning"], tables.get("warning_evidence"))
-
-
-def _warning_alt(tables: StudyTables, settings: Settings) -> str:
-    return (
-        f"Spend before and after of {numbers.count(len(tables['early_warning']))} households that fell from high "
-        "value, beside what became of those listed earlier."
-    )
-
-
 PARTS = (
     Heading("Do segments last?"),
     Note("consistency_note", consistency_note, ("migration_summary",)),
+    *noise.STAYING,
     Section(
         "flows",
         "Who moves where",
         MOVED,
-        "Each bar is a period; level ribbons are households that stayed.",
+        "Each bar is a period; level ribbons are households that stayed. Above, the segment of each period alone; "
+        "below, the smoothed one, in which less of what moves is chance.",
         _flows,
         lambda tables, settings: (
             "Flows of households between segments from period to period; their shares are in the matrix below."
         ),
+        beside=("smoothed_migration",),
     ),
     Section(
         "moves",
@@ -181,16 +127,19 @@ PARTS = (
         lambda tables, settings: (
             "Matrix of the share of each segment's households that were in each segment a period later."
         ),
+        beside=("smoothed_migration",),
     ),
     Section(
         "consistency",
         "How alike are two periods?",
         ("migration_summary",),
         "Hollow points flatter: those periods share most of their days. A household near the border of two segments "
-        "changes sides easily, so decide by segment but follow up by household.",
+        "changes sides easily, so decide by segment but follow up by household. Crosses are ceilings.",
         _consistency,
         _consistency_alt,
+        beside=("stay_rates",),
     ),
+    *noise.SMOOTHED,
     Section(
         "drift",
         "Does behaviour drift?",
@@ -215,24 +164,5 @@ PARTS = (
         "Under 0.5 a segment is gone in the refit, from 0.75 on it has come back.",
         _recovery,
         _recovery_alt,
-    ),
-    Heading("Whom to call"),
-    Note("warning_note", warning_note, ("early_warning",), ("warning_evidence",)),
-    Section(
-        "warning_list",
-        f"The {WARNED} households that fell furthest from high value ($ in the period)",
-        ("early_warning",),
-        rows=warning_rows,
-        beside=("segment_profiles",),
-    ),
-    Section(
-        "warning",
-        "Households that fell from high value",
-        ("early_warning",),
-        "Left: those on the list today. Right: what became of those whom the same rule would have listed earlier in "
-        "the year.",
-        _warning,
-        _warning_alt,
-        beside=("warning_evidence",),
     ),
 )

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCORED = ("nmf_factors", "segments", "factor_loadings", "segment_profiles")
-TOP_FEATURES = 3
 
 
 def factors_note(tables: StudyTables, settings: Settings) -> str:
@@ -121,27 +120,6 @@ def scoreboard_rows(tables: StudyTables, settings: Settings) -> Grid:
     return as_grid(headers, rows, set(range(1, 8)))
 
 
-def reference_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """The reference study's factors: their strongest features, and whom each leads."""
-    loadings, scores = tables["reference_loadings"], tables["reference_factors"]
-    factors = list(dict.fromkeys(loadings["factor"]))
-    led = scores[factors].idxmax(axis=1).value_counts()
-    rows = []
-    for factor in factors:
-        own = loadings[loadings["factor"] == factor]
-        strongest = own.nlargest(TOP_FEATURES, "loading")["feature"]
-        households = led.get(factor, 0)
-        rows.append(
-            cells(
-                terms.spoken(str(own["factor_name"].iloc[0])),
-                "; ".join(map(feature, strongest)),
-                numbers.count(households),
-                numbers.percent(households / len(scores)),
-            )
-        )
-    return as_grid("Factor|Strongest features|Households that score highest on it|Share", rows, {2, 3})
-
-
 def choice_rows(tables: StudyTables, settings: Settings) -> Grid:
     """Each feature that could be factored, and why it is or is not."""
     rows = [
@@ -202,12 +180,6 @@ PARTS = (
                 "The reference study's distances are on a scale of their own.",
                 _scoreboard,
                 _scoreboard_alt,
-            ),
-            Section(
-                "reference_factors",
-                "The reference study's factors, for comparison",
-                ("reference_loadings", "reference_factors"),
-                rows=reference_rows,
             ),
             Section("candidates", "Every candidate", ("segment_scoreboard",), rows=scoreboard_rows),
             Section("feature_choice", "Which features are factored", ("feature_choice",), rows=choice_rows),

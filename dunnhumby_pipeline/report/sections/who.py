@@ -9,6 +9,8 @@ import pandas as pd
 from dunnhumby_pipeline.report.answer import decision_counts
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.sections import actions
+from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
@@ -64,14 +66,16 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
         amounts = (
             ("", "") if size is None else (numbers.count(size["n_households"]), numbers.percent(size["revenue_share"]))
         )
-        texts = (found["strategy"], found["action"], found["avoid"])
+        texts = (found["strategy"], found["action"], found["avoid"], what_most_get(found))
         rows.append(
             (
                 Cell(found["segment_name"], strong=True),
                 *cells(*amounts, numbers.count(found["priority"]), *map(str, texts)),
             )
         )
-    return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid", rows, {1, 2, 3})
+    return as_grid(
+        "Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Commonest next action", rows, {1, 2, 3}
+    )
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
@@ -98,13 +102,18 @@ def number_rows(tables: StudyTables, settings: Settings) -> Grid:
             numbers.percent(found["share"]),
             numbers.percent(found["revenue_share"]),
             numbers.dollars(found["spend_mean"]),
+            numbers.percent(found["share_high"]),
+            numbers.percent(found["share_lapsing"] + found["share_lapsed"]),
             numbers.count(found["recency_median"]),
             numbers.percent(found["active_4w"]),
         )
         others = (values.get(slug, numbers.NOTHING) for _, values in columns)
         rows.append(cells(found["segment_name"], *amounts, *others))
-    headers = "Segment|Households|Share|Revenue|Spend per household|Days since visit|Came in 4 weeks"
-    return as_grid("|".join([headers, *(name for name, _ in columns)]), rows, set(range(1, 7 + len(columns))))
+    headers = (
+        "Segment|Households|Share|Revenue|Spend per household|Of high value|Lapsing or lapsed|Days since visit|"
+        "Came in 4 weeks"
+    )
+    return as_grid("|".join([headers, *(name for name, _ in columns)]), rows, set(range(1, 9 + len(columns))))
 
 
 def _profile(tables: StudyTables, settings: Settings) -> Figure:
@@ -131,15 +140,15 @@ def _profile_alt(tables: StudyTables, settings: Settings) -> str:
 
 
 def _positions(tables: StudyTables, settings: Settings) -> Figure:
-    from dunnhumby_pipeline.figures.customers import profiles
+    from dunnhumby_pipeline.figures.customers import positions
 
-    return profiles.positioning_bubbles(tables["segment_features"], tables["segment_profiles"])
+    return positions.positioning_bubbles(tables["segment_features"], tables["segment_profiles"])
 
 
 def _positions_alt(tables: StudyTables, settings: Settings) -> str:
-    from dunnhumby_pipeline.figures.customers import profiles
+    from dunnhumby_pipeline.figures.customers import positions
 
-    maps = "; ".join(title.lower() for title, _, _ in profiles.POSITIONS)
+    maps = "; ".join(title.lower() for title, _, _ in positions.POSITIONS)
     return f"Eight maps of the segments by two features each: {maps}. Their means are in the heatmap above."
 
 
@@ -181,8 +190,44 @@ def _demographics_note(tables: StudyTables, settings: Settings) -> str:
     return (
         f"Demographics are known of {numbers.percent(overall)} of households, from "
         f"{numbers.percent(coverage.min())} to {numbers.percent(coverage.max())} of a segment. "
-        "Those who answered are not a fair picture of those who did not: read a row as a hint where few are known."
+        "Those who answered are not a fair picture of those who did not: read a row as a hint where few are known, and "
+        "as no character of the segment."
     )
+
+
+def chosen_note(tables: StudyTables, settings: Settings) -> str:
+    """Who has demographics, and whom campaigns reached: chosen by what they spend."""
+    found = tables["assignment_by_value"].set_index("what")
+    said = [
+        f"{what}: {numbers.percent(row['share_high'])} of households of high value, "
+        f"{numbers.percent(row['share_mid'])} of mid, {numbers.percent(row['share_low'])} of low"
+        for what, row in found.iterrows()
+    ]
+    told = "; ".join(said)
+    return (
+        f"What segments seem to have besides is what others chose for them. {told[0].upper()}{told[1:]}. That a "
+        "segment is described or mailed more says who was chosen, not what its households are like."
+    )
+
+
+def chosen_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Who has demographics, was mailed or redeemed, what chose them, and what is left of it at equal spend."""
+    rows = [
+        cells(
+            row.what[0].upper() + row.what[1:],
+            numbers.count(row.n),
+            *(numbers.percent(getattr(row, f"share_{tier}")) for tier in ("high", "mid", "low")),
+            numbers.number(row.auc_of_spend, 2),
+            numbers.number(row.cramers_v, 2),
+            numbers.number(row.cramers_v_within, 2),
+            row.chosen_by[0].upper() + row.chosen_by[1:],
+        )
+        for row in tables["assignment_by_value"].itertuples()
+    ]
+    headers = (
+        "What|Households|Of high value|Of mid|Of low|Told by spend (AUC)|With segments (V)|At equal spend (V)|Chosen by"
+    )
+    return as_grid(headers, rows, set(range(1, 8)))
 
 
 def answer_test_rows(tests: pd.DataFrame) -> Grid:
@@ -203,8 +248,9 @@ PARTS = (
     Note(
         "segments_are",
         lambda tables, settings: (
-            "Segments are households that shop alike. Names say their value, what sets them apart, and whether they "
-            "still come."
+            "Segments are households that shop alike. Names say how: how often, how much at a time, and what sets them "
+            "apart. What households are worth and whether they still come is told of each household, and of a segment "
+            "in shares: none is of one value or at one stage."
         ),
     ),
     Section(
@@ -225,11 +271,13 @@ PARTS = (
         "file that marketing edits; they are advice to be tested, not measured effects.",
         rows=playbook_rows,
     ),
+    *actions.PARTS,
     Section(
         "segments",
         "Segments in numbers",
         ("segment_profiles",),
-        "“Refits that agree” is the share of refits on resampled households that put a household in the same segment.",
+        "Of high value, and lapsing or lapsed, are shares of the segment's households. “Refits that agree” "
+        "is the share of refits on resampled households that put a household in the same segment.",
         rows=number_rows,
         beside=("segment_lifetime_value", "segments", "targeting_list"),
     ),
@@ -240,7 +288,8 @@ PARTS = (
         ("segment_features", "segment_profiles"),
         "Read a column to know a segment, a row to know what tells segments apart. Only the upper block is evidence: "
         "the segments were not made from these features, nor from any that says the same (rank correlation under "
-        "0.9).",
+        "0.9). Campaigns stand apart: the retailer chose whom it mailed, so they tell its habit and not the "
+        "segment's.",
         _profile,
         _profile_alt,
     ),
@@ -261,10 +310,23 @@ PARTS = (
         "Departments with few sales are left out.",
         rows=department_rows,
     ),
+    Heading("What others chose for them"),
+    Note("chosen_note", chosen_note, ("assignment_by_value",)),
+    Section(
+        "chosen",
+        "Who has demographics, was mailed and redeemed",
+        ("assignment_by_value",),
+        "AUC is 0.5 where spend does not tell who has it and 1 where it tells it exactly. Cramér's V is 0 where "
+        "segments do not differ; at equal spend it is the mean within fifths of spend, corrected for small tables: "
+        "what falls there was never the segment's.",
+        rows=chosen_rows,
+    ),
+    Note("demographics_note", _demographics_note, ("segment_demographics", "segment_profiles")),
     Section(
         "demographics",
         "Most frequent answers, where demographics are known",
         ("segment_demographics", "segment_profiles"),
+        "Of the households that are described alone, chosen as the table above says: no character of the segment.",
         rows=demographic_rows,
     ),
     Section(
@@ -274,5 +336,4 @@ PARTS = (
         "Cramér's V is 0 where segments answer alike and 1 where the segment tells the answer; under 0.1 it is slight.",
         rows=lambda tables, settings: answer_test_rows(tables["demographic_tests"]),
     ),
-    Note("demographics_note", _demographics_note, ("segment_demographics", "segment_profiles")),
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dunnhumby_pipeline.engine.tables import WAY_OUT
+from dunnhumby_pipeline.segmentation.lifetime.status import status_shares
 from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
 
 
@@ -20,8 +21,13 @@ def segment_lifetime_value(
 
     Columns: segment, n_households, clv_mean ($ in 52 weeks) with its t-interval ci_lower and ci_upper, clv_median,
     clv_share (of the value of all), probability_alive (mean), and share_high, share_mid, share_low (of its households
-    in each tier). Raises LifetimeValueError when a household of one table is not in the other.
+    in each tier). Raises LifetimeValueError when a household of one table is not in the other, or the tier is
+    missing.
     """
+    if "value_tier" not in customer_lifetime_value.columns:
+        raise LifetimeValueError(
+            f"customer_lifetime_value lacks value_tier, as one of an earlier version does; {WAY_OUT}"
+        )
     joined = _joined(customer_lifetime_value, segments)
     grouped = joined.groupby("segment")
     table = grouped.agg(
@@ -36,8 +42,7 @@ def segment_lifetime_value(
     half = stats.t.ppf((1 + confidence) / 2, (n - 1).where(n > 1)) * table["clv_sd"] / np.sqrt(n)
     table["ci_lower"], table["ci_upper"] = table["clv_mean"] - half, table["clv_mean"] + half
     table["clv_share"] = table["clv_sum"] / joined["clv"].sum()
-    tiers = pd.crosstab(joined["segment"], joined["clv_tier"], normalize="index")
-    tiers = tiers.reindex(columns=list(TIERS), fill_value=0.0).add_prefix("share_")
+    tiers = status_shares(customer_lifetime_value, segments, "value_tier")
     order = ["n_households", "clv_mean", "ci_lower", "ci_upper", "clv_median", "clv_share", "probability_alive"]
     table = table[order].join(tiers)
     return table.sort_values("clv_mean", ascending=False, kind="stable").reset_index()

@@ -63,32 +63,20 @@ def pareto_curve(values: Vector) -> pd.DataFrame:
 
 
 def rfm_scores(last_trip: pd.Series, trips: pd.Series, sales: pd.Series) -> pd.DataFrame:
-    """Scores of 1 to 5, 5 best, of how lately, how often and for how much each household bought, and what they mean.
+    """Scores of 1 to 5, 5 best, of how lately, how often and for how much each household bought.
 
-    Columns: recency_score, frequency_score, monetary_score, rfm_segment. A score is the fifth of households in
-    which the middle rank of a household's equals lies, so that equal households have equal scores; fifths are
-    then not always equally large. rfm_segment crosses recency with the mean of the other two (Hughes 1994,
-    Strategic Database Marketing).
+    Columns: recency_score, frequency_score, monetary_score (Hughes 1994, Strategic Database Marketing). A score is the
+    fifth of households in which the middle rank of a household's equals lies, so that equal households have equal
+    scores; fifths are then not always equally large. The scores have no names: who is worth much and who stays away is
+    said by `household_status` alone.
     """
-    scores = pd.DataFrame(
+    return pd.DataFrame(
         {
             "recency_score": _fifth(last_trip),
             "frequency_score": _fifth(trips),
             "monetary_score": _fifth(sales),
         }
     )
-    recency = scores["recency_score"]
-    worth = (scores["frequency_score"] + scores["monetary_score"]) / 2
-    names = [
-        (worth >= 4) & (recency >= 4),
-        (worth >= 4) & (recency == 3),
-        worth >= 4,
-        (worth >= 2.5) & (recency >= 3),
-        worth >= 2.5,
-        recency >= 3,
-    ]
-    segments = ("champions", "loyal", "cannot lose", "potential loyal", "at risk", "occasional")
-    return scores.assign(rfm_segment=np.select(names, segments, default="lost"))
 
 
 def _fifth(values: pd.Series) -> pd.Series:

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from dunnhumby_pipeline.contracts.features import CATALOGUE
+from dunnhumby_pipeline.segmentation.lifetime.status import StatusError, status_shares
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
-from dunnhumby_pipeline.segmentation.segments.naming import lifecycles, tier
 
 SPEND = "monetary_sales"
 # Rank correlation from which on a feature says the same as another.
@@ -24,8 +24,8 @@ MADE_OF = {
     "active_last_12w": {"recency"},
     "share_other": {"share_grocery", "share_fresh", "share_bakery", "share_health_beauty", "share_alcohol"},
 }
-# Of a lapsed segment, fewer than half bought within twelve weeks.
-LAPSED_SHARE = 0.5
+# Whom the retailer mailed, and what follows from it, is no trait of those it mailed.
+ASSIGNED = frozenset(feature.name for feature in CATALOGUE if feature.group == "campaigns")
 DEMOGRAPHICS = (
     "age_desc",
     "marital_status_code",
@@ -41,18 +41,18 @@ class ProfileError(ValueError):
     """Segments cannot be described. The message says which table lacks what."""
 
 
-def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
-    """Size, money and stage of each segment, the largest revenue first.
+def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
+    """Size, money, value and stage of each segment, the largest revenue first.
 
-    `features`: a row per household (`customer_features`); `segments`: household_key, segment, segment_name. A segment
-    without a household is there when the column `segment` is categorical and has it as a category.
+    `features`: a row per household (`customer_features`); `segments`: household_key, segment, segment_name; `status`
+    as of `status.household_status`. A segment without a household is there when the column `segment` is categorical
+    and has it as a category.
     Columns: segment, segment_name, n_households, share, revenue ($), revenue_share, revenue_index (share of revenue /
-    share of households), spend_mean and spend_median ($), value_tier ('high', 'mid', 'low'), recency_median (days),
-    active_4w and active_12w (shares), tenure_weeks_median, lifecycle.
-    value_tier is spend_mean against that of all households, and lifecycle the stage, by the rules that name segments
-    (`naming.segment_names`); of those that lapse, the 'lapsed' are those of whom fewer than half bought within twelve
-    weeks.
-    Raises ProfileError when the two tables do not have the same households or a column is missing.
+    share of households), spend_mean and spend_median ($), share_high, share_mid and share_low (of its households in
+    each value tier), recency_median (days), active_4w and active_12w (shares), tenure_weeks_median, share_new,
+    share_active, share_lapsing and share_lapsed (of its households at each stage). A segment has no tier and no stage
+    of its own: of the households of one segment, a third can be of high value and half of mid.
+    Raises ProfileError when the tables do not have the same households or a column is missing.
     """
     joined = _joined(features, segments, (SPEND, "recency", "active_last_4w", "active_last_12w", "tenure_weeks"))
     table = joined.groupby("segment", observed=False).agg(
@@ -68,21 +68,17 @@ def segment_profiles(features: pd.DataFrame, segments: pd.DataFrame) -> pd.DataF
     table["share"] = table["n_households"] / len(joined)
     table["revenue_share"] = table["revenue"] / joined[SPEND].sum()
     table["revenue_index"] = table["revenue_share"] / table["share"].where(table["share"] > 0)
-    relative = table["spend_mean"] / joined[SPEND].mean()
-    # 'High value' in a name is 'high' here.
-    tiers = {slug: tier(float(spend)).split()[0].lower() for slug, spend in relative.dropna().items()}
-    codes, found = pd.factorize(joined["segment"])
-    stages = {found[code]: stage for code, stage in lifecycles(joined, codes).items()}
-    lapsed = table.index[table["active_12w"] < LAPSED_SHARE]
-    stages |= {slug: "lapsed" for slug in lapsed if stages[slug] == "lapsing"}
-    slugs = table.index.astype(object)
-    table["value_tier"] = pd.Series(slugs.map(tiers), index=table.index, dtype="str")
-    table["lifecycle"] = pd.Series(slugs.map(stages), index=table.index, dtype="str")
+    try:
+        tiers, stages = (status_shares(status, segments, part) for part in ("value_tier", "lifecycle"))
+    except StatusError as error:
+        raise ProfileError(str(error)) from error
+    table = table.join(tiers).join(stages)
     names = segments.drop_duplicates("segment").set_index("segment")["segment_name"]
     table["segment_name"] = table.index.astype(object).map(names)
     order = [
         "segment_name", "n_households", "share", "revenue", "revenue_share", "revenue_index", "spend_mean",
-        "spend_median", "value_tier", "recency_median", "active_4w", "active_12w", "tenure_weeks_median", "lifecycle",
+        "spend_median", *tiers.columns, "recency_median", "active_4w", "active_12w", "tenure_weeks_median",
+        *stages.columns,
     ]  # fmt: skip
     table = table[order].sort_values("revenue", ascending=False, kind="stable")
     table.index = table.index.astype(str)
@@ -142,7 +138,8 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
     Columns: feature, role, closest_used (the feature of `used` whose rank correlation with it is largest in absolute
     value; null for those used), rank_correlation (Spearman's, over the households that have both). role: 'used';
     'twin' from an absolute rank correlation of `TWIN_CORRELATION` on, or when made of used ones alone (`MADE_OF`);
-    else 'independent'. A constant, or a feature that fewer than three households share with another, correlates with
+    'assigned' when the retailer chose whom it holds for (campaigns), or it follows from that choice; else
+    'independent'. A constant, or a feature that fewer than three households share with another, correlates with
     none. Raises ProfileError when a feature is not a column.
     """
     asked = list(dict.fromkeys([*names, *used]))
@@ -157,7 +154,8 @@ def feature_roles(features: pd.DataFrame, names: Sequence[str], used: Sequence[s
         closest = None if name in used or known.empty else str(known.abs().idxmax())
         r = float(known[closest]) if closest else float("nan")
         twin = abs(r) >= TWIN_CORRELATION or (name in MADE_OF and MADE_OF[name] <= set(used))
-        rows.append((name, "used" if name in used else "twin" if twin else "independent", closest, r))
+        other = "twin" if twin else "assigned" if name in ASSIGNED else "independent"
+        rows.append((name, "used" if name in used else other, closest, r))
     return pd.DataFrame(rows, columns=["feature", "role", "closest_used", "rank_correlation"])
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels
 from dunnhumby_pipeline.segmentation.segments.model_store import FIRST_RUN, SegmentModel
-from dunnhumby_pipeline.segmentation.segments.naming import segment_names, slug, still_said, tier_and_lifecycle
+from dunnhumby_pipeline.segmentation.segments.naming import segment_names, slug, untrue
 from dunnhumby_pipeline.segmentation.segments.stability import jaccard_matrix
 
 Array = NDArray[np.float64]
@@ -62,10 +62,10 @@ def identify(
     The model of the run before is applied to today's `features`, with percentiles among today's households, so that
     households that moved do not rename a segment that stayed. Segments are matched one to one (`match_segments`) on
     the overlap of households and on centroids in the factor space of the run before. A pair keeps slug and name when
-    its Jaccard is at least `min_jaccard` and the value tier and lifecycle of the name still hold, to within a fifth
-    (`still_said`): the same households may have come to spend less, or to stay away. Needs are not asked, since
-    neighbouring ones change places. Any other segment takes today's name (`segment_names`), never one that the run
-    before used. `without`: why there is no model of the run before, when there is none.
+    its Jaccard is at least `min_jaccard` and what its name says still holds, to within a margin (`naming.untrue`): the
+    same households may have come to buy less at a time, or at full price. Any other segment takes today's name
+    (`segment_names`), never one that the run before used. `without`: why there is no model of the run before, when
+    there is none.
     """
     described = segment_names(features, labels)
     n_segments = len(described)
@@ -87,8 +87,8 @@ def identify(
     rows, columns = match_segments(jaccard, distance)
     match = dict(zip(rows.tolist(), columns.tolist(), strict=True))
     same = {row: column for row, column in match.items() if jaccard[row, column] >= min_jaccard}
-    untrue = _untrue(features, labels, {row: previous.names[column] for row, column in same.items()})
-    kept = {row: column for row, column in same.items() if row not in untrue}
+    wrong = untrue(features, labels, {row: previous.names[column] for row, column in same.items()})
+    kept = {row: column for row, column in same.items() if row not in wrong}
     fresh = segment_names(features, labels, taken=previous.names)
     names = [previous.names[kept[label]] if label in kept else fresh[label] for label in range(n_segments)]
     slugs = [previous.slugs[kept[label]] if label in kept else slug(fresh[label]) for label in range(n_segments)]
@@ -100,7 +100,7 @@ def identify(
         reason = (
             f"overlap of {overlap:.2f} with its match"
             if label in kept
-            else f"overlap of {overlap:.2f} with its match, but {untrue[label]}"
+            else f"overlap of {overlap:.2f} with its match, but {wrong[label]}"
             if label in same
             else "more segments than before"
             if column is None
@@ -111,21 +111,6 @@ def identify(
     gone = [index for index in range(len(previous.slugs)) if index not in same.values()]
     entries += [(None, None, previous.slugs[index], np.nan, np.nan, False, None, "no longer there") for index in gone]
     return Identity(tuple(slugs), tuple(names), pd.DataFrame(entries, columns=COLUMNS))
-
-
-def _untrue(features: pd.DataFrame, labels: Labels, names: dict[int, str]) -> dict[int, str]:
-    """What no longer holds of the `names` that labels had, in words; labels whose name holds are left out."""
-    may_say = still_said(features, labels)
-    found = {}
-    for label, name in names.items():
-        parts = tier_and_lifecycle(name)
-        if parts is None:
-            found[label] = f"its name {name!r} says no value tier and lifecycle"
-            continue
-        wrong = [part for part, allowed in zip(parts, may_say[label], strict=True) if part not in allowed]
-        if wrong:
-            found[label] = f"{' and '.join(repr(part) for part in wrong)} of {name!r} no longer holds"
-    return found
 
 
 def _all_new(names: dict[int, str], reason: str, previous: SegmentModel | None = None) -> Identity:

@@ -22,7 +22,8 @@ from dunnhumby_pipeline.segmentation.segments.clusters import Clusters, Labels, 
 
 Array = NDArray[np.float64]
 
-FORMAT_VERSION = 1
+# Models of format 1 are the same but for the names of their segments, which said a value tier and a stage.
+FORMAT_VERSION, TIERED_NAMES = 2, 1
 ARRAYS = ("fill", "knots", "loadings", "centroids")
 DESCRIPTION = "description"
 FIRST_RUN = "first run"
@@ -141,10 +142,11 @@ def previous_model(path: TablePath) -> tuple[SegmentModel | None, str]:
     """(the model of the run before at `path`, ''), or (None, why there is none that can be used).
 
     A file that cannot be used is no reason to stop: the run that replaces it starts as a first one would, and the
-    words say what was wrong with it.
+    words say what was wrong with it. One of format 1 can be used: its segments are found again, and take names of
+    today.
     """
     try:
-        return load_model(path), ""
+        return _loaded(path, (FORMAT_VERSION, TIERED_NAMES)), ""
     except FileNotFoundError:
         return None, FIRST_RUN
     except ModelFileError as error:
@@ -157,6 +159,16 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
     Nothing in the file is executed. `features`: those it must have, in any order. Raises FileNotFoundError when there
     is no file, and ModelFileError when it is corrupt, incomplete, of another format version, or of other features.
     """
+    model = _loaded(path, (FORMAT_VERSION,))
+    if features is not None and set(features) != set(model.features):
+        raise ModelFileError(
+            f"{path} is of other features: only there {_listed(set(model.features) - set(features))}, only expected "
+            f"{_listed(set(features) - set(model.features))}; fit again, or set segmentation.feature_groups"
+        )
+    return model
+
+
+def _loaded(path: TablePath, versions: tuple[int, ...]) -> SegmentModel:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
@@ -169,7 +181,13 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
             f"{error or type(error).__name__}; fit the segments again"
         ) from error
     found = described.get("format_version") if isinstance(described, dict) else None
-    if found != FORMAT_VERSION:
+    if found == TIERED_NAMES and found not in versions:
+        raise ModelFileError(
+            f"{path} names its segments by value tier and stage, as models of format version {TIERED_NAMES} did; "
+            "segments now have names of how they shop: fit them again (`dunnhumby run` does, and rebuilds what rests "
+            "on them)"
+        )
+    if found not in versions:
         raise ModelFileError(
             f"{path} has format version {found!r}, expected {FORMAT_VERSION}; fit the segments again, or read it with "
             "the release that wrote it"
@@ -185,11 +203,6 @@ def load_model(path: TablePath, features: tuple[str, ...] | None = None) -> Segm
         raise ModelFileError(f"{path} was fitted by {model.method!r}, expected one of {', '.join(get_args(Method))}")
     if model.fitted.scaling.treatment not in get_args(Treatment):
         raise ModelFileError(f"{path} treats features by {model.fitted.scaling.treatment!r}; fit the segments again")
-    if features is not None and set(features) != set(model.features):
-        raise ModelFileError(
-            f"{path} is of other features: only there {_listed(set(model.features) - set(features))}, only expected "
-            f"{_listed(set(features) - set(model.features))}; fit again, or set segmentation.feature_groups"
-        )
     return model
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.features import FACTORED
+from dunnhumby_pipeline.contracts.reference_study import FACTORS, SEGMENTS
 from dunnhumby_pipeline.segmentation.factors.factors import (
     Factors,
     explained,
@@ -27,6 +28,7 @@ from dunnhumby_pipeline.segmentation.factors.feature_choice import (
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, fit_scaling
 from dunnhumby_pipeline.segmentation.factors.selection import choose_n_factors, scan_factors
 from dunnhumby_pipeline.segmentation.segments.clusters import (
+    Labels,
     Recipe,
     Segmentation,
     fit_clusters,
@@ -34,7 +36,7 @@ from dunnhumby_pipeline.segmentation.segments.clusters import (
 )
 from dunnhumby_pipeline.segmentation.segments.identity import identify
 from dunnhumby_pipeline.segmentation.segments.model_store import FIRST_RUN, SegmentModel
-from dunnhumby_pipeline.segmentation.segments.naming import factor_names
+from dunnhumby_pipeline.segmentation.segments.naming import factor_names, segment_names, slug
 from dunnhumby_pipeline.segmentation.segments.scoreboard import (
     COLUMNS,
     choose_segments,
@@ -52,8 +54,6 @@ from dunnhumby_pipeline.segmentation.segments.stability import (
 )
 from dunnhumby_pipeline.settings import SegmentationSettings
 
-# The setting of the reference study, always shown beside the choice.
-REFERENCE_FACTORS, REFERENCE_SEGMENTS = 5, 7
 # It is never chosen: fewer refits are enough to see how it fares.
 REFERENCE_REFITS = 8
 FEWEST_HOUSEHOLDS = 30
@@ -90,6 +90,7 @@ class SegmentationTables:
     segment_identity: pd.DataFrame
     reference_loadings: pd.DataFrame
     reference_factors: pd.DataFrame
+    reference_segments: pd.DataFrame
     model: SegmentModel
     start_reason: str
 
@@ -116,8 +117,8 @@ def segment_households(
     chosen row describes the fit in use, which after a warm start is not the scan's); factor_loadings; nmf_factors
     (household_key, factor_1..k); segment_scoreboard (`scoreboard.COLUMNS`; roles 'chosen', 'reference',
     'candidate'); segments (household_key, segment, segment_name, stability); segment_stability
-    (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings and
-    reference_factors of the reference study's setting.
+    (start, replicate, ari, converged); segment_jaccard; segment_identity; reference_loadings,
+    reference_factors and reference_segments (household_key, segment, segment_name) of the reference study's setting.
 
     Raises MatrixError for unusable features and ValueError for fewer than 30 households, or more factors or segments
     than the households allow.
@@ -158,6 +159,7 @@ def segment_households(
     agreement = np.full(len(features), np.nan)
     agreement[rows] = stability.agreement
     key = features["household_key"].to_numpy()
+    theirs = reference.scores(features)
     segments = pd.DataFrame(
         {
             "household_key": key,
@@ -177,7 +179,8 @@ def segment_households(
         segment_jaccard=jaccard_table(stability, identity.slugs),
         segment_identity=identity.table,
         reference_loadings=loadings_table(reference.factors, factor_names(reference.factors)),
-        reference_factors=_scores_table(key, reference.scores(features), reference),
+        reference_factors=_scores_table(key, theirs, reference),
+        reference_segments=_named_segments(key, features, reference.clusters.labels(theirs)),
         model=SegmentModel(
             fitted=fitted,
             method=recipe.method,
@@ -313,12 +316,12 @@ def _reference(sample: pd.DataFrame, settings: SegmentationSettings, seed: int) 
     names = usable_of(sample, FACTORED)
     left_out = [name for name in FACTORED if name not in names]
     reason = "the reference study's setting" + (f", without {', '.join(left_out)}: one value only" if left_out else "")
-    if len(names) < REFERENCE_FACTORS:
+    if len(names) < FACTORS:
         raise MatrixError(
-            f"the reference setting needs {REFERENCE_FACTORS} of its features, found {len(names)} with more than one "
+            f"the reference setting needs {FACTORS} of its features, found {len(names)} with more than one "
             f"value: {', '.join(names) or 'none'}"
         )
-    recipe = Recipe(names, REFERENCE_FACTORS, REFERENCE_SEGMENTS)
+    recipe = Recipe(names, FACTORS, SEGMENTS)
     fitted = fit_segmentation(sample, recipe, seed)
     stability = bootstrap_stability(sample, fitted, recipe, min(settings.n_bootstraps, REFERENCE_REFITS), seed)
     return fitted, _scored(sample, fitted, recipe, stability, "reference", reason, settings, seed)
@@ -351,6 +354,13 @@ def _scored(
         row |= {f"{name}_ari": float(aris.mean()), f"{name}_ari_sd": float(aris.std()), f"n_{name}": len(aris)}
     frame = pd.DataFrame([row])
     return frame.assign(eligible=useful_rows(frame, settings))
+
+
+def _named_segments(key: NDArray[np.int64], features: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    named = segment_names(features, labels)
+    names = np.array([named[int(label)] for label in labels], dtype=object)
+    slugs = {name: slug(name) for name in named.values()}
+    return pd.DataFrame({"household_key": key, "segment": [slugs[name] for name in names], "segment_name": names})
 
 
 def _scores_table(key: NDArray[np.int64], scores: NDArray[np.float64], fitted: Segmentation) -> pd.DataFrame:

@@ -104,14 +104,20 @@ def nmf_factors(n_factors: int = 5) -> pd.DataFrame:
     return frame
 
 
+def _tier(spend: float) -> str:
+    return "high" if spend > 3000 else "mid" if spend > 1000 else "low"
+
+
 def segment_profiles() -> pd.DataFrame:
     rows = []
     for (slug, (name, size)), spend in zip(SEGMENTS.items(), _SPEND, strict=True):
-        tier = "high" if spend > 3000 else "mid" if spend > 1000 else "low"
+        tier = _tier(spend)
+        tiers = [0.8 if one == tier else 0.1 for one in _TIERS]
         recency = 70.0 if "lapsed" in slug else 4.0
-        rows.append((slug, name, size, spend * size, spend, tier, recency, 0.2 if recency > 60 else 0.95))
-    columns = "segment segment_name n_households revenue spend_mean value_tier recency_median active_4w"
-    table = frame_of(columns, rows)
+        stages = (0.0, 0.1, 0.2, 0.7) if recency > 60 else (0.05, 0.9, 0.05, 0.0)
+        rows.append((slug, name, size, spend * size, spend, *tiers, recency, 0.2 if recency > 60 else 0.95, *stages))
+    columns = "segment segment_name n_households revenue spend_mean share_high share_mid share_low recency_median"
+    table = frame_of(f"{columns} active_4w share_new share_active share_lapsing share_lapsed", rows)
     table["share"] = table["n_households"] / table["n_households"].sum()
     table["revenue_share"] = table["revenue"] / table["revenue"].sum()
     return table.sort_values("revenue", ascending=False, ignore_index=True)
@@ -141,11 +147,69 @@ def segment_playbook() -> pd.DataFrame:
     }
     known = segment_profiles()
     rows = [
-        (slug, name, *advice[tier])
-        for slug, name, tier in zip(known["segment"], known["segment_name"], known["value_tier"], strict=True)
+        (slug, name, *advice[_tier(spend)])
+        for slug, name, spend in zip(known["segment"], known["segment_name"], known["spend_mean"], strict=True)
     ]
     table = frame_of("segment segment_name priority strategy action avoid", rows)
-    return table.sort_values("priority", kind="stable", ignore_index=True)
+    table = table.sort_values("priority", kind="stable", ignore_index=True)
+    kept = ["coupon" if strategy == "Protect" else None for strategy in table["strategy"]]
+    most = next_action().groupby("segment")["rule"].agg(lambda rules: rules.value_counts().index[0])
+    offers = {rule: offer for offer, _, _, _, rule in _ACTIONS}
+    counts = next_action().groupby("segment")["rule"].value_counts()
+    sizes = next_action().groupby("segment").size()
+    left = next_action().groupby("segment")["suppressed"].sum()
+    rule = table["segment"].map(most)
+    n_offered = pd.Series([int(counts[place]) for place in zip(table["segment"], rule, strict=True)])
+    return table.assign(
+        keeps_from=pd.Series(kept, dtype="str"),
+        offer=rule.map(offers),
+        offer_rule=rule,
+        n_offered=n_offered,
+        offer_share=n_offered / table["segment"].map(sizes),
+        n_offers=2,
+        n_suppressed=table["segment"].map(left).astype(int),
+        suppressed_share=table["segment"].map(left / sizes),
+    )
+
+
+_ACTIONS = (
+    ("Recognition.", "service", "e-mail", "retailer", "thank"),
+    ("Points on fresh.", "points", "app", "retailer", "points"),
+    ("A coupon in fresh.", "coupon", "printed mail", "shared", "coupon"),
+    (None, None, None, None, None),
+)
+
+
+def next_action() -> pd.DataFrame:
+    homes = segments()[["household_key", "segment"]]
+    turn = np.where(homes["segment"].isin(["active-loyalists", "vip-heavy"]), homes["household_key"] % 2, 2)
+    turn = np.where(homes["household_key"] % 17 == 0, 3, np.where(turn == 2, 1 + homes["household_key"] % 2, turn))
+    told = pd.DataFrame(
+        [_ACTIONS[place] for place in turn], columns=["offer", "offer_form", "channel", "funder", "rule"]
+    )
+    told = told.astype("str").assign(suppressed=turn == 3, kpi=np.where(turn == 3, None, "visits over 8 weeks"))
+    because = np.where(turn == 3, "no rule of offers holds: need none", "value tier high")
+    return pd.concat([homes, told], axis=1).assign(because=because, at_risk=pd.Series(pd.NA, dtype="boolean"))
+
+
+def segment_briefs() -> pd.DataFrame:
+    known, advice = segment_profiles().set_index("segment"), segment_playbook()
+    own = known.loc[advice["segment"]].reset_index()
+    return advice.drop(columns="action").assign(
+        n_households=own["n_households"],
+        share=own["share"],
+        revenue=own["revenue"],
+        gross_profit=own["revenue"] * 0.29,
+        clv_total=own["revenue"] * 0.9,
+        n_contactable=own["n_households"] - advice["n_suppressed"],
+        contact_cost=1.0,
+        budget=own["n_households"] * 1.0,
+        action=advice["offer"],
+        channel="app",
+        funder="shared",
+        kpi="visits over 8 weeks",
+        test="Draw by lot 100 of the 200 households and leave 100 without.",
+    )
 
 
 def segment_departments() -> pd.DataFrame:
@@ -169,10 +233,13 @@ def value_need() -> pd.DataFrame:
     for (row, tier), (column, need) in product(enumerate(_TIERS), enumerate(NEEDS)):
         n = 100 * (row + 1) + 10 * column
         rows.append((tier, need, n, (3 - row) * 100_000.0 + column, 3000.0 - 1000 * row, 0.10 + 0.02 * column))
-    table = frame_of("clv_tier need n_households revenue clv_mean discount_rate", rows)
+    table = frame_of("value_tier need n_households revenue clv_mean discount_rate", rows)
     table["share"] = table["n_households"] / table["n_households"].sum()
     table["revenue_share"] = table["revenue"] / table["revenue"].sum()
-    return table.assign(offer=[f"Offer {number}." for number in range(len(table))])
+    offers = [f"Offer {number}." for number in range(len(table))]
+    left = pd.Series([5 if number == 8 else 0 for number in range(len(table))])
+    shares = {"offer_share": 0.6, "suppressed_share": left / table["n_households"]}
+    return table.assign(offer=offers, n_offers=3, n_suppressed=left, **shares)
 
 
 def pareto_curve() -> pd.DataFrame:
@@ -193,21 +260,36 @@ def clv_validation() -> pd.DataFrame:
         ("spend", "naive", 350.0, 0.0, 0.0, 0.0, "the yardstick"),
         ("spend", "model", 357.0, 7.0, 1.0, 13.0, "worse than naive"),
         ("spend", "stacked", 343.0, -7.0, -10.0, -4.0, "better than naive"),
+        ("gross_profit", "naive", 104.0, 0.0, 0.0, 0.0, "the yardstick"),
+        ("gross_profit", "stacked", 100.0, -4.0, -6.0, -2.0, "better than naive"),
         ("trips", "naive", 9.0, 0.0, 0.0, 0.0, "the yardstick"),
         ("trips", "model", 8.9, -0.1, -0.3, 0.1, "no better than naive"),
     ]
     table = frame_of("target forecast mae mae_against_naive ci_lower ci_upper verdict", rows)
+    table["coverage"] = np.where(table["target"] == "trips", np.nan, 0.962)
+    table = table.assign(rmse=1.5 * table["mae"], bias=-4.0, bin_error=40.0, nominal_coverage=0.95)
     return table.assign(n_households=2400, n_new=76, new_spend_share=0.009)
 
 
 def clv_calibration() -> pd.DataFrame:
     rows = []
-    for target, forecast in (("spend", "naive"), ("spend", "stacked"), ("trips", "naive"), ("trips", "model")):
-        for number in range(1, 11):
-            mean = number**2 * (30.0 if target == "spend" else 1.0)
-            actual = mean * (1.2 if forecast == "naive" else 1.05)
-            rows.append((target, forecast, number, mean, actual, 0.9 * actual, 1.1 * actual))
-    return frame_of("target forecast bin mean_forecast mean_actual ci_lower ci_upper", rows)
+    for target, scale in (("spend", 30.0), ("gross_profit", 9.0), ("trips", 1.0)):
+        for forecast in ("naive", "model" if target == "trips" else "stacked"):
+            for number in range(1, 11):
+                mean = number**2 * scale
+                actual = mean * (1.2 if forecast == "naive" else 1.05)
+                share = float("nan") if target == "trips" else 0.99 - 0.005 * number
+                ends = (0.9 * actual, 1.1 * actual, 240, share, 0.2 * mean, 2.5 * mean)
+                rows.append((target, forecast, number, mean, actual, *ends))
+    names = (
+        "target forecast bin mean_forecast mean_actual ci_lower ci_upper n_households coverage mean_lower mean_upper"
+    )
+    return frame_of(names, rows)
+
+
+def customer_lifetime_value() -> pd.DataFrame:
+    clv = np.linspace(50.0, 5000.0, 2500)
+    return pd.DataFrame({"household_key": range(1, 2501), "clv": clv, "clv_gross_profit": 0.29 * clv})
 
 
 def segment_jaccard() -> pd.DataFrame:
@@ -218,7 +300,7 @@ def segment_jaccard() -> pd.DataFrame:
     return frame_of("segment mean_jaccard lowest_jaccard dissolved recovered", rows)
 
 
-def _pairs(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
+def pairs_of_periods(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
     neighbours = [(one, one + 1) for one in range(n_periods - 1)]
     return [*neighbours, *((one, one + apart) for one in range(n_periods - apart))]
 
@@ -226,7 +308,7 @@ def _pairs(n_periods: int = 7, apart: int = 3) -> list[tuple[int, int]]:
 def segment_migration() -> pd.DataFrame:
     states = [*sorted(SEGMENTS), _ABSENT]
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         for start, end in product(states, states):
             staying = 250 if after - before == 1 else 180
             n = 0 if start == end == _ABSENT else staying if start == end else 3 + len(start) % 7
@@ -236,7 +318,7 @@ def segment_migration() -> pd.DataFrame:
 
 def migration_summary() -> pd.DataFrame:
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         apart = after - before > 1
         ari, staying, tier = (0.3, 0.6, 0.82) if apart else (0.55, 0.78, 0.91)
         rows.append((before, after, 363 + 28 * before, 363 + 28 * after, 0 if apart else 56, ari, staying, tier))
@@ -246,32 +328,13 @@ def migration_summary() -> pd.DataFrame:
 
 def segment_drift() -> pd.DataFrame:
     rows = []
-    for before, after in _pairs():
+    for before, after in pairs_of_periods():
         rows.append((before, after, "segment mix", "segment", 0.01))
         rows += [(before, after, "segment", slug, 0.01 / len(SEGMENTS)) for slug in SEGMENTS]
         rows += [
             (before, after, "feature", name, 0.001 * place * (after - before)) for place, name in enumerate(FACTORED)
         ]
     return frame_of("from_period to_period kind name psi", rows)
-
-
-def early_warning() -> pd.DataFrame:
-    random = np.random.default_rng(13)
-    before = random.uniform(300, 1500, 40)
-    after = before * random.uniform(0, 0.7, 40)
-    after[3] = 0.0
-    table = pd.DataFrame({"household_key": np.arange(1, 41), "spend_before": before, "spend_after": after})
-    table["from_segment"], table["to_segment"], table["to_tier"] = "vip-heavy", "light-grocery", "low"
-    table.loc[3, ["to_segment", "to_tier"]] = [_ABSENT, "absent"]
-    table.loc[4:9, ["to_segment", "to_tier"]] = ["fresh-lovers", "mid"]
-    table["change"] = after - before
-    table["change_share"] = table["change"] / before
-    return table.sort_values("change", ignore_index=True)
-
-
-def warning_evidence() -> pd.DataFrame:
-    rows = [(False, 800, 900.0, 900.0, 850.0), (True, 150, 600.0, 200.0, 300.0)] * 2
-    return frame_of("listed n_households spend_before spend_at spend_after", rows)
 
 
 def segment_scoreboard() -> pd.DataFrame:
@@ -306,6 +369,68 @@ def household_needs() -> pd.DataFrame:
 def household_value_need() -> pd.DataFrame:
     needs = household_needs()
     return needs.assign(clv=[4000.0 if key % 10 == 0 else 500.0 for key in needs["household_key"]])
+
+
+def reference_segments() -> pd.DataFrame:
+    return segments()[["household_key", "segment", "segment_name"]]
+
+
+def reference_profiles() -> pd.DataFrame:
+    return segment_profiles()
+
+
+def reference_features() -> pd.DataFrame:
+    return segment_features().assign(z_score=lambda found: -found["z_score"])
+
+
+def reference_overlap() -> pd.DataFrame:
+    rows = [
+        (theirs, ours, SEGMENTS[theirs][1] if theirs == ours else 0, float(theirs == ours), float(theirs == ours))
+        for theirs, ours in product(SEGMENTS, SEGMENTS)
+    ]
+    return frame_of("reference_segment segment n share share_of_segment", rows)
+
+
+def reference_comparison() -> pd.DataFrame:
+    rows = [
+        ("n_segments", "segments", 7.0, 7.0, 5.0),
+        ("cold_ari", "agreement of refits from scratch, ARI", 0.767, 0.66, 0.84),
+        ("warm_ari", "agreement of refits started from it, ARI", np.nan, 0.81, 0.89),
+        ("best_spend", "its mean spend", 9716.0, 4411.0, 3669.0),
+        ("smallest_share", "smallest segment, share of households", 0.077, 0.099, 0.175),
+    ]
+    return frame_of("measure meaning reported reference ours", rows)
+
+
+def assignment_by_value() -> pd.DataFrame:
+    rows = [
+        (
+            "demographics known",
+            "not told by the data; those that spend more",
+            801,
+            0.32,
+            0.71,
+            0.49,
+            0.07,
+            0.85,
+            0.55,
+            0.14,
+        ),
+        (
+            "mailed TypeA",
+            "the retailer; those that spend more",
+            1490,
+            0.6,
+            0.96,
+            0.84,
+            0.32,
+            0.9,
+            0.64,
+            0.23,
+        ),
+    ]
+    columns = "what chosen_by n share share_high share_mid share_low auc_of_spend cramers_v cramers_v_within"
+    return frame_of(columns, rows)
 
 
 def reference_loadings() -> pd.DataFrame:

@@ -53,7 +53,7 @@ def toc_curve() -> pd.DataFrame:
 def gates() -> pd.DataFrame:
     names = {
         "effect": ["1 (smallest effects)", "2", "3", "4", "5 (largest effects)"],
-        "lookback_segment": ["high_value_stock_up_active", "high_value_top_up_active", "low_value_full_price_active"],
+        "lookback_segment": ["large_regular_shops", "frequent_small_baskets", "full_price_errands"],
         "lookback_need": ["fresh", "grocery", "none"],
         "propensity": ["0.00 to 0.10", "0.10 to 0.37", "0.37 to 0.63", "0.63 to 0.90", "0.90 to 1.00"],
     }
@@ -89,7 +89,7 @@ def effect_drivers() -> pd.DataFrame:
     rows = [
         ("monetary_per_week", 3.7, 0.52, -0.97),
         ("spend_trend", 1.4, 0.2, 0.97),
-        ("lookback_segment_high_value_top_up_active", 1.3, 0.18, 0.9),
+        ("lookback_segment_frequent_small_baskets", 1.3, 0.18, 0.9),
         ("household_size_desc_5+", 0.7, 0.1, NAN),
     ]
     found = frame_of("covariate mean_abs share direction", rows)

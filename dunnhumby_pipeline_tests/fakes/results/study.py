@@ -26,10 +26,13 @@ from dunnhumby_pipeline_tests.fakes.results import (
     campaign,
     customers,
     doubts,
+    fairness,
     heterogeneity,
     lists,
     needs,
+    noise,
     parts,
+    risk,
     scrutiny,
 )
 from dunnhumby_pipeline_tests.fakes.results.customers import frame_of, segments
@@ -380,7 +383,20 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
     """The function that makes the table `name`."""
     return next(
         vars(module)[name]
-        for module in (customers, needs, campaign, doubts, heterogeneity, parts, scrutiny, lists, sys.modules[__name__])
+        for module in (
+            customers,
+            needs,
+            noise,
+            risk,
+            campaign,
+            doubts,
+            heterogeneity,
+            parts,
+            scrutiny,
+            lists,
+            fairness,
+            sys.modules[__name__],
+        )
         if name in vars(module)
     )
 
