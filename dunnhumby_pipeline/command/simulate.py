@@ -23,6 +23,7 @@ _OF_PLAN = {
     "effect_sd": "effect_sd",
     "overlap": "targeting_strength",
     "confounder": "confounder",
+    "needs": "needs",
 }
 _OF_EXPERIMENT = ("days", "out")
 
@@ -65,6 +66,13 @@ def simulate(
             "contacted are those who would spend less. 0: none."
         ),
     ] = 0.0,
+    needs: Annotated[
+        float,
+        typer.Option(
+            help="Plant needs (baby, pets, natural and organic, celebration): times as much as others, up to 50, that "
+            "a household buys of what it comes for (truth/households.parquet: need). 0: none."
+        ),
+    ] = 0.0,
     experiment: Annotated[
         Path | None,
         typer.Option(
@@ -100,7 +108,7 @@ def simulate(
         _play(folder, experiment, days, out)
         return
     _refuse_any(given & set(_OF_EXPERIMENT), "of an experiment; give its assignment with --experiment")
-    _make(folder, households, seed, effect, effect_sd, overlap, confounder)
+    _make(folder, households, seed, effect, effect_sd, overlap, confounder, needs)
 
 
 def _is_given(context: typer.Context, option: str) -> bool:
@@ -118,7 +126,14 @@ def _flag(option: str) -> str:
 
 
 def _make(
-    folder: Path, households: int, seed: int, effect: float, effect_sd: float, overlap: Overlap, confounder: float
+    folder: Path,
+    households: int,
+    seed: int,
+    effect: float,
+    effect_sd: float,
+    overlap: Overlap,
+    confounder: float,
+    needs: float,
 ) -> None:
     from pydantic import ValidationError
     from rich.progress import Progress
@@ -134,6 +149,7 @@ def _make(
             effect_sd=effect_sd,
             targeting_strength=OVERLAPS[overlap.value],
             confounder=confounder,
+            needs=needs,
         )
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("households", total=households)

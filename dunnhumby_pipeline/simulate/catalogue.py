@@ -17,17 +17,23 @@ FUEL_PRICE = 0.0027
 
 
 class Department(NamedTuple):
-    """`kinds` are commodity > sub-commodity; `price` is the typical one of a lot ($)."""
+    """`kinds` are commodity > sub-commodity; `price` is the typical one of a lot ($). `need`: of the households that
+    come for them; a department of the products table may be several of these."""
 
     name: str
     line_share: float
     price: float
     private_share: float
     kinds: tuple[str, ...]
+    need: str = ""
 
 
 GASOLINE = "COUPON/MISC ITEMS > GASOLINE-REG UNLEADED"
 GROCERIES = ("SOFT DRINKS > SOFT DRINKS 12PK", "FLUID MILK PRODUCTS > WHITE ONLY", "CHEESE > SHREDDED CHEESE")
+BABY = ("BABY FOODS > JUNIOR ALL BRANDS", "DIAPERS & DISPOSABLES > BABY DIAPERS", "INFANT FORMULA > STARTING")
+PETS = ("CAT FOOD > CAN CAT FOOD", "DOG FOODS > DRY DOG PREMIUM", "CAT LITTER > CAT LITTER")
+NATURAL = ("ORGANICS FRUIT & VEGETABLES > GREENS", "CHIPS&SNACKS > CORN CHIPS", "CEREAL/BREAKFAST > GRANOLA")
+DRINKS = ("DOMESTIC WINE > DRY TABLE WINES", "IMPORTED WINE > TABLE WINES", "LIQUOR > VODKA")
 DEPARTMENTS = (
     Department("GROCERY", 0.565, 2.3, 0.30, GROCERIES),
     Department("DRUG GM", 0.110, 3.6, 0.15, ("CANDY - CHECKLANE > CANDY BARS", "VITAMINS > MINERALS")),
@@ -49,9 +55,24 @@ DEPARTMENTS = (
     # No household's taste: the till books paper coupons as lines of quantity 0 or of no value.
     Department("COUP/STR & MFG", 0.0, 0.0, 0.0, ("COUPON/MISC ITEMS > ELECTRONIC COUPON",)),
 )
-N_POOLS = 2 * len(DEPARTMENTS)
+# Where a plan has needs: each is what its households come for, and others buy little of.
+NEED_DEPARTMENTS = (
+    Department("DRUG GM", 0.015, 6.0, 0.10, BABY, "baby"),
+    Department("GROCERY", 0.015, 4.0, 0.20, PETS, "pets"),
+    Department("NUTRITION", 0.015, 3.2, 0.10, NATURAL, "natural and organic"),
+    Department("GROCERY", 0.015, 8.0, 0.05, DRINKS, "celebration"),
+)
+# Fuel, and what the till books: at the end.
+_OF_THE_TILL = 3
 FRESH = ("PRODUCE", "MEAT", "MEAT-PCKGD", "DELI", "SEAFOOD-PCKGD", "SALAD BAR", "CHEF SHOPPE")
 NEVER_PROMOTED = ("KIOSK-GAS", "MISC SALES TRAN", "COUP/STR & MFG")
+
+
+def departments_of(plan: RetailerPlan) -> tuple[Department, ...]:
+    """The departments that lines are drawn from, two pools each: own brands and others; the till's come last."""
+    if not plan.needs:
+        return DEPARTMENTS
+    return (*DEPARTMENTS[:-_OF_THE_TILL], *NEED_DEPARTMENTS, *DEPARTMENTS[-_OF_THE_TILL:])
 
 
 @dataclass(frozen=True)
@@ -74,16 +95,16 @@ class Catalogue:
     promoted_mean: Floats
 
 
-def _simulate_products(n_products: int, rng: np.random.Generator) -> pd.DataFrame:
+def _simulate_products(n_products: int, departments: tuple[Department, ...], rng: np.random.Generator) -> pd.DataFrame:
     """Products with their department, brand, kind, price of a lot (cents) and units a lot."""
-    shares = np.array([d.line_share for d in DEPARTMENTS]) ** 0.6
+    shares = np.array([d.line_share for d in departments]) ** 0.6
     counts = np.maximum(12, np.floor(n_products * shares / shares.sum())).astype(int)
     counts[0] += n_products - counts.sum()
-    department = np.repeat(np.arange(len(DEPARTMENTS)), counts)
+    department = np.repeat(np.arange(len(departments)), counts)
     order = np.concatenate([np.arange(count) for count in counts])
-    n_private = np.maximum(3, counts * [d.private_share for d in DEPARTMENTS])
+    n_private = np.maximum(3, counts * [d.private_share for d in departments])
     private = order < n_private[department]
-    houses = [DEPARTMENTS[d] for d in department]
+    houses = [departments[d] for d in department]
     kinds = [house.kinds[i % len(house.kinds)] for house, i in zip(houses, order, strict=True)]
     gasoline = np.array([kind == GASOLINE for kind in kinds])
     units = np.where(gasoline, rng.integers(2000, 9000, n_products), 1)
@@ -118,16 +139,18 @@ def _slots(members: Ints, count: int, rng: np.random.Generator) -> Ints:
 
 def build_catalogue(plan: RetailerPlan, rng: np.random.Generator) -> Catalogue:
     """Products, their weekly promotions and the slot tables that lines are drawn from."""
-    products = _simulate_products(plan.n_products, rng)
+    departments = departments_of(plan)
+    n_pools = 2 * len(departments)
+    products = _simulate_products(plan.n_products, departments, rng)
     n_weeks = week_of_day(plan.n_days) + 1
     position = products["position"].to_numpy()
     private = (products["brand"] == "Private").to_numpy()
     shelf = products["cents"].to_numpy(np.int64)
     discount = np.zeros((n_weeks, plan.n_products))
-    regular = np.zeros((N_POOLS, REGULAR_SLOTS), dtype=np.int64)
-    promoted = np.zeros((n_weeks, N_POOLS, PROMOTED_SLOTS), dtype=np.int64)
-    for pool in range(N_POOLS):
-        never = DEPARTMENTS[pool // 2].name in NEVER_PROMOTED
+    regular = np.zeros((n_pools, REGULAR_SLOTS), dtype=np.int64)
+    promoted = np.zeros((n_weeks, n_pools, PROMOTED_SLOTS), dtype=np.int64)
+    for pool in range(n_pools):
+        never = departments[pool // 2].name in NEVER_PROMOTED
         # Fuel has one brand, so a household reaches it whichever brand it leans to.
         members = np.flatnonzero((position == pool // 2) & ((private == pool % 2) | never))
         regular[pool] = _slots(members, REGULAR_SLOTS, rng)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from dunnhumby_pipeline.simulate.catalogue import DEPARTMENTS, N_POOLS, TASTE_SLOTS
+from dunnhumby_pipeline.simulate.catalogue import TASTE_SLOTS, departments_of
 from dunnhumby_pipeline.simulate.plan import CONFOUNDED_TRIPS, Floats, Ints
 from dunnhumby_pipeline.simulate.retailer import Retailer
 
@@ -44,6 +44,9 @@ TYPES = (
     Type("light", 0.15, 0.18, 0.6, 0.30, 0.22, {"DRUG GM": 2.0}),
 )
 
+# What households come for, by share: planted where the plan has needs, to be found again.
+NEEDS = {"baby": 0.2, "pets": 0.25, "natural and organic": 0.3, "celebration": 0.25}
+
 
 @dataclass(frozen=True)
 class Households:
@@ -51,7 +54,7 @@ class Households:
 
     A draw looks for a promotion with probability `seek_65536` / 65536; `rate` [n, n_days + 1] is expected
     trips on each day; `basket_spend` [n, weeks + 1] is the expected spend of one basket ($) in each week.
-    `confounder`: the hidden trait, None where none is planted.
+    `confounder`: the hidden trait, `need`: what each comes for; None where none is planted.
     """
 
     segment: NDArray[np.str_]
@@ -68,12 +71,13 @@ class Households:
     rate: Floats
     basket_spend: Floats
     confounder: Floats | None = None
+    need: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.segment)
 
     def described(self, first_key: int) -> pd.DataFrame:
-        """One row per household, keyed from `first_key`: its segment's name and its scalar parameters."""
+        """One row per household, keyed from `first_key`: its segment, its need where one is planted, its parameters."""
         scalars = {name: values for name, values in vars(self).items() if values is not None and values.ndim == 1}
         return pd.DataFrame({"household_key": first_key + np.arange(len(self)), **scalars})
 
@@ -102,15 +106,20 @@ def draw_households(shop: Retailer, n: int, rng: np.random.Generator) -> Househo
     seek = np.round(65536 * expit(logit(of_type("promotion_seeking")) + 0.7 * z[:, 2])).astype(np.int64)
     private = expit(logit(of_type("private")) + 0.6 * z[:, 3])
 
-    base = np.array([[d.line_share * t.tastes.get(d.name, 1.0) for d in DEPARTMENTS] for t in TYPES])
-    taste = rng.gamma(40 * base[kind])
+    departments, need = departments_of(plan), None
+    n_pools = 2 * len(departments)
+    base = np.array([[d.line_share * t.tastes.get(d.name, 1.0) for d in departments] for t in TYPES])[kind]
+    if plan.needs:
+        need = rng.choice(np.array(list(NEEDS)), n, p=list(NEEDS.values()))
+        base = np.where(need[:, None] == np.array([d.need for d in departments]), plan.needs * base, base)
+    taste = rng.gamma(40 * base)
     taste /= taste.sum(axis=1, keepdims=True)
-    pools = (taste[:, :, None] * np.stack([1 - private, private], axis=1)[:, None, :]).reshape(n, N_POOLS)
+    pools = (taste[:, :, None] * np.stack([1 - private, private], axis=1)[:, None, :]).reshape(n, n_pools)
     middles = (np.arange(TASTE_SLOTS) + 0.5) / TASTE_SLOTS
     slots = (np.cumsum(pools, axis=1)[:, :-1, None] <= middles).sum(axis=1)
     # The till's pools come last: rounding must not let a cumulated share of 1 fall short into them.
-    slots = np.minimum(slots, N_POOLS - 3).astype(np.uint8)
-    weight = (slots[:, :, None] == np.arange(N_POOLS)).mean(axis=1)
+    slots = np.minimum(slots, n_pools - 3).astype(np.uint8)
+    weight = (slots[:, :, None] == np.arange(n_pools)).mean(axis=1)
     regular, promoted = weight @ catalogue.regular_mean.T, weight @ catalogue.promoted_mean.T
 
     first = np.where(rng.random(n) < 0.15, rng.integers(1, plan.n_days - 60, n), 1)
@@ -133,6 +142,7 @@ def draw_households(shop: Retailer, n: int, rng: np.random.Generator) -> Househo
         taste_slots=slots,
         rate=trips[:, None] * weekday[:, day % 7] * season(day) * alive,
         basket_spend=(lines * MEAN_LOTS)[:, None] * (regular + seek[:, None] / 65536 * (promoted - regular)),
+        need=need,
     )
 
 

@@ -54,6 +54,9 @@ class RetailerPlan(BaseModel):
         le=2,
         description="log odds of a TypeA contact per sd of a hidden trait that moves spend too; below 0: the other way",
     )
+    needs: float = Field(
+        default=0.0, ge=0, le=50, description="times as much as others that a household buys of what it comes for"
+    )
 
 
 def stream(plan: RetailerPlan, *key: int) -> np.random.Generator:

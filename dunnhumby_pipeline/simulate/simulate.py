@@ -143,7 +143,7 @@ def simulate(folder: Path, plan: RetailerPlan, progress: Callable[[int, int], No
       expected_spend ($ in the outcome window without the campaign), and confounder where one is planted: the hidden
       trait, given which propensity and expected spend are. A household that did not shop in the 182 days before a
       campaign, or was treated by an earlier TypeA campaign, is not a trial there;
-    - `households.parquet`: household_key, segment and latent parameters;
+    - `households.parquet`: household_key, segment, latent parameters, and need where needs are planted;
     - `plan.json`: the plan, the true effects over all trials and by campaign, and how they came about.
 
     Raises FileExistsError when `folder` is a file or holds any, and PlanError when the plan cannot be had.
@@ -186,8 +186,8 @@ def _document(plan: RetailerPlan, rule: Rule, report: SimulationReport) -> dict[
     """What `plan.json` says."""
     numbers = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(rule).items()}
     return {
-        # A plan without a hidden trait is written as it was before there could be one.
-        "plan": plan.model_dump(exclude=set() if plan.confounder else {"confounder"}),
+        # A plan without a hidden trait, or needs, is written as it was before there could be any.
+        "plan": plan.model_dump(exclude={name for name in ("confounder", "needs") if not getattr(plan, name)}),
         "rows": report.rows,
         "truth": asdict(report.truth),
         "campaigns": [

@@ -397,3 +397,25 @@ def test_a_model_is_stored_number_for_number_and_damage_is_told(tmp_path: Path) 
     save_need_model(broken, path)
     with pytest.raises(NeedModelError, match="does not fit together"):
         load_need_model(path)
+
+
+def test_the_needs_that_a_simulated_retailer_plants_are_found(tmp_path: Path) -> None:
+    from dunnhumby_pipeline.segmentation.segments.stability import adjusted_rand
+    from dunnhumby_pipeline.simulate.plan import RetailerPlan
+    from dunnhumby_pipeline.simulate.simulate import simulate
+
+    raw = simulate(tmp_path / "raw", RetailerPlan(n_households=400, n_days=400, n_products=600, needs=8)).folder
+    truth = pd.read_parquet(raw / "truth" / "households.parquet").sort_values("household_key")
+    products = pd.read_csv(raw / "product.csv", dtype={"COMMODITY_DESC": "str"}).rename(columns=str.lower)
+    lines = pd.read_csv(raw / "transaction_data.csv").rename(columns=str.lower)
+    paths = stored(
+        tmp_path / "tables", lines.astype(dict.fromkeys(("day", "week_no", "trans_time"), "int32")), products
+    )
+    found = found_in(paths, NeedSettings(n_refits=3, n_tags=6))
+    needs = found.household_needs.set_index("household_key")["need"].reindex(truth["household_key"])
+    codes = [pd.Categorical(each).codes.astype(np.int64) for each in (truth["need"], needs.to_numpy())]
+    table = pd.crosstab(truth["need"].to_numpy(), needs.to_numpy())
+    assert adjusted_rand(*codes) > 0.6, table
+    for planted_need, named in (("baby", "baby"), ("natural and organic", "natural and organic")):
+        assert table.loc[planted_need].idxmax() == named
+    assert found.need_selection.query("level == 'label' and chosen")["n_needs"].tolist() == [4]
