@@ -116,5 +116,6 @@ def _features(weeks: Weeks, origin: int, level: Vector, unit: float) -> npt.NDAr
         (origin - weeks.first).astype(float),
         np.divide(mean, often, out=np.zeros_like(mean), where=often > 0),
     ]
-    table: Vector = np.column_stack(columns).astype(np.float64)
-    return np.round(table, _DIGITS)
+    known: npt.NDArray[np.float64] = np.column_stack(columns).astype(np.float64)
+    np.round(known, _DIGITS, out=known)
+    return known
