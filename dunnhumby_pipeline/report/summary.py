@@ -182,8 +182,7 @@ def _at_risk(at_risk: pd.DataFrame | None) -> Text:
         return Text("no chance of a fall can be told: see the report")
     chance, all_chances = (numbers.percent(found["probability"].mean()) for found in (listed, at_risk))
     return Text(
-        f"{numbers.count(len(listed))} households of value, whose spend falls with a chance of {chance}; of all of "
-        f"value {all_chances}"
+        f"{numbers.count(len(listed))} households of value, with a chance of {chance} to fall; all: {all_chances}"
     )
 
 
@@ -193,8 +192,8 @@ def _fallen(fallen: pd.DataFrame | None) -> Text:
     if fallen.empty:
         return Text("nobody of value")
     lost, back = -float(fallen["change"].sum()), fallen["expected_recovery"]
-    found = f"{numbers.count(len(fallen))} households of value spend {numbers.dollars(lost)} less in the quarter"
-    known = f"; {numbers.percent(back.sum() / lost)} of it is expected back" if back.notna().any() else ""
+    found = f"{numbers.count(len(fallen))} households of value, by {numbers.dollars(lost)} in the quarter"
+    known = f"; {numbers.percent(back.sum() / lost)} expected back" if back.notna().any() else ""
     return Text(f"{found}{known}")
 
 
