@@ -192,7 +192,7 @@ def _fallen(fallen: pd.DataFrame | None) -> Text:
     if fallen.empty:
         return Text("nobody of value")
     lost, back = -float(fallen["change"].sum()), fallen["expected_recovery"]
-    found = f"{numbers.count(len(fallen))} households of value, by {numbers.dollars(lost)} in the quarter"
+    found = f"{numbers.count(len(fallen))} of value, by {numbers.dollars(lost)} in the quarter"
     known = f"; {numbers.percent(back.sum() / lost)} expected back" if back.notna().any() else ""
     return Text(f"{found}{known}")
 

@@ -184,10 +184,10 @@ class CateSettings(Section):
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
     n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")
     gain_in_se: float = Field(
-        1.2,
+        1.645,
         ge=0,
-        description="standard errors by which the stack must beat the constant effect out of fold to be chosen; of "
-        "effects that do not vary 1 passes about 1 in 100, as what is stacked is calibrated on other folds",
+        description="standard errors by which the stack must beat the constant effect out of fold to be chosen; where "
+        "effects do not vary, 1.645 passes 1 in 20 at most",
     )
     n_stacked: int = Field(
         4, ge=1, le=50, description="most models of the effect that are stacked: the best of each fold"

@@ -331,7 +331,7 @@ def test_the_terminal_says_what_to_do_with_each_segment() -> None:
     first = text.index("Active loyalists: Protect")
     assert first < text.index("VIP heavy buyers: Protect") < text.index("Fresh lovers: Develop")
     assert "60% keep their segment, 82% their value tier" in text
-    assert "40 households of value spend" in text
+    assert "40 of value, by" in text
     plain = Console(record=True, width=100, file=io.StringIO())
     plain.print(render_summary(study.tables_of(segments=customers.segments()), run.checks(), run.facts()))
     assert "524    21%  Light grocery" in plain.export_text()

@@ -116,7 +116,7 @@ def screen(tables: StudyTables) -> str:
 def test_the_summary_counts_both(tables: StudyTables) -> None:
     said = screen(tables)
     assert "At risk 30 households of value" in said
-    assert "Fallen 40 households of value spend" in said and "25% of it is expected back" in said
+    assert "Fallen 40 of value, by" in said and "25% expected back" in said
     unbuilt = screen(study.study_tables(at_risk=None, fallen=None))
     assert "At risk not built" in unbuilt and "Fallen not built" in unbuilt
 
