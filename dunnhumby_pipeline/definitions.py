@@ -13,7 +13,9 @@ from dunnhumby_pipeline.orchestration.assets import (
     economics,
     effects,
     experiments,
+    fairness,
     journey,
+    lifetime,
     lists,
     needs,
     plausibility,
@@ -27,10 +29,12 @@ from dunnhumby_pipeline.orchestration.assets import (
     trials,
 )
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
+from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
@@ -57,6 +61,7 @@ def build_defs(
             journey,
             needs,
             segmentation,
+            lifetime,
             actions,
             status,
             reference,
@@ -70,6 +75,7 @@ def build_defs(
             targeting,
             experiments,
             lists,
+            fairness,
             report,
         ]
     )
@@ -79,7 +85,7 @@ def build_defs(
         asset_checks=check_steps(),
         jobs=[study_job, score_only, housekeeping],
         schedules=schedules(study.settings),
-        sensors=[alert_sensor(study.settings)],
+        sensors=[alert_sensor(study.settings), brief_of_failed_run],
         resources={
             "study": study,
             "gates": Gates.of(made),
@@ -93,4 +99,7 @@ def build_defs(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` loads; built when it is asked for, so that importing this module reads no settings."""
-    return build_defs()
+    home = Home.resolve()
+    settings = load_settings(home)
+    keep_private(settings.file_mode)
+    return build_defs(home=home, settings=settings)

@@ -217,10 +217,13 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert blocked.exit_code == 1
     assert "warm_stability" in blocked.output
     assert "not built" in blocked.output
+    brief = (tmp_path / "warehouse" / "TypeA" / "campaign_brief.html").read_text(encoding="utf-8")
+    assert "No recommendation for TypeA yet" in brief and "warm_stability" in brief
+    assert "Fewer segments or factors" in brief
     assert "Segments" in blocked.output
 
 
-@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate"])
+@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate", "forget"])
 def test_help_teaches(name: str) -> None:
     shown = command(name, "--help")
     assert shown.exit_code == 0

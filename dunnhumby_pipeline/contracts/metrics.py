@@ -103,12 +103,18 @@ def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
 
 
 def lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
-    return {"mean_clv": values["clv"].mean(), "mean_probability_alive": values["probability_alive"].mean()}
+    return {
+        "mean_clv": values["clv"].mean(),
+        "mean_clv_gross_profit": values["clv_gross_profit"].mean(),
+        "mean_probability_alive": values["probability_alive"].mean(),
+    }
 
 
 def validation(validation: pd.DataFrame) -> Mapping[str, object]:
     spend = validation[validation["target"] == "spend"]
-    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()}
+    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()} | {
+        f"coverage_{row.forecast}": row.coverage for row in spend[spend["chosen"]].itertuples()
+    }
 
 
 def differences(differences: pd.DataFrame) -> Mapping[str, object]:
@@ -153,6 +159,20 @@ def migration(summary: pd.DataFrame) -> Mapping[str, object]:
         "mean_ari_apart": summary.loc[summary["shared_days"] == 0, "ari"].mean(),
         "last_ari": last["ari"],
         "last_share_staying": last["share_staying"],
+    }
+
+
+def movement_noise(noise: pd.DataFrame) -> Mapping[str, object]:
+    segments = noise[(noise["label"] == "segment") & noise["apart"].astype(bool)]
+    told = segments.set_index("measure")["estimate"]
+    return {name: told.get(name) for name in ("staying", "staying_ceiling", "noise_share", "staying_true")}
+
+
+def membership(households: pd.DataFrame) -> Mapping[str, object]:
+    return {
+        "n_moved": int(households["moved"].sum()),
+        "share_moved": households["moved"].mean(),
+        "mean_confidence": households["confidence"].mean(),
     }
 
 

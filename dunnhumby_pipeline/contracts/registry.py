@@ -11,12 +11,14 @@ from dunnhumby_pipeline.contracts.tables import (
     economics,
     effects,
     experiments,
+    fairness,
     features,
     journey,
     lifetime,
     lists,
     movement,
     needs,
+    noise,
     overlap,
     plausibility,
     profiles,
@@ -32,9 +34,9 @@ from dunnhumby_pipeline.contracts.tables import (
 )
 
 # In the order of the study.
-_CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement)
+_CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement, noise)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
-_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, fairness, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
 from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, FAIL, PASS, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
@@ -28,7 +29,7 @@ from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Or
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark
-from dunnhumby_pipeline.orchestration.reporting import REPORT
+from dunnhumby_pipeline.orchestration.reporting import PAGES
 from dunnhumby_pipeline.orchestration.terms import ECONOMICS, are_others
 
 
@@ -132,9 +133,10 @@ def disturbed(
 ) -> dict[dg.AssetKey, str]:
     """What was made and does not lie there as it was written, with what is wrong, in words.
 
-    Held against the hash that the history has of each file. The report is not: it can be written without a run.
+    Held against the hash that the history has of each file; a household taken out of it by `forget` is no damage. The
+    report is not held against it: it can be written without a run.
     """
-    found = {}
+    found, forgotten = {}, read_forgotten(study.home.root)
     for key in sorted(graph.materializable_asset_keys):
         partition = partition_of(graph, key, campaign_type)
         recorded = latest_metadata(instance, key, partition)
@@ -143,7 +145,11 @@ def disturbed(
         path = study.table(table_of(key), partition)
         if not path.is_file():
             found[key] = f"{path} is missing"
-        elif table_of(key) != REPORT and FINGERPRINT in recorded and fingerprint_once(path) != recorded[FINGERPRINT]:
+        elif (
+            table_of(key) not in PAGES
+            and FINGERPRINT in recorded
+            and forgotten.sealed_as(fingerprint_once(path)) != recorded[FINGERPRINT]
+        ):
             found[key] = f"{path} is damaged, or was altered after it was written"
     return found
 

@@ -27,6 +27,7 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
@@ -54,6 +55,7 @@ from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettin
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     ALERT_VARIABLES,
+    FORGOTTEN_FILE,
     HOME_VARIABLE,
     NEED_NAMES_FILE,
     PLAYBOOK_FILE,
@@ -78,6 +80,7 @@ __all__ = [
     "CAPACITY",
     "CONSERVATIVE",
     "CURRENT_PRACTICE",
+    "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
     "NEED_NAMES_FILE",
@@ -102,6 +105,7 @@ __all__ = [
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",
+    "MappingSettings",
     "MigrationSettings",
     "NeedSettings",
     "NuisanceSettings",

@@ -24,6 +24,20 @@ class CheckSettings(Section):
     min_converged: float = Field(0.95, ge=0, le=1, description="lowest share of factor fits that converge (warn)")
     # On the sample it is 0.51, and three of four households stay; at 0.4 it is about two of three.
     migration_ari_floor: float = Field(0.40, ge=0, le=1, description="lowest mean ARI of neighbouring periods (warn)")
+    # On the sample it is 0.92 (0.90 to 0.94): a segment that a fifth leave every quarter is no basis for a year's plan.
+    min_true_staying: float = Field(
+        0.80,
+        ge=0,
+        le=1,
+        description="lowest share of households that keep their segment for a period, noise taken out (warn)",
+    )
+    # Half-years differ: what is learned on one holds for the next to a few points.
+    max_interval_misses: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most that intervals of lifetime value may hold less often than they aim to (warn)",
+    )
     max_risk_slope_deviation: float = Field(
         0.25,
         gt=0,

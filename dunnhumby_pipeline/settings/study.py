@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -43,6 +43,7 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
@@ -58,6 +59,7 @@ RAW_VARIABLE = "DUNNHUMBY_RAW"
 ALERT_VARIABLES = ("DUNNHUMBY_ALERT_URLS", "DUNNHUMBY_ALERT_URLS_WARN", "DUNNHUMBY_ALERT_URLS_BLOCK")
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+FORGOTTEN_FILE = "forgotten.json"
 NEED_NAMES_FILE = "needs.toml"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
@@ -90,7 +92,13 @@ class Settings(BaseSettings):
         min_length=1,
         description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
     )
+    file_mode: Literal["0600", "0640", "0644", "0660", "0664"] | None = Field(
+        None,
+        description="permissions of the files that are written, such as 0640 for owner and group alone; without it "
+        "those that the system gives",
+    )
     journey: JourneySettings = JourneySettings()
+    mapping: MappingSettings = MappingSettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
@@ -251,6 +259,11 @@ class Home:
     def approvals(self) -> Path:
         """Who approved which list and when, a line each; it lasts across runs."""
         return self.lists / "approvals.jsonl"
+
+    @property
+    def forgotten(self) -> Path:
+        """The households that `dunnhumby forget` has erased, as salted hashes: every load leaves them out."""
+        return self.root / FORGOTTEN_FILE
 
     @property
     def alerts_log(self) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
 
 _BLOCK = 1 << 20
 
@@ -139,9 +140,9 @@ def note_approval(ledger: Path, approval: Approval) -> None:
 
 
 def is_as_approved(folder: Path, approval: Approval) -> bool:
-    """Whether the frozen CSV file is there and still the list that was approved."""
+    """Whether the frozen CSV file is there and still the list that was approved, but for households forgotten since."""
     file = folder / f"{approval.file}.csv"
-    return file.is_file() and file_hash(file) == approval.list_hash
+    return file.is_file() and read_forgotten(folder.parent).sealed_as(file_hash(file)) == approval.list_hash
 
 
 def _lines(ledger: Path) -> list[Mapping[str, Any]]:

@@ -18,6 +18,7 @@ from dunnhumby_pipeline.figures.customers import (
     flows,
     lifetime_value,
     migration,
+    noise,
     positions,
     profiles,
     reference,
@@ -29,6 +30,7 @@ from dunnhumby_pipeline.words import numbers, terms
 from dunnhumby_pipeline.words.features import covariate
 from dunnhumby_pipeline_tests.fakes.drawn import labels, line, printed
 from dunnhumby_pipeline_tests.fakes.results import campaign, customers, study
+from dunnhumby_pipeline_tests.fakes.results import noise as noise_results
 from dunnhumby_pipeline_tests.fakes.results import risk as risks
 
 DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], Figure], str]] = {
@@ -106,6 +108,9 @@ DRAWINGS: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[pd.DataFrame], F
         "to_segment",
     ),
     "migration_summary": (customers.migration_summary, migration.consistency_over_periods, "share_staying_tier"),
+    "movement_noise": (noise_results.movement_noise, noise.stay_and_ceiling, "ci_upper"),
+    "label_prediction": (noise_results.label_prediction, noise.label_strength, "r2"),
+    "smoothing_weights": (noise_results.smoothing_weights, noise.smoothing_choice, "forecast_error"),
     "segment_drift": (
         customers.segment_drift,
         lambda frame: migration.drift_over_periods(frame, customers.migration_summary()),

@@ -305,6 +305,20 @@ def test_a_history_that_is_too_short_is_said_to_be(laboratory: Laboratory, selec
     assert outcome.errors[0].startswith(message)
 
 
+def test_three_weeks_are_no_reason_to_stop_and_say_why_nobody_is_at_risk(laboratory: Laboratory) -> None:
+    lines = laboratory.home.warehouse / "transactions.parquet"
+    frame = pd.read_parquet(lines)
+    write_atomically(frame[frame["day"] < frame["day"].min() + 21], lines)
+    outcome, _ = laboratory.run("key:at_risk or key:risk_validation or key:recovery_validation")
+    assert outcome.success, outcome.errors
+    assert pd.read_parquet(laboratory.home.warehouse / "at_risk.parquet").empty
+    validation = pd.read_parquet(laboratory.home.warehouse / "risk_validation.parquet")
+    assert validation["reason"].str.contains("a fall is learned from two quarters").all()
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("risk_validation", "chances_calibrated"), "status"] == "warn"
+
+
 def test_tables_of_other_households_are_refused(laboratory: Laboratory) -> None:
     needs = laboratory.home.warehouse / "household_needs.parquet"
     whole = pd.read_parquet(needs)
@@ -327,7 +341,7 @@ def test_a_model_that_cannot_place_the_periods_is_refused(
         raise MatrixError("features are missing: weekend_share")
 
     with monkeypatch.context() as patched:
-        patched.setattr("dunnhumby_pipeline.segmentation.segments.look_back.window_segments", misplaced)
+        patched.setattr("dunnhumby_pipeline.segmentation.movement.measured.read", misplaced)
         outcome, _ = laboratory.run("key:migration_summary")
     assert outcome.errors[0].startswith("follow_segments: features are missing: weekend_share")
     (laboratory.home.warehouse / "segment_model.npz").write_bytes(b"no model")

@@ -15,6 +15,7 @@ from dunnhumby_pipeline.segmentation.factors.matrix import fit_scaling
 from dunnhumby_pipeline.segmentation.movement.migration import (
     migration_summary,
     migration_tables,
+    period_tiers,
     segment_drift,
     segment_migration,
 )
@@ -32,7 +33,7 @@ from dunnhumby_pipeline_tests.fakes.known_truth import model_of, planted_househo
 
 QUICK = settings(max_examples=40, deadline=None)
 SETTINGS = MigrationSettings(step_days=28, look_back_days=56)
-TIERS = {"gold": "high", "silver": "mid", "lead": "low"}
+SHARES = (0.2, 0.3)
 
 
 def periods_of(*rows: tuple[int, int, str, float]) -> pd.DataFrame:
@@ -95,16 +96,19 @@ def test_a_planted_mover_a_leaver_and_a_newcomer() -> None:
         (ABSENT, "lead"): 1,
     }
     assert set(flows["from_segment"]) == {"gold", "lead", ABSENT}
-    summary = migration_summary(flows, windows_of(2), TIERS).iloc[0]
+    summary = migration_summary(flows, windows_of(2), period_tiers(MOVED, (0.3, 0.3))).iloc[0]
     assert summary[["from_period", "to_period", "from_day", "to_day", "shared_days"]].tolist() == [0, 1, 99, 127, 28]
     assert summary[["n", "n_left", "n_joined"]].tolist() == [3, 1, 1]
     assert summary["share_staying"] == pytest.approx(2 / 3)
-    assert summary["share_staying_tier"] == pytest.approx(2 / 3)
     assert summary["ari"] == pytest.approx(adjusted_rand_score(["g", "g", "l"], ["g", "s", "l"]))
-    same_tier = migration_summary(flows, windows_of(2), {**TIERS, "silver": "high"}).iloc[0]
-    assert same_tier["share_staying_tier"] == 1.0
-    with pytest.raises(MigrationError, match="no value tier is known of silver; known are gold, lead"):
-        migration_summary(flows, windows_of(2), {"gold": "high", "lead": "low"})
+    # By spend among the households of the period; of four, three tenths are part of two.
+    tiers = period_tiers(MOVED, (0.3, 0.3))
+    assert tiers[0].dropna().to_dict() == {1: "high", 2: "high", 3: "mid", 4: "low"}
+    assert tiers[1].dropna().to_dict() == {1: "high", 2: "high", 3: "mid", 5: "low"}
+    assert migration_summary(flows, windows_of(2), tiers).iloc[0]["share_staying_tier"] == 1.0
+    fallen = MOVED.assign(spend=MOVED["spend"].where(~((MOVED["window"] == 1) & (MOVED["household_key"] == 2)), 1.0))
+    lower = migration_summary(flows, windows_of(2), period_tiers(fallen, (0.3, 0.3))).iloc[0]
+    assert lower["share_staying_tier"] == pytest.approx(1 / 3)
 
 
 states = st.lists(st.tuples(*[st.sampled_from(["gold", "silver", "lead", None])] * 3), min_size=1, max_size=30)
@@ -120,7 +124,7 @@ def test_transition_rows_sum_to_one_and_nobody_is_lost(rows: list[tuple[str | No
     flows = segment_migration(periods, pairs)
     shares = flows.groupby(["from_period", "to_period", "from_segment"])["share"].sum()
     assert shares.to_numpy() == pytest.approx(np.ones(len(shares)))
-    summary = migration_summary(flows, windows_of(3), TIERS)
+    summary = migration_summary(flows, windows_of(3), period_tiers(periods, SHARES))
     assert list(zip(summary["from_period"], summary["to_period"], strict=True)) == pairs
     for pair in summary.itertuples():
         both = [(row[pair.from_period], row[pair.to_period]) for row in rows]
@@ -169,7 +173,7 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     def by_spend(rows: pd.DataFrame) -> pd.Series:
         return pd.cut(rows["monetary_sales"], [0, 60, 120, 1e9], labels=["lead", "silver", "gold"]).astype(str)
 
-    tables = migration_tables(features, windows, by_spend, TIERS, drifting=("monetary_sales",))
+    tables = migration_tables(features, windows, by_spend, drifting=("monetary_sales",), tier_shares=SHARES)
     assert (tables.migration_summary["ari"] == 1).all()
     assert (tables.migration_summary["share_staying"] == 1).all()
     assert tables.migration_summary["shared_days"].tolist() == [28, 28, 28, 28, 0, 0, 0]
@@ -177,7 +181,7 @@ def test_a_population_that_stands_still_stays_where_it_is() -> None:
     flows = tables.segment_migration
     assert (flows.loc[flows["from_segment"] != flows["to_segment"], "n"] == 0).all()
     with pytest.raises(MigrationError, match=r"nobody bought in the periods \[5\]"):
-        migration_tables(features, windows_of(6), by_spend, TIERS, drifting=("monetary_sales",))
+        migration_tables(features, windows_of(6), by_spend, drifting=("monetary_sales",), tier_shares=SHARES)
 
 
 def test_the_fitted_segments_find_who_moved() -> None:
@@ -195,8 +199,8 @@ def test_the_fitted_segments_find_who_moved() -> None:
         features,
         windows_of(2),
         lambda rows: window_segments(rows, "window", model),
-        TIERS,
         drifting=model.features,
+        tier_shares=SHARES,
     )
     moved = tables.segment_migration[lambda flows: (flows["from_segment"] != flows["to_segment"]) & (flows["n"] > 0)]
     assert moved[["from_segment", "to_segment", "n"]].to_numpy().tolist() == [["gold", "lead", 1]]

@@ -36,7 +36,11 @@ TABLES = (
             integer("n", "households that bought in both periods", "households"),
             number("ari", "adjusted Rand index of the two periods' segments; 1 is the same partition"),
             number("share_staying", "share of these households in the same segment", "0-1"),
-            number("share_staying_tier", "share of these households in a segment of the same value tier", "0-1"),
+            number(
+                "share_staying_tier",
+                "share of these households in the same value tier, by their spend in the period",
+                "0-1",
+            ),
             integer("n_left", "households that bought in the earlier period alone", "households"),
             integer("n_joined", "households that bought in the later period alone", "households"),
         ),

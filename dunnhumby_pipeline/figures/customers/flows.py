@@ -16,6 +16,8 @@ from dunnhumby_pipeline.words.features import in_named_order, segment_name, segm
 
 ABSENT = "(no purchase)"
 PAIR = ["from_period", "to_period"]
+# Of the tables that are drawn below each other.
+TITLES = ("Segment of each period alone", "Smoothed segment")
 # Inches that the cells of the matrix take.
 MATRIX_WIDTH = 6.2
 NAME_LETTERS = 24
@@ -24,9 +26,12 @@ _BAR, _GAP = 0.10, 0.02
 
 
 def segment_flows(
-    segment_migration: pd.DataFrame, migration_summary: pd.DataFrame, segment_profiles: pd.DataFrame
+    segment_migration: pd.DataFrame,
+    migration_summary: pd.DataFrame,
+    segment_profiles: pd.DataFrame,
+    smoothed_migration: pd.DataFrame | None = None,
 ) -> Figure:
-    """Households by segment in periods that share no day, and the flows between them.
+    """Households by segment in periods that share no day, and the flows between them; below, by smoothed segment.
 
     A bar is a period, as high as its households; a ribbon as wide as those who went from one segment to another, in
     the colour of where they came from. Those who stayed lie level. Where every two periods share days, neighbours are
@@ -36,15 +41,32 @@ def segment_flows(
     require(migration_summary, "migration_summary", [*PAIR, "from_day", "to_day", "shared_days"])
     names = segment_names(segment_profiles)
     chain = _chain(migration_summary)
-    flows = [_flow(segment_migration, before, after) for before, after in chain]
     days = migration_summary.set_index(PAIR)
     ends = [int(days.at[chain[0], "from_day"]), *(int(days.at[pair, "to_day"]) for pair in chain)]
-    states = _states(pd.concat(flows), names)
+    drawn = [[_flow(table, *pair) for pair in chain] for table in _given(segment_migration, smoothed_migration)]
+    states = _states(pd.concat([flow for flows in drawn for flow in flows]), names)
     colours = {slug: style.CYCLE[place % len(style.CYCLE)] for place, slug in enumerate(states)}
     colours[ABSENT] = style.GRID
+    figure = style.new_figure(0.4 + 4.2 * len(drawn))
+    grid = figure.add_gridspec(len(drawn), 1)
+    for row, flows in enumerate(drawn):
+        axes = style.add_axes(figure, grid[row])
+        _draw_flows(axes, flows, states, colours, names)
+        axes.set_xticks(range(len(ends)), labels=[f"day {numbers.count(day)}" for day in ends])
+        last = row == len(drawn) - 1
+        style.name_axes(axes, "Last day of the period" if last else "", "", TITLES[row] if len(drawn) > 1 else "")
+    return figure
 
-    figure = style.new_figure(4.6)
-    axes = style.add_axes(figure)
+
+def _given(measured: pd.DataFrame, smoothed: pd.DataFrame | None) -> list[pd.DataFrame]:
+    if smoothed is None or smoothed.empty:
+        return [measured]
+    return [measured, require(smoothed, "smoothed_migration", [*PAIR, "from_segment", "to_segment", "n"])]
+
+
+def _draw_flows(
+    axes: Axes, flows: list[pd.DataFrame], states: list[str], colours: dict[str, str], names: dict[str, str]
+) -> None:
     total = max(float(flow["n"].sum()) for flow in flows)
     for place, flow in enumerate(flows):
         left = _stack(flow.groupby("from_segment")["n"].sum(), states, total)
@@ -58,12 +80,9 @@ def segment_flows(
             _name_stack(axes, left, total, names)
     axes.set_xlim(-_BAR, len(flows) + _BAR)
     axes.set_ylim(total * (1 + _GAP * len(states)), 0)
-    axes.set_xticks(range(len(ends)), labels=[f"day {numbers.count(day)}" for day in ends])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    style.name_axes(axes, "Last day of the period")
-    return figure
 
 
 def _chain(summary: pd.DataFrame) -> list[tuple[int, int]]:
@@ -151,9 +170,13 @@ def _name_stack(axes: Axes, stack: dict[str, tuple[float, float]], total: float,
 
 
 def flow_matrix(
-    segment_migration: pd.DataFrame, migration_summary: pd.DataFrame, segment_profiles: pd.DataFrame
+    segment_migration: pd.DataFrame,
+    migration_summary: pd.DataFrame,
+    segment_profiles: pd.DataFrame,
+    smoothed_migration: pd.DataFrame | None = None,
 ) -> Figure:
-    """Of the households of each segment (row), where they were one look-back later (column), in % of the row.
+    """Of the households of each segment (row), where they were one look-back later (column), in % of the row; below,
+    the same of smoothed segments.
 
     Over all pairs of periods that share no day together, or, without any, all neighbours. On the diagonal are those
     who stayed.
@@ -163,20 +186,27 @@ def flow_matrix(
     names = segment_names(segment_profiles)
     pairs = comparable(migration_summary)
     apart = bool((pairs["shared_days"] == 0).all())
-    moved = segment_migration.merge(pairs[PAIR], on=PAIR)
-    states = _states(moved, names)
+    tables = [table.merge(pairs[PAIR], on=PAIR) for table in _given(segment_migration, smoothed_migration)]
+    states = _states(pd.concat(tables), names)
+    labels = ["No purchase" if slug == ABSENT else segment_name(slug, names) for slug in states]
+    height = 0.3 + style.columns_height(labels, MATRIX_WIDTH) + max(style.row_height(labels), 0.4) * len(states)
+    figure = style.new_figure(0.4 + height * len(tables))
+    grid = figure.add_gridspec(len(tables), 1)
+    for row, moved in enumerate(tables):
+        axes = style.add_axes(figure, grid[row])
+        shares = _shares(moved, states)
+        printed = [[numbers.percent(share) for share in cells] for cells in shares]
+        style.heatmap(axes, shares, printed, style.SEQUENTIAL, (0, 1))
+        style.name_rows(axes, labels)
+        style.name_columns(axes, labels, MATRIX_WIDTH)
+        to = "To, in the next period that shares no day" if apart else "To, in the next period"
+        style.name_axes(axes, f"{to}: {TITLES[row].lower()}" if len(tables) > 1 else to, "From")
+    return figure
+
+
+def _shares(moved: pd.DataFrame, states: list[str]) -> np.ndarray:
+    """(from, to) shares of each row; NaN where nobody was."""
     counts = moved.pivot_table(index="from_segment", columns="to_segment", values="n", aggfunc="sum", fill_value=0)
     counts = counts.reindex(index=states, columns=states, fill_value=0)
     totals = counts.sum(axis=1).to_numpy(dtype=float)[:, None]
-    shares = np.divide(counts.to_numpy(dtype=float), totals, out=np.full(counts.shape, np.nan), where=totals > 0)
-    labels = ["No purchase" if slug == ABSENT else segment_name(slug, names) for slug in states]
-    figure = style.new_figure(
-        0.7 + style.columns_height(labels, MATRIX_WIDTH) + max(style.row_height(labels), 0.4) * len(states)
-    )
-    axes = style.add_axes(figure)
-    printed = [[numbers.percent(share) for share in row] for row in shares]
-    style.heatmap(axes, shares, printed, style.SEQUENTIAL, (0, 1))
-    style.name_rows(axes, labels)
-    style.name_columns(axes, labels, MATRIX_WIDTH)
-    style.name_axes(axes, "To, in the next period that shares no day" if apart else "To, in the next period", "From")
-    return figure
+    return np.divide(counts.to_numpy(dtype=float), totals, out=np.full(counts.shape, np.nan), where=totals > 0)

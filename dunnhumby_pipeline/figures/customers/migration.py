@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -20,12 +23,15 @@ LABEL_ROOM = 0.06
 _SUMMARY = [*PAIR, "from_day", "to_day", "shared_days", "ari", "share_staying", "share_staying_tier"]
 
 
-def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | None = None) -> Figure:
+def consistency_over_periods(
+    migration_summary: pd.DataFrame, floor: float | None = None, stay_rates: pd.DataFrame | None = None
+) -> Figure:
     """How alike two periods are, by the last day of the later one: adjusted Rand index, and share staying (%).
 
     Neighbouring periods share most of their days, and so cannot differ much; the filled marks are pairs that share
     none, which is the honest comparison. Households that bought in one period alone are not counted. `floor` is the
-    lowest mean index of neighbours that passes.
+    lowest mean index of neighbours that passes. Crosses, from `stay_rates`: what halves of the same months, where
+    nothing changes, agree to.
     """
     require(migration_summary, "migration_summary", _SUMMARY)
     figure = style.new_figure(3.6)
@@ -45,6 +51,8 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
         staying.plot(
             rows["to_day"], rows["share_staying_tier"], "s-", color=style.ORANGE, markerfacecolor=fill, label="_tier"
         )
+    if stay_rates is not None and len(stay_rates):
+        _draw_ceilings(index, staying, stay_rates)
     last = comparable(summary).iloc[-1]
     tier, segment = float(last["share_staying_tier"]), float(last["share_staying"])
     # Two lines of print need as much room between their middles.
@@ -67,6 +75,18 @@ def consistency_over_periods(migration_summary: pd.DataFrame, floor: float | Non
     style.name_axes(index, "Last day of the later period", "Adjusted Rand index (1 = identical)")
     style.name_axes(staying, "Last day of the later period", "Households that stayed (%)")
     return figure
+
+
+def _draw_ceilings(index: Axes, staying: Axes, stay_rates: pd.DataFrame) -> None:
+    """Crosses at the ceiling of each pair of periods whose noise was measured."""
+    require(stay_rates, "stay_rates", ["label", "to_day", "ari_ceiling", "share_staying_ceiling"])
+    ceiling: dict[str, Any] = {"marker": "x", "linestyle": "none", "markersize": 6, "markeredgewidth": 1.6}
+    for label, colour in (("segment", style.BLUE), ("value tier", style.ORANGE)):
+        rows = stay_rates[stay_rates["label"] == label]
+        staying.plot(rows["to_day"], rows["share_staying_ceiling"], color=colour, label=f"_ceiling {label}", **ceiling)
+        if label == "segment":
+            name = "ceiling: halves of the same months"
+            index.plot(rows["to_day"], rows["ari_ceiling"], color=colour, label=name, **ceiling)
 
 
 def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFrame) -> Figure:

@@ -94,25 +94,6 @@ def describe_segments(
     yield from outputs("describe_segments", found)
 
 
-@step(settings=("confidence", "profile", "lifetime_value"), deps=["transactions"])
-def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """Lifetime value of every household, and how such forecasts did on the half of the data they had not seen."""
-    from dunnhumby_pipeline.engine.run import run
-    from dunnhumby_pipeline.features.trips import trip_history
-    from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.lifetime.tables import lifetime_tables, lifetime_windows
-    from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-
-    settings, lines = study.settings, study.table("transactions")
-    with refusing(LifetimeValueError):
-        windows = lifetime_windows(*observed_days(lines, settings.engine))
-        trips = run(trip_history(), {"transactions": lines, "windows": windows}, settings.engine)
-        found = lifetime_tables(
-            trips, windows, settings.lifetime_value, settings.profile.tier_shares, settings.confidence
-        )
-    yield from outputs("value_lifetimes", vars(found))
-
-
 @step(settings=("confidence",))
 def value_segments(
     customer_features: pd.DataFrame,
@@ -137,30 +118,49 @@ def value_segments(
     yield from outputs("value_segments", found)
 
 
-@step(settings=("migration",), deps=["transactions", "products", "segment_model"])
-def follow_segments(segment_profiles: pd.DataFrame, study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """The segments over rolling look-backs: who stays, who moves, what drifts."""
+@step(
+    settings=("seed", "confidence", "migration", "profile.tier_shares"),
+    deps=["transactions", "products", "segment_model", "need_model"],
+)
+def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
+    """The segments over rolling look-backs: who stays, who moves beyond noise, what drifts."""
     from dunnhumby_pipeline.engine.run import run
+    from dunnhumby_pipeline.features.calendar import on_calendar
     from dunnhumby_pipeline.features.customer import customer_features
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
-    from dunnhumby_pipeline.segmentation.lifetime.status import majority
+    from dunnhumby_pipeline.segmentation.movement.halves import interleaved_halves, measured_pairs
+    from dunnhumby_pipeline.segmentation.movement.measured import movement_measures, read
     from dunnhumby_pipeline.segmentation.movement.migration import MigrationError, migration_tables
     from dunnhumby_pipeline.segmentation.movement.periods import migration_windows
-    from dunnhumby_pipeline.segmentation.segments.look_back import window_segments
+    from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
+    from dunnhumby_pipeline.segmentation.needs.store import NeedModelError, load_need_model
     from dunnhumby_pipeline.segmentation.segments.model_store import ModelFileError, load_model
 
-    tables, settings = study.journey_tables(), study.settings
-    with refusing(MigrationError, MatrixError, ModelFileError):
-        model = load_model(study.table("segment_model"))
-        windows = migration_windows(*observed_days(tables["transactions"], settings.engine), settings.migration)
-        relations = {"transactions": tables["transactions"], "products": tables["products"], "windows": windows}
-        periods = run(customer_features(), relations, settings.engine)
-        found = migration_tables(
-            periods,
-            windows,
-            lambda rows: window_segments(rows, "window", model),
-            majority(segment_profiles, "value_tier"),
-            drifting=model.features,
+    settings, shares = study.settings, study.settings.profile.tier_shares
+    lines, products = study.table("transactions"), study.table("products")
+    relations = {"transactions": lines, "products": products}
+    with refusing(MigrationError, MatrixError, ModelFileError, NeedModelError):
+        model, needs = load_model(study.table("segment_model")), load_need_model(study.table("need_model"))
+        windows = migration_windows(*observed_days(lines, settings.engine), settings.migration)
+        halves = interleaved_halves(windows, measured_pairs(windows, settings.migration.noise_pairs))
+        periods = run(customer_features(), relations | {"windows": windows}, settings.engine)
+        dealt = relations | {"windows": halves.windows, "calendar": halves.calendar}
+        halved = run(on_calendar(customer_features()), dealt, settings.engine)
+        of_periods = window_needs(periods, "window", windows, needs, lines, products, settings.engine)
+        of_halves = window_needs(
+            halved, "window", halves.windows, needs, lines, products, settings.engine, halves.calendar
         )
-    yield from outputs("follow_segments", vars(found))
+        seen = read(periods, model, shares, of_periods)
+        found = migration_tables(periods, windows, lambda _: seen.labels["segment"], model.features, shares)
+        measures = movement_measures(
+            seen,
+            windows,
+            read(halved, model, shares, of_halves),
+            halves.pairs,
+            model,
+            settings.migration,
+            settings.confidence,
+            settings.seed_for("movement"),
+        )
+    yield from outputs("follow_segments", vars(found) | vars(measures))

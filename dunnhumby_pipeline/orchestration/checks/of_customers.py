@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import actions, agreement, needs, segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, agreement, lifetime, needs, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -165,11 +165,29 @@ CHECKS: tuple[Check, ...] = (
         advice="rank households by past spend, or set `lifetime_value.forecast`",
     ),
     Check(
+        "clv_validation",
+        lifetime.intervals_cover,
+        WARN,
+        red="on the later half of the data, the intervals of households held what came less often than they aim to, by "
+        "more than 5 points; or there are too few households for any",
+        advice="take intervals as wider than they are, or give a longer history",
+        thresholds=("max_interval_misses",),
+    ),
+    Check(
         "migration_summary",
         segmentation.segments_hold,
         WARN,
         red="from one period to the next too many households change segment: at a mean ARI of 0.4 about a third",
         advice="longer look-backs (`migration.look_back_days`), fewer segments",
         thresholds=("migration_ari_floor",),
+    ),
+    Check(
+        "movement_noise",
+        segmentation.true_staying,
+        WARN,
+        red="with the noise taken out, too many households change segment between periods that share no day (on the "
+        "sample 8 % do), or there are no such periods",
+        advice="plan by quarter rather than by year, refit more often; a longer history where it is not known",
+        thresholds=("min_true_staying",),
     ),
 )

@@ -167,3 +167,27 @@ def segments_hold(summary: pd.DataFrame, settings: CheckSettings) -> Verdict:
         text += f"; {apart['ari'].mean():.3f} between periods that share no day"
     advice = "" if mean >= floor else "; a segment of this month is not one of next: longer look-backs, fewer segments"
     return Verdict(mean >= floor, f"{text}{advice}", metrics)
+
+
+def true_staying(noise: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """With the noise taken out, households stay in their segments until the next period that shares no day."""
+    rows = noise[(noise["label"] == "segment") & noise["apart"].astype(bool)].set_index("measure")
+    told, floor = rows["estimate"], settings.min_true_staying
+    if "staying_true" not in told or pd.isna(told["staying_true"]):
+        return Verdict(
+            False,
+            "not known: it takes two periods that share no day, and halves of them that agree by more than chance; "
+            "give a longer history, or set a shorter migration.look_back_days",
+            {},
+        )
+    found, lower, upper = (float(rows.at["staying_true", name]) for name in ("estimate", "ci_lower", "ci_upper"))
+    metrics = {
+        "staying_true": found,
+        **{name: float(told[name]) for name in ("staying", "staying_ceiling", "noise_share")},
+    }
+    text = (
+        f"{found:.0%} keep their segment ({lower:.0%} to {upper:.0%}), at least {floor:.0%} expected; "
+        f"{told['staying']:.0%} are measured to, and {told['staying_ceiling']:.0%} would be if nobody changed"
+    )
+    advice = "" if found >= floor else "; households do change: plan by quarter, and refit segments more often"
+    return Verdict(found >= floor, f"{text}{advice}", metrics)

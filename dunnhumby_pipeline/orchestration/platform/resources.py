@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,10 @@ class Study:
     def source(self) -> Source:
         """The named raw folder, else HOME/raw when it holds files, else the embedded sample."""
         from dunnhumby_pipeline.journey.choice import choose
+        from dunnhumby_pipeline.journey.forgotten import read_forgotten
 
-        return choose(self.raw, self.home.raw)
+        found = choose(self.raw, self.home.raw, self.settings.mapping)
+        return replace(found, forgotten=read_forgotten(self.home.root))
 
     @property
     def warehouse(self) -> TablePath:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dunnhumby_pipeline.contracts.frames import comparable
 from dunnhumby_pipeline.report.section import Heading, Note, Section
+from dunnhumby_pipeline.report.sections import noise
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
@@ -31,19 +32,22 @@ def consistency_note(tables: StudyTables, settings: Settings) -> str:
 def _flows(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import flows
 
-    return flows.segment_flows(*(tables[name] for name in MOVED))
+    moved, summary, profiles = (tables[name] for name in MOVED)
+    return flows.segment_flows(moved, summary, profiles, tables.get("smoothed_migration"))
 
 
 def _moves(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import flows
 
-    return flows.flow_matrix(*(tables[name] for name in MOVED))
+    moved, summary, profiles = (tables[name] for name in MOVED)
+    return flows.flow_matrix(moved, summary, profiles, tables.get("smoothed_migration"))
 
 
 def _consistency(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import migration
 
-    return migration.consistency_over_periods(tables["migration_summary"], settings.checks.migration_ari_floor)
+    floor = settings.checks.migration_ari_floor
+    return migration.consistency_over_periods(tables["migration_summary"], floor, tables.get("stay_rates"))
 
 
 def _consistency_alt(tables: StudyTables, settings: Settings) -> str:
@@ -101,15 +105,18 @@ def _recovery_alt(tables: StudyTables, settings: Settings) -> str:
 PARTS = (
     Heading("Do segments last?"),
     Note("consistency_note", consistency_note, ("migration_summary",)),
+    *noise.STAYING,
     Section(
         "flows",
         "Who moves where",
         MOVED,
-        "Each bar is a period; level ribbons are households that stayed.",
+        "Each bar is a period; level ribbons are households that stayed. Above, the segment of each period alone; "
+        "below, the smoothed one, in which less of what moves is chance.",
         _flows,
         lambda tables, settings: (
             "Flows of households between segments from period to period; their shares are in the matrix below."
         ),
+        beside=("smoothed_migration",),
     ),
     Section(
         "moves",
@@ -120,16 +127,19 @@ PARTS = (
         lambda tables, settings: (
             "Matrix of the share of each segment's households that were in each segment a period later."
         ),
+        beside=("smoothed_migration",),
     ),
     Section(
         "consistency",
         "How alike are two periods?",
         ("migration_summary",),
         "Hollow points flatter: those periods share most of their days. A household near the border of two segments "
-        "changes sides easily, so decide by segment but follow up by household.",
+        "changes sides easily, so decide by segment but follow up by household. Crosses are ceilings.",
         _consistency,
         _consistency_alt,
+        beside=("stay_rates",),
     ),
+    *noise.SMOOTHED,
     Section(
         "drift",
         "Does behaviour drift?",

@@ -7,19 +7,18 @@ without any are compared as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.features.drift import psi, psi_terms
+from dunnhumby_pipeline.segmentation.lifetime.value_tiers import value_tiers
 from dunnhumby_pipeline.segmentation.movement.periods import (
     ABSENT,
     Assignment,
     MigrationError,
     assign_periods,
-    check_tiers,
     period_pairs,
     shared_days,
 )
@@ -38,13 +37,13 @@ def migration_tables(
     features: pd.DataFrame,
     windows: pd.DataFrame,
     assign: Assignment,
-    value_tiers: Mapping[str, str],
     drifting: tuple[str, ...],
+    tier_shares: tuple[float, float],
 ) -> MigrationTables:
     """All tables of migration, from the features of every household in every period.
 
-    `value_tiers`: 'high', 'mid' or 'low' of each segment (`segment_profiles`); `drifting`: the features whose drift is
-    told, those that the segments were made from.
+    `drifting`: the features whose drift is told, those that the segments were made from; `tier_shares`: of households
+    in the high and the mid value tier of a period.
     Raises MigrationError as the functions it calls do, and when a period has no household.
     """
     periods = assign_periods(features, assign)
@@ -57,7 +56,7 @@ def migration_tables(
     flows = segment_migration(periods, pairs)
     return MigrationTables(
         segment_migration=flows,
-        migration_summary=migration_summary(flows, windows, value_tiers),
+        migration_summary=migration_summary(flows, windows, period_tiers(periods, tier_shares)),
         segment_drift=segment_drift(features, periods, pairs, drifting),
     )
 
@@ -94,15 +93,23 @@ def segment_migration(periods: pd.DataFrame, pairs: list[tuple[int, int]]) -> pd
     return pd.concat(tables, ignore_index=True)
 
 
-def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: Mapping[str, str]) -> pd.DataFrame:
+def period_tiers(periods: pd.DataFrame, tier_shares: tuple[float, float]) -> pd.DataFrame:
+    """Value tier of each household (rows) in each period (columns), by its spend there; missing without any.
+
+    By the rule that lifetime value has (`value_tiers`), among the households of the period.
+    """
+    tiers = periods.groupby("window")["spend"].transform(lambda spend: value_tiers(spend, tier_shares))
+    return periods.assign(tier=tiers).pivot(index="household_key", columns="window", values="tier")
+
+
+def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, tiers: pd.DataFrame) -> pd.DataFrame:
     """How alike two periods are: from_period, to_period, from_day and to_day (last days), shared_days, n, ari,
     share_staying, share_staying_tier, n_left, n_joined.
 
     n: households that bought in both; ari: adjusted Rand index of their segments (Hubert & Arabie 1985), NaN below two
-    households; share_staying: of them, in the same segment; share_staying_tier: in one of the same value tier; n_left
-    and n_joined bought in one of the two alone. Raises MigrationError when a segment has no tier.
+    households; share_staying: of them, in the same segment; share_staying_tier: in the same value tier by their spend
+    in the period (`period_tiers`); n_left and n_joined bought in one of the two alone.
     """
-    check_tiers((set(flows["from_segment"]) | set(flows["to_segment"])) - {ABSENT}, value_tiers)
     span = windows.set_index("window")
     rows = []
     for (before, after), pair in flows.groupby(["from_period", "to_period"], sort=False):
@@ -110,7 +117,7 @@ def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: M
         both = pair[~absent_before & ~absent_after]
         n = int(both["n"].sum())
         staying = int(both.loc[both["from_segment"] == both["to_segment"], "n"].sum())
-        same_tier = both["from_segment"].map(value_tiers) == both["to_segment"].map(value_tiers)
+        in_both = tiers[[before, after]].dropna()
         rows.append(
             {
                 "from_period": before,
@@ -121,7 +128,7 @@ def migration_summary(flows: pd.DataFrame, windows: pd.DataFrame, value_tiers: M
                 "n": n,
                 "ari": _adjusted_rand(both.pivot(index="from_segment", columns="to_segment", values="n").to_numpy()),
                 "share_staying": staying / n if n else float("nan"),
-                "share_staying_tier": int(both.loc[same_tier, "n"].sum()) / n if n else float("nan"),
+                "share_staying_tier": float((in_both[before] == in_both[after]).mean()),
                 "n_left": int(pair.loc[absent_after, "n"].sum()),
                 "n_joined": int(pair.loc[absent_before, "n"].sum()),
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -77,10 +77,3 @@ def shared_days(windows: pd.DataFrame, before: int, after: int) -> int:
     """Days that two periods both see."""
     span = windows.set_index("window")
     return max(int(span.at[before, "index_day"]) - int(span.at[after, "first_day"]), 0)
-
-
-def check_tiers(segments: set[str], value_tiers: Mapping[str, str]) -> None:
-    """Raises MigrationError when one of `segments` has no tier."""
-    unknown = sorted(segments - set(value_tiers))
-    if unknown:
-        raise MigrationError(f"no value tier is known of {', '.join(unknown)}; known are {', '.join(value_tiers)}")

@@ -22,17 +22,19 @@ def window_needs(
     transactions: Relation,
     products: Relation,
     engine: EngineSettings,
+    calendar: pd.DataFrame | None = None,
 ) -> pd.Series:
     """Leading need of each row of `rows` (household_key and `window`), by the lines of its window alone.
 
     `windows`: window, first_day, index_day, one for each value of the column `window`. No line on or after the index
-    day of its window enters; the loadings themselves come from the whole history. A household that bought nothing the
+    day of its window enters; the loadings themselves come from the whole history. With a `calendar`, windows are on
+    the days that it moves lines to (`features.calendar`). A household that bought nothing the
     needs know of has the need 'none', as all have where there are no needs.
     """
     found = pd.Series(NO_NEED, index=rows.index, dtype="str")
     if LABEL not in model.layers or rows.empty:
         return found
-    bought = bought_in(windows, model.goods, transactions, products, engine)
+    bought = bought_in(windows, model.goods, transactions, products, engine, calendar)
     layer, names = model.layers[LABEL], model.names[LABEL]
     for place, own in rows.groupby(window):
         keys = own["household_key"].drop_duplicates().sort_values().to_numpy()

@@ -133,10 +133,19 @@ def all_households(transactions: Relation, engine: EngineSettings) -> NDArray[np
 
 
 def bought_in(
-    windows: pd.DataFrame, goods: Goods, transactions: Relation, products: Relation, engine: EngineSettings
+    windows: pd.DataFrame,
+    goods: Goods,
+    transactions: Relation,
+    products: Relation,
+    engine: EngineSettings,
+    calendar: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """`goods_bought` in each of `windows` (window, first_day, index_day): lines before a window's index day alone."""
+    """`goods_bought` in each of `windows` (window, first_day, index_day): lines before a window's index day alone.
+
+    With a `calendar`, windows are on the days that it moves lines to (`features.calendar`).
+    """
     from dunnhumby_pipeline.engine.run import run
+    from dunnhumby_pipeline.features.calendar import on_calendar
 
     codes = pd.DataFrame({"goods": list(goods.names), "code": np.arange(len(goods.names), dtype="int32")})
     relations: Relations = {
@@ -145,7 +154,10 @@ def bought_in(
         "windows": windows,
         "goods": codes.astype({"goods": "str"}),
     }
-    return run(goods_bought(goods.source), relations, engine)
+    bought = goods_bought(goods.source)
+    if calendar is None:
+        return run(bought, relations, engine)
+    return run(on_calendar(bought), {**relations, "calendar": calendar}, engine)
 
 
 def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int64], n_goods: int) -> Bought:

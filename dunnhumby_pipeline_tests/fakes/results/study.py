@@ -26,9 +26,11 @@ from dunnhumby_pipeline_tests.fakes.results import (
     campaign,
     customers,
     doubts,
+    fairness,
     heterogeneity,
     lists,
     needs,
+    noise,
     parts,
     risk,
     scrutiny,
@@ -384,6 +386,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
         for module in (
             customers,
             needs,
+            noise,
             risk,
             campaign,
             doubts,
@@ -391,6 +394,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
             parts,
             scrutiny,
             lists,
+            fairness,
             sys.modules[__name__],
         )
         if name in vars(module)

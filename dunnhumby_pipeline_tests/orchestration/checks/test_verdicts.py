@@ -12,7 +12,7 @@ from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.checks import features as of_features
-from dunnhumby_pipeline.orchestration.checks import journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks import journey, lifetime, segmentation, targeting
 from dunnhumby_pipeline.orchestration.checks.features import SHARES
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
@@ -287,6 +287,17 @@ def test_a_forecast_may_not_be_worse_than_none() -> None:
         assert found.message.endswith("; rank households by past spend instead, or set lifetime_value.forecast")
 
 
+def test_intervals_of_lifetime_value_must_hold_what_came() -> None:
+    table = _validation(-15.0, -5.0).assign(n_households=900, nominal_coverage=0.95, interval_width=1990.0)
+    held = lifetime.intervals_cover(table.assign(coverage=0.9), CHECKS)
+    text = "stacked: intervals of 95% held the spend of 90.0% of households, at least 90% expected"
+    assert held == Verdict(True, text, {"coverage": 0.9, "interval_width": 1990.0})
+    missed = lifetime.intervals_cover(table.assign(coverage=0.89), CHECKS)
+    assert not missed.passed and "; take them as wider than they are" in missed.message
+    none = lifetime.intervals_cover(table.assign(coverage=NAN), CHECKS)
+    assert not none.passed and "as 900 households are too few for one of 95%" in none.message
+
+
 def test_segments_must_last_from_one_period_to_the_next() -> None:
     summary = pd.DataFrame(
         {
@@ -308,6 +319,37 @@ def test_segments_must_last_from_one_period_to_the_next() -> None:
     assert not strict.passed
     assert strict.message.endswith("a segment of this month is not one of next: longer look-backs, fewer segments")
     assert not segmentation.segments_hold(summary.assign(ari=NAN), CHECKS).passed
+
+
+def _movement(**estimates: float) -> pd.DataFrame:
+    told = {"staying": 0.57, "staying_ceiling": 0.61, "noise_share": 0.9, "staying_true": 0.92} | estimates
+    rows = [("segment", True, name, value, value - 0.02, value + 0.02) for name, value in told.items()]
+    rows += [("need", True, "staying_true", 0.1, 0.0, 0.2), ("segment", False, "staying_true", 0.1, 0.0, 0.2)]
+    return pd.DataFrame(rows, columns=["label", "apart", "measure", "estimate", "ci_lower", "ci_upper"])
+
+
+def test_with_the_noise_taken_out_households_must_stay() -> None:
+    found = segmentation.true_staying(_movement(), CHECKS)
+    assert found.passed
+    assert found.message == (
+        "92% keep their segment (90% to 94%), at least 80% expected; 57% are measured to, and 61% would be if nobody "
+        "changed"
+    )
+    metrics = {"staying_true": 0.92, "staying": 0.57, "staying_ceiling": 0.61, "noise_share": 0.9}
+    assert found.metrics == pytest.approx(metrics)
+    moving = segmentation.true_staying(_movement(staying_true=0.79), CHECKS)
+    assert not moving.passed
+    assert moving.message.endswith("; households do change: plan by quarter, and refit segments more often")
+    assert segmentation.true_staying(_movement(staying_true=0.79), CheckSettings(min_true_staying=0.79)).passed
+
+
+def test_a_stay_rate_without_its_noise_is_not_known() -> None:
+    unknown = _movement(staying_true=NAN), _movement().query("measure != 'staying_true'"), _movement().query("~apart")
+    for noise in unknown:
+        found = segmentation.true_staying(noise, CHECKS)
+        assert not found.passed and found.metrics == {}
+        assert found.message.startswith("not known: it takes two periods that share no day")
+        assert "migration.look_back_days" in found.message
 
 
 # Policies
