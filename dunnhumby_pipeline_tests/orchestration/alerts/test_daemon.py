@@ -59,6 +59,7 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
 ) -> None:
     home, endpoint, mail = Home(tmp_path / "home"), Endpoint().start(), MailServer().start()
     home.root.mkdir()
+    # A receiver that is slow, not down, is waited for: what it took and did not answer in time would be sent twice.
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home.dagster_home),
@@ -66,8 +67,8 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
         "DUNNHUMBY_ALERTS__SECONDS_BETWEEN_LOOKS": "1",
         "DUNNHUMBY_ALERTS__FIRST_WAIT_SECONDS": "0.5",
         "DUNNHUMBY_ALERTS__UI_URL": "https://desk.example",
-        "DUNNHUMBY_ALERT_URLS": f"json://127.0.0.1:{endpoint.port}/{SECRET}?cto=1",
-        "DUNNHUMBY_ALERT_URLS_BLOCK": f"mailto://127.0.0.1:{mail.port}?from=desk@example.com&to=team@example.com&cto=1",
+        "DUNNHUMBY_ALERT_URLS": f"json://127.0.0.1:{endpoint.port}/{SECRET}?cto=10&rto=20",
+        "DUNNHUMBY_ALERT_URLS_BLOCK": f"mailto://127.0.0.1:{mail.port}?from=desk@example.com&to=team@example.com&cto=20",
     }
     monkeypatch.setenv("DUNNHUMBY_HOME", str(home.root))
     import dunnhumby_pipeline_tests.fakes.tiny_location as location
@@ -122,7 +123,8 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
         mail.stop()
     # Each incident and each recovery once at each channel, and in the log; the summary of the beginning blocks nothing.
     assert len(endpoint.titles) == len(set(endpoint.titles)) == 5
-    assert mail.subjects == endpoint.titles[1:]
+    # The mail server may have come back between two messages that it was sent in turn.
+    assert sorted(mail.subjects) == sorted(endpoint.titles[1:])
     log = home.alerts_log.read_text().splitlines()
     assert [line.split("  ")[1] for line in log] == ["info", "block", "block", "block", "block"]
     assert Store(home.alerts).read().incidents == () and Store(home.alerts).given_up() == []
