@@ -248,8 +248,8 @@ def test_pictures_are_drawn_of_what_was_built() -> None:
         (
             "needs",
             6,
-            "Tag | Salad bar and newspaper | 500 | 20% | 20% | salad bar, newspaper, convenient brkfst/whlsm snacks and "
-            "more | 2.0 | Words of its commodities",
+            "Tag | Salad bar and newspaper | 500 | 20% | 20% | salad bar, newspaper, convenient brkfst/whlsm snacks "
+            "and more | 2.0 | Words of its commodities",
         ),
         ("clv_parameters", 0, "BG/NBD | r | 1.408 | yes | shape of trip rates"),
         ("clv_parameters", 1, "BG/NBD | mean_dropout | 0.0007100 | no | mean chance of leaving after a trip"),
