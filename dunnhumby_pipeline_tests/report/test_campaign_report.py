@@ -88,7 +88,7 @@ SHOWN = {
 }
 
 
-SECTIONS = [part for chapter in CHAPTERS[1:5] for part in readers(chapter.parts) if isinstance(part, Section)]
+SECTIONS = [part for chapter in CHAPTERS[4:8] for part in readers(chapter.parts) if isinstance(part, Section)]
 GRIDS = [section.name for section in SECTIONS if section.rows]
 PICTURES = [section.name for section in SECTIONS if section.draw]
 

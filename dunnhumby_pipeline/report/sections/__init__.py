@@ -29,20 +29,12 @@ from dunnhumby_pipeline.report.sections import (
 )
 
 CHAPTERS = (
+    Chapter("Who the customers are", (*who.PARTS, *needs.PARTS)),
+    Chapter("What they are worth", (*lifetime.PARTS, *lifetime.MODEL)),
+    Chapter("Do they stay?", (*movement.PARTS, *risk.PARTS)),
     Chapter(
-        "Who the customers are",
-        (
-            *who.PARTS,
-            *needs.PARTS,
-            *lifetime.PARTS,
-            *movement.PARTS,
-            *risk.PARTS,
-            *segment_model.PARTS,
-            *needs.MODEL,
-            *reference.PARTS,
-            *lifetime.MODEL,
-            *data.PARTS,
-        ),
+        "What stands behind segments and needs",
+        (*segment_model.PARTS, *needs.MODEL, *reference.PARTS, *data.PARTS),
     ),
     Chapter("What the campaign does", (*effects.PARTS, *plausibility.PARTS)),
     Chapter("How the arms were compared", (*design.PARTS, *overlap.PARTS)),
