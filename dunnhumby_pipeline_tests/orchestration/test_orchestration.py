@@ -277,16 +277,17 @@ def test_the_users_playbook_is_followed_and_its_mistakes_are_named(laboratory: L
     book = laboratory.home.root / "playbook.toml"
     book.write_text(
         '[segments.default]\npriority = 5\nstrategy = "Ours"\naction = "Ask"\navoid = "Guess"\n'
-        '[offers.default]\noffer = "None"\n'
+        '[[offers.rules]]\nname = "all"\nwhen = {}\noffer = "A letter"\nform = "service"\nchannel = "e-mail"\n'
+        'funder = "retailer"\nkpi = "answers"\navoid = "Haste"\n'
     )
     outcome, _ = laboratory.run("key:segment_playbook or key:value_need")
     assert outcome.success
     assert set(pd.read_parquet(laboratory.home.warehouse / "segment_playbook.parquet")["strategy"]) == {"Ours"}
-    assert set(pd.read_parquet(laboratory.home.warehouse / "value_need.parquet")["offer"].dropna()) == {"None"}
+    assert set(pd.read_parquet(laboratory.home.warehouse / "value_need.parquet")["offer"].dropna()) == {"A letter"}
     book.write_text("[segments.default]\npriority = 9\n")
     refused, _ = laboratory.run("key:segment_playbook")
     assert not refused.success
-    assert refused.errors[0].startswith(f"describe_segments: {book} cannot be used: segments.default.priority:")
+    assert refused.errors[0].startswith(f"resolve_actions: {book} cannot be used: segments.default.priority:")
 
 
 @pytest.mark.parametrize(
@@ -323,9 +324,13 @@ def test_tables_of_other_households_are_refused(laboratory: Laboratory) -> None:
     needs = laboratory.home.warehouse / "household_needs.parquet"
     whole = pd.read_parquet(needs)
     write_atomically(whole.iloc[1:], needs)
-    outcome, _ = laboratory.run("key:value_need")
+    outcome, _ = laboratory.run("key:household_value_need")
     assert outcome.errors[0].startswith(
         "value_segments: lifetime values, leading needs and features must have the same"
+    )
+    unresolved, _ = laboratory.run("key:next_action")
+    assert unresolved.errors[0].startswith(
+        "resolve_actions: household_needs and segments must tell of the same households: 1 of 400 are missing"
     )
     write_atomically(whole, needs)
     segments = laboratory.home.warehouse / "segments.parquet"
@@ -471,15 +476,15 @@ def test_a_spoilt_table_closes_its_gate(laboratory: Laboratory) -> None:
 
 
 def test_a_warning_stops_nothing(laboratory: Laboratory) -> None:
-    settings = quick_settings(min_overlap_share=1.0, max_propensity_auc=0.51)
+    settings = quick_settings(max_propensity_auc=0.51)
     outcome, _ = laboratory.run("key:overlap_diagnostics or key:average_effects", settings)
     assert outcome.success
     assert "average_effects" in outcome.built
     with laboratory.history() as instance:
         states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
-    assert states.loc[("overlap_diagnostics", "overlap_share"), "status"] == "warn"
-    assert "effects are about this part of the customers only" in str(
-        states.loc[("overlap_diagnostics", "overlap_share"), "message"]
+    assert states.loc[("overlap_diagnostics", "propensity_auc"), "status"] == "warn"
+    assert "targeting followed the covariates closely" in str(
+        states.loc[("overlap_diagnostics", "propensity_auc"), "message"]
     )
 
 
@@ -512,7 +517,7 @@ def test_bad_input_leaves_the_tables_untouched(laboratory: Laboratory, tmp_path:
 
 
 def test_an_unknown_selection_names_the_assets(laboratory: Laboratory) -> None:
-    with pytest.raises(ValueError, match=r"names no asset; there are cate/cate_agreement, cate/cate_by_model, "):
+    with pytest.raises(ValueError, match=r"names no asset; there are actions/next_action, actions/segment_briefs, "):
         laboratory.run("key:nothing_like_it")
 
 
