@@ -135,7 +135,7 @@ def test_no_word_needs_explaining(whole: dict[str, int]) -> None:
 
 
 def test_a_blocked_study_has_its_brief() -> None:
-    customers = ("segment_profiles", "segment_briefs", "value_need")
+    customers = ("segment_profiles", "segment_playbook", "value_need", "next_action")
     built = StudyTables({name: study.study_tables()[name] for name in customers})
     gate = Gate("first_campaign_cohort.arms_large_enough", "74 treated, at least 100 expected", "take more campaigns")
     text = shown(built, (gate,), campaign_type="TypeC")
@@ -168,8 +168,10 @@ def test_gates_are_the_blocking_checks_that_failed_with_their_advice() -> None:
 def test_hostile_names_are_text() -> None:
     attack = '<img src=x onerror="alert(1)">'
     tables = study.study_tables()
-    briefs = tables["segment_briefs"].assign(segment_name=attack)
-    html = render_brief(study.study_tables(segment_briefs=briefs), (), run.facts(source=attack), Settings(), undrawn)
+    profiles = tables["segment_profiles"].assign(segment_name=attack)
+    html = render_brief(
+        study.study_tables(segment_profiles=profiles), (), run.facts(source=attack), Settings(), undrawn
+    )
     assert attack not in html and "&lt;img" in html
     assert "default-src" in html
 

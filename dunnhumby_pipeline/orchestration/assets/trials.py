@@ -27,7 +27,7 @@ COMPARABLE = ("covariate_balance", "campaign_balance", "overlap_diagnostics")
 
 
 @step(
-    settings=("seed", "trial", "economics.margin"),
+    settings=("trial", "economics.margin"),
     deps=[*LOOK_BACK_TABLES, "segment_model", "segment_stability", "need_model"],
 )
 def enrol_trials(

@@ -8,43 +8,50 @@ from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.words import numbers
 
-BRIEFS, MATRIX = "segment_briefs", "value_need"
-READS = (BRIEFS, MATRIX)
+PROFILES, PLAYBOOK, MATRIX, ACTIONS = "segment_profiles", "segment_playbook", "value_need", "next_action"
+READS = (PROFILES, PLAYBOOK, MATRIX, ACTIONS)
 
 
 def segment_rows(tables: StudyTables) -> Grid | None:
-    """Who shops alike, with one action for each group, the largest revenue first; None where it was not built."""
-    briefs = tables.only(READS).get(BRIEFS)
-    if briefs is None:
+    """Who shops alike, with what the playbook says to do, the largest revenue first; None where it was not built."""
+    tables = tables.only(READS)
+    if not tables.has(PROFILES, PLAYBOOK):
         return None
+    action = tables[PLAYBOOK].set_index("segment")["action"]
+    profiles = tables[PROFILES].sort_values("revenue", ascending=False, kind="stable")
     rows = [
-        _row(row["segment_name"], row["n_households"], row["revenue_share"], str(row["action"]))
-        for _, row in briefs.sort_values("revenue", ascending=False, kind="stable").iterrows()
+        _row(row["segment_name"], row["n_households"], row["revenue_share"], str(action[row["segment"]]))
+        for _, row in profiles.iterrows()
+        if row["segment"] in action.index
     ]
     return as_grid("How they shop|Households|Share of revenue|What to do", rows, {1, 2})
 
 
 def need_rows(tables: StudyTables) -> Grid | None:
-    """What customers come for, with what most of them get, the largest revenue first; None where it was not built."""
-    matrix = tables.only(READS).get(MATRIX)
-    if matrix is None:
+    """What customers come for, with the offer that comes first for most of them, the largest revenue first; None where
+    it was not built."""
+    tables = tables.only(READS)
+    if not tables.has(MATRIX, ACTIONS):
         return None
-    sizes = matrix.groupby("need")[["n_households", "revenue_share"]].sum()
-    offered = matrix.dropna(subset=["offer"]).groupby(["need", "offer"])["n_offered"].sum()
-    rows = []
-    for need, size in sizes.sort_values("revenue_share", ascending=False, kind="stable").iterrows():
-        rows.append(_row(str(need), size["n_households"], size["revenue_share"], _most(offered, str(need), size)))
-    return as_grid("What they come for|Households|Share of revenue|What most of them get", rows, {1, 2})
+    sizes = tables[MATRIX].groupby("need")[["n_households", "revenue_share"]].sum()
+    offered = tables[ACTIONS].dropna(subset=["offer"]).groupby(["need", "offer"]).size()
+    rows = [
+        _row(str(need), size["n_households"], size["revenue_share"], _commonest(offered, str(need), size))
+        for need, size in sizes.sort_values("revenue_share", ascending=False, kind="stable").iterrows()
+    ]
+    return as_grid("What they come for|Households|Share of revenue|Commonest next offer", rows, {1, 2})
 
 
-def _most(offered: pd.Series, need: str, size: pd.Series) -> str:
-    """The offer that most of the cells of a need lead to, with the share of its households."""
+def _commonest(offered: pd.Series, need: str, size: pd.Series) -> str:
+    """The offer that more of a need's households get than any other, and the share of them that get it."""
     if need not in offered.index.get_level_values("need"):
         return "Nothing of their own"
     own = offered.loc[need]
-    share = numbers.percent(own.max() / size["n_households"])
-    return f"{own.idxmax()} ({share} of them)"
+    return f"{own.idxmax()} ({numbers.percent(own.max() / size['n_households'])} of them)"
 
 
 def _row(name: str, households: float, share: float, action: str) -> tuple[Cell, ...]:
-    return (Cell(name, strong=True), *cells(numbers.count(households), numbers.percent(share), action))
+    return (
+        Cell(f"{name[:1].upper()}{name[1:]}", strong=True),
+        *cells(numbers.count(households), numbers.percent(share), action),
+    )
