@@ -162,7 +162,7 @@ def _destroy_row_groups(file: Path, first: int, last: int) -> None:
 @each_expression
 def test_every_feature_expression_is_per_household(name: str) -> None:
     expression = feature_expressions()[name]
-    assert order_columns(expression) == ("window", "household_key")
+    assert (order_columns(expression) or ())[:2] == ("window", "household_key")
     assert is_per_household(expression)
 
 

@@ -300,7 +300,7 @@ def test_value_by_need_shades_and_prints_each_cell() -> None:
     table = simulated.value_need()
     households, revenue, discounts = lifetime_value.value_need_heatmap(table).axes
     assert labels(households) == ["High value", "Mid value", "Low value"]
-    assert columns(revenue) == ["Fresh", "Grocery", "Deals"]
+    assert columns(revenue) == ["Fresh produce", "Scratch cooking", "Baby"]
     for axes, column in ((households, "n_households"), (revenue, "revenue"), (discounts, "discount_rate")):
         assert np.allclose(shaded(axes).ravel(), table[column])
     assert "100\n5%" in printed(households)

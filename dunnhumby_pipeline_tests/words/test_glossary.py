@@ -40,7 +40,7 @@ def test_every_meaning_is_a_sentence_and_every_anchor_its_own() -> None:
             "frequency_per_day at most 0.051; campaign is not 30",
             "Baskets, per day of look-back at most 0.051; Campaign is not 30",
         ),
-        ("received_typeb is 0", "TypeB campaigns received before is 0"),
+        ("received_typeb is 0", "Campaigns of type B received is 0"),
         ("age_desc is 19-24 or 25-34", "Age is 19-24 or 25-34"),
         ("everybody", "everybody"),
     ],

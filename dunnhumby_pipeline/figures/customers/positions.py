@@ -37,6 +37,7 @@ POSITIONS = (
 # Fewer days are better: these axes run backwards, so that right and up is more of what is in the title.
 BACKWARDS = ("days_between_purchases_std", "recency")
 _UNITS = {one.name: one.unit for one in FEATURES}
+_MEANS = ["segment", "feature", "mean", "overall_mean"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def positions_side_by_side(
     """
     require(ours[1], "segment_profiles", ["n_households"])
     require(reference[1], "reference_profiles", ["n_households"])
+    require(reference[0], "reference_features", _MEANS)
     largest = max(float(profiles["n_households"].max()) for _, profiles in (reference, ours))
     both = [_bubbles(*each, largest) for each in (reference, ours)]
     most = max(len(each.names) for each in both)
@@ -100,7 +102,7 @@ def positions_side_by_side(
 
 
 def _bubbles(means: pd.DataFrame, profiles: pd.DataFrame, largest: float | None = None) -> _Bubbles:
-    require(means, "segment_features", ["segment", "feature", "mean", "overall_mean"])
+    require(means, "segment_features", _MEANS)
     require(profiles, "segment_profiles", ["segment", "segment_name", "n_households", "share_high"])
     asked = sorted({name for _, *pair in POSITIONS for name in pair})
     missing = [name for name in asked if name not in set(means["feature"])]
