@@ -90,7 +90,7 @@ def test_validate_names_what_is_wrong_with_bad_files(tmp_path: Path) -> None:
     [
         (["--raw", "nowhere"], "expected a folder with the eight raw files, found no such folder"),
         (["--campaign-type", "TypeZ"], "--campaign-type is 'TypeZ'; expected one of TypeA, TypeB, TypeC"),
-        (["--select", "key:nothing"], "names no asset; there are cate/cate_agreement"),
+        (["--select", "key:nothing"], "names no asset; there are actions/next_action"),
         (["--select", "two words"], "--select 'two words' cannot be read"),
     ],
 )
