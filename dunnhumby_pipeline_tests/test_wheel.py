@@ -88,7 +88,7 @@ def test_the_installed_package_is_the_wheel_and_reads_its_own_files(installed: I
     program = (
         "import dunnhumby_pipeline, pathlib\n"
         "from dunnhumby_pipeline.report.templates import page_template\n"
-        "from dunnhumby_pipeline.segmentation.needs.playbook import load_playbook\n"
+        "from dunnhumby_pipeline.segmentation.actions.playbook import load_playbook\n"
         "assert page_template() and load_playbook(None)\n"
         "print(pathlib.Path(dunnhumby_pipeline.__file__).parent)"
     )
