@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui docs lint lock clean
+.PHONY: help install run test ui docs lint audit wheel lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -19,7 +19,7 @@ install: $(READY)  ## make the virtual environment from the lock
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d; try: make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	@echo "Installing into $(VENV) (a few minutes, once)"
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --upgrade-deps $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
@@ -50,6 +50,12 @@ lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary --check README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document --check docs/checks.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --check
+
+audit: $(READY)  ## known vulnerabilities of the locked versions, where the index tells them
+	$(BIN)/python .ci/audit.py
+
+wheel: $(READY)  ## build the wheel, install it with its dependencies elsewhere, and run a small study with it
+	.ci/wheel $(BIN)/python
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra sample --extra spark --extra tune --extra dev --universal --python-version 3.11 \

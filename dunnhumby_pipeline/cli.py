@@ -12,8 +12,11 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from dunnhumby_pipeline import __version__
+from dunnhumby_pipeline.command.alerts import alerts, require_usable_addresses
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
+from dunnhumby_pipeline.command.forget import forget
 from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -99,8 +102,27 @@ app = typer.Typer(
     add_completion=False,
     help="Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dunnhumby {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Who the customers are, whom to target with the next campaign, how sure we are, and what it is worth."""
+
+
 app.add_typer(experiment, name="experiment")
+app.add_typer(alerts, name="alerts")
 app.command()(approve)
+app.command()(forget)
 app.command()(simulate)
 
 
@@ -140,6 +162,7 @@ def run(
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
+    from dunnhumby_pipeline.orchestration.reporting import write_brief
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
     from dunnhumby_pipeline.orchestration.terms import run_config
 
@@ -181,6 +204,8 @@ def run(
             mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
         # What this run meant to make and did not belongs to an earlier study.
         missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
+        if not outcome.success:
+            write_brief(study, instance, campaign_type, missing)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
         raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
@@ -223,11 +248,11 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
 
 @app.command()
 def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None:
-    """Write the HTML report again from the tables on disk, and show the summary."""
+    """Write brief and report again from the tables on disk, and show the summary."""
     require_known_type(campaign_type)
     study, defs = load_study(home, None)
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
-    from dunnhumby_pipeline.orchestration.reporting import write_report
+    from dunnhumby_pipeline.orchestration.reporting import write_brief, write_report
     from dunnhumby_pipeline.orchestration.staleness import disturbed
     from dunnhumby_pipeline.report.sections import report_reads
 
@@ -237,6 +262,7 @@ def report(home: HomeOption = None, campaign_type: TypeOption = "TypeA") -> None
         found = disturbed(study, defs.resolve_asset_graph(), instance, campaign_type)
         refuse_disturbed(said for key, said in sorted(found.items()) if table_of(key) in report_reads())
         write_report(study, instance, campaign_type)
+        write_brief(study, instance, campaign_type)
         _summarise(study, instance, campaign_type, None, frozenset())
 
 
@@ -292,11 +318,15 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
     study, _ = load_study(home, raw)
+    require_usable_addresses()
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
-    with open_history(study.home) as instance:
+    with open_history(study.home, study.settings) as instance:
         say_dead_runs(study, instance)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
+    if study.settings.alerts.ui_url is None:
+        # For links in alerts; where others open the UI by another address, the setting says so.
+        os.environ["DUNNHUMBY_ALERTS__UI_URL"] = f"http://localhost:{port}"
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
     console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
@@ -323,6 +353,7 @@ def validate(
     Exit code 2 when the files cannot be used.
     """
     from dunnhumby_pipeline.engine.duck import connect
+    from dunnhumby_pipeline.engine.spreadsheet import write_csv
     from dunnhumby_pipeline.journey.inspection.validation import validate as examine
     from dunnhumby_pipeline.report.validation import render_validation
 
@@ -331,7 +362,7 @@ def validate(
         refuse(f"--rejected is {str(rejected)!r}; expected a file in a folder that exists")
     try:
         with connect(settings.engine) as connection:
-            found = examine(folder, connection, settings.journey)
+            found = examine(folder, connection, settings.journey, settings.mapping)
     except SettingsError as error:
         refuse(str(error))
     if as_json:
@@ -339,7 +370,7 @@ def validate(
     else:
         console.print(render_validation(found), highlight=False)
     if rejected is not None:
-        found.rejected_rows.to_csv(rejected, index=False)
+        write_csv(found.rejected_rows, rejected)
     if not found.usable:
         raise typer.Exit(UNUSABLE)
 

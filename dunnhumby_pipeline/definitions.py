@@ -6,18 +6,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.alerts.sensors import (
-    alert_on_check_change,
-    alert_on_dead_runs,
-    alert_on_run_failure,
-)
+from dunnhumby_pipeline.orchestration.alerts.sensors import alert_sensor
 from dunnhumby_pipeline.orchestration.assets import (
     actions,
     contact,
     economics,
     effects,
     experiments,
+    fairness,
     journey,
+    lifetime,
     lists,
     needs,
     plausibility,
@@ -31,14 +29,17 @@ from dunnhumby_pipeline.orchestration.assets import (
     trials,
 )
 from dunnhumby_pipeline.orchestration.assets.raw import observe_raw
+from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
+from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
 from dunnhumby_pipeline.orchestration.platform.jobs import study_job
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.private import keep_private
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
 from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
-from dunnhumby_pipeline.orchestration.schedules import weekly_study
+from dunnhumby_pipeline.orchestration.schedules import schedules
 from dunnhumby_pipeline.orchestration.scoring import score_only
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
@@ -60,6 +61,7 @@ def build_defs(
             journey,
             needs,
             segmentation,
+            lifetime,
             actions,
             status,
             reference,
@@ -73,6 +75,7 @@ def build_defs(
             targeting,
             experiments,
             lists,
+            fairness,
             report,
         ]
     )
@@ -80,13 +83,12 @@ def build_defs(
     return dg.Definitions(
         assets=[observe_raw, *made],
         asset_checks=check_steps(),
-        jobs=[study_job, score_only],
-        schedules=[weekly_study],
-        sensors=[alert_on_check_change, alert_on_dead_runs, alert_on_run_failure],
+        jobs=[study_job, score_only, housekeeping],
+        schedules=schedules(study.settings),
+        sensors=[alert_sensor(study.settings), brief_of_failed_run],
         resources={
             "study": study,
             "gates": Gates.of(made),
-            "notifier": LogFileNotifier(study.home.alerts_log),
             "io_manager": held_while_run(study.home, ParquetStore(study.warehouse)),
         },
         # Every process would import the learners again; at this size one process is three times faster.
@@ -97,4 +99,7 @@ def build_defs(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` loads; built when it is asked for, so that importing this module reads no settings."""
-    return build_defs()
+    home = Home.resolve()
+    settings = load_settings(home)
+    keep_private(settings.file_mode)
+    return build_defs(home=home, settings=settings)

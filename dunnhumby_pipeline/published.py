@@ -42,6 +42,7 @@ RECORD = "docs/figures.json"
 SUMMARY = "summary"
 # A summary names the places of one machine, and the seconds that it took.
 _PLACES = {"tables": "data/warehouse", "report": "data/warehouse/{type}/campaign_report.html"}
+_PLACES["brief"] = "data/warehouse/{type}/campaign_brief.html"
 _PLACES["targeting list"] = "data/warehouse/{type}/targeting_list.parquet"
 _PLACES["list for a spreadsheet"] = "data/warehouse/{type}/targeting_list.csv"
 

@@ -114,8 +114,8 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, arguments: list[
             "policy.chosen is 'cate_above_breakeven'; its name is now 'effect_above_break_even'; expected one of",
         ),
         (
-            "campaign_types = ['TypeD']\n",
-            "campaign_types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
+            "[schedules]\ntypes = ['TypeD']\n",
+            "schedules.types.0: Input should be 'TypeA', 'TypeB' or 'TypeC', found 'TypeD'",
         ),
     ],
 )
@@ -217,10 +217,13 @@ def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> Non
     assert blocked.exit_code == 1
     assert "warm_stability" in blocked.output
     assert "not built" in blocked.output
+    brief = (tmp_path / "warehouse" / "TypeA" / "campaign_brief.html").read_text(encoding="utf-8")
+    assert "No recommendation for TypeA yet" in brief and "warm_stability" in brief
+    assert "Fewer segments or factors" in brief
     assert "Segments" in blocked.output
 
 
-@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate"])
+@pytest.mark.parametrize("name", ["run", "report", "certify", "ui", "validate", "simulate", "forget"])
 def test_help_teaches(name: str) -> None:
     shown = command(name, "--help")
     assert shown.exit_code == 0

@@ -54,7 +54,7 @@ def approve(
     from dunnhumby_pipeline.orchestration.approval import OF_LIST, approve_list, refusal
     from dunnhumby_pipeline.orchestration.platform.keys import asset_key
     from dunnhumby_pipeline.orchestration.platform.runner import Work, run_study
-    from dunnhumby_pipeline.orchestration.reporting import REPORT
+    from dunnhumby_pipeline.orchestration.reporting import BRIEF, REPORT
     from dunnhumby_pipeline.orchestration.staleness import stale_assets
     from dunnhumby_pipeline.targeting.list_ledger import ApprovalError
 
@@ -76,7 +76,7 @@ def approve(
         console.print(escape(_in_words(study, found)), highlight=False, soft_wrap=True)
         # The approval is part of what these tables rest on: their versions are another from here on.
         _, defs = load_study(home, raw)
-        told = ("list_version", "decision_churn", "list_approvals", REPORT)
+        told = ("list_version", "decision_churn", "list_approvals", REPORT, BRIEF)
         work = Work(frozenset(map(asset_key, told)))
         with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event)

@@ -155,8 +155,8 @@ def _make(
     console.print(
         f"True effect of a first TypeA campaign: ATE ${truth.ate:.2f}, ATO ${truth.ato:.2f} over "
         f"{truth.n_trials:,} trials, {truth.n_treated:,} treated; {made.in_overlap:.0%} have a true propensity from "
-        f"0.1 to 0.9. {hidden.capitalize()}Truth in {folder / 'truth'}; "
-        f"next: dunnhumby run --raw {folder} --home {folder}-study",
+        f"0.1 to 0.9. {hidden.capitalize()}Truth in {escape(str(folder / 'truth'))}; "
+        f"next: dunnhumby run --raw {escape(str(folder))} --home {escape(str(folder))}-study",
         soft_wrap=True,
     )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
@@ -24,6 +23,7 @@ from dunnhumby_pipeline.settings import (
     require_writable,
     resolve_raw,
 )
+from dunnhumby_pipeline.words.terminal import plain_console
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 BLOCKED, UNUSABLE = 1, 2
-console = Console()
+console = plain_console()
 
 HomeOption = Annotated[
     Path | None,
@@ -61,6 +61,7 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
     from dunnhumby_pipeline.definitions import build_defs
     from dunnhumby_pipeline.engine.duck import require_folder
     from dunnhumby_pipeline.engine.tables import require_reachable
+    from dunnhumby_pipeline.orchestration.platform.private import keep_private
     from dunnhumby_pipeline.orchestration.platform.resources import Study
     from dunnhumby_pipeline.segmentation.actions.playbook import PlaybookError, load_playbook
     from dunnhumby_pipeline.segmentation.needs.names import NeedNamesError, load_need_names
@@ -69,6 +70,7 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
     found = resolved_home(home)
     study = Study(usable_settings(found), found, resolve_raw(raw))
     settings = study.settings
+    keep_private(settings.file_mode)
     try:
         require_home(found)
         if isinstance(study.warehouse, Path):
@@ -98,7 +100,7 @@ def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
 
     try:
-        with working(study.home, command), open_history(study.home) as instance:
+        with working(study.home, command), open_history(study.home, study.settings) as instance:
             say_dead_runs(study, instance)
             require_no_run(instance)
             for path in study.remove_leftovers():
@@ -109,9 +111,9 @@ def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
 
 
 def say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:
-    from dunnhumby_pipeline.orchestration.platform.dead_runs import alert_of_dead_runs
+    from dunnhumby_pipeline.orchestration.platform.running import end_dead_runs
 
-    for message in alert_of_dead_runs(study.home, instance):
+    for message in end_dead_runs(study.home, instance):
         say("noted", message)
 
 

@@ -45,15 +45,26 @@ _SHARED = {
         text("need", "need in words; none for a household that scores on no need"),
         number("need_margin", "score on the leading need less that on the next"),
         text("value_tier", "value tier of the household, by its lifetime value: high, mid or low"),
+        text(
+            "lifecycle",
+            "stage of the household: new, active, lapsing (away for four weeks and for twice its usual days between "
+            "visits) or lapsed (away for twelve weeks)",
+        ),
+        text(
+            "discount_habit",
+            "full price, some or deals: where its share of lines at a discount lies among all households",
+        ),
         number("clv_mean", "mean lifetime value", "$"),
         number("clv", "lifetime value: sales expected in the next 52 weeks by the forecast in use, undiscounted", "$"),
         number("probability_alive", "chance that the household has not left", "0-1"),
         text("model", "model of the effect"),
         number("value", "incremental profit per household, cross-fitted", "$"),
-        text("target", "what is forecast: spend ($) or trips (days)"),
+        text("target", "what is forecast: spend ($), gross_profit ($) or trips (days)"),
         text(
             "forecast",
-            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), or stacked (weighed with past spend)",
+            "naive (as much as last period), model (BG/NBD with Gamma-Gamma), nbd (NBD with Gamma-Gamma: nobody "
+            "leaves), smoothed (weekly spend), boosted (trees), stacked (weighed together), or stacked_absolute (for "
+            "the smallest absolute error)",
         ),
         integer("from_period", "earlier period, numbered from 0"),
         integer("to_period", "later period"),

@@ -103,12 +103,18 @@ def pareto(curve: pd.DataFrame) -> Mapping[str, object]:
 
 
 def lifetimes(values: pd.DataFrame) -> Mapping[str, object]:
-    return {"mean_clv": values["clv"].mean(), "mean_probability_alive": values["probability_alive"].mean()}
+    return {
+        "mean_clv": values["clv"].mean(),
+        "mean_clv_gross_profit": values["clv_gross_profit"].mean(),
+        "mean_probability_alive": values["probability_alive"].mean(),
+    }
 
 
 def validation(validation: pd.DataFrame) -> Mapping[str, object]:
     spend = validation[validation["target"] == "spend"]
-    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()}
+    return {f"mae_{row.forecast}": row.mae for row in spend.itertuples()} | {
+        f"coverage_{row.forecast}": row.coverage for row in spend[spend["chosen"]].itertuples()
+    }
 
 
 def differences(differences: pd.DataFrame) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from dunnhumby_pipeline.contracts.tables import (
     economics,
     effects,
     experiments,
+    fairness,
     features,
     journey,
     lifetime,
@@ -35,7 +36,7 @@ from dunnhumby_pipeline.contracts.tables import (
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement, noise)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
-_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, report)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, fairness, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

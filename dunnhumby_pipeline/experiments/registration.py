@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
-from dunnhumby_pipeline.experiments.assignment import is_sealed
+from dunnhumby_pipeline.experiments.assignment import hash_of
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
 from dunnhumby_pipeline.targeting.belief import Belief, believed
 from dunnhumby_pipeline.targeting.lessons import Lesson
 from dunnhumby_pipeline.targeting.scenarios import Scenario
@@ -138,7 +139,8 @@ def _hash(text: str) -> str:
 def kept(assignment_hash: str, folder: Path) -> tuple[Registration, pd.DataFrame]:
     """The experiment with this hash as it was planned, and its assignment.
 
-    Raises ExperimentError when none was kept, or plan, page or assignment have been altered.
+    Households forgotten since are no longer in it. Raises ExperimentError when none was kept, or plan, page or
+    assignment have been altered.
     """
     file = folder / f"{assignment_hash}.json"
     if not assignment_hash.isalnum() or not file.is_file():
@@ -153,7 +155,8 @@ def kept(assignment_hash: str, folder: Path) -> tuple[Registration, pd.DataFrame
     if not stored.is_file():
         raise ExperimentError(f"the assignment {stored} is missing; restore it")
     assignment = pd.read_parquet(stored)
-    if not is_sealed(assignment) or (assignment["assignment_hash"] != assignment_hash).any():
+    found = read_forgotten(folder.parent).sealed_as(hash_of(assignment))
+    if found != assignment_hash or (assignment["assignment_hash"] != assignment_hash).any():
         raise ExperimentError(f"the assignment {assignment_hash[:12]} in {folder} was altered after it was made")
     return plan, assignment
 

@@ -22,3 +22,19 @@ def trip_history() -> ir.Table:
         )
         .order_by(WINDOW_KEY)
     )
+
+
+def weekly_spend() -> ir.Table:
+    """Spend of each household in each whole week of each window, counted back from its end: trips (days), sales ($).
+
+    Over the unbound tables `transactions` and `windows`. weeks_ago: 0 for the last 7 days of the window, 1 for the 7
+    before. Days left over at the beginning, fewer than 7, belong to no week. Weeks without a line have no row.
+    """
+    days = within(shopping_days(), windows_table())
+    days = days.mutate(
+        weeks_ago=((days.index_day - 1 - days.day).cast("float64") / 7).floor().cast("int32"),
+        n_weeks=((days.index_day - days.first_day).cast("float64") / 7).floor().cast("int32"),
+    )
+    whole = days.filter(days.weeks_ago < days.n_weeks)
+    key = (*WINDOW_KEY, "weeks_ago")
+    return whole.group_by(key).agg(trips=whole.count(), sales=in_dollars(whole.sales.sum())).order_by(key)

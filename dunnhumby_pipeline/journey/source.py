@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dunnhumby_pipeline.journey.forgotten import Forgotten
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -42,7 +44,8 @@ class Input:
     `file` is its name in messages, `headers` the header of each canonical column, `first_row` the number that
     messages give its first row. `select` is a SELECT of the canonical columns with values of any type. `quick`
     reads a CSV file as the types declared; it fails on any value that does not fit, and `select` then says which.
-    `elsewhere` gives the same input read from a plain copy of its file.
+    `elsewhere` gives the same input read from a plain copy of its file. `accepted` are the values that a column may
+    have, in the file's own words, where a mapping gives them ours.
     """
 
     path: Path
@@ -52,13 +55,14 @@ class Input:
     select: str
     quick: str | None = None
     elsewhere: Callable[[Path], Input] | None = None
+    accepted: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Source:
     """The eight tables as inputs by name. `discounts_negative` says how discounts are stored.
 
-    `limits` are sentences that every reader of the results must know.
+    `limits` are sentences that every reader of the results must know. Rows of `forgotten` households are left out.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Source:
     inputs: dict[str, Input]
     discounts_negative: bool
     limits: tuple[str, ...] = field(default=())
+    forgotten: Forgotten | None = None
 
     @property
     def paths(self) -> dict[str, Path]:

@@ -95,7 +95,7 @@ def read_experiment(study: Study, file: Path, *, interim: bool) -> "Reading":
     from dunnhumby_pipeline.experiments.read_back import experiment_result, hash_in, matched, mismatch, read_outcomes
     from dunnhumby_pipeline.experiments.registration import kept
 
-    outcomes, log_of = read_outcomes(file), study.home.looks
+    outcomes, log_of = _without_forgotten(read_outcomes(file), study), study.home.looks
     plan, assignment = kept(hash_in(outcomes), study.home.experiments)
     frame = matched(outcomes, assignment, plan, interim=interim)
     before = looks_at(plan.assignment_hash, log_of)
@@ -109,6 +109,18 @@ def read_experiment(study: Study, file: Path, *, interim: bool) -> "Reading":
     found = experiment_result(frame, plan)
     record(found, study.home.ledger)
     return Reading(found, look, chart)
+
+
+def _without_forgotten(outcomes: "pd.DataFrame", study: Study) -> "pd.DataFrame":
+    """Outcomes without those of households that have asked to be forgotten since the experiment was assigned."""
+    import pandas as pd
+
+    from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, read_forgotten
+
+    if HOUSEHOLD not in outcomes.columns:
+        return outcomes
+    gone = read_forgotten(study.home.root).rows(pd.to_numeric(outcomes[HOUSEHOLD], errors="coerce"))
+    return outcomes[~gone].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
@@ -12,28 +13,34 @@ from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.checks.gates import check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.origin import Origin
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark, write_text_atomically
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
 
-REPORT = "campaign_report"
+REPORT, BRIEF = "campaign_report", "campaign_brief"
+# Pages are written again by commands, outside of any run.
+PAGES = frozenset({REPORT, BRIEF})
 # What an earlier study left must not stand as the answer of settings that no policy can be judged on.
 POLICY_TABLES = frozenset(
     {
         *("policy_value", "policy_differences", "policy_selection", "policy_rules", "tree_refits", "policy_in_all"),
         *("roi_curve", "certified_policies", LIST),
-        *("decision_summary", "decision_churn", "list_version", "list_approvals"),
+        *("decision_summary", "decisions_by_demographics", "decision_churn", "list_version", "list_approvals"),
     }
 )
 
 
-def study_tables(study: Study, campaign_type: str, without: Collection[str] = ()) -> StudyTables:
-    """The tables of a study that lie on disk, but those named in `without`, and those of policies where the
-    settings leave no grounds for any."""
+def study_tables(
+    study: Study, campaign_type: str, without: Collection[str] = (), names: Collection[str] | None = None
+) -> StudyTables:
+    """The tables of a study that lie on disk, of those in `names` (default: all of the report), but those named in
+    `without`, and those of policies where the settings leave no grounds for any."""
     without = {*without, *(POLICY_TABLES if no_grounds(study) else ())}
-    paths = {name: study.table(name, _partition(name, campaign_type)) for name in report_reads() if name not in without}
+    wanted = report_reads() if names is None else names
+    paths = {name: study.table(name, _partition(name, campaign_type)) for name in wanted if name not in without}
     return StudyTables({name: read_table(path) for name, path in paths.items() if path.is_file()})
 
 
@@ -67,10 +74,12 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "campaign_type": campaign_type,
         **_observed(study),
         "n_campaigns": _n_campaigns(study, campaign_type),
+        "version": version("dunnhumby_pipeline"),
         "paths": {
             "tables": str(study.warehouse),
             "targeting list": str(listed),
             "list for a spreadsheet": str(study.table("targeting_list_csv", campaign_type)),
+            "brief": str(study.table(BRIEF, campaign_type)),
             "report": str(page),
         },
         "not_built": [name for name, path in (("targeting list", listed), ("report", page)) if not path.is_file()],
@@ -94,7 +103,35 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     target = report_path(study, campaign_type)
     # A page that is read has been built, though it is not while its facts are gathered.
     facts["not_built"] = [name for name in facts["not_built"] if name != "report"]
+    facts["run_id"] = _run_of_list(instance, campaign_type)
     page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
+    write_text_atomically(page, target)
+    return target
+
+
+def _run_of_list(instance: dg.DagsterInstance, campaign_type: str) -> str | None:
+    """The run that made the list of a campaign type; None where none has."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=asset_key(LIST), asset_partitions=[campaign_type]), limit=1
+    )
+    return found.records[0].run_id if found.records else None
+
+
+def write_brief(
+    study: Study, instance: dg.DagsterInstance, campaign_type: str, without: Collection[str] = ()
+) -> TablePath:
+    """Render the brief from the tables on disk, but those in `without`, and put it in place, whole or not at all.
+
+    A study that is blocked has one, too: what could not be answered, why, and what to do.
+    """
+    from dunnhumby_pipeline.report.brief.decision import gates_of
+    from dunnhumby_pipeline.report.brief.page import brief_reads, render_brief
+
+    checks = all_check_states(instance, campaign_type)
+    gates = gates_of(checks, {f"{check.table}.{check.name}": check.advice for check in CHECKS})
+    tables = study_tables(study, campaign_type, without, brief_reads())
+    page = render_brief(tables, gates, study_facts(study, campaign_type), study.settings)
+    target = study.table(BRIEF, campaign_type)
     write_text_atomically(page, target)
     return target
 

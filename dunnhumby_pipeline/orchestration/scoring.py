@@ -9,8 +9,9 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
-from dunnhumby_pipeline.orchestration.platform.origin import Origin
-from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
+from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.origin import Origin, raw_observations
+from dunnhumby_pipeline.orchestration.platform.partitions import PARTITION, campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import replacing
 from dunnhumby_pipeline.orchestration.platform.versions import digest, effective
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.causal.nuisance.stored_propensity import StoredPropensity
 
 SCORE_JOB = "score_only"
+# On a run that scores: which files, by which model.
+SCORED = "dunnhumby/scored"
 MODEL_FILES = ("cate_model", "scoring_recipe", "segment_model")
 # What the model of the effect was fitted by.
 _SETTINGS = ("seed", "confidence", "trial", "overlap", "cate")
@@ -141,6 +144,20 @@ def score_new_month(study: Study, campaign_type: str, target: Path) -> tuple[pd.
 def default_target(study: Study, campaign_type: str) -> Path:
     """Where scores go when no place is named: HOME/scores/TYPE.csv."""
     return study.home.root / "scores" / f"{campaign_type}.csv"
+
+
+def due_to_be_scored(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> dict[str, str] | None:
+    """The tags of a run that scores a campaign type: what it would score, and by which model. None when there is no
+    stored model, or a run has scored just that already.
+    """
+    paths = [study.table(name, None if name == "segment_model" else campaign_type) for name in MODEL_FILES]
+    if not all(path.is_file() for path in paths):
+        return None
+    seen = [observed.fingerprint for observed in raw_observations(study.source())]
+    tags = {SCORED: digest([*seen, *(fingerprint_once(path) for path in paths)])}
+    wanted = {**tags, PARTITION: campaign_type}
+    done = dg.RunsFilter(job_name=SCORE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS], tags=wanted)
+    return None if instance.get_runs(done, limit=1) and default_target(study, campaign_type).is_file() else tags
 
 
 @dg.op(description="Scores the households of the raw files with the stored model; fits nothing.")

@@ -11,7 +11,8 @@ from typing import Any
 
 import dagster as dg
 
-from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, PASS, check_states
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
+from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, FAIL, PASS, check_states
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.history import (
@@ -28,7 +29,7 @@ from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Or
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark
-from dunnhumby_pipeline.orchestration.reporting import REPORT
+from dunnhumby_pipeline.orchestration.reporting import PAGES
 from dunnhumby_pipeline.orchestration.terms import ECONOMICS, are_others
 
 
@@ -74,6 +75,25 @@ def stale_work(
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 
 
+def scheduled_work(
+    study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str
+) -> tuple[Work, list[str]]:
+    """What a schedule asks for of a campaign type: what is stale, unless it would only be refused again; then which
+    gates have failed on just these files, code and settings.
+    """
+    work = stale_work(study, graph, instance, campaign_type)
+    gates = sorted(BLOCKING)
+    states = check_states(instance, gates, campaign_type)["status"]
+    failed = [gate for gate, state in zip(gates, states, strict=True) if state == FAIL]
+    if not failed or not work.assets:
+        return work, []
+    judged = dg.AssetSelection.assets(*{gate.asset_key for gate in failed}).upstream().resolve(graph)
+    changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
+    if changed & judged:
+        return work, []
+    return Work(frozenset(), work.checks), [f"{table_of(gate.asset_key)}.{gate.name}" for gate in failed]
+
+
 def stale_checks(graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str) -> list[dg.AssetCheckKey]:
     """Checks that do not cover their table as it is: not evaluated since it was last made.
 
@@ -113,9 +133,10 @@ def disturbed(
 ) -> dict[dg.AssetKey, str]:
     """What was made and does not lie there as it was written, with what is wrong, in words.
 
-    Held against the hash that the history has of each file. The report is not: it can be written without a run.
+    Held against the hash that the history has of each file; a household taken out of it by `forget` is no damage. The
+    report is not held against it: it can be written without a run.
     """
-    found = {}
+    found, forgotten = {}, read_forgotten(study.home.root)
     for key in sorted(graph.materializable_asset_keys):
         partition = partition_of(graph, key, campaign_type)
         recorded = latest_metadata(instance, key, partition)
@@ -124,7 +145,11 @@ def disturbed(
         path = study.table(table_of(key), partition)
         if not path.is_file():
             found[key] = f"{path} is missing"
-        elif table_of(key) != REPORT and FINGERPRINT in recorded and fingerprint_once(path) != recorded[FINGERPRINT]:
+        elif (
+            table_of(key) not in PAGES
+            and FINGERPRINT in recorded
+            and forgotten.sealed_as(fingerprint_once(path)) != recorded[FINGERPRINT]
+        ):
             found[key] = f"{path} is damaged, or was altered after it was written"
     return found
 

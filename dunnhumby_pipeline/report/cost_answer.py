@@ -12,7 +12,7 @@ NOT_BUILT = "not built"
 
 def at_which_cost(break_even: pd.DataFrame | None) -> str:
     """What a contact may cost, and what is decided at each cost that is known."""
-    row = _in_use(break_even)
+    row = in_use(break_even)
     if break_even is None or row is None:
         return f"Decision by cost: {NOT_BUILT}."
     calibrated = numbers.interval(
@@ -53,7 +53,8 @@ def what_would_settle_it(design: pd.DataFrame | None) -> str:
     return f"{said}; one of {numbers.count(best)} in all is worth most over its cost."
 
 
-def _in_use(break_even: pd.DataFrame | None) -> pd.Series | None:
+def in_use(break_even: pd.DataFrame | None) -> pd.Series | None:
+    """The row of the cost scenario in use; None without one."""
     if break_even is None:
         return None
     used = break_even.loc[break_even["used"].astype(bool)]

@@ -7,10 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from dunnhumby_pipeline.report.brief.plain import on_day
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.tables import CHECK_ORDER, ordered_checks
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
+
+_TO_READ = ("fail", "warn")
+_NAMED = 4
 
 
 def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
@@ -20,25 +24,40 @@ def data_facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, 
         ("Campaign type", str(facts["campaign_type"])),
         ("Households", numbers.count(facts.get("n_households"))),
         ("Transaction lines", numbers.count(facts.get("n_lines"))),
-        ("Days", f"{numbers.count(facts.get('first_day'))} to {numbers.count(facts.get('last_day'))}"),
+        ("Days", " to ".join(on_day(facts.get(end), settings.checks.day_one) for end in ("first_day", "last_day"))),
         ("Campaigns", numbers.count(facts.get("n_campaigns"))),
         ("Look-back", f"{settings.trial.look_back_days} days before the campaign"),
         ("Follow-up", f"{settings.trial.follow_up_days} days after the campaign's end"),
         ("Intervals", numbers.percent(settings.confidence)),
         ("Seed", str(settings.seed)),
+        ("Version", str(facts.get("version") or numbers.NOTHING)),
+        ("Run", str(facts.get("run_id") or numbers.NOTHING)),
     ]
 
 
-def check_states(checks: pd.DataFrame, passed: bool) -> Grid:
-    """The checks that passed, or all others, what needs reading first."""
+def checks_to_read(checks: pd.DataFrame) -> Grid:
+    """The checks that failed or warn, what blocks first."""
     rows = [
         (
             Cell(row["status"], row["status"].replace(" ", "-")),
             *cells(row["asset"], row["check"], "yes" if row["blocking"] else "no", row["message"]),
         )
-        for _, row in ordered_checks(checks.loc[(checks["status"] == "pass") == passed]).iterrows()
+        for _, row in ordered_checks(checks.loc[checks["status"].isin(_TO_READ)]).iterrows()
     ]
     return as_grid("State|Table|Check|Blocks|Message", rows, set())
+
+
+def other_checks(checks: pd.DataFrame) -> Grid:
+    """The checks that passed, and those that were not run: one row per check and state, with its tables counted."""
+    others = ordered_checks(checks.loc[~checks["status"].isin(_TO_READ)])
+    rows = []
+    for (state, name), found in others.groupby(["status", "check"], sort=False):
+        tables = [str(table) for table in found["asset"]]
+        named = ", ".join(tables[:_NAMED]) + (f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else "")
+        rows.append(
+            (Cell(str(state), str(state).replace(" ", "-")), *cells(str(name), numbers.count(len(tables)), named))
+        )
+    return as_grid("State|Check|Tables|Which", rows, {2})
 
 
 def failed_gates(checks: pd.DataFrame) -> list[str]:

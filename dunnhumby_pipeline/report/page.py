@@ -10,16 +10,19 @@ import pandas as pd
 from dunnhumby_pipeline.report import front
 from dunnhumby_pipeline.report.answer import NOT_BUILT, plain_answer
 from dunnhumby_pipeline.report.grid import Grid
-from dunnhumby_pipeline.report.section import Facts, Note, Section
+from dunnhumby_pipeline.report.section import Chapter, Facts, Note, Section, readers
 from dunnhumby_pipeline.report.sections import CHAPTERS
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.report.templates import page_template
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.glossary import Glossary
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.report.pictures import Picture
 
+# Longer tables are folded.
+MANY_ROWS = 12
 Draw = Callable[[Section, StudyTables, Settings], "Picture | None"]
 
 
@@ -49,6 +52,9 @@ def render_report(
     def is_on(section: Section) -> bool:
         return section.is_on(tables.only(section.reads), settings)
 
+    def sections_on(chapter: Chapter) -> list[Section]:
+        return [part for part in readers(chapter.parts) if isinstance(part, Section) and is_on(part)]
+
     def picture(section: Section) -> Picture | None:
         built = shown(section)
         return None if built is None else drawn_by(section, built, settings)
@@ -65,16 +71,18 @@ def render_report(
         built = shown(part)
         return [] if built is None else part.pairs(built, settings)
 
+    glossary = Glossary()
     return page_template().render(
         answer=plain_answer(tables, settings.checks.smallest_effect_that_matters),
         facts=facts,
         data=front.data_facts(facts, settings),
         failed_gates=front.failed_gates(checks),
         check_counts=front.check_counts(checks),
-        checks=front.check_states(checks, passed=False),
-        passed=front.check_states(checks, passed=True),
+        checks=front.checks_to_read(checks),
+        others=front.other_checks(checks),
         confidence=numbers.percent(settings.confidence),
         chapters=CHAPTERS,
+        sections_of=sections_on,
         settings=settings,
         not_built=NOT_BUILT,
         is_on=is_on,
@@ -82,4 +90,7 @@ def render_report(
         grid_of=grid,
         note_of=note,
         pairs_of=pairs,
+        many_rows=MANY_ROWS,
+        defined=glossary.first_use,
+        used=glossary.used,
     )

@@ -190,6 +190,8 @@ def _at_risk(at_risk: pd.DataFrame | None) -> Text:
 def _fallen(fallen: pd.DataFrame | None) -> Text:
     if fallen is None:
         return _not_built()
+    if fallen.empty:
+        return Text("nobody of value")
     lost, back = -float(fallen["change"].sum()), fallen["expected_recovery"]
     found = f"{numbers.count(len(fallen))} households of value spend {numbers.dollars(lost)} less in the quarter"
     known = f"; {numbers.percent(back.sum() / lost)} of it is expected back" if back.notna().any() else ""

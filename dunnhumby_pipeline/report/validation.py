@@ -48,6 +48,7 @@ def _fate_of_rows(found: Validation) -> str:
     """How many rows are left out, and how many add nothing."""
     n_rows = found.findings.groupby("action")["n"].sum()
     said = {"rejected": "rows are left out", "merged": "repeated rows are merged", "skipped": "blank rows are skipped"}
+    said |= {"forgotten": "rows of forgotten households are left out"}
     told = [f"{n_rows[action]:,} {words}" for action, words in said.items() if action in n_rows]
     if "rejected" not in n_rows:
         told.insert(0, "No row is left out")

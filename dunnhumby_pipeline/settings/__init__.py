@@ -24,8 +24,10 @@ from dunnhumby_pipeline.settings.customers import (
     StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
@@ -52,6 +54,8 @@ from dunnhumby_pipeline.settings.risk import RiskSettings
 from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
+    ALERT_VARIABLES,
+    FORGOTTEN_FILE,
     HOME_VARIABLE,
     NEED_NAMES_FILE,
     PLAYBOOK_FILE,
@@ -68,6 +72,7 @@ from dunnhumby_pipeline.settings.study import (
 
 __all__ = [
     "ABOVE_BREAK_EVEN",
+    "ALERT_VARIABLES",
     "AS_REDEEMED",
     "BUDGET",
     "BY_NEED",
@@ -75,6 +80,7 @@ __all__ = [
     "CAPACITY",
     "CONSERVATIVE",
     "CURRENT_PRACTICE",
+    "FORGOTTEN_FILE",
     "HOME_VARIABLE",
     "MINIMAX_REGRET",
     "NEED_NAMES_FILE",
@@ -87,6 +93,7 @@ __all__ = [
     "TREAT_ALL",
     "TREAT_NONE",
     "ActionSettings",
+    "AlertSettings",
     "CateSettings",
     "CheckSettings",
     "ContactSettings",
@@ -98,6 +105,7 @@ __all__ = [
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",
+    "MappingSettings",
     "MigrationSettings",
     "NeedSettings",
     "NuisanceSettings",
@@ -106,13 +114,17 @@ __all__ = [
     "PowerSettings",
     "ProfileSettings",
     "RefutationSettings",
+    "RetentionSettings",
     "RiskSettings",
+    "RunSettings",
+    "ScheduleSettings",
     "Section",
     "SegmentationSettings",
     "SensitivitySettings",
     "Settings",
     "SettingsError",
     "StatusSettings",
+    "Timetable",
     "TrialSettings",
     "ValidationSettings",
     "found_wrong",

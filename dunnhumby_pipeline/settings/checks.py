@@ -31,6 +31,13 @@ class CheckSettings(Section):
         le=1,
         description="lowest share of households that keep their segment for a period, noise taken out (warn)",
     )
+    # Half-years differ: what is learned on one holds for the next to a few points.
+    max_interval_misses: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="most that intervals of lifetime value may hold less often than they aim to (warn)",
+    )
     max_risk_slope_deviation: float = Field(
         0.25,
         gt=0,

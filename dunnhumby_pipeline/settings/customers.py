@@ -130,9 +130,11 @@ class ActionSettings(Section):
 class LifetimeValueSettings(Section):
     """Customer lifetime value."""
 
-    forecast: Literal["stacked", "model"] = Field(
+    forecast: Literal["stacked", "stacked_absolute", "naive", "model", "nbd", "smoothed", "boosted"] = Field(
         "stacked",
-        description="what the tiers rest on: 'model' is BG/NBD with Gamma-Gamma; 'stacked' weighs it with past spend",
+        description="what lifetime value is by: 'naive' as before, 'model' BG/NBD and 'nbd' NBD with Gamma-Gamma, "
+        "'smoothed' weekly spend, 'boosted' trees; 'stacked' weighs them together for the mean, 'stacked_absolute' for "
+        "the smallest absolute error",
     )
     min_households: int = Field(30, ge=10, description="fewest households from which the models are estimated")
     max_households: int = Field(
@@ -140,12 +142,17 @@ class LifetimeValueSettings(Section):
     )
     # CDNOW's customers leave after one trip in four; at one in 200 a weekly shopper stays for years.
     min_dropout: float = Field(
-        0.005, ge=0, lt=1, description="mean chance of leaving after a trip under which nobody is known to leave"
+        0.005,
+        ge=0,
+        lt=1,
+        description="mean chance of leaving after a trip under which nobody is known to leave: BG/NBD is then left out",
     )
     min_spend_shape: float = Field(
         1.05, ge=1, description="shape q of spend per trip under which its mean over households is next to infinite"
     )
-    n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
+    n_bins: int = Field(
+        10, ge=2, le=50, description="bins of households by forecast: of the calibration table and of the intervals"
+    )
 
 
 class MigrationSettings(Section):

@@ -24,7 +24,7 @@ class NeedSettings(Section):
     tag_stability_floor: float = Field(
         0.6, ge=0, le=1, description="mean ARI of a household's first tag over cold refits that a number must reach"
     )
-    n_refits: int = Field(8, ge=2, le=100, description="refits to resampled households behind each stability")
+    n_refits: int = Field(6, ge=2, le=100, description="refits to resampled households behind each stability")
     # 1 is TF-IDF. Measured on the sample at four needs: ARI .83 with 1, .90 with 1.5, .91 with 2; at eight tags .65,
     # .81 and .60.
     rarity: float = Field(

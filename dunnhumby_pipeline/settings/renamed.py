@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 # By the old name of a setting its new one; by setting, old values and the new.
-SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns"}
+SETTINGS = {"trial.keep_cut_waves": "trial.keep_cut_campaigns", "campaign_types": "schedules.types"}
 # By the name of a setting that is gone, why.
 GONE = {
     "migration.warning_steps": "households that fell are those of the last quarter (risk.quarter_days); take it out",

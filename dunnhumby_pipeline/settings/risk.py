@@ -34,7 +34,7 @@ class RiskSettings(Section):
         20, ge=5, description="fewest households that fell, and that did not, from which a forecast is learned"
     )
     max_households: int = Field(
-        50_000, ge=1000, description="most households learned from in each quarter; of more, every n-th one"
+        20_000, ge=1000, description="most households learned from in each quarter; of more, every n-th one"
     )
     n_bins: int = Field(10, ge=2, le=50, description="bins of households in the calibration table")
     n_bootstraps: int = Field(200, ge=20, description="bootstrap draws of households behind intervals")

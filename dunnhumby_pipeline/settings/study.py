@@ -40,8 +40,10 @@ from dunnhumby_pipeline.settings.customers import (
     StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.policies import PolicySettings
@@ -52,8 +54,12 @@ from dunnhumby_pipeline.settings.section import Section
 
 HOME_VARIABLE = "DUNNHUMBY_HOME"
 RAW_VARIABLE = "DUNNHUMBY_RAW"
+# Addresses that alerts are sent to: all of them, those from warnings on, those that block. They hold secrets, and so
+# are no settings: a settings file is shown, copied and kept.
+ALERT_VARIABLES = ("DUNNHUMBY_ALERT_URLS", "DUNNHUMBY_ALERT_URLS_WARN", "DUNNHUMBY_ALERT_URLS_BLOCK")
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
+FORGOTTEN_FILE = "forgotten.json"
 NEED_NAMES_FILE = "needs.toml"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
@@ -81,15 +87,18 @@ class Settings(BaseSettings):
 
     seed: int = Field(20261122, ge=0, description="every stage derives its own seed from this one")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="confidence of every interval")
-    campaign_types: tuple[Literal["TypeA", "TypeB", "TypeC"], ...] = Field(
-        ("TypeA",), description="campaign types the scheduled study covers"
-    )
     warehouse: str | None = Field(
         None,
         min_length=1,
         description="folder, or URL of an object store (s3://, gs://, az://), of the tables; by default HOME/warehouse",
     )
+    file_mode: Literal["0600", "0640", "0644", "0660", "0664"] | None = Field(
+        None,
+        description="permissions of the files that are written, such as 0640 for owner and group alone; without it "
+        "those that the system gives",
+    )
     journey: JourneySettings = JourneySettings()
+    mapping: MappingSettings = MappingSettings()
     engine: EngineSettings = EngineSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
     profile: ProfileSettings = ProfileSettings()
@@ -113,6 +122,10 @@ class Settings(BaseSettings):
     contact: ContactSettings = ContactSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
+    runs: RunSettings = RunSettings()
+    retention: RetentionSettings = RetentionSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -248,8 +261,18 @@ class Home:
         return self.lists / "approvals.jsonl"
 
     @property
+    def forgotten(self) -> Path:
+        """The households that `dunnhumby forget` has erased, as salted hashes: every load leaves them out."""
+        return self.root / FORGOTTEN_FILE
+
+    @property
     def alerts_log(self) -> Path:
         return self.root / "alerts.log"
+
+    @property
+    def alerts(self) -> Path:
+        """What was last seen, open incidents, messages to be sent, and those that could not be."""
+        return self.root / "alerts"
 
 
 def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
@@ -261,7 +284,8 @@ def load_settings(home: Home | None = None, **overrides: Any) -> Settings:
     if unknown:
         raise SettingsError(
             f"environment variables {', '.join(unknown)} name no setting; expected DUNNHUMBY_ followed by one of "
-            f"{', '.join(name.upper() for name in Settings.model_fields)}, {HOME_VARIABLE} or {RAW_VARIABLE}"
+            f"{', '.join(name.upper() for name in Settings.model_fields)}, or "
+            f"{', '.join((HOME_VARIABLE, RAW_VARIABLE, *ALERT_VARIABLES))}"
         )
     file = (home or Home.resolve()).root / SETTINGS_FILE
     if file.exists() and not file.is_file():
@@ -320,7 +344,7 @@ def _names_beside(section: Sequence[str]) -> tuple[str, ...]:
 def _unknown_variables() -> list[str]:
     """Environment variables with our prefix that set nothing: misspelt, and so silently without effect."""
     prefix = "DUNNHUMBY_"
-    known = {HOME_VARIABLE, RAW_VARIABLE}
+    known = {HOME_VARIABLE, RAW_VARIABLE, *ALERT_VARIABLES}
     names = {name.upper() for name in Settings.model_fields}
     ours = [name for name in os.environ if name.upper().startswith(prefix) and name not in known]
     return sorted(name for name in ours if name.upper().removeprefix(prefix).split("__")[0] not in names)

@@ -8,7 +8,7 @@ what is believed after them; what is as estimated stays the study's own. Decisio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -146,6 +146,19 @@ def decision_by_cost(
 ) -> pd.DataFrame:
     """One row per contact cost ($), in rising order: what `judged` says."""
     return pd.DataFrame([judged(effect, cost, one_off, stakes, confidence) for cost in sorted(set(costs))])
+
+
+def stretches(decision_by_cost: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
+    """Runs of contact costs ($) with one decision, rising: (decision, from, to).
+
+    A decision changes half-way between two costs that were judged; the last run ends where the table does.
+    """
+    dial = decision_by_cost.sort_values("contact_cost")
+    cost, decided = dial["contact_cost"].to_numpy(float), dial["decision"].to_numpy()
+    changes = np.flatnonzero(decided[1:] != decided[:-1])
+    edges = [cost[0], *((cost[changes] + cost[changes + 1]) / 2).tolist(), cost[-1]]
+    for number, start in enumerate([0, *(changes + 1).tolist()]):
+        yield str(decided[start]), edges[number], edges[number + 1]
 
 
 def dial_costs(effect: ProfitEffect, known: Sequence[Scenario], n_steps: int, confidence: float) -> list[float]:

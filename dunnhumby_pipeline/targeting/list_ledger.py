@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
 
 _BLOCK = 1 << 20
 
@@ -85,6 +86,18 @@ def kept_decisions(folder: Path, version: Version) -> Path:
     return folder / version.campaign_type / f"v{version.version}.parquet"
 
 
+def old_decisions(
+    folder: Path, versions_ledger: Path, approvals_ledger: Path, campaign_type: str, last: int
+) -> list[Path]:
+    """The kept decisions of lists of the type that came before the `last` ones (2 at least) and were not approved."""
+    known = versions(versions_ledger, campaign_type)
+    # A list that came back counts by when it came last.
+    latest = list(dict.fromkeys(one.version for one in reversed(known)))[: max(last, 2)]
+    kept = {*latest, *(one.version for one in approvals(approvals_ledger, campaign_type))}
+    files = {kept_decisions(folder, one) for one in known if one.version not in kept}
+    return sorted(file for file in files if file.is_file())
+
+
 def approvals(ledger: Path, campaign_type: str) -> list[Approval]:
     """The approved lists of the type, in the order of approval."""
     return [Approval(**line) for line in _lines(ledger) if line["campaign_type"] == campaign_type]
@@ -127,9 +140,9 @@ def note_approval(ledger: Path, approval: Approval) -> None:
 
 
 def is_as_approved(folder: Path, approval: Approval) -> bool:
-    """Whether the frozen CSV file is there and still the list that was approved."""
+    """Whether the frozen CSV file is there and still the list that was approved, but for households forgotten since."""
     file = folder / f"{approval.file}.csv"
-    return file.is_file() and file_hash(file) == approval.list_hash
+    return file.is_file() and read_forgotten(folder.parent).sealed_as(file_hash(file)) == approval.list_hash
 
 
 def _lines(ledger: Path) -> list[Mapping[str, Any]]:

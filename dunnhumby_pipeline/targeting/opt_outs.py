@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+
+from dunnhumby_pipeline.journey.forgotten import Forgotten
 
 COLUMN = "household_key"
 # 12, and 12.0 as spreadsheets and pandas write it; so long that it fits 64 bits.
@@ -69,6 +71,13 @@ def read_opt_outs(path: Path | None) -> OptOuts:
         )
     keys = written.str.extract(_KEY, expand=True)[0].astype("int64")
     return OptOuts(frozenset(keys.tolist()), len(keys), int(keys.duplicated().sum()))
+
+
+def without_forgotten(opt_outs: OptOuts, forgotten: Forgotten) -> OptOuts:
+    """The opt-outs of households that the study may still know: a file may go on to name one that is forgotten."""
+    if not forgotten.households:
+        return opt_outs
+    return replace(opt_outs, households=frozenset(key for key in opt_outs.households if not forgotten.holds(key)))
 
 
 def require_known(opt_outs: OptOuts, households: frozenset[int], path: Path | None) -> int:

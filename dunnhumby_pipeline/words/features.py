@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.feature import per_day_column
+from dunnhumby_pipeline.contracts.feature import active_column, per_day_column, received_column, redeemed_column
 from dunnhumby_pipeline.contracts.features import CATALOGUE, TOTALS
 from dunnhumby_pipeline.contracts.frames import require
+from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.words import terms
 
 _LABELS = {feature.name: feature.label for feature in CATALOGUE}
@@ -24,6 +25,16 @@ _LEVELS = {
     "lookback_segment_": "Look-back segment",
 }
 _TOTALS = {per_day_column(name): name for name in TOTALS}
+_OF_TYPES = {
+    column(campaign_type): f"{campaign_type} {said}"
+    for campaign_type in CAMPAIGN_TYPES
+    for column, said in (
+        (received_column, "campaigns received before"),
+        (active_column, "campaigns under way"),
+        (redeemed_column, "coupons redeemed before"),
+    )
+}
+_FACTORS = {start.removesuffix("_"): said for start, said in _LEVELS.items()}
 _GAP = "missingindicator_"
 
 
@@ -41,9 +52,23 @@ def covariate(name: str) -> str:
             return f"{said}: {name.removeprefix(start).replace('_', ' ')}"
     if name in _TOTALS:
         return f"{feature(_TOTALS[name])}, per day of look-back"
+    if name in _OF_TYPES:
+        return _OF_TYPES[name]
     if name.startswith("campaign_"):
         return f"Campaign {name.removeprefix('campaign_')}"
     return feature(name)
+
+
+def rule(text: str) -> str:
+    """A rule over covariates, as tables hold it, in words: 'frequency_per_week above 2; campaign is not 30' is
+    'Visits per week above 2; Campaign is not 30'. What is no condition on a column stays as it is.
+    """
+    conditions = (condition.partition(" ") for condition in text.split("; "))
+    return "; ".join(f"{_subject(name)}{space}{rest}" if rest else name for name, space, rest in conditions)
+
+
+def _subject(name: str) -> str:
+    return _FACTORS.get(name) or (covariate(name) if name == "campaign" or "_" in name or name in _LABELS else name)
 
 
 def segment_names(segment_profiles: pd.DataFrame) -> dict[str, str]:

@@ -182,7 +182,7 @@ def test_the_page_says_all_that_is_decided_before(assignment: pd.DataFrame) -> N
     ):
         assert said in text, said
     assert "<script" not in page and "&lt;script&gt;a" in page
-    assert "http" not in page and page.startswith("<!doctype html>")
+    assert "http:" not in page and "https:" not in page and page.startswith("<!doctype html>")
     assert registration_page(plan, marked) == page
     undated = registration_page(replace(plan, starts_on=None), marked)
     assert "from the day of the first contact" in undated and "it ends on" not in undated

@@ -65,12 +65,13 @@ def undrawn(section: Section, tables: StudyTables, settings: Settings) -> Pictur
 
 def shown(html: str) -> set[str]:
     """Titles of the pictures and tables that are on a page."""
-    titles = re.findall(r"<figure>\s*<h3>(.*?)</h3>", html) + re.findall(r"<caption>(.*?)</caption>", html)
+    titles = re.findall(r"<figure>\s*<h3[^>]*>(.*?)</h3>", html) + re.findall(r"<caption>(.*?)</caption>", html)
+    titles += re.findall(r'<details class="rows"[^>]*>\s*<summary>(.*?): \d+ rows</summary>', html)
     return {unescape(title) for title in titles}
 
 
 def not_built(html: str) -> set[str]:
     """Titles of the pictures and tables that a page says are missing."""
-    titles = re.findall(r'<h3>([^<]*)</h3>\s*<p class="missing">Picture: not built', html)
-    captions = re.findall(r'<p class="missing">(?!Picture)(.*?): not built\.</p>', html)
+    titles = re.findall(r'<h3[^>]*>([^<]*)</h3>\s*<p class="missing">Picture: not built', html)
+    captions = re.findall(r'<p class="missing"[^>]*>(?!Picture)(.*?): not built\.</p>', html)
     return {unescape(title) for title in titles + captions}

@@ -41,9 +41,11 @@ PRICED = {
     "experiment_assignment",
     "refit_decisions",
     "write_list",
+    "compare_demographics",
     "follow_list",
     "contact_plan",
     "campaign_report",
+    "campaign_brief",
 }
 # For studies of many households: every step, with few repeats in it.
 FEW_REPEATS = {

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from dunnhumby_pipeline.figures.customers import (
     factors,
     flows,
+    lifetime_intervals,
     lifetime_value,
     migration,
     positions,
@@ -200,11 +201,11 @@ def test_both_settings_stand_on_the_same_axes() -> None:
 def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
     ours, known = simulated.segment_features(), simulated.segment_profiles()
     theirs = simulated.reference_features()
-    theirs.loc[theirs["feature"] == "weekend_share", "role"] = "used"
+    theirs.loc[theirs["feature"] == "active_last_4w", "role"] = "used"
     ours.loc[ours["feature"] == "recency", "role"] = "independent"
     theirs.loc[theirs["feature"] == "recency", "role"] = "independent"
     left, right = reference.profiles_side_by_side((theirs, known), (ours, known)).axes
-    used = set(ours.loc[ours["role"] == "used", "feature"]) | {"weekend_share"}
+    used = set(ours.loc[ours["role"] == "used", "feature"]) | {"active_last_4w"}
     assert set(labels(left)) == {feature(name) for name in used}
     assert feature("recency") not in labels(left)
     assert np.allclose(shaded(left), -shaded(right), equal_nan=True)
@@ -212,11 +213,11 @@ def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
 
 def test_campaigns_stand_apart_from_what_a_segment_is_like() -> None:
     found = simulated.segment_features()
-    found.loc[found["feature"].isin(["weekend_share", "recency"]), "role"] = "assigned"
+    found.loc[found["feature"].isin(["active_last_4w", "recency"]), "role"] = "assigned"
     figure = profiles.segment_profile_heatmap(found, simulated.segment_profiles())
     assert len(figure.axes) == 3
     assert figure.axes[2].get_title("left").startswith("Assigned by the retailer")
-    assert set(labels(figure.axes[2])) == {feature("weekend_share"), feature("recency")}
+    assert set(labels(figure.axes[2])) == {feature("active_last_4w"), feature("recency")}
 
 
 def test_labels_of_bubbles_in_one_place_are_moved_apart() -> None:
@@ -238,14 +239,30 @@ def test_the_pareto_curve_prints_what_the_best_households_bring() -> None:
 
 def test_calibration_has_a_point_a_bin_with_its_interval() -> None:
     table = simulated.clv_calibration()
-    spend, trips = lifetime_value.clv_calibration(table).axes
+    spend, profit = lifetime_value.clv_calibration(table).axes
     own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
     drawn = {str(container.get_label()): container for container in spend.containers}
-    points, _, (ends,) = drawn["weighed with past spend"]
+    points, _, (ends,) = drawn["weighed together"]
     assert np.allclose(points.get_xydata(), own[["mean_forecast", "mean_actual"]])
     segments = np.array([part[:, 1] for part in ends.get_segments()])
     assert np.allclose(segments, own[["ci_lower", "ci_upper"]])
-    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and "trips" in trips.get_xlabel()
+    assert spend.get_xscale() == "log" and "$" in spend.get_xlabel() and profit.get_title("left") == "Gross profit"
+    untested = lifetime_value.clv_calibration(table, "boosted")
+    assert not untested.axes and "was not tested" in untested.texts[0].get_text()
+
+
+def test_intervals_are_drawn_by_bin_with_what_they_held() -> None:
+    table = simulated.clv_calibration()
+    left, right = lifetime_intervals.clv_intervals(table, "stacked", 0.95).axes
+    own = table[(table["target"] == "spend") & (table["forecast"] == "stacked")]
+    ranges = bars(left)
+    assert np.allclose([bar.get_y() for bar in ranges], own["mean_lower"])
+    assert np.allclose([bar.get_y() + bar.get_height() for bar in ranges], own["mean_upper"])
+    assert np.allclose(line(right, "_coverage"), own[["bin", "coverage"]])
+    assert printed(right) == [f"{100 * share:.0f}" for share in own["coverage"]]
+    assert right.get_title("left") == "Coverage, aim 95%"
+    none = lifetime_intervals.clv_intervals(table.assign(coverage=np.nan), "stacked", 0.95)
+    assert not none.axes and "Too few households" in none.texts[0].get_text()
 
 
 def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
@@ -255,11 +272,12 @@ def test_a_bin_at_zero_is_drawn_on_straight_axes() -> None:
 
 
 def test_errors_are_set_against_the_naive_forecast() -> None:
-    spend, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
+    spend, profit, trips = lifetime_value.clv_errors(simulated.clv_validation()).axes
     assert line(spend, "_estimate")[:, 0].tolist() == [7.0, -7.0]
-    assert "errs by $343: better than naive" in printed(spend)
-    assert spend.get_title("left") == "Spend, naive errs by $350"
-    assert printed(trips) == ["errs by 8.90: no better than naive"]
+    assert "errs by $343.0: better than naive" in printed(spend)
+    assert spend.get_title("left") == "Spend, naive errs by $350.0"
+    assert printed(profit) == ["errs by $100.0: better than naive"]
+    assert printed(trips) == ["errs by 8.900: no better than naive"]
 
 
 def test_without_a_forecast_to_compare_the_picture_says_so() -> None:

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_check_change, alert_on_run_failure
+from dunnhumby_pipeline.orchestration.alerts.sensors import send, tell
 from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION
 from dunnhumby_pipeline.orchestration.platform.storage import (
     ParquetStore,
@@ -305,6 +305,20 @@ def test_a_history_that_is_too_short_is_said_to_be(laboratory: Laboratory, selec
     assert outcome.errors[0].startswith(message)
 
 
+def test_three_weeks_are_no_reason_to_stop_and_say_why_nobody_is_at_risk(laboratory: Laboratory) -> None:
+    lines = laboratory.home.warehouse / "transactions.parquet"
+    frame = pd.read_parquet(lines)
+    write_atomically(frame[frame["day"] < frame["day"].min() + 21], lines)
+    outcome, _ = laboratory.run("key:at_risk or key:risk_validation or key:recovery_validation")
+    assert outcome.success, outcome.errors
+    assert pd.read_parquet(laboratory.home.warehouse / "at_risk.parquet").empty
+    validation = pd.read_parquet(laboratory.home.warehouse / "risk_validation.parquet")
+    assert validation["reason"].str.contains("a fall is learned from two quarters").all()
+    with laboratory.history() as instance:
+        states = all_check_states(instance, "TypeA").set_index(["asset", "check"])
+    assert states.loc[("risk_validation", "chances_calibrated"), "status"] == "warn"
+
+
 def test_tables_of_other_households_are_refused(laboratory: Laboratory) -> None:
     needs = laboratory.home.warehouse / "household_needs.parquet"
     whole = pd.read_parquet(needs)
@@ -539,57 +553,32 @@ def test_only_a_table_that_exists_becomes_stale(tmp_path: Path) -> None:
 # --- alerts -----------------------------------------------------------------------------------------
 
 
-def test_alerts_report_each_change_once(laboratory: Laboratory) -> None:
-    notifier = LogFileNotifier(laboratory.home.alerts_log)
+def test_alerts_tell_of_a_stopped_study_once_and_of_its_recovery(laboratory: Laboratory) -> None:
+    study = Study(quick_settings(), laboratory.home)
 
-    def look(cursor: str | None) -> str:
-        with (
-            laboratory.history() as instance,
-            dg.build_sensor_context(
-                instance=instance,
-                cursor=cursor,
-                resources={"notifier": notifier},
-                repository_def=laboratory.defs().get_repository_def(),
-            ) as context,
-        ):
-            seen = alert_on_check_change.evaluate_tick(context).cursor
-        assert seen is not None
-        return seen
+    def look() -> list[str]:
+        before = lines()
+        with laboratory.history() as instance:
+            tell(study, instance)
+            tell(study, instance)
+        send(study)
+        return lines()[len(before) :]
 
     def lines() -> list[str]:
-        return notifier.path.read_text().splitlines() if notifier.path.exists() else []
+        log = laboratory.home.alerts_log
+        return log.read_text().splitlines() if log.exists() else []
 
-    cursor = look(None)
-    first = lines()
-    assert any("first_campaign_cohort.no_look_ahead[TypeA]: not run -> pass" in line for line in first)
-    assert len(first) == len(json.loads(cursor))
-    assert look(cursor) == cursor
-    assert lines() == first
-
-    laboratory.run("key:segment_stability", quick_settings(warm_ari_floor=1.0))
-    cursor = look(cursor)
-    changed = lines()[len(first) :]
-    [failed] = [line for line in changed if "warm_stability" in line]
-    assert "segment_stability.warm_stability: pass -> fail. mean warm ARI" in failed
-    assert len({line.split()[1] for line in changed}) == len(changed)
-
-
-def test_a_failed_run_is_reported(tmp_path: Path) -> None:
-    notifier = LogFileNotifier(tmp_path / "alerts.log")
-
-    @dg.op
-    def crash() -> None:
-        raise RuntimeError("a check that crashes")
-
-    @dg.job
-    def doomed() -> None:
-        crash()
-
-    with dg.instance_for_test() as instance:
-        result = doomed.execute_in_process(instance=instance, raise_on_error=False)
-        context = dg.build_run_status_sensor_context(
-            "alert_on_run_failure", result.get_run_failure_event(), instance, result.dagster_run
-        ).for_run_failure()
-        alert_on_run_failure(context, notifier=notifier)
-    written = notifier.path.read_text()
-    assert f"run {result.dagster_run.run_id} of doomed failed." in written
+    [begins] = look()
+    assert "Alerts begin: " in begins and "List of TypeA: version 1, " in begins
+    assert look() == []
+    laboratory.run("key:segment_stability+", quick_settings(warm_ari_floor=1.0))
+    [stopped] = look()
+    assert "BLOCKED " in stopped and "segment_stability.warm_stability pass → fail" in stopped
+    assert "threshold: checks.warm_ari_floor = 0.0" in stopped and "Stopped: run " in stopped
+    assert "List of TypeA: became stale" in stopped
+    laboratory.run("targeting_list", quick_settings(warm_ari_floor=1.0))
+    assert look() == []
+    laboratory.run("key:segment_stability+")
+    [back] = look()
+    assert "Recovered: segment_stability.warm_stability: fail → pass" in back and "Incident 2 is closed" in back
+    assert "no longer stale" in back

@@ -16,9 +16,9 @@ import pytest
 
 from dunnhumby_pipeline import cli
 from dunnhumby_pipeline.engine.scratch import SPILL, STAGING, beside, remove_leftovers, scratch_folder
-from dunnhumby_pipeline.orchestration.alerts.sensors import alert_on_dead_runs
+from dunnhumby_pipeline.orchestration.alerts.sensors import alert_sensor
 from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
+from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import open_history
 from dunnhumby_pipeline.orchestration.platform.running import (
     SECONDS_TO_BEGIN,
@@ -134,17 +134,20 @@ def test_a_run_is_held_from_its_first_step_to_its_last(home: Home) -> None:
 
 
 def test_the_daemon_ends_dead_runs_and_says_so_once(home: Home) -> None:
-    study, notifier = Study(Settings(), home), LogFileNotifier(home.alerts_log)
+    settings = Settings()
+    study = Study(settings, home)
     with open_history(home) as instance:
-        begun(instance, RUN)
-        (home.dagster_home / "running").mkdir()
-        (home.dagster_home / "running" / f"{RUN}.lock").touch()
-        for _ in range(2):
-            context = dg.build_sensor_context(instance, resources={"study": study, "notifier": notifier})
-            alert_on_dead_runs(context)
+        for last in (False, False, True):
+            if last:
+                begun(instance, RUN)
+                (home.dagster_home / "running").mkdir()
+                (home.dagster_home / "running" / f"{RUN}.lock").touch()
+            for _ in range(2):
+                alert_sensor(settings)(dg.build_sensor_context(instance, resources={"study": study}))
         assert status(instance, RUN) is dg.DagsterRunStatus.FAILURE
-    [line] = home.alerts_log.read_text().splitlines()
-    assert RUN in line and "died" in line
+    begins, died = home.alerts_log.read_text().splitlines()
+    assert "Alerts begin: no study yet" in begins
+    assert "run of study failed" in died and f"Failed: run {RUN[:8]} of study: its process died" in died
 
 
 # --- temporary files ----------------------------------------------------------------------------------

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +18,7 @@ from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
 from dunnhumby_pipeline.journey.fingerprint import fingerprint
-from dunnhumby_pipeline.orchestration import staleness
-from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.assets.report import RUNS_BY_ITSELF
 from dunnhumby_pipeline.orchestration.platform.history import latest_materialization
 from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
@@ -50,7 +47,7 @@ SEGMENTATION = {name for name, table in CONTRACTS.items() if not table.partition
 WITHOUT_DATA = ("draw_causal_graph", "experiment_result", "experiment_looks")
 ASSUMED = {table.name for step in WITHOUT_DATA for table in made_by(step)}
 # Settings that say where tables are computed and where they lie, not what they hold.
-NOT_OF_TABLES = {"engine", "warehouse"}
+NOT_OF_TABLES = {"engine", "warehouse", *RUNS_BY_ITSELF}
 VALUES = {table.name for table in made_by("value_policies")}
 TARGETING = {table.name for step in PRICED for table in made_by(step)}
 
@@ -406,44 +403,6 @@ def test_stale_and_a_selection_exclude_each_other(laboratory: Laboratory) -> Non
     refused = run(laboratory, "--stale", "--select", "key:segments")
     assert refused.exit_code == 2
     assert "give one of them" in " ".join(refused.output.split())
-
-
-def requests(laboratory: Laboratory, settings: Settings) -> list[dg.RunRequest]:
-    defs = laboratory.defs(settings)
-    # Closed before the history is: collected later, the context would put the closed history back in its place.
-    with (
-        laboratory.history() as instance,
-        dg.build_schedule_context(
-            instance=instance,
-            scheduled_execution_time=datetime(2026, 11, 23, 5, tzinfo=UTC),
-            resources={"study": Study(settings, laboratory.home, laboratory.raw)},
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
-        return list(defs.resolve_schedule_def("weekly_study").evaluate_tick(context).run_requests or [])
-
-
-def test_the_weekly_schedule_asks_for_checks_that_do_not_cover_their_table(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uncovered = CHECKS[3].key
-    monkeypatch.setattr(staleness, "stale_assets", lambda *_: [])
-    monkeypatch.setattr(staleness, "stale_checks", lambda *_: [uncovered])
-    [request] = requests(laboratory, quick_settings())
-    assert (request.asset_selection, request.asset_check_keys) == ([], [uncovered])
-
-
-def test_the_weekly_schedule_asks_for_what_is_stale_of_every_type(laboratory: Laboratory) -> None:
-    assert requests(laboratory, quick_settings()) == []
-    both = quick_settings().model_copy(update={"campaign_types": ("TypeA", "TypeC")})
-    [of_c] = requests(laboratory, both)
-    assert (of_c.partition_key, of_c.run_key) == ("TypeC", "TypeC-2026-11-23")
-    assert asset_key("first_campaign_cohort") in (of_c.asset_selection or [])
-    assert asset_key("segments") not in (of_c.asset_selection or [])
-    # A request that names some checks asks for no others.
-    assert set(of_c.asset_check_keys or []) == {check.key for check in CHECKS if CONTRACTS[check.table].partitioned}
-    change_first_line(laboratory)
-    assert [request.partition_key for request in requests(laboratory, both)] == ["TypeA", "TypeC"]
 
 
 # --- what the UI shows ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.assets.report import RUNS_BY_ITSELF
 from dunnhumby_pipeline.orchestration.platform import versions
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
@@ -87,7 +88,14 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         # Gross profit is measured by the margin.
         (
             {"economics": {"margin": 0.25}},
-            made("brief_segments", "enrol_trials", "compare_types", "economics", "campaign_report"),
+            made(
+                "value_lifetimes",
+                "brief_segments",
+                "enrol_trials",
+                "compare_types",
+                "economics",
+                "campaign_report",
+            ),
         ),
         ({"sensitivity": {"weeks_later": 6}}, made("question_effects", "weigh_plausibility", "campaign_report")),
         ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
@@ -129,11 +137,12 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         ({"nuisance": {"n_jobs": 1}}, set()),
         ({"migration": {"step_days": 14}}, made("follow_segments", "campaign_report")),
+        ({"risk": {"fall": 0.5}}, made("foresee_falls", "campaign_report")),
         ({"migration": {"smoothing_weight": 0.5}}, made("follow_segments", "campaign_report")),
         ({"lifetime_value": {"n_bins": 5}}, made("value_lifetimes", "campaign_report")),
         (
-            {"profile": {"n_needs": 2}},
-            made("describe_segments", "value_lifetimes", "enrol_trials", "fit_cate", "campaign_report"),
+            {"profile": {"min_department_share": 0.1}},
+            made("describe_segments", "value_lifetimes", "campaign_report"),
         ),
         (
             {"profile": {"tier_shares": (0.1, 0.2)}},
@@ -141,12 +150,16 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ),
         ({"actions": {"test_days": 28}}, made("brief_segments", "campaign_report")),
         ({"status": {"new_days": 60}}, made("rate_households", "campaign_report")),
+        ({"needs": {"n_needs": 2}}, made("find_needs", "campaign_report")),
         ({"segmentation": {"n_segments": 6}}, made("fit_segments", "campaign_report")),
         ({"engine": {"threads": 1}}, set()),
         ({"cate": {"n_jobs": 1}}, set()),
-        ({"campaign_types": ("TypeB",)}, set()),
+        ({"schedules": {"types": ("TypeB",), "time_zone": "Europe/Paris"}}, set()),
+        ({"runs": {"max_retries": 0}, "retention": {"lists": 3}, "alerts": {"give_up_hours": 2}}, set()),
         ({"warehouse": "memory://elsewhere"}, set()),
+        ({"file_mode": "0640"}, set()),
         ({"journey": {"max_reject_share": 0.2}}, made("load_journey", "campaign_report")),
+        ({"mapping": {"discounts": "positive"}}, made("load_journey", "campaign_report")),
     ],
 )
 def test_a_setting_changes_the_assets_that_read_it(
@@ -154,6 +167,14 @@ def test_a_setting_changes_the_assets_that_read_it(
 ) -> None:
     after = step_versions(load_settings(**changed))
     assert {name for name in before if before[name] != after[name]} == assets
+
+
+def test_the_users_names_of_needs_change_the_step_that_follows_them(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    packaged = step_versions(load_settings(), home)
+    (tmp_path / "needs.toml").write_text("[[needs]]\n")
+    own = step_versions(load_settings(), home)
+    assert {name for name in packaged if packaged[name] != own[name]} == made("find_needs")
 
 
 def test_the_users_playbook_changes_the_steps_that_follow_it(tmp_path: Path) -> None:
@@ -197,7 +218,7 @@ def test_every_step_is_listed_and_every_setting_is_read() -> None:
     read = {
         name.partition(".")[0] for step in STEPS.values() if step.name != "campaign_report" for name in step.settings
     }
-    assert set(Settings.model_fields) - read == {"campaign_types", "engine", "warehouse"}
+    assert set(Settings.model_fields) - read == {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}
 
 
 def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(
@@ -213,6 +234,16 @@ def test_a_change_of_a_module_changes_the_steps_that_rest_on_it(
     changed = {name for name in before if before[name] != after[name]}
     assert {"overlap_diagnostics", "propensity_calibration", "transactions", "rejects"} <= changed
     assert changed.isdisjoint({"customer_features", "segments", "nuisances", "average_effects", "policy_value"})
+
+
+def test_lifetime_values_follow_the_margins_of_departments_and_no_other_setting_of_trials(
+    before: dict[str, str],
+) -> None:
+    lifetimes = made("value_lifetimes")
+    weighed = step_versions(load_settings(trial={"margin_weights": {"GROCERY": 0.9}}))
+    assert all(weighed[name] != before[name] for name in lifetimes)
+    shorter = step_versions(load_settings(trial={"look_back_days": 90}))
+    assert all(shorter[name] == before[name] for name in lifetimes)
 
 
 def test_the_report_rests_on_its_template() -> None:

@@ -18,6 +18,7 @@ from dunnhumby_pipeline.report.sections.lifetime import forecast_note
 from dunnhumby_pipeline.report.summary import render_summary
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.words import numbers
 from dunnhumby_pipeline.words.numbers import NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.results import customers, noise, run, study
@@ -95,7 +96,15 @@ def test_demographics_say_of_how_many_they_are_known(grids: dict[str, Grid], not
 def test_each_cell_of_value_and_need_has_its_offer(grids: dict[str, Grid]) -> None:
     rows = pages.texts(grids["offers"])
     assert len(rows) == 9
-    assert rows[0] == ["High", "Fresh", "100", "17%", "$3,000", "10.0%", "Offer 0. (60% of them, 2 other offers)"]
+    assert rows[0] == [
+        "High",
+        "Fresh produce",
+        "100",
+        "17%",
+        "$3,000",
+        "10.0%",
+        "Offer 0. (60% of them, 2 other offers)",
+    ]
 
 
 def test_there_is_one_value_tier(grids: dict[str, Grid]) -> None:
@@ -199,14 +208,13 @@ def test_the_section_goes_from_segments_to_how_they_were_chosen(page: str) -> No
         "What households of each cell get",
         "What they will be worth",
         "Do segments last?",
-        "Whom to call",
-        "<details>",
+        "Who may fall",
+        "Who fell",
         "How many factors?",
-        "</details>",
         "What the campaign does",
     )
-    # The fold of the checks that passed stands before.
-    chapter = page[page.index(order[0]) :]
+    # The contents, which name all of them, and the fold of other checks stand before.
+    chapter = page[page.index("<h2>Who the customers are</h2>") :]
     places = [chapter.index(part) for part in order]
     assert places == sorted(places)
     assert "The best 20% of households bring 49% of revenue (Gini coefficient 0.50" in page
@@ -258,7 +266,7 @@ def test_demographics_and_mailings_say_what_chose_them(
 ) -> None:
     rows = {row[0]: row for row in pages.texts(grids["chosen"])}
     assert rows["Demographics known"][1:5] == ["801", "71%", "49%", "7%"]
-    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer, who mailed those that spend more"]
+    assert rows["Mailed TypeA"][5:] == ["0.90", "0.64", "0.23", "The retailer; those that spend more"]
     assert "mailed TypeA: 96% of households of high value, 84% of mid, 32% of low" in notes["chosen"]
     assert "no character of the segment" in notes["demographics"]
     assert page.index("What others chose for them") < page.index("Most frequent answers, where demographics")
@@ -269,7 +277,7 @@ def test_the_reference_setting_stands_beside_ours(grids: dict[str, Grid], notes:
     assert rows["Segments"] == ["7", "7", "5"]
     assert rows["Agreement of refits from scratch, ARI"] == ["0.77", "0.66", "0.84"]
     assert rows["Agreement of refits started from it, ARI"][0] == NOTHING
-    assert rows["Its mean spend"] == ["$9,716", "$4,411", "$3,669"]
+    assert rows["Its mean spend"] == ["$9,720", "$4,410", "$3,670"]
     assert "VIP heavy, 299" in notes["reported"]
     crossed = pages.texts(grids["reference_overlap"])
     assert len(crossed) == 7 and len(crossed[0]) == 9
@@ -284,6 +292,31 @@ def test_the_reference_factors_lead_every_household_once(grids: dict[str, Grid])
 def test_lifetime_value_is_told_by_its_concentration_and_by_segment(notes: dict[str, str]) -> None:
     assert "The 250 households with the largest lifetime value, a tenth of all, hold 47%" in notes["concentration"]
     assert "sales expected in 52 weeks 44%; trips expected in 52 weeks 56%" in notes["differences"]
+    assert "expected to spend $6,310,000 in 52 weeks, which leaves $1,830,000 of gross profit" in notes["profit"]
+    assert "29.0% of sales. Half of the households are worth less than $732." in notes["profit"]
+
+
+def test_every_forecast_stands_in_the_table_of_the_half_held_out(grids: dict[str, Grid]) -> None:
+    rows = pages.texts(grids["clv_holdout"])
+    assert [row[:2] for row in rows] == [
+        ["Spend", "Same as before"],
+        ["Spend", "BG/NBD with Gamma-Gamma"],
+        ["Spend", "Weighed together, in use"],
+        ["Gross profit", "Same as before"],
+        ["Gross profit", "Weighed together, in use"],
+    ]
+    assert rows[0][3] == NOTHING
+    assert rows[2][2:4] == ["$343.0", numbers.interval(-7.0, -10.0, -4.0, "$")]
+    assert rows[2][7] == "96.2%"
+
+
+def test_what_intervals_held_is_said_in_words() -> None:
+    tables = study.tables_of(clv_calibration=customers.clv_calibration(), clv_validation=customers.clv_validation())
+    assert "Intervals of 95% held the spend of 96.2% of households" in pages.alt("clv_intervals", tables)
+    none = study.tables_of(
+        clv_calibration=customers.clv_calibration(), clv_validation=customers.clv_validation().assign(coverage=pd.NA)
+    )
+    assert pages.alt("clv_intervals", none) == "No intervals: there are too few households."
 
 
 def test_the_terminal_says_what_to_do_with_each_segment() -> None:
@@ -293,7 +326,7 @@ def test_the_terminal_says_what_to_do_with_each_segment() -> None:
     first = text.index("Active loyalists: Protect")
     assert first < text.index("VIP heavy buyers: Protect") < text.index("Fresh lovers: Develop")
     assert "60% keep their segment, 82% their value tier" in text
-    assert "40 households fell from high value" in text
+    assert "40 households of value spend" in text
     plain = Console(record=True, width=100, file=io.StringIO())
     plain.print(render_summary(study.tables_of(segments=customers.segments()), run.checks(), run.facts()))
     assert "524    21%  Light grocery" in plain.export_text()

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.features.trips import trip_history
 from dunnhumby_pipeline.segmentation.lifetime.by_segment import lifetime_differences, segment_lifetime_value
-from dunnhumby_pipeline.segmentation.lifetime.forecast import StackWeights, fit_spend_models, fit_stack
-from dunnhumby_pipeline.segmentation.lifetime.tables import (
+from dunnhumby_pipeline.segmentation.lifetime.forecast import fit_spend_models
+from dunnhumby_pipeline.segmentation.lifetime.purchases import (
     FIRST_HALF,
     SECOND_HALF,
     WHOLE,
-    LifetimeTables,
-    lifetime_tables,
+    Purchases,
     lifetime_windows,
 )
+from dunnhumby_pipeline.segmentation.lifetime.tables import LifetimeTables, lifetime_tables
 from dunnhumby_pipeline.segmentation.lifetime.value import (
     BgNbd,
     GammaGamma,
@@ -34,6 +34,7 @@ from dunnhumby_pipeline.segmentation.lifetime.value import (
 )
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import gini, pareto_curve, rfm_scores, value_tiers
 from dunnhumby_pipeline.settings import EngineSettings, LifetimeValueSettings, ProfileSettings
+from dunnhumby_pipeline_tests.fakes.lifetimes import purchases_from
 
 QUICK = settings(max_examples=40, deadline=None)
 ONE_THREAD = EngineSettings(threads=1)
@@ -194,7 +195,7 @@ def test_a_parameter_in_range_is_off_the_bounds_and_says_something() -> None:
     assert not in_range({"mean_dropout": BgNbd(1.4, 1.3, 0.0115, 6.3, 0.0).mean_dropout}, least)
 
 
-def test_where_nobody_leaves_the_table_says_so(trips: pd.DataFrame, tables: LifetimeTables) -> None:
+def test_where_nobody_leaves_the_table_says_so(bought: Purchases, tables: LifetimeTables) -> None:
     def dropout(found: LifetimeTables) -> pd.DataFrame:
         return found.clv_parameters[found.clv_parameters["parameter"] == "mean_dropout"]
 
@@ -204,7 +205,7 @@ def test_where_nobody_leaves_the_table_says_so(trips: pd.DataFrame, tables: Life
     assert (rows["value"] < 0.005).all()
     assert not rows["in_range"].any()
     assert rows["meaning"].str.contains("probability_alive tells nothing").all()
-    assert dropout(study(trips, n_bins=4, min_dropout=0))["in_range"].iloc[1] == (rows["value"].iloc[1] > 1e-8)
+    assert dropout(study(bought, n_bins=4, min_dropout=0))["in_range"].iloc[1] == (rows["value"].iloc[1] > 1e-8)
 
 
 # ------------------------------------------------------------------------------------------------- trips from lines
@@ -261,30 +262,23 @@ def shopping(n: int, seed: int) -> pd.DataFrame:
     return pd.concat([lines, odd], ignore_index=True)
 
 
-def history_of(days: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
-    parts = []
-    for window in windows.itertuples():
-        inside = days[(days["day"] >= window.first_day) & (days["day"] < window.index_day)]
-        grouped = inside.groupby("household_key").agg(
-            trips=("day", "nunique"), first_trip=("day", "min"), last_trip=("day", "max"), sales=("sales", "sum")
-        )
-        parts.append(grouped.reset_index().assign(window=window.window))
-    return pd.concat(parts, ignore_index=True)
+@pytest.fixture(scope="module")
+def bought() -> Purchases:
+    return purchases_from(shopping(150, seed=3), FIRST_DAY, LAST_DAY)
 
 
 @pytest.fixture(scope="module")
-def trips() -> pd.DataFrame:
-    return history_of(shopping(150, seed=3), lifetime_windows(FIRST_DAY, LAST_DAY))
+def trips(bought: Purchases) -> pd.DataFrame:
+    return bought.trips
 
 
-def study(trips: pd.DataFrame, **changed: object) -> LifetimeTables:
-    chosen = LifetimeValueSettings(**changed)
-    return lifetime_tables(trips, lifetime_windows(FIRST_DAY, LAST_DAY), chosen, SHARES, 0.95)
+def study(bought: Purchases, **changed: object) -> LifetimeTables:
+    return lifetime_tables(bought, LifetimeValueSettings(**changed), SHARES, 0.95)
 
 
 @pytest.fixture(scope="module")
-def tables(trips: pd.DataFrame) -> LifetimeTables:
-    return study(trips, n_bins=4)
+def tables(bought: Purchases) -> LifetimeTables:
+    return study(bought, n_bins=4)
 
 
 def test_the_windows_nest() -> None:
@@ -292,8 +286,8 @@ def test_the_windows_nest() -> None:
     assert windows.loc[WHOLE].tolist() == [11, 375]
     assert windows.loc[FIRST_HALF].tolist() == [11, 193]
     assert windows.loc[SECOND_HALF].tolist() == [193, 375]
-    assert windows["first_day"].tolist() == [11, 11, 193, 11, 102, 11, 56]
-    assert windows["index_day"].tolist() == [375, 193, 375, 102, 193, 56, 102]
+    assert windows["first_day"].tolist() == [11, 11, 193, 11, 102]
+    assert windows["index_day"].tolist() == [375, 193, 375, 102, 193]
     with pytest.raises(LifetimeValueError, match=r"needs 112 days.*found 111 days, 1 to 111"):
         lifetime_windows(1, 111)
 
@@ -319,9 +313,13 @@ def test_every_household_with_a_trip_has_a_row(trips: pd.DataFrame, tables: Life
     assert worst_high >= households.loc[households["value_tier"] != "high", "clv"].max()
 
 
-def test_the_forecast_of_the_tiers_is_a_setting(trips: pd.DataFrame) -> None:
-    households = study(trips, forecast="model").customer_lifetime_value
-    assert households["clv"].tolist() == households["expected_spend_52w"].tolist()
+@pytest.mark.parametrize("forecast", ["model", "nbd", "smoothed", "stacked_absolute"])
+def test_the_forecast_of_the_tiers_is_a_setting(bought: Purchases, forecast: str) -> None:
+    found = study(bought, forecast=forecast)
+    households, errors = found.customer_lifetime_value, found.clv_validation
+    name = "expected_spend_52w" if forecast == "model" else f"{forecast}_spend_52w"
+    assert households["clv"].tolist() == households[name].tolist()
+    assert errors.loc[errors["chosen"], ["target", "forecast"]].to_numpy().tolist() == [["spend", forecast]]
 
 
 def test_errors_on_the_second_half_are_those_of_a_hand_count(trips: pd.DataFrame, tables: LifetimeTables) -> None:
@@ -368,20 +366,14 @@ def test_parameters_are_reported_with_their_range_and_counts(tables: LifetimeTab
     assert whole.at[("both", "n_households"), "value"] == 153
     assert whole.at[("both", "n_one_trip"), "value"] == 1
     assert whole.at[("both", "n_without_spend"), "value"] == 1
-    weights = parameters[parameters["model"] == "stacked"].groupby("stretch")["value"].sum()
-    assert weights.tolist() == pytest.approx([1.0, 1.0])
-    fitted = parameters[parameters["parameter"].isin(["r", "alpha", "a", "b", "mean_dropout", "p", "q", "gamma"])]
+    for stack in ("stacked", "stacked_absolute"):
+        weights = parameters[parameters["model"] == stack].groupby("stretch")["value"]
+        assert weights.sum().tolist() == pytest.approx([1.0, 1.0])
+        assert (weights.min() >= 0).all()
+    named = parameters["parameter"].isin(["r", "alpha", "a", "b", "mean_dropout", "p", "q", "gamma"])
+    fitted = parameters[named & parameters["model"].isin(["bg_nbd", "gamma_gamma"])]
     assert fitted["in_range"].notna().all()
     assert parameters.drop(fitted.index)["in_range"].isna().all()
-
-
-def test_the_stack_finds_the_forecast_that_is_right() -> None:
-    rng = np.random.default_rng(4)
-    truth = rng.gamma(2.0, 50.0, 400)
-    parts = {name: rng.gamma(2.0, 50.0, 400) for name in ("recent", "earlier", "model")}
-    assert fit_stack({**parts, "recent": truth}, truth) == StackWeights(1.0, 0.0, 0.0)
-    mixed = 0.25 * parts["earlier"] + 0.75 * parts["model"]
-    assert fit_stack(parts, mixed) == StackWeights(0.0, 0.25, 0.75)
 
 
 def test_bad_trips_are_refused(trips: pd.DataFrame) -> None:

@@ -12,8 +12,10 @@ import pytest
 from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.orchestration.checks.agreement import tables_agree
 from dunnhumby_pipeline.segmentation.lifetime.by_segment import segment_lifetime_value
-from dunnhumby_pipeline.segmentation.lifetime.status import READ, household_status
+from dunnhumby_pipeline.segmentation.lifetime.status import READ, StatusError, household_status, majority
+from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import value_tiers
+from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need
 from dunnhumby_pipeline.segmentation.profiles.profiles import segment_profiles
 from dunnhumby_pipeline.settings import CheckSettings, StatusSettings
 
@@ -62,6 +64,7 @@ def story() -> Story:
     segments["segment_name"] = segments["segment"].map({"errands": "Errands", "large_shops": "Large shops"})
     profiles = segment_profiles(features, segments, status)
     return {
+        "features": features,
         "household_value_need": values[["household_key", "value_tier"]],
         "household_status": status,
         "customer_lifetime_value": values,
@@ -81,6 +84,22 @@ def test_what_one_run_makes_tells_one_story(story: Story) -> None:
     passed, message = judged(story)
     assert passed, message
     assert message == "60 households and 2 segments have one tier, stage and name each"
+
+
+def test_tables_of_an_earlier_version_say_what_to_rebuild(story: Story) -> None:
+    old = story["customer_lifetime_value"].rename(columns={"value_tier": "clv_tier"})
+    told = r"customer_lifetime_value lacks value_tier.*`dunnhumby run`, without --select, rebuilds it"
+    with pytest.raises(LifetimeValueError, match=told):
+        segment_lifetime_value(old, story["segments"], 0.95)
+    with pytest.raises(ValueNeedError, match=told):
+        household_value_need(old, old, old)
+    with pytest.raises(StatusError, match=told):
+        household_status(story["features"], old, StatusSettings())
+    profiles = story["segment_profiles"].drop(columns=["share_high"]).assign(value_tier="high")
+    with pytest.raises(
+        StatusError, match=r"segment_profiles lacks share_high; found .*, without --select, rebuilds it"
+    ):
+        majority(profiles, "value_tier")
 
 
 def with_one(name: str, column: str, value: object) -> Callable[[Story], Story]:

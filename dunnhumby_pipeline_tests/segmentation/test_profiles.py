@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,17 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, Treatment
 from dunnhumby_pipeline.segmentation.lifetime.status import LIFECYCLES
-from dunnhumby_pipeline.segmentation.needs.look_back import window_needs
-from dunnhumby_pipeline.segmentation.needs.needs import (
-    BASKET_MIX,
-    NeedError,
-    factor_needs,
-    household_needs,
-    leading_needs,
-    segment_needs,
-)
 from dunnhumby_pipeline.segmentation.needs.value_need import ValueNeedError, household_value_need, value_need
 from dunnhumby_pipeline.segmentation.profiles.departments import (
     NO_DEPARTMENT,
@@ -38,7 +26,7 @@ from dunnhumby_pipeline.segmentation.profiles.profiles import (
     segment_profiles,
 )
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
-from dunnhumby_pipeline.settings import EngineSettings, ProfileSettings
+from dunnhumby_pipeline.settings import EngineSettings
 
 QUICK = settings(max_examples=15, deadline=None)
 NAN = float("nan")
@@ -208,7 +196,7 @@ def test_twins_of_what_made_the_segments_are_no_evidence() -> None:
         "weekend_share": "independent",
         "spend_trend": "independent",
         "basket_trend": "independent",
-        "n_redemptions": "independent",
+        "n_redemptions": "assigned",
         "monetary_sales": "twin",
     }
     found = roles.set_index("feature")
@@ -330,148 +318,6 @@ def test_lift_by_hand_from_lines() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- needs
-
-
-def loadings(**factors: dict[str, float]) -> pd.DataFrame:
-    wide = pd.DataFrame(factors).fillna(0.0).rename_axis("feature")
-    return wide.reset_index().melt("feature", var_name="factor", value_name="loading")
-
-
-LOADINGS = loadings(
-    factor_1={"frequency": 1.0, "share_fresh": 0.5},
-    factor_2={"share_fresh": 1.0, "recency": 0.5},
-    factor_10={"share_grocery": 1.0, "monetary_sales": 0.2},
-)
-
-
-def test_a_factor_is_a_need_by_what_it_loads_most() -> None:
-    needs = factor_needs(LOADINGS).set_index("factor")
-    assert needs.index.tolist() == ["factor_1", "factor_2", "factor_10"]
-    assert needs["is_need"].tolist() == [False, True, True]
-    assert needs["need"].tolist()[1:] == ["fresh", "grocery"]
-    assert pd.isna(needs.at["factor_1", "need"])
-    assert needs["need_share"].tolist() == pytest.approx([0.2, 0.8, 1 / 1.04])
-    twice = loadings(factor_1={"n_products": 1.0}, factor_2={"n_departments": 1.0})
-    assert factor_needs(twice)["need"].tolist() == ["variety (factor_1)", "variety (factor_2)"]
-    with pytest.raises(NeedError, match=r"no factor loads a need feature most.* the factors load frequency"):
-        factor_needs(loadings(factor_1={"frequency": 1.0}))
-
-
-def test_leading_needs_by_hand() -> None:
-    needs = factor_needs(LOADINGS)
-    scores = households(factor_1=[9.0, 0.0, 9.0], factor_2=[0.4, 0.1, 0.0], factor_10=[0.1, 0.3, 0.0])
-    found = leading_needs(scores, needs)
-    assert found["need"].tolist() == ["fresh", "grocery", "none"]
-    assert found["need_margin"].tolist() == pytest.approx([0.3, 0.2, 0.0])
-    clear = scores.assign(factor_10=[0.1, 0.3, 0.2])
-    assert segment_needs(clear, needs, segments_of("a", "b", "b")) == {"a": "fresh", "b": "grocery"}
-    with pytest.raises(NeedError, match="nmf_factors lack factor_10; found household_key, factor_1"):
-        leading_needs(scores.drop(columns="factor_10"), needs)
-    with pytest.raises(NeedError, match="1 households lack a score"):
-        leading_needs(scores.assign(factor_2=[0.4, NAN, 0.0]), needs)
-
-
-def test_too_few_needs_among_the_factors_are_factored_by_themselves() -> None:
-    rng = np.random.default_rng(3)
-    leads = ("share_grocery", "share_fresh", "share_health_beauty")
-    kinds = np.repeat(leads, 40)
-    features = households(**{name: list(0.05 + 0.1 * rng.random(120)) for name in BASKET_MIX})
-    for lead in leads:
-        features.loc[kinds == lead, lead] += 0.6
-    # Nobody buys any, and whether they do tells nobody apart.
-    features["share_bakery"] = 0.0
-    scores = households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    alone = household_needs(features, scores, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    assert alone.source == "needs alone"
-    assert alone.reason == "2 of the segments' factors are needs, profile.min_need_factors is 3"
-    named = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
-    assert set(alone.needs["need"]) == set(named.values())
-    assert (alone.households["need"] == pd.Series(kinds).map(named)).mean() > 0.9
-    assert "share_bakery" not in set(alone.loadings["feature"])
-    shared = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
-    assert shared.source == "segments"
-    assert set(shared.households["need"]) == {"fresh"}
-    with pytest.raises(NeedError, match=r"profile.n_needs is 4, but 3 households differ in 5 features.*lower it"):
-        household_needs(features.iloc[[0, 50, 100]], scores, LOADINGS, ProfileSettings(n_needs=4), seed=1)
-    with pytest.raises(NeedError, match="customer features lack share_fresh; found household_key"):
-        household_needs(features.drop(columns="share_fresh"), scores, LOADINGS, ProfileSettings(), seed=1)
-
-
-LEADS = {"share_grocery": "grocery", "share_fresh": "fresh", "share_health_beauty": "health and beauty"}
-
-
-def _baskets(kinds: list[str], level: float = 0.05) -> pd.DataFrame:
-    """A household per kind, which buys far more of it than of anything else."""
-    rng = np.random.default_rng(4)
-    frame = households(**{name: list(level * (1 + 2 * rng.random(len(kinds)))) for name in BASKET_MIX})
-    for row, kind in enumerate(kinds):
-        frame.loc[row, kind] += 10 * level
-    return frame
-
-
-def test_planted_needs_are_found_in_each_look_back() -> None:
-    kinds = [lead for lead in LEADS for _ in range(40)]
-    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    # The whole history as one look-back has the needs that it was fitted with.
-    alone = window_needs(features.assign(campaign=8), "campaign", needs)
-    assert (alone.to_numpy() == needs.households["need"].to_numpy()).all()
-    # A short look-back sees less of everything, and a household came for something else then.
-    turned = kinds[40:] + kinds[:40]
-    both = pd.concat([features.assign(campaign=8), _baskets(turned, 0.01).assign(campaign=5)], ignore_index=True)
-    found = window_needs(both, "campaign", needs)
-    expected = np.array([LEADS[kind] for kind in kinds + turned])
-    assert (found.to_numpy() == expected)[:120].mean() > 0.9 and (found.to_numpy() == expected)[120:].mean() > 0.9
-    # Nobody's need rests on what another look-back holds, nor on the order of the rows.
-    assert found[:120].equals(window_needs(both[:120], "campaign", needs))
-    mixed = both.sample(frac=1, random_state=1)
-    assert window_needs(mixed, "campaign", needs).sort_index().equals(found)
-
-
-def test_a_need_that_cannot_be_told_is_none() -> None:
-    kinds = [lead for lead in LEADS for _ in range(40)]
-    features, unused = _baskets(kinds), households(factor_1=[0.1] * 120, factor_2=[0.3] * 120, factor_10=[0.2] * 120)
-    needs = household_needs(features, unused, LOADINGS, ProfileSettings(n_needs=3), seed=1)
-    gaps = features.assign(campaign=8)
-    gaps.loc[[0, 50], "private_label_ratio"] = NAN
-    found = window_needs(gaps, "campaign", needs)
-    assert found.index[found == "none"].tolist() == [0, 50]
-    nothing = pd.concat([features.assign(campaign=8), gaps.assign(campaign=5, share_fresh=NAN)], ignore_index=True)
-    assert (window_needs(nothing, "campaign", needs) == "none").tolist() == [False] * 120 + [True] * 120
-    assert (window_needs(gaps.drop(columns="share_fresh"), "campaign", needs) == "none").all()
-
-
-def test_needs_of_the_segments_factors_need_their_other_features_too() -> None:
-    scores = households(factor_1=[0.1] * 4, factor_2=[0.3] * 4, factor_10=[0.2] * 4)
-    features = households(
-        frequency=[3.0] * 4,
-        share_fresh=[0.9, 0.8, 0.1, 0.2],
-        share_grocery=[0.1, 0.2, 0.9, 0.8],
-        recency=[NAN, 2.0, 3.0, 4.0],
-        monetary_sales=[10.0, 20.0, 30.0, 40.0],
-    ).assign(campaign=8)
-    needs = household_needs(features, scores, LOADINGS, ProfileSettings(min_need_factors=2), seed=1)
-    assert needs.source == "segments"
-    for treatment in get_args(Treatment):
-        found = window_needs(features, "campaign", needs, treatment)
-        # What says how often one comes may be missing, as it may in the fit.
-        assert found.tolist() == ["fresh", "fresh", "grocery", "grocery"], treatment
-    with pytest.raises(MatrixError, match="features are missing: recency"):
-        window_needs(features.drop(columns="recency"), "campaign", needs)
-
-
-def test_a_segment_hardly_above_the_mean_has_no_need() -> None:
-    needs = factor_needs(LOADINGS)
-    half = [0.0, 1.0] * 50
-    scores = households(factor_1=half * 2, factor_2=[*half, *half[:-2], 0.0, 0.0], factor_10=half * 2)
-    slugs = segments_of(*["a"] * 100, *["b"] * 100)
-    leading = segment_needs(scores, needs, slugs)
-    assert leading == {"a": "none", "b": "none"}
-
-
-def test_a_segment_above_the_mean_on_nothing_has_no_need() -> None:
-    scores = households(factor_1=[0.0] * 4, factor_2=[0.9, 0.1, 0.0, 0.0], factor_10=[0.1, 0.9, 0.0, 0.0])
-    assert segment_needs(scores, factor_needs(LOADINGS), segments_of("a", "a", "b", "b"))["b"] == "none"
 
 
 # ----------------------------------------------------------------------------------------------------- value and need

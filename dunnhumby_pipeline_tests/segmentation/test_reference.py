@@ -144,9 +144,13 @@ def test_what_spend_chose_tells_segments_apart_until_spend_is_alike() -> None:
     assert known["share_high"] > known["share_mid"] > known["share_low"]
     mailed = found.loc["mailed TypeA"]
     assert mailed["cramers_v"] > 0.4
-    assert mailed["chosen_by"].startswith("the retailer")
+    assert mailed["chosen_by"] == "the retailer; those that spend more"
     # A segment is a fifth of spend here: within one there is a single segment, and nothing left to tell.
     assert np.isnan(mailed["cramers_v_within"])
+    by_lot = features.assign(received_typea=np.arange(len(features)) % 2)
+    lot = assignment_by_value(by_lot, demographics, status, segments).set_index("what")
+    assert lot.at["mailed TypeA", "chosen_by"] == "the retailer; not by spend"
+    assert lot.at["mailed TypeB", "chosen_by"] == "the retailer; nobody has it, or everybody"
     shuffled = segments.assign(segment=np.tile(list("ab"), len(segments) // 2))
     within = assignment_by_value(features, demographics, status, shuffled).set_index("what")["cramers_v_within"]
     assert within["mailed TypeA"] < 0.2

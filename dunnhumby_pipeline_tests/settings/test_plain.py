@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier
+from dunnhumby_pipeline.orchestration.alerts.channels import channels
+from dunnhumby_pipeline.orchestration.alerts.incident import RunSeen, State
+from dunnhumby_pipeline.orchestration.alerts.judge import Told
+from dunnhumby_pipeline.orchestration.alerts.words import Words
 from dunnhumby_pipeline.settings import SettingsError, load_settings, one_line, without_secrets
 
 SECRET = "hUsh9"
@@ -47,11 +50,14 @@ def test_one_line_holds_what_can_be_seen(text: str) -> None:
 
 
 def test_an_alert_is_one_line_without_secrets(tmp_path: Path) -> None:
-    notifier = LogFileNotifier(tmp_path / "alerts.log")
-    notifier.notify(f"x failed\n2026-01-01T00:00:00+00:00  all is well \x1b[2J\u202e at s3://a:{SECRET}@bucket/b")
+    said = f"x failed\n2026-01-01T00:00:00+00:00  all is well \x1b[2J\u202e at s3://a:{SECRET}@bucket/b"
+    run = RunSeen("r1", "study", None, 0.0, {"load": said})
+    message = Words({}, None, "home").message(Told("r1", 1, run=run), State(until=1.0))
+    [log] = channels(tmp_path / "alerts.log", {})
+    assert log.send(message) is None
     text = (tmp_path / "alerts.log").read_text(encoding="utf-8")
     assert len(text.splitlines()) == 1
-    assert text.rstrip().endswith("x failed 2026-01-01T00:00:00+00:00 all is well at s3://a:***@bucket/b")
+    assert "load: x failed 2026-01-01T00:00:00+00:00 all is well at s3://a:***@bucket/b | " in text
 
 
 @pytest.mark.parametrize(

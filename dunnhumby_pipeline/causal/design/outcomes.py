@@ -12,6 +12,7 @@ from dunnhumby_pipeline.contracts.names import REDEEMED, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import AMOUNTS, BOUGHT
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
+from dunnhumby_pipeline.features import margins
 from dunnhumby_pipeline.features.purchases import weighed_purchases
 from dunnhumby_pipeline.settings import EngineSettings
 
@@ -45,22 +46,11 @@ def with_outcomes(
 
 
 def weights_table(margin_weights: Mapping[str, float], products: TablePath) -> pd.DataFrame:
-    """`margin_weights` as a frame: department, weight; without any, one row for no department.
-
-    Raises CohortError naming those that are not a department of `products`.
-    """
-    if margin_weights:
-        departments = read_table(products, ["department"])["department"].dropna().unique()
-        unknown = sorted(set(margin_weights) - set(departments))
-        if unknown:
-            raise CohortError(
-                f"trial.margin_weights names {', '.join(map(repr, unknown))}; the departments of the products are "
-                f"{', '.join(sorted(departments))}"
-            )
-    # Spark takes no table without rows.
-    rows: list[tuple[str | None, float]] = [*margin_weights.items()] or [(None, 1.0)]
-    frame = pd.DataFrame(rows, columns=["department", "weight"])
-    return frame.astype({"department": "str", "weight": "float64"})
+    """As `margins.weights_table`; raises CohortError naming departments that are not of `products`."""
+    try:
+        return margins.weights_table(margin_weights, products)
+    except margins.MarginError as error:
+        raise CohortError(str(error)) from error
 
 
 def winsorised(trials: pd.DataFrame, quantile: float | None) -> tuple[pd.DataFrame, pd.DataFrame]:

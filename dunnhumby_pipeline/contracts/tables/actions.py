@@ -9,7 +9,7 @@ from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, tex
 
 # What most of a group's households get, by the table next_action.
 _MOST = (
-    text("offer", "what most of them get; null where most get nothing", nullable=True),
+    text("offer", "what more of them get than anything else; null where that is nothing", nullable=True),
     text("offer_form", "what that offer is made of", nullable=True),
     text("offer_rule", "rule of offers that it is from", nullable=True),
     integer("n_offered", "households that get it", "households"),
@@ -33,8 +33,8 @@ TABLES = (
         columns=(
             *shared("household_key segment value_tier need"),
             text("tags", "tags of the household, separated by commas; null without any", nullable=True),
-            text("lifecycle", "stage of the household: new, active, lapsing or lapsed"),
-            text("discount_habit", "full price, some or deals", nullable=True),
+            *shared("lifecycle"),
+            *shared("discount_habit", nullable=True),
             flag(
                 "at_risk",
                 "whether a large fall is likely; null where that was not judged, or a win-back is held out by lot",
@@ -58,7 +58,7 @@ TABLES = (
         "segment_playbook",
         group="actions",
         made_by="resolve_actions",
-        meaning="What to do with each segment, by the rules of the playbook, and what most of its households get.",
+        meaning="What to do with each segment, by the rules of the playbook, and their commonest next action.",
         row="segment",
         key=("segment",),
         columns=(
@@ -77,7 +77,7 @@ TABLES = (
         "value_need",
         group="actions",
         made_by="resolve_actions",
-        meaning="Households and money of each value tier and need, and what most of the households there get.",
+        meaning="Households and money of each value tier and need, and their commonest next action.",
         row="value tier and need",
         key=("value_tier", "need"),
         columns=(
@@ -108,7 +108,7 @@ TABLES = (
             integer("n_contactable", "households for which the playbook has an offer", "households"),
             number("contact_cost", "cost of one contact in the scenario in use; null where only a campaign tells", "$"),
             number("budget", "cost of contacting all of these once", "$"),
-            text("action", "what most of its households get; or that most get nothing"),
+            text("action", "their commonest next action; or that it is none"),
             integer("n_offered", "households that get it", "households"),
             number("offer_share", "share of its households that get it", "0-1"),
             text("offer_form", "what the offer is made of", nullable=True),

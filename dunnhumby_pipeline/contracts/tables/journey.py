@@ -50,7 +50,7 @@ TABLES = (
         columns=(
             *shared("table rule column"),
             text("expected", "what the rule asks for, in words"),
-            text("action", "what was done: rejected, repaired, merged, or kept with a remark"),
+            text("action", "what was done: rejected, repaired, merged, forgotten, or kept with a remark"),
             integer("n", "number of rows", "rows"),
             number("share", "these rows as a share of the file's rows", "0-1"),
             text("example_rows", "the first of these rows, with their place in the file"),

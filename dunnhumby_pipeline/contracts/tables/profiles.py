@@ -142,7 +142,7 @@ TABLES = (
         key=("what",),
         columns=(
             text("what", "what some households have: demographics, a mailing of a type, a redemption"),
-            text("chosen_by", "who or what chose those who have it"),
+            text("chosen_by", "who chose those who have it, and whether by spend"),
             integer("n", "households that have it", "households"),
             number("share", "share of all households", "0-1"),
             number("share_high", "share of the households in the high value tier", "0-1"),

@@ -6,6 +6,14 @@ from dunnhumby_pipeline.contracts.table import Table
 
 TABLES = (
     Table(
+        "campaign_brief",
+        group="report",
+        made_by="campaign_brief",
+        meaning="What to do with the next campaign and why, on two pages to print.",
+        partitioned=True,
+        suffix=".html",
+    ),
+    Table(
         "campaign_report",
         group="report",
         made_by="campaign_report",

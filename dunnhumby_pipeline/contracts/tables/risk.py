@@ -32,6 +32,7 @@ TABLES = (
             number("probability", "chance that sales in the next quarter are lower by the share that is set", "0-1"),
             number("expected_fall", "that chance times what such a fall costs: sales lost in the next quarter", "$"),
             flag("at_risk", "whether the household is on the list: the largest chances"),
+            flag("from_peak", "whether sales at the usual rate would be such a fall: its last quarter was a peak"),
             text("reasons", "what raises its chance most, in words; empty where nothing does", nullable=True),
             *_HELD_OUT,
         ),
@@ -74,7 +75,7 @@ TABLES = (
             text(
                 "forecast",
                 "last change (the naive one: its last change of spend alone), logistic, splines, boosted, or in use: "
-                "the one chosen on earlier quarters, calibrated on them",
+                "the one chosen on earlier quarters, calibrated on them where that helped",
             ),
             *_QUARTER,
             integer("n_quarters", "earlier quarters, a step apart, that it learned from", "quarters"),
@@ -101,6 +102,7 @@ TABLES = (
             number("expected_fall", "sales that falls were expected to cost, per household", "$"),
             number("actual_fall", "sales that falls cost, per household", "$"),
             *shared("chosen"),
+            flag("calibrated", "whether a line that earlier quarters ask for moves the chances in use"),
             _WHY_NOT,
         ),
         metrics=metrics.risk_validation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
-from dunnhumby_pipeline.contracts.table import Table, number, text
+from dunnhumby_pipeline.contracts.table import Table, number
 
 TABLES = (
     Table(
@@ -16,16 +16,7 @@ TABLES = (
         row="household",
         key=("household_key",),
         columns=(
-            *shared("household_key value_tier"),
-            text(
-                "lifecycle",
-                "stage of the household: new, active, lapsing (away for four weeks and for twice its usual days "
-                "between visits) or lapsed (away for twelve weeks)",
-            ),
-            text(
-                "discount_habit",
-                "full price, some or deals: where its share of lines at a discount lies among all households",
-            ),
+            *shared("household_key value_tier lifecycle discount_habit"),
             number(
                 "discount_share", "share of lines bought at a discount, drawn to that of all where lines are few", "0-1"
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.figures.kit import style
+from dunnhumby_pipeline.targeting.dial import stretches
 from dunnhumby_pipeline.words import numbers
 
 # Behind the curves: what is decided there.
-_SHADES = {"target": style.GREEN, "test": style.ORANGE, "leave": style.RULE}
+_SHADES = {"target": (style.GREEN, 0.14), "test": (style.ORANGE, 0.14), "leave": (style.RULE, 0.3)}
 _DIAL = [
     "contact_cost",
     "probability_pays",
@@ -39,7 +40,7 @@ def cost_dial(decision_by_cost: pd.DataFrame, break_even: pd.DataFrame) -> Figur
     above, below = (style.add_axes(figure, position) for position in (211, 212))
     for axes in (above, below):
         style.grid(axes, "y")
-        _shade(axes, dial)
+        shade(axes, dial)
         for _, scenario in break_even.iterrows():
             axes.axvline(scenario["contact_cost"], color=style.MUTED, linestyle=":", linewidth=1.2)
         axes.set_xlim(0, cost[-1])
@@ -61,21 +62,16 @@ def cost_dial(decision_by_cost: pd.DataFrame, break_even: pd.DataFrame) -> Figur
     return figure
 
 
-def _shade(axes: Axes, dial: pd.DataFrame) -> None:
+def shade(axes: Axes, decision_by_cost: pd.DataFrame, names: Mapping[str, str] | None = None) -> None:
+    """Shade the costs along the x axis by what is decided there, with a legend entry each; `names` puts other words in
+    the place of the decisions'.
+    """
     named: set[str] = set()
-    for decision, first, last in _stretches(dial):
-        label = None if decision in named else decision
+    for decision, first, last in stretches(decision_by_cost):
+        label = None if decision in named else (names or {}).get(decision, decision)
         named.add(decision)
-        axes.axvspan(first, last, color=_SHADES[decision], alpha=0.14, linewidth=0, label=label)
-
-
-def _stretches(dial: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
-    """Runs of costs with one decision, which change half-way between two costs."""
-    cost, decision = dial["contact_cost"].to_numpy(float), dial["decision"].to_numpy()
-    changes = np.flatnonzero(decision[1:] != decision[:-1])
-    edges = [cost[0], *((cost[changes] + cost[changes + 1]) / 2).tolist(), cost[-1]]
-    for number, start in enumerate([0, *(changes + 1).tolist()]):
-        yield str(decision[start]), edges[number], edges[number + 1]
+        colour, alpha = _SHADES[decision]
+        axes.axvspan(first, last, color=colour, alpha=alpha, linewidth=0, label=label)
 
 
 def _name_scenarios(axes: Axes, break_even: pd.DataFrame) -> None:

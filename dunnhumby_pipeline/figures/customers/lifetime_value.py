@@ -10,15 +10,23 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.figures.kit import style
 from dunnhumby_pipeline.figures.kit.forest import ForestRow, draw_forest
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words import forecasts, numbers, terms
 from dunnhumby_pipeline.words.features import segment_name, segment_names
 
 PARETO_MARKS = (0.1, 0.2, 0.5)
-TARGETS = {"spend": ("Spend", "$", "$ in the half-year"), "trips": ("Trips", "", "trips in the half-year")}
+TARGETS = {
+    "spend": ("Spend", "$", "$ in the half-year"),
+    "gross_profit": ("Gross profit", "$", "$ in the half-year"),
+    "trips": ("Trips", "", "trips in the half-year"),
+}
 FORECASTS = {
-    "naive": ("same as before", style.MUTED, "s"),
-    "model": ("BG/NBD with Gamma-Gamma", style.ORANGE, "^"),
-    "stacked": ("weighed with past spend", style.BLUE, "o"),
+    "naive": (style.MUTED, "s"),
+    "model": (style.ORANGE, "^"),
+    "nbd": (style.ORANGE, "v"),
+    "smoothed": (style.INK, "D"),
+    "boosted": (style.INK, "P"),
+    "stacked": (style.BLUE, "o"),
+    "stacked_absolute": (style.BLUE, "X"),
 }
 _TIERS = ("high", "mid", "low")
 
@@ -59,8 +67,8 @@ def pareto_curve(curve: pd.DataFrame) -> Figure:
     return figure
 
 
-def clv_calibration(calibration: pd.DataFrame) -> Figure:
-    """What was forecast against what came, on a half-year that the forecast had not seen.
+def clv_calibration(calibration: pd.DataFrame, chosen: str = "stacked") -> Figure:
+    """What was forecast against what came, on a half-year not seen before: naive, BG/NBD, and the forecast in use.
 
     A point is a bin of equally many households by their forecast, with the interval of what came; on the dashed line
     forecast and outcome agree. Points above it: households did more than forecast. Both axes are logarithmic where all
@@ -68,7 +76,12 @@ def clv_calibration(calibration: pd.DataFrame) -> Figure:
     """
     columns = ["target", "forecast", "mean_forecast", "mean_actual", "ci_lower", "ci_upper"]
     require(calibration, "clv_calibration", columns)
-    targets = [target for target in TARGETS if target in set(calibration["target"])]
+    calibration = calibration[calibration["forecast"].isin(["naive", "model", chosen])]
+    # Trips are forecast by the models of trips alone.
+    known = calibration.loc[calibration["forecast"] == chosen, "target"]
+    targets = [target for target in TARGETS if target in set(known)]
+    if not targets:
+        return style.sentence("The forecast in use was not tested on a half-year held out.")
     figure = style.new_figure(4.3)
     grid = figure.add_gridspec(1, len(targets))
     first: Axes | None = None
@@ -98,7 +111,7 @@ def _draw_calibration(axes: Axes, rows: pd.DataFrame) -> None:
         axes.set_yscale("log")
         low, high = 0.8 * low, 1.25 * high
     axes.plot([low, high], [low, high], color=style.INK, linestyle="--", linewidth=1.0, label="as forecast")
-    for forecast, (label, colour, mark) in FORECASTS.items():
+    for forecast, (colour, mark) in FORECASTS.items():
         own = rows[rows["forecast"] == forecast].sort_values("mean_forecast")
         if len(own):
             ends = np.stack([own["mean_actual"] - own["ci_lower"], own["ci_upper"] - own["mean_actual"]])
@@ -110,7 +123,7 @@ def _draw_calibration(axes: Axes, rows: pd.DataFrame) -> None:
                 color=colour,
                 markersize=5,
                 elinewidth=1.4,
-                label=label,
+                label=forecasts.FORECASTS[forecast],
                 alpha=0.9,
             )
     axes.set_xlim(low, high)
@@ -139,20 +152,20 @@ def clv_errors(validation: pd.DataFrame) -> Figure:
         draw_forest(axes, [_error_row(row, unit) for _, row in rows.iterrows()])
         if unit:
             style.dollar_ticks(axes, "x")
-        beside = f", naive errs by {numbers.number(naive['mae'].iloc[0], 3, unit)}" if len(naive) else ""
+        beside = f", naive errs by {numbers.number(naive['mae'].iloc[0], 4, unit)}" if len(naive) else ""
         style.name_axes(axes, f"Mean absolute error less that of naive ({spoken})", "", f"{name}{beside}")
     return figure
 
 
 def _error_row(row: pd.Series, unit: str) -> ForestRow:
-    label, colour, _ = FORECASTS.get(str(row["forecast"]), (terms.spoken(str(row["forecast"])), style.INK, "o"))
+    forecast = str(row["forecast"])
     return ForestRow(
-        label=terms.spoken(label),
+        label=terms.spoken(forecasts.FORECASTS[forecast]),
         estimate=row["mae_against_naive"],
         lower=row["ci_lower"],
         upper=row["ci_upper"],
-        printed=f"errs by {numbers.number(row['mae'], 3, unit)}: {row['verdict']}",
-        colour=colour,
+        printed=f"errs by {numbers.number(row['mae'], 4, unit)}: {row['verdict']}",
+        colour=FORECASTS[forecast][0],
     )
 
 

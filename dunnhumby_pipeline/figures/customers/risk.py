@@ -124,11 +124,11 @@ def _draw_recovery(axes: Axes, told: pd.Series) -> None:
         axes.plot(range(3), means, "o-", color=colour, linewidth=2, label=label)
         for place, mean in enumerate(means):
             # The lowest is the bottom of a dip, with its lines above it.
-            below = columns is _SPENDS
+            below = columns is _SPENDS and place > 0
             axes.annotate(
                 numbers.dollars(mean),
                 (place, mean),
-                xytext=(0, -8 if below else 7),
+                xytext=(0 if place or columns is _OTHERS else 10, -8 if below else 7),
                 textcoords="offset points",
                 ha="center",
                 va="top" if below else "bottom",

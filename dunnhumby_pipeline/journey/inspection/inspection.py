@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD
 from dunnhumby_pipeline.journey.inspection.promotions import merge_promotions
 from dunnhumby_pipeline.journey.inspection.references import contradicting_types, missing_references, rejected_orphans
 from dunnhumby_pipeline.journey.inspection.refusals import (
@@ -23,9 +24,17 @@ from dunnhumby_pipeline.journey.inspection.refusals import (
     too_many_rejects,
     wrong_sign_problems,
 )
-from dunnhumby_pipeline.journey.inspection.staging import BLANK_ROW, DUPLICATE, json_row, row_rules, stage
+from dunnhumby_pipeline.journey.inspection.staging import (
+    BLANK_ROW,
+    DUPLICATE,
+    FORGOTTEN,
+    json_row,
+    leave_out_forgotten,
+    row_rules,
+    stage,
+)
 from dunnhumby_pipeline.journey.literals import quoted
-from dunnhumby_pipeline.journey.source import Problem, Source
+from dunnhumby_pipeline.journey.source import Input, Problem, Source
 from dunnhumby_pipeline.settings import JourneySettings
 
 REJECT_COLUMNS = ("table", "rule", "column", "expected", "action", "n", "share", "example_rows")
@@ -71,9 +80,13 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
         if (problem := stage(connection, table, given)) is not None:
             unread.append(problem)
             continue
+        n_forgotten = leave_out_forgotten(connection, table, source.forgotten) if source.forgotten else 0
         (n_rows,) = connection.execute(f"SELECT count(*) FROM checked_{table.name}").fetchall()[0]
         left_out.append(_rejected_rows(connection, table))
-        own = _broken_rules(connection, table, given.headers)
+        own = _broken_rules(connection, table, given)
+        if n_forgotten:
+            asked = "a household that has not asked to be forgotten"
+            own.append((FORGOTTEN, HOUSEHOLD, asked, FORGOTTEN, n_forgotten, "not shown"))
         if table is schema.PROMOTIONS:
             n_merged = merge_promotions(connection)
             rows = [(DUPLICATE, ", ".join(table.key), "each key once", "merged", n_merged, "codes joined by max")]
@@ -164,7 +177,8 @@ def _repeated_rows(
     return n_repeated, repeated
 
 
-def _broken_rules(connection: duckdb.DuckDBPyConnection, table: schema.Table, headers: dict[str, str]) -> list[tuple]:
+def _broken_rules(connection: duckdb.DuckDBPyConnection, table: schema.Table, given: Input) -> list[tuple]:
+    headers = given.headers
     rules = {(rule.name, rule.column): rule for rule in row_rules(table, dict.fromkeys(headers, "false"))}
     found = connection.execute(
         f"SELECT split_part(broken, ':', 1) AS rule, split_part(broken, ':', 2) AS \"column\", count(*), "
@@ -176,7 +190,10 @@ def _broken_rules(connection: duckdb.DuckDBPyConnection, table: schema.Table, he
         action = "skipped" if rule == BLANK_ROW else "rejected"
         shown = [headers[name] for name in (column, *rules[rule, column].beside)]
         examples = "; ".join(f"row {row}: {_values(raw, shown)}" for row, raw in zip(lines, raw_rows, strict=True))
-        rows.append((rule, column, rules[rule, column].expected, action, n, examples))
+        expected = rules[rule, column].expected
+        if rule == "unknown_value" and column in given.accepted:
+            expected = f"one of {', '.join(given.accepted[column])}, as mapping.campaign_types has them"
+        rows.append((rule, column, expected, action, n, examples))
     return rows
 
 

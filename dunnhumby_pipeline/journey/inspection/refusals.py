@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import duckdb
 import pandas as pd
@@ -51,14 +53,24 @@ def strict_problems(rejects: pd.DataFrame, source: Source) -> list[Problem]:
             f"{given.file}, column {_headers(row.column, given.headers)}, {row.example_rows}",
             row.expected,
             f"{row.n:,} row(s) that break the rule '{row.rule}'",
-            "Leave each key once in the file, with the values that are true."
-            if row.rule == DUPLICATE
-            else "Fix these rows: leaving one out would change which households count as treated.",
+            _how_to_fix(row.rule, row.example_rows, given.accepted.get(row.column, ())),
         )
         for row in rejects.itertuples()
         if row.table in strict and row.action == "rejected" and row.rule != ROUNDED
         for given in [source.inputs[row.table]]
     ]
+
+
+def _how_to_fix(rule: str, examples: str, accepted: Sequence[str]) -> str:
+    """What to do about rows that may not be left out."""
+    if rule == DUPLICATE:
+        return "Leave each key once in the file, with the values that are true."
+    if rule == "unknown_value" and accepted:
+        found = re.findall(r"= '([^']*)'", examples)
+        meant = [close for value in found[:1] for close in get_close_matches(value, accepted, n=1, cutoff=0.5)]
+        advice = f"Did you mean {meant[0]}? " if meant else ""
+        return f"{advice}Name the type in mapping.campaign_types, or correct these rows."
+    return "Fix these rows: leaving one out would change which households count as treated."
 
 
 def too_many_rejects(rejects: pd.DataFrame, reports: Sequence[TableReport], settings: JourneySettings) -> list[Problem]:

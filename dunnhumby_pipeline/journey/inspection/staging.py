@@ -15,10 +15,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, Forgotten
 from dunnhumby_pipeline.journey.literals import enumeration, quoted, says_missing
 from dunnhumby_pipeline.journey.source import Input, Problem
 
 BLANK_ROW = "blank_row"
+FORGOTTEN = "forgotten"
 DUPLICATE = "duplicate_key"
 ROUNDED = "rounded_id"
 # A number with fewer digits than its exponent asks for had others, which zeros now stand for; a spreadsheet keeps six.
@@ -77,6 +79,26 @@ def _with_even_line_ends(path: Path, copy: Path) -> None:
             while chunk.endswith(b"\r") and (more := file.read(1)):
                 chunk += more
             even.write(chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+
+
+def leave_out_forgotten(connection: duckdb.DuckDBPyConnection, table: schema.Table, forgotten: Forgotten) -> int:
+    """Take the rows of forgotten households out of `checked_<table>`; how many. Other rows keep their line."""
+    if HOUSEHOLD not in table.column_names or not forgotten.households:
+        return 0
+    view, keys = f"checked_{table.name}", f"forgotten_{table.name}"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {keys} AS SELECT {HOUSEHOLD} FROM (SELECT DISTINCT {HOUSEHOLD} FROM {view}) "
+        f"WHERE {forgotten.condition()}"
+    )
+    (n,) = connection.execute(f"SELECT count(*) FROM {view} SEMI JOIN {keys} USING ({HOUSEHOLD})").fetchall()[0]
+    if n:
+        # A staged table is this connection's own: nothing of such a household is left in it.
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE known_{table.name} AS SELECT * FROM {view}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {view} AS "
+            f"SELECT * FROM known_{table.name} ANTI JOIN {keys} USING ({HOUSEHOLD})"
+        )
+    return int(n)
 
 
 def row_rules(table: schema.Table, blank: dict[str, str] | None = None) -> list[schema.Rule]:

@@ -13,9 +13,10 @@ import pandas as pd
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey.inspection.inspection import REJECT_COLUMNS, REJECTED_ROW_COLUMNS, TableReport, inspect
 from dunnhumby_pipeline.journey.inspection.staging import DUPLICATE, row_rules
+from dunnhumby_pipeline.journey.readers.mapped import NO_MAPPING
 from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
 from dunnhumby_pipeline.journey.source import JourneyError, Problem
-from dunnhumby_pipeline.settings import JourneySettings
+from dunnhumby_pipeline.settings import JourneySettings, MappingSettings
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,18 @@ class Validation:
         return json.dumps(content, indent=2)
 
 
-def validate(folder: Path, connection: duckdb.DuckDBPyConnection, settings: JourneySettings) -> Validation:
-    """Check every file of `folder`. Nothing is raised for what is wrong with them: `problems` lists it."""
+def validate(
+    folder: Path,
+    connection: duckdb.DuckDBPyConnection,
+    settings: JourneySettings,
+    mapping: MappingSettings = NO_MAPPING,
+) -> Validation:
+    """Check every file of `folder`, whose names `mapping` may translate. Nothing is raised for what is wrong with them:
+    `problems` lists it.
+    """
     n_rules = {table.name: _n_rules(table) for table in schema.TABLES}
     try:
-        found = inspect(raw_folder(folder), connection, settings)
+        found = inspect(raw_folder(folder, mapping), connection, settings)
     except JourneyError as error:
         nothing = pd.DataFrame(columns=list(REJECT_COLUMNS)), pd.DataFrame(columns=list(REJECTED_ROW_COLUMNS))
         return Validation(str(folder), (), n_rules, *nothing, error.problems)

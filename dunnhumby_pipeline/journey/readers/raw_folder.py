@@ -22,10 +22,13 @@ import pyarrow.parquet as pq
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey.literals import enumeration, one_file, parquet_file, quoted, says_missing
+from dunnhumby_pipeline.journey.readers import mapped
+from dunnhumby_pipeline.journey.readers.headers import matched
+from dunnhumby_pipeline.journey.readers.mapped import NO_MAPPING
 from dunnhumby_pipeline.journey.source import Input, JourneyError, Problem, Source
+from dunnhumby_pipeline.settings import MappingSettings
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
-_OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 # Above it a number read as DOUBLE is no longer the number in the file.
 _EXACT = 2**53
 # The characters of a line of a CSV file that holds no value.
@@ -41,8 +44,9 @@ _PART = re.compile(r"(part)?\d+")
 _ARCHIVED_BY_MACOS = "__MACOSX"
 
 
-def raw_folder(folder: Path) -> Source:
-    """The source of a folder with the eight raw files, or of the only folder in it that has raw files.
+def raw_folder(folder: Path, mapping: MappingSettings = NO_MAPPING) -> Source:
+    """The source of a folder with the eight raw files, or of the only folder in it that has raw files; `mapping` has
+    what another retailer calls files, columns and campaign types.
 
     Raises JourneyError naming every missing, doubled, unreadable or empty file and every missing column.
     """
@@ -55,12 +59,13 @@ def raw_folder(folder: Path) -> Source:
     inputs: dict[str, Input] = {}
     for table in schema.TABLES:
         try:
-            inputs[table.name] = _input(_only_file(folder, present, table), table)
+            inputs[table.name] = _input(_only_file(folder, present, table, mapping), table, mapping)
         except JourneyError as error:
             problems += error.problems
     if problems:
         raise JourneyError(problems)
-    return Source(name=str(folder), description=f"raw files in {folder}", inputs=inputs, discounts_negative=True)
+    negative = mapping.discounts == "negative"
+    return Source(name=str(folder), description=f"raw files in {folder}", inputs=inputs, discounts_negative=negative)
 
 
 def holds_raw_files(folder: Path) -> bool:
@@ -95,8 +100,9 @@ def _present(folder: Path) -> list[str]:
     )
 
 
-def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
-    wanted = [f"{table.file}{ending}" for ending in ENDINGS]
+def _only_file(folder: Path, present: list[str], table: schema.Table, mapping: MappingSettings) -> Path:
+    theirs = mapping.files.get(table.name)
+    wanted = [f"{table.file}{ending}" for ending in ENDINGS] if theirs is None else _names_of(theirs)
     found = [name for name in present if name.casefold() in wanted]
     if len(found) == 1:
         return folder / found[0]
@@ -111,9 +117,29 @@ def _only_file(folder: Path, present: list[str], table: schema.Table) -> Path:
                 )
             ]
         )
+    if theirs is not None:
+        there = ", ".join(_raw_names(present)) or "no file that ends as raw files do"
+        names = _raw_names(present)
+        advice = mapped.near(theirs, names if len(wanted) == 1 else [_stem(name) for name in names])
+        raise JourneyError(
+            [
+                Problem(
+                    f"{theirs} (mapping.files.{table.name})",
+                    f"this file in {folder}{'' if len(wanted) == 1 else ', ending in ' + ', '.join(ENDINGS)}",
+                    there,
+                    f"{advice}Correct the mapping, or put the file there.",
+                )
+            ]
+        )
     others = f"{len(present)} other files" if present else "an empty folder"
     found_instead, fix = _instead(folder, present, table) or (others, f"Put it in {folder}.")
     raise JourneyError([Problem(wanted[0], "this file (or .csv.gz, or .parquet)", found_instead, fix)])
+
+
+def _names_of(theirs: str) -> list[str]:
+    """What a file may be called that the mapping names, in small letters."""
+    name = theirs.strip().casefold()
+    return [name] if name.endswith(ENDINGS) else [f"{name}{ending}" for ending in ENDINGS]
 
 
 def _instead(folder: Path, present: list[str], table: schema.Table) -> tuple[str, str] | None:
@@ -145,7 +171,7 @@ def _likeness(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
-def _input(path: Path, table: schema.Table) -> Input:
+def _input(path: Path, table: schema.Table, mapping: MappingSettings) -> Input:
     if path.exists() and not path.is_file():
         found, fix = (
             ("a folder", "Put one file in its place.")
@@ -154,26 +180,37 @@ def _input(path: Path, table: schema.Table) -> Input:
         )
         raise JourneyError([Problem(path.name, "a file that can be read", found, fix)])
     if path.name.casefold().endswith(".parquet"):
-        return _parquet_input(path, table)
+        return _parquet_input(path, table, mapping)
     header = _csv_header(path)
-    positions = _matched(path.name, header, table)
-    names = {column.name: f"c{positions[column.name]}" for column in table.columns}
-    selected = ", ".join(f"{source} AS {name}" for name, source in names.items())
-    quick = ", ".join(f"{_guarded(names[column.name], column)} AS {column.name}" for column in table.columns)
-    exact = not _has_exponents(path)
-    quick_types = {names[column.name]: _quick_type(column) for column in table.columns}
+    places = matched(path.name, header, table, mapping)
+    names = {name: f"c{position}" for name, position in places.positions.items()}
+    quick, quick_types = "", {}
+    # Unless every digit counts and values are as the raw form has them, they are read as text first.
+    exact = mapped.is_plain(table, mapping) and not _has_exponents(path)
+    if exact:
+        quick = ", ".join(f"{_guarded(names[column.name], column)} AS {column.name}" for column in table.columns)
+        quick_types = {names[column.name]: _quick_type(column) for column in table.columns}
     return Input(
         path=path,
         file=path.name,
-        headers={name: header[position].strip() for name, position in positions.items()},
+        headers=places.spoken,
         first_row=2,
-        select=f"SELECT {selected} FROM {_read_csv(path, len(header), {})}",
+        select=f"SELECT {_selected(table, names, mapping)} FROM {_read_csv(path, len(header), {})}",
         quick=f"SELECT {quick} FROM {_read_csv(path, len(header), quick_types)}" if exact else None,
-        elsewhere=lambda copy: replace(_input(copy, table), file=path.name),
+        elsewhere=lambda copy: replace(_input(copy, table, mapping), file=path.name),
+        accepted=places.accepted,
     )
 
 
-def _parquet_input(path: Path, table: schema.Table) -> Input:
+def _selected(table: schema.Table, names: dict[str, str], mapping: MappingSettings) -> str:
+    """SQL of the canonical columns; `names` are those of the file's, in SQL, by ours."""
+    return ", ".join(
+        f"{mapped.expression(table, column, names.get(column.name, 'NULL'), mapping)} AS {column.name}"
+        for column in table.columns
+    )
+
+
+def _parquet_input(path: Path, table: schema.Table, mapping: MappingSettings) -> Input:
     try:
         with pq.ParquetFile(path) as file:
             header, n_rows = file.schema_arrow.names, file.metadata.num_rows
@@ -181,10 +218,10 @@ def _parquet_input(path: Path, table: schema.Table) -> Input:
         raise _unreadable(path, error) from error
     if n_rows == 0:
         raise _empty(path, "no rows")
-    positions = _matched(path.name, header, table)
-    headers = {name: header[position] for name, position in positions.items()}
-    selected = ", ".join(f"{_identifier(original)} AS {name}" for name, original in headers.items())
-    return Input(path, path.name, headers, 1, f"SELECT {selected} FROM {parquet_file(path)}")
+    found = matched(path.name, header, table, mapping)
+    names = {name: _identifier(header[position]) for name, position in found.positions.items()}
+    select = f"SELECT {_selected(table, names, mapping)} FROM {parquet_file(path)}"
+    return Input(path, path.name, found.spoken, 1, select, accepted=found.accepted)
 
 
 def _identifier(name: str) -> str:
@@ -287,28 +324,3 @@ def _unreadable(path: Path, error: Exception) -> JourneyError:
 
 def _empty(path: Path, found: str) -> JourneyError:
     return JourneyError([Problem(path.name, "a header and at least one row", found, "Export the file again.")])
-
-
-def _matched(file: str, header: list[str], table: schema.Table) -> dict[str, int]:
-    """Canonical name -> position of its header."""
-    for delimiter, name in _OTHER_DELIMITERS.items():
-        if len(header) == 1 and delimiter in header[0]:
-            raise JourneyError(
-                [Problem(file, "values separated by commas", f"{name} in the header", "Export it with commas.")]
-            )
-    plain = [schema.plain(name) for name in header]
-    positions: dict[str, int] = {}
-    problems: list[Problem] = []
-    for column in table.columns:
-        wanted = {schema.plain(name) for name in (column.raw, *column.aliases)}
-        found = [position for position, name in enumerate(plain) if name in wanted]
-        if len(found) == 1:
-            positions[column.name] = found[0]
-            continue
-        also = f" (or {', '.join(column.aliases)})" if column.aliases else ""
-        fix = "Remove all but one of them." if found else "Add or rename the column."
-        where = f"{file}, column {column.raw}{also}"
-        problems.append(Problem(where, "this column once in the header", ", ".join(header), fix))
-    if problems:
-        raise JourneyError(problems)
-    return positions

@@ -1,77 +1,66 @@
-"""Alerts: a message when a check changes state, and when a run fails.
+"""The sensor of the alerts: it looks, tells what is new once, and sends what is to be sent.
 
-The sensor's cursor is the last state of every check. A check that crashed leaves no evaluation; the run
-it crashed in fails, and that is reported by `alert_on_run_failure`.
+What it knows is kept in the home (`store`), not in its cursor: a new daemon, or a sensor that was reset, neither
+repeats nor forgets.
 """
 
-import json
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
 
 import dagster as dg
 
-from dunnhumby_pipeline.contracts import schema
-from dunnhumby_pipeline.orchestration.checks.gates import NOT_RUN, check_states
-from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
-from dunnhumby_pipeline.orchestration.platform.resources import LogFileNotifier, Study
-from dunnhumby_pipeline.orchestration.platform.running import DIED, end_dead_runs
-
-SECONDS_BETWEEN_LOOKS = 30
-
-
-@dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reports every check whose state has changed since the last look.",
-)
-def alert_on_check_change(
-    context: dg.SensorEvaluationContext, notifier: dg.ResourceParam[LogFileNotifier]
-) -> dg.SkipReason:
-    before: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
-    now, messages = observe(context.instance)
-    # A plan without an evaluation says nothing new of the check.
-    known = before | {name: state for name, state in now.items() if state != NOT_RUN}
-    changed = [name for name in known if known[name] != before.get(name)]
-    for name in changed:
-        notifier.notify(f"{name}: {before.get(name, NOT_RUN)} -> {known[name]}. {messages[name]}")
-    context.update_cursor(json.dumps(known))
-    return dg.SkipReason(f"{len(changed)} checks changed state")
+from dunnhumby_pipeline.orchestration.alerts.channels import channels
+from dunnhumby_pipeline.orchestration.alerts.delivery import Delivery, deliver
+from dunnhumby_pipeline.orchestration.alerts.judge import judge
+from dunnhumby_pipeline.orchestration.alerts.look import OVERLAP, see, words_of
+from dunnhumby_pipeline.orchestration.alerts.store import Store
+from dunnhumby_pipeline.orchestration.platform.resources import Study
+from dunnhumby_pipeline.orchestration.platform.running import end_dead_runs
+from dunnhumby_pipeline.settings import Settings
 
 
-@dg.sensor(
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs as failed whose process is dead, so that the queue goes on, and reports them.",
-)
-def alert_on_dead_runs(
-    context: dg.SensorEvaluationContext, study: dg.ResourceParam[Study], notifier: dg.ResourceParam[LogFileNotifier]
-) -> dg.SkipReason:
-    found = end_dead_runs(study.home, context.instance)
-    for message in found:
-        notifier.notify(message)
-    return dg.SkipReason(f"{len(found)} runs had died")
+def alert_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor, which looks as often as the settings say."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=settings.alerts.seconds_between_looks,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells once of every incident (a check that fails, and the run it stops), recovery and change of a "
+        "list, in HOME/alerts.log and where the environment says; marks runs as failed whose process is dead.",
+    )
+    def alerts(context: dg.SensorEvaluationContext, study: dg.ResourceParam[Study]) -> dg.SkipReason:
+        end_dead_runs(study.home, context.instance)
+        told = tell(study, context.instance)
+        sent = send(study)
+        return dg.SkipReason(
+            f"{told} told; {sent.sent} sent, {sent.refused} refused, {sent.given_up} given up, {sent.waiting} waiting"
+        )
+
+    return alerts
 
 
-def observe(instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str]]:
-    """(state, message) of every check by name; checks of partitioned assets once a campaign type."""
-    states: dict[str, str] = {}
-    messages: dict[str, str] = {}
-    for campaign_type in schema.CAMPAIGN_TYPES:
-        found = check_states(instance, [check.key for check in CHECKS], campaign_type)
-        for check, row in zip(CHECKS, found.itertuples(), strict=True):
-            suffix = f"[{campaign_type}]" if check.contract.partitioned else ""
-            name = f"{row.asset}.{row.check}{suffix}"
-            states[name], messages[name] = row.status, row.message
-    return states, messages
+def tell(study: Study, instance: dg.DagsterInstance) -> int:
+    """Look, and put what is new among what is to be sent, in one step; how many messages that are."""
+    store = Store(study.home.alerts)
+    with store.held():
+        state = store.read()
+        now = time.time()
+        known, told = judge(state, see(study, instance, state, now))
+        words = words_of(study)
+        messages = tuple(words.message(one, known) for one in told)
+        # Runs that are heard of again lie within the overlap of the next look.
+        heard = known.heard[-1000:]
+        known = replace(known, outbox=(*state.outbox, *messages), heard=heard, began_anew="")
+        # What was seen when is no news: a state that says the same is not written again.
+        if messages or replace(known, until=state.until) != state or known.until - state.until > OVERLAP / 2:
+            store.write(known)
+    return len(messages)
 
 
-@dg.run_failure_sensor(
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-    description="Reports every run that fails, checks that crash included.",
-)
-def alert_on_run_failure(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[LogFileNotifier]) -> None:
-    run = context.dagster_run
-    if DIED in run.tags:
-        # Told when it was found.
-        return
-    partition = f"[{context.partition_key}]" if context.partition_key else ""
-    notifier.notify(f"run {run.run_id} of {run.job_name}{partition} failed. {context.failure_event.message}")
+def send(study: Study) -> Delivery:
+    """Send what is due to the log and to the channels of the environment."""
+    return deliver(Store(study.home.alerts), channels(study.home.alerts_log, os.environ), study.settings.alerts)

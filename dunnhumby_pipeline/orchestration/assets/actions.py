@@ -41,7 +41,9 @@ def resolve_actions(
     file = study.home.playbook
     with refusing(PlaybookError, FactsError, NeedNamesError, ValueNeedError):
         playbook = load_playbook(file)
-        facts = gather_facts(segments, household_status, household_needs, household_tags, at_risk)
+        # Whose chance cannot be told is not judged: neither at risk nor without.
+        judged = at_risk[at_risk["probability"].notna()]
+        facts = gather_facts(segments, household_status, household_needs, household_tags, judged)
         matrix = value_need(household_value_need, label_needs(need_definitions))
         # The packaged names are known beside the user's own, so that the packaged playbook may speak of them.
         files = {load_need_names(study.home.need_names), load_need_names()}

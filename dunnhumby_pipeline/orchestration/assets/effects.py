@@ -143,7 +143,9 @@ def study_repeats(
 
 
 def _listed(rows: pd.DataFrame) -> dg.MetadataValue:
-    return dg.MetadataValue.md(rows.to_markdown(index=False) if len(rows) else "none")
+    from dunnhumby_pipeline.words.escaping import markdown_of
+
+    return dg.MetadataValue.md(markdown_of(rows) if len(rows) else "none")
 
 
 @step(

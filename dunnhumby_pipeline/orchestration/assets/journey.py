@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 @step(
-    settings=("journey",),
+    settings=("journey", "mapping"),
+    follows_forgotten=True,
     deps=[raw_key(table.name) for table in schema.TABLES],
     internal_deps={name: {raw_key(read) for read in files_behind(name)} for name in TABLES},
 )

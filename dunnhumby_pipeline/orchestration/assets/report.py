@@ -5,11 +5,14 @@ import dagster as dg
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
+from dunnhumby_pipeline.report.brief.page import brief_reads
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
-# Where tables lie and what computes them does not show in a report, nor which types a schedule studies.
-_SHOWN = tuple(sorted(set(Settings.model_fields) - {"campaign_types", "engine", "warehouse"}))
+# What says when work is begun, how runs are ended and where alerts go.
+RUNS_BY_ITSELF = ("schedules", "runs", "retention", "alerts")
+# Where tables lie, who may read them and what computes them does not show in a report, nor what begins by itself.
+_SHOWN = tuple(sorted(set(Settings.model_fields) - {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}))
 
 
 # It shows the state of every check, so it comes after the tables that are judged, too.
@@ -20,3 +23,12 @@ def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[S
 
     target = write_report(study, context.instance, context.partition_key)
     return dg.Output(target, metadata={"report": dg.MetadataValue.path(str(target))})
+
+
+@step(settings=("confidence", "checks"), deps=brief_reads())
+def campaign_brief(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> dg.Output:
+    """What to do with the next campaign and why, on two pages to print."""
+    from dunnhumby_pipeline.orchestration.reporting import write_brief
+
+    target = write_brief(study, context.instance, context.partition_key)
+    return dg.Output(target, metadata={"brief": dg.MetadataValue.path(str(target))})

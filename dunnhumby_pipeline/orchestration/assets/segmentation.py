@@ -94,25 +94,6 @@ def describe_segments(
     yield from outputs("describe_segments", found)
 
 
-@step(settings=("confidence", "profile", "lifetime_value"), deps=["transactions"])
-def value_lifetimes(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
-    """Lifetime value of every household, and how such forecasts did on the half of the data they had not seen."""
-    from dunnhumby_pipeline.engine.run import run
-    from dunnhumby_pipeline.features.trips import trip_history
-    from dunnhumby_pipeline.features.windows import observed_days
-    from dunnhumby_pipeline.segmentation.lifetime.tables import lifetime_tables, lifetime_windows
-    from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
-
-    settings, lines = study.settings, study.table("transactions")
-    with refusing(LifetimeValueError):
-        windows = lifetime_windows(*observed_days(lines, settings.engine))
-        trips = run(trip_history(), {"transactions": lines, "windows": windows}, settings.engine)
-        found = lifetime_tables(
-            trips, windows, settings.lifetime_value, settings.profile.tier_shares, settings.confidence
-        )
-    yield from outputs("value_lifetimes", vars(found))
-
-
 @step(settings=("confidence",))
 def value_segments(
     customer_features: pd.DataFrame,

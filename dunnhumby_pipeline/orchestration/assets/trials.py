@@ -41,6 +41,7 @@ def enrol_trials(
     from dunnhumby_pipeline.causal.design.matrix import trial_matrix
     from dunnhumby_pipeline.causal.design.matrix_store import CovariateMatrix, save_matrix
     from dunnhumby_pipeline.causal.design.repeats import repeat_trials
+    from dunnhumby_pipeline.words.escaping import markdown_of
 
     settings, campaign_type = study.settings, context.partition_key
     with refusing(CohortError):
@@ -77,7 +78,7 @@ def enrol_trials(
             ),
             "needs_not_known": unknown or "none",
             "covariates_without_any_value": ", ".join(design.left_out) or "none",
-            "amounts_capped": dg.MetadataValue.md(cohort.caps.to_markdown(index=False) if len(cohort.caps) else "none"),
+            "amounts_capped": dg.MetadataValue.md(markdown_of(cohort.caps) if len(cohort.caps) else "none"),
         },
     )
     yield dg.Output(cohort.campaigns, "trial_campaigns")

@@ -20,6 +20,8 @@ from dunnhumby_pipeline.report.tables import CHECK_COLUMNS
 
 BLOCKING = frozenset(check.key for check in CHECKS if check.blocks)
 PASS, WARN, FAIL, NOT_RUN = "pass", "warn", "fail", "not run"
+# On the failure of a step that gates refuse: the names of those that failed, or were never judged.
+CLOSED_GATES = "closed_gates"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,12 @@ def require_open_gates(instance: dg.DagsterInstance, gates: Gates, campaign_type
             f"{', '.join(group['gate'])}: {status}, {message}"
             for (status, message), group in named.groupby(["status", "message"], sort=False)
         )
+        # What comes after a gate that failed was not judged for that.
+        failed = named.loc[named["status"] == FAIL]
         raise dg.Failure(
             f"the targeting list is not rebuilt, because these gates are closed: {reasons}. "
             "Remove the cause and materialise the checked assets again.",
+            metadata={CLOSED_GATES: dg.MetadataValue.json((failed if len(failed) else named)["gate"].tolist())},
             allow_retries=False,
         )
 

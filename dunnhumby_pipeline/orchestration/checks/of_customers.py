@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dunnhumby_pipeline.orchestration.checks import actions, agreement, needs, segmentation
+from dunnhumby_pipeline.orchestration.checks import actions, agreement, lifetime, needs, segmentation
 from dunnhumby_pipeline.orchestration.checks.check import BLOCK, WARN, Check
 
 CHECKS: tuple[Check, ...] = (
@@ -163,6 +163,15 @@ CHECKS: tuple[Check, ...] = (
         red='on the later half of the data, the forecast in use errs more than "the same as last period", and its '
         "interval leaves out 0",
         advice="rank households by past spend, or set `lifetime_value.forecast`",
+    ),
+    Check(
+        "clv_validation",
+        lifetime.intervals_cover,
+        WARN,
+        red="on the later half of the data, the intervals of households held what came less often than they aim to, by "
+        "more than 5 points; or there are too few households for any",
+        advice="take intervals as wider than they are, or give a longer history",
+        thresholds=("max_interval_misses",),
     ),
     Check(
         "migration_summary",

@@ -30,8 +30,8 @@ def chances_calibrated(validation: pd.DataFrame, settings: CheckSettings) -> Ver
     level = found["gap_lower"] <= most and found["gap_upper"] >= -most
     text = (
         f"slope {found['slope']:.2f} ({found['slope_lower']:.2f} to {found['slope_upper']:.2f}), expected within "
-        f"{off:g} of 1; mean chance {found['mean_probability']:.1%} where {found['share_fell']:.1%} fell, expected within "
-        f"{most:.0%}"
+        f"{off:g} of 1; mean chance {found['mean_probability']:.1%} where {found['share_fell']:.1%} fell, expected "
+        f"within {most:.0%}"
     )
     passed = bool(steep and level)
     advice = "" if passed else "; use the chances to rank households, not as chances"

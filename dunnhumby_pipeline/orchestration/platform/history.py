@@ -23,6 +23,8 @@ from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.storage import sql
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
@@ -44,9 +46,20 @@ _NAME = re.compile(r'(?<![\w/:"*])(?:key:)?"?(\w+)"?(?![\w/:"(*])')
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """The latest of a check: its evaluation, None when it was planned and not carried out; when (seconds, Unix)."""
+    """The latest of a check: its evaluation, None when it was planned and not carried out; when (seconds, Unix), and in
+    which run."""
 
     evaluation: dg.AssetCheckEvaluation | None
+    timestamp: float
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """The last materialisation of a table: its metadata, the run that made it, and when (seconds, Unix)."""
+
+    metadata: Mapping[str, Any]
+    run_id: str
     timestamp: float
 
 
@@ -64,14 +77,14 @@ def latest_checks(
     find = instance.event_log_storage.get_latest_asset_check_execution_by_key
     found = {}
     for key, record in {
-        **find(of_whole, PartitionKeyFilter(key=None)),
-        **find(of_parts, PartitionKeyFilter(key=partition)),
+        **(find(of_whole, PartitionKeyFilter(key=None)) if of_whole else {}),
+        **(find(of_parts, PartitionKeyFilter(key=partition)) if of_parts else {}),
     }.items():
         evaluation = record.evaluation
         # The latest record can be a plan that was not carried out: the step was skipped, or crashed.
         carried_out = evaluation if isinstance(evaluation, dg.AssetCheckEvaluation) else None
         moment = record.event.timestamp if record.event is not None else record.create_timestamp
-        found[key] = CheckRecord(carried_out, moment)
+        found[key] = CheckRecord(carried_out, moment, record.run_id)
     return found
 
 
@@ -84,9 +97,19 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
 
 def latest_metadata(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Mapping[str, Any] | None:
     """The metadata of the last materialisation of an asset, or one partition of it; None when it never was made."""
+    made = latest_made(instance, key, partition)
+    return made.metadata if made is not None else None
+
+
+def latest_made(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Made | None:
+    """The last materialisation of an asset, or one partition of it; None when it never was made."""
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=None if partition is None else [partition])
-    made = [record.asset_materialization for record in instance.fetch_materializations(wanted, limit=1).records]
-    return {name: shown.value for name, shown in made[0].metadata.items()} if made and made[0] else None
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        made = record.asset_materialization
+        if made is not None:
+            shown = {name: value.value for name, value in made.metadata.items()}
+            return Made(shown, record.event_log_entry.run_id, record.timestamp)
+    return None
 
 
 def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, Any] | None:
@@ -94,13 +117,27 @@ def metadata_before_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) 
 
     Runs that kept the table add nothing: compared with itself, a table that lost half its rows would pass.
     """
-    records = instance.fetch_materializations(key, limit=MOST_RUNS).records
-    made = [record.asset_materialization for record in records if record.asset_materialization is not None]
-    versions = [(materialization.tags or {}).get(DATA_VERSION_TAG) for materialization in made]
+    records, earlier = _since_last_change(instance, key)
+    made = records[earlier].asset_materialization if earlier is not None else None
+    return {name: shown.value for name, shown in made.metadata.items()} if made is not None else None
+
+
+def runs_since_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
+    """The runs of the last materialisation of an unpartitioned asset, and of the last before its content changed."""
+    records, earlier = _since_last_change(instance, key)
+    # Those between them are passed over by what looks for the earlier one.
+    read = records[:1] if earlier is None else [records[0], records[earlier]]
+    return [record.run_id for record in read]
+
+
+def _since_last_change(instance: dg.DagsterInstance, key: dg.AssetKey) -> tuple[list[Any], int | None]:
+    """Materialisations, the latest first, and the place of the latest one with another content than the first."""
+    found = instance.fetch_materializations(key, limit=MOST_RUNS).records
+    made = [(record, record.asset_materialization) for record in found]
+    records = [record for record, materialization in made if materialization is not None]
+    versions = [(each.tags or {}).get(DATA_VERSION_TAG) for _, each in made if each is not None]
     earlier = next((place for place, version in enumerate(versions) if version != versions[0]), None)
-    if earlier is None:
-        return None
-    return {name: shown.value for name, shown in made[earlier].metadata.items()}
+    return records, earlier
 
 
 def target_of(
@@ -204,3 +241,13 @@ def is_of_earlier_layout(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKe
     known = set(instance.get_asset_keys())
     grouped = list(keys)
     return any(dg.AssetKey(table_of(key)) in known for key in grouped) and not known.intersection(grouped)
+
+
+def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Remove a run from the history with all that it recorded; dagster would leave the evaluations of its checks."""
+    storage = instance.event_log_storage
+    if isinstance(storage, SqlEventLogStorage):
+        table = AssetCheckExecutionsTable
+        with storage.index_connection() as connection:
+            connection.execute(table.delete().where(table.c.run_id == run_id))
+    instance.delete_run(run_id)

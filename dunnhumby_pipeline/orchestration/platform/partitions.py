@@ -9,3 +9,5 @@ import dagster as dg
 from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 
 campaign_types = dg.StaticPartitionsDefinition(list(CAMPAIGN_TYPES))
+# The tag of a run that says which.
+PARTITION = "dagster/partition"

@@ -1,11 +1,10 @@
-"""What assets are given: the study (settings, home, input) and a way to notify."""
+"""What assets are given: the study (settings, home, input)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.engine.scratch import STAGING, remove_leftovers, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath, warehouse_at
 from dunnhumby_pipeline.orchestration.platform.storage import table_path
-from dunnhumby_pipeline.settings import Home, Settings, one_line
+from dunnhumby_pipeline.settings import Home, Settings
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.journey.source import Source
@@ -30,8 +29,10 @@ class Study:
     def source(self) -> Source:
         """The named raw folder, else HOME/raw when it holds files, else the embedded sample."""
         from dunnhumby_pipeline.journey.choice import choose
+        from dunnhumby_pipeline.journey.forgotten import read_forgotten
 
-        return choose(self.raw, self.home.raw)
+        found = choose(self.raw, self.home.raw, self.settings.mapping)
+        return replace(found, forgotten=read_forgotten(self.home.root))
 
     @property
     def warehouse(self) -> TablePath:
@@ -76,16 +77,3 @@ class Study:
     def journey_tables(self) -> dict[str, TablePath]:
         """The files of the eight canonical tables by name."""
         return {table.name: self.table(table.name) for table in schema.TABLES}
-
-
-@dataclass(frozen=True)
-class LogFileNotifier:
-    """Appends each alert as one line with its UTC time to a file; what would break or forge a line is left out."""
-
-    path: Path
-
-    def notify(self, message: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(f"{moment}  {one_line(message)}\n")

@@ -20,23 +20,21 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     selected,
     share_engines,
 )
+from dunnhumby_pipeline.orchestration.platform.instance_file import instance_settings, write_instance_file
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.running import ended, holding
-from dunnhumby_pipeline.settings import Home, one_line
+from dunnhumby_pipeline.settings import Home, RetentionSettings, RunSettings, Settings, one_line
 
 # What the UI loads, and calls the place that the study's runs belong to.
 CODE_LOCATION = "dunnhumby_pipeline.definitions"
 # Both lie beside the history and name the same one; the second is read by the command alone.
 _UI, _COMMAND = "dagster.yaml", "dagster_command.yaml"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_DAGSTER_SETTINGS = (
-    "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-    # Runs share the tables of journey and segments, so one at a time.
-    "concurrency:\n  runs:\n    max_concurrent_runs: 1\n"
-)
 # A run of the command prints to the terminal: to copy that into files as well, once a step, takes seconds.
 _COMMAND_SETTINGS = f"telemetry:\n  enabled: false\n{NO_COMPUTE_LOGS}"
+# A run of the command is its user's: the daemon neither ends it when it takes long nor repeats it.
+_OF_THE_USER = {"dagster/max_runtime": "0", "dagster/max_retries": "0"}
 
 
 class SelectionError(ValueError):
@@ -67,13 +65,19 @@ class Outcome:
     unusable: bool = False
 
 
-def open_history(home: Home) -> dg.DagsterInstance:
-    """The persistent run history of `home`, made when it does not exist yet: the one that the UI shows."""
+def open_history(home: Home, settings: Settings | None = None) -> dg.DagsterInstance:
+    """The persistent run history of `home`, made when it does not exist yet: the one that the UI shows.
+
+    With `settings`, dagster's own settings there are brought up to date with them.
+    """
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    for name, settings in ((_UI, _DAGSTER_SETTINGS), (_COMMAND, _COMMAND_SETTINGS)):
-        file: Path = home.dagster_home / name
-        if not file.exists():
-            file.write_text(settings, encoding="utf-8")
+    ui: Path = home.dagster_home / _UI
+    if settings is not None or not ui.exists():
+        runs, retention = (settings.runs, settings.retention) if settings else (RunSettings(), RetentionSettings())
+        write_instance_file(ui, instance_settings(runs, retention))
+    command: Path = home.dagster_home / _COMMAND
+    if not command.exists():
+        command.write_text(_COMMAND_SETTINGS, encoding="utf-8")
     share_engines()
     return dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
 
@@ -119,7 +123,7 @@ def run_study(
             partition_key=campaign_type,
             raise_on_error=False,
             run_id=run_id,
-            tags={**lists_with(CODE_LOCATION), **(tags or {})},
+            tags={**lists_with(CODE_LOCATION), **_OF_THE_USER, **(tags or {})},
         )
     built = frozenset(
         table_of(event.asset_key) for event in result.get_asset_materialization_events() if event.asset_key

@@ -20,6 +20,9 @@ from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 
+# The pool of all steps: where an instance lets several runs go on at once, one of them writes tables.
+TABLES_POOL = "tables"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -33,6 +36,7 @@ class Step:
     follows_opt_outs: bool = False
     follows_approvals: bool = False
     follows_looks: bool = False
+    follows_forgotten: bool = False
     follows_need_names: bool = False
 
     @property
@@ -53,6 +57,7 @@ def step(
     follows_opt_outs: bool = False,
     follows_approvals: bool = False,
     follows_looks: bool = False,
+    follows_forgotten: bool = False,
     follows_need_names: bool = False,
     internal_deps: Mapping[str, set[dg.AssetKey]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
@@ -65,8 +70,16 @@ def step(
 
     def declare(function: Callable[..., Any]) -> dg.AssetsDefinition:
         name = function.__name__
-        followed = (follows_playbook, follows_ledger, follows_opt_outs, follows_approvals, follows_looks)
-        STEPS[name] = Step(name, tuple(settings), *followed, follows_need_names)
+        followed = (
+            follows_playbook,
+            follows_ledger,
+            follows_opt_outs,
+            follows_approvals,
+            follows_looks,
+            follows_forgotten,
+            follows_need_names,
+        )
+        STEPS[name] = Step(name, tuple(settings), *followed)
         tables = made_by(name)
         if not tables:
             raise ValueError(f"no table is made by {name}; name it as made_by of a table in contracts/tables")
@@ -79,6 +92,7 @@ def step(
             deps=[asset_key(each) if isinstance(each, str) else each for each in deps],
             outs={table.name: _out(table) for table in tables},
             internal_asset_deps=internal_deps,
+            pool=TABLES_POOL,
         )(function)
 
     return declare

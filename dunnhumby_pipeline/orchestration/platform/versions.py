@@ -1,10 +1,10 @@
 """Code versions: what dagster compares to say that an asset's code or settings have changed.
 
 A version is a hash of the code that the asset's step rests on, of the settings that it reads and, where it
-follows them, of the user's playbook, the opt-outs, the approvals, the ledger of experiments and the looks at them, so
-nobody has to remember to raise a number. The code is the step's own function and every module of this package that it
-imports, directly or through others, as compiled without docstrings: a comment, a docstring or another layout of the
-lines changes nothing. Another release of Python compiles to other versions.
+follows them, of the user's playbook, the opt-outs, the approvals, the ledger of experiments, the looks at them and the
+households forgotten, so nobody has to remember to raise a number. The code is the step's own function and every module
+of this package that it imports, directly or through others, as compiled without docstrings: a comment, a docstring or
+another layout of the lines changes nothing. Another release of Python compiles to other versions.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import dagster as dg
 
 import dunnhumby_pipeline
 from dunnhumby_pipeline.contracts.registry import table
+from dunnhumby_pipeline.journey.forgotten import read_forgotten
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
@@ -89,6 +90,8 @@ def step_version(step: dg.OpDefinition, settings: Settings, home: Home) -> str:
         (declared.follows_approvals, home.approvals),
     )
     followed += [_content(log) for follows, log in logs if follows and log.is_file()]
+    if declared.follows_forgotten and (left_out := read_forgotten(home.root)).households:
+        followed.append(digest(left_out.households))
     opt_outs = opt_out_path(settings.contact.opt_out_file, home.root)
     if declared.follows_opt_outs and opt_outs is not None:
         followed.append(_content(opt_outs) if opt_outs.is_file() else "missing")

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report.sections import (
     doubts,
     effects,
     experiments,
+    fairness,
     heterogeneity,
     lifetime,
     lists,
@@ -43,21 +44,12 @@ CHAPTERS = (
             *data.PARTS,
         ),
     ),
-    Chapter(
-        "What the campaign does",
-        (
-            *effects.PARTS,
-            *plausibility.PARTS,
-            *design.PARTS,
-            *overlap.PARTS,
-            *doubts.PARTS,
-            *conditional.PARTS,
-            *heterogeneity.PARTS,
-            *scrutiny.PARTS,
-        ),
-    ),
+    Chapter("What the campaign does", (*effects.PARTS, *plausibility.PARTS)),
+    Chapter("How the arms were compared", (*design.PARTS, *overlap.PARTS)),
+    Chapter("How far the answer may be wrong", doubts.PARTS),
+    Chapter("Who responds more", (*conditional.PARTS, *heterogeneity.PARTS, *scrutiny.PARTS)),
     Chapter("What targeting is worth", (*costs.COSTS, *experiments.PARTS, *decision.WORTH)),
-    Chapter("Targeting list", (*lists.PARTS, *decision.LIST)),
+    Chapter("Targeting list", (*lists.PARTS, *decision.LIST, *fairness.PARTS)),
 )
 
 

@@ -20,10 +20,10 @@ _PAID = {"retailer": "paid by the retailer", "manufacturer": "paid by the manufa
 
 
 def what_most_get(row: pd.Series) -> str:
-    """What most of a group's households get, with how many of them, and how many get nothing."""
+    """The commonest next action of a group's households, how many have it, and how many have none."""
     left = f"{numbers.percent(row['suppressed_share'])} get nothing" if row["n_suppressed"] else ""
     if pd.isna(row["offer"]):
-        return f"Nothing for most; {left}" if left else "Nothing"
+        return f"Nothing: {left}" if left else "Nothing"
     most = f"{row['offer']} ({numbers.percent(row['offer_share'])} of them"
     others = row["n_offers"] - 1
     more = f", {numbers.count(others)} other offers" if others > 1 else ", one other offer" if others else ""

@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report.sections import curves, economics
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings, tells_apart, top_policy
 from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words.features import rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -152,7 +153,7 @@ def leaf_rows(policy_rules: pd.DataFrame) -> Grid:
     """The policy tree, leaf by leaf."""
     rows = [
         cells(
-            row["rule"],
+            rule(row["rule"]),
             "target" if row["treats"] else "leave",
             numbers.percent(row["share"]),
             numbers.interval(row["profit"], row["ci_lower"], row["ci_upper"], "$")

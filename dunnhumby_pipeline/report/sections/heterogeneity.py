@@ -107,7 +107,7 @@ def subgroup_rows(subgroups: pd.DataFrame) -> Grid:
     """Leaves of the tree in words, with effects of households that it did not see."""
     rows = [
         cells(
-            row["rule"],
+            features.rule(row["rule"]),
             numbers.count(row["n_trials"]),
             _effect(row),
             numbers.dollars(row["predicted"]),

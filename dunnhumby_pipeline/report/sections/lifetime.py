@@ -11,13 +11,23 @@ from dunnhumby_pipeline.report.section import Fold, Heading, Note, Section
 from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words import forecasts, numbers, terms
 from dunnhumby_pipeline.words.features import segment_name, segment_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MODELS = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma", "stacked": "Weights of the forecast", "both": "Both"}
+_MODELS = {
+    "bg_nbd": "BG/NBD",
+    "gamma_gamma": "Gamma-Gamma",
+    "both": "Both",
+    "nbd": "NBD",
+    "smoothed": "Smoothing",
+    "boosted": "Boosted trees",
+    "stacked": "Weights for the mean",
+    "stacked_absolute": "Weights for the median",
+}
+_TARGETS = {"spend": "Spend", "gross_profit": "Gross profit"}
 _MEASURES = {
     "clv": "sales expected in 52 weeks",
     "expected_trips_52w": "trips expected in 52 weeks",
@@ -55,7 +65,7 @@ def offer_rows(tables: StudyTables, settings: Settings) -> Grid:
         )
         for _, found in tables["value_need"].iterrows()
     ]
-    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Most of them get"
+    headers = "Value tier|Leading need|Households|Revenue|Expected in 52 weeks|Discount rate|Commonest next action"
     return as_grid(headers, rows, {2, 3, 4, 5})
 
 
@@ -116,7 +126,60 @@ def _errors_alt(tables: StudyTables, settings: Settings) -> str:
 def _calibration(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import lifetime_value
 
-    return lifetime_value.clv_calibration(tables["clv_calibration"])
+    return lifetime_value.clv_calibration(tables["clv_calibration"], settings.lifetime_value.forecast)
+
+
+def _intervals(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.customers import lifetime_intervals
+
+    forecast = settings.lifetime_value.forecast
+    return lifetime_intervals.clv_intervals(tables["clv_calibration"], forecast, settings.confidence)
+
+
+def _intervals_alt(tables: StudyTables, settings: Settings) -> str:
+    found = in_use(tables["clv_validation"], settings.lifetime_value.forecast)
+    if found is None or pd.isna(found["coverage"]):
+        return "No intervals: there are too few households."
+    return (
+        f"Intervals of {numbers.percent(found['nominal_coverage'])} held the spend of "
+        f"{numbers.percent(found['coverage'], 1)} of households in the half-year held out, by bins of households."
+    )
+
+
+def holdout_rows(tables: StudyTables, settings: Settings) -> Grid:
+    """Every forecast of spend and of gross profit on the half-year held out."""
+    found, rows = tables["clv_validation"], []
+    for target, spoken in _TARGETS.items():
+        for _, row in found[found["target"] == target].iterrows():
+            used = ", in use" if row["forecast"] == settings.lifetime_value.forecast else ""
+            gap = numbers.interval(row["mae_against_naive"], row["ci_lower"], row["ci_upper"], "$")
+            rows.append(
+                cells(
+                    spoken,
+                    terms.spoken(forecasts.FORECASTS[row["forecast"]]) + used,
+                    numbers.number(row["mae"], 4, "$"),
+                    numbers.NOTHING if row["forecast"] == "naive" else gap,
+                    numbers.number(row["rmse"], 4, "$"),
+                    numbers.number(row["bias"], 2, "$"),
+                    numbers.number(row["bin_error"], 3, "$"),
+                    numbers.NOTHING if pd.isna(row["coverage"]) else numbers.percent(row["coverage"], 1),
+                )
+            )
+    headers = "Of|Forecast|Mean error|Against naive|Root mean squared error|Bias|Error of tenths|Intervals held"
+    headers = headers if settings.lifetime_value.n_bins == 10 else headers.replace("tenths", "bins")
+    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
+
+
+def profit_note(tables: StudyTables, settings: Settings) -> str:
+    """What the households are worth in gross profit."""
+    found = tables["customer_lifetime_value"]
+    sales, profit = found["clv"].sum(), found["clv_gross_profit"].sum()
+    return (
+        f"All households together are expected to spend {numbers.dollars(sales)} in 52 weeks, which leaves "
+        f"{numbers.dollars(profit)} of gross profit before the cost of contacts, "
+        f"{numbers.percent(profit / sales, 1)} of sales. Half of the households are worth less than "
+        f"{numbers.dollars(found['clv_gross_profit'].median())}."
+    )
 
 
 def _pareto(tables: StudyTables, settings: Settings) -> Figure:
@@ -167,7 +230,7 @@ PARTS = (
         "offers",
         "What households of each cell get",
         ("value_need",),
-        "The next action of most of the cell's households, counted; the discount rate shows what is given away there "
+        "The commonest next action of the cell's households, counted; the discount rate shows what is given away there "
         "already.",
         rows=offer_rows,
     ),
@@ -176,12 +239,13 @@ PARTS = (
         "clv",
         "Lifetime value by segment",
         ("segment_lifetime_value", "segment_profiles"),
-        "Sales expected in 52 weeks, not profit and not discounted. Intervals are of the mean over households and "
+        "Sales expected in 52 weeks, not discounted. Intervals are of the mean over households and "
         "hold the forecast fixed.",
         _clv,
         _clv_alt,
     ),
     Note("concentration_note", concentration_note, ("household_value_need",)),
+    Note("profit_note", profit_note, ("customer_lifetime_value",)),
     Note("differences_note", differences_note, ("lifetime_differences",)),
     Note(
         "forecast_note",
@@ -197,6 +261,14 @@ PARTS = (
         _errors_alt,
     ),
     Section(
+        "clv_holdout",
+        "Every forecast on the half-year held out",
+        ("clv_validation",),
+        "Weights were learned before that half-year. Bias: mean forecast less mean of what came. Error of tenths: how "
+        "far the mean forecast of a tenth of the households lay from what came. Intervals are those of households.",
+        rows=holdout_rows,
+    ),
+    Section(
         "calibration",
         "Did what was forecast come?",
         ("clv_calibration",),
@@ -205,6 +277,15 @@ PARTS = (
         lambda tables, settings: (
             "Forecast against what came in the half-year held out, by bins of households, with intervals."
         ),
+    ),
+    Section(
+        "clv_intervals",
+        "How far may a household lie from its forecast?",
+        ("clv_calibration", "clv_validation"),
+        "Intervals are from how far such forecasts were off in the half before. A household's future is wide open, a "
+        "segment's is not: use lifetime values to rank and to add up, not to promise what one household will spend.",
+        _intervals,
+        _intervals_alt,
     ),
     Section(
         "pareto",

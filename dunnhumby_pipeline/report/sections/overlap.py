@@ -13,6 +13,7 @@ from dunnhumby_pipeline.report.section import Heading, Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words.features import rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +108,7 @@ def outside_rows(outside: pd.DataFrame) -> Grid:
     """Rules that say who is hardly ever, and who is nearly always targeted."""
     rows = [
         cells(
-            row["rule"],
+            rule(row["rule"]),
             row["verdict"],
             numbers.count(row["n_trials"]),
             *(numbers.percent(row[share]) for share in ("share_below", "share_inside", "share_above")),

@@ -34,7 +34,9 @@ def risk_note(tables: StudyTables, settings: Settings) -> str:
     found = (
         f"{numbers.count(len(listed))} households of value are listed as at risk: their chance that spend falls by "
         f"{fall} or more in the next quarter is {numbers.percent(listed['probability'].mean())} on average, and "
-        f"{numbers.dollars(listed['expected_fall'].sum())} are expected to be lost."
+        f"{numbers.dollars(listed['expected_fall'].sum())} are expected to be lost. For "
+        f"{numbers.count(listed['from_peak'].sum())} of them sales at their usual rate would be such a fall already: "
+        "their last quarter was a peak, and there is little to save."
     )
     if pd.notna(told["reason"]):
         return f"{found} How good this is cannot be told yet: {told['reason']}."

@@ -73,7 +73,9 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
                 *cells(*amounts, numbers.count(found["priority"]), *map(str, texts)),
             )
         )
-    return as_grid("Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Most of them get", rows, {1, 2, 3})
+    return as_grid(
+        "Segment|Households|Revenue|Priority (1 first)|Strategy|Do|Avoid|Commonest next action", rows, {1, 2, 3}
+    )
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
@@ -201,9 +203,10 @@ def chosen_note(tables: StudyTables, settings: Settings) -> str:
         f"{numbers.percent(row['share_mid'])} of mid, {numbers.percent(row['share_low'])} of low"
         for what, row in found.iterrows()
     ]
+    told = "; ".join(said)
     return (
-        "What segments seem to have besides is what others chose for them, by spend. " + "; ".join(said) + ". That "
-        "a segment is mailed more says whom the retailer mails."
+        f"What segments seem to have besides is what others chose for them. {told[0].upper()}{told[1:]}. That a "
+        "segment is described or mailed more says who was chosen, not what its households are like."
     )
 
 
@@ -285,7 +288,7 @@ PARTS = (
         ("segment_features", "segment_profiles"),
         "Read a column to know a segment, a row to know what tells segments apart. Only the upper block is evidence: "
         "the segments were not made from these features, nor from any that says the same (rank correlation under "
-        "0.9). Campaigns stand apart: the retailer chose whom it mailed, by spend, so they tell its habit and not the "
+        "0.9). Campaigns stand apart: the retailer chose whom it mailed, so they tell its habit and not the "
         "segment's.",
         _profile,
         _profile_alt,
@@ -323,7 +326,7 @@ PARTS = (
         "demographics",
         "Most frequent answers, where demographics are known",
         ("segment_demographics", "segment_profiles"),
-        "Of the households that are described alone, which are those that spend more: no character of the segment.",
+        "Of the households that are described alone, chosen as the table above says: no character of the segment.",
         rows=demographic_rows,
     ),
     Section(

@@ -1,12 +1,12 @@
-"""The page in HTML: its shell, and how each kind of part is written."""
+"""The pages in HTML: their shells, and how each kind of part is written."""
 
 from __future__ import annotations
 
 import jinja2
 
 
-def page_template() -> jinja2.Template:
-    """The template of the whole page; what it is not given is an error."""
+def template(name: str) -> jinja2.Template:
+    """A template of this folder; what it is not given is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dunnhumby_pipeline.report.templates", ""),
         autoescape=True,
@@ -14,4 +14,9 @@ def page_template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
+
+
+def page_template() -> jinja2.Template:
+    """The template of the analyst's report."""
+    return template("page.html.j2")

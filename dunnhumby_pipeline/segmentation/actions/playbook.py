@@ -105,6 +105,8 @@ class OfferRules(Part):
     """The rules of offers, tried in order; a household for which none holds is left."""
 
     rules: tuple[OfferRule, ...] = Field(min_length=1)
+    # Needs that offers call by another name.
+    called: dict[Words, Words] = Field(default_factory=dict)
 
     @classmethod
     def unknown(cls, name: str) -> str:

@@ -61,6 +61,7 @@ def require_names(
     for place, rule in enumerate(playbook.offers.rules):
         for name, names in known.items():
             wrong += _strangers(f"offers.rules.{place} ({rule.name!r}).when.{name}", getattr(rule.when, name), names)
+    wrong += _strangers("offers.called", list(playbook.offers.called), known_needs)
     for place, one in enumerate(playbook.segments.rules):
         path = f"segments.rules.{place} ({one.name!r}).when.leading_need"
         wrong += _strangers(path, one.when.leading_need, known_needs)
@@ -92,7 +93,7 @@ def next_actions(facts: Facts, playbook: Playbook, keeps_from: Mapping[str, Sequ
     risk = facts.facts["at_risk"].codes
     frame["at_risk"] = pd.Series(risk == 1).astype("boolean").mask(risk < 0)
     frame["tags"] = tags_in_words(facts)
-    frame["offer"] = _offers(rules, chosen, facts)
+    frame["offer"] = _offers(playbook, chosen, facts)
     for column, field in _OF_RULE.items():
         frame[column] = _text(chosen, [*(str(getattr(rule, field)) for rule in rules), None])
     frame["because"] = _reasons(rules, chosen, passed_over, facts)
@@ -133,10 +134,11 @@ def _text(codes: Codes, said: Sequence[str | None]) -> pd.Series:
     return pd.Series(np.array(said, dtype=object)[codes], dtype="str")
 
 
-def _offers(rules: Sequence[OfferRule], chosen: Codes, facts: Facts) -> pd.Series:
+def _offers(playbook: Playbook, chosen: Codes, facts: Facts) -> pd.Series:
     need = facts.facts["need"]
     width = len(need.values)
-    said = [rule.offer.replace(NEED_PLACE, str(value)) for rule in rules for value in need.values]
+    called = [playbook.offers.called.get(str(value), str(value)) for value in need.values]
+    said = [rule.offer.replace(NEED_PLACE, name) for rule in playbook.offers.rules for name in called]
     places = np.where(chosen == _UNCHOSEN, -1, chosen * width + need.codes)
     return _text(places, [*said, None])
 

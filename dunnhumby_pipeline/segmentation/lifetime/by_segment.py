@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dunnhumby_pipeline.engine.tables import WAY_OUT
 from dunnhumby_pipeline.segmentation.lifetime.status import status_shares
 from dunnhumby_pipeline.segmentation.lifetime.value import LifetimeValueError
 from dunnhumby_pipeline.segmentation.segments.effect_sizes import group_difference
@@ -20,8 +21,13 @@ def segment_lifetime_value(
 
     Columns: segment, n_households, clv_mean ($ in 52 weeks) with its t-interval ci_lower and ci_upper, clv_median,
     clv_share (of the value of all), probability_alive (mean), and share_high, share_mid, share_low (of its households
-    in each tier). Raises LifetimeValueError when a household of one table is not in the other.
+    in each tier). Raises LifetimeValueError when a household of one table is not in the other, or the tier is
+    missing.
     """
+    if "value_tier" not in customer_lifetime_value.columns:
+        raise LifetimeValueError(
+            f"customer_lifetime_value lacks value_tier, as one of an earlier version does; {WAY_OUT}"
+        )
     joined = _joined(customer_lifetime_value, segments)
     grouped = joined.groupby("segment")
     table = grouped.agg(

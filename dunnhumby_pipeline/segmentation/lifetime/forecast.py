@@ -1,15 +1,9 @@
-"""What each household will spend: BG/NBD with Gamma-Gamma, past spend, and the two weighed together.
-
-Stacking (Breiman 1996, Stacked Regressions, Machine Learning 24): weights of 0 or more that sum to one, so that the
-level is not drawn down, chosen on an earlier stretch of the data and applied to a later one.
-"""
+"""Trips and spend per trip of each household by the models of who comes back: BG/NBD with Gamma-Gamma."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.segmentation.lifetime.value import (
@@ -20,11 +14,9 @@ from dunnhumby_pipeline.segmentation.lifetime.value import (
     fit_bg_nbd,
     fit_gamma_gamma,
 )
+from dunnhumby_pipeline.segmentation.lifetime.weeks import DAYS_PER_WEEK
 from dunnhumby_pipeline.settings import LifetimeValueSettings
 
-DAYS_PER_WEEK = 7
-# Steps of a twentieth: an error curve this flat is not worth a finer one.
-_STACK_STEPS = 20
 HISTORY_COLUMNS = ("household_key", "trips", "first_trip", "last_trip", "sales")
 
 
@@ -60,52 +52,6 @@ class SpendModels:
         return self.bg_nbd.probability_alive(*_recency_and_age(history, last_day))
 
 
-@dataclass(frozen=True)
-class StackWeights:
-    """Weights of three forecasts of spend, which sum to 1.
-
-    `recent` and `earlier`: the spend per day of the later and the earlier half of the history goes on; `model`: that of
-    `SpendModels`.
-    """
-
-    recent: float
-    earlier: float
-    model: float
-
-    def forecast(self, parts: Mapping[str, Vector]) -> Vector:
-        return self.recent * parts["recent"] + self.earlier * parts["earlier"] + self.model * parts["model"]
-
-
-@dataclass(frozen=True)
-class History:
-    """Trips of households from `first_day` to `last_day`, and of each half of it; frames as of `trip_history`."""
-
-    first_day: int
-    last_day: int
-    whole: pd.DataFrame
-    earlier: pd.DataFrame
-    recent: pd.DataFrame
-
-    @property
-    def middle(self) -> int:
-        """The first day of the recent half."""
-        return half_way(self.first_day, self.last_day)
-
-    def parts(self, models: SpendModels, weeks: float) -> dict[str, Vector]:
-        """Forecasts of $ in the next `weeks`, to be stacked: recent, earlier, model."""
-        days = weeks * DAYS_PER_WEEK
-        return {
-            "recent": spend_of(self.recent, self.whole) * days / (self.last_day + 1 - self.middle),
-            "earlier": spend_of(self.earlier, self.whole) * days / (self.middle - self.first_day),
-            "model": models.expected_spend(self.whole, self.last_day, weeks),
-        }
-
-
-def half_way(first_day: int, last_day: int) -> int:
-    """First day of the later half of `first_day` to `last_day`, both included."""
-    return (first_day + last_day + 1) // 2
-
-
 def fit_spend_models(history: pd.DataFrame, last_day: int, settings: LifetimeValueSettings) -> SpendModels:
     """Fit BG/NBD and Gamma-Gamma to one row per household: trips, first_trip, last_trip (DAY), sales ($).
 
@@ -133,22 +79,10 @@ def fit_spend_models(history: pd.DataFrame, last_day: int, settings: LifetimeVal
     )
 
 
-def fit_stack(parts: Mapping[str, Vector], actual: Vector) -> StackWeights:
-    """The weights with the smallest mean absolute error of `actual` ($), to a twentieth."""
-    steps = range(_STACK_STEPS + 1)
-    grid = [
-        StackWeights(recent / _STACK_STEPS, earlier / _STACK_STEPS, (_STACK_STEPS - recent - earlier) / _STACK_STEPS)
-        for recent in steps
-        for earlier in steps
-        if recent + earlier <= _STACK_STEPS
-    ]
-    return min(grid, key=lambda weights: float(np.abs(weights.forecast(parts) - actual).mean()))
-
-
-def spend_of(period: pd.DataFrame, households: pd.DataFrame) -> Vector:
-    """$ that each of `households` spent in `period`: 0, which is known and not missing, without a trip in it."""
-    sales = period.set_index("household_key")["sales"]
-    return sales.reindex(households["household_key"], fill_value=0.0).to_numpy(dtype=float)
+def amount_of(period: pd.DataFrame, column: str, households: pd.DataFrame) -> Vector:
+    """`column` of `period` for each of `households`: 0, which is known and not missing, for one without a row."""
+    amounts = period.set_index("household_key")[column]
+    return amounts.reindex(households["household_key"], fill_value=0).to_numpy(dtype=float)
 
 
 def recency_in_weeks(history: pd.DataFrame) -> Vector:

@@ -73,6 +73,30 @@ class TripHistories:
         return -float((trips - chances + either).mean()), -gradient
 
 
+@dataclass(frozen=True)
+class PoissonTrips:
+    """Trips (whole) of each household in its time; `without_zeros`: only households with a trip are seen."""
+
+    trips: npt.NDArray[np.int64]
+    time: Vector
+    without_zeros: bool
+
+    def negative(self, free: Vector) -> tuple[float, Vector]:
+        """-log-likelihood of the NBD per household at (log rate, log spread), constants left out."""
+        rate, spread = float(np.exp(free[0])), float(np.exp(free[1]))
+        x = self.trips
+        j = np.arange(int(x.max()) + 1, dtype=float)
+        seen, by_rate, by_spread = _rates(rate, spread, x, self.time)
+        value = _sums(np.log1p(j * spread))[x] + seen
+        by_spread = by_spread + _sums(j / (1 + j * spread))[x]
+        if self.without_zeros:
+            none, none_by_rate, none_by_spread = _rates(rate, spread, np.zeros_like(x), self.time)
+            odds = np.exp(none) / -np.expm1(none)
+            value = value - np.log(-np.expm1(none))
+            by_rate, by_spread = by_rate + odds * none_by_rate, by_spread + odds * none_by_spread
+        return -float(value.mean()), -np.array([by_rate.mean(), spread * by_spread.mean()])
+
+
 def _sums(terms: Vector) -> Vector:
     """Sums of the first 0, 1, 2, ... of `terms`."""
     return np.concatenate([[0.0], np.cumsum(terms)])

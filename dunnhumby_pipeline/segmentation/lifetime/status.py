@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from dunnhumby_pipeline.engine.tables import WAY_OUT
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
 from dunnhumby_pipeline.settings import StatusSettings
 
@@ -129,6 +130,7 @@ def status_shares(status: pd.DataFrame, segments: pd.DataFrame, part: str) -> pd
     `part`: 'value_tier', 'lifecycle' or 'discount_habit'; all its values have a column ('share_full_price'). A segment
     without households, there as a category, has NaN. Raises StatusError when a household has no segment, or no status.
     """
+    _check_columns("the table of where households stand", status, ("household_key", part))
     strangers = set(status["household_key"]) ^ set(segments["household_key"])
     if strangers:
         raise StatusError(
@@ -156,4 +158,4 @@ def majority(profiles: pd.DataFrame, part: str) -> dict[str, str]:
 def _check_columns(table: str, frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise StatusError(f"{table} lacks {', '.join(missing)}; found {', '.join(frame.columns)}")
+        raise StatusError(f"{table} lacks {', '.join(missing)}; found {', '.join(frame.columns)}; {WAY_OUT}")

@@ -61,14 +61,15 @@ def choose_layer(matrix: csr_matrix, wanted: Wanted, seed: int, start: Layer | N
     # Refits are compared, and not kept: dense and in single precision they take half the time.
     quick = matrix.astype(np.float32).toarray()
 
-    def refitted(number: int, own: Labels, begin: Layer | None = None) -> list[float]:
+    def refitted(number: int, begin: Layer | None = None) -> list[Labels]:
         first = begin.loadings.astype(np.float32) if begin is not None else None
-        return [_agreement(own, fit_layer(quick[sample], number, seed, first), matrix) for sample in samples]
+        return [fit_layer(quick[sample], number, seed, first).leading(matrix) for sample in samples]
 
     for k in numbers:
         layers[k] = fit_layer(matrix, k, seed)
-        cold[k] = refitted(k, layers[k].leading(matrix))
-        rows.append((k, centred_r2(matrix, layers[k]), float(np.mean(cold[k])), len(samples)))
+        cold[k] = refitted(k)
+        stable = float(np.mean(_agreement(layers[k].leading(matrix), cold[k])))
+        rows.append((k, centred_r2(matrix, layers[k]), stable, len(samples)))
     scan = pd.DataFrame(rows, columns=["n_factors", "centred_r2", "stability", "n_refits"])
     number, reason = choose_n_factors(scan, wanted.floor)
     reason = reason.replace("numbers of factors", f"numbers of {wanted.level}s").replace("number of factors", "number")
@@ -77,20 +78,20 @@ def choose_layer(matrix: csr_matrix, wanted: Wanted, seed: int, start: Layer | N
         today, number = number, len(start.loadings)
         reason = f"that of the run before (today's choice would be {today}: {reason})"
         layer = fit_layer(matrix, number, seed, start.loadings)
-        cold[number] = refitted(number, layer.leading(matrix))
     elif len(wanted.numbers) == 1:
         reason = "set"
-    warm = refitted(number, layer.leading(matrix), layer)
+    own = layer.leading(matrix)
+    agreement = {"cold": _agreement(own, cold[number]), "warm": _agreement(own, refitted(number, layer))}
     selection = scan.rename(columns={"n_factors": "n_needs"}).assign(level=wanted.level)
     selection["chosen"] = selection["n_needs"] == number
     selection["reason"] = np.where(selection["chosen"], reason, "")
     if start is not None:
-        selection.loc[selection["chosen"], "stability"] = float(np.mean(cold[number]))
+        selection.loc[selection["chosen"], "stability"] = float(np.mean(agreement["cold"]))
         selection.loc[selection["chosen"], "centred_r2"] = centred_r2(matrix, layer)
     stability = pd.DataFrame(
         [
             (wanted.level, kind, replicate, ari)
-            for kind, aris in (("cold", cold[number]), ("warm", warm))
+            for kind, aris in agreement.items()
             for replicate, ari in enumerate(aris)
         ],
         columns=STABILITY,
@@ -98,6 +99,6 @@ def choose_layer(matrix: csr_matrix, wanted: Wanted, seed: int, start: Layer | N
     return Chosen(layer, selection[SELECTION], stability)
 
 
-def _agreement(own: Labels, refit: Layer, matrix: csr_matrix) -> float:
+def _agreement(own: Labels, refits: list[Labels]) -> list[float]:
     # Nobody is a label as any other.
-    return float(adjusted_rand(own + 1, refit.leading(matrix) + 1))
+    return [float(adjusted_rand(own + 1, labels + 1)) for labels in refits]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AGREEMENT = ["level", "from_day", "to_day", "n_households", "share_staying", "kappa"]
 LIFT = ["level", "need", "from_day", "n_households", "share_next", "overall_next", "lift"]
 MOST_QUARTERS = 4
+# What everybody buys lifts by a hair for whoever buys much of it.
+_LEAST_LIFT = 1.1
 _FEWEST = 30
 
 
@@ -48,10 +50,10 @@ def lifts_of(sales: Array, overall: Array) -> Array:
 
 
 def own_goods(lift: Array, overall: Array, n_own: int, min_share: float) -> NDArray[np.int64]:
-    """Places of the goods that lift most, the largest first: at most `n_own`, above 1, with at least `min_share` of all
-    sales."""
+    """Places of the goods that lift most, the largest first: at most `n_own`, of 1.1 or more, with at least `min_share`
+    of all sales."""
     share = overall / overall.sum() if overall.sum() > 0 else overall
-    able = np.where((share >= min_share) & (lift > 1), lift, 0.0)
+    able = np.where((share >= min_share) & (lift >= _LEAST_LIFT), lift, 0.0)
     order = np.argsort(-able, kind="stable")[:n_own]
     return order[able[order] > 0]
 

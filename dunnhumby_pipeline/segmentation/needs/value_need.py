@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
+from dunnhumby_pipeline.engine.tables import WAY_OUT
 from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
 
 
@@ -22,6 +23,8 @@ def household_value_need(
     `discounts` are retail and coupon discounts of the history: discount_rate x sales / (1 - discount_rate), which is
     NaN where the household paid nothing at all. Raises ValueNeedError when the tables have different households.
     """
+    if "value_tier" not in customer_lifetime_value.columns:
+        raise ValueNeedError(f"customer_lifetime_value lacks value_tier, as one of an earlier version does; {WAY_OUT}")
     keys = [set(table["household_key"]) for table in (customer_lifetime_value, leading_needs, features)]
     if any(key != keys[0] for key in keys):
         sizes = ", ".join(str(len(key)) for key in keys)

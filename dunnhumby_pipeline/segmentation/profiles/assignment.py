@@ -12,6 +12,8 @@ from dunnhumby_pipeline.segmentation.lifetime.value_tiers import TIERS
 from dunnhumby_pipeline.segmentation.profiles.profiles import SPEND, ProfileError
 
 SPEND_FIFTHS = 5
+# An AUC nearer to 0.5 than this is called no choice by spend.
+LEANING = 0.05
 
 
 def assignment_by_value(
@@ -39,12 +41,12 @@ def assignment_by_value(
     held: list[tuple[str, str, pd.Series]] = [
         (
             "demographics known",
-            "nobody says; households that spend more are described more often",
+            "not told by the data",
             joined["household_key"].isin(set(demographics["household_key"])),
         )
     ]
     held += [
-        (f"mailed {kind}", "the retailer, who mailed those that spend more", joined[received_column(kind)] > 0)
+        (f"mailed {kind}", "the retailer", joined[received_column(kind)] > 0)
         for kind in CAMPAIGN_TYPES
         if received_column(kind) in joined.columns
     ]
@@ -67,7 +69,7 @@ def assignment_by_value(
         rows.append(
             {
                 "what": what,
-                "chosen_by": chosen_by,
+                "chosen_by": f"{chosen_by}; {_leaning(auc)}",
                 "n": n,
                 "share": float(has.mean()),
                 **{f"share_{tier}": float(own[tier]) for tier in TIERS},
@@ -79,6 +81,15 @@ def assignment_by_value(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _leaning(auc: float) -> str:
+    """Whom the choice fell on, in words."""
+    if auc != auc:
+        return "nobody has it, or everybody"
+    if abs(auc - 0.5) < LEANING:
+        return "not by spend"
+    return "those that spend more" if auc > 0.5 else "those that spend less"
 
 
 def corrected_v(has: pd.Series, groups: pd.Series) -> float:

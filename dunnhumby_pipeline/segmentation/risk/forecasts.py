@@ -22,7 +22,7 @@ Flags = NDArray[np.bool_]
 
 NAIVE = "last change"
 _LEAST = 1e-4
-_PENALTY = 0.05
+_PENALTY = 0.1
 _N_QUANTILES = 100
 # Splines bend at the median and at two standard deviations on either side, and go on straight beyond.
 _KNOTS = (-2.0, 0.0, 2.0)

@@ -82,11 +82,12 @@ def recover(rows: pd.DataFrame, quarters: Quarters, settings: RiskSettings) -> t
         fallen = rows[rows["fell"] & (rows["end"] == end)]
         known = rows[rows["fell"] & (rows["end"] + quarters.days <= end)]
         n_quarters = int(known["end"].nunique())
-        if len(known) < settings.min_falls:
-            if end == quarters.today:
+        n_known = known["household_key"].nunique()
+        if n_known < settings.min_falls:
+            if end == quarters.today and n_quarters:
                 reason = (
-                    f"{len(known)} households fell before and a quarter has passed since; risk.min_falls asks for "
-                    f"{settings.min_falls}"
+                    f"what comes back is learned from households that fell at least a quarter ago: found {n_known}; "
+                    f"risk.min_falls asks for {settings.min_falls}"
                 )
                 found.append(Recovered(int(end), n_quarters, {}, reason=reason))
             continue

@@ -11,8 +11,6 @@ from dunnhumby_pipeline.features.rhythm import RECENT_DAYS
 from dunnhumby_pipeline.segmentation.risk.quarters import Quarters
 
 _WEEK = 7
-# $ a week that a rate is taken to be off by: without it the logarithm of nothing has no value.
-_SLACK = 0.5
 # What the naive forecast looks at.
 LAST_CHANGE = "recent_spend"
 
@@ -42,11 +40,12 @@ NAMES = tuple(sign.name for sign in SIGNS)
 
 
 def signs_of(households: pd.DataFrame, quarters: Quarters) -> pd.DataFrame:
-    """The measures of each row of `households_of_value`, all finite, by name.
+    """The measures of each row of `households_of_value`, all finite, by name; another currency adds a constant to
+    usual_spend and basket, and changes nothing else.
 
     Rates are a week of what was observed: from the first trip in the look-back on, as households join over the year.
     usual_spend: log of $ a week over the look-back; spend_against_usual, trips_against_usual: log of the quarter's
-    rate over that of the look-back; recent_spend: log of the last 28 days' rate over the quarter's; weeks_active: share
+    rate over that of the look-back; recent_spend: the last 28 days' rate over the quarter's; weeks_active: share
     of weeks with a trip; spend_varies, spend_varied_last: standard deviation over mean of weekly spend, of the
     look-back and of the quarter; overdue: log of days since the last trip over mean days between trips; trip_rate:
     trips a week; basket: log of $ per basket.
@@ -55,23 +54,23 @@ def signs_of(households: pd.DataFrame, quarters: Quarters) -> pd.DataFrame:
     observed = (h["end"] - h["first_trip"]).clip(lower=_WEEK).astype(float)
     in_quarter = observed.clip(upper=quarters.days)
     n_weeks, n_quarter = np.ceil(observed / _WEEK), np.ceil(in_quarter / _WEEK)
-    usual = h["sales"] / (observed / _WEEK) + _SLACK
-    last = h["quarter_sales"] / (in_quarter / _WEEK) + _SLACK
+    usual = h["sales"] / (observed / _WEEK)
+    last = h["quarter_sales"] / (in_quarter / _WEEK)
     trip_rate, last_trips = h["trips"] / (observed / _WEEK), h["quarter_trips"] / (in_quarter / _WEEK)
-    recent = h["recent_sales"] / (in_quarter.clip(upper=RECENT_DAYS) / _WEEK) + _SLACK
+    recent = h["recent_sales"] / (in_quarter.clip(upper=RECENT_DAYS) / _WEEK)
     away = h["end"] - 1 - h["last_trip"]
     return pd.DataFrame(
         {
             "usual_spend": np.log(usual),
             "spend_against_usual": np.log(last / usual),
-            "recent_spend": np.log(recent / last),
+            "recent_spend": recent / last,
             "weeks_active": (h["weeks"] / n_weeks).clip(upper=1.0),
             "spend_varies": _variation(h["sales"], h["sales_squared"], n_weeks),
             "spend_varied_last": _variation(h["quarter_sales"], h["quarter_sales_squared"], n_quarter),
             "overdue": np.log((away + 1) * h["quarter_trips"] / in_quarter),
             "trip_rate": trip_rate,
             "trips_against_usual": np.log(last_trips / trip_rate),
-            "basket": np.log(h["quarter_sales"] / h["quarter_baskets"] + _SLACK),
+            "basket": np.log(h["quarter_sales"] / h["quarter_baskets"]),
         }
     )
 
@@ -85,4 +84,4 @@ def usual_quarter(households: pd.DataFrame, quarters: Quarters) -> pd.Series:
 def _variation(total: pd.Series, squares: pd.Series, n_weeks: pd.Series) -> pd.Series:
     """Standard deviation over mean of weekly spend, weeks without a trip counted as $0."""
     mean = total / n_weeks
-    return np.sqrt((squares / n_weeks - mean**2).clip(lower=0.0)) / (mean + _SLACK)
+    return np.sqrt((squares / n_weeks - mean**2).clip(lower=0.0)) / mean

@@ -95,14 +95,16 @@ def _falls(
         chances, listed = today.chances[IN_USE], on_list(today.chances[IN_USE], settings.list_share)
         known = learned.known_by(quarters.today, quarters)
         why = reasons(forecast, signs, learned.signs.loc[known, list(NAMES)].median())
+    usual = usual_quarter(now, quarters)
     found = pd.DataFrame(
         {
             "household_key": now["household_key"],
             "quarter_spend": now["quarter_sales"],
-            "usual_spend": usual_quarter(now, quarters),
+            "usual_spend": usual,
             "probability": chances,
             "expected_fall": chances * now["quarter_sales"] * today.share_lost,
             "at_risk": listed,
+            "from_peak": usual <= (1 - settings.fall) * now["quarter_sales"],
             "reasons": why,
         }
     )

@@ -1,7 +1,8 @@
 """How well falls are foreseen: each quarter is forecast from those that were over before it began.
 
-Which candidate is in use for a quarter, and the line it is calibrated by, come from still earlier quarters that were
-forecast in the same way: nothing that a row of the result rests on was known later than the day it speaks for.
+Which candidate is in use for a quarter, whether it is calibrated and by which line, come from still earlier quarters
+that were forecast in the same way: nothing that a row of the result rests on was known later than the day it speaks
+for.
 """
 
 from __future__ import annotations
@@ -57,26 +58,32 @@ class Learned:
 class Fold:
     """A quarter that was forecast: its end, what its forecasts learned from, and the chances (n,) of each of them.
 
-    `chosen`: the candidate in use, and `share_lost`: what a household that falls loses, as a share of its sales;
-    `reason`: why nothing was forecast, then the rest is empty.
+    `calibrated`: those of each candidate as earlier quarters ask for them. `chosen`: the candidate in use, `is_moved`:
+    whether calibrated; `share_lost`: what a household that falls loses, as a share of its sales. `reason`: why nothing
+    was forecast, then the rest is empty.
     """
 
     end: int
     n_quarters: int
     chances: Mapping[str, Array]
+    calibrated: Mapping[str, Array]
     chosen: str = ""
+    is_moved: bool = False
     share_lost: float = float("nan")
     reason: str | None = None
 
 
-def why_not(fell: Flags, least: int) -> str | None:
-    """Why nothing can be learned from whether households `fell` (n,); None when it can."""
-    n_fell = int(fell.sum())
-    if n_fell >= least and len(fell) - n_fell >= least:
+def why_not(fell: Flags, households: pd.Series, least: int) -> str | None:
+    """Why nothing can be learned from whether `households` (n,) `fell` (n,); None when it can.
+
+    A household that falls time and again is one household.
+    """
+    n_fell, n_not = households[fell].nunique(), households[~fell].nunique()
+    if min(n_fell, n_not) >= least:
         return None
     return (
-        f"of {len(fell)} forecasts to learn from {n_fell} were followed by a fall; risk.min_falls asks for {least} "
-        "that were, and as many that were not"
+        f"in the quarters to learn from {n_fell} of {households.nunique()} households of value fell and {n_not} did "
+        f"not; risk.min_falls asks for {least} of either"
     )
 
 
@@ -103,35 +110,46 @@ def fitted_at(
     """As `forecast_at`, with the candidate in use; None where nothing was forecast."""
     train, own = learned.known_by(end, quarters), learned.rows(end)
     n_quarters = int(learned.ends[train].nunique())
-    reason = why_not(learned.fell[train], settings.min_falls)
+    reason = why_not(learned.fell[train], learned.households[train], settings.min_falls)
     if reason is not None:
-        return Fold(end, n_quarters, {}, reason=reason), None
+        return Fold(end, n_quarters, {}, {}, reason=reason), None
     fell, signs = learned.fell[train], learned.signs[train]
     models = {name: fit(name, signs, fell, seed) for name in (NAIVE, *CANDIDATES)}
     chances = {name: model.chances(learned.signs[own]) for name, model in models.items()}
     earlier = [fold for fold in folds if fold.reason is None and fold.end + quarters.days <= end]
-    chosen = _best(earlier, learned)
-    in_use = calibrated(chosen, earlier, learned, settings).moved(chances[chosen])
+    calibrated = {name: _line(name, earlier, learned, settings).moved(chances[name]) for name in CANDIDATES}
+    chosen, is_moved = _best(earlier, learned)
+    in_use = (calibrated if is_moved else chances)[chosen]
     lost = (learned.sales - learned.next_sales)[train][fell].sum() / learned.sales[train][fell].sum()
-    return Fold(end, n_quarters, {**chances, IN_USE: in_use}, chosen, float(lost)), models[chosen]
+    fold = Fold(end, n_quarters, {**chances, IN_USE: in_use}, calibrated, chosen, is_moved, float(lost))
+    return fold, models[chosen]
 
 
-def _best(folds: list[Fold], learned: Learned) -> str:
-    """The candidate with the least log loss over `folds`; the first where there are none."""
+def _best(folds: list[Fold], learned: Learned) -> tuple[str, bool]:
+    """The candidate with the least log loss over `folds`, and whether calibrated: moved by a line that still earlier
+    folds had asked for. Of equals, and where there are no folds, the first, as fitted.
+
+    A line is no gain as such: early folds have few quarters to learn from, and ask for what later ones do not need.
+    """
     losses = {
-        name: sum(log_loss(fold.chances[name], learned.fell[learned.rows(fold.end)]) for fold in folds)
+        (name, is_moved): sum(
+            log_loss((fold.calibrated if is_moved else fold.chances)[name], learned.fell[learned.rows(fold.end)])
+            for fold in folds
+        )
+        for is_moved in (False, True)
         for name in CANDIDATES
     }
-    return min(losses, key=lambda name: losses[name])
+    return min(losses, key=lambda each: losses[each])
 
 
-def calibrated(name: str, folds: list[Fold], learned: Learned, settings: RiskSettings) -> Line:
+def _line(name: str, folds: list[Fold], learned: Learned, settings: RiskSettings) -> Line:
     """The line that the falls of `folds` ask for of the candidate's chances; none of too few falls."""
     if not folds:
         return Line()
     chances = np.concatenate([fold.chances[name] for fold in folds])
     fell = np.concatenate([learned.fell[learned.rows(fold.end)] for fold in folds])
-    line = fit_line(chances, fell) if why_not(fell, settings.min_falls) is None else None
+    households = pd.concat([learned.households[learned.rows(fold.end)] for fold in folds])
+    line = fit_line(chances, fell) if why_not(fell, households, settings.min_falls) is None else None
     return line or Line()
 
 
@@ -197,6 +215,7 @@ def _rows(
                 "gain_upper": gain_upper,
                 **_measured(name, folds, learned, settings, confidence),
                 "chosen": name == IN_USE or (len(folds) == 1 and name == folds[0].chosen),
+                "calibrated": name == IN_USE and any(fold.is_moved for fold in folds),
             }
         )
     return rows

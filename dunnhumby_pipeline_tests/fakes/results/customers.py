@@ -260,21 +260,36 @@ def clv_validation() -> pd.DataFrame:
         ("spend", "naive", 350.0, 0.0, 0.0, 0.0, "the yardstick"),
         ("spend", "model", 357.0, 7.0, 1.0, 13.0, "worse than naive"),
         ("spend", "stacked", 343.0, -7.0, -10.0, -4.0, "better than naive"),
+        ("gross_profit", "naive", 104.0, 0.0, 0.0, 0.0, "the yardstick"),
+        ("gross_profit", "stacked", 100.0, -4.0, -6.0, -2.0, "better than naive"),
         ("trips", "naive", 9.0, 0.0, 0.0, 0.0, "the yardstick"),
         ("trips", "model", 8.9, -0.1, -0.3, 0.1, "no better than naive"),
     ]
     table = frame_of("target forecast mae mae_against_naive ci_lower ci_upper verdict", rows)
+    table["coverage"] = np.where(table["target"] == "trips", np.nan, 0.962)
+    table = table.assign(rmse=1.5 * table["mae"], bias=-4.0, bin_error=40.0, nominal_coverage=0.95)
     return table.assign(n_households=2400, n_new=76, new_spend_share=0.009)
 
 
 def clv_calibration() -> pd.DataFrame:
     rows = []
-    for target, forecast in (("spend", "naive"), ("spend", "stacked"), ("trips", "naive"), ("trips", "model")):
-        for number in range(1, 11):
-            mean = number**2 * (30.0 if target == "spend" else 1.0)
-            actual = mean * (1.2 if forecast == "naive" else 1.05)
-            rows.append((target, forecast, number, mean, actual, 0.9 * actual, 1.1 * actual))
-    return frame_of("target forecast bin mean_forecast mean_actual ci_lower ci_upper", rows)
+    for target, scale in (("spend", 30.0), ("gross_profit", 9.0), ("trips", 1.0)):
+        for forecast in ("naive", "model" if target == "trips" else "stacked"):
+            for number in range(1, 11):
+                mean = number**2 * scale
+                actual = mean * (1.2 if forecast == "naive" else 1.05)
+                share = float("nan") if target == "trips" else 0.99 - 0.005 * number
+                ends = (0.9 * actual, 1.1 * actual, 240, share, 0.2 * mean, 2.5 * mean)
+                rows.append((target, forecast, number, mean, actual, *ends))
+    names = (
+        "target forecast bin mean_forecast mean_actual ci_lower ci_upper n_households coverage mean_lower mean_upper"
+    )
+    return frame_of(names, rows)
+
+
+def customer_lifetime_value() -> pd.DataFrame:
+    clv = np.linspace(50.0, 5000.0, 2500)
+    return pd.DataFrame({"household_key": range(1, 2501), "clv": clv, "clv_gross_profit": 0.29 * clv})
 
 
 def segment_jaccard() -> pd.DataFrame:
@@ -389,10 +404,21 @@ def reference_comparison() -> pd.DataFrame:
 
 def assignment_by_value() -> pd.DataFrame:
     rows = [
-        ("demographics known", "nobody says", 801, 0.32, 0.71, 0.49, 0.07, 0.85, 0.55, 0.14),
+        (
+            "demographics known",
+            "not told by the data; those that spend more",
+            801,
+            0.32,
+            0.71,
+            0.49,
+            0.07,
+            0.85,
+            0.55,
+            0.14,
+        ),
         (
             "mailed TypeA",
-            "the retailer, who mailed those that spend more",
+            "the retailer; those that spend more",
             1490,
             0.6,
             0.96,

@@ -25,6 +25,7 @@ def at_risk() -> pd.DataFrame:
             "probability": chances,
             "expected_fall": 0.6 * chances * spend,
             "at_risk": listed,
+            "from_peak": np.arange(300) % 10 == 0,
             "reasons": reasons,
             "holdout": listed & (np.arange(300) % 5 == 0),
             "holdout_probability": np.where(listed, 0.2, np.nan),
@@ -64,12 +65,12 @@ def risk_validation() -> pd.DataFrame:
             gain = (area - 0.6, area - 0.63, area - 0.57)
             rows.append(
                 (fold, forecast, first, first + 83, 3, 1000, 200, 0.2, 0.21, area, area - 0.03, area + 0.03, *gain, 100,
-                 0.45, 0.22, 0.46, 0.1, 1.05, 0.9, 1.2, 0.01, -0.01, 0.03, 88.0, 86.0, chosen, None)
+                 0.45, 0.22, 0.46, 0.1, 1.05, 0.9, 1.2, 0.01, -0.01, 0.03, 88.0, 86.0, chosen, False, None)
             )  # fmt: skip
     columns = (
         "fold forecast first_day last_day n_quarters n_households n_fell share_fell mean_probability auc ci_lower "
         "ci_upper gain gain_lower gain_upper n_listed share_listed_fell falls_found log_loss intercept slope "
-        "slope_lower slope_upper gap gap_lower gap_upper expected_fall actual_fall chosen reason"
+        "slope_lower slope_upper gap gap_lower gap_upper expected_fall actual_fall chosen calibrated reason"
     )
     return frame_of(columns, rows)
 

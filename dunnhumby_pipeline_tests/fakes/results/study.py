@@ -26,6 +26,7 @@ from dunnhumby_pipeline_tests.fakes.results import (
     campaign,
     customers,
     doubts,
+    fairness,
     heterogeneity,
     lists,
     needs,
@@ -393,6 +394,7 @@ def maker(name: str) -> Callable[..., pd.DataFrame]:
             parts,
             scrutiny,
             lists,
+            fairness,
             sys.modules[__name__],
         )
         if name in vars(module)

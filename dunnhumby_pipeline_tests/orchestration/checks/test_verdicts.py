@@ -12,7 +12,7 @@ from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import CATALOGUE
 from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.orchestration.checks import features as of_features
-from dunnhumby_pipeline.orchestration.checks import journey, segmentation, targeting
+from dunnhumby_pipeline.orchestration.checks import journey, lifetime, segmentation, targeting
 from dunnhumby_pipeline.orchestration.checks.features import SHARES
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
@@ -285,6 +285,17 @@ def test_a_forecast_may_not_be_worse_than_none() -> None:
         found = segmentation.not_worse_than_naive(worse, CHECKS)
         assert not found.passed
         assert found.message.endswith("; rank households by past spend instead, or set lifetime_value.forecast")
+
+
+def test_intervals_of_lifetime_value_must_hold_what_came() -> None:
+    table = _validation(-15.0, -5.0).assign(n_households=900, nominal_coverage=0.95, interval_width=1990.0)
+    held = lifetime.intervals_cover(table.assign(coverage=0.9), CHECKS)
+    text = "stacked: intervals of 95% held the spend of 90.0% of households, at least 90% expected"
+    assert held == Verdict(True, text, {"coverage": 0.9, "interval_width": 1990.0})
+    missed = lifetime.intervals_cover(table.assign(coverage=0.89), CHECKS)
+    assert not missed.passed and "; take them as wider than they are" in missed.message
+    none = lifetime.intervals_cover(table.assign(coverage=NAN), CHECKS)
+    assert not none.passed and "as 900 households are too few for one of 95%" in none.message
 
 
 def test_segments_must_last_from_one_period_to_the_next() -> None:

@@ -143,6 +143,17 @@ def test_what_most_of_a_group_get_is_counted() -> None:
     assert set(general["offer"]) == {"Try their leading need."}
 
 
+def test_offers_call_a_need_by_its_own_name_unless_the_playbook_has_another() -> None:
+    content = book({"when": {"need": ["baby", "fresh produce"]}, "offer": "Try {need}."})
+    content["offers"]["called"] = {"baby": "all for the little ones"}
+    found = next_actions(FACTS, Playbook.model_validate(content), NOBODY_KEPT)
+    assert set(found["offer"].dropna()) == {"Try all for the little ones.", "Try fresh produce."}
+    assert set(found.loc[found["need"] == "baby", "because"]) == {"need baby"}
+    content["offers"]["called"] = {"bab": "all for the little ones"}
+    with pytest.raises(PlaybookError, match=r"offers\.called: 'bab' is none that the data have; expected one of baby"):
+        require_names(Playbook.model_validate(content), FACTS)
+
+
 def unsegmented(actions: pd.DataFrame) -> pd.DataFrame:
     return actions.assign(segment="all")
 

@@ -1,0 +1,1 @@
+"""Erasing a household from a home: its files, tables, lists, experiments and history."""

@@ -1,0 +1,36 @@
+"""Ranges and dates as somebody reads them who never met a confidence interval."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+from dunnhumby_pipeline.words import numbers
+
+
+def between(lower: float, upper: float) -> str:
+    """A range of amounts: "between a loss of $1.80 and a gain of $11.30"."""
+    return f"between {_gain(lower)} and {_gain(upper)}"
+
+
+def in_all(lower: float, upper: float) -> str:
+    """`between`, to the dollar."""
+    return f"between {_gain(lower, whole=True)} and {_gain(upper, whole=True)}"
+
+
+def how_often(confidence: float) -> str:
+    """What a range promises: .95 is "19 times in 20"."""
+    odds = Fraction(confidence).limit_denominator(100)
+    return f"{odds.numerator} times in {odds.denominator}"
+
+
+def on_day(day: int | None, day_one: date | None) -> str:
+    """A day of the data, as a date where that of day 1 is known."""
+    if day is None:
+        return numbers.NOTHING
+    return f"day {day}" if day_one is None else (day_one + timedelta(days=day - 1)).strftime("%d %B %Y").lstrip("0")
+
+
+def _gain(amount: float, whole: bool = False) -> str:
+    written = (numbers.whole_dollars if whole else numbers.price)(abs(amount))
+    return f"a {'loss' if amount < 0 else 'gain'} of {written}"
