@@ -222,7 +222,7 @@ def test_a_list_marked_as_stale_is_rebuilt(laboratory: Laboratory) -> None:
         *resting,
         "write_list",
         "follow_list",
-        "decisions_by_demographics",
+        "compare_demographics",
         "campaign_report",
         "campaign_brief",
     )
