@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline import __version__
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.checks.gates import check_states
@@ -74,7 +74,7 @@ def study_facts(study: Study, campaign_type: str, run_seconds: float | None = No
         "campaign_type": campaign_type,
         **_observed(study),
         "n_campaigns": _n_campaigns(study, campaign_type),
-        "version": version("dunnhumby_pipeline"),
+        "version": __version__,
         "paths": {
             "tables": str(study.warehouse),
             "targeting list": str(listed),

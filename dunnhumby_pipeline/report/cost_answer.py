@@ -36,21 +36,27 @@ def what_would_settle_it(design: pd.DataFrame | None) -> str:
     """
     if design is None:
         return f"Design of an experiment: {NOT_BUILT}."
-    feasible = design.loc[design["feasible"].astype(bool)]
-    if feasible.empty:
+    row = whole_test(design)
+    if row is None:
         return "No test: fewer households are to be tested than two arms need."
-    row, best = feasible.loc[feasible["n_households"].idxmax()], best_size(design)
+    best = best_size(design)
     worth, cost = (numbers.whole_dollars(row[name]) for name in ("value_of_test", "cost_of_test"))
     contacted, held = (numbers.count(row[name]) for name in ("n_treated", "n_control"))
     said = (
         f"A randomised test of the households to be tested, {contacted} contacted and {held} held out, is expected to "
         f"gain {worth} over deciding today, and costs {cost}"
     )
-    if not (feasible["net_value"] > 0).any():
+    if not (design["net_value"] > 0).any():
         return f"{said}: more than it gains, as one of any size would."
     if best == row["n_households"]:
         return f"{said}."
     return f"{said}; one of {numbers.count(best)} in all is worth most over its cost."
+
+
+def whole_test(design: pd.DataFrame | None) -> pd.Series | None:
+    """The test of all who are to be tested, which is the largest that there are households for; None without any."""
+    feasible = design.loc[design["feasible"].astype(bool)] if design is not None else None
+    return None if feasible is None or feasible.empty else feasible.loc[feasible["n_households"].idxmax()]
 
 
 def in_use(break_even: pd.DataFrame | None) -> pd.Series | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.report.brief.plain import on_day
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
-from dunnhumby_pipeline.report.tables import CHECK_ORDER, ordered_checks
+from dunnhumby_pipeline.report.tables import CHECK_ORDER, blocking_failures, ordered_checks
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
 
@@ -62,8 +62,7 @@ def other_checks(checks: pd.DataFrame) -> Grid:
 
 def failed_gates(checks: pd.DataFrame) -> list[str]:
     """Every blocking check that failed, with its message."""
-    failed = checks.loc[(checks["status"] == "fail") & checks["blocking"].astype(bool)]
-    return [f"{row['asset']}: {row['check']} ({row['message']})" for _, row in failed.iterrows()]
+    return [f"{row['asset']}: {row['check']} ({row['message']})" for _, row in blocking_failures(checks).iterrows()]
 
 
 def check_counts(checks: pd.DataFrame) -> str:

@@ -60,3 +60,8 @@ def ordered_checks(checks: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"checks has the unknown status {', '.join(unknown)}; known are {', '.join(CHECK_ORDER)}")
     rank = checks["status"].map(CHECK_ORDER.index)
     return checks.iloc[rank.argsort(kind="stable")]
+
+
+def blocking_failures(checks: pd.DataFrame) -> pd.DataFrame:
+    """The rows of blocking checks that failed, as given."""
+    return checks.loc[(checks["status"] == "fail") & checks["blocking"].astype(bool)]

@@ -12,17 +12,18 @@ from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.words import terms
 
 _LABELS = {feature.name: feature.label for feature in CATALOGUE}
-# What a column of one level, of a gap or of a campaign type begins with; the rest of its name is the level.
-_LEVELS = {
-    "age_desc_": "Age",
-    "marital_status_code_": "Marital status",
-    "income_desc_": "Income",
-    "homeowner_desc_": "Home",
-    "hh_comp_desc_": "Composition",
-    "household_size_desc_": "Household size",
-    "kid_category_desc_": "Children",
-    "lookback_segment_": "Look-back segment",
+# What households were asked, by the column of the answer.
+QUESTIONS = {
+    "age_desc": "Age",
+    "marital_status_code": "Marital status",
+    "income_desc": "Income",
+    "homeowner_desc": "Home",
+    "hh_comp_desc": "Composition",
+    "household_size_desc": "Household size",
+    "kid_category_desc": "Children",
 }
+# What a column of one level, of a gap or of a campaign type begins with; the rest of its name is the level.
+_LEVELS = {f"{name}_": said for name, said in (*QUESTIONS.items(), ("lookback_segment", "Look-back segment"))}
 _TOTALS = {per_day_column(name): name for name in TOTALS}
 _FACTORS = {start.removesuffix("_"): said for start, said in _LEVELS.items()}
 _GAP = "missingindicator_"

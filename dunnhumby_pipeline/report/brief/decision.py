@@ -13,11 +13,10 @@ from typing import Literal
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, LEAVE, TARGET, TEST
-from dunnhumby_pipeline.experiments.design import ALL
 from dunnhumby_pipeline.report.answer import has_ranking
 from dunnhumby_pipeline.report.brief.plain import between, in_all
-from dunnhumby_pipeline.report.cost_answer import in_use
-from dunnhumby_pipeline.report.tables import StudyTables
+from dunnhumby_pipeline.report.cost_answer import in_use, whole_test
+from dunnhumby_pipeline.report.tables import StudyTables, blocking_failures
 from dunnhumby_pipeline.targeting.decision_summary import ALL as WHOLE
 from dunnhumby_pipeline.targeting.dial import stretches
 from dunnhumby_pipeline.words import numbers, placebos
@@ -78,7 +77,7 @@ def decide(
     if summary is None or stale or gates:
         return _unanswered(campaign_type, gates, stale)
     whole = summary.loc[summary["grouping"] == WHOLE].iloc[0]
-    design = _whole_test(tables.get("experiment_design"))
+    design = whole_test(tables.get("experiment_design"))
     state: State = "send" if whole["n_target"] else "test" if whole["n_test"] else "do not send"
     points = (
         ("Why?", _why(whole, tables.get("break_even"))),
@@ -89,14 +88,6 @@ def decide(
     )
     kept = tuple((question, text) for question, text in points if text)
     return Decision(state, _headline(state, whole, campaign_type, design), kept, _steps(state, whole, design))
-
-
-def _whole_test(design: pd.DataFrame | None) -> pd.Series | None:
-    """The test of all who are to be tested: the one that is assigned."""
-    if design is None:
-        return None
-    rows = design.loc[design["feasible"].astype(bool) & design["purpose"].fillna("").str.contains(ALL, regex=False)]
-    return rows.iloc[0] if len(rows) else None
 
 
 def _headline(state: State, whole: pd.Series, campaign_type: str, design: pd.Series | None) -> str:
@@ -266,8 +257,7 @@ def _unanswered(campaign_type: str, gates: Sequence[Gate], stale: str | None) ->
 
 def gates_of(checks: pd.DataFrame, advice: Mapping[str, str]) -> tuple[Gate, ...]:
     """The blocking checks that failed; `advice` by 'table.check'."""
-    failed = checks.loc[(checks["status"] == "fail") & checks["blocking"].astype(bool)]
     return tuple(
         Gate(f"{row['asset']}.{row['check']}", str(row["message"]), advice.get(f"{row['asset']}.{row['check']}", ""))
-        for _, row in failed.iterrows()
+        for _, row in blocking_failures(checks).iterrows()
     )

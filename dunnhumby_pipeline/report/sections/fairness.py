@@ -8,18 +8,10 @@ from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Note, Section
 from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.features import QUESTIONS
 
 TABLE = "decisions_by_demographics"
-_QUESTIONS = {
-    "known": "Demographics",
-    "age_desc": "Age",
-    "marital_status_code": "Marital status",
-    "income_desc": "Income",
-    "homeowner_desc": "Home",
-    "hh_comp_desc": "Composition",
-    "household_size_desc": "Household size",
-    "kid_category_desc": "Children",
-}
+_ASKED = {"known": "Demographics", **QUESTIONS}
 _TAIL = 0.05
 
 
@@ -44,7 +36,7 @@ def fairness_note(decisions: pd.DataFrame, n_listed: int) -> str:
     gap = numbers.percent(abs(worst["difference"]))
     return (
         f"{said} {many} targeted, tested or left more or less often than the others beyond noise; the widest gap: "
-        f"{_QUESTIONS[worst['attribute']].lower()} {worst['answer']}, {worst['decision']} {gap} {more} often. What "
+        f"{_ASKED[worst['attribute']].lower()} {worst['answer']}, {worst['decision']} {gap} {more} often. What "
         "explains a gap (spend, habit) does not excuse it: weigh it before the list is sent."
     )
 
@@ -57,7 +49,7 @@ def fairness_rows(decisions: pd.DataFrame) -> Grid:
         target = by_decision.loc[TARGET]
         rows.append(
             cells(
-                _QUESTIONS[str(attribute)],
+                _ASKED[str(attribute)],
                 str(answer),
                 numbers.count(target["n_households"]),
                 *(_share(by_decision.loc[decision]) for decision in (TARGET, TEST, LEAVE)),

@@ -14,21 +14,12 @@ from dunnhumby_pipeline.report.sections.actions import what_most_get
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers, terms
-from dunnhumby_pipeline.words.features import feature, in_named_order, segment_name, segment_names
+from dunnhumby_pipeline.words.features import QUESTIONS, feature, in_named_order, segment_name, segment_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP_DEPARTMENTS = 3
-_QUESTIONS = {
-    "age_desc": "Age",
-    "marital_status_code": "Marital status",
-    "income_desc": "Income",
-    "homeowner_desc": "Home",
-    "hh_comp_desc": "Composition",
-    "household_size_desc": "Household size",
-    "kid_category_desc": "Children",
-}
 _SHOWN = ("age_desc", "income_desc", "household_size_desc", "kid_category_desc")
 
 
@@ -167,7 +158,7 @@ def department_rows(tables: StudyTables, settings: Settings) -> Grid:
 def demographic_rows(tables: StudyTables, settings: Settings) -> Grid:
     """The most frequent answer of each segment to each question."""
     demographics, names = tables["segment_demographics"], segment_names(tables["segment_profiles"])
-    found = [(name, _QUESTIONS[name]) for name in _SHOWN if name in set(demographics["attribute"])]
+    found = [(name, QUESTIONS[name]) for name in _SHOWN if name in set(demographics["attribute"])]
     rows = []
     for slug in in_named_order(demographics["segment"].unique(), names):
         own = demographics[demographics["segment"] == slug]
@@ -234,7 +225,7 @@ def answer_test_rows(tests: pd.DataFrame) -> Grid:
     """How far answers go together with segments, question by question."""
     rows = [
         cells(
-            "Whether anything is known" if row["attribute"] == "known" else _QUESTIONS.get(row["attribute"], "Other"),
+            "Whether anything is known" if row["attribute"] == "known" else QUESTIONS.get(row["attribute"], "Other"),
             numbers.count(row["n"]),
             numbers.number(row["cramers_v"], 2),
             "under 0.001" if row["p_value"] < 0.001 else numbers.number(row["p_value"], 2),
