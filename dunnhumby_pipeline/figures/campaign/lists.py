@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.figures.kit import style
+from dunnhumby_pipeline.figures.kit.stacked import stacked_counts
 from dunnhumby_pipeline.words import numbers
 
 _COUNTS = ["n_households", "n_contact", "n_held_out", "n_test", "n_leave", "n_suppressed"]
@@ -61,22 +61,7 @@ def _label(row: pd.Series) -> str:
 
 
 def _bars(axes: Axes, rows: pd.DataFrame) -> None:
-    total = rows["n_households"].to_numpy(float)
-    counts = rows.assign(left=rows["n_leave"] - rows["n_suppressed"])
-    begins = np.zeros(len(rows))
-    for column, name, color in _SHOWN:
-        share = counts[column].to_numpy(float) / total
-        axes.barh(range(len(rows)), share, left=begins, height=0.72, color=color, label=name)
-        dark = color in (style.BLUE, style.INK)
-        for place, (begin, width, size) in enumerate(zip(begins, share, counts[column], strict=True)):
-            if width >= _LEGIBLE:
-                axes.text(
-                    begin + width / 2,
-                    place,
-                    numbers.count(size),
-                    ha="center",
-                    va="center",
-                    fontsize=style.SMALL,
-                    color="white" if dark else style.INK,
-                )
-        begins = begins + share
+    counts = rows.assign(left=rows["n_leave"] - rows["n_suppressed"])[[column for column, _, _ in _SHOWN]]
+    counts.columns = pd.Index([name for _, name, _ in _SHOWN])
+    colors = {name: color for _, name, color in _SHOWN}
+    stacked_counts(axes, counts, rows["n_households"].to_numpy(float), colors, _LEGIBLE)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dunnhumby_pipeline.contracts.frames import require
 from dunnhumby_pipeline.figures.kit import style
-from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.figures.kit.stacked import stacked_counts
 
 NOTHING = "no offer: left"
 # From what gives nothing away to what costs most; whoever gets nothing stands last.
@@ -20,7 +19,6 @@ _FORMS = (
     ("coupon", style.BLUE),
     (NOTHING, style.INK),
 )
-_DARK = (style.BLUE, style.INK)
 # Narrower parts hold no number.
 _LEGIBLE = 0.055
 
@@ -45,7 +43,7 @@ def actions_by_segment(next_action: pd.DataFrame, segment_playbook: pd.DataFrame
     labels = [_label(row) for row in known.to_dict("records")]
     figure = style.new_figure(1.2 + max(style.row_height(labels), 0.5) * len(labels))
     axes = style.add_axes(figure)
-    _bars(axes, counts)
+    stacked_counts(axes, counts, counts.sum(axis=1).to_numpy(float), dict(_FORMS), _LEGIBLE)
     style.grid(axes, "x")
     style.label_rows(axes, labels)
     style.percent_ticks(axes, "x")
@@ -58,23 +56,3 @@ def actions_by_segment(next_action: pd.DataFrame, segment_playbook: pd.DataFrame
 def _label(row: dict[str, object]) -> str:
     kept = row["keeps_from"]
     return f"{row['segment_name']} (no {kept})" if isinstance(kept, str) and kept else str(row["segment_name"])
-
-
-def _bars(axes: Axes, counts: pd.DataFrame) -> None:
-    total, begins = counts.sum(axis=1).to_numpy(float), 0.0 * counts.iloc[:, 0].to_numpy(float)
-    colors = dict(_FORMS)
-    for form in counts.columns:
-        share = counts[form].to_numpy(float) / total
-        axes.barh(range(len(counts)), share, left=begins, height=0.72, color=colors[form], label=form)
-        for place, (begin, width, size) in enumerate(zip(begins, share, counts[form], strict=True)):
-            if width >= _LEGIBLE:
-                axes.text(
-                    begin + width / 2,
-                    place,
-                    numbers.count(size),
-                    ha="center",
-                    va="center",
-                    fontsize=style.SMALL,
-                    color="white" if colors[form] in _DARK else style.INK,
-                )
-        begins = begins + share
