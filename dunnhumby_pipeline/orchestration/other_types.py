@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.causal.effects.campaign_types import TypeStudy
 
 _STUDIED = ("trial_campaigns", "first_campaign_cohort", "nuisances", "average_effects")
-_WINDOWS = ["campaign", "index_day", "lookback_start", "outcome_end"]
 
 
 def others(study: Study, own: str) -> tuple[list[TypeStudy], pd.DataFrame | None, dict[str, tuple[pd.DataFrame, str]]]:
@@ -22,6 +21,7 @@ def others(study: Study, own: str) -> tuple[list[TypeStudy], pd.DataFrame | None
     the rows on windows that run over the next campaign, of their own tables; and, of those without a study, campaigns
     and the reason.
     """
+    from dunnhumby_pipeline.causal.design.campaigns import same_windows
     from dunnhumby_pipeline.causal.effects import campaign_types as types
 
     studies, told, not_studied = [], [], {}
@@ -32,7 +32,7 @@ def others(study: Study, own: str) -> tuple[list[TypeStudy], pd.DataFrame | None
         if len(found) < len(_STUDIED):
             built = None if "trial_campaigns" not in found else len(found.get("first_campaign_cohort", ()))
             not_studied[campaign_type] = (planned, types.why_not(planned, campaign_type, built))
-        elif not found["trial_campaigns"][_WINDOWS].equals(planned[_WINDOWS]):
+        elif not same_windows(found["trial_campaigns"], planned):
             reason = f"its tables are of other data or settings: dunnhumby run --campaign-type {campaign_type}"
             not_studied[campaign_type] = (planned, reason)
         else:

@@ -9,8 +9,6 @@ from dunnhumby_pipeline.engine.tables import read_table
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.settings import Timetable
 
-_WINDOWS = ["campaign", "index_day", "lookback_start", "outcome_end"]
-
 
 def covered(study: Study, timetable: Timetable) -> tuple[list[str], dict[str, str]]:
     """The campaign types that a schedule covers, and why each of the others is left out.
@@ -50,7 +48,7 @@ def _in_raw_files(study: Study) -> list[str]:
 
 def _lacking(study: Study, campaign_type: str) -> str | None:
     """Why a type cannot be studied, in words; None when it has enough."""
-    from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns, reasons_in_words
+    from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns, reasons_in_words, same_windows
     from dunnhumby_pipeline.features.windows import observed_days
 
     tables, settings = study.journey_tables(), study.settings
@@ -61,7 +59,7 @@ def _lacking(study: Study, campaign_type: str) -> str | None:
         return f"no campaign can be studied: {reasons_in_words(planned)}"
     least = settings.checks.min_trials_per_arm
     windows, built = (study.table(name, campaign_type) for name in ("trial_campaigns", "first_campaign_cohort"))
-    if windows.is_file() and built.is_file() and read_table(windows)[_WINDOWS].equals(planned[_WINDOWS]):
+    if windows.is_file() and built.is_file() and same_windows(read_table(windows), planned):
         treated = read_table(built, ["treated"])["treated"]
         arms = {"treated": int((treated == 1).sum()), "control": int((treated == 0).sum())}
         few = [f"{n} {arm} trials" for arm, n in arms.items() if n < least]

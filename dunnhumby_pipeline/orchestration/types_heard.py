@@ -12,7 +12,6 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import stale_mark
 
 DECISIONS = "household_decisions"
-_WINDOWS = ["campaign", "index_day", "lookback_start", "outcome_end"]
 
 
 def decided(
@@ -23,7 +22,7 @@ def decided(
     Heard is a type whose campaigns and windows are those that data and settings imply today, whose list was rebuilt
     when it last could be, and that decided as of the same day (`as_of_day`) at the same contact cost ($).
     """
-    from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns
+    from dunnhumby_pipeline.causal.design.campaigns import plan_campaigns, same_windows
     from dunnhumby_pipeline.features.windows import observed_days
 
     tables, settings = study.journey_tables(), study.settings
@@ -38,11 +37,7 @@ def decided(
             unheard[campaign_type] = f"its households are not decided: {again}"
             continue
         found = read_table(path)
-        if (
-            not read_table(windows)[_WINDOWS].equals(planned[_WINDOWS])
-            or found.empty
-            or found["as_of_day"].iloc[0] != as_of_day
-        ):
+        if not same_windows(read_table(windows), planned) or found.empty or found["as_of_day"].iloc[0] != as_of_day:
             unheard[campaign_type] = f"its tables are of other data or settings: {again}"
         elif stale_mark(study.table("targeting_list", campaign_type)).is_file():
             unheard[campaign_type] = f"its list was not rebuilt when it should have been: {again}"

@@ -23,6 +23,9 @@ CAMPAIGN_COLUMNS = [
 ]
 
 
+_WINDOWS = ["campaign", "index_day", "lookback_start", "outcome_end"]
+
+
 class CohortError(Exception):
     """No trial can be built. The message names the campaign or setting that prevents it."""
 
@@ -94,6 +97,11 @@ def leave_out(campaigns: pd.DataFrame, reasons: Mapping[int, str]) -> pd.DataFra
 def studied(campaigns: pd.DataFrame) -> pd.DataFrame:
     """The campaigns that are used."""
     return campaigns.loc[campaigns["used"]].reset_index(drop=True)
+
+
+def same_windows(campaigns: pd.DataFrame, others: pd.DataFrame) -> bool:
+    """Whether two plans (`CAMPAIGN_COLUMNS`) are of the same campaigns, in one order, with the same windows."""
+    return campaigns[_WINDOWS].equals(others[_WINDOWS])
 
 
 def windows_of(campaigns: pd.DataFrame, first: str, end: str, shift: int = 0) -> pd.DataFrame:
