@@ -80,8 +80,11 @@ def build_defs(
         ]
     )
     made = versioned(assets, study.settings, study.home)
+    [raw_files] = dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(owners=list(study.settings.desk.owners)), [observe_raw]
+    )
     return dg.Definitions(
-        assets=[observe_raw, *made],
+        assets=[raw_files, *made],
         asset_checks=check_steps(),
         jobs=[study_job, score_only, housekeeping],
         schedules=schedules(study.settings),
