@@ -33,7 +33,7 @@ from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
-from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS
 from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
@@ -86,7 +86,7 @@ def build_defs(
     return dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
-        jobs=[study_job, score_only, housekeeping],
+        jobs=[*(job.declared() for job in ASSET_JOBS), score_only, housekeeping],
         schedules=schedules(study.settings),
         sensors=[alert_sensor(study.settings), brief_of_failed_run],
         resources={
