@@ -14,6 +14,7 @@ from dunnhumby_pipeline.contracts.schema import CAMPAIGN_TYPES
 from dunnhumby_pipeline.settings import (
     HOME_VARIABLE,
     RAW_VARIABLE,
+    HistorySettings,
     Home,
     Settings,
     SettingsError,
@@ -61,6 +62,7 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
     from dunnhumby_pipeline.definitions import build_defs
     from dunnhumby_pipeline.engine.duck import require_folder
     from dunnhumby_pipeline.engine.tables import require_reachable
+    from dunnhumby_pipeline.orchestration.platform.database import require_database
     from dunnhumby_pipeline.orchestration.platform.private import keep_private
     from dunnhumby_pipeline.orchestration.platform.resources import Study
     from dunnhumby_pipeline.segmentation.actions.playbook import PlaybookError, load_playbook
@@ -75,7 +77,9 @@ def load_study(home: Path | None, raw: Path | None) -> tuple[Study, dg.Definitio
         require_home(found)
         if isinstance(study.warehouse, Path):
             require_writable(study.warehouse, "the warehouse")
+        require_writable(found.dagster_home, "the folder of the run history")
         require_reachable(study.warehouse)
+        require_database(settings.history)
         require_folder(settings.engine)
         load_playbook(found.playbook)
         load_need_names(found.need_names)
@@ -96,6 +100,7 @@ def resolved_home(home: Path | None) -> Home:
 def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
     """The history of a home that this command alone works on; exits when another one or a run does."""
     from dunnhumby_pipeline.engine.tables import TableError
+    from dunnhumby_pipeline.orchestration.platform.database import HistoryError, broken_history
     from dunnhumby_pipeline.orchestration.platform.runner import open_history
     from dunnhumby_pipeline.orchestration.platform.running import Busy, require_no_run, working
 
@@ -106,8 +111,24 @@ def at_work(study: Study, command: str) -> Iterator[dg.DagsterInstance]:
             for path in study.remove_leftovers():
                 say("noted", f"removed {path}, left over from a process that died")
             yield instance
-    except (Busy, TableError) as error:
+    except (Busy, TableError, HistoryError) as error:
         refuse(str(error))
+    except Exception as error:
+        found = broken_history(error)
+        if found is None:
+            raise
+        say_broken_history(study.settings.history, study.home, found)
+        raise typer.Exit(BLOCKED) from error
+
+
+def say_broken_history(history: HistorySettings, home: Home, found: str) -> None:
+    """Say that the run history stopped answering, and how it goes on."""
+    place = home.dagster_home if history.host is None else f"Postgres at {history.place}"
+    say(
+        "failed",
+        f"the run history ({place}) could no longer be read or written: {found}. Tables that were finished are whole; "
+        "once it answers again, `dunnhumby run` marks the run as failed and goes on from here",
+    )
 
 
 def say_dead_runs(study: Study, instance: dg.DagsterInstance) -> None:

@@ -27,6 +27,7 @@ from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings, Timetable
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, CostScenario, EconomicsSettings
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.history import HistorySettings
 from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.own_file import place_of, read_own_file
@@ -102,6 +103,7 @@ __all__ = [
     "EffectSettings",
     "EngineSettings",
     "ExperimentSettings",
+    "HistorySettings",
     "Home",
     "JourneySettings",
     "LifetimeValueSettings",

@@ -49,6 +49,7 @@ from dunnhumby_pipeline.settings.desk import (
 )
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
+from dunnhumby_pipeline.settings.history import HistorySettings
 from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
 from dunnhumby_pipeline.settings.plain import without_secrets
@@ -69,6 +70,8 @@ FORGOTTEN_FILE = "forgotten.json"
 NEED_NAMES_FILE = "needs.toml"
 # Of a value that cannot be used, so much is shown.
 LONGEST = 200
+# Where somebody may have written a password.
+_NOT_SHOWN = ("history", "history.user", "history.database")
 # Stores that put a whole object in the place of the old one in a single step, and the package that speaks to each.
 STORES = {
     "s3": "s3fs",
@@ -129,6 +132,7 @@ class Settings(BaseSettings):
     experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
     schedules: ScheduleSettings = ScheduleSettings()
+    history: HistorySettings = HistorySettings()
     runs: RunSettings = RunSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
@@ -329,7 +333,8 @@ def _wrong(problem: Mapping[str, Any]) -> str:
     place = [str(part) for part in problem["loc"]]
     setting = ".".join(place)
     # What is said of several sections names them itself.
-    said = f"{setting}: {problem['msg']}, found {_short(problem['input'])}" if place else str(problem["msg"])
+    found = "" if setting in _NOT_SHOWN else f", found {_short(problem['input'])}"
+    said = f"{setting}: {problem['msg']}{found}" if place else str(problem["msg"])
     advice = hint(setting, problem["input"], _names_beside(place[:-1]) if problem["type"] == "extra_forbidden" else ())
     return f"{said}; {advice}" if advice else said
 

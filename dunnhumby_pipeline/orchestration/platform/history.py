@@ -34,10 +34,6 @@ from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 
 AssetGraph: TypeAlias = BaseAssetGraph
-# The setting of a history that copies no output of steps into files.
-NO_COMPUTE_LOGS = (
-    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
-)
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
 # The name of an asset in a selection, without the group that its key begins with.

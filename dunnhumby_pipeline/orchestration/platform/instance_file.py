@@ -6,20 +6,55 @@ first line: from then on the file is theirs, and is left as it is.
 
 from __future__ import annotations
 
+import json
+
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
-from dunnhumby_pipeline.settings import RetentionSettings, RunSettings
+from dunnhumby_pipeline.settings import HistorySettings, RetentionSettings, RunSettings
 
-MARK = (
-    "# Written by dunnhumby from the settings `runs` and `retention`; take out this line to keep changes of your own.\n"
+_MARK = "# Written by dunnhumby from the settings"
+MARK = f"{_MARK} `history`, `runs` and `retention`; take out this line to keep changes of your own.\n"
+# The setting of a history that copies no output of steps into files.
+NO_COMPUTE_LOGS = (
+    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
 )
 # What earlier releases wrote, which nobody has changed.
-_BEFORE = ("telemetry:\n  enabled: false\nnux:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n",)
+_BEFORE = (
+    "telemetry:\n  enabled: false\nnux:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n",
+    f"telemetry:\n  enabled: false\n{NO_COMPUTE_LOGS}",
+)
 
 
-def instance_settings(runs: RunSettings, retention: RetentionSettings) -> str:
+def storage_settings(history: HistorySettings) -> str:
+    """Where the history lies, as `dagster.yaml` says it; nothing for the files of SQLite that dagster keeps by itself.
+
+    No password is written: libpq takes it from the environment, and what the UI shows of these settings has none.
+    """
+    if history.host is None:
+        return ""
+    return f"""# The password is libpq's: PGPASSWORD, or the file that PGPASSFILE names.
+storage:
+  postgres:
+    postgres_db:
+      hostname: {json.dumps(history.host)}
+      port: {history.port}
+      db_name: {json.dumps(history.database)}
+      username: {json.dumps(history.user)}
+      scheme: postgresql+psycopg2
+      params:
+        connect_timeout: {history.connect_seconds}
+        application_name: dunnhumby
+"""
+
+
+def command_settings(history: HistorySettings) -> str:
+    """The text of the file that the command reads in place of `dagster.yaml`: the same history."""
+    return f"{MARK}telemetry:\n  enabled: false\n{NO_COMPUTE_LOGS}{storage_settings(history)}"
+
+
+def instance_settings(runs: RunSettings, retention: RetentionSettings, history: HistorySettings) -> str:
     """The text of `dagster.yaml` in the home of a study."""
-    return f"""{MARK}telemetry:
+    return f"""{MARK}{storage_settings(history)}telemetry:
   enabled: false
 nux:
   enabled: false
@@ -58,6 +93,6 @@ def write_instance_file(file: TablePath, text: str) -> None:
     """Write dagster's settings where there are none, or those that are there were written by this program."""
     if file.is_file():
         found = file.read_text(encoding="utf-8")
-        if found == text or not (found.startswith(MARK) or found in _BEFORE):
+        if found == text or not (found.startswith(_MARK) or found in _BEFORE):
             return
     write_text_atomically(text, file)

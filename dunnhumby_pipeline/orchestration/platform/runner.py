@@ -6,33 +6,34 @@ import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from dunnhumby_pipeline.orchestration.platform.database import require_own
 from dunnhumby_pipeline.orchestration.platform.failures import UNUSABLE_INPUT
 from dunnhumby_pipeline.orchestration.platform.history import (
-    NO_COMPUTE_LOGS,
     AssetGraph,
     lists_with,
     place_in_timeline,
     selected,
     share_engines,
 )
-from dunnhumby_pipeline.orchestration.platform.instance_file import instance_settings, write_instance_file
+from dunnhumby_pipeline.orchestration.platform.instance_file import (
+    command_settings,
+    instance_settings,
+    write_instance_file,
+)
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.running import ended, holding
-from dunnhumby_pipeline.settings import Home, RetentionSettings, RunSettings, Settings, one_line
+from dunnhumby_pipeline.settings import HistorySettings, Home, RetentionSettings, RunSettings, Settings, one_line
 
 # What the UI loads, and calls the place that the study's runs belong to.
 CODE_LOCATION = "dunnhumby_pipeline.definitions"
 # Both lie beside the history and name the same one; the second is read by the command alone.
 _UI, _COMMAND = "dagster.yaml", "dagster_command.yaml"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-# A run of the command prints to the terminal: to copy that into files as well, once a step, takes seconds.
-_COMMAND_SETTINGS = f"telemetry:\n  enabled: false\n{NO_COMPUTE_LOGS}"
 # A run of the command is its user's: the daemon neither ends it when it takes long nor repeats it.
 _OF_THE_USER = {"dagster/max_runtime": "0", "dagster/max_retries": "0"}
 
@@ -68,18 +69,25 @@ class Outcome:
 def open_history(home: Home, settings: Settings | None = None) -> dg.DagsterInstance:
     """The persistent run history of `home`, made when it does not exist yet: the one that the UI shows.
 
-    With `settings`, dagster's own settings there are brought up to date with them.
+    With `settings`, dagster's own settings there are brought up to date with them. Raises HistoryError when its
+    database is that of another home.
     """
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    ui: Path = home.dagster_home / _UI
+    ui, command = home.dagster_home / _UI, home.dagster_home / _COMMAND
+    runs, retention, history = (
+        (settings.runs, settings.retention, settings.history)
+        if settings is not None
+        else (RunSettings(), RetentionSettings(), HistorySettings())
+    )
     if settings is not None or not ui.exists():
-        runs, retention = (settings.runs, settings.retention) if settings else (RunSettings(), RetentionSettings())
-        write_instance_file(ui, instance_settings(runs, retention))
-    command: Path = home.dagster_home / _COMMAND
-    if not command.exists():
-        command.write_text(_COMMAND_SETTINGS, encoding="utf-8")
+        write_instance_file(ui, instance_settings(runs, retention, history))
+    if settings is not None or not command.exists():
+        # A run of the command prints to the terminal: to copy that into files as well, once a step, takes seconds.
+        write_instance_file(command, command_settings(history))
     share_engines()
-    return dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
+    instance = dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
+    require_own(history, home, instance)
+    return instance
 
 
 def run_study(
