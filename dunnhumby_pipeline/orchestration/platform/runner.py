@@ -15,9 +15,9 @@ from dunnhumby_pipeline.orchestration.platform.failures import UNUSABLE_INPUT
 from dunnhumby_pipeline.orchestration.platform.history import (
     AssetGraph,
     lists_with,
+    open_instance,
     place_in_timeline,
     selected,
-    share_engines,
 )
 from dunnhumby_pipeline.orchestration.platform.instance_file import (
     command_settings,
@@ -84,8 +84,7 @@ def open_history(home: Home, settings: Settings | None = None) -> dg.DagsterInst
     if settings is not None or not command.exists():
         # A run of the command prints to the terminal: to copy that into files as well, once a step, takes seconds.
         write_instance_file(command, command_settings(history))
-    share_engines()
-    instance = dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
+    instance = open_instance(home.dagster_home, _COMMAND)
     require_own(history, home, instance)
     return instance
 
