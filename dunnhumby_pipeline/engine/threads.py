@@ -46,8 +46,8 @@ class _OfThread(local):
         self.limits = _Limits("openmp")
 
 
-# BLAS has one limit for the process: the first thread to come sets it and the last to leave puts it back. Changed under
-# a library that is at work in another thread, it can lock it.
+# BLAS has one limit for the process: the first to come sets it and the last to leave puts it back. Changed under a
+# library that is at work in another thread, it can lock it; and only the thread that set it can put it back.
 _OF_PROCESS, _OF_THREAD, _LOCK = _Limits("blas"), _OfThread(), Lock()
 
 
@@ -56,7 +56,8 @@ def one_thread() -> Iterator[None]:
     """A context, or a decorator, in which BLAS and OpenMP use one thread, of every library loaded when it is entered.
 
     `threadpoolctl.threadpool_limits` looks through all libraries of the process at each call (4.6 ms); this looks
-    once, and again when another library has been loaded since (0.04 ms otherwise). Several threads may be within.
+    once, and again when another library has been loaded since (0.04 ms otherwise). Threads that are to
+    work within it are started within it.
     """
     found = _controller(tuple(name in sys.modules for name in _POOLS))
     with _LOCK:
