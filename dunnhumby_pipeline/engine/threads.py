@@ -1,10 +1,15 @@
-"""One thread for the numerical libraries: on matrices of a few thousand rows more threads cost more than they save."""
+"""One thread for the numerical libraries: on matrices of a few thousand rows more threads cost more than they save.
+
+Sums over several threads also differ from those over one in their last digits, so that results hang on the machine.
+"""
 
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from threading import Lock, local
 
 from threadpoolctl import ThreadpoolController
 
@@ -12,13 +17,58 @@ from threadpoolctl import ThreadpoolController
 _POOLS = ("numpy", "scipy.linalg", "sklearn.utils._openmp_helpers", "xgboost")
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """A context in which BLAS and OpenMP use one thread, of every library loaded when it is entered.
+class _Limits:
+    """The limits of one kind of library that are in force, and how many are within them."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.n_within = kind, 0
+        self.set_here, self.limited = ExitStack(), frozenset[str]()
+
+    def enter(self, found: ThreadpoolController) -> None:
+        self.n_within += 1
+        # A library loaded since the first came is limited as well, and those that are already are let be.
+        new = {each.filepath for each in found.lib_controllers if each.user_api == self.kind} - self.limited
+        if new:
+            self.set_here.enter_context(found.select(filepath=sorted(new)).limit(limits=1))
+            self.limited |= new
+
+    def leave(self) -> None:
+        self.n_within -= 1
+        if not self.n_within:
+            self.set_here.close()
+            self.limited = frozenset()
+
+
+class _OfThread(local):
+    """OpenMP has a limit for every thread that calls it."""
+
+    def __init__(self) -> None:
+        self.limits = _Limits("openmp")
+
+
+# BLAS has one limit for the process: the first to come sets it and the last to leave puts it back. Changed under a
+# library that is at work in another thread, it can lock it; and only the thread that set it can put it back.
+_OF_PROCESS, _OF_THREAD, _LOCK = _Limits("blas"), _OfThread(), Lock()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A context, or a decorator, in which BLAS and OpenMP use one thread, of every library loaded when it is entered.
 
     `threadpoolctl.threadpool_limits` looks through all libraries of the process at each call (4.6 ms); this looks
-    once, and again when another library has been loaded since (0.04 ms otherwise).
+    once, and again when another library has been loaded since (0.04 ms otherwise). Threads that are to
+    work within it are started within it.
     """
-    return _controller(tuple(name in sys.modules for name in _POOLS)).limit(limits=1)
+    found = _controller(tuple(name in sys.modules for name in _POOLS))
+    with _LOCK:
+        _OF_PROCESS.enter(found)
+    _OF_THREAD.limits.enter(found)
+    try:
+        yield
+    finally:
+        _OF_THREAD.limits.leave()
+        with _LOCK:
+            _OF_PROCESS.leave()
 
 
 @cache

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
@@ -48,27 +49,38 @@ class Found:
 class Reduced:
     """The procedure for one set of trials, of which only the outcome changes."""
 
+    @one_thread()
     def __init__(self, x: Array, data: Residuals) -> None:
         """`x` (n, p); of `data` the treatment residuals and folds, two or more of them."""
         self.rt, self.n_covariates = data.treatment_residual, x.shape[1]
         self.rows = [np.flatnonzero(data.folds == fold) for fold in np.unique(data.folds)]
-        self.basis = np.column_stack([np.ones(len(x)), standard(x), stumps(x, data.treated)]).astype(np.float32)
-        self._design = (self.rt[:, None] * self.basis).astype(np.float32)
-        # Positions of rows, not a mask: one copy of a fold at a time.
-        self._products = [(self._design[own].T @ self._design[own]).astype(np.float64) for own in self.rows]
+        basis = np.column_stack([np.ones(len(x)), standard(x), stumps(x, data.treated)]).astype(np.float32)
+        # Fold by fold, as every draw reads them: there is no copy of all folds beside.
+        self._basis = [basis[own] for own in self.rows]
+        del basis
+        self._design = [
+            (self.rt[own, None] * of_fold).astype(np.float32)
+            for own, of_fold in zip(self.rows, self._basis, strict=True)
+        ]
+        self._products = [(own.T @ own).astype(np.float64) for own in self._design]
+        self._moments: dict[tuple[int, ...], _Moments] = {}
 
+    @one_thread()
     def find(self, outcome_residual: Array) -> Found:
         """What is found in each column of the (n, d) outcome residuals."""
         ry, n_folds = outcome_residual, len(self.rows)
-        sums = [self._design[own].T @ ry[own].astype(np.float32) for own in self.rows]
+        sums = [design.T @ ry[own].astype(np.float32) for own, design in zip(self.rows, self._design, strict=True)]
         effects = np.empty((len(_PARAMETERS) + 1, *ry.shape))
         constant, sequential = np.empty(ry.shape), np.full(ry.shape, np.nan)
         for fold, own in enumerate(self.rows):
-            others = [other for other in range(n_folds) if other != fold]
+            others, before = [other for other in range(n_folds) if other != fold], list(range(fold))
             constant[own] = self._average(others, ry)
-            effects[:, own] = self._predicted(self._coefficients(others, sums), own)
-            if fold:
-                sequential[own] = self._predicted(self._coefficients(list(range(fold)), sums), own).mean(axis=0)
+            effects[:, own] = self._predicted(self._coefficients(others, sums), fold)
+            if before == others:
+                # Of the last fold all others come before it.
+                sequential[own] = effects[:, own].mean(axis=0)
+            elif before:
+                sequential[own] = self._predicted(self._coefficients(before, sums), fold).mean(axis=0)
         return Found(self._stacked(effects, constant, ry), constant, sequential)
 
     def _average(self, folds: list[int], ry: Array) -> Array:
@@ -76,24 +88,35 @@ class Reduced:
         rows = np.concatenate([self.rows[fold] for fold in folds])
         return self.rt[rows] @ ry[rows] / (self.rt[rows] ** 2).sum()
 
-    def _predicted(self, coefficients: Array, rows: Groups) -> Array:
-        return np.stack([self.basis[rows] @ own for own in coefficients.astype(np.float32)]).astype(np.float64)
+    def _predicted(self, coefficients: Array, fold: int) -> Array:
+        return np.stack([self._basis[fold] @ own for own in coefficients.astype(np.float32)]).astype(np.float64)
 
     def _coefficients(self, folds: list[int], sums: list[NDArray[np.float32]]) -> Array:
         """Coefficients (learners, columns of the basis, d) of the learners fitted to some folds."""
-        products: Array = np.stack([self._products[fold] for fold in folds]).sum(axis=0)
+        moments = self._moments_of(folds)
         along: Array = np.stack([sums[fold] for fold in folds]).astype(float).sum(axis=0)
-        # The intercept, the treatment residual itself, is not penalised: all else is what it leaves.
-        of_intercept, average = products[0] / products[0, 0], along[0] / products[0, 0]
-        products = products - np.outer(products[:, 0], of_intercept)
-        along = along - np.outer(of_intercept, along[0])
+        average = along[0] / moments.of_intercept_alone
+        along = along - np.outer(moments.of_intercept, along[0])
         linear, steps = slice(1, 1 + self.n_covariates), slice(1 + self.n_covariates, None)
         found = np.zeros((len(_PARAMETERS) + 1, *along.shape))
-        for number, own in enumerate(_ridges(products[linear, linear], along[linear])):
+        for number, own in enumerate(moments.ridges.coefficients(along[linear])):
             found[number, linear] = own
-        found[-1, steps] = _boosted(products[steps, steps], along[steps])
-        found[:, 0] = average - np.einsum("j,ljd->ld", of_intercept, found)
+        found[-1, steps] = _boosted(moments.of_steps, along[steps])
+        found[:, 0] = average - np.einsum("j,ljd->ld", moments.of_intercept, found)
         return found
+
+    def _moments_of(self, folds: list[int]) -> _Moments:
+        """The second moments of some folds, worked out once: they are those of covariates, and of no outcome."""
+        key = tuple(folds)
+        if key not in self._moments:
+            products: Array = np.stack([self._products[fold] for fold in folds]).sum(axis=0)
+            # The intercept, the treatment residual itself, is not penalised: all else is what it leaves.
+            alone, of_intercept = float(products[0, 0]), products[0] / products[0, 0]
+            products = products - np.outer(products[:, 0], of_intercept)
+            linear, steps = slice(1, 1 + self.n_covariates), slice(1 + self.n_covariates, None)
+            of_steps = _unit_steps(products[steps, steps])
+            self._moments[key] = _Moments(of_intercept, alone, _ridges(products[linear, linear]), of_steps)
+        return self._moments[key]
 
     def _stacked(self, effects: Array, constant: Array, ry: Array) -> Array:
         """ATO + sum of w (effect - its mean), the weights of a fold from the others."""
@@ -135,13 +158,17 @@ def standard(x: Array) -> Array:
 
 def stumps(x: Array, treated: Array) -> Array:
     """Indicators (n, q) of x above some of its quantiles, with enough trials of both arms on either side."""
-    found = []
-    for column in x.T:
-        for cut in np.unique(np.quantile(column, _QUANTILES, method="lower")):
-            above = column > cut
-            if all(_FEWEST <= above[treated == arm].sum() <= (treated == arm).sum() - _FEWEST for arm in (0, 1)):
-                found.append(above)
-    return np.column_stack(found).astype(float) if found else np.empty((len(x), 0))
+    if not x.shape[1]:
+        return np.empty((len(x), 0))
+    cuts = [np.unique(column) for column in np.quantile(x, _QUANTILES, axis=0, method="lower").T]
+    columns = np.repeat(np.arange(x.shape[1]), [len(own) for own in cuts])
+    above = x[:, columns] > np.concatenate(cuts)
+    enough = np.ones(len(columns), dtype=bool)
+    for arm in (0, 1):
+        of_arm = treated == arm
+        n_above = above[of_arm].sum(axis=0)
+        enough &= (n_above >= _FEWEST) & (n_above <= of_arm.sum() - _FEWEST)
+    return above[:, enough].astype(float)
 
 
 def not_negative(squares: Array, products: Array) -> Array:
@@ -162,13 +189,28 @@ def not_negative(squares: Array, products: Array) -> Array:
     return best
 
 
-def _ridges(products: Array, along: Array) -> list[Array]:
-    """Coefficients (p, d) of ridge regressions with each number of effective parameters."""
+@dataclass(frozen=True)
+class _Ridges:
+    """Ridge regressions on products (p, p) with each number of effective parameters; no `penalties` where all are 0."""
+
+    values: Array
+    vectors: Array
+    penalties: tuple[float, ...]
+
+    def coefficients(self, along: Array) -> list[Array]:
+        """Coefficients (p, d) of each, of products (p, d) of columns and outcomes."""
+        if not self.penalties:
+            return [np.zeros_like(along) for _ in _PARAMETERS]
+        turned = self.vectors.T @ along
+        return [self.vectors @ (turned / (self.values + penalty)[:, None]) for penalty in self.penalties]
+
+
+def _ridges(products: Array) -> _Ridges:
     values, vectors = np.linalg.eigh(products)
-    values, turned = np.maximum(values, 0.0), vectors.T @ along
+    values = np.maximum(values, 0.0)
     if not values[-1] > 0:
-        return [np.zeros_like(along) for _ in _PARAMETERS]
-    found = []
+        return _Ridges(values, vectors, ())
+    penalties = []
     for parameters in _PARAMETERS:
         most = min(parameters, 0.9 * float((values > 1e-9 * values[-1]).sum()))
 
@@ -176,26 +218,49 @@ def _ridges(products: Array, along: Array) -> list[Array]:
             return float((values / (values + np.exp(log_penalty))).sum()) - most
 
         ends = np.log(values[-1]) - 40, np.log(values[-1]) + 40
-        penalty = np.exp(optimize.brentq(excess, *ends, xtol=1e-6))
-        found.append(vectors @ (turned / (values + penalty)[:, None]))
-    return found
+        penalties.append(np.exp(optimize.brentq(excess, *ends, xtol=1e-6)))
+    return _Ridges(values, vectors, tuple(penalties))
 
 
-def _boosted(products: Array, along: Array) -> Array:
+@dataclass(frozen=True)
+class _Steps:
+    """Products (q, q) of stumps of length 1, and by what (q,) each is divided for that; 0 for one that is not used."""
+
+    unit: NDArray[np.float32]
+    scale: Array
+
+
+def _unit_steps(products: Array) -> _Steps:
+    if not len(products):
+        return _Steps(products.astype(np.float32), np.zeros(0))
+    own = np.diag(products)
+    usable = own > 1e-6 * own.max()
+    scale = np.where(usable, 1 / np.sqrt(np.where(usable, own, 1.0)), 0.0)
+    return _Steps((products * np.outer(scale, scale)).astype(np.float32), scale)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What some folds say of their covariates: products of each column with the intercept, as a share of its own, which
+    is `of_intercept_alone`; and of what the intercept leaves, what ridge regressions and boosted stumps take."""
+
+    of_intercept: Array
+    of_intercept_alone: float
+    ridges: _Ridges
+    of_steps: _Steps
+
+
+def _boosted(steps: _Steps, along: Array) -> Array:
     """Coefficients (q, d) after so many small steps, each along the stump that lowers the loss most."""
     n_steps, n_draws = along.shape
     found = np.zeros((n_draws, n_steps))
     if not n_steps:
         return found.T
-    own = np.diag(products)
-    usable = own > 1e-6 * own.max()
-    scale = np.where(usable, 1 / np.sqrt(np.where(usable, own, 1.0)), 0.0)
     # By stumps of length 1, of which the best is that with the largest product.
-    unit, left, draws = (products * np.outer(scale, scale)).astype(np.float32), (along.T * scale), np.arange(n_draws)
-    left = left.astype(np.float32)
+    left, draws = (along.T * steps.scale).astype(np.float32), np.arange(n_draws)
     for _ in range(_N_ROUNDS):
         best = np.abs(left).argmax(axis=1)
         step = _STEP * left[draws, best]
         found[draws, best] += step
-        left -= step[:, None] * unit[best]
-    return (found * scale).T
+        left -= step[:, None] * steps.unit[best]
+    return (found * steps.scale).T

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.engine.threads import one_thread
+
 Array = NDArray[np.float64]
 Columns = NDArray[np.int64]
 _PENALTIES = 10.0 ** np.arange(-1, 7)
@@ -35,6 +37,7 @@ class FoldMoments:
         return n, mean, self.products.sum(axis=0) - self.products[fold] - n * np.outer(mean, mean)
 
 
+@one_thread()
 def fold_moments(x: Array, targets: Array, folds: Columns) -> FoldMoments:
     """Moments of (n, p) `x`, standardised, and (n, k) `targets`, about their means. Columns that do not vary stay 0."""
     centre = np.concatenate([x.mean(axis=0), targets.mean(axis=0)])
@@ -53,6 +56,7 @@ def fold_moments(x: Array, targets: Array, folds: Columns) -> FoldMoments:
     return FoldMoments(names, np.array(sizes), np.array(sums), np.array(products), centre, scale)
 
 
+@one_thread()
 def ridge(products: Array, n: int, n_targets: int) -> Array:
     """Coefficients (p, k) of the last k columns on the others, from centred sums of products over n rows.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock, Timeout
 
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
 from dunnhumby_pipeline.settings import Home
 
@@ -82,13 +83,15 @@ def _lock_of(home: Home, run_id: str) -> Path:
 
 
 def held_while_run(home: Home, store: dg.IOManager) -> dg.IOManagerDefinition:
-    """`store` for the steps of a run, which its process holds from the first to the last of them."""
+    """`store` for the steps of a run, which its process holds from the first to the last of them, in one thread of the
+    numerical libraries."""
 
     def begin(context: dg.InitResourceContext) -> Iterator[dg.IOManager]:
         if context.run is None:
             yield store
             return
-        with holding(home, context.run.run_id):
+        # Sums over several threads differ in their last digits, and cost more than they save.
+        with holding(home, context.run.run_id), one_thread():
             yield store
 
     # A resource that ends with its run yields itself, which dagster takes and does not declare.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def fit_curve(spread: Array, n_draws: Array, n_found: Array) -> PowerCurve:
 
     def loss(parameters: Array) -> float:
         index = parameters[0] + parameters[1] * at
-        return -float(found @ stats.norm.logcdf(index) + missed @ stats.norm.logcdf(-index))
+        return -float(found @ special.log_ndtr(index) + missed @ special.log_ndtr(-index))
 
     fitted = optimize.minimize(loss, [-1.5, 3.0], bounds=[(None, None), (0.0, None)], method="L-BFGS-B")
     intercept, slope = fitted.x

@@ -88,7 +88,7 @@ def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, eff
     """
     found = []
     for fold in np.unique(data.folds):
-        rows = data.folds == fold
+        rows = np.flatnonzero(data.folds == fold)
         if np.isfinite(effect[rows]).all():
             one = judge(subset(data, rows), effect[rows])
             if np.isfinite(one.estimate) and one.se > 0:
