@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.settings import Home, load_settings
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
@@ -31,7 +31,7 @@ def gigabytes(size: str) -> float:
 def celery_job() -> dg.JobDefinition:
     location = runpy.run_path(str(DEPLOY / "celery_location.py"))
     dg.Definitions.validate_loadable(location["defs"])
-    return location["defs"].resolve_job_def(study_job.name)
+    return location["defs"].resolve_job_def(STUDY_JOB)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def celery_config() -> dict[str, Any]:
 def test_the_celery_location_runs_the_same_study_on_celery(celery_job: dg.JobDefinition) -> None:
     from dunnhumby_pipeline.definitions import build_defs
 
-    here = build_defs().resolve_job_def(study_job.name)
+    here = build_defs().resolve_job_def(STUDY_JOB)
     assert celery_job.executor_def.name == "celery"
     assert {node.name for node in celery_job.nodes} == {node.name for node in here.nodes}
 
