@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +11,9 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from dunnhumby_pipeline import __version__
-from dunnhumby_pipeline.command.alerts import alerts, require_usable_addresses
+from dunnhumby_pipeline.command.alerts import alerts
 from dunnhumby_pipeline.command.approve import approve
+from dunnhumby_pipeline.command.backup import backup, restore
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.forget import forget
 from dunnhumby_pipeline.command.simulate import simulate
@@ -26,6 +25,7 @@ from dunnhumby_pipeline.command.terms import (
     say_terms,
     usable_terms,
 )
+from dunnhumby_pipeline.command.ui import ui
 from dunnhumby_pipeline.command.work import (
     BLOCKED,
     UNUSABLE,
@@ -44,15 +44,12 @@ from dunnhumby_pipeline.command.work import (
     require_study,
     resolved_home,
     say,
-    say_dead_runs,
     usable_settings,
 )
 from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable, stopped
 from dunnhumby_pipeline.orchestration.platform.quiet import expect
 from dunnhumby_pipeline.orchestration.platform.stages import Stages
 from dunnhumby_pipeline.settings import (
-    HOME_VARIABLE,
-    RAW_VARIABLE,
     SettingsError,
 )
 from dunnhumby_pipeline.words.terminal import print_what_can_be
@@ -123,7 +120,10 @@ app.add_typer(experiment, name="experiment")
 app.add_typer(alerts, name="alerts")
 app.command()(approve)
 app.command()(forget)
+app.command()(backup)
+app.command()(restore)
 app.command()(simulate)
+app.command()(ui)
 
 
 @app.command()
@@ -306,30 +306,6 @@ def score(
             refuse("; ".join(str(problem) for problem in error.problems))
     said = f"{len(scores):,} households of {described} scored by {model}: {target}"
     console.print(escape(said), highlight=False, soft_wrap=True)
-
-
-@app.command()
-def ui(
-    raw: RawOption = None,
-    home: HomeOption = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server on this machine.")] = 3000,
-) -> None:
-    """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
-    study, _ = load_study(home, raw)
-    require_usable_addresses()
-    from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
-
-    with open_history(study.home, study.settings) as instance:
-        say_dead_runs(study, instance)
-    os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
-    if study.settings.alerts.ui_url is None:
-        # For links in alerts; where others open the UI by another address, the setting says so.
-        os.environ["DUNNHUMBY_ALERTS__UI_URL"] = f"http://localhost:{port}"
-    if study.raw is not None:
-        os.environ[RAW_VARIABLE] = str(study.raw)
-    console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
-    arguments = ["dagster", "dev", "-m", CODE_LOCATION, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])
 
 
 @app.command()

@@ -11,6 +11,7 @@ import pandas as pd
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, as_text, read_forgotten
 from dunnhumby_pipeline.journey.source import JourneyError, Source
+from dunnhumby_pipeline.orchestration.backup.ledger import known_backups
 from dunnhumby_pipeline.orchestration.erasing.files import REWRITTEN, Found, erase_from
 from dunnhumby_pipeline.orchestration.erasing.history import erase_from_history
 from dunnhumby_pipeline.orchestration.erasing.words import Key, headers_of
@@ -145,5 +146,10 @@ def _beyond(study: Study, source: Source | None) -> tuple[str, ...]:
     said.append(
         "files written elsewhere by --out or --rejected, lists and assignments that were sent, backups of this home"
     )
+    said += [
+        f"{made.file}: the backup of {made.made_at}, which still has the household; remove it, or give "
+        f"--forgotten {study.home.forgotten} when it is restored"
+        for made in known_backups(study.home)
+    ]
     said.append("models and averages fitted with the household, until the next run fits them without it")
     return tuple(said)

@@ -1,0 +1,131 @@
+"""`dunnhumby ui`: the Dagster UI with its daemon, or one of the two, on the tables and history of a home."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import re
+import socket
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dunnhumby_pipeline.command.alerts import require_usable_addresses
+from dunnhumby_pipeline.command.work import (
+    HomeOption,
+    RawOption,
+    console,
+    load_study,
+    refuse,
+    say,
+    say_dead_runs,
+)
+from dunnhumby_pipeline.settings import HOME_VARIABLE, RAW_VARIABLE
+
+# By these, dagster's web server takes options that `dagster dev` does not pass on.
+_PREFIX, _READ_ONLY = "DAGSTER_WEBSERVER_PATH_PREFIX", "DAGSTER_WEBSERVER_READ_ONLY"
+
+
+class Part(StrEnum):
+    """What of the UI a process is: a service of its own for each."""
+
+    WEB = "web"
+    DAEMON = "daemon"
+
+
+def ui(
+    raw: RawOption = None,
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server on this machine.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address that the web server listens on; by default only this machine reaches it.")
+    ] = "127.0.0.1",
+    path_prefix: Annotated[
+        str, typer.Option("--path-prefix", help="Path below which a proxy serves the UI, such as /desk.")
+    ] = "",
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="For viewers: nothing can be started, stopped or switched.")
+    ] = False,
+    part: Annotated[
+        Part | None,
+        typer.Option(
+            "--part", help="Only the web server, or only the daemon: for services. Default: both.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it.
+
+    The UI asks nobody who they are: for others than this machine's user, put a proxy before it that does.
+    """
+    prefix = path_prefix.rstrip("/")
+    if prefix and re.fullmatch(r"(?:/[\w.~-]+)+", prefix) is None:
+        refuse(f"--path-prefix is {path_prefix!r}; expected a path such as /desk")
+    if part is Part.DAEMON and read_only:
+        refuse("--read-only is of the web server; the daemon begins what schedules say")
+    study, _ = load_study(home, raw)
+    if part is not Part.WEB:
+        require_usable_addresses()
+    if part is not Part.DAEMON:
+        _require_free(host, port)
+    from dunnhumby_pipeline.orchestration.platform.database import HistoryError
+    from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
+
+    try:
+        with open_history(study.home, study.settings) as instance:
+            say_dead_runs(study, instance)
+    except HistoryError as error:
+        refuse(str(error))
+    os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
+    # `dagster dev` starts the web server with the environment alone.
+    os.environ |= {_PREFIX: prefix, **({_READ_ONLY: "true"} if read_only else {})}
+    place = f"http://{'localhost' if _is_loopback(host) else host}:{port}{prefix}"
+    if study.settings.alerts.ui_url is None:
+        # For links in alerts; where others open the UI by another address, the setting says so.
+        os.environ["DUNNHUMBY_ALERTS__UI_URL"] = place
+    if study.raw is not None:
+        os.environ[RAW_VARIABLE] = str(study.raw)
+    if part is Part.DAEMON:
+        console.print(f"daemon of {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"{place} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+        if not _is_loopback(host):
+            say("noted", f"whoever reaches {host}:{port} can start runs: let only a proxy that asks who they are")
+    where = ["-h", host, "-p", str(port)]
+    arguments = {
+        None: ["dagster", "dev", "-m", CODE_LOCATION, *where],
+        Part.WEB: ["dagster_webserver", "-m", CODE_LOCATION, *where],
+        Part.DAEMON: ["dagster._daemon", "run", "-m", CODE_LOCATION],
+    }[part]
+    os.execv(sys.executable, [sys.executable, "-m", *arguments])
+
+
+def _require_free(host: str, port: int) -> None:
+    """Exit, saying which, when the address that the web server is to listen on cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the web server does: a port that was in use a moment ago can be had.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        refuse(f"--host is {host!r}; expected an address of this machine, found: {error.strerror}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            refuse(
+                f"port {port} of {host} is in use by another program, perhaps a UI that is open already; end that one, "
+                "or give another port: --port 3001"
+            )
+        if error.errno == errno.EACCES:
+            refuse(f"port {port} may be used by the system alone; give one above 1023: --port 3000")
+        refuse(f"--host {host} and --port {port} cannot be listened on: {error.strerror}; expected --host 127.0.0.1")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
