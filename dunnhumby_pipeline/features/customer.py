@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
-from dunnhumby_pipeline.features.baskets import shopping_days
+from dunnhumby_pipeline.features.baskets import baskets, shopping_days
 from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category
 from dunnhumby_pipeline.features.windows import (
     WINDOW_KEY,
@@ -65,10 +65,14 @@ def _trips() -> ir.Table:
     )
 
 
-def _contents() -> ir.Table:
-    """What was bought: products, departments, brands, items; money in whole units."""
-    lines, products = unbound("transactions"), unbound("products")
-    slim = lines.select(
+def moved_parts() -> tuple[ir.Table, ...]:
+    """What `on_calendar` may move of `customer_features` in the place of lines; a basket moves with its first day."""
+    return baskets(), _slim_lines()
+
+
+def _slim_lines() -> ir.Table:
+    lines = unbound("transactions")
+    return lines.select(
         "household_key",
         "product_id",
         "day",
@@ -76,7 +80,12 @@ def _contents() -> ir.Table:
         sales=in_units(lines.sales_value),
         discounted=(lines.retail_disc > 0).cast("float64"),
     )
-    in_window = within(slim, windows_table())
+
+
+def _contents() -> ir.Table:
+    """What was bought: products, departments, brands, items; money in whole units."""
+    products = unbound("products")
+    in_window = within(_slim_lines(), windows_table())
     by_product = in_window.group_by(*WINDOW_KEY, "product_id").agg(
         n_lines=in_window.count(),
         n_discounted=in_window.discounted.sum(),

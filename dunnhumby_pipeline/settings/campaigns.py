@@ -101,7 +101,7 @@ class NuisanceSettings(Section):
         description="CSV or parquet file with household_key, campaign and propensity, of campaigns that drew by lot: "
         "taken as known for their trials, in place of estimated ones; a relative path starts at the home",
     )
-    n_jobs: int = Field(1, ge=1, description="processes that fit folds; the predictions are the same")
+    n_jobs: int = Field(2, ge=1, description="threads that fit folds; the predictions are the same")
 
 
 class OverlapSettings(Section):
@@ -182,7 +182,7 @@ class CateSettings(Section):
     n_tuned_trees: int = Field(2_000, ge=4, multiple_of=4, description="trees of the tuned forest, in `certify` only")
     min_leaf: int = Field(25, ge=5, description="fewest trials in a leaf of a forest")
     max_samples: float = Field(0.45, gt=0, le=0.5, description="share of trials each tree sees")
-    n_jobs: int = Field(2, ge=1, description="threads that grow a forest; the forest is the same")
+    n_jobs: int = Field(2, ge=1, description="threads that fit learners and grow forests; the effects are the same")
     gain_in_se: float = Field(
         1.645,
         ge=0,

@@ -14,6 +14,7 @@ from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.causal.nuisance.nested import Nested
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
@@ -55,6 +56,8 @@ def out_of_fold(
     The mean effect of a model weights trials by e (1 - e), as the constant's is. A learner that raises, or gives
     effects that are not finite, is left out with its reason.
     """
+    from joblib import Parallel, delayed
+
     n = len(x)
     level, lower, upper = np.empty(n), np.empty(n), np.empty(n)
     for fold in nested.folds:
@@ -63,21 +66,33 @@ def out_of_fold(
         constant = Constant().fit(x[~held_out], residuals)
         level[held_out] = constant.predict(x[held_out])
         lower[held_out], upper[held_out] = constant.interval(x[held_out], confidence)
-    effects: dict[str, Array] = {}
-    centres: dict[str, Array] = {}
-    left_out: dict[str, str] = {}
-    for name, kind in LEARNERS.items():
-        if kind.is_constant:
-            continue
-        refused = kind.refusal(n)
-        if refused:
-            left_out[name] = refused
-            continue
-        try:
-            effects[name], centres[name] = _of_learner(kind, x, data, nested, settings, seed)
-        except _NotFitted as reason:
-            left_out[name] = str(reason)
-    return Candidates(level, (lower, upper), effects, centres, left_out)
+    kinds = {name: kind for name, kind in LEARNERS.items() if not kind.is_constant}
+    # Side by side in threads: most of a fit is spent in compiled code.
+    with one_thread():
+        found = Parallel(n_jobs=settings.n_jobs, prefer="threads")(
+            delayed(_tried)(kind, x, data, nested, settings, seed) for kind in kinds.values()
+        )
+    by_name = dict(zip(kinds, found, strict=True))
+    return Candidates(
+        level,
+        (lower, upper),
+        {name: own[0] for name, own in by_name.items() if not isinstance(own, str)},
+        {name: own[1] for name, own in by_name.items() if not isinstance(own, str)},
+        {name: own for name, own in by_name.items() if isinstance(own, str)},
+    )
+
+
+def _tried(
+    kind: type[Learner], x: Array, data: Residuals, nested: Nested, settings: CateSettings, seed: int
+) -> tuple[Array, Array] | str:
+    """Effects and means (n,) of one learner, or why it has none."""
+    refused = kind.refusal(len(x))
+    if refused:
+        return refused
+    try:
+        return _of_learner(kind, x, data, nested, settings, seed)
+    except _NotFitted as reason:
+        return str(reason)
 
 
 def _of_learner(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import local
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +31,8 @@ _TREES = {
 }
 # Trees are added and judged in steps; ten that do not help are the last.
 _MOST_TREES, _STEP, _PATIENCE = 400, 5, 10
+# Learners of effects fit trees to all trials outside each of five folds, and to either arm of these.
+_MOST_KEPT = 15
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,33 @@ class Stopped:
     predicted: Array
 
 
+class _Kept(local):
+    """The matrices that were binned last, by content. Labels and weights are set on them: each thread has its own."""
+
+    def __init__(self) -> None:
+        self.matrices: OrderedDict[tuple[object, ...], xgboost.QuantileDMatrix] = OrderedDict()
+
+
+_KEPT = _Kept()
+
+
 def binned(x: Array, bins: int = _BINS) -> xgboost.QuantileDMatrix:
-    """The (n, p) covariates as trees take them: binning takes as long as 50 trees, so it is done once for all.
+    """The (n, p) covariates as trees take them: binning takes as long as 50 trees, so it is done once for all that
+    are fitted to the same rows one after another. Labels and weights are those set last.
 
     Trees of other than the usual number of `bins` need it among their parameters, as `max_bin`.
     """
     import xgboost
 
-    return xgboost.QuantileDMatrix(x, max_bin=bins, nthread=1)
+    x = np.ascontiguousarray(x)
+    key = (x.shape, x.dtype.str, bins, hashlib.blake2b(x).digest())
+    kept = _KEPT.matrices
+    if key not in kept:
+        kept[key] = xgboost.QuantileDMatrix(x, max_bin=bins, nthread=1)
+        if len(kept) > _MOST_KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
 
 
 def stop_early(

@@ -19,6 +19,7 @@ from dunnhumby_pipeline.causal.nuisance.models import BOTH, Stack, fit_outcomes,
 from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
 from dunnhumby_pipeline.contracts.names import ALL_REPEATS, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
@@ -88,12 +89,12 @@ def cross_fit(
     divisions: list[Groups] = []
     repeats: list[dict[str, Array]] = []
     weights: list[Weights] = []
-    with Parallel(n_jobs=settings.n_jobs) as workers:
+    # Most of a fit is spent in compiled code, which threads carry out side by side.
+    with one_thread(), Parallel(n_jobs=settings.n_jobs, prefer="threads") as workers:
         while len(repeats) < settings.n_repeats and not _agree(trials, observed, repeats, settings):
             own_seed = seed + len(repeats)
             folds = household_folds(trials, settings.n_folds, own_seed)
             held_out = [folds == fold for fold in range(settings.n_folds)]
-            # Processes: limits on threads, which every fit sets, can lock threads of one process against each other.
             fitted = workers(
                 delayed(predict_fold)(x, treated, households, observed, out, settings.max_trials, own_seed, candidates)
                 for out in held_out

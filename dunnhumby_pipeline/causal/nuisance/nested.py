@@ -18,6 +18,7 @@ from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, p
 from dunnhumby_pipeline.causal.nuisance.folds import FoldsError
 from dunnhumby_pipeline.causal.nuisance.models import BOTH
 from dunnhumby_pipeline.causal.nuisance.recalibration import recalibrated
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import NuisanceSettings
 
 Array = NDArray[np.float64]
@@ -66,7 +67,7 @@ def nested_nuisances(
     fits = list(_divisions(position, data, len(folds)))
     for _, rows in fits:
         _require_both_arms(treated[~rows], data.households[~rows], len(folds))
-    with Parallel(n_jobs=settings.n_jobs) as workers:
+    with one_thread(), Parallel(n_jobs=settings.n_jobs, prefer="threads") as workers:
         found = workers(
             delayed(predict_fold)(
                 x, treated, data.households, {_OUTCOME: data.y}, rows, settings.max_trials, seed, BOTH

@@ -118,7 +118,7 @@ def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The segments over rolling look-backs: who stays, who moves beyond noise, what drifts."""
     from dunnhumby_pipeline.engine.run import run
     from dunnhumby_pipeline.features.calendar import on_calendar
-    from dunnhumby_pipeline.features.customer import customer_features
+    from dunnhumby_pipeline.features.customer import customer_features, moved_parts
     from dunnhumby_pipeline.features.windows import observed_days
     from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError
     from dunnhumby_pipeline.segmentation.movement.halves import interleaved_halves, measured_pairs
@@ -138,7 +138,7 @@ def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
         halves = interleaved_halves(windows, measured_pairs(windows, settings.migration.noise_pairs))
         periods = run(customer_features(), relations | {"windows": windows}, settings.engine)
         dealt = relations | {"windows": halves.windows, "calendar": halves.calendar}
-        halved = run(on_calendar(customer_features()), dealt, settings.engine)
+        halved = run(on_calendar(customer_features(), *moved_parts()), dealt, settings.engine)
         of_periods = window_needs(periods, "window", windows, needs, lines, products, settings.engine)
         of_halves = window_needs(
             halved, "window", halves.windows, needs, lines, products, settings.engine, halves.calendar

@@ -8,7 +8,7 @@ from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.needs.layers import tamed
 from dunnhumby_pipeline.segmentation.needs.needs import household_needs
-from dunnhumby_pipeline.segmentation.needs.purchases import as_matrices, bought_in
+from dunnhumby_pipeline.segmentation.needs.purchases import as_matrix, bought_in
 from dunnhumby_pipeline.segmentation.needs.selection import LABEL
 from dunnhumby_pipeline.segmentation.needs.store import NeedModel
 from dunnhumby_pipeline.settings import EngineSettings
@@ -34,11 +34,11 @@ def window_needs(
     found = pd.Series(NO_NEED, index=rows.index, dtype="str")
     if LABEL not in model.layers or rows.empty:
         return found
-    bought = bought_in(windows, model.goods, transactions, products, engine, calendar)
+    bought = bought_in(windows, model.goods, transactions, products, engine, calendar, sales=False)
     layer, names = model.layers[LABEL], model.names[LABEL]
     for place, own in rows.groupby(window):
         keys = own["household_key"].drop_duplicates().sort_values().to_numpy()
-        baskets = as_matrices(bought[bought["window"] == place], keys, len(model.goods.names)).baskets
+        baskets = as_matrix(bought[bought["window"] == place], "baskets", keys, len(model.goods.names))
         needs = household_needs(keys, layer.scores(tamed(baskets, model.weights)), names).set_index("household_key")
         found.loc[own.index] = needs["need"].reindex(own["household_key"]).to_numpy()
     return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Source = Literal["commodities", "departments", "nothing"]
 _COLUMN = {"commodities": "commodity_desc", "departments": "department"}
+_MEASURED = ("baskets", "sales")
 # With fewer kinds of goods there is nothing to tell apart.
 FEWEST = 4
 # Commodities that cover less of the sales would speak for a part of what is bought only.
@@ -78,22 +79,37 @@ def goods_sales(source: Source) -> ir.Table:
     )
 
 
-def goods_bought(source: Source) -> ir.Table:
-    """window, household_key, code, baskets, sales ($), over the unbound tables, `windows` and `goods` (goods, code).
+def goods_in_baskets(source: Source) -> ir.Table:
+    """household_key, basket_id, day, code, sales (units of money), over the unbound tables and `goods` (goods, code).
 
-    Goods go by their code, so that many households fit in memory.
+    Lines as `_goods_lines` has them: a basket of many lines has few kinds of goods, and is in many windows.
     """
     import ibis
 
+    from dunnhumby_pipeline.engine.compile import unbound
+    from dunnhumby_pipeline.features.departments import is_fuel
+    from dunnhumby_pipeline.features.windows import in_units
+
+    lines, products = unbound("transactions"), unbound("products")
+    codes = ibis.table({"goods": "string", "code": "int32"}, name="goods")
+    known = products.filter(~is_fuel(products)).select("product_id", goods=products[_COLUMN[source]].strip())
+    coded = known.join(codes, "goods").select("product_id", "code")
+    slim = lines.select("household_key", "basket_id", "day", "product_id", sales=in_units(lines.sales_value))
+    t = slim.filter(slim.sales > 0).join(coded, "product_id")
+    return t.group_by("household_key", "basket_id", "day", "code").agg(sales=t.sales.sum())
+
+
+def goods_bought(source: Source, *, sales: bool = True) -> ir.Table:
+    """window, household_key, code, baskets, sales ($), over the unbound tables, `windows` and `goods` (goods, code).
+
+    Goods go by their code, so that many households fit in memory. Without `sales`, which take as long again, there
+    is no such column.
+    """
     from dunnhumby_pipeline.features.windows import in_dollars, windows_table, within
 
-    codes = ibis.table({"goods": "string", "code": "int32"}, name="goods")
-    t = within(_goods_lines(source).join(codes, "goods"), windows_table())
-    return (
-        t.group_by("window", "household_key", "code")
-        .agg(baskets=t.basket_id.nunique().cast("int32"), sales=in_dollars(t.sales.sum()))
-        .order_by("window", "household_key", "code")
-    )
+    t = within(goods_in_baskets(source), windows_table())
+    found = {"baskets": t.basket_id.nunique().cast("int32")} | ({"sales": in_dollars(t.sales.sum())} if sales else {})
+    return t.group_by("window", "household_key", "code").agg(**found).order_by("window", "household_key", "code")
 
 
 def known_goods(
@@ -139,6 +155,8 @@ def bought_in(
     products: Relation,
     engine: EngineSettings,
     calendar: pd.DataFrame | None = None,
+    *,
+    sales: bool = True,
 ) -> pd.DataFrame:
     """`goods_bought` in each of `windows` (window, first_day, index_day): lines before a window's index day alone.
 
@@ -154,14 +172,23 @@ def bought_in(
         "windows": windows,
         "goods": codes.astype({"goods": "str"}),
     }
-    bought = goods_bought(goods.source)
+    bought = goods_bought(goods.source, sales=sales)
     if calendar is None:
         return run(bought, relations, engine)
-    return run(on_calendar(bought), {**relations, "calendar": calendar}, engine)
+    return run(on_calendar(bought, goods_in_baskets(goods.source)), {**relations, "calendar": calendar}, engine)
 
 
 def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int64], n_goods: int) -> Bought:
     """`bought` (household_key, code, baskets, sales) of one window, a row for each of the sorted `households`."""
+    return Bought(
+        np.asarray(households, dtype=np.int64), *(as_matrix(bought, name, households, n_goods) for name in _MEASURED)
+    )
+
+
+def as_matrix(
+    bought: pd.DataFrame, measured: str, households: Sequence[int] | NDArray[np.int64], n_goods: int
+) -> csr_matrix:
+    """The column `measured` of `bought` (household_key, code) of one window, households (n,) by goods (p)."""
     from scipy.sparse import csr_matrix
 
     keys = np.asarray(households, dtype=np.int64)
@@ -169,9 +196,4 @@ def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int
     row = np.minimum(row, max(len(keys) - 1, 0))
     there = keys[row] == bought["household_key"].to_numpy() if len(keys) else np.zeros(0, dtype=bool)
     place = (row[there].astype(np.int32), bought["code"].to_numpy()[there])
-    shape = (len(keys), n_goods)
-
-    def matrix(column: str) -> csr_matrix:
-        return csr_matrix((bought[column].to_numpy(dtype=np.float64)[there], place), shape=shape)
-
-    return Bought(keys, matrix("baskets"), matrix("sales"))
+    return csr_matrix((bought[measured].to_numpy(dtype=np.float64)[there], place), shape=(len(keys), n_goods))

@@ -86,7 +86,7 @@ def test_boosting_on_moments_is_boosting_on_trials() -> None:
         best = int(np.argmax(slopes**2 * (columns**2).sum(axis=0)))
         slow[best] += reduced._STEP * slopes[best]
         left -= reduced._STEP * slopes[best] * columns[:, best]
-    quick = reduced._boosted(columns.T @ columns, (columns.T @ y)[:, None])[:, 0]
+    quick = reduced._boosted(reduced._unit_steps(columns.T @ columns), (columns.T @ y)[:, None])[:, 0]
     assert quick == pytest.approx(slow, abs=1e-4)
 
 
@@ -95,7 +95,8 @@ def test_ridges_have_the_parameters_they_promise() -> None:
     columns, y = rng.normal(size=(80, 30)), rng.normal(size=80)
     products = columns.T @ columns
     values = np.linalg.eigvalsh(products)
-    for parameters, found in zip(reduced._PARAMETERS, reduced._ridges(products, columns.T @ y[:, None]), strict=True):
+    ridges = reduced._ridges(products).coefficients(columns.T @ y[:, None])
+    for parameters, found in zip(reduced._PARAMETERS, ridges, strict=True):
         penalty = optimize.brentq(lambda at, most=parameters: (values / (values + at)).sum() - most, 1e-6, 1e9)
         assert found[:, 0] == pytest.approx(np.linalg.solve(products + penalty * np.eye(30), columns.T @ y), abs=1e-6)
 
@@ -136,3 +137,16 @@ def test_two_folds_are_enough(known: Known) -> None:
     found = Reduced(known.x, data).find(data.outcome_residual[:, None])
     assert np.isfinite(found.effect).all()
     assert np.isfinite(found.sequential[data.folds == 1]).all()
+
+
+def test_moments_of_covariates_are_worked_out_once_for_all_draws(known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[int] = []
+    eigh = np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda products: solved.append(1) or eigh(products))
+    data = known.residuals()
+    search = Reduced(known.x, data)
+    for _ in range(3):
+        search.find(data.outcome_residual[:, None])
+    n_folds = len(np.unique(data.folds))
+    # All folds but one, each of them once, and all before one: of the last these are the same.
+    assert len(solved) == n_folds + (n_folds - 2)

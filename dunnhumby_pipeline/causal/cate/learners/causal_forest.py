@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.forest_arrays import forest_arrays, forest_from
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import CateSettings
 
 
@@ -51,7 +51,7 @@ class CausalForest(Learner):
         self.forest = Forest(**self.parameters(x.shape[1]))
         # The outcome less its mean, rounded as CausalForestDML rounds it: a last digit can turn a split.
         mean = data.y - data.outcome_residual
-        with threadpool_limits(1):
+        with one_thread():
             self.forest.fit(x, data.treatment_residual, data.y - mean)
         # Threads add the trees' predictions in the order in which they finish, which changes the last digits.
         self.forest.n_jobs = 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threadpoolctl import threadpool_limits
-
 from dunnhumby_pipeline.causal.cate.learners.base import Array
 from dunnhumby_pipeline.causal.cate.learners.causal_forest import CausalForest
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
+from dunnhumby_pipeline.engine.threads import one_thread
 
 
 @dataclass(eq=False)
@@ -24,7 +23,7 @@ class ForestDR(CausalForest):
         from econml.grf import RegressionForest
 
         self.forest = RegressionForest(**self.parameters(x.shape[1]))
-        with threadpool_limits(1):
+        with one_thread():
             self.forest.fit(x, data.scores)
         self.forest.n_jobs = 1
         return self

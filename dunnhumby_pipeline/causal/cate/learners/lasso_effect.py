@@ -6,11 +6,11 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from dunnhumby_pipeline.causal.cate.learners.base import Array, Interval, Learner
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.engine.arrays import Arrays
+from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import CateSettings
 
 _INNER_FOLDS = 5
@@ -54,7 +54,7 @@ class LassoEffect(Learner):
         standard = self._standard(x)
         n_folds = min(_INNER_FOLDS, len(np.unique(data.households)))
         inner = list(GroupKFold(n_folds).split(x, target, data.households))
-        with threadpool_limits(1):
+        with one_thread():
             chosen = LassoCV(alphas=30, cv=inner, **_SOLVER).fit(standard, target, sample_weight=weight)
         self.coefficients = np.array([chosen.intercept_, *chosen.coef_])
         return self
