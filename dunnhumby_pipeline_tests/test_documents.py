@@ -1,4 +1,4 @@
-"""The documents as a whole: links lead somewhere, the README leads to all of them, and no command is missing."""
+"""The documents as a whole: links lead somewhere, the README leads to all of them, commands and settings exist."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 import typer
 
 from dunnhumby_pipeline.cli import app
+from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words.document import slug
 
 ROOT = Path(__file__).parents[1]
@@ -93,3 +95,16 @@ def test_every_command_is_in_the_document_of_commands() -> None:
     assert ("experiment", "assign") in leaves
     missing = [words for words in leaves if not re.search(rf"`dunnhumby {r'[^`]*'.join(words)}\b", text)]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_settings_that_a_document_names_exist(path: Path) -> None:
+    if path.name == "CHANGELOG.md":
+        pytest.skip("it names settings that are gone, too")
+    sections = {name: getattr(field.annotation, "model_fields", None) for name, field in Settings.model_fields.items()}
+    text = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)\.([a-z_]+)`", text))
+    named |= {(a.lower(), b.lower().split("__")[0]) for a, b in re.findall(r"DUNNHUMBY_([A-Z_]+?)__([A-Z_]+)=", text)}
+    unknown = [(a, b) for a, b in named if (fields := sections.get(a)) and b not in fields and b not in ("toml", "md")]
+    # A table may be called as a section is.
+    assert [(a, b) for a, b in unknown if a not in registry.TABLES] == []
