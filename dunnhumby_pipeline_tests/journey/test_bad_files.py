@@ -69,8 +69,9 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
 def test_missing_files_are_all_named_at_once(tmp_path: Path) -> None:
     folder = write_raw(tmp_path / "raw", products=None, campaigns=None)
     assert refusal(folder, tmp_path / "staged") == [
-        f"product.csv: expected this file (or .csv.gz, or .parquet), found 6 other files. Put it in {folder}.",
-        f"campaign_desc.csv: expected this file (or .csv.gz, or .parquet), found 6 other files. Put it in {folder}.",
+        f"{file}.csv: expected this file (or .csv.gz, or .parquet), found 6 other files. Put it in {folder}, or name "
+        f"yours in mapping.files.{table} of dunnhumby.toml."
+        for file, table in (("product", "products"), ("campaign_desc", "campaigns"))
     ]
 
 

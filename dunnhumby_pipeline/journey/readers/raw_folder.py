@@ -132,7 +132,8 @@ def _only_file(folder: Path, present: list[str], table: schema.Table, mapping: M
             ]
         )
     others = f"{len(present)} other files" if present else "an empty folder"
-    found_instead, fix = _instead(folder, present, table) or (others, f"Put it in {folder}.")
+    named = f", or name yours in mapping.files.{table.name} of dunnhumby.toml" if present else ""
+    found_instead, fix = _instead(folder, present, table) or (others, f"Put it in {folder}{named}.")
     raise JourneyError([Problem(wanted[0], "this file (or .csv.gz, or .parquet)", found_instead, fix)])
 
 
