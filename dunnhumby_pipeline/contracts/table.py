@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SqlType = Literal["BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN"]
+# Columns that name a household, or hold a row of a raw file as it was.
+PERSONAL = frozenset({"household_key", "copy_of", "raw_row"})
 # From the table as a frame; or SQL expressions over it by name, for tables that are not loaded for this.
 Metrics = Callable[[Any], Mapping[str, object]] | Mapping[str, str]
 
@@ -86,6 +88,11 @@ class Table:
     def is_table(self) -> bool:
         """Whether it has rows and columns; a model or a report has none."""
         return self.suffix == ".parquet"
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether its rows are about single households: data of persons, which not everybody may have."""
+        return any(column.name in PERSONAL for column in self.columns)
 
     def column(self, name: str) -> Column | None:
         """The contract of the column called `name`, None when the table promises none."""

@@ -40,6 +40,7 @@ from dunnhumby_pipeline.settings.customers import (
     StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.deliverables import DeliverableSettings
 from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
@@ -122,6 +123,7 @@ class Settings(BaseSettings):
     contact: ContactSettings = ContactSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
+    deliverables: DeliverableSettings = DeliverableSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     runs: RunSettings = RunSettings()
     retention: RetentionSettings = RetentionSettings()
