@@ -74,6 +74,20 @@ def _parts(plan: Registration, assignment: pd.DataFrame) -> list[tuple[str, list
                 "whatever they received.",
             ],
         ),
+        (
+            "How it is run",
+            [
+                f"Assign it before the first contact: dunnhumby experiment assign --campaign-type {plan.campaign_type} "
+                "--starts DATE. That seals plan and arms, and writes the file of arms again.",
+                "Contact the households of the arm “contact”, and nobody of the arm “hold out”, for as long as "
+                "outcomes count.",
+                f"After {days} days fill in a row for each household: {_wanted(plan)}, and in days_observed how many "
+                "days they cover; contacted, yes or no, where it is known. A household without a purchase has 0, one "
+                "whose outcome is not known an empty cell.",
+                "Read it: dunnhumby experiment read FILE. Before the end, with --interim, that gives the effect so far "
+                "and counts as a look.",
+            ],
+        ),
         ("Primary outcome", [f"Per household, {outcome}, summed over {days} days {begins}{ends}."]),
         (
             "Estimator",
@@ -131,6 +145,18 @@ def _parts(plan: Registration, assignment: pd.DataFrame) -> list[tuple[str, list
             ],
         ),
     ]
+
+
+def _wanted(plan: Registration) -> str:
+    """The columns of outcomes that the profit is made from."""
+    return " and ".join(outcome_columns(plan))
+
+
+def outcome_columns(plan: Registration) -> tuple[str, ...]:
+    """What is filled in for each household ($): profit is made from these."""
+    if not plan.of_gross_profit:
+        return ("sales",)
+    return ("sales", "match") if plan.of_sales else ("gross_profit",)
 
 
 def _arms(assignment: pd.DataFrame) -> _Table:

@@ -33,8 +33,26 @@ def assign_experiment(
     no household is to be tested, or too few for two arms.
     """
     from dunnhumby_pipeline.engine.spreadsheet import write_csv
-    from dunnhumby_pipeline.experiments.registration import ExperimentError, keep, registration
+    from dunnhumby_pipeline.experiments.registration import keep
     from dunnhumby_pipeline.experiments.registration_page import registration_page
+
+    today = date.today().isoformat()
+    plan, assignment = planned_experiment(study, campaign_type, today, by or getuser(), starts_on)
+    folder = study.home.experiments
+    plan = keep(plan, assignment, registration_page(plan, assignment), folder)
+    file = folder / f"{campaign_type}-{plan.assignment_hash[:12]}.csv" if target is None else target
+    with replacing(file) as part:
+        write_csv(assignment, part)
+    return plan, assignment, file
+
+
+def planned_experiment(
+    study: Study, campaign_type: str, assigned_on: str = "", by: str = "", starts_on: str | None = None
+) -> "tuple[Registration, pd.DataFrame]":
+    """The experiment as the tables plan it, and its assignment; without `assigned_on` (ISO date) it is a draft.
+    Raises ExperimentError when no household is to be tested, or too few for two arms.
+    """
+    from dunnhumby_pipeline.experiments.registration import ExperimentError, registration
     from dunnhumby_pipeline.orchestration.past import learnt
     from dunnhumby_pipeline.targeting.economics import in_force
 
@@ -44,7 +62,7 @@ def assign_experiment(
         raise ExperimentError(
             f"the list of {campaign_type} has {len(assignment)} households to test; too few for two arms"
         )
-    settings, folder, terms = study.settings, study.home.experiments, in_force(tables["economics"])
+    settings, terms = study.settings, in_force(tables["economics"])
     plan = registration(
         assignment,
         design,
@@ -57,16 +75,12 @@ def assign_experiment(
             "test_cost": terms.test_cost,
             "sample_ratio_p": settings.experiment.sample_ratio_p,
             "n_looks": settings.experiment.n_looks,
-            "assigned_on": date.today().isoformat(),
-            "assigned_by": by or getuser(),
+            "assigned_on": assigned_on,
+            "assigned_by": by,
             "starts_on": starts_on,
         },
     )
-    plan = keep(plan, assignment, registration_page(plan, assignment), folder)
-    file = folder / f"{campaign_type}-{plan.assignment_hash[:12]}.csv" if target is None else target
-    with replacing(file) as part:
-        write_csv(assignment, part)
-    return plan, assignment, file
+    return plan, assignment
 
 
 def write_contacts(study: Study, campaign_type: str, campaign: str, target: Path | None) -> "tuple[pd.DataFrame, Path]":

@@ -95,8 +95,12 @@ def report_path(study: Study, campaign_type: str) -> TablePath:
 
 
 def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str) -> TablePath:
-    """Render the report from the tables on disk and put it in place, whole or not at all."""
+    """Write the report from the tables on disk, whole or not at all, and the files beside it."""
+    from dunnhumby_pipeline.orchestration.deliverables import files_of, write_experiment_files, write_table_files
     from dunnhumby_pipeline.report.page import render_report
+
+    write_experiment_files(study, campaign_type)
+    write_table_files(study, campaign_type)
 
     checks = all_check_states(instance, campaign_type)
     facts = study_facts(study, campaign_type)
@@ -104,7 +108,8 @@ def write_report(study: Study, instance: dg.DagsterInstance, campaign_type: str)
     # A page that is read has been built, though it is not while its facts are gathered.
     facts["not_built"] = [name for name in facts["not_built"] if name != "report"]
     facts["run_id"] = _run_of_list(instance, campaign_type)
-    page = render_report(study_tables(study, campaign_type), checks, facts, study.settings)
+    facts["files"] = files_of(study, campaign_type, target.name, bool(facts["stale"]))
+    page = render_report(study_tables(study, campaign_type), checks, facts, study.settings, told=_told())
     write_text_atomically(page, target)
     return target
 
@@ -120,20 +125,29 @@ def _run_of_list(instance: dg.DagsterInstance, campaign_type: str) -> str | None
 def write_brief(
     study: Study, instance: dg.DagsterInstance, campaign_type: str, without: Collection[str] = ()
 ) -> TablePath:
-    """Render the brief from the tables on disk, but those in `without`, and put it in place, whole or not at all.
+    """Write the brief from the tables on disk, but those in `without`, whole or not at all, and the files of its test.
 
     A study that is blocked has one, too: what could not be answered, why, and what to do.
     """
+    from dunnhumby_pipeline.orchestration.deliverables import files_of, write_experiment_files
     from dunnhumby_pipeline.report.brief.decision import gates_of
     from dunnhumby_pipeline.report.brief.page import brief_reads, render_brief
 
     checks = all_check_states(instance, campaign_type)
-    gates = gates_of(checks, {f"{check.table}.{check.name}": check.advice for check in CHECKS})
+    gates = gates_of(checks, _told())
     tables = study_tables(study, campaign_type, without, brief_reads())
-    page = render_brief(tables, gates, study_facts(study, campaign_type), study.settings)
-    target = study.table(BRIEF, campaign_type)
+    facts, target = study_facts(study, campaign_type), study.table(BRIEF, campaign_type)
+    if not without:
+        write_experiment_files(study, campaign_type)
+    facts["files"] = files_of(study, campaign_type, target.name, bool(facts["stale"] or gates or without))
+    page = render_brief(tables, gates, facts, study.settings)
     write_text_atomically(page, target)
     return target
+
+
+def _told() -> dict[str, tuple[str, str]]:
+    """What each check checks, and what to do when it does not pass, by 'table.check'."""
+    return {f"{check.table}.{check.name}": (check.description, check.advice) for check in CHECKS}
 
 
 def _observed(study: Study) -> dict[str, Any]:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from dunnhumby_pipeline.words import numbers
 
+_MANY_COLUMNS, _SENTENCE, _PHRASE = 5, 100, 40
+
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell; `mark` is a state shown as a label, `strong` a row in use, `struck` a number not to be used."""
+    """Text of a cell; `mark` is a state shown as a label, `strong` a row in use, `struck` a number not to be used,
+    `code` what the text is called in tables and logs."""
 
     text: str
     mark: str = ""
     strong: bool = False
     struck: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,22 @@ class Grid:
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numeric: frozenset[int] = frozenset()
+
+    @property
+    def spoken(self) -> tuple[int, ...]:
+        """The columns, of many, in which cells are sentences: in a column of their own they would be a tower of words,
+        so each stands below its row."""
+        if len(self.headers) < _MANY_COLUMNS:
+            return ()
+        return tuple(place for place in range(1, len(self.headers)) if self._longest(place) > _SENTENCE)
+
+    @property
+    def prose(self) -> bool:
+        """Whether it is more words than numbers: on a narrow screen each row then stands as a card."""
+        return any(self._longest(place) > _PHRASE for place in range(len(self.headers)))
+
+    def _longest(self, place: int) -> int:
+        return max((len(row[place].text) for row in self.rows), default=0)
 
 
 def cells(*texts: str, strong: bool = False) -> tuple[Cell, ...]:

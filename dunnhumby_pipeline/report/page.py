@@ -15,13 +15,13 @@ from dunnhumby_pipeline.report.sections import CHAPTERS
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.report.templates import page_template
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words import numbers
-from dunnhumby_pipeline.words.glossary import Glossary
+from dunnhumby_pipeline.words import dates, numbers
+from dunnhumby_pipeline.words.glossary import Glossary, coded
 
 if TYPE_CHECKING:
     from dunnhumby_pipeline.report.pictures import Picture
 
-# Longer tables are folded.
+# Tables of so many rows are folded.
 MANY_ROWS = 12
 Draw = Callable[[Section, StudyTables, Settings], "Picture | None"]
 
@@ -32,11 +32,13 @@ def render_report(
     facts: Mapping[str, Any],
     settings: Settings,
     draw: Draw | None = None,
+    told: front.Told | None = None,
 ) -> str:
     """The whole report as one HTML page with its styles and pictures inside.
 
     It opens with the answer in plain words. A part whose table is missing says "not built"; amounts are in $,
-    values and effects per household. `draw` makes the picture of a section whose tables were built.
+    values and effects per household. `draw` makes the picture of a section whose tables were built; `told` says of
+    checks, by 'table.check', what they check and what to do when they do not pass.
     """
     if draw is None:
         # Drawing loads matplotlib, which a process that only knows how to render has no use for.
@@ -71,15 +73,20 @@ def render_report(
         built = shown(part)
         return [] if built is None else part.pairs(built, settings)
 
+    def with_dates(text: str) -> str:
+        return dates.dated(text, settings.checks.day_one)
+
     glossary = Glossary()
     return page_template().render(
         answer=plain_answer(tables, settings.checks.smallest_effect_that_matters),
         facts=facts,
         data=front.data_facts(facts, settings),
         failed_gates=front.failed_gates(checks),
-        check_counts=front.check_counts(checks),
-        checks=front.checks_to_read(checks),
+        check_counts=front.counted_states(checks),
+        checks=front.checks_to_read(checks, told or {}),
         others=front.other_checks(checks),
+        others_counted=front.counted_others(checks),
+        files=facts.get("files", ()),
         confidence=numbers.percent(settings.confidence),
         chapters=CHAPTERS,
         sections_of=sections_on,
@@ -91,6 +98,9 @@ def render_report(
         note_of=note,
         pairs_of=pairs,
         many_rows=MANY_ROWS,
+        counted=numbers.counted,
+        dated=with_dates,
+        coded=coded,
         defined=glossary.first_use,
         used=glossary.used,
     )

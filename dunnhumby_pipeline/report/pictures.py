@@ -16,11 +16,11 @@ from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 
 # More than the page shows, so that print and sharp screens show clean lines.
-DOTS_PER_INCH = 160
+DOTS_PER_INCH = 144
 PAGE_PIXELS_PER_INCH = 100
 # A chart has few colours: a palette of them takes a third of the space.
 COLOURS = 256
-COMPRESSION = 4
+COMPRESSION = 6
 
 
 @dataclass(frozen=True)

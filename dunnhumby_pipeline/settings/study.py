@@ -40,6 +40,7 @@ from dunnhumby_pipeline.settings.customers import (
     StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
+from dunnhumby_pipeline.settings.deliverables import DeliverableSettings
 from dunnhumby_pipeline.settings.desk import (
     AlertSettings,
     DeskSettings,
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     contact: ContactSettings = ContactSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     checks: CheckSettings = CheckSettings()
+    deliverables: DeliverableSettings = DeliverableSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     history: HistorySettings = HistorySettings()
     runs: RunSettings = RunSettings()

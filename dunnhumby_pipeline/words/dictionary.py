@@ -9,7 +9,7 @@ README.md in place of the document writes, or checks, what is between its two ma
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from dunnhumby_pipeline.contracts import schema
@@ -39,6 +39,11 @@ def dictionary_markdown() -> str:
             made = [table for table in tables if table.name not in canonical]
             parts += [f"### Group {group}\n", *(_made(table) for table in made)]
     return "\n".join(parts)
+
+
+def described(tables: Iterable[Table]) -> str:
+    """What some tables of the study hold, in their order: what a row is, and every column."""
+    return "\n".join(["# Data dictionary\n", *(_made(table) for table in tables)])
 
 
 def assets_markdown() -> str:

@@ -59,7 +59,9 @@ TERMS: dict[str, str] = {
     "trial": "One household that could have been contacted by one campaign, and either was or was not.",
 }
 _BY_LENGTH = sorted(TERMS, key=len, reverse=True)
-_PATTERN = re.compile(r"(?<![\w-])(" + "|".join(re.escape(term) for term in _BY_LENGTH) + r")(?![\w-])")
+_PATTERN = re.compile(r"(?<![\w-])(" + "|".join(re.escape(term) for term in _BY_LENGTH) + r")(?![\w-])|`([^`]+)`")
+_CODED = re.compile(r"`([^`]+)`")
+_CODE = Markup("<code>{}</code>")
 
 
 class Glossary:
@@ -69,9 +71,14 @@ class Glossary:
         self._seen: dict[str, None] = {}
 
     def first_use(self, text: str) -> Markup:
-        """`text`, escaped, its terms that the page has not used before linked to `#term-...`."""
+        """`text`, escaped, its terms that the page has not used before linked to `#term-...`, and what stands between
+        backticks (commands, settings) set as code."""
         parts, end = [], 0
         for found in _PATTERN.finditer(text):
+            if found[1] is None:
+                parts += [escape(text[end : found.start()]), _CODE.format(found[2])]
+                end = found.end()
+                continue
             if found[1] in self._seen:
                 continue
             self._seen[found[1]] = None
@@ -83,6 +90,12 @@ class Glossary:
     def used(self) -> list[tuple[str, str, str]]:
         """(anchor, term, meaning) of every term so far, in alphabetical order."""
         return [(anchor(term), term, TERMS[term]) for term in sorted(self._seen, key=str.casefold)]
+
+
+def coded(text: str) -> Markup:
+    """`text`, escaped, with what stands between backticks (commands, settings) set as code."""
+    parts = _CODED.split(text)
+    return Markup("").join(_CODE.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def anchor(term: str) -> str:

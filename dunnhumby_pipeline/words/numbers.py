@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal
 
 import pandas as pd
@@ -61,6 +62,11 @@ def count(value: float | None) -> str:
     return _written(value, 0) if value is not None and is_number(value) else NOTHING
 
 
+def counted(n: int, noun: str, many: str = "") -> str:
+    """A number with its noun: "1 table", "2,000 tables"; `many` where the plural is not made with an s."""
+    return f"{count(n)} {noun if n == 1 else many or noun + 's'}"
+
+
 def percent(share: float | None, decimals: int = 0) -> str:
     """A share of one as a percentage: .313 is "31%"."""
     return f"{_written(100 * share, decimals)}%" if share is not None and is_number(share) else NOTHING
@@ -108,6 +114,11 @@ def _interval_decimals(lower: float, upper: float) -> int:
             break
         decimals += 1
     return decimals
+
+
+def minused(text: str) -> str:
+    """A text with the hyphens before its negative numbers as minus signs."""
+    return re.sub(r"(?<![\w.)-])-(?=\$?\d)", MINUS, text)
 
 
 def verdict(lower: float | None, upper: float | None) -> Verdict:

@@ -170,7 +170,7 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
 @pytest.mark.parametrize(
     ("name", "place", "row"),
     [
-        ("protocol", 4, "outcome | Spend in $, over the follow-up; 0 for a household that did not come."),
+        ("protocol", 4, "Outcome | Spend in $, over the follow-up; 0 for a household that did not come."),
         (
             *("designs", 0),
             "Sequential trials (in use) | 1,472 | 4,851 | 0.87 | 55% | 1.2 | 0.090 | 1,081 | $295 | "

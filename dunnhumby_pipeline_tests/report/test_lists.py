@@ -24,7 +24,7 @@ from dunnhumby_pipeline_tests.fakes.results.study import study_tables
 def test_it_is_said_whether_the_list_is_approved_and_how_it_differs() -> None:
     told = approval_note(lists.list_version(), lists.list_approvals(), lists.decision_churn())
     assert told.startswith("This list is not approved, and does not count as sent; `dunnhumby approve --by NAME`")
-    assert "Approved last was version 1, by B. Manager on 2026-10-02" in told
+    assert "Approved last was version 1, by B. Manager on 2 October 2026" in told
     assert "Against the approved list (version 1), 490 of 2,450 households have another decision (20.0%)" in told
     assert "200 became targets and 90 are no longer; 19 households are new and 6 gone." in told
     approved = approval_note(lists.list_version(approved=True), lists.list_approvals(), None)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
+from dunnhumby_pipeline.words import terms
 
 # Standard errors by which a claim must exceed what it is held against, 97.5 %.
 _SURE = 1.96
@@ -25,9 +26,11 @@ def claim_holds(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """What the model claims for the chosen policy is not surely more than what outcomes show."""
     row = values.loc[values["chosen"]].iloc[0]
     if pd.isna(row["optimism"]):
-        return Verdict(True, f"{row['policy']} has no value that a claim could exceed", {})
+        return Verdict(True, f"{terms.policy(row['policy'])} has no value that a claim could exceed", {})
     least = float(row["optimism"] - _SURE * row["optimism_se"])
-    text = f"{row['policy']} claims ${row['claimed_value']:.2f} per household and brings ${row['value']:.2f}"
+    text = (
+        f"{terms.policy(row['policy'])} claims ${row['claimed_value']:.2f} per household and brings ${row['value']:.2f}"
+    )
     text = f"{text}: a gap of {row['optimism']:.2f}, at least {least:.2f}"
     return Verdict(least <= 0, text, {"optimism": float(row["optimism"]), "optimism_least": least})
 
@@ -35,13 +38,14 @@ def claim_holds(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
 def value_proven(values: pd.DataFrame, settings: CheckSettings) -> Verdict:
     """The interval of the chosen policy's value lies above zero."""
     row = values.loc[values["chosen"]].iloc[0]
+    named = terms.policy(row["policy"])
     if row["share_targeted"] > 0 and isinstance(row["reason"], str):
-        return Verdict(False, f"{row['policy']} has no value: {row['reason']}", {})
+        return Verdict(False, f"{named} has no value: {row['reason']}", {})
     if row["share_targeted"] == 0:
-        text = f"{row['policy']} selects nobody: no household's effect was found to pay for its contact"
+        text = f"{named} selects nobody: no household's effect was found to pay for its contact"
         return Verdict(False, text, {"value": 0.0})
     passed = bool(row["ci_lower"] > 0)
-    text = f"{row['policy']}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
+    text = f"{named}: ${row['value']:.2f} per household ({row['ci_lower']:.2f} to {row['ci_upper']:.2f})"
     advice = "" if passed else "; a value above zero is not proven: test before you roll out"
     return Verdict(passed, f"{text}, claimed {row['claimed_value']:.2f}{advice}", {"value": float(row["value"])})
 

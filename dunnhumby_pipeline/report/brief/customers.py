@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.words import numbers
 
 PROFILES, PLAYBOOK, MATRIX, ACTIONS = "segment_profiles", "segment_playbook", "value_need", "next_action"
+_FEW, _UNNAMED = 100, "Nothing in particular"
 READS = (PROFILES, PLAYBOOK, MATRIX, ACTIONS)
 
 
@@ -36,7 +38,12 @@ def need_rows(tables: StudyTables) -> Grid | None:
     sizes = tables[MATRIX].groupby("need")[["n_households", "revenue_share"]].sum()
     offered = tables[ACTIONS].dropna(subset=["offer"]).groupby(["need", "offer"]).size()
     rows = [
-        _row(str(need), size["n_households"], size["revenue_share"], _commonest(offered, str(need), size))
+        _row(
+            _UNNAMED if str(need) == NO_NEED else str(need),
+            size["n_households"],
+            size["revenue_share"],
+            _commonest(offered, str(need), size),
+        )
         for need, size in sizes.sort_values("revenue_share", ascending=False, kind="stable").iterrows()
     ]
     return as_grid("What they come for|Households|Share of revenue|Commonest next offer", rows, {1, 2})
@@ -46,8 +53,10 @@ def _commonest(offered: pd.Series, need: str, size: pd.Series) -> str:
     """The offer that more of a need's households get than any other, and the share of them that get it."""
     if need not in offered.index.get_level_values("need"):
         return "Nothing of their own"
-    own = offered.loc[need]
-    return f"{own.idxmax()} ({numbers.percent(own.max() / size['n_households'])} of them)"
+    own, n = offered.loc[need], size["n_households"]
+    # A share of a few is no share.
+    most = f"{own.max()} of {numbers.count(n)}" if n < _FEW else f"{numbers.percent(own.max() / n)} of them"
+    return f"{own.idxmax().rstrip('.')} ({most})."
 
 
 def _row(name: str, households: float, share: float, action: str) -> tuple[Cell, ...]:

@@ -152,7 +152,7 @@ def _worth(whole: pd.Series, design: pd.Series | None) -> str:
         everyone = whole["n_supported"]
         ends = in_all(everyone * whole["ci_lower"], everyone * whole["ci_upper"])
         said.append(
-            f"Sent without a test to all {numbers.count(everyone)} households that we can speak of, the campaign is "
+            f"Sent without a test to all {numbers.count(everyone)} households that we can judge, the campaign is "
             f"expected to bring {numbers.whole_dollars(everyone * whole['expected_profit'])} over its cost, but that "
             f"may be anything {ends}."
         )
@@ -202,9 +202,9 @@ def _settle(design: pd.Series | None) -> str:
         return ""
     total, days = numbers.count(design["n_households"]), numbers.count(design["duration_days"])
     return (
-        f"A test of {total} households over {days} days. It will show an effect of "
-        f"{numbers.price(design['detectable_effect'])} or more per household four times in five; together with what "
-        "is known today it tells whether to send."
+        f"A test of {total} households over {days} days. Four such tests in five would show a gain of "
+        f"{numbers.price(design['detectable_effect'])} or more per household; together with what is known today, the "
+        "test tells whether to send."
         if round(float(design["detectable_effect"]), 2) > 0
         else ""
     )
@@ -219,11 +219,15 @@ def _steps(state: State, whole: pd.Series, design: pd.Series | None) -> tuple[St
         )
     send = (
         Step(
-            "CRM", "Send to the households with the action “contact” on the list; leave the others alone.", "on launch"
+            "CRM",
+            "Send to the households marked “contact” on the targeting list; leave the others alone.",
+            "on launch",
         )
         if state == "send"
         else Step(
-            "CRM", "Send to the households in the arm “contact” of the test file; leave the others alone.", "on launch"
+            "CRM",
+            "Send to the households marked “contact” in the file “Groups of the test”; leave the others alone.",
+            "on launch",
         )
     )
     measured = f"{days} days after launch" if days else "when the outcome window has passed"
@@ -255,9 +259,8 @@ def _unanswered(campaign_type: str, gates: Sequence[Gate], stale: str | None) ->
     return Decision("no answer", f"No recommendation for {campaign_type} yet", tuple(points), tuple(steps))
 
 
-def gates_of(checks: pd.DataFrame, advice: Mapping[str, str]) -> tuple[Gate, ...]:
-    """The blocking checks that failed; `advice` by 'table.check'."""
-    return tuple(
-        Gate(f"{row['asset']}.{row['check']}", str(row["message"]), advice.get(f"{row['asset']}.{row['check']}", ""))
-        for _, row in blocking_failures(checks).iterrows()
-    )
+def gates_of(checks: pd.DataFrame, told: Mapping[str, tuple[str, str]]) -> tuple[Gate, ...]:
+    """The blocking checks that failed; `told`: what each checks, and what to do, by 'table.check'."""
+    names = [f"{row['asset']}.{row['check']}" for _, row in blocking_failures(checks).iterrows()]
+    found = blocking_failures(checks)["message"].astype(str)
+    return tuple(Gate(name, message, told.get(name, ("", ""))[1]) for name, message in zip(names, found, strict=True))

@@ -58,6 +58,7 @@ def render_brief(
         pictures=pictures,
         groups=[grid for grid in (customers.segment_rows(tables), customers.need_rows(tables)) if grid is not None],
         promise=how_often(settings.confidence),
+        files=[one for one in facts.get("files", ()) if one.in_brief],
         origin=_origin(tables, facts, settings),
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from fractions import Fraction
 
 from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words.dates import on_day
+
+__all__ = ["between", "how_often", "in_all", "on_day"]
 
 
 def between(lower: float, upper: float) -> str:
@@ -22,13 +24,6 @@ def how_often(confidence: float) -> str:
     """What a range promises: .95 is "19 times in 20"."""
     odds = Fraction(confidence).limit_denominator(100)
     return f"{odds.numerator} times in {odds.denominator}"
-
-
-def on_day(day: int | None, day_one: date | None) -> str:
-    """A day of the data, as a date where that of day 1 is known."""
-    if day is None:
-        return numbers.NOTHING
-    return f"day {day}" if day_one is None else (day_one + timedelta(days=day - 1)).strftime("%d %B %Y").lstrip("0")
 
 
 def _gain(amount: float, whole: bool = False) -> str:

@@ -194,6 +194,25 @@ def list_rows(targeting_list: pd.DataFrame, segments: pd.DataFrame | None) -> Gr
     return as_grid(headers, rows, {0, 2, 3, 4})
 
 
+def tells_households_apart(targeting_list: pd.DataFrame) -> bool:
+    """Whether the first households of the list are first: not when as many as are shown share one expected profit."""
+    first = targeting_list["expected_profit"].nlargest(LISTED)
+    return first.nunique() > len(first) / 2
+
+
+def shared_rows(targeting_list: pd.DataFrame) -> Grid:
+    """Households that the list decides alike, for the same reason and the same expected profit: the most first."""
+    profit = ["expected_profit", "expected_profit_lower", "expected_profit_upper"]
+    alike = targeting_list.groupby(["decision", "reason", *profit], dropna=False, sort=False).size()
+    rows = [
+        cells(row["decision"], numbers.count(n), numbers.interval(*(row[name] for name in profit), "$"), row["reason"])
+        for n, (_, row) in zip(alike, alike.index.to_frame(index=False).iterrows(), strict=True)
+    ]
+    by_size = sorted(range(len(rows)), key=lambda place: -alike.iloc[place])
+    headers = "Decision|Households|Expected profit (calibrated)|Reason"
+    return as_grid(headers, [rows[place] for place in by_size], {1, 2})
+
+
 WORTH = (
     Note(
         "honest",
@@ -267,5 +286,15 @@ LIST = (
         ("targeting_list",),
         rows=lambda tables, settings: list_rows(tables["targeting_list"], tables.get("segments")),
         beside=("segments",),
+        needs=lambda tables: tells_households_apart(tables["targeting_list"]),
+    ),
+    Section(
+        "list_shared",
+        "What households on the list share",
+        ("targeting_list",),
+        "Households share one expected profit, so that none of them comes first. The list itself lies beside this "
+        "report.",
+        rows=lambda tables, settings: shared_rows(tables["targeting_list"]),
+        needs=lambda tables: not tells_households_apart(tables["targeting_list"]),
     ),
 )

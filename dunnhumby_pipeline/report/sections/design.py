@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,15 +13,18 @@ from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words import numbers, terms
+from dunnhumby_pipeline.words import dates, numbers, terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def protocol_rows(protocol: pd.DataFrame) -> Grid:
+def protocol_rows(protocol: pd.DataFrame, day_one: date | None = None) -> Grid:
     """The target trial, component by component."""
-    rows = [(Cell(row["component"], strong=True), Cell(row["specification"])) for _, row in protocol.iterrows()]
+    rows = [
+        (Cell(row["component"].capitalize(), strong=True), Cell(dates.dated(row["specification"], day_one)))
+        for _, row in protocol.iterrows()
+    ]
     return as_grid("Component|In this study", rows, set())
 
 
@@ -37,23 +41,24 @@ def _flow_alt(tables: StudyTables, settings: Settings) -> str:
     return f"Flow of households into the study: {steps}."
 
 
-def campaign_rows(campaigns: pd.DataFrame) -> Grid:
+def campaign_rows(campaigns: pd.DataFrame, day_one: date | None = None) -> Grid:
     """Every campaign of the type with its days, and why it is left out if it is."""
     rows = [
         cells(
             str(row["campaign"]),
-            f"{row['start_day']} to {row['end_day']}",
-            f"{row['index_day']} to {row['outcome_end']}",
+            dates.span(row["start_day"], row["end_day"], day_one),
+            dates.span(row["index_day"], row["outcome_end"], day_one),
             numbers.count(row["lookback_days"]),
-            "in use" if row["used"] else f"left out: {row['reason']}",
+            "in use" if row["used"] else dates.dated(f"left out: {row['reason']}", day_one),
             strong=bool(row["used"]),
         )
         for _, row in campaigns.iterrows()
     ]
-    return as_grid("Campaign|Runs on days|Outcome on days|Look-back days|In the study", rows, {3})
+    runs, outcome = ("Runs on days", "Outcome on days") if day_one is None else ("Runs", "Outcome counted")
+    return as_grid(f"Campaign|{runs}|{outcome}|Look-back days|In the study", rows, {3})
 
 
-def trial_rows(cohort: pd.DataFrame) -> Grid:
+def trial_rows(cohort: pd.DataFrame, day_one: date | None = None) -> Grid:
     """Trials, arms and days of each campaign."""
     campaigns = cohort.groupby("campaign", sort=False).agg(
         index_day=("index_day", "first"),
@@ -67,9 +72,10 @@ def trial_rows(cohort: pd.DataFrame) -> Grid:
     rows = [cells(ALL_CAMPAIGNS, "", *map(numbers.count, totals), numbers.percent(share, 1), strong=True)]
     for campaign, row in campaigns.sort_values("index_day", kind="stable").iterrows():
         arms = (row["trials"], row["treated"], row["trials"] - row["treated"])
-        days = f"{int(row['index_day'])} to {int(row['end'])}"
+        days = dates.span(row["index_day"], row["end"], day_one)
         rows.append(cells(str(campaign), days, *map(numbers.count, arms), numbers.percent(redeemed.get(campaign), 1)))
-    return as_grid("Campaign|Outcome days|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
+    counted = "Outcome days" if day_one is None else "Outcome counted"
+    return as_grid(f"Campaign|{counted}|Trials|Treated|Control|Treated who redeemed", rows, {2, 3, 4, 5})
 
 
 def _comparison(tables: StudyTables, settings: Settings) -> Figure:
@@ -146,20 +152,20 @@ PARTS = (
         "protocol",
         "The trial that is emulated",
         ("trial_protocol",),
-        rows=lambda tables, settings: protocol_rows(tables["trial_protocol"]),
+        rows=lambda tables, settings: protocol_rows(tables["trial_protocol"], settings.checks.day_one),
     ),
     Section("flow", "From the data to the two arms", ("trial_flow",), draw=_flow, alt=_flow_alt),
     Section(
         "campaigns",
         "Campaigns of the type, in use or left out",
         ("trial_campaigns",),
-        rows=lambda tables, settings: campaign_rows(tables["trial_campaigns"]),
+        rows=lambda tables, settings: campaign_rows(tables["trial_campaigns"], settings.checks.day_one),
     ),
     Section(
         "trials",
         "Trials and arms by campaign",
         ("first_campaign_cohort",),
-        rows=lambda tables, settings: trial_rows(tables["first_campaign_cohort"]),
+        rows=lambda tables, settings: trial_rows(tables["first_campaign_cohort"], settings.checks.day_one),
     ),
     Section(
         "comparison",

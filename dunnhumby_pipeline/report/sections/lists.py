@@ -10,7 +10,7 @@ from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Facts, Note, Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words import dates, numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +24,8 @@ def _version(tables: StudyTables, settings: Settings) -> list[tuple[str, str]]:
     row = tables["list_version"].iloc[0]
     return [
         ("Version", f"{row['version']}, hash {row['list_hash'][:_HASH]}"),
-        ("Made", str(row["made_at"])),
-        ("Approved", f"by {row['approved_by']}, {row['approved_at']}" if row["approved"] else "no"),
+        ("Made", dates.moment(str(row["made_at"]))),
+        ("Approved", f"by {row['approved_by']}, {dates.moment(str(row['approved_at']))}" if row["approved"] else "no"),
     ]
 
 
@@ -39,7 +39,8 @@ def approval_note(list_version: pd.DataFrame, approved: pd.DataFrame | None, chu
     )
     if not row["approved"] and approved is not None and len(approved):
         last = approved.iloc[-1]
-        told += f" Approved last was version {last['version']}, by {last['approved_by']} on {last['approved_at']}."
+        on = dates.moment(str(last["approved_at"]))
+        told += f" Approved last was version {last['version']}, by {last['approved_by']} on {on}."
     changes = (
         [] if churn is None else [_changed(one) for _, one in churn.iterrows() if row["version"] != one["version"]]
     )
@@ -81,7 +82,7 @@ def summary_rows(decision_summary: pd.DataFrame) -> Grid:
     """Each level with its decisions, what a contact is expected to bring there, and the advice."""
     rows = [
         cells(
-            GROUPINGS.get(row["grouping"], ""),
+            GROUPINGS.get(row["grouping"], "All"),
             row["level_name"],
             *(
                 numbers.count(row[name])
@@ -95,7 +96,7 @@ def summary_rows(decision_summary: pd.DataFrame) -> Grid:
         for _, row in decision_summary[decision_summary["grouping"] != _SUPPRESSION].iterrows()
     ]
     headers = (
-        "|Households|Number|Target|Held out|Test|Leave|Suppressed|Profit of a contact (calibrated)|"
+        "Grouping|Households|Number|Target|Held out|Test|Leave|Suppressed|Profit of a contact (calibrated)|"
         "Reached by the last campaign|Advice"
     )
     return as_grid(headers, rows, {2, 3, 4, 5, 6, 7, 8, 9})

@@ -58,7 +58,7 @@ def need_rows(tables: StudyTables, settings: Settings) -> Grid:
                 terms.spoken(str(found["named_by"])),
             )
         )
-    headers = "|Name|Households|Share|Revenue|Commodities that lift most|Lift in the next quarter|Named by"
+    headers = "Kind|Name|Households|Share|Revenue|Commodities that lift most|Lift in the next quarter|Named by"
     return as_grid(headers, rows, {2, 3, 4, 6})
 
 

@@ -369,28 +369,28 @@ def test_the_value_of_the_chosen_policy_must_lie_above_zero() -> None:
         }
     )
     found = targeting.value_proven(table, CHECKS)
-    assert found == Verdict(True, "treat_all: $5.00 per household (1.00 to 9.00), claimed 6.00", {"value": 5.0})
+    assert found == Verdict(True, "Target everybody: $5.00 per household (1.00 to 9.00), claimed 6.00", {"value": 5.0})
     unproven = targeting.value_proven(table.assign(chosen=[False, True]), CHECKS)
     advice = "; a value above zero is not proven: test before you roll out"
-    text = "top_10%: $2.00 per household (-1.00 to 5.00), claimed 8.00"
+    text = "Top 10% by effect: $2.00 per household (-1.00 to 5.00), claimed 8.00"
     assert (unproven.passed, unproven.message) == (False, f"{text}{advice}")
     assert not targeting.value_proven(table.assign(ci_lower=0.0), CHECKS).passed
     nobody = targeting.value_proven(table.assign(policy="top_1%", share_targeted=0.0), CHECKS)
-    text = "top_1% selects nobody: no household's effect was found to pay for its contact"
+    text = "Top 1% by effect selects nobody: no household's effect was found to pay for its contact"
     assert nobody == Verdict(False, text, {"value": 0.0})
     few = targeting.value_proven(table.assign(reason="it selects 3 households in one arm", ci_lower=None), CHECKS)
-    assert few == Verdict(False, "treat_all has no value: it selects 3 households in one arm", {})
+    assert few == Verdict(False, "Target everybody has no value: it selects 3 households in one arm", {})
 
 
 def test_a_claim_beyond_what_outcomes_show_warns() -> None:
     row = {"policy": "policy_tree", "chosen": True, "claimed_value": 8.0, "value": 3.0, "optimism": 5.0}
     table = pd.DataFrame([row])
     sure = targeting.claim_holds(table.assign(optimism_se=2.0), CHECKS)
-    text = "policy_tree claims $8.00 per household and brings $3.00: a gap of 5.00, at least 1.08"
+    text = "Two questions (policy tree) claims $8.00 per household and brings $3.00: a gap of 5.00, at least 1.08"
     assert (sure.passed, sure.message) == (False, text)
     assert targeting.claim_holds(table.assign(optimism_se=3.0), CHECKS).passed
     unknown = targeting.claim_holds(table.assign(optimism=None, optimism_se=None), CHECKS)
-    assert unknown == Verdict(True, "policy_tree has no value that a claim could exceed", {})
+    assert unknown == Verdict(True, "Two questions (policy tree) has no value that a claim could exceed", {})
 
 
 # The list
