@@ -223,18 +223,16 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
     require_known_type(campaign_type)
     began = time.monotonic()
     study, defs = load_study(home, raw)
-    from dunnhumby_pipeline.contracts.registry import made_by
-    from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERTIFY
+    from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED, CERTIFY
     from dunnhumby_pipeline.orchestration.platform.keys import asset_key
     from dunnhumby_pipeline.orchestration.platform.runner import Work, run_study
     from dunnhumby_pipeline.orchestration.reporting import REPORT
 
-    made = [table.name for step in CERTIFIED_STEPS for table in made_by(step)]
     require_study(study, campaign_type, [REPORT])
     describe_source(study)
     with at_work(study, f"dunnhumby certify --campaign-type {campaign_type}") as instance:
         require_fresh(study, defs, instance, campaign_type)
-        work = Work(frozenset(asset_key(name) for name in (*made, REPORT)))
+        work = Work(frozenset(asset_key(name) for name in CERTIFIED))
         with Stages(console) as stages:
             outcome = run_study(defs, study.home, instance, campaign_type, work, stages.on_event, {CERTIFY: "yes"})
         if stopped():

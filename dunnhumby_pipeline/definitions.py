@@ -33,7 +33,7 @@ from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
-from dunnhumby_pipeline.orchestration.platform.jobs import study_job
+from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS
 from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
@@ -80,10 +80,13 @@ def build_defs(
         ]
     )
     made = versioned(assets, study.settings, study.home)
+    [raw_files] = dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(owners=list(study.settings.desk.owners)), [observe_raw]
+    )
     return dg.Definitions(
-        assets=[observe_raw, *made],
+        assets=[raw_files, *made],
         asset_checks=check_steps(),
-        jobs=[study_job, score_only, housekeeping],
+        jobs=[*(job.declared() for job in ASSET_JOBS), score_only, housekeeping],
         schedules=schedules(study.settings),
         sensors=[alert_sensor(study.settings), brief_of_failed_run],
         resources={

@@ -143,7 +143,7 @@ def test_a_policy(facts: dict[str, Any]) -> None:
 def test_a_check(facts: dict[str, Any]) -> None:
     found = facts["check"]
     assert (found["good"], found["bad"], found["blocks"]) == (True, False, False)
-    assert "targeting/policy_value.shares_possible" in facts["asset"]["checks"]
+    assert "policies/policy_value.shares_possible" in facts["asset"]["checks"]
 
 
 def test_a_picture(facts: dict[str, Any]) -> None:
@@ -165,8 +165,8 @@ def test_an_outcome(facts: dict[str, Any]) -> None:
 def test_an_asset(facts: dict[str, Any]) -> None:
     found = facts["asset"]
     assert found["loads"]
-    assert (found["key"], found["group"]) == ("targeting/segment_decisions", "targeting")
-    assert found["description"] == "How many households of each segment are to be targeted, tested or left."
+    assert (found["key"], found["group"]) == ("targeting/segment_decisions", "decision/targeting")
+    assert found["description"].startswith("How many households of each segment are to be targeted, tested or left.")
     assert found["columns"] == ["segment", "decision", "n_households", "share"]
     assert found["promised"]
     assert found["upstream"] == ["targeting/targeting_list"]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SqlType = Literal["BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN"]
+# Columns that hold keys of households, or rows of raw files as they were found.
+PERSONAL = ("household_key", "copy_of", "cluster", "raw_row")
 # From the table as a frame; or SQL expressions over it by name, for tables that are not loaded for this.
 Metrics = Callable[[Any], Mapping[str, object]] | Mapping[str, str]
 
@@ -52,7 +54,8 @@ class Table:
     `made_by` names the step that makes it, `meaning` says what it holds, `row` what each row stands for, `key` the
     columns that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the
     numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result. `file`: what
-    its file is called, without suffix, where that is not its own name.
+    its file is called, without suffix, where that is not its own name. `households`: whether what is no table names
+    single households.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Table:
     suffix: str = ".parquet"
     measures: bool = False
     file: str = ""
+    households: bool = False
 
     def __post_init__(self) -> None:
         if self.measures:
@@ -81,6 +85,11 @@ class Table:
     def file_name(self) -> str:
         """The name of its file."""
         return f"{self.file or self.name}{self.suffix}"
+
+    @property
+    def personal(self) -> bool:
+        """Whether it holds data of single households: by a column of their keys or of raw rows, or as declared."""
+        return self.households or any(column.name in PERSONAL for column in self.columns)
 
     @property
     def is_table(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from dunnhumby_pipeline.settings.plain import without_secrets
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.timetable import require_cron, require_time_zone
 
+_OWNER = re.compile(r"team:[A-Za-z0-9_-]+|[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 CampaignType = Literal["TypeA", "TypeB", "TypeC"]
 
 
@@ -94,6 +96,30 @@ class RetentionSettings(Section):
     @classmethod
     def _cron_is_one(cls, cron: str) -> str:
         return require_cron(cron)
+
+
+class DeskSettings(Section):
+    """What the UI says beside each table."""
+
+    owners: tuple[str, ...] = Field(
+        ("team:customer-insights",),
+        min_length=1,
+        description="who answers for the tables, as the UI shows it: team:NAME, or a mail address",
+    )
+
+    @field_validator("owners")
+    @classmethod
+    def _owners_are_such(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [owner for owner in owners if not _OWNER.fullmatch(owner)]
+        if wrong:
+            raise ValueError(
+                f"desk.owners are {', '.join(map(repr, wrong))}; expected team:NAME (letters, digits, - and _), or a "
+                "mail address such as desk@example.com"
+            )
+        twice = sorted({owner for owner in owners if owners.count(owner) > 1})
+        if twice:
+            raise ValueError(f"desk.owners names {', '.join(twice)} more than once")
+        return owners
 
 
 class AlertSettings(Section):

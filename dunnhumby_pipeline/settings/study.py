@@ -40,7 +40,13 @@ from dunnhumby_pipeline.settings.customers import (
     StatusSettings,
 )
 from dunnhumby_pipeline.settings.data import EngineSettings, JourneySettings
-from dunnhumby_pipeline.settings.desk import AlertSettings, RetentionSettings, RunSettings, ScheduleSettings
+from dunnhumby_pipeline.settings.desk import (
+    AlertSettings,
+    DeskSettings,
+    RetentionSettings,
+    RunSettings,
+    ScheduleSettings,
+)
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.mapping import MappingSettings
@@ -126,6 +132,7 @@ class Settings(BaseSettings):
     runs: RunSettings = RunSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
+    desk: DeskSettings = DeskSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -9,11 +9,11 @@ README.md in place of the document writes, or checks, what is between its two ma
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.chapters import CHAPTERS, Chapter
 from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.contracts.table import Column, Table
 from dunnhumby_pipeline.words.document import markdown_table, write_or_check
@@ -33,20 +33,29 @@ def dictionary_markdown() -> str:
     """The text of docs/data_dictionary.md: the canonical tables with their raw form, then every table by group."""
     canonical = {table.name for table in schema.TABLES}
     parts = [_HEAD, "## Canonical tables\n", *(_canonical(table) for table in schema.TABLES)]
-    for group, tables in groupby(TABLES.values(), key=lambda table: table.group):
-        made = [table for table in tables if table.name not in canonical]
-        parts += [f"## Group {group}\n", *(_made(table) for table in made)]
+    for chapter, groups in _in_chapters():
+        parts.append(f"## {chapter.name.capitalize()}: {chapter.about}\n")
+        for group, tables in groups.items():
+            made = [table for table in tables if table.name not in canonical]
+            parts += [f"### Group {group}\n", *(_made(table) for table in made)]
     return "\n".join(parts)
 
 
 def assets_markdown() -> str:
     """The README's table of assets: a row per group, each asset with what one row of it stands for."""
     rows = []
-    for group, tables in groupby(TABLES.values(), key=lambda table: table.group):
-        made = list(tables)
-        each = "; one per campaign type" if made[0].partitioned else ""
-        rows.append((group + each, "; ".join(_asset(table) for table in made)))
-    return markdown_table(("group", "assets, and what one row of each stands for"), rows)
+    for chapter, groups in _in_chapters():
+        for group, made in groups.items():
+            each = "; one per campaign type" if made[0].partitioned else ""
+            rows.append((chapter.name, group + each, "; ".join(_asset(table) for table in made)))
+    return markdown_table(("chapter", "group", "assets, and what one row of each stands for"), rows)
+
+
+def _in_chapters() -> Iterator[tuple[Chapter, dict[str, list[Table]]]]:
+    """Each chapter with the tables of its groups, in the order of the study; raw files are no tables of it."""
+    for chapter in CHAPTERS:
+        groups = {group: [table for table in TABLES.values() if table.group == group] for group in chapter.groups}
+        yield chapter, {group: tables for group, tables in groups.items() if tables}
 
 
 def _asset(table: Table) -> str:
@@ -64,7 +73,7 @@ def readme_with_assets(readme: str) -> str:
 
 
 def _made(table: Table) -> str:
-    lines = [f"### {table.name}", "", table.meaning]
+    lines = [f"#### {table.name}", "", table.meaning]
     if table.is_table:
         each = "; one table per campaign type" if table.partitioned else ""
         lines[2] += f" One row per {table.row}. Key: {', '.join(table.key)}{each}."

@@ -85,7 +85,7 @@ def test_what_was_never_made_is_unsynced(instance: dg.DagsterInstance, graph: As
     assert unsynced(graph, instance, "TypeA") == set(graph.materializable_asset_keys)
 
 
-@pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:targeting/roi_curve", "key:policy_value"])
+@pytest.mark.parametrize("text", ["key:roi_curve", "key:*roi_curve", "key:policies/roi_curve", "key:policy_value"])
 def test_a_selection_takes_the_tables_made_together(graph: AssetGraph, text: str) -> None:
     together = {table.name for table in made_by("value_policies")}
     assert {"policy_value", "policy_selection", "tree_refits", "roi_curve"} < together

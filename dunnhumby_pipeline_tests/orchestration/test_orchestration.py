@@ -21,6 +21,7 @@ from dunnhumby_pipeline.orchestration.alerts.sensors import send, tell
 from dunnhumby_pipeline.orchestration.checks import causal, features, journey, targeting
 from dunnhumby_pipeline.orchestration.checks.gates import Gates, require_open_gates
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION
@@ -206,7 +207,7 @@ def test_a_run_of_the_command_lies_where_the_ui_lists_runs(finished: Laboratory)
     origin = run.remote_job_origin
     assert origin is not None and run.status is dg.DagsterRunStatus.SUCCESS
     assert (origin.location_name, origin.repository_origin.repository_name) == (CODE_LOCATION, "__repository__")
-    assert (origin.job_name, run.tags["dagster/code_location"]) == ("study", CODE_LOCATION)
+    assert (origin.job_name, run.tags["dagster/code_location"]) == (STUDY_JOB, CODE_LOCATION)
     assert run.run_id in {each.run_id for each in listed}
     workspace = (Path(__file__).parents[2] / "workspace.yaml").read_text(encoding="utf-8")
     assert f"python_module: {CODE_LOCATION}\n" in workspace

@@ -1,4 +1,4 @@
-"""Tables of the group cate."""
+"""Tables of the groups cate and scoring."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ TABLES = (
     ),
     Table(
         "household_effects",
-        group="cate",
+        group="scoring",
         made_by="fit_cate",
         meaning="Effect and propensity of every household as of the last day of the data.",
         row="household as of the last day",
@@ -83,15 +83,16 @@ TABLES = (
     ),
     Table(
         "household_matrix",
-        group="cate",
+        group="scoring",
         made_by="fit_cate",
         meaning="Covariates of these households as numbers, in the columns of the design matrix, as arrays.",
         partitioned=True,
         suffix=".npz",
+        households=True,
     ),
     Table(
         "cate_model",
-        group="cate",
+        group="scoring",
         made_by="fit_cate",
         meaning="The chosen model of the effect, fitted to all trials, as arrays, to predict for others.",
         partitioned=True,
@@ -99,7 +100,7 @@ TABLES = (
     ),
     Table(
         "scoring_recipe",
-        group="cate",
+        group="scoring",
         made_by="fit_cate",
         meaning="What scoring a new month needs beside the model: how covariates become columns, which features by "
         "which formulas, settings, the propensity, and the digests of the files that belong to it, as arrays.",

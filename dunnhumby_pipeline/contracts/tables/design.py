@@ -108,6 +108,7 @@ TABLES = (
         "all that adjusts for them.",
         partitioned=True,
         suffix=".npz",
+        households=True,
     ),
     Table(
         "trial_protocol",

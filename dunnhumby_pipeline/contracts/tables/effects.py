@@ -1,4 +1,4 @@
-"""Tables of the group effects."""
+"""Tables of the groups effects and doubts."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ TABLES = (
     ),
     Table(
         "sensitivity",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="How far the effect may be wrong, and what that would take.",
         row="quantity of an analysis",
@@ -143,7 +143,7 @@ TABLES = (
     ),
     Table(
         "confounder_benchmarks",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="What a confounder as strong as each group of covariates, or several together, would do to the effect.",
         row="group or block of covariates",
@@ -176,7 +176,7 @@ TABLES = (
     ),
     Table(
         "confounding_contour",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="The limit of the effect by the strength of a confounder.",
         row="pair of strengths",
@@ -194,7 +194,7 @@ TABLES = (
     ),
     Table(
         "rosenbaum_bounds",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="Tests of the matched pairs under hidden bias of growing strength.",
         row="strength of hidden bias",
@@ -218,7 +218,7 @@ TABLES = (
     ),
     Table(
         "negative_controls",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="Effects where there can be none: before the look-back, and of a campaign that had not yet started.",
         row="negative control, by campaign",
@@ -240,7 +240,7 @@ TABLES = (
     ),
     Table(
         "influence",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="What each headline number becomes without a household, for the households that move one most.",
         row="headline number and household (with its copies) left out of it",
@@ -276,7 +276,7 @@ TABLES = (
     ),
     Table(
         "event_study",
-        group="effects",
+        group="doubts",
         made_by="question_effects",
         meaning="Effect on weekly spend by week around the index day.",
         row="week around the index day",

@@ -1,4 +1,4 @@
-"""Tables of the group targeting that are about randomised experiments."""
+"""Tables of the group experiments: randomised experiments, planned and read back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, tex
 TABLES = (
     Table(
         "experiment_design",
-        group="targeting",
+        group="experiments",
         made_by="experiment_design",
         meaning="What a randomised test of the households to be tested could find, is worth and costs, by its size.",
         row="households in the test",
@@ -40,7 +40,7 @@ TABLES = (
     ),
     Table(
         "experiment_assignment",
-        group="targeting",
+        group="experiments",
         made_by="experiment_assignment",
         meaning="The arm of every household to be tested, random within strata, sealed by a hash.",
         row="household to be tested",
@@ -64,7 +64,7 @@ TABLES = (
     ),
     Table(
         "experiment_result",
-        group="targeting",
+        group="experiments",
         made_by="experiment_result",
         meaning="What every experiment of the ledger found, how far the study was off, and what follows.",
         row="experiment",
@@ -116,7 +116,7 @@ TABLES = (
     ),
     Table(
         "experiment_looks",
-        group="targeting",
+        group="experiments",
         made_by="experiment_looks",
         meaning="Every time outcomes of an experiment were read: the effect so far, and the alpha that is spent.",
         row="look at an experiment",
@@ -149,7 +149,7 @@ TABLES = (
     ),
     Table(
         "contact_plan",
-        group="targeting",
+        group="experiments",
         made_by="contact_plan",
         meaning="Whom the next campaign contacts when a share is drawn by lot, and the chance that each had of it.",
         row="household that may be contacted",

@@ -1,4 +1,4 @@
-"""Tables of the group features."""
+"""Tables of the group features, and the factors of the reference study."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ TABLES = (
     ),
     Table(
         "reference_loadings",
-        group="features",
+        group="reference",
         made_by="fit_segments",
         meaning="Loading of each feature on each factor of the reference study's setting.",
         row="factor and feature",
@@ -123,7 +123,7 @@ TABLES = (
     ),
     Table(
         "reference_segments",
-        group="features",
+        group="reference",
         made_by="fit_segments",
         meaning="Segment of each household in the reference study's setting, named as ours are.",
         row="household",
@@ -132,7 +132,7 @@ TABLES = (
     ),
     Table(
         "reference_factors",
-        group="features",
+        group="reference",
         made_by="fit_segments",
         meaning="Factor scores of each household in the reference study's setting.",
         row="household",

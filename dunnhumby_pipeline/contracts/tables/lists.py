@@ -79,6 +79,7 @@ TABLES = (
         "hash.",
         partitioned=True,
         suffix=".csv",
+        households=True,
         file="targeting_list",
     ),
     Table(

@@ -1,4 +1,4 @@
-"""Tables of the group effects: whether the effect can have come about as campaigns work, and by what parts."""
+"""Tables of the groups doubts and effects: whether the effect can have come about as campaigns work, and by what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dunnhumby_pipeline.contracts.table import Table, number, text
 TABLES = (
     Table(
         "plausibility",
-        group="effects",
+        group="doubts",
         made_by="weigh_plausibility",
         meaning="What every redeemer would have to have spent more, if the effect came through coupons, beside what "
         "redeemers bought on coupon lines.",

@@ -15,6 +15,7 @@ TABLES = (
     replace(
         _OURS["segment_profiles"],
         name="reference_profiles",
+        group="reference",
         made_by=_STEP,
         meaning="Size, money, value tiers and stages of each segment of the reference study's setting.",
         columns=tuple(column for column in _OURS["segment_profiles"].columns if column.name != "leading_need"),
@@ -23,12 +24,13 @@ TABLES = (
     replace(
         _OURS["segment_features"],
         name="reference_features",
+        group="reference",
         made_by=_STEP,
         meaning="Mean of each feature in each segment of the reference study's setting.",
     ),
     Table(
         "reference_overlap",
-        group="profiles",
+        group="reference",
         made_by=_STEP,
         meaning="Which of our segments the households of each segment of the reference study's setting are in.",
         row="pair of segments",
@@ -44,7 +46,7 @@ TABLES = (
     ),
     Table(
         "reference_comparison",
-        group="profiles",
+        group="reference",
         made_by=_STEP,
         meaning="What the reference study reported of its segments, what its setting gives here, and what ours gives.",
         row="measure",

@@ -9,7 +9,7 @@ from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, tex
 TABLES = (
     Table(
         "repeat_nuisances",
-        group="effects",
+        group="repeats",
         made_by="study_repeats",
         meaning="Propensity and outcome means of every trial of a repeat, cross-fitted over one division into folds.",
         row="trial of a repeat",
@@ -29,7 +29,7 @@ TABLES = (
     ),
     Table(
         "repeat_support",
-        group="effects",
+        group="repeats",
         made_by="study_repeats",
         meaning="Arms, overlap and balance of the trials of a repeat, and why its effect is not told where it is not.",
         row="campaign, and all of them",
@@ -54,7 +54,7 @@ TABLES = (
     ),
     Table(
         "repeat_households",
-        group="effects",
+        group="repeats",
         made_by="study_repeats",
         meaning="Households of today that the type was sent before: propensity of a repeat and support.",
         row="household as of the last day that was sent the type before",

@@ -20,5 +20,6 @@ TABLES = (
         meaning="Who the customers are, whom to target, how sure we are and what it is worth, on one page.",
         partitioned=True,
         suffix=".html",
+        households=True,
     ),
 )

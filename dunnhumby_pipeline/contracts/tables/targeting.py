@@ -1,4 +1,4 @@
-"""Tables of the group targeting."""
+"""Tables of the groups targeting and policies."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ TABLES = (
     ),
     Table(
         "policy_value",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="Honest and claimed value of every policy, $ per household.",
         row="policy",
@@ -166,7 +166,7 @@ TABLES = (
     ),
     Table(
         "policy_differences",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="Each policy against targeting everybody, nobody, and what was done, on the same trials.",
         row="policy, by what it is held against",
@@ -183,7 +183,7 @@ TABLES = (
     ),
     Table(
         "policy_selection",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="What choosing the best policy is worth, and what is lost by the one in use.",
         row="quantity",
@@ -203,7 +203,7 @@ TABLES = (
     ),
     Table(
         "policy_rules",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="A policy tree in words, fitted to half of the folds; profit of a contact by the other half.",
         row="leaf",
@@ -227,7 +227,7 @@ TABLES = (
     ),
     Table(
         "tree_refits",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="The policy tree of policy_rules searched again in bootstraps of its households.",
         row="refit",
@@ -246,7 +246,7 @@ TABLES = (
     ),
     Table(
         "policy_in_all",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="What each policy brings in all: over the trials in overlap, and carried to the households of today.",
         row="policy, by population",
@@ -272,7 +272,7 @@ TABLES = (
     ),
     Table(
         "roi_curve",
-        group="targeting",
+        group="policies",
         made_by="value_policies",
         meaning="Profit, return and Qini as the share of households targeted grows; none under one effect for all.",
         row="curve, by share of households targeted",

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.chapters import chapter_of, place_of
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
@@ -101,11 +102,28 @@ def step(
 def _out(table: Table) -> dg.AssetOut:
     return dg.AssetOut(
         key=asset_key(table.name),
-        group_name=table.group,
-        description=table.meaning,
-        kinds={"table" if table.is_table else table.suffix.removeprefix(".")},
+        group_name=place_of(table.group),
+        description=described(table),
+        kinds={"table", "parquet"} if table.is_table else {table.suffix.removeprefix(".")},
+        tags=tags_of(table.group, partitioned=table.partitioned, personal=table.personal),
         metadata={"dagster/column_schema": column_schema(table)} if table.columns else None,
     )
+
+
+def described(table: Table) -> str:
+    """What the UI says of a table: what it holds, what a row is, its key, and whether each campaign type has one."""
+    each = " One for each campaign type." if table.partitioned else ""
+    row = f" One row per {table.row}; key: {', '.join(table.key)}." if table.is_table else ""
+    return f"{table.meaning}{row}{each}"
+
+
+def tags_of(group: str, *, partitioned: bool, personal: bool) -> dict[str, str]:
+    """The tags by which assets are found in the UI and in selections: `tag:chapter=effects`."""
+    return {
+        "chapter": chapter_of(group).name,
+        "of": "campaign_type" if partitioned else "all_types",
+        "personal_data": "yes" if personal else "no",
+    }
 
 
 def outputs(name: str, found: Mapping[str, Any]) -> Iterator[dg.Output]:

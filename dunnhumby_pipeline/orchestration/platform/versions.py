@@ -59,11 +59,15 @@ WITHOUT_EFFECT: Mapping[str, set[str]] = {name: {"n_jobs"} for name in ("cate", 
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:
-    """The assets that modules define, each with its code version."""
+    """The assets that modules define, each with its code version and its owners."""
+
+    owners = list(settings.desk.owners)
 
     def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
         version = step_version(definition.op, settings, home)
-        [marked] = dg.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version), [definition])
+        [marked] = dg.map_asset_specs(
+            lambda spec: spec.replace_attributes(code_version=version, owners=owners), [definition]
+        )
         return marked
 
     return [with_version(made) for made in assets if isinstance(made, dg.AssetsDefinition)]

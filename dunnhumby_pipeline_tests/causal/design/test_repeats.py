@@ -10,6 +10,7 @@ import pytest
 
 from dunnhumby_pipeline.causal.design.cohort import build_cohort, covariate_columns
 from dunnhumby_pipeline.causal.design.repeats import DAYS_SINCE, households_today, repeat_trials, repeated
+from dunnhumby_pipeline.contracts.outcomes import MEASURED
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.contracts.table import require_columns
 from dunnhumby_pipeline.settings import TrialSettings
@@ -125,3 +126,22 @@ def test_households_of_today_are_told_whether_their_last_campaign_is_over(tables
     rows = pd.DataFrame({"household_key": [2, 1], "index_day": [265, 265]})
     history = repeated(rows, TARGETS, CAMPAIGNS, "TypeA", TRIAL)
     assert history.over.tolist() == [False, True], "household 2 has campaign 9, which runs to day 270"
+
+
+def test_columns_are_of_one_type_where_every_household_bought(tmp_path: Path) -> None:
+    everybody = pd.concat([LINES, lines((2, 266, 1.0), (3, 267, 2.0))], ignore_index=True)
+    where = write_tables(
+        tmp_path,
+        transactions=everybody,
+        products=pd.DataFrame({"product_id": [1], "department": ["GROCERY"], "brand": ["National"]}),
+        campaigns=CAMPAIGNS,
+        campaign_targets=TARGETS.assign(description="TypeA"),
+    )
+    nothing = pd.DataFrame(columns=["household_key", "campaign", "lookback_segment"], dtype="int64")
+    found = repeat_trials(where, "TypeA", TRIAL, ENGINE, segments, nothing, NOBODY, 0.3)
+    # No household without a purchase in its outcome window, so that no gap has made numbers with decimals of counts.
+    assert (found["purchase_count"] > 0).all()
+    promised = table("repeat_trials")
+    assert {
+        name: str(found[name].dtype) for name in MEASURED if promised.column(name).type == "DOUBLE"
+    } == dict.fromkeys((name for name in MEASURED if promised.column(name).type == "DOUBLE"), "float64")

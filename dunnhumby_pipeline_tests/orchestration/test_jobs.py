@@ -1,0 +1,88 @@
+"""The jobs: what each makes and checks, of which partition, and that those over pages alone run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.registry import TABLES, made_by
+from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
+from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED, CERTIFIED_STEPS, CERTIFY
+from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, no_pictures
+
+RAW = {f"raw_{table.name}" for table in schema.TABLES}
+CUSTOMERS = {table.name for table in TABLES.values() if not table.partitioned}
+CAMPAIGN = set(TABLES) - CUSTOMERS
+PAGES = {"campaign_report", "campaign_brief"}
+MADE = {
+    "full_study": {*TABLES, *RAW},
+    "customers": CUSTOMERS | RAW,
+    "campaign": CAMPAIGN,
+    "certify": {table.name for step in CERTIFIED_STEPS for table in made_by(step)} | PAGES,
+    "report_only": PAGES,
+}
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_defs(home=Home(tmp_path_factory.mktemp("home")))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_job_makes_its_tables_and_carries_out_their_checks(defs: dg.Definitions, name: str) -> None:
+    job = defs.resolve_job_def(name)
+    assert {table_of(key) for key in job.asset_layer.executable_asset_keys} == MADE[name]
+    found = set(job.asset_layer.asset_graph.asset_check_keys)
+    assert found == {check.key for check in CHECKS if check.table in MADE[name]}
+    assert job.description and len(job.description) > 40
+    of_types = None if name == "customers" else list(schema.CAMPAIGN_TYPES)
+    assert (job.partitions_def and job.partitions_def.get_partition_keys()) == of_types
+
+
+def test_all_jobs_are_there_and_described(defs: dg.Definitions) -> None:
+    jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert set(jobs) == {*MADE, "score_only", "housekeeping"}
+    assert all(job.description for job in jobs.values())
+    assert {name for name, job in jobs.items() if CERTIFY in job.tags} == {"certify"}
+
+
+def test_what_all_types_share_waits_for_no_campaign_type(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    above = {table_of(parent) for name in CUSTOMERS for parent in graph.get(asset_key(name)).parent_keys}
+    assert above <= CUSTOMERS | RAW
+
+
+def test_report_only_writes_the_pages_and_nothing_else(small: SmallStudy, tmp_path: Path) -> None:
+    laboratory = small.copy(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in laboratory.home.warehouse.rglob("*") if path.is_file()}
+    done = execute(laboratory, "report_only")
+    assert done.success
+    assert {table_of(event.asset_key) for event in done.get_asset_materialization_events() if event.asset_key} == PAGES
+    changed = {path.name for path, moment in before.items() if path.stat().st_mtime_ns != moment}
+    assert changed == {"campaign_report.html", "campaign_brief.html"}
+
+
+def execute(laboratory: Laboratory, name: str) -> dg.ExecuteInProcessResult:
+    """A job as the UI runs it."""
+    defs = laboratory.defs()
+    with laboratory.history() as instance, no_pictures():
+        return defs.resolve_job_def(name).execute_in_process(instance=instance, partition_key="TypeA")
+
+
+def test_certify_draws_as_often_as_a_certificate_needs(small: SmallStudy, tmp_path: Path) -> None:
+    import pandas as pd
+
+    laboratory = small.copy(tmp_path)
+    drawn = {name: len(pd.read_parquet(laboratory.table(name))) for name in ("refutation_draws",)}
+    done = execute(laboratory, "certify")
+    assert done.success
+    assert {table_of(event.asset_key) for event in done.get_asset_materialization_events() if event.asset_key} == set(
+        CERTIFIED
+    )
+    assert len(pd.read_parquet(laboratory.table("refutation_draws"))) > drawn["refutation_draws"]
