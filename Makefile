@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui docs lint audit wheel lock clean
+.PHONY: help install run test ui docs pictures lint audit wheel lock clean
 
 help:  ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,9 @@ docs: $(READY)  ## rebuild the documents that come from code, and the numbers in
 	$(BIN)/python -m dunnhumby_pipeline.words.dictionary README.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document docs/checks.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --home $(STUDY_HOME)
+
+pictures: $(READY)  ## take the pictures of the documents from the study in STUDY_HOME (needs chromium or chrome)
+	$(BIN)/python docs/pictures/take.py --home $(STUDY_HOME)
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,12 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """The lines of a table; a bar within a cell is escaped."""
     cells = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(text.replace("|", r"\|") for text in row) + " |" for row in cells)
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it: lower case, spaces to hyphens, no other signs."""
+    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return kept.replace(" ", "-")
 
 
 def write_or_check(document: str, module: str, arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The tiny journey as another retailer would export it, by the worked example of docs/other_retailers.md."""
+"""Raw files as another retailer would export them, by the worked example of docs/other_retailers.md."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.settings import MappingSettings
 from dunnhumby_pipeline_tests.fakes.journeys import HEADERS, RAW
 
@@ -53,6 +56,38 @@ def write_export(folder: Path, changes: Mapping[tuple[str, int, str], Any] | Non
                 told = _theirs(table, dict(zip(HEADERS[table], row, strict=True)), given)
                 writer.writerow([other.get((file, number, name), told[name]) for name in names])
     return folder
+
+
+def export_of(raw: Path, folder: Path) -> Path:
+    """A folder of raw files under their names, written to `folder`, which is returned."""
+    folder.mkdir(parents=True)
+    given = mapping()
+    for table in schema.TABLES:
+        file = f"{given.files[table.name]}.csv"
+        ours = pd.read_csv(raw / f"{table.file}.csv", dtype=str, keep_default_na=False)
+        theirs = pd.DataFrame(index=ours.index)
+        for name in ours.columns.drop("TRANS_TIME", errors="ignore"):
+            if header := given.theirs(table.name, name.lower()):
+                theirs[header] = _column(ours, name)
+        theirs[headers()[file]].to_csv(folder / file, index=False)
+    return folder
+
+
+def _column(ours: pd.DataFrame, name: str) -> pd.Series:
+    """A column of raw text as they write it."""
+    if name in _OF_DAYS:
+        moment = _dates(ours[name].astype(int))
+        time = ours["TRANS_TIME"].str.zfill(4) if "TRANS_TIME" in ours else None
+        return moment if time is None else moment + " " + time.str[:2] + ":" + time.str[2:]
+    if name == "WEEK_NO":
+        return _dates(7 * ours[name].astype(int) - 8)
+    if name == "DESCRIPTION":
+        return ours[name].map(TYPES)
+    return ours[name].str.removeprefix("-") if name.endswith("_DISC") else ours[name]
+
+
+def _dates(days: pd.Series) -> pd.Series:
+    return (pd.Timestamp(FIRST_DATE) + pd.to_timedelta(days - 1, unit="D")).dt.strftime("%Y-%m-%d")
 
 
 def _theirs(table: str, row: dict[str, Any], given: MappingSettings) -> dict[str, Any]:

@@ -49,8 +49,9 @@ class Check:
     """One check of one table.
 
     `judge` takes the table, those that it `reads` beside, and the thresholds; `look` gives it something else: a path
-    for SQL, or the history. `red` says what a failure means and `advice` what to do; `thresholds` are the settings
-    that move it. `named` and `described` default to the judge's name and the first line of its docstring.
+    for SQL, or the history. `red` says what a failure means, `advice` what to do and `why` what is at stake;
+    `thresholds` are the settings that move it. `named` and `described` default to the judge's name and the first
+    sentence of its docstring.
     """
 
     table: str
@@ -58,6 +59,7 @@ class Check:
     severity: dg.AssetCheckSeverity
     red: str
     advice: str
+    why: str = ""
     reads: tuple[str, ...] = ()
     thresholds: tuple[str, ...] = ()
     look: Callable[[Sight], Verdict] | None = None
@@ -70,7 +72,8 @@ class Check:
 
     @property
     def description(self) -> str:
-        return self.described or (self.judge.__doc__ or "").splitlines()[0]
+        words = " ".join((self.judge.__doc__ or "").split())
+        return self.described or words[: words.find(". ") + 1] or words
 
     @property
     def key(self) -> dg.AssetCheckKey:

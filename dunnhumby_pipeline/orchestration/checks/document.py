@@ -12,80 +12,119 @@ from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.orchestration.checks.check import Check
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.settings import CheckSettings
-from dunnhumby_pipeline.words.document import markdown_table, write_or_check
+from dunnhumby_pipeline.words.document import markdown_table, slug, write_or_check
 
 _HEAD = """# Reading a red check
 
-Made from `dunnhumby_pipeline/orchestration/checks/registry.py` by `make docs`; edit that, not this.
+Made from the registry of checks (`dunnhumby_pipeline/orchestration/checks/registry.py`) by `make docs`; edit that.
 
-**What blocks** makes every later number meaningless: a table that is not what its contract says, weeks that
-contradict days, campaigns without dates, incomplete features, segments that do not survive a refit, look-ahead,
-trials of which one arm has none like them, too few trials of an arm in overlap or too little information in them,
-imbalance after weighting, a list without backing or against the evidence. What reads the tables of that step does not
-run; the last targeting list stays in place with a file `targeting_list.STALE.txt` beside it, and `targeting_list`
-refuses to build, in this run or a later one, until the check passes again.
+You have a check that is red, in the summary, the report, an alert or the UI. Find its name in the
+[list](#find-a-check) below, or search this page for it. Its entry says what was checked, what red means, why that
+matters and what to do. The message of the check itself has the numbers of your study.
 
-**What warns** is for a reader to weigh: tables that shrank or grew, data that end early, odd weeks, rows that name
-something no table has, many rejects, features that moved, cold stability, factors that explain little or did not
-converge, small or renamed segments, segments that do not last, raw propensity AUC, share in overlap, propensities at
-their bound, estimators of one estimand that differ beyond noise, an effect where there can be none or one that little
-would explain away, heterogeneity or value not proven, a list that holds nobody out or changes much, unknown opt-outs,
-altered approvals; and faults of what describes segments (profiles, playbook, lifetime value), on which no later
-number rests. A warning stops nothing, and the UI does not label it as blocking.
+## What red stops
 
-A reference that the schema calls required blocks: a campaign without dates would change who is treated when. Other
-references warn, beyond a share of the rows: a line without a product is still spend.
+**A check that blocks** is about something that makes every later number meaningless. What reads the table does not run,
+in this run or a later one, until the check passes. The last targeting list stays in place, with a file
+`targeting_list.STALE.txt` beside it, and the brief says what could not be answered. Correct the cause and run again:
+`dunnhumby run` rebuilds the table and judges it again. Only what spoils everything after it blocks: a
+table that is not as its contract says, arms that cannot be compared, a list that nothing backs.
 
-Thresholds are in `CheckSettings` of [`settings/checks.py`](../dunnhumby_pipeline/settings/checks.py), here with their
-defaults; set one in `HOME/dunnhumby.toml` (`[checks]`) or the environment (`DUNNHUMBY_CHECKS__MAX_PSI=0.25`). The
-metrics behind every check are plotted over runs in the UI.
+**A check that warns** stops nothing. It is for a reader to weigh, and the brief and the report say so where it counts.
+A warning may be right and nothing wrong: "not proven" is an answer.
 
-"The run before" is the table as it was before it last changed: a rerun on the same data does not clear a warning. A
-first run passes and says that there is nothing to compare with.
+"The run before" is the table as it was before it last changed, so that a rerun on the same data clears no warning. A
+first run has nothing to compare with, passes, and says so.
+
+## Where a threshold is set
+
+Thresholds stand below with their defaults; all are in [`settings/checks.py`](../dunnhumby_pipeline/settings/checks.py).
+Set one in `dunnhumby.toml` in the home folder, or in the environment. A threshold that is loosened to turn a check
+green moves the line and not the data: say so with the result.
+
+```toml
+[checks]
+max_psi = 0.25          # or: export DUNNHUMBY_CHECKS__MAX_PSI=0.25
+```
+
+The numbers behind every check are plotted over runs in the UI, under *Checks* of its table.
+
+## Find a check
 """
-_COLUMNS = ("check", "kind", "what it checks", "red means", "do", "threshold")
 # A check that more tables share than this stands for all tables without an entry of their own.
 _NAMED = 8
+_EVERY = "Every table"
+
+Family = Sequence[Check]
 
 
 def checks_markdown(checks: Sequence[Check] = CHECKS) -> str:
-    """The text of docs/checks.md: what every table is checked for, then a table of checks per group."""
-    families: dict[tuple[str, ...], list[Check]] = {}
+    """The text of docs/checks.md: a list of all checks by group of tables, then an entry for each.
+
+    Checks of the same words (`red` and `advice`) share an entry, which names all of them.
+    """
+    groups = _groups(checks)
+    parts = [_HEAD, markdown_table(("tables", "block", "warn"), [_contents(*item) for item in groups.items()])]
+    for group, families in groups.items():
+        parts += [f"\n## {_title(group)}", *(_entry(family) for family in families)]
+    return "\n".join(parts) + "\n"
+
+
+def _groups(checks: Sequence[Check]) -> dict[str, list[Family]]:
+    """Families of checks by the group of their first table, in the order of the contracts; what all share first."""
+    families: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         families.setdefault((check.red, check.advice), []).append(check)
-    shared = [family for family in families.values() if len(family) > _NAMED]
-    groups: dict[str, list[list[Check]]] = {table.group: [] for table in contracts.TABLES.values()}
+    groups: dict[str, list[Family]] = {_EVERY: [], **{table.group: [] for table in contracts.TABLES.values()}}
     for family in families.values():
-        if family not in shared:
-            groups[family[0].contract.group].append(family)
-    parts = [_HEAD, *([_section("Every table", shared)] if shared else [])]
-    parts += [_section(group.capitalize(), found) for group, found in groups.items() if found]
-    return "\n".join(parts)
+        groups[_EVERY if len(family) > _NAMED else family[0].contract.group].append(family)
+    return {group: sorted(found, key=lambda each: not each[0].blocks) for group, found in groups.items() if found}
 
 
-def _section(title: str, families: Sequence[Sequence[Check]]) -> str:
-    return f"## {title}\n\n{markdown_table(_COLUMNS, [_row(family) for family in families])}\n"
+def _title(group: str) -> str:
+    return group[0].upper() + group[1:]
 
 
-def _row(family: Sequence[Check]) -> tuple[str, ...]:
+def _contents(group: str, families: Sequence[Family]) -> tuple[str, str, str]:
+    def links(blocks: bool) -> str:
+        chosen = [family for family in families if family[0].blocks is blocks]
+        return ", ".join(f"[`{name}`](#{slug(_heading(family))})" for family in chosen for name in _names(family))
+
+    return f"[{_title(group)}](#{slug(_title(group))})", links(True), links(False)
+
+
+def _names(family: Family) -> list[str]:
+    """What the checks of a family are called; of one that all tables have, one name for all."""
+    named = family if len(family) <= _NAMED else ()
+    return [f"{check.table}.{check.name}" for check in named] or [f"*.{family[0].name}"]
+
+
+def _heading(family: Family) -> str:
+    first, *others = _names(family)
+    return f"`{first}` and {len(others)} more" if others else f"`{first}`"
+
+
+def _entry(family: Family) -> str:
     check = family[0]
-    names = ", ".join(f"`{each.table}.{each.name}`" for each in family)
-    if len(family) > _NAMED:
-        names = f"`*.{check.name}`"
-    descriptions = dict.fromkeys(each.description for each in family)
-    return (
-        names,
-        "blocks" if check.blocks else "warns",
-        " ".join(descriptions),
-        check.red,
-        check.advice,
-        ", ".join(_threshold(name) for name in check.thresholds),
-    )
+    lines = [f"\n### {_heading(family)}\n", f"**{'Blocks' if check.blocks else 'Warns'}.** {_checked(family)}\n"]
+    if 1 < len(family) <= _NAMED:
+        lines.append(f"- **Of:** {', '.join(f'`{name}`' for name in _names(family))}")
+    elif len(family) == 1:
+        lines.append(f"- **Table:** [`{check.table}`](data_dictionary.md#{slug(check.table)})")
+    lines += [f"- **Red means:** {check.red}.", f"- **It matters because** {check.why}."]
+    lines.append(f"- **Do:** {check.advice}{'' if check.advice.endswith('?') else '.'}")
+    lines += [f"- **Threshold:** {_threshold(name)}" for name in check.thresholds]
+    return "\n".join(lines)
+
+
+def _checked(family: Family) -> str:
+    return " ".join(dict.fromkeys(check.description for check in family))
 
 
 def _threshold(name: str) -> str:
-    default = CheckSettings.model_fields[name].default
-    return f"`{name}`" if default is None else f"`{name}` ({default})"
+    field = CheckSettings.model_fields[name]
+    meaning = (field.description or "").removesuffix(" (warn)").removesuffix(" (block)")
+    return f"`{name}`, {'not set' if field.default is None else f'{field.default:g}'}: {meaning}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -91,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the arms of the assignment differ in spend or visits before the test by more than chance explains",
         advice="assign with another `seed`, or more `experiment.spend_quantiles`; the effect is adjusted for both",
+        why="a difference from before the test would be taken for the effect of the contact",
         thresholds=("max_assignment_smd",),
     ),
     Check(
@@ -100,6 +101,7 @@ CHECKS: tuple[Check, ...] = (
         red="outcomes of an experiment came in by another ratio of arms than was assigned: who has an outcome depends "
         "on the arm, and no effect of it is one",
         advice="find where households were lost or added, by arm, and read a whole file; the ledger has no such result",
+        why="households that are missing from one arm are seldom missing by chance",
     ),
     Check(
         "experiment_looks",
@@ -108,6 +110,7 @@ CHECKS: tuple[Check, ...] = (
         look=experiments_read,
         red="the outcome window of an assigned experiment has ended, and it was not read back",
         advice="gather its outcomes and give them to `dunnhumby experiment read`; decisions wait for it",
+        why="a test that nobody reads costs what it costs and teaches nothing",
         thresholds=("day_one",),
     ),
 )

@@ -13,6 +13,7 @@ CHECKS: tuple[Check, ...] = (
         red="refits started from these segments do not find them again: at a mean ARI of 0.7 about one household in "
         "eight moves",
         advice="fewer segments or factors",
+        why="the next refit would move customers to other segments, and undo what was planned for them",
         thresholds=("warm_ari_floor",),
     ),
     Check(
@@ -21,6 +22,8 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="refits from scratch find other segments",
         advice="do not build a strategy on the borders between segments",
+        why="segments cut through a continuum; where the cut is arbitrary, customers near it could as well be in "
+        "the next one",
         thresholds=("cold_ari_floor",),
     ),
     Check(
@@ -29,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the factors that are used, or too many of all refits, stopped before they converged",
         advice="fewer factors; stability of such fits says little",
+        why="a fit that stopped early depends on where it began, not on the customers",
         reads=("factor_selection",),
         thresholds=("min_converged",),
     ),
@@ -38,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the factors explain too little of what differs between households (column-centred R²)",
         advice="more factors (`segmentation.n_factors`), or fewer groups of features",
+        why="what the factors leave out no segment can show",
         thresholds=("min_centred_r2",),
     ),
     Check(
@@ -46,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a segment has too few of the households for a campaign of its own",
         advice="fewer segments; or delete `segment_model.npz` to choose their number again",
+        why="a campaign to a handful of households earns little and teaches nothing",
         thresholds=("min_segment_share",),
     ),
     Check(
@@ -55,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
         red="a segment is new, gone, or renamed since the run before because it has other households or they shop in "
         "another way; or the model of the run before could not be read",
         advice="tell those who use the names; other customers or another period? The table lists what matched what",
+        why="plans, reports and campaigns are written under a segment's name",
     ),
     Check(
         "need_stability",
@@ -62,6 +69,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="needs refitted to other households, from scratch or from those in use, are other needs",
         advice="fewer needs (`needs.n_needs`), or tags (`needs.n_tags`)",
+        why="a need that another sample would not show is chance, and offers follow needs",
         thresholds=("need_ari_floor", "tag_ari_floor"),
     ),
     Check(
@@ -71,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
         red="a need has another name than in the run before, or the model of the run before could not be read",
         advice="tell those who use the names; other goods, another period, or another needs.toml? The table lists "
         "what matched what",
+        why="offers and reports are written under these names",
     ),
     Check(
         "need_definitions",
@@ -78,6 +87,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="commodities are missing, so that needs are read from departments; or there are no needs at all",
         advice="give the products table its commodities; source_reason says what was found",
+        why="a department is too coarse to say what a household comes for",
     ),
     Check(
         "household_needs",
@@ -85,6 +95,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="too many households have no need: they bought nothing whose commodity is known",
         advice="look at the products of their lines",
+        why="without a need a household gets no offer that rests on one",
         thresholds=("max_without_need",),
     ),
     Check(
@@ -94,6 +105,7 @@ CHECKS: tuple[Check, ...] = (
         red="in the quarter after, households with a need do not buy its own commodities more than others, or most "
         "have another need by then; or the history is too short to tell",
         advice="do not write to households by their need; fewer needs",
+        why="a need chooses the next offer, so it has to say something about the next purchases",
         reads=("need_agreement",),
         thresholds=("min_need_lift", "need_kappa_floor"),
     ),
@@ -103,6 +115,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="shares of households or of revenue do not sum to 1",
         advice="a defect; do not use the profiles",
+        why="shares that do not add up mean that households count twice or not at all",
     ),
     Check(
         "household_value_need",
@@ -110,6 +123,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="two tables say different things of one household or segment: some were rebuilt without the others",
         advice="`dunnhumby run`, without --select, rebuilds what is stale",
+        why="two answers to one question, and nobody knows which one was acted on",
         reads=(
             "household_status",
             "customer_lifetime_value",
@@ -125,6 +139,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a segment has no advice, or the advice is of other segments",
         advice="materialise `segments` and `segment_playbook` together",
+        why="the brief gives every segment one action",
         reads=("segments",),
     ),
     Check(
@@ -134,6 +149,7 @@ CHECKS: tuple[Check, ...] = (
         red="a household is offered what its segment is kept from, has two actions or neither action nor reason, or a "
         "segment or a cell of value and need shows another offer than most of its households get",
         advice="a defect: do not send or quote any of the three; materialise `next_action` again",
+        why="two offers, or a forbidden one, cost money and the customer's trust",
         reads=("segment_playbook", "value_need"),
     ),
     Check(
@@ -143,6 +159,7 @@ CHECKS: tuple[Check, ...] = (
         red="the playbook has no offer for too many households, so that the list leaves them whatever the effect",
         advice="look at `because` of those suppressed: add rules of offers of a form that their segments may have, or "
         "keep segments from fewer forms",
+        why="whom the playbook leaves without an offer, no campaign reaches, however well it works",
         thresholds=("max_share_without_offer",),
     ),
     Check(
@@ -155,6 +172,7 @@ CHECKS: tuple[Check, ...] = (
         "took its place",
         advice="where nobody leaves, do not read probability_alive; where a simpler model took its place, read on; "
         "else do not read lifetime values: a longer history or more households",
+        why="an estimate at its bound is where the search was stopped, and not what the customers say",
     ),
     Check(
         "clv_validation",
@@ -163,6 +181,7 @@ CHECKS: tuple[Check, ...] = (
         red='on the later half of the data, the forecast in use errs more than "the same as last period", and its '
         "interval leaves out 0",
         advice="rank households by past spend, or set `lifetime_value.forecast`",
+        why="a forecast that loses to the simplest one misleads whoever plans by it",
     ),
     Check(
         "clv_validation",
@@ -171,6 +190,7 @@ CHECKS: tuple[Check, ...] = (
         red="on the later half of the data, the intervals of households held what came less often than they aim to, by "
         "more than 5 points; or there are too few households for any",
         advice="take intervals as wider than they are, or give a longer history",
+        why="a range that is too narrow hides how far a household's future may lie from the forecast",
         thresholds=("max_interval_misses",),
     ),
     Check(
@@ -179,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="from one period to the next too many households change segment: at a mean ARI of 0.4 about a third",
         advice="longer look-backs (`migration.look_back_days`), fewer segments",
+        why="a plan for a segment would reach other customers a month later",
         thresholds=("migration_ari_floor",),
     ),
     Check(
@@ -188,6 +209,7 @@ CHECKS: tuple[Check, ...] = (
         red="with the noise taken out, too many households change segment between periods that share no day (on the "
         "sample 8 % do), or there are no such periods",
         advice="plan by quarter rather than by year, refit more often; a longer history where it is not known",
+        why="changes that are real, and not noise, make a yearly plan by segment obsolete",
         thresholds=("min_true_staying",),
     ),
 )

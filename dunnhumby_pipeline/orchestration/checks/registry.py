@@ -43,6 +43,7 @@ def keeps_contract(table: Table) -> Check:
         red="the table lacks a column, has one too many or one of another type, a null where none may be, or a "
         "repeated key",
         advice="a defect of the program that makes it; do not use anything that rests on the table",
+        why="later steps read the table by these columns, and count every key once",
         look=look,
     )
 
@@ -55,6 +56,7 @@ def _is_as_declared(table: schema.Table) -> Check:
         red="a canonical table has no rows, lacks a column, has another type, a null in a required column, or a "
         "repeated key",
         advice="look at `rejects`; materialise `load_journey` again",
+        why="everything else is made from these eight tables",
         look=partial(journey.look_at_schema, table),
     )
 
@@ -62,16 +64,19 @@ def _is_as_declared(table: schema.Table) -> Check:
 def _refers(table: schema.Table, reference: schema.Reference) -> Check:
     """Whether what the rows of a table name exists: a campaign without dates would change who is treated when; a line
     without a product is still spend."""
-    red, advice = (
+    red, advice, why = (
         (
             "targets, coupons or redemptions of a campaign without dates: who is treated when is not known",
             "add the campaign's START_DAY and END_DAY to the campaign file",
+            "who is compared with whom follows from the dates of campaigns",
         )
         if reference.firm
         else (
             "too many rows refer to something that no table has; they are kept, see [the data dictionary]"
             "(data_dictionary.md) for what becomes of them",
             "is the file that should name it complete, and of the same export?",
+            "a row that points nowhere loses what it should have been joined with: spend without a department, a "
+            "redemption without a coupon",
         )
     )
     return Check(
@@ -80,6 +85,7 @@ def _refers(table: schema.Table, reference: schema.Reference) -> Check:
         BLOCK if reference.firm else WARN,
         red=red,
         advice=advice,
+        why=why,
         reads=(reference.table,),
         thresholds=() if reference.firm else ("max_orphan_share",),
         look=partial(journey.look_at_reference, table, reference),
@@ -95,6 +101,7 @@ def _keeps_rows(table: schema.Table) -> Check:
         WARN,
         red="the table has lost or gained many of its rows since the run before",
         advice="is the raw file complete, and the one you meant?",
+        why="half an export looks like customers who have left",
         thresholds=("max_rows_lost", "max_rows_gained"),
         look=partial(journey.look_at_rows, table.name),
     )
@@ -112,6 +119,8 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="lines whose WEEK_NO is not the week of their DAY: windows of days and promotions by week would not meet",
         advice="correct the raw file; week = (DAY + 8) // 7",
+        why="days of baskets and weeks of promotions meet through it; a wrong week moves purchases from before a "
+        "campaign to after it",
         look=journey.look_at_weeks,
     ),
     *(_keeps_rows(table) for table in schema.TABLES),
@@ -122,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
         red="the lines end before those of the run before; or are too old, when `day_one` gives the calendar date of "
         "day 1; or the promotions end much earlier",
         advice="load the newer export; without late promotions, exposure of the last weeks reads as none",
+        why="the list is made for the households of the last day, and old lines describe households as they were",
         reads=("promotions",),
         thresholds=("day_one", "max_age_days", "max_promotion_lag_weeks"),
         look=journey.look_at_days,
@@ -132,6 +142,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="a complete week has many more or fewer lines than the median of up to four weeks on each side",
         advice="is part of these weeks missing, or present twice? If a holiday is the reason, state it",
+        why="a missing week reads as customers who stayed away, a doubled one as customers who spent twice as much",
         thresholds=("max_week_deviation",),
         look=journey.look_at_volume,
     ),
@@ -141,6 +152,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="many rows of a file were left out; beyond `journey.max_reject_share` the load refuses the file altogether",
         advice="the `rejects` table says why, with examples; correct the export",
+        why="a row left out is spend that nobody sees; rows of one kind left out tilt every result",
         thresholds=("many_rejects",),
     ),
     Check(
@@ -150,6 +162,7 @@ CHECKS: tuple[Check, ...] = (
         red="households share 95 % of their lines with another: one household under several ids, which counts "
         "several times in every table",
         advice="join the ids in the raw files; effects keep copies together, segments and lifetime values do not",
+        why="one customer who counts several times makes intervals too narrow, and can stand in both arms",
     ),
     Check(
         "customer_features",
@@ -157,6 +170,7 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="a feature is missing or null where it may not be, or category shares do not sum to 1",
         advice="look at the households without lines or sales",
+        why="segments and effects are fitted to these columns",
     ),
     Check(
         "feature_drift",
@@ -166,6 +180,7 @@ CHECKS: tuple[Check, ...] = (
         "table `feature_drift` has every feature's",
         advice="other customers, another period, or another export (such as the sample against the full data)? "
         "Earlier segments and effects may not carry over",
+        why="what was learned from customers who shopped in another way need not hold for these",
         thresholds=("max_psi",),
     ),
     *of_customers.CHECKS,
@@ -176,6 +191,7 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="a covariate saw the index day or later, or is not what the look-back holds; or there are no trials",
         advice="a defect, unless no household is eligible; do not use the effects",
+        why="a covariate that knows the future explains the outcome away, and every effect with it",
         reads=("transactions",),
         look=causal.look_ahead,
     ),
@@ -186,6 +202,7 @@ CHECKS: tuple[Check, ...] = (
         red="an arm has fewer trials than the overlap region must hold: nothing is fitted to them",
         advice="another campaign type, or more campaigns: a shorter `trial.min_history_days`, or "
         "`trial.keep_cut_campaigns`",
+        why="an effect is a comparison of two groups, and a group of a few households is no comparison",
         thresholds=("min_trials_per_arm",),
     ),
     Check(
@@ -195,6 +212,7 @@ CHECKS: tuple[Check, ...] = (
         red="many propensities had to be kept from 0 or 1: effects over all trials (ATE by AIPW, TMLE, IPW) rest on "
         "the bound, and their intervals are too narrow",
         advice="quote the effect in overlap",
+        why="households of which only one group exists have no counterpart to be compared with",
         thresholds=("max_share_bounded",),
         look=causal.propensities_bounded_of,
     ),
@@ -206,6 +224,8 @@ CHECKS: tuple[Check, ...] = (
         "how often the campaign treats, or an arm is worth too few trials under overlap weights: the arms hold other "
         "households, and effects would be extrapolated from one to the other",
         advice="pool other campaigns, or another campaign type; a longer list of covariates does not help",
+        why="where one group has no households like those of the other, a model's guess takes the place of a "
+        "comparison",
         thresholds=("max_share_without_support", "min_effective_trials"),
         look=causal.positivity_of,
     ),
@@ -215,6 +235,7 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="too few treated or control trials in the overlap region",
         advice="another campaign type, or a wider region",
+        why="policies and their values are about this region, and an arm that is nearly empty there says nothing",
         thresholds=("min_trials_per_arm",),
     ),
     Check(
@@ -223,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="households contacted before are listed to be tested, as no trials say what a repeat does",
         advice="read the reason in the table; a test tells, or more campaigns of the type",
+        why="the first campaign's effect does not say what a second one does",
         thresholds=("min_effective_trials", "max_weighted_smd"),
     ),
     Check(
@@ -231,6 +253,7 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="under overlap weights an arm is worth too few trials: every effect would rest on a handful",
         advice="pool more campaigns, or another campaign type",
+        why="a few households with large weights would be the whole answer",
         thresholds=("min_effective_trials",),
     ),
     Check(
@@ -239,6 +262,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="effects are about a minority of the customers",
         advice="state it when you quote them",
+        why="whoever reads the effect as one of all customers is misled",
         thresholds=("min_overlap_share",),
     ),
     Check(
@@ -247,6 +271,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="targeting followed the covariates closely",
         advice="look at the overlap figure before you trust an average",
+        why="the better the past decides who is contacted, the fewer comparable households there are",
         thresholds=("max_propensity_auc",),
     ),
     Check(
@@ -256,6 +281,7 @@ CHECKS: tuple[Check, ...] = (
         red="the arms still differ after weighting, in standard deviations of a covariate, or a covariate tells them "
         "apart",
         advice="find the covariate in the love plot; another form of it, or narrower overlap",
+        why="a difference that was there before the campaign would be taken for its effect",
         thresholds=("max_weighted_smd",),
     ),
     Check(
@@ -265,6 +291,7 @@ CHECKS: tuple[Check, ...] = (
         red="within a campaign the arms still differ after weighting, by more than its size explains, however well all "
         "campaigns together balance",
         advice="find the covariate in the figure of balance by campaign; another form of it, or leave the campaign out",
+        why="differences of one campaign can cancel those of another and still bias each of them",
         thresholds=("max_campaign_smd",),
     ),
     Check(
@@ -273,6 +300,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="in a campaign the propensity is too extreme or too timid, by more than its size explains",
         advice="lower `nuisance.recalibration_min_arm` where the campaign was too small to be recalibrated",
+        why="weights are made of propensities: what is wrong in these is wrong in the comparison",
         thresholds=("max_slope_deviation",),
     ),
     Check(
@@ -282,6 +310,7 @@ CHECKS: tuple[Check, ...] = (
         red="two estimators of one estimand on the primary outcome differ by more than the error of their difference, "
         "or, where that has none, have intervals that lie apart: one of their models is wrong; the message says which",
         advice="believe neither until balance and overlap say why; estimates of different estimands may differ",
+        why="right models give one answer to one question",
     ),
     Check(
         "negative_controls",
@@ -292,6 +321,7 @@ CHECKS: tuple[Check, ...] = (
         "smallest effect that matters), or lies beyond its error in a campaign; or no campaign has data there",
         advice="where there is more history, longer look-backs (`trial.look_back_days`), though what then lies before "
         "them can no longer be tested; until then the effect is no more certain than this difference is small",
+        why="an effect where there can be none shows how far the method is off on these very data",
         thresholds=("smallest_effect_that_matters",),
     ),
     Check(
@@ -302,6 +332,7 @@ CHECKS: tuple[Check, ...] = (
         "enough or too uncertain to say, or lies beyond its error in a campaign; or no campaign has data there",
         advice="targeting may have used these very days, which this test cannot adjust for; if it did not, the arms "
         "differ in something that is not adjusted for",
+        why="an effect where there can be none shows how far the method is off on these very data",
         thresholds=("smallest_effect_that_matters",),
     ),
     Check(
@@ -311,6 +342,7 @@ CHECKS: tuple[Check, ...] = (
         red="without one household the effect or a placebo is another: it moves by a large part of its error",
         advice="quote both; keep an account that is no household out by `trial.max_look_back_spend` before its outcome "
         "is seen, not after",
+        why="a finding that hangs on one account says nothing about customers in general",
         thresholds=("max_household_influence",),
     ),
     Check(
@@ -320,6 +352,7 @@ CHECKS: tuple[Check, ...] = (
         red="a cause this much more common among the targeted, that raises spend as much, would bring the effect's "
         "interval to zero; so does an interval that includes zero already",
         advice="read the effect as not proven; test before you roll out",
+        why="campaigns were not sent by lot, so a cause that nobody measured may be behind the difference",
         thresholds=("min_e_value",),
     ),
     Check(
@@ -330,6 +363,7 @@ CHECKS: tuple[Check, ...] = (
         red="the stack of effect models does not beat one effect for all, or the effect does not surely rise with what "
         "the model says on households that came later (a test that is wrong in about 5 % of cases)",
         advice="do not read much into the order of the list",
+        why="picking households by effects that do not differ is picking by noise",
     ),
     Check(
         "detectable_spread",
@@ -338,6 +372,7 @@ CHECKS: tuple[Check, ...] = (
         red="a test finds effects that differ in more draws than it may where none were planted, beyond the error of "
         "so few draws",
         advice="do not read its finding as proof; a larger `cate.gain_in_se` makes the gate stricter",
+        why="a test that often finds what is not there proves nothing when it finds something",
         thresholds=("max_test_size",),
     ),
     Check(
@@ -346,6 +381,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the interval of the average effect covers it in fewer draws than its confidence says",
         advice="outliers or few treated households: read it as narrower than it should be; see `influence`",
+        why="the decision counts on the interval to hold the truth as often as it says",
         thresholds=("max_undercoverage",),
     ),
     *experiments.CHECKS,
@@ -357,6 +393,7 @@ CHECKS: tuple[Check, ...] = (
         "strong as the strongest group of covariates turns the effect's sign",
         advice="a placebo or dummy that is found is a defect or a leak: believe no effect until it is understood; the "
         "others: say how little it takes",
+        why="a method that fails where the answer is known is not to be believed where it is not",
     ),
     Check(
         "plausibility",
@@ -366,6 +403,7 @@ CHECKS: tuple[Check, ...] = (
         "far more than redeemers bought on coupon lines; the message says whether that holds beyond the error",
         advice="look at the effect by products and weeks: an effect on other products or in weeks without the campaign "
         "is noise, bias, or a way of working that is not through coupons; the negative controls say how much bias",
+        why="an effect that cannot have come through the campaign's coupons is likely something else",
         thresholds=("max_redeemer_multiple",),
     ),
     Check(
@@ -375,6 +413,7 @@ CHECKS: tuple[Check, ...] = (
         red="a launchpad, or `dunnhumby run --cost`, set terms in place of the settings: list, dial, design and report "
         "follow them until the next run",
         advice="write what is to last into the settings; the next `dunnhumby run` without options returns to them",
+        why="a list made at one run's cost looks like one made at the usual cost",
     ),
     Check(
         "policy_value",
@@ -382,6 +421,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the model claims more for the chosen policy than outcomes show, beyond error",
         advice="go by the honest value; the model that chose is flattered by its choice",
+        why="a plan made on the claim earns less than it promises",
     ),
     Check(
         "policy_value",
@@ -389,6 +429,7 @@ CHECKS: tuple[Check, ...] = (
         WARN,
         red="the chosen policy's value may be zero, or it selects nobody",
         advice="test before you roll out",
+        why="a value that may be zero may as well be a loss",
     ),
     Check(
         LIST,
@@ -396,6 +437,7 @@ CHECKS: tuple[Check, ...] = (
         BLOCK,
         red="the list is empty, a household has no known decision or reason, or a target lies outside overlap",
         advice="a defect; do not use the list",
+        why="every row of the list is acted on",
     ),
     *of_lists.CHECKS,
 )
