@@ -86,7 +86,7 @@ def build_defs(
     return dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
-        jobs=[*(job.declared() for job in ASSET_JOBS), score_only, housekeeping],
+        jobs=[*(job.declared(study.settings) for job in ASSET_JOBS), score_only, housekeeping],
         schedules=schedules(study.settings),
         sensors=[alert_sensor(study.settings), brief_of_failed_run],
         resources={

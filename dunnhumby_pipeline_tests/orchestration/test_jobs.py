@@ -13,8 +13,9 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED, CERTIFIED_STEPS, CERTIFY
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
-from dunnhumby_pipeline.settings import Home
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, no_pictures
+from dunnhumby_pipeline.settings import Home, load_settings
+from dunnhumby_pipeline.settings.in_place import changed_terms
+from dunnhumby_pipeline_tests.fakes.studies import PRICED, Laboratory, SmallStudy, no_pictures
 
 RAW = {f"raw_{table.name}" for table in schema.TABLES}
 CUSTOMERS = {table.name for table in TABLES.values() if not table.partitioned}
@@ -24,6 +25,7 @@ MADE = {
     "full_study": {*TABLES, *RAW},
     "customers": CUSTOMERS | RAW,
     "campaign": CAMPAIGN,
+    "decide": {table.name for step in PRICED for table in made_by(step)},
     "certify": {table.name for step in CERTIFIED_STEPS for table in made_by(step)} | PAGES,
     "report_only": PAGES,
 }
@@ -50,6 +52,21 @@ def test_all_jobs_are_there_and_described(defs: dg.Definitions) -> None:
     assert set(jobs) == {*MADE, "score_only", "housekeeping"}
     assert all(job.description for job in jobs.values())
     assert {name for name, job in jobs.items() if CERTIFY in job.tags} == {"certify"}
+
+
+def test_the_launchpad_of_decide_shows_the_terms_in_force(tmp_path: Path) -> None:
+    settings = load_settings(economics={"contact_cost": 0.4, "campaigns_to_come": 5})
+    job = build_defs(home=Home(tmp_path), settings=settings).resolve_job_def("decide")
+    assert job.partitioned_config is not None
+    config = job.partitioned_config.get_run_config_for_partition_key("TypeA")["ops"]["economics"]["config"]
+    assert config == {
+        "scenario": "printed mail",
+        "contact_cost": 0.4,
+        "one_off_cost": None,
+        "campaigns_to_come": 5,
+        "test_cost": 0.0,
+    }
+    assert changed_terms(settings.economics, config) == {}
 
 
 def test_what_all_types_share_waits_for_no_campaign_type(defs: dg.Definitions) -> None:

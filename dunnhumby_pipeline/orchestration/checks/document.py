@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from dunnhumby_pipeline.contracts import registry as contracts
 from dunnhumby_pipeline.orchestration.checks.check import Check
+from dunnhumby_pipeline.orchestration.checks.explained import points
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
-from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline.words.document import markdown_table, slug, write_or_check
 
 _HEAD = """# Reading a red check
@@ -47,7 +47,8 @@ green moves the line and not the data: say so with the result.
 max_psi = 0.25          # or: export DUNNHUMBY_CHECKS__MAX_PSI=0.25
 ```
 
-The numbers behind every check are plotted over runs in the UI, under *Checks* of its table.
+The numbers behind every check are plotted over runs in the UI, under *Checks* of its table; the words of this page
+stand there too.
 
 ## Find a check
 """
@@ -111,20 +112,12 @@ def _entry(family: Family) -> str:
         lines.append(f"- **Of:** {', '.join(f'`{name}`' for name in _names(family))}")
     elif len(family) == 1:
         lines.append(f"- **Table:** [`{check.table}`](data_dictionary.md#{slug(check.table)})")
-    lines += [f"- **Red means:** {check.red}.", f"- **It matters because** {check.why}."]
-    lines.append(f"- **Do:** {check.advice}{'' if check.advice.endswith('?') else '.'}")
-    lines += [f"- **Threshold:** {_threshold(name)}" for name in check.thresholds]
+    lines += points(check)
     return "\n".join(lines)
 
 
 def _checked(family: Family) -> str:
     return " ".join(dict.fromkeys(check.description for check in family))
-
-
-def _threshold(name: str) -> str:
-    field = CheckSettings.model_fields[name]
-    meaning = (field.description or "").removesuffix(" (warn)").removesuffix(" (block)")
-    return f"`{name}`, {'not set' if field.default is None else f'{field.default:g}'}: {meaning}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

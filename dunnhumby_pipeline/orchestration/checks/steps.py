@@ -12,6 +12,7 @@ import dagster as dg
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.orchestration.checks.check import Check, Sight
+from dunnhumby_pipeline.orchestration.checks.explained import page
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
@@ -74,7 +75,7 @@ def _spec(check: Check) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         check.name,
         asset=asset_key(check.table),
-        description=check.description,
+        description=page(check),
         blocking=check.blocks,
         partitions_def=campaign_types if check.contract.partitioned else None,
         additional_deps=[asset_key(table) for table in check.reads],
