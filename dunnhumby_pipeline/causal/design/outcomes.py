@@ -37,7 +37,8 @@ def with_outcomes(
     bought = run(weighed_purchases(margin), {**relations, "windows": windows, "margin_weights": weights}, engine)
     trials = trials.merge(bought.rename(columns={"window": "campaign"}), on=TRIAL_KEY, how="left")
     # A household without a line in the window spent nothing: that is the outcome, not a gap.
-    trials = trials.fillna(dict.fromkeys(BOUGHT, 0.0))
+    # Where all of them bought, counts would stay whole numbers, and the table's types depend on its data.
+    trials = trials.fillna(dict.fromkeys(BOUGHT, 0.0)).astype(dict.fromkeys(BOUGHT, "float64"))
     redemptions = read_table(tables["coupon_redemptions"]).merge(campaigns, on="campaign")
     inside = redemptions["day"].between(redemptions["index_day"], redemptions["outcome_end"])
     redeemers = redemptions.loc[inside, TRIAL_KEY].drop_duplicates().assign(redeemed=1)
