@@ -41,7 +41,9 @@ def what_a_contact_adds(break_even: pd.DataFrame) -> Figure:
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.axvline(cost, color=style.VERMILION, linewidth=1.6, linestyle="--")
     near: dict[str, Any] = {"ha": "center", "fontsize": style.TEXT, "color": style.INK}
-    axes.annotate(f"best estimate {numbers.price(best)}", (best, 0), (0, 14), textcoords="offset points", bbox=_CLEAR, **near)
+    axes.annotate(
+        f"best estimate {numbers.price(best)}", (best, 0), (0, 14), textcoords="offset points", bbox=_CLEAR, **near
+    )
     for end in (low, high):
         axes.annotate(numbers.price(end), (end, 0), (0, -20), textcoords="offset points", **near)
     axes.annotate(

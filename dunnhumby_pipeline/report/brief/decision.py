@@ -15,6 +15,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, LEAVE, TARGET, TEST
 from dunnhumby_pipeline.report.answer import has_ranking
 from dunnhumby_pipeline.report.brief.plain import between, in_all
+from dunnhumby_pipeline.report.brief.reasons import reason
 from dunnhumby_pipeline.report.cost_answer import in_use, whole_test
 from dunnhumby_pipeline.report.tables import StudyTables, blocking_failures
 from dunnhumby_pipeline.targeting.decision_summary import ALL as WHOLE
@@ -58,12 +59,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Decision:
-    """The headline with its state, (question, answer) below it, and the next steps in order."""
+    """The headline with its state, (question, answer) below it, the next steps in order, and what the analyst looks at:
+    the checks that failed, with what they found."""
 
     state: State
     headline: str
     points: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
+    failed: tuple[Gate, ...] = ()
 
 
 def decide(
@@ -268,19 +271,16 @@ def _unanswered(campaign_type: str, gates: Sequence[Gate], stale: str | None) ->
         )
     )
     steps.append(Step("Marketing", f"Plan the next {campaign_type} campaign when this brief names a decision.", "then"))
-    return Decision("no answer", f"No recommendation for {campaign_type} yet", tuple(points), tuple(steps))
+    headline = f"No recommendation for {campaign_type} yet"
+    return Decision("no answer", headline, tuple(points), tuple(steps), tuple(gates))
 
 
 def _why_not(gates: Sequence[Gate], stale: str | None) -> str:
     if not gates:
         return stale or "The study has not come so far yet."
-    said = []
-    for gate in gates:
-        must = f"This must hold: {gate.asked.rstrip('.')}. " if gate.asked else ""
-        found = numbers.minused(gate.found.rstrip("."))
-        said.append(f"{must}Found was: {found} (check {gate.name}).")
-    began = "The study checks its own numbers, and stopped where one that all others rest on did not hold."
-    return " ".join([began, *said])
+    # Several checks may have found the same.
+    why = dict.fromkeys(reason(gate.name.rpartition(".")[2]) for gate in gates)
+    return f"The study checks itself, and stopped. {' '.join(why)}"
 
 
 def gates_of(checks: pd.DataFrame, told: Mapping[str, tuple[str, str]]) -> tuple[Gate, ...]:
