@@ -1,4 +1,4 @@
-"""Both documents in a real browser: axe finds nothing, nothing is asked for elsewhere, nothing is wider than a phone."""
+"""Both documents in a real browser: nothing for axe to find, nothing asked elsewhere, nothing wider than a phone."""
 
 from __future__ import annotations
 
