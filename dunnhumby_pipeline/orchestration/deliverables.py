@@ -79,4 +79,7 @@ def files_of(study: Study, campaign_type: str, page: str, stale: bool) -> list[f
     there = {one.file for one in files.FILES if (folder / one.file).is_file()}
     # Brief and report are written one after the other.
     there |= {files.BRIEF} if page == files.REPORT else set()
+    if stale and page == files.BRIEF:
+        # What lies beside a brief without an answer is of an earlier study.
+        return []
     return list(files.files_beside(there, page, stale))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import sqlite3
 import stat
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -49,11 +51,22 @@ def _all_text(home: Path) -> dict[Path, str]:
             text += "\n".join(frame[name].astype(str).str.cat(sep="\n") for name in frame.columns)
         elif path.suffix == ".gz":
             text += gzip.decompress(raw).decode("latin-1")
+        elif path.suffix == ".zip":
+            text += _packed_text(path)
         elif path.suffix == ".npz":
             with np.load(path) as arrays:
                 text += " ".join(str(v) for name in arrays.files for v in arrays[name].ravel()[:200_000].tolist())
         found[path] = text
     return found
+
+
+def _packed_text(path: Path) -> str:
+    text = ""
+    with zipfile.ZipFile(path) as bundle:
+        for name in bundle.namelist():
+            raw = bundle.read(name)
+            text += pd.read_parquet(io.BytesIO(raw)).to_csv() if name.endswith(".parquet") else raw.decode("utf-8")
+    return text
 
 
 def _naming(home: Path, household: int) -> set[str]:
@@ -93,6 +106,7 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(finished: Path
     # What must be reached is there to be reached: raw files, tables, the list as CSV, its versions, previews, messages.
     assert {"raw/transaction_data.csv", "alerts.log"} <= {name.removesuffix(".gz") for name in named}
     assert {"warehouse/transactions.parquet", "warehouse/TypeA/influence.parquet"} <= named
+    assert {"warehouse/TypeA/household_tables.zip", "warehouse/TypeA/targeting_list.csv"} <= named
     assert any(name.startswith("lists/") for name in named)
     assert any(name.startswith("dagster_home/history") for name in named)
 

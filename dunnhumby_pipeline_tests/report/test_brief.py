@@ -17,6 +17,7 @@ from dunnhumby_pipeline.report.brief.decision import Gate, decide, gates_of
 from dunnhumby_pipeline.report.brief.page import brief_reads, render_brief
 from dunnhumby_pipeline.report.brief.pictures import PICTURES
 from dunnhumby_pipeline.report.brief.plain import between, how_often, on_day
+from dunnhumby_pipeline.report.brief.reasons import REASONS
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
@@ -156,13 +157,25 @@ def test_a_stale_list_is_no_answer() -> None:
     assert "Send the next" not in text and "What a contact adds" not in text
 
 
-def test_gates_are_the_blocking_checks_that_failed_with_their_advice() -> None:
-    advice = {f"{check.table}.{check.name}": check.advice for check in CHECKS}
+def test_gates_are_the_blocking_checks_that_failed_with_what_they_ask_and_their_advice() -> None:
     failed = run.checks(failed=True)
-    found = gates_of(failed, advice)
-    expected = failed.loc[(failed["status"] == "fail") & failed["blocking"].astype(bool)]
-    assert len(found) == len(expected) > 0
-    assert gates_of(run.checks(), advice) == ()
+    expected = failed.loc[(failed["status"] == "fail") & failed["blocking"].astype(bool)].iloc[0]
+    name = f"{expected['asset']}.{expected['check']}"
+    (found,) = gates_of(failed, {name: ("Arms are alike.", "look at the figure")})
+    assert found == Gate(name, expected["message"], "look at the figure", "Arms are alike.")
+    assert gates_of(run.checks(), {}) == ()
+
+
+def test_every_blocking_check_says_in_plain_words_why_there_is_no_answer() -> None:
+    named = {check.name for check in CHECKS if check.blocks}
+    assert named <= set(REASONS), "put its reason into report/brief/reasons.py"
+    told = " ".join(REASONS.values())
+    assert [word for word in JARGON if re.search(rf"\b{re.escape(word)}\b", told, re.IGNORECASE)] == []
+    assert "_" not in told
+    gates = tuple(Gate(f"propensity.{name}", "n 3, at least 100", "") for name in ("arms_in_overlap", "effective_arms"))
+    why = dict(decide(StudyTables({}), "TypeC", gates, None, MATTERS).points)["Why?"]
+    assert why.count(REASONS["effective_arms"]) == 1, "what two checks found is said once"
+    assert "at least 100" not in why
 
 
 def test_hostile_names_are_text() -> None:

@@ -42,7 +42,7 @@ def keeps_contract(table: Table) -> Check:
         BLOCK,
         red="the table lacks a column, has one too many or one of another type, a null where none may be, or a "
         "repeated key",
-        advice="a defect of the program that makes it; do not use anything that rests on the table",
+        advice="report it as a defect of the program that makes the table; do not use anything that rests on it",
         why="later steps read the table by these columns, and count every key once",
         look=look,
     )

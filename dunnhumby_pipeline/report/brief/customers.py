@@ -26,7 +26,7 @@ def segment_rows(tables: StudyTables) -> Grid | None:
         for _, row in profiles.iterrows()
         if row["segment"] in action.index
     ]
-    return as_grid("How they shop|Households|Share of revenue|What to do", rows, {1, 2})
+    return as_grid("How they shop|Households|Revenue|What to do", rows, {1, 2})
 
 
 def need_rows(tables: StudyTables) -> Grid | None:
@@ -46,7 +46,7 @@ def need_rows(tables: StudyTables) -> Grid | None:
         )
         for need, size in sizes.sort_values("revenue_share", ascending=False, kind="stable").iterrows()
     ]
-    return as_grid("What they come for|Households|Share of revenue|Commonest next offer", rows, {1, 2})
+    return as_grid("What they come for|Households|Revenue|Commonest next offer", rows, {1, 2})
 
 
 def _commonest(offered: pd.Series, need: str, size: pd.Series) -> str:

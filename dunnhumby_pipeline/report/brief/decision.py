@@ -15,6 +15,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, LEAVE, TARGET, TEST
 from dunnhumby_pipeline.report.answer import has_ranking
 from dunnhumby_pipeline.report.brief.plain import between, in_all
+from dunnhumby_pipeline.report.brief.reasons import reason
 from dunnhumby_pipeline.report.cost_answer import in_use, whole_test
 from dunnhumby_pipeline.report.tables import StudyTables, blocking_failures
 from dunnhumby_pipeline.targeting.decision_summary import ALL as WHOLE
@@ -39,11 +40,12 @@ _DO = {TARGET: "send", TEST: "test first", LEAVE: "do not send"}
 
 @dataclass(frozen=True)
 class Gate:
-    """A blocking check that failed or was never reached: what it found, and what to do."""
+    """A blocking check that failed or was never reached: what it found, what to do, and what must hold (`asked`)."""
 
     name: str
     found: str
     advice: str
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Decision:
-    """The headline with its state, (question, answer) below it, and the next steps in order."""
+    """The headline with its state, (question, answer) below it, the next steps in order, and what the analyst looks at:
+    the checks that failed, with what they found."""
 
     state: State
     headline: str
     points: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
+    failed: tuple[Gate, ...] = ()
 
 
 def decide(
@@ -245,22 +249,45 @@ def _steps(state: State, whole: pd.Series, design: pd.Series | None) -> tuple[St
 
 
 def _unanswered(campaign_type: str, gates: Sequence[Gate], stale: str | None) -> Decision:
-    closed = "; ".join(f"{gate.found} ({gate.name})" for gate in gates)
     points = [
         (
             "What could not be answered?",
             f"Whom to send the next {campaign_type} campaign to, and what that is worth. Until it is known, send "
             "nothing on the strength of an older list.",
         ),
-        ("Why?", f"The study stopped itself: {closed}." if closed else stale or "The study has not come so far yet."),
+        ("Why?", _why_not(gates, stale)),
+        (
+            "What does still hold?",
+            "Who the customers are and what to do for each group of them, as far as it stands below: that does not "
+            "rest on this campaign.",
+        ),
     ]
     steps = [Step("Analyst", f"{gate.advice[0].upper()}{gate.advice[1:]}.", "now") for gate in gates if gate.advice]
-    steps.append(Step("Analyst", "Run the study again (dunnhumby run).", "then" if gates else "now"))
-    return Decision("no answer", f"No recommendation for {campaign_type} yet", tuple(points), tuple(steps))
+    steps.append(
+        Step(
+            "Analyst",
+            f"Run the study again (dunnhumby run --campaign-type {campaign_type}).",
+            "then" if gates else "now",
+        )
+    )
+    steps.append(Step("Marketing", f"Plan the next {campaign_type} campaign when this brief names a decision.", "then"))
+    headline = f"No recommendation for {campaign_type} yet"
+    return Decision("no answer", headline, tuple(points), tuple(steps), tuple(gates))
+
+
+def _why_not(gates: Sequence[Gate], stale: str | None) -> str:
+    if not gates:
+        return stale or "The study has not come so far yet."
+    # Several checks may have found the same.
+    why = dict.fromkeys(reason(gate.name.rpartition(".")[2]) for gate in gates)
+    return f"The study checks itself, and stopped. {' '.join(why)}"
 
 
 def gates_of(checks: pd.DataFrame, told: Mapping[str, tuple[str, str]]) -> tuple[Gate, ...]:
     """The blocking checks that failed; `told`: what each checks, and what to do, by 'table.check'."""
-    names = [f"{row['asset']}.{row['check']}" for _, row in blocking_failures(checks).iterrows()]
-    found = blocking_failures(checks)["message"].astype(str)
-    return tuple(Gate(name, message, told.get(name, ("", ""))[1]) for name, message in zip(names, found, strict=True))
+    gates = []
+    for _, row in blocking_failures(checks).iterrows():
+        name = f"{row['asset']}.{row['check']}"
+        asked, advice = told.get(name, ("", ""))
+        gates.append(Gate(name, str(row["message"]), advice, asked))
+    return tuple(gates)

@@ -55,6 +55,7 @@ def render_brief(
     return template("brief.html.j2").render(
         campaign_type=facts["campaign_type"],
         found=found,
+        minused=numbers.minused,
         pictures=pictures,
         groups=[grid for grid in (customers.segment_rows(tables), customers.need_rows(tables)) if grid is not None],
         promise=how_often(settings.confidence),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dunnhumby_pipeline.report.brief.plain import between
 from dunnhumby_pipeline.report.cost_answer import at_which_cost, in_use
 from dunnhumby_pipeline.report.section import Section
-from dunnhumby_pipeline.report.sections import sections
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
 from dunnhumby_pipeline.words import numbers
@@ -43,9 +41,25 @@ def _chance_alt(tables: StudyTables, settings: Settings) -> str:
     return f"The chance that a contact repays its cost falls as the cost rises. {at_which_cost(tables['break_even'])}"
 
 
+def _customers(tables: StudyTables, settings: Settings) -> Figure:
+    from dunnhumby_pipeline.figures.campaign import brief
+
+    return brief.who_the_customers_are(tables["segment_profiles"])
+
+
+def _customers_alt(tables: StudyTables, settings: Settings) -> str:
+    rows = tables["segment_profiles"].sort_values("revenue", ascending=False, kind="stable")
+    said = "; ".join(
+        f"{row['segment_name']}, {numbers.percent(row['share'])} of households and "
+        f"{numbers.percent(row['revenue_share'])} of revenue"
+        for _, row in rows.iterrows()
+    )
+    return f"Bars of each group's share of households and of revenue: {said}."
+
+
 ADDS = Section(
     "what_a_contact_adds",
-    "What a contact adds, and what it costs",
+    "What a contact adds and costs",
     ("break_even",),
     draw=_adds,
     alt=_adds_alt,
@@ -57,8 +71,11 @@ CHANCE = Section(
     draw=_chance,
     alt=_chance_alt,
 )
-# As in the report, under the name that a reader of two pages looks for.
-CUSTOMERS = replace(
-    next(part for part in sections() if part.name == "sizes"), title="Who the customers are", caption=""
+CUSTOMERS = Section(
+    "sizes",
+    "Who the customers are",
+    ("segment_profiles",),
+    draw=_customers,
+    alt=_customers_alt,
 )
 PICTURES = (ADDS, CHANCE, CUSTOMERS)
