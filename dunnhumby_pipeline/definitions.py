@@ -41,6 +41,7 @@ from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import schedules
 from dunnhumby_pipeline.orchestration.scoring import score_only
+from dunnhumby_pipeline.orchestration.telling import teller
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
@@ -92,7 +93,7 @@ def build_defs(
         resources={
             "study": study,
             "gates": Gates.of(made),
-            "io_manager": held_while_run(study.home, ParquetStore(study.warehouse)),
+            "io_manager": held_while_run(study.home, ParquetStore(study.warehouse, teller(study))),
         },
         # Every process would import the learners again; at this size one process is three times faster.
         executor=dg.in_process_executor,
