@@ -33,6 +33,7 @@ from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
+from dunnhumby_pipeline.orchestration.platform.automation import automation_sensor, condition_of
 from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS
 from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -82,14 +83,17 @@ def build_defs(
     )
     made = versioned(assets, study.settings, study.home)
     [raw_files] = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(owners=list(study.settings.desk.owners)), [observe_raw]
+        lambda spec: spec.replace_attributes(
+            owners=list(study.settings.desk.owners), automation_condition=condition_of(study.settings, raw=True)
+        ),
+        [observe_raw],
     )
     return dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
         jobs=[*(job.declared() for job in ASSET_JOBS), score_only, housekeeping],
         schedules=schedules(study.settings),
-        sensors=[alert_sensor(study.settings), brief_of_failed_run],
+        sensors=[alert_sensor(study.settings), brief_of_failed_run, automation_sensor(study.settings)],
         resources={
             "study": study,
             "gates": Gates.of(made),

@@ -49,6 +49,9 @@ class StudyTimetable(Timetable):
     """The study: what is stale is rebuilt. By default on Monday, before the week's work begins."""
 
     cron: str = Field("0 5 * * 1", description="minute, hour, day of the month, month, day of the week")
+    old_after_days: int = Field(
+        14, ge=1, le=366, description="days after which the UI calls list and pages old that nothing has rebuilt"
+    )
 
 
 class ChecksTimetable(Timetable):
@@ -66,6 +69,11 @@ class ScoresTimetable(Timetable):
 class ScheduleSettings(Section):
     """What the daemon begins by itself."""
 
+    by: Literal["schedules", "automation"] = Field(
+        "schedules",
+        description="what rebuilds tables: the weekly schedule, or conditions of the tables, as soon as what they "
+        "rest on has changed and no blocking check stands against it",
+    )
     time_zone: str = Field("UTC", description="time zone of all schedules, such as Europe/Paris")
     types: tuple[CampaignType, ...] | None = Field(
         None,
