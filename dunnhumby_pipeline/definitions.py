@@ -34,7 +34,7 @@ from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
 from dunnhumby_pipeline.orchestration.platform.automation import automation_sensor, condition_of
-from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS
+from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS, decision_job
 from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
@@ -43,6 +43,7 @@ from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import schedules
 from dunnhumby_pipeline.orchestration.scoring import score_only
 from dunnhumby_pipeline.orchestration.telling import teller
+from dunnhumby_pipeline.orchestration.terms import as_set
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
@@ -91,7 +92,12 @@ def build_defs(
     return dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
-        jobs=[*(job.declared() for job in ASSET_JOBS), score_only, housekeeping],
+        jobs=[
+            *(job.declared() for job in ASSET_JOBS),
+            decision_job(as_set(study.settings)),
+            score_only,
+            housekeeping,
+        ],
         schedules=schedules(study.settings),
         sensors=[alert_sensor(study.settings), brief_of_failed_run, automation_sensor(study.settings)],
         resources={

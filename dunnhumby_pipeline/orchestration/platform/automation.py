@@ -8,6 +8,7 @@ schedule is then off. Changed code or settings begin nothing by themselves there
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -23,7 +24,7 @@ def is_automated(settings: Settings) -> bool:
     return settings.schedules.by == AUTOMATION
 
 
-def condition_of(settings: Settings, *, raw: bool) -> dg.AutomationCondition[dg.AssetKey] | None:
+def condition_of(settings: Settings, *, raw: bool) -> Any:
     """What begins the work of a table, or the look at a raw file; None where schedules do."""
     if not is_automated(settings):
         return None

@@ -1,9 +1,10 @@
-"""Jobs over the assets: everything, the customers, one campaign type, the certificate, the pages.
+"""Jobs over the assets: everything, the customers, one campaign type, its decision, the certificate, the pages.
 
 Beside them stand `score_only` and `housekeeping`, which make no table. A selection of one's own, and the launchpad of
 its run, start from any of these or from the asset graph.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ from dunnhumby_pipeline.contracts.registry import TABLES, made_by
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 
 STUDY_JOB = "full_study"
-CUSTOMERS_JOB, CAMPAIGN_JOB, CERTIFY_JOB, REPORT_JOB = "customers", "campaign", "certify", "report_only"
+CUSTOMERS_JOB, CAMPAIGN_JOB, DECISION_JOB = "customers", "campaign", "decision"
+CERTIFY_JOB, REPORT_JOB = "certify", "report_only"
+ECONOMICS = "economics"
 # The tag of a run that makes its tables with as many draws as a certificate needs.
 CERTIFY = "dunnhumby/certify"
 CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households", "certify_policies")
@@ -45,6 +48,21 @@ class AssetJob:
         return made | dg.AssetSelection.key_prefixes("raw", include_sources=True) if self.raw else made
 
 
+def decision_job(terms: Mapping[str, Any]) -> Any:
+    """The job that decides again at other costs, by another budget or policy; no effect is estimated again.
+
+    `terms`: what the settings say, as its launchpad shows it to be changed.
+    """
+    return dg.define_asset_job(
+        DECISION_JOB,
+        selection=dg.AssetSelection.assets(asset_key(ECONOMICS)).downstream().required_multi_asset_neighbors(),
+        config={"ops": {ECONOMICS: {"config": dict(terms)}}},
+        description="The decision of one campaign type again, at the cost, scenario, budget and policy that the "
+        "launchpad says, from the effects as they were estimated: dial, values, list, test, brief and report. What is "
+        "said there holds until the next run that says nothing, which returns to the settings.",
+    )
+
+
 def _of_all_types() -> tuple[str, ...]:
     return tuple(table.name for table in TABLES.values() if not table.partitioned)
 
@@ -71,7 +89,7 @@ ASSET_JOBS = (
         CAMPAIGN_JOB,
         _of_one_type(),
         "One campaign type, on the customers as they lie there: trials, effects, what they are worth, the list, "
-        "brief and report. In the launchpad of `economics`, another cost, scenario or budget for this run.",
+        "brief and report.",
     ),
     AssetJob(
         CERTIFY_JOB,

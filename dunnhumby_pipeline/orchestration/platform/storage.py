@@ -25,6 +25,7 @@ from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_o
 from dunnhumby_pipeline.orchestration.platform.metrics import by_type, metrics_of
 
 PREVIEW_ROWS = 5
+LONGEST_IN_PREVIEW = 40
 ROW_COUNT = "dagster/row_count"
 # The hash of the file as it was written: what lies there now is held against it.
 FINGERPRINT = "fingerprint"
@@ -153,10 +154,15 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/uri": path.as_uri(),
         "preview": dg.MetadataValue.table(
-            [dg.TableRecord({name: as_text(value) for name, value in row.items()}) for row in rows],
+            [dg.TableRecord({name: shortened(as_text(value)) for name, value in row.items()}) for row in rows],
             schema=dg.TableSchema(text),
         ),
     }
+
+
+def shortened(text: str) -> str:
+    """A text as a cell of a preview shows it: a sentence would make its row taller than the screen."""
+    return text if len(text) <= LONGEST_IN_PREVIEW else f"{text[: LONGEST_IN_PREVIEW - 1].rstrip()}…"
 
 
 def as_text(value: object) -> str:
