@@ -16,6 +16,7 @@ from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.backup import backup, restore
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.forget import forget
+from dunnhumby_pipeline.command.pages import pages
 from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -124,6 +125,7 @@ app.command()(backup)
 app.command()(restore)
 app.command()(simulate)
 app.command()(ui)
+app.command()(pages)
 
 
 @app.command()

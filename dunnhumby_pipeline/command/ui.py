@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import os
 import re
-import socket
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -15,6 +12,8 @@ import typer
 from rich.markup import escape
 
 from dunnhumby_pipeline.command.alerts import require_usable_addresses
+from dunnhumby_pipeline.command.pages import begin_pages
+from dunnhumby_pipeline.command.ports import is_loopback, require_free
 from dunnhumby_pipeline.command.work import (
     HomeOption,
     RawOption,
@@ -59,7 +58,9 @@ def ui(
 ) -> None:
     """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it.
 
-    The UI asks nobody who they are: for others than this machine's user, put a proxy before it that does.
+    Its links to brief, report and pictures lead to desk.pages_url (by default http://localhost:3001), which is served
+    beside the web server. The UI asks nobody who they are: for others than this machine's user, put a proxy before it
+    that does.
     """
     prefix = path_prefix.rstrip("/")
     if prefix and re.fullmatch(r"(?:/[\w.~-]+)+", prefix) is None:
@@ -70,7 +71,7 @@ def ui(
     if part is not Part.WEB:
         require_usable_addresses()
     if part is not Part.DAEMON:
-        _require_free(host, port)
+        require_free(host, port, "--port")
     from dunnhumby_pipeline.orchestration.platform.database import HistoryError
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
@@ -82,7 +83,7 @@ def ui(
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     # `dagster dev` starts the web server with the environment alone.
     os.environ |= {_PREFIX: prefix, **({_READ_ONLY: "true"} if read_only else {})}
-    place = f"http://{'localhost' if _is_loopback(host) else host}:{port}{prefix}"
+    place = f"http://{'localhost' if is_loopback(host) else host}:{port}{prefix}"
     if study.settings.alerts.ui_url is None:
         # For links in alerts; where others open the UI by another address, the setting says so.
         os.environ["DUNNHUMBY_ALERTS__UI_URL"] = place
@@ -92,8 +93,9 @@ def ui(
         console.print(f"daemon of {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
     else:
         console.print(f"{place} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
-        if not _is_loopback(host):
+        if not is_loopback(host):
             say("noted", f"whoever reaches {host}:{port} can start runs: let only a proxy that asks who they are")
+        begin_pages(study, port)
     where = ["-h", host, "-p", str(port)]
     arguments = {
         None: ["dagster", "dev", "-m", CODE_LOCATION, *where],
@@ -101,31 +103,3 @@ def ui(
         Part.DAEMON: ["dagster._daemon", "run", "-m", CODE_LOCATION],
     }[part]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
-
-
-def _require_free(host: str, port: int) -> None:
-    """Exit, saying which, when the address that the web server is to listen on cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As the web server does: a port that was in use a moment ago can be had.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror as error:
-        refuse(f"--host is {host!r}; expected an address of this machine, found: {error.strerror}")
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            refuse(
-                f"port {port} of {host} is in use by another program, perhaps a UI that is open already; end that one, "
-                "or give another port: --port 3001"
-            )
-        if error.errno == errno.EACCES:
-            refuse(f"port {port} may be used by the system alone; give one above 1023: --port 3000")
-        refuse(f"--host {host} and --port {port} cannot be listened on: {error.strerror}; expected --host 127.0.0.1")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
