@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LINES = "transactions"
+_MOST_KNOWN = 16
+# By path, size and time of change of a file of lines: reading all of them for it takes as long as a small query.
+_KNOWN_UNITS: dict[tuple[object, ...], MoneyUnit] = {}
 
 
 @contextmanager
@@ -97,9 +100,22 @@ def _decimals(
     """Decimals in which `expression`, whose lines are a view of `connection`, sums money."""
     from dunnhumby_pipeline.engine.compile import sums_money
 
-    return (
-        unit_of_money(connection, LINES, settings).decimals if sums_money(expression) and LINES in relations else CENTS
-    )
+    if not sums_money(expression) or LINES not in relations:
+        return CENTS
+    return _unit_once(connection, relations[LINES], settings).decimals
+
+
+def _unit_once(connection: duckdb.DuckDBPyConnection, lines: Relation, settings: EngineSettings) -> MoneyUnit:
+    """`unit_of_money` of the lines that `connection` has a view of, found once for a file that does not change."""
+    if not isinstance(lines, Path):
+        return unit_of_money(connection, LINES, settings)
+    found = lines.stat()
+    key = (lines, found.st_size, found.st_mtime_ns, settings.money_decimals)
+    if key not in _KNOWN_UNITS:
+        while len(_KNOWN_UNITS) >= _MOST_KNOWN:
+            del _KNOWN_UNITS[next(iter(_KNOWN_UNITS))]
+        _KNOWN_UNITS[key] = unit_of_money(connection, LINES, settings)
+    return _KNOWN_UNITS[key]
 
 
 def unit_of_money(connection: duckdb.DuckDBPyConnection, lines: str, settings: EngineSettings) -> MoneyUnit:
