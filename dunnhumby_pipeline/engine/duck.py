@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
 from dunnhumby_pipeline.engine.money import CENTS, MoneyUnit, money_unit
+from dunnhumby_pipeline.engine.once import Kept, as_they_are
 from dunnhumby_pipeline.engine.scratch import SPILL, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.literals import parquet_file
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LINES = "transactions"
-_MOST_KNOWN = 16
-# By path, size and time of change of a file of lines: reading all of them for it takes as long as a small query.
-_KNOWN_UNITS: dict[tuple[object, ...], MoneyUnit] = {}
+# Of files of lines: reading all of them for it takes as long as a small query.
+_UNITS: Kept[MoneyUnit] = Kept(16)
 
 
 @contextmanager
@@ -107,15 +107,10 @@ def _decimals(
 
 def _unit_once(connection: duckdb.DuckDBPyConnection, lines: Relation, settings: EngineSettings) -> MoneyUnit:
     """`unit_of_money` of the lines that `connection` has a view of, found once for a file that does not change."""
-    if not isinstance(lines, Path):
+    file = as_they_are([lines])
+    if file is None:
         return unit_of_money(connection, LINES, settings)
-    found = lines.stat()
-    key = (lines, found.st_size, found.st_mtime_ns, settings.money_decimals)
-    if key not in _KNOWN_UNITS:
-        while len(_KNOWN_UNITS) >= _MOST_KNOWN:
-            del _KNOWN_UNITS[next(iter(_KNOWN_UNITS))]
-        _KNOWN_UNITS[key] = unit_of_money(connection, LINES, settings)
-    return _KNOWN_UNITS[key]
+    return _UNITS.get((*file, settings.money_decimals), lambda: unit_of_money(connection, LINES, settings))
 
 
 def unit_of_money(connection: duckdb.DuckDBPyConnection, lines: str, settings: EngineSettings) -> MoneyUnit:
