@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
 from dunnhumby_pipeline.engine.money import CENTS, MoneyUnit, money_unit
+from dunnhumby_pipeline.engine.once import Kept, as_they_are
 from dunnhumby_pipeline.engine.scratch import SPILL, scratch_folder
 from dunnhumby_pipeline.engine.tables import TablePath
 from dunnhumby_pipeline.journey.literals import parquet_file
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LINES = "transactions"
+# Of files of lines: reading all of them for it takes as long as a small query.
+_UNITS: Kept[MoneyUnit] = Kept(16)
 
 
 @contextmanager
@@ -97,9 +100,17 @@ def _decimals(
     """Decimals in which `expression`, whose lines are a view of `connection`, sums money."""
     from dunnhumby_pipeline.engine.compile import sums_money
 
-    return (
-        unit_of_money(connection, LINES, settings).decimals if sums_money(expression) and LINES in relations else CENTS
-    )
+    if not sums_money(expression) or LINES not in relations:
+        return CENTS
+    return _unit_once(connection, relations[LINES], settings).decimals
+
+
+def _unit_once(connection: duckdb.DuckDBPyConnection, lines: Relation, settings: EngineSettings) -> MoneyUnit:
+    """`unit_of_money` of the lines that `connection` has a view of, found once for a file that does not change."""
+    file = as_they_are([lines])
+    if file is None:
+        return unit_of_money(connection, LINES, settings)
+    return _UNITS.get((*file, settings.money_decimals), lambda: unit_of_money(connection, LINES, settings))
 
 
 def unit_of_money(connection: duckdb.DuckDBPyConnection, lines: str, settings: EngineSettings) -> MoneyUnit:

@@ -42,9 +42,9 @@ def render_report(
     """
     if draw is None:
         # Drawing loads matplotlib, which a process that only knows how to render has no use for.
-        from dunnhumby_pipeline.report.pictures import draw_picture
+        from dunnhumby_pipeline.report.drawing import draw_together
 
-        draw = draw_picture
+        draw = draw_together(_to_draw(tables, settings), settings)
     drawn_by = draw
 
     def shown(part: Section | Note | Facts) -> StudyTables | None:
@@ -104,3 +104,15 @@ def render_report(
         defined=glossary.first_use,
         used=glossary.used,
     )
+
+
+def _to_draw(tables: StudyTables, settings: Settings) -> list[tuple[Section, StudyTables]]:
+    """The sections with a picture that the page has, and the tables that each may read."""
+    pictured = (part for chapter in CHAPTERS for part in readers(chapter.parts) if isinstance(part, Section))
+    return [
+        (section, tables.only((*section.reads, *section.beside)))
+        for section in pictured
+        if section.draw is not None
+        and tables.has(*section.reads)
+        and section.is_on(tables.only(section.reads), settings)
+    ]

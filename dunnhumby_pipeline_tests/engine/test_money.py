@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.engine.duck import connect, unit_of_money
 from dunnhumby_pipeline.engine.money import MoneyUnit
 from dunnhumby_pipeline.engine.run import run
@@ -130,3 +132,27 @@ def test_the_unit_is_a_setting() -> None:
     assert Settings.model_validate({"engine": {"money_decimals": 3}}).engine.money_decimals == 3
     with pytest.raises(ValueError, match="money_decimals"):
         EngineSettings(money_decimals=10)
+
+
+def test_the_unit_of_a_file_is_found_once_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    found = duck.unit_of_money
+    monkeypatch.setattr(duck, "unit_of_money", lambda *given: looked.append(given[1]) or found(*given))
+    path = tmp_path / "transactions.parquet"
+
+    def spent(amount: float) -> float:
+        lines_of(np.full(21, amount)).to_parquet(path)
+        return asked()
+
+    def asked() -> float:
+        return run(purchases(), {"transactions": path, "windows": WINDOWS}, ONE_THREAD)["purchase_amount"].sum()
+
+    assert spent(0.25) == asked() == 21 * 0.25
+    assert len(looked) == 1
+    # Of another unit, which sums in hundredths would round away.
+    assert spent(0.12345) == pytest.approx(21 * 0.12345, abs=1e-9)
+    assert len(looked) == 2
+    run(purchases(), {"transactions": path, "windows": WINDOWS}, EngineSettings(threads=1, money_decimals=1))
+    assert len(looked) == 3

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dunnhumby_pipeline.engine import threads
-from dunnhumby_pipeline.engine.threads import one_thread
+from dunnhumby_pipeline.engine.threads import one_thread, side_by_side
 
 
 def pool_sizes(*kinds: str) -> set[int]:
@@ -85,3 +85,17 @@ class FakeController:
     def limit(self, limits: int) -> AbstractContextManager[None]:
         assert limits == 1
         return nullcontext()
+
+
+def test_what_is_done_side_by_side_comes_in_order_and_in_one_thread_each():
+    with threadpool_limits(2):
+        found = side_by_side(lambda number: (number, pool_sizes()), range(9))
+    assert found == [(number, {1}) for number in range(9)]
+
+
+def test_an_error_of_one_of_them_is_raised():
+    def fail(number: int) -> None:
+        raise ValueError(f"of {number}")
+
+    with pytest.raises(ValueError, match="of 0"):
+        side_by_side(fail, [0])

@@ -74,7 +74,7 @@ def binned(x: Array, bins: int = _BINS) -> xgboost.QuantileDMatrix:
     import xgboost
 
     x = np.ascontiguousarray(x)
-    key = (x.shape, x.dtype.str, bins, hashlib.blake2b(x).digest())
+    key = (x.shape, x.dtype.str, bins, hashlib.blake2b(x.data).digest())
     kept = _KEPT.matrices
     if key not in kept:
         kept[key] = xgboost.QuantileDMatrix(x, max_bin=bins, nthread=1)

@@ -48,7 +48,7 @@ class Sheet:
     """
 
     def __init__(self, width: float = style.WIDTH) -> None:
-        self.figure = Figure(figsize=(width, 1.0), facecolor="white")
+        self.figure = style.on_canvas(Figure(figsize=(width, 1.0), facecolor="white"))
         self.axes: Axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
         self.width = width

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter
@@ -58,7 +59,13 @@ SLANTED_LETTERS = 28
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
     """An empty figure, `width` by `height` inches, whose layout leaves room for every label."""
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    return on_canvas(Figure(figsize=(width, height), layout="constrained", facecolor="white"))
+
+
+def on_canvas(figure: Figure) -> Figure:
+    """`figure` on a canvas that keeps its renderer: on none, every text that is measured makes a new one."""
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def add_axes(parent: Figure | SubFigure, position: Any = 111, **options: Any) -> Axes:

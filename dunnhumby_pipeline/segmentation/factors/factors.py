@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,19 @@ TOLERANCE = 3e-4
 SCORE_TOLERANCE = 1e-6
 # A little ridge picks one of many equally good factorisations, so that refits agree.
 RIDGE = 1e-4
+
+
+@contextmanager
+def convergence_reported() -> Iterator[None]:
+    """Whether fits converge is said with each of them: within, scikit-learn does not warn of it.
+
+    Filters of warnings belong to the process, so who fits in several threads holds this around all of them.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,9 @@ class Factors:
     def scores(self, matrix: Array) -> Array:
         """W (n, k): non-negative least squares of the households on fixed loadings."""
         from sklearn.decomposition import non_negative_factorization
-        from sklearn.exceptions import ConvergenceWarning
 
-        with one_thread(), warnings.catch_warnings():
-            # Close to machine precision the stopping rule can be out of reach; the scores are not.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # Close to machine precision the stopping rule can be out of reach; the scores are not.
+        with one_thread(), convergence_reported():
             scores, _, _ = non_negative_factorization(
                 matrix,
                 H=self.loadings,
@@ -73,7 +86,6 @@ def fit_factors(
     columns, or `start` has other features.
     """
     from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
 
     if n_factors > min(matrix.shape):
         raise ValueError(
@@ -93,9 +105,7 @@ def fit_factors(
         alpha_W=RIDGE,
         random_state=seed,
     )
-    with one_thread(), warnings.catch_warnings():
-        # Reported as `converged`, for every fit.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread(), convergence_reported():
         if start is None:
             scores = model.fit_transform(matrix)
         else:

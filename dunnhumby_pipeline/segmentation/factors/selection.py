@@ -9,7 +9,13 @@ from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
-from dunnhumby_pipeline.segmentation.factors.factors import explained, fit_factors, hoyer_sparsity
+from dunnhumby_pipeline.engine.threads import side_by_side
+from dunnhumby_pipeline.segmentation.factors.factors import (
+    convergence_reported,
+    explained,
+    fit_factors,
+    hoyer_sparsity,
+)
 
 Array = NDArray[np.float64]
 # The cophenetic correlation looks at pairs of households, so at a sample of them.
@@ -42,26 +48,28 @@ def scan_factors(matrix: Array, features: tuple[str, ...], largest: int, n_refit
     """
     largest = min(largest, *matrix.shape)
     halves = _halves(len(matrix), n_refits, seed)
-    rows = []
-    for n_factors in range(2, largest + 1):
+
+    def row(n_factors: int) -> tuple[object, ...]:
         fitted = fit_factors(matrix, features, n_factors, seed)
         scores = fitted.scores(matrix)
         again = [fit_factors(matrix[half], features, n_factors, seed) for half in halves if len(half) >= n_factors]
         others = [one.scores(matrix) for one in again]
         worst = [matched_correlations(scores, other).min() for other in others]
-        rows.append(
-            (
-                n_factors,
-                *explained(matrix, fitted),
-                float(hoyer_sparsity(fitted.loadings).mean()),
-                float(np.mean(worst)) if worst else np.nan,
-                _cophenetic(others, seed),
-                fitted.n_iterations,
-                fitted.converged,
-                len(again),
-                sum(not one.converged for one in again),
-            )
+        return (
+            n_factors,
+            *explained(matrix, fitted),
+            float(hoyer_sparsity(fitted.loadings).mean()),
+            float(np.mean(worst)) if worst else np.nan,
+            _cophenetic(others, seed),
+            fitted.n_iterations,
+            fitted.converged,
+            len(again),
+            sum(not one.converged for one in again),
         )
+
+    with convergence_reported():
+        # The largest numbers take longest: begun last, one of them would be waited for.
+        rows = side_by_side(row, range(largest, 1, -1))[::-1]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -11,7 +11,6 @@ idf ** 1.5 .90 and .81; .51; 2.7 2.2 1.9 1.5. Baskets, root, idf ** 2 .91 and .6
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.engine.threads import one_thread
+from dunnhumby_pipeline.segmentation.factors.factors import convergence_reported
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -107,7 +107,6 @@ def fit_layer(
     Gallopoulos 2008), or from the loadings `start`, whose order is kept. Raises ValueError when k exceeds n or p.
     """
     from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
 
     if k > min(matrix.shape):
         raise ValueError(f"{k} needs of {matrix.shape[0]} households and {matrix.shape[1]} kinds of goods")
@@ -118,8 +117,7 @@ def fit_layer(
         tol=TOLERANCE,
         random_state=seed,
     )
-    with one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread(), convergence_reported():
         if start is None:
             model.fit(matrix)
         else:

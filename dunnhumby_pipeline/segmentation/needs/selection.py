@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.names import Level
+from dunnhumby_pipeline.engine.threads import side_by_side
+from dunnhumby_pipeline.segmentation.factors.factors import convergence_reported
 from dunnhumby_pipeline.segmentation.factors.selection import choose_n_factors
 from dunnhumby_pipeline.segmentation.needs.layers import Labels, Layer, centred_r2, fit_layer
 from dunnhumby_pipeline.segmentation.segments.stability import adjusted_rand, resamples
@@ -63,7 +65,8 @@ def choose_layer(matrix: csr_matrix, wanted: Wanted, seed: int, start: Layer | N
 
     def refitted(number: int, begin: Layer | None = None) -> list[Labels]:
         first = begin.loadings.astype(np.float32) if begin is not None else None
-        return [fit_layer(quick[sample], number, seed, first).leading(matrix) for sample in samples]
+        with convergence_reported():
+            return side_by_side(lambda sample: fit_layer(quick[sample], number, seed, first).leading(matrix), samples)
 
     for k in numbers:
         layers[k] = fit_layer(matrix, k, seed)

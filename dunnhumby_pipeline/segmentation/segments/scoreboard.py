@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.engine.threads import one_thread
+from dunnhumby_pipeline.engine.threads import one_thread, side_by_side
+from dunnhumby_pipeline.segmentation.factors.factors import convergence_reported
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, fit_clusters
 from dunnhumby_pipeline.segmentation.segments.stability import Refit, adjusted_rand, refitted_labels
 from dunnhumby_pipeline.settings import SegmentationSettings
@@ -86,19 +86,23 @@ def score_candidates(
     + parameters x log n, lower is better), cold_ari, cold_ari_sd, n_cold (for mixtures the
     first 8 refits), cold_aris (one per refit; NaN where too few households differ), converged.
     """
-    rows = []
-    for n_segments in sizes:
+
+    def rows_of(n_segments: int) -> list[dict[str, object]]:
         sized = replace(recipe, n_segments=n_segments, method="kmeans")
         clusters = fit_clusters(scores, n_segments, seed)
         found = (refitted_labels(refit, sized, seed) for refit in refits)
         row = _row("kmeans", n_segments, scores, clusters.labels(scores), found, seed)
-        rows.append(row | {"converged": clusters.converged})
+        rows = [row | {"converged": clusters.converged}]
         if mixtures:
             labels, bic, converged = _mixture(scores, scores, n_segments, seed)
             some = refits[:MIXTURE_REFITS]
             found = (_mixture(one.sample, one.everyone, n_segments, seed + one.replicate)[0] for one in some)
             rows.append(_row("mixture", n_segments, scores, labels, found, seed) | {"bic": bic, "converged": converged})
-    return pd.DataFrame(rows)
+        return rows
+
+    with convergence_reported():
+        found = side_by_side(rows_of, sizes)
+    return pd.DataFrame([row for rows in found for row in rows])
 
 
 def score_consensus(scores: Array, refits: Sequence[Refit], recipe: Recipe, seed: int) -> pd.DataFrame:
@@ -202,11 +206,9 @@ def _row(
 def _mixture(sample: Array, everyone: Array, n_segments: int, seed: int) -> tuple[Labels, float, bool]:
     """(labels of everyone, BIC on the sample, converged) of a Gaussian mixture started from K-Means."""
     from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    with one_thread(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread(), convergence_reported():
         start = KMeans(n_segments, n_init=2, random_state=seed % 2**32).fit(sample).cluster_centers_
         model = GaussianMixture(
             n_segments, means_init=start, reg_covar=VARIANCE_FLOOR, tol=1e-2, max_iter=100, random_state=seed % 2**32

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from dunnhumby_pipeline.segmentation.factors.factors import fit_factors
+from dunnhumby_pipeline.engine.threads import side_by_side
+from dunnhumby_pipeline.segmentation.factors.factors import convergence_reported, fit_factors
 from dunnhumby_pipeline.segmentation.factors.matrix import MatrixError, fit_scaling
 from dunnhumby_pipeline.segmentation.segments.clusters import Labels, Recipe, Segmentation, fit_clusters
 from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct
@@ -59,16 +60,20 @@ def cold_refits(features: pd.DataFrame, recipe: Recipe, n_bootstraps: int, seed:
 
     A sample in which a feature is constant cannot be factored and is left out; there are then fewer refits.
     """
-    refits = []
-    for replicate, rows in enumerate(resamples(len(features), n_bootstraps, seed)):
+
+    def refit(numbered: tuple[int, Labels]) -> Refit | None:
+        replicate, rows = numbered
         try:
             scaling = fit_scaling(features.iloc[rows], recipe.features, treatment=recipe.treatment)
         except MatrixError:
-            continue
+            return None
         matrix = scaling.apply(features)
         factors = fit_factors(matrix[rows], recipe.features, recipe.n_factors, seed + replicate)
-        refits.append(Refit(replicate, rows, factors.scores(matrix), matrix, factors.converged))
-    return refits
+        return Refit(replicate, rows, factors.scores(matrix), matrix, factors.converged)
+
+    with convergence_reported():
+        found = side_by_side(refit, enumerate(resamples(len(features), n_bootstraps, seed)))
+    return [each for each in found if each is not None]
 
 
 def refitted_labels(refit: Refit, recipe: Recipe, seed: int) -> Labels | None:
@@ -101,8 +106,9 @@ def bootstrap_stability(
     expected = reference.labels(features)
     refits = cold_refits(features, recipe, n_bootstraps, seed) if refits is None else refits
     agreement, jaccards, rows = [], [], []
-    for refit in refits:
-        labels = refitted_labels(refit, recipe, seed)
+    for refit, labels in zip(
+        refits, side_by_side(lambda refit: refitted_labels(refit, recipe, seed), refits), strict=True
+    ):
         if labels is None:
             continue
         rows.append(("cold", refit.replicate, adjusted_rand(expected, labels), refit.converged))
@@ -113,21 +119,25 @@ def bootstrap_stability(
             f"none of {n_bootstraps} resamples of {len(features)} households has {recipe.n_segments} that differ in "
             "every feature's scale and their scores; choose fewer segments, or leave out features that hardly vary"
         )
-    for refit in refits:
-        try:
-            labels, converged = _warm_labels(refit, reference, recipe, seed)
-        except TooFewDistinct:
-            continue
-        rows.append(("warm", refit.replicate, adjusted_rand(expected, labels), converged))
+    with convergence_reported():
+        warm = side_by_side(lambda refit: _warm_labels(refit, reference, recipe, seed), refits)
+    for refit, found in zip(refits, warm, strict=True):
+        if found is not None:
+            rows.append(("warm", refit.replicate, adjusted_rand(expected, found[0]), found[1]))
     replicates = pd.DataFrame(rows, columns=["start", "replicate", "ari", "converged"])
     return Stability(replicates, np.mean(agreement, axis=0), np.stack(jaccards))
 
 
-def _warm_labels(refit: Refit, reference: Segmentation, recipe: Recipe, seed: int) -> tuple[Labels, bool]:
+def _warm_labels(refit: Refit, reference: Segmentation, recipe: Recipe, seed: int) -> tuple[Labels, bool] | None:
+    """Labels (n,) that a refit begun at the reference gives to everyone, and whether it converged; None when too few of
+    its households differ."""
     sample = refit.matrix[refit.rows]
     factors = fit_factors(sample, recipe.features, recipe.n_factors, seed, reference.factors, WARM_TOLERANCE)
     scores = factors.scores(refit.matrix)
-    clusters = fit_clusters(scores[refit.rows], recipe.n_segments, seed, reference.clusters)
+    try:
+        clusters = fit_clusters(scores[refit.rows], recipe.n_segments, seed, reference.clusters)
+    except TooFewDistinct:
+        return None
     return clusters.labels(scores), factors.converged
 
 

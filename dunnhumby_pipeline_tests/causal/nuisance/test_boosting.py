@@ -1,0 +1,46 @@
+"""Covariates binned for trees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xgboost
+
+from dunnhumby_pipeline.causal.nuisance import boosting
+from dunnhumby_pipeline.causal.nuisance.boosting import binned, boost, stop_early
+
+
+def test_covariates_are_binned_once_for_what_is_fitted_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    matrix = xgboost.QuantileDMatrix
+    monkeypatch.setattr(xgboost, "QuantileDMatrix", lambda x, **given: made.append(len(x)) or matrix(x, **given))
+    boosting._KEPT.matrices.clear()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4))
+    assert binned(x) is binned(x.copy()) is binned(np.asfortranarray(x))
+    assert made == [200]
+    assert binned(x, 32) is not binned(x) and binned(x[:100]) is not binned(x)
+    assert len(made) == 3
+    for n_rows in range(100, 100 + boosting._MOST_KEPT):
+        binned(x[:n_rows])
+    assert len(boosting._KEPT.matrices) == boosting._MOST_KEPT
+
+
+def test_what_was_fitted_to_the_same_rows_before_leaves_no_trace() -> None:
+    rng = np.random.default_rng(1)
+    x, weight = rng.normal(size=(300, 5)), rng.uniform(size=300)
+    first, second = x[:, 0] + rng.normal(size=300), np.sign(x[:, 1])
+    out = np.arange(300) % 4 == 0
+
+    def squared(y: np.ndarray, said: np.ndarray) -> float:
+        return float(((y - said) ** 2).mean())
+
+    def fitted() -> tuple[float, list[float]]:
+        stopped = stop_early(binned(x), second, [out], {"seed": 3}, squared)
+        return stopped.loss, boost(binned(x), second, 5, {"seed": 3}).predict(x).tolist()
+
+    boosting._KEPT.matrices.clear()
+    alone = fitted()
+    boost(binned(x), first, 7, {"seed": 2}, weight)
+    stop_early(binned(x), first, [~out], {"seed": 2}, squared, weight)
+    assert fitted() == alone
