@@ -202,10 +202,15 @@ def tells_households_apart(targeting_list: pd.DataFrame) -> bool:
 
 def shared_rows(targeting_list: pd.DataFrame) -> Grid:
     """Households that the list decides alike, for the same reason and the same expected profit: the most first."""
-    profit = ["expected_profit", "expected_profit_lower", "expected_profit_upper"]
+    expected, lower, upper = profit = ["expected_profit", "expected_profit_lower", "expected_profit_upper"]
     alike = targeting_list.groupby(["decision", "reason", *profit], dropna=False, sort=False).size()
     rows = [
-        cells(row["decision"], numbers.count(n), numbers.interval(*(row[name] for name in profit), "$"), row["reason"])
+        cells(
+            row["decision"],
+            numbers.count(n),
+            numbers.interval(row[expected], row[lower], row[upper], "$"),
+            row["reason"],
+        )
         for n, (_, row) in zip(alike, alike.index.to_frame(index=False).iterrows(), strict=True)
     ]
     by_size = sorted(range(len(rows)), key=lambda place: -alike.iloc[place])
