@@ -110,7 +110,7 @@ def difference_rows(policy_differences: pd.DataFrame) -> Grid:
     for policy in dict.fromkeys(policy_differences["policy"]):
         shown = [_difference(wide, other, policy) for other in against]
         rows.append(cells(terms.policy(policy), *shown))
-    headers = "|".join(["Policy", *(f"Less {terms.policy(other).lower()}" for other in against)])
+    headers = ["Policy", *(f"Less {terms.policy(other).lower()}" for other in against)]
     return as_grid(headers, rows, set(range(1, len(against) + 1)))
 
 
@@ -205,7 +205,12 @@ def shared_rows(targeting_list: pd.DataFrame) -> Grid:
     profit = ["expected_profit", "expected_profit_lower", "expected_profit_upper"]
     alike = targeting_list.groupby(["decision", "reason", *profit], dropna=False, sort=False).size()
     rows = [
-        cells(row["decision"], numbers.count(n), numbers.interval(*(row[name] for name in profit), "$"), row["reason"])
+        cells(
+            row["decision"],
+            numbers.count(n),
+            numbers.interval(row[profit[0]], row[profit[1]], row[profit[2]], "$"),
+            row["reason"],
+        )
         for n, (_, row) in zip(alike, alike.index.to_frame(index=False).iterrows(), strict=True)
     ]
     by_size = sorted(range(len(rows)), key=lambda place: -alike.iloc[place])
