@@ -52,9 +52,11 @@ def cells(*texts: str, strong: bool = False) -> tuple[Cell, ...]:
     return tuple(Cell(text, strong=strong) for text in texts)
 
 
-def as_grid(headers: str, rows: Sequence[tuple[Cell, ...]], numeric: set[int]) -> Grid:
-    """A grid of `rows`, its `headers` separated by bars."""
-    return Grid(tuple(headers.split("|")), tuple(rows), frozenset(numeric))
+def as_grid(headers: str | Sequence[str], rows: Sequence[tuple[Cell, ...]], numeric: set[int]) -> Grid:
+    """A grid of `rows`, its `headers` separated by bars, or listed where names from the data, which may hold bars, are
+    among them."""
+    names = headers.split("|") if isinstance(headers, str) else headers
+    return Grid(tuple(names), tuple(rows), frozenset(numeric))
 
 
 def verdict_cell(lower: float, upper: float, strong: bool = False) -> Cell:

@@ -110,7 +110,7 @@ def difference_rows(policy_differences: pd.DataFrame) -> Grid:
     for policy in dict.fromkeys(policy_differences["policy"]):
         shown = [_difference(wide, other, policy) for other in against]
         rows.append(cells(terms.policy(policy), *shown))
-    headers = "|".join(["Policy", *(f"Less {terms.policy(other).lower()}" for other in against)])
+    headers = ["Policy", *(f"Less {terms.policy(other).lower()}" for other in against)]
     return as_grid(headers, rows, set(range(1, len(against) + 1)))
 
 

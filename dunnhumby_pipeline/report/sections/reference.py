@@ -68,8 +68,8 @@ def overlap_rows(tables: StudyTables, settings: Settings) -> Grid:
         )
         for slug in in_named_order(wide.index, theirs)
     ]
-    headers = ["Its segment|Households", *(segment_name(column, ours) for column in columns)]
-    return as_grid("|".join(headers), rows, set(range(1, 2 + len(columns))))
+    headers = ["Its segment", "Households", *(segment_name(column, ours) for column in columns)]
+    return as_grid(headers, rows, set(range(1, 2 + len(columns))))
 
 
 def reference_rows(tables: StudyTables, settings: Settings) -> Grid:

@@ -104,7 +104,7 @@ def number_rows(tables: StudyTables, settings: Settings) -> Grid:
         "Segment|Households|Share|Revenue|Spend per household|Of high value|Lapsing or lapsed|Days since visit|"
         "Came in 4 weeks"
     )
-    return as_grid("|".join([headers, *(name for name, _ in columns)]), rows, set(range(1, 9 + len(columns))))
+    return as_grid([*headers.split("|"), *(name for name, _ in columns)], rows, set(range(1, 9 + len(columns))))
 
 
 def _profile(tables: StudyTables, settings: Settings) -> Figure:
@@ -164,7 +164,7 @@ def demographic_rows(tables: StudyTables, settings: Settings) -> Grid:
         own = demographics[demographics["segment"] == slug]
         answers = (_usual(own[own["attribute"] == name]) for name, _ in found)
         rows.append(cells(segment_name(slug, names), numbers.percent(own["coverage"].iloc[0]), *answers))
-    return as_grid("|".join(["Segment|Known of", *(spoken for _, spoken in found)]), rows, {1})
+    return as_grid(["Segment", "Known of", *(spoken for _, spoken in found)], rows, {1})
 
 
 def _usual(answers: pd.DataFrame) -> str:
