@@ -54,6 +54,7 @@ def _told(study: Study, name: str, partition: str | None, frame: pd.DataFrame | 
     text, shown = in_markdown(said), {}
     if told.picture is not None:
         address = picture_address(study, told.picture, partition)
-        text += f"\n\n![{in_markdown(title_of(told.picture))}]({address})"
+        shrunk = picture_address(study, told.picture, partition, small=True)
+        text += f"\n\n![{in_markdown(title_of(told.picture))}]({shrunk})"
         shown[PICTURE] = dg.MetadataValue.url(address)
     return {VERDICT: dg.MetadataValue.md(text), **shown}

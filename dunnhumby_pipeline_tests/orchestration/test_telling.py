@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -151,6 +152,9 @@ def test_every_link_in_the_ui_opens(finished: Laboratory, study: Study) -> None:
                     assert status == 200, (name, found[key])
                     assert kind.startswith("image/png" if key == "picture" else ("text/", "text/html"))
                     assert content.startswith(b"\x89PNG") if key == "picture" else len(content) > 1000
+            for inline in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", str(found["verdict"])):
+                status, _, content = get(port, urlsplit(inline).path)
+                assert (status, int.from_bytes(content[16:20], "big")) == (200, 520), inline
         for name in SERVED:
             status, _, content = get(port, urlsplit(page_address(study, name, "TypeA")).path)
             assert (status, content) == (200, study.table(name, "TypeA").read_bytes())
