@@ -8,6 +8,7 @@ another site can read a list through the browser of who works here.
 from __future__ import annotations
 
 import base64
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ REPORT = "campaign_report"
 SERVED = tuple(name for name, table in TABLES.items() if table.group in ("lists", "report") and not table.is_table)
 # In the place of a campaign type: the report that was written last.
 LATEST = "latest"
+# Pictures as the report has them, and as wide as a column of the UI.
+WHOLE, SMALL, SMALL_PIXELS = "pictures", "small", 520
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _KINDS = {".html": "text/html; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".zip": "application/zip"}
 _PICTURE = re.compile(r'<img\s[^>]*src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
@@ -48,9 +51,12 @@ def page_address(study: Study, name: str, campaign_type: str) -> str:
     return f"{study.settings.desk.pages_url}/{campaign_type}/{TABLES[name].file_name}"
 
 
-def picture_address(study: Study, picture: str, campaign_type: str | None) -> str:
-    """The address of a picture of the report of a campaign type; None: of the report that was written last."""
-    return f"{study.settings.desk.pages_url}/{campaign_type or LATEST}/pictures/{picture}.png"
+def picture_address(study: Study, picture: str, campaign_type: str | None, *, small: bool = False) -> str:
+    """The address of a picture of the report of a campaign type; None: of the report that was written last. `small`:
+    as wide as a column of the UI.
+    """
+    folder = SMALL if small else WHOLE
+    return f"{study.settings.desk.pages_url}/{campaign_type or LATEST}/{folder}/{picture}.png"
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,10 @@ def reply_to(study: Study, path: str) -> Reply:
         file = study.table(_files()[rest[0]], campaign_type)
         if file.is_file():
             return Reply(HTTPStatus.OK, _KINDS[file.suffix], file.read_bytes())
-    if campaign_type in CAMPAIGN_TYPES and len(rest) == 2 and rest[0] == "pictures" and rest[1].endswith(".png"):
+    if campaign_type in CAMPAIGN_TYPES and len(rest) == 2 and rest[0] in (WHOLE, SMALL) and rest[1].endswith(".png"):
         found = _picture(study.table(REPORT, campaign_type), rest[1].removesuffix(".png"))
         if found is not None:
-            return Reply(HTTPStatus.OK, "image/png", found)
+            return Reply(HTTPStatus.OK, "image/png", found if rest[0] == WHOLE else _small(found))
     return Reply(HTTPStatus.NOT_FOUND, _KINDS[".html"], f"{_HEAD}<p>Not built yet, or no such page.</p>".encode())
 
 
@@ -116,6 +122,17 @@ def _picture(report: TablePath, name: str) -> bytes | None:
     end = anchors[place + 1].start() if place + 1 < len(anchors) else len(page)
     found = _PICTURE.search(page, anchors[place].end(), end)
     return base64.b64decode(found[1]) if found else None
+
+
+def _small(picture: bytes) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as image:
+        shrunk = image.convert("RGB")
+    shrunk.thumbnail((SMALL_PIXELS, 4 * SMALL_PIXELS))
+    file = io.BytesIO()
+    shrunk.save(file, format="png")
+    return file.getvalue()
 
 
 def server_of(study: Study, port: int) -> ThreadingHTTPServer:

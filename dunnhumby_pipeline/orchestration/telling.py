@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.storage import Tells
 
 VERDICT, PICTURE, OPEN = "verdict", "picture", "open"
+# Letters of a line, as many as a column of the UI shows.
+LINE = 80
 
 
 def teller(study: Study) -> Tells:
@@ -51,9 +54,11 @@ def _told(study: Study, name: str, partition: str | None, frame: pd.DataFrame | 
         said = f"This table could not be told in words ({type(error).__name__}: {error})"
     if said is None:
         return {}
-    text, shown = in_markdown(said), {}
+    # A wide preview below makes the cell wider than the screen, and a line with it.
+    text, shown = "  \n".join(in_markdown(line) for line in wrap(said, LINE, break_on_hyphens=False)), {}
     if told.picture is not None:
         address = picture_address(study, told.picture, partition)
-        text += f"\n\n![{in_markdown(title_of(told.picture))}]({address})"
+        shrunk = picture_address(study, told.picture, partition, small=True)
+        text += f"\n\n![{in_markdown(title_of(told.picture))}]({shrunk})"
         shown[PICTURE] = dg.MetadataValue.url(address)
     return {VERDICT: dg.MetadataValue.md(text), **shown}

@@ -89,6 +89,9 @@ def test_the_launchpad_of_the_decision_shows_the_settings_and_moves_the_list(sma
         **{"scenario": "printed mail", "contact_cost": None, "one_off_cost": None, "campaigns_to_come": 3},
         **{"test_cost": 0.0, "budget": None, "policy": "effect_above_break_even"},
     }
+    job = laboratory.defs().resolve_job_def("decision")
+    assert job.partitioned_config is not None
+    assert job.partitioned_config.get_run_config_for_partition_key("TypeA") == run_config(shown)
     before = laboratory.table("targeting_list").read_bytes()
     # As it stands it says nothing in place of the settings.
     assert execute(laboratory, "decision").success

@@ -12,6 +12,7 @@ import dagster as dg
 
 from dunnhumby_pipeline.contracts.registry import TABLES, made_by
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 
 STUDY_JOB = "full_study"
 CUSTOMERS_JOB, CAMPAIGN_JOB, DECISION_JOB = "customers", "campaign", "decision"
@@ -56,7 +57,11 @@ def decision_job(terms: Mapping[str, Any]) -> Any:
     return dg.define_asset_job(
         DECISION_JOB,
         selection=dg.AssetSelection.assets(asset_key(ECONOMICS)).downstream().required_multi_asset_neighbors(),
-        config={"ops": {ECONOMICS: {"config": dict(terms)}}},
+        # By partition, since that is what a launchpad fills itself from when one is chosen.
+        config=dg.PartitionedConfig(
+            partitions_def=campaign_types,
+            run_config_for_partition_key_fn=lambda _: {"ops": {ECONOMICS: {"config": dict(terms)}}},
+        ),
         description="The decision of one campaign type again, at the cost, scenario, budget and policy that the "
         "launchpad says, from the effects as they were estimated: dial, values, list, test, brief and report. What is "
         "said there holds until the next run that says nothing, which returns to the settings.",
