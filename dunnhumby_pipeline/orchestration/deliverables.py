@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.contracts.table import Table
-from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.engine.tables import TablePath, open_table
 from dunnhumby_pipeline.orchestration.experiments import READS, planned_experiment
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import replacing
@@ -74,12 +74,27 @@ def _tables(study: Study, campaign_type: str, personal: bool) -> Iterator[tuple[
 
 
 def files_of(study: Study, campaign_type: str, page: str, stale: bool) -> list[files.Beside]:
-    """The files that `page` (its file's name) may link to: those that lie in its folder now."""
+    """The files that `page` (its file's name) may link to: those that lie in its folder, and those that the report of
+    the same tables writes. None for a brief without an answer (`stale`): what lies there is of an earlier study.
+    """
+    if stale and page == files.BRIEF:
+        return []
     folder = folder_of(study, campaign_type)
     there = {one.file for one in files.FILES if (folder / one.file).is_file()}
-    # Brief and report are written one after the other.
-    there |= {files.BRIEF} if page == files.REPORT else set()
-    if stale and page == files.BRIEF:
-        # What lies beside a brief without an answer is of an earlier study.
-        return []
+    if page == files.REPORT:
+        # Report and brief are written one after the other, in either order.
+        there.add(files.BRIEF)
+    else:
+        tested = {files.ARMS, files.PROTOCOL, files.OUTCOMES}
+        there = there - tested | {files.REPORT} | (tested if _is_tested(study, campaign_type) else set())
     return list(files.files_beside(there, page, stale))
+
+
+def _is_tested(study: Study, campaign_type: str) -> bool:
+    paths = [study.table(name, campaign_type) for name in ("experiment_assignment", "experiment_design")]
+    return all(path.is_file() and _rows(path) for path in paths)
+
+
+def _rows(path: TablePath) -> int:
+    with open_table(path) as table:
+        return int(table.metadata.num_rows)

@@ -125,11 +125,11 @@ def _run_of_list(instance: dg.DagsterInstance, campaign_type: str) -> str | None
 def write_brief(
     study: Study, instance: dg.DagsterInstance, campaign_type: str, without: Collection[str] = ()
 ) -> TablePath:
-    """Write the brief from the tables on disk, but those in `without`, whole or not at all, and the files of its test.
+    """Write the brief from the tables on disk, but those in `without`, whole or not at all.
 
     A study that is blocked has one, too: what could not be answered, why, and what to do.
     """
-    from dunnhumby_pipeline.orchestration.deliverables import files_of, write_experiment_files
+    from dunnhumby_pipeline.orchestration.deliverables import files_of
     from dunnhumby_pipeline.report.brief.decision import gates_of
     from dunnhumby_pipeline.report.brief.page import brief_reads, render_brief
 
@@ -137,8 +137,6 @@ def write_brief(
     gates = gates_of(checks, _told())
     tables = study_tables(study, campaign_type, without, brief_reads())
     facts, target = study_facts(study, campaign_type), study.table(BRIEF, campaign_type)
-    if not without:
-        write_experiment_files(study, campaign_type)
     facts["files"] = files_of(study, campaign_type, target.name, bool(facts["stale"] or gates or without))
     page = render_brief(tables, gates, facts, study.settings)
     write_text_atomically(page, target)

@@ -96,6 +96,19 @@ def test_the_brief_prints_on_two_pages(
         assert browser.printed(page, tmp_path / "brief.pdf") in pages
 
 
+def test_no_table_of_the_report_is_cut_off_on_paper(chromium: Browser, folder: Path) -> None:
+    # A4 within its margins, in pixels.
+    with browser.watched(chromium, (688, 980)) as (page, _):
+        page.goto((folder / REPORT).as_uri())
+        page.emulate_media(media="print")
+        browser.unfold(page)
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.chapter .wide, .checks .wide')].filter(box => !box.closest('.rows') && "
+            "box.scrollWidth > box.clientWidth + 1).map(box => box.getAttribute('aria-label'))"
+        )
+        assert cut == []
+
+
 def test_what_scrolls_sideways_says_so_where_the_browser_can(chromium: Browser, folder: Path) -> None:
     with browser.watched(chromium, browser.PHONE) as (page, _):
         page.goto((folder / REPORT).as_uri())

@@ -26,7 +26,7 @@ def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[S
 
 
 # Settings of trials that leave no grounds for a policy leave none for what an earlier study said of one.
-@step(settings=("confidence", "checks", "trial"), deps=brief_reads())
+@step(settings=("confidence", "checks", "trial"), deps=dict.fromkeys((*brief_reads(), "experiment_assignment")))
 def campaign_brief(context: dg.AssetExecutionContext, study: dg.ResourceParam[Study]) -> dg.Output:
     """What to do with the next campaign and why, on two pages to print."""
     from dunnhumby_pipeline.orchestration.reporting import write_brief
