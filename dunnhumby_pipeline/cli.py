@@ -17,6 +17,7 @@ from dunnhumby_pipeline.command.alerts import alerts, require_usable_addresses
 from dunnhumby_pipeline.command.approve import approve
 from dunnhumby_pipeline.command.experiment import experiment
 from dunnhumby_pipeline.command.forget import forget
+from dunnhumby_pipeline.command.pages import begin_pages, pages, require_free
 from dunnhumby_pipeline.command.simulate import simulate
 from dunnhumby_pipeline.command.terms import (
     CostOption,
@@ -124,6 +125,7 @@ app.add_typer(alerts, name="alerts")
 app.command()(approve)
 app.command()(forget)
 app.command()(simulate)
+app.command()(pages)
 
 
 @app.command()
@@ -314,9 +316,14 @@ def ui(
     home: HomeOption = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web server on this machine.")] = 3000,
 ) -> None:
-    """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it."""
+    """Open the Dagster UI, with its daemon, on the tables and history of HOME. Ctrl-C ends it.
+
+    Its links to brief, report and pictures lead to desk.pages_url (by default http://localhost:3001), which is served
+    beside it.
+    """
     study, _ = load_study(home, raw)
     require_usable_addresses()
+    require_free(port, "--port")
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     with open_history(study.home, study.settings) as instance:
@@ -328,6 +335,7 @@ def ui(
     if study.raw is not None:
         os.environ[RAW_VARIABLE] = str(study.raw)
     console.print(f"http://localhost:{port} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
+    begin_pages(study, port)
     arguments = ["dagster", "dev", "-m", CODE_LOCATION, "-p", str(port)]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])
 

@@ -33,7 +33,8 @@ from dunnhumby_pipeline.orchestration.blocked import brief_of_failed_run
 from dunnhumby_pipeline.orchestration.checks.gates import Gates
 from dunnhumby_pipeline.orchestration.checks.steps import check_steps
 from dunnhumby_pipeline.orchestration.housekeeping import housekeeping
-from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS
+from dunnhumby_pipeline.orchestration.platform.automation import automation_sensor, condition_of
+from dunnhumby_pipeline.orchestration.platform.jobs import ASSET_JOBS, decision_job
 from dunnhumby_pipeline.orchestration.platform.private import keep_private
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.running import held_while_run
@@ -41,6 +42,8 @@ from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import schedules
 from dunnhumby_pipeline.orchestration.scoring import score_only
+from dunnhumby_pipeline.orchestration.telling import teller
+from dunnhumby_pipeline.orchestration.terms import as_set
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
 from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
 
@@ -81,18 +84,26 @@ def build_defs(
     )
     made = versioned(assets, study.settings, study.home)
     [raw_files] = dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(owners=list(study.settings.desk.owners)), [observe_raw]
+        lambda spec: spec.replace_attributes(
+            owners=list(study.settings.desk.owners), automation_condition=condition_of(study.settings, raw=True)
+        ),
+        [observe_raw],
     )
     return dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
-        jobs=[*(job.declared(study.settings) for job in ASSET_JOBS), score_only, housekeeping],
+        jobs=[
+            *(job.declared() for job in ASSET_JOBS),
+            decision_job(as_set(study.settings)),
+            score_only,
+            housekeeping,
+        ],
         schedules=schedules(study.settings),
-        sensors=[alert_sensor(study.settings), brief_of_failed_run],
+        sensors=[alert_sensor(study.settings), brief_of_failed_run, automation_sensor(study.settings)],
         resources={
             "study": study,
             "gates": Gates.of(made),
-            "io_manager": held_while_run(study.home, ParquetStore(study.warehouse)),
+            "io_manager": held_while_run(study.home, ParquetStore(study.warehouse, teller(study))),
         },
         # Every process would import the learners again; at this size one process is three times faster.
         executor=dg.in_process_executor,

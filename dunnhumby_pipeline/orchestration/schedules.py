@@ -14,6 +14,7 @@ from dunnhumby_pipeline.journey.source import JourneyError
 from dunnhumby_pipeline.orchestration.checks.check import Check
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.housekeeping import DAILY_CHECKS, HOUSEKEEPING, to_remove
+from dunnhumby_pipeline.orchestration.platform.automation import is_automated
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import checks_of
@@ -22,6 +23,7 @@ from dunnhumby_pipeline.orchestration.staleness import scheduled_work
 from dunnhumby_pipeline.orchestration.types_covered import covered
 from dunnhumby_pipeline.settings import Settings, Timetable
 
+WEEKLY = "weekly_study"
 Requests: TypeAlias = list[dg.RunRequest] | dg.SkipReason
 Ask: TypeAlias = Callable[[dg.ScheduleEvaluationContext, Study], Requests]
 
@@ -57,7 +59,7 @@ def weekly_study(settings: Settings) -> dg.ScheduleDefinition:
         return _asked(context, requests, "nothing is stale", left_out)
 
     return _schedule(
-        "weekly_study",
+        WEEKLY,
         STUDY_JOB,
         timetable,
         settings,
@@ -151,7 +153,7 @@ def _schedule(
         job_name=job,
         cron_schedule=timetable.cron,
         execution_timezone=settings.schedules.time_zone,
-        default_status=_status(timetable.on),
+        default_status=_status(timetable.on and not (name == WEEKLY and is_automated(settings))),
         description=description,
     )(ask)
     assert isinstance(made, dg.ScheduleDefinition)

@@ -69,13 +69,13 @@ def render_summary(tables: StudyTables, checks: pd.DataFrame, facts: Mapping[str
     for name, text in (
         ("Data", _data(facts)),
         ("Segments", _segments(tables.get("segments"), tables.get("segment_profiles"), tables.get("segment_playbook"))),
-        ("Stability", _stability(tables.get("segment_stability"))),
+        ("Stability", stability(tables.get("segment_stability"))),
         ("Over time", _over_time(tables.get("migration_summary"))),
-        ("At risk", _at_risk(tables.get("at_risk"))),
-        ("Fallen", _fallen(tables.get("fallen"))),
+        ("At risk", at_risk(tables.get("at_risk"))),
+        ("Fallen", fallen(tables.get("fallen"))),
         _GAP,
-        ("Trials", _trials(tables.get("first_campaign_cohort"))),
-        ("Overlap", _overlap(tables.get("overlap_diagnostics"))),
+        ("Trials", trials(tables.get("first_campaign_cohort"))),
+        ("Overlap", overlap(tables.get("overlap_diagnostics"))),
         _effects(tables.get("average_effects")),
         *_gross_profit(tables.get("average_effects")),
         _GAP,
@@ -154,7 +154,7 @@ def _of_all(size: int, segments: pd.DataFrame) -> tuple[str, str]:
     return numbers.count(size), numbers.percent(size / len(segments))
 
 
-def _stability(segment_stability: pd.DataFrame | None) -> Text:
+def stability(segment_stability: pd.DataFrame | None) -> Text:
     if segment_stability is None:
         return _not_built()
     means = segment_stability.groupby("start")["ari"].agg(["mean", "size"]).sort_index(ascending=False)
@@ -174,7 +174,7 @@ def _over_time(summary: pd.DataFrame | None) -> Text:
     )
 
 
-def _at_risk(at_risk: pd.DataFrame | None) -> Text:
+def at_risk(at_risk: pd.DataFrame | None) -> Text:
     if at_risk is None:
         return _not_built()
     listed = at_risk[at_risk["at_risk"]]
@@ -186,7 +186,7 @@ def _at_risk(at_risk: pd.DataFrame | None) -> Text:
     )
 
 
-def _fallen(fallen: pd.DataFrame | None) -> Text:
+def fallen(fallen: pd.DataFrame | None) -> Text:
     if fallen is None:
         return _not_built()
     if fallen.empty:
@@ -197,7 +197,7 @@ def _fallen(fallen: pd.DataFrame | None) -> Text:
     return Text(f"{found}{known}")
 
 
-def _trials(cohort: pd.DataFrame | None) -> Text:
+def trials(cohort: pd.DataFrame | None) -> Text:
     if cohort is None:
         return _not_built()
     treated = int(cohort["treated"].sum())
@@ -206,7 +206,7 @@ def _trials(cohort: pd.DataFrame | None) -> Text:
     return Text(f"{numbers.count(len(cohort))}: {arms}, from {households} households")
 
 
-def _overlap(diagnostics: pd.DataFrame | None) -> Text:
+def overlap(diagnostics: pd.DataFrame | None) -> Text:
     whole = None if diagnostics is None else diagnostics.loc[diagnostics["campaign"].astype(str) == ALL_CAMPAIGNS]
     if whole is None or whole.empty:
         return _not_built()

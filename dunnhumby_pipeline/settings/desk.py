@@ -16,6 +16,20 @@ _OWNER = re.compile(r"team:[A-Za-z0-9_-]+|[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-
 CampaignType = Literal["TypeA", "TypeB", "TypeC"]
 
 
+def require_address(setting: str, url: str) -> str:
+    """`url` without a stroke at its end. Raises ValueError, naming the setting, for what is no address or a secret."""
+    if without_secrets(url) != url:
+        raise ValueError(f"{setting} is {without_secrets(url)!r}; expected an address without password or parameters")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or any(letter in url for letter in ' ()<>"\n'):
+        raise ValueError(f"{setting} is {url!r}; expected an address such as https://desk.example")
+    return url.rstrip("/")
+
+
 class Timetable(Section):
     """When one kind of work is begun by itself, and of which campaign types."""
 
@@ -35,6 +49,9 @@ class StudyTimetable(Timetable):
     """The study: what is stale is rebuilt. By default on Monday, before the week's work begins."""
 
     cron: str = Field("0 5 * * 1", description="minute, hour, day of the month, month, day of the week")
+    old_after_days: int = Field(
+        14, ge=1, le=366, description="days after which the UI calls list and pages old that nothing has rebuilt"
+    )
 
 
 class ChecksTimetable(Timetable):
@@ -52,6 +69,11 @@ class ScoresTimetable(Timetable):
 class ScheduleSettings(Section):
     """What the daemon begins by itself."""
 
+    by: Literal["schedules", "automation"] = Field(
+        "schedules",
+        description="what rebuilds tables: the weekly schedule, or conditions of the tables, as soon as what they "
+        "rest on has changed and no blocking check stands against it",
+    )
     time_zone: str = Field("UTC", description="time zone of all schedules, such as Europe/Paris")
     types: tuple[CampaignType, ...] | None = Field(
         None,
@@ -121,6 +143,17 @@ class DeskSettings(Section):
             raise ValueError(f"desk.owners names {', '.join(twice)} more than once")
         return owners
 
+    pages_url: str = Field(
+        "http://localhost:3001",
+        description="where brief, report and lists are served for links in the UI: on this machine by `dunnhumby ui`, "
+        "elsewhere by `dunnhumby pages` behind the address",
+    )
+
+    @field_validator("pages_url")
+    @classmethod
+    def _pages_have_an_address(cls, url: str) -> str:
+        return require_address("desk.pages_url", url)
+
 
 class AlertSettings(Section):
     """Alerts; where they go beside HOME/alerts.log stands in the environment (docs/operating.md), never here."""
@@ -138,13 +171,4 @@ class AlertSettings(Section):
     @field_validator("ui_url")
     @classmethod
     def _address_is_one(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        if without_secrets(url) != url:
-            raise ValueError(
-                f"alerts.ui_url is {without_secrets(url)!r}; expected an address without password or parameters"
-            )
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"alerts.ui_url is {url!r}; expected an address such as https://desk.example")
-        return url.rstrip("/")
+        return None if url is None else require_address("alerts.ui_url", url)

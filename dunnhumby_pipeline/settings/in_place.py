@@ -8,11 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from dunnhumby_pipeline.settings.economics import EconomicsSettings, require_affordable
+from dunnhumby_pipeline.settings.policies import PolicySettings
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import Settings, SettingsError, found_wrong
 
 # What a run may say. The margin is not among them: gross profit is measured by it before any effect is estimated.
 RUN_TERMS = ("scenario", "contact_cost", "one_off_cost", "campaigns_to_come", "test_cost")
+# What a run may say of policies, and the setting that it stands for.
+POLICY_TERMS = {"budget": "budget", "policy": "chosen"}
 # Of the scenario in use; another scenario brings its own.
 _OF_THE_SCENARIO = ("contact_cost", "one_off_cost")
 
@@ -21,6 +24,12 @@ class _Sections(Section):
     """So that what is wrong is named as it is in the file: economics.contact_cost."""
 
     economics: EconomicsSettings
+
+
+class _Policies(Section):
+    """The same of policy.budget and policy.chosen."""
+
+    policy: PolicySettings
 
 
 def changed_terms(settings: EconomicsSettings, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,6 +58,25 @@ def with_terms(settings: Settings, given: Mapping[str, Any], where: str) -> Econ
     return found
 
 
+def changed_policy(settings: PolicySettings, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the terms of policies `given` for a run that differ from the settings; None: as the settings say."""
+    said = {name: given.get(name) for name in POLICY_TERMS}
+    return {
+        name: value
+        for name, value in said.items()
+        if value is not None and value != getattr(settings, POLICY_TERMS[name])
+    }
+
+
+def with_policy(settings: Settings, given: Mapping[str, Any], where: str) -> PolicySettings:
+    """The settings of policies of a run for which `given` hold; None: as the settings say. Raises as `with_terms`."""
+    changed = {POLICY_TERMS[name]: value for name, value in changed_policy(settings.policy, given).items()}
+    try:
+        return _Policies.model_validate({"policy": settings.policy.model_dump() | changed}).policy
+    except ValidationError as error:
+        raise SettingsError(f"a setting cannot be used: {found_wrong(error)} ({where})") from error
+
+
 def require_budget(settings: Settings, contact_cost: float | None, where: str) -> None:
     """Raise SettingsError when the budget of the settings does not pay for one contact."""
     try:
@@ -65,7 +93,15 @@ def in_words(settings: EconomicsSettings, given: Mapping[str, Any]) -> str:
     )
 
 
-def _shown(value: object) -> str:
+def policy_in_words(settings: PolicySettings, given: Mapping[str, Any]) -> str:
+    """What a run says of policies in place of the settings, and what they say; empty when nothing differs."""
+    return "; ".join(
+        f"{name} = {_shown(value)} (in the settings: {_shown(getattr(settings, POLICY_TERMS[name]), 'none')})"
+        for name, value in changed_policy(settings, given).items()
+    )
+
+
+def _shown(value: object, without: str = "as the scenario says") -> str:
     if value is None:
-        return "as the scenario says"
+        return without
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.settings import EconomicsSettings
+from dunnhumby_pipeline.settings import EconomicsSettings, PolicySettings
 from dunnhumby_pipeline.targeting.scenarios import Scenario, scenarios
 
 
@@ -73,9 +73,9 @@ def economics_of(settings: EconomicsSettings, as_redeemed: float, said: str = ""
     )
 
 
-def economics_table(terms: InForce) -> pd.DataFrame:
-    """One row per cost scenario. What holds for all of them (measured_margin, campaigns_to_come, test_cost, said) is
-    the same in every row.
+def economics_table(terms: InForce, policy: PolicySettings) -> pd.DataFrame:
+    """One row per cost scenario. What holds for all of them (measured_margin, campaigns_to_come, test_cost, budget,
+    policy, said) is the same in every row.
     """
     return pd.DataFrame(
         [
@@ -95,11 +95,20 @@ def economics_table(terms: InForce) -> pd.DataFrame:
                 "measured_margin": terms.measured_margin,
                 "campaigns_to_come": terms.campaigns_to_come,
                 "test_cost": terms.test_cost,
+                "budget": np.nan if policy.budget is None else policy.budget,
+                "policy": policy.chosen,
                 "said": terms.said or None,
             }
             for one in terms.scenarios
         ]
     )
+
+
+def policy_in_force(settings: PolicySettings, economics: pd.DataFrame) -> PolicySettings:
+    """The settings of policies with the budget and the policy that the table `economics` holds."""
+    first = economics.iloc[0]
+    budget = None if pd.isna(first["budget"]) else float(first["budget"])
+    return settings.model_copy(update={"budget": budget, "chosen": str(first["policy"])})
 
 
 def in_force(economics: pd.DataFrame) -> InForce:

@@ -19,9 +19,9 @@ from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.orchestration.reporting import all_check_states
 from dunnhumby_pipeline.orchestration.staleness import stale_assets, stale_work
-from dunnhumby_pipeline.orchestration.terms import run_config
-from dunnhumby_pipeline.settings import EconomicsSettings, SettingsError, load_settings
-from dunnhumby_pipeline.settings.in_place import RUN_TERMS
+from dunnhumby_pipeline.orchestration.terms import run_config, said_before
+from dunnhumby_pipeline.settings import EconomicsSettings, PolicySettings, SettingsError, load_settings
+from dunnhumby_pipeline.settings.in_place import POLICY_TERMS, RUN_TERMS
 from dunnhumby_pipeline_tests.fakes.studies import (
     PRICED,
     Laboratory,
@@ -172,6 +172,48 @@ def test_the_launchpad_says_it_too_and_staleness_sees_it(laboratory: Laboratory)
     assert stale(laboratory, {}) <= {"campaign_report"}
 
 
+def test_budget_and_policy_of_a_launchpad_are_followed_and_told(laboratory: Laboratory) -> None:
+    before = bytes_of(laboratory)
+    said = {"budget": 40.0, "policy": "within_budget"}
+    assert materialise(laboratory, said, "economics", "value_policies").success
+    economics, values = table(laboratory, "economics"), table(laboratory, "policy_value").set_index("policy")
+    assert (set(economics["budget"]), set(economics["policy"])) == ({40.0}, {"within_budget"})
+    assert economics["said"].iloc[0] == (
+        "budget = 40 (in the settings: none); policy = within_budget (in the settings: effect_above_break_even)"
+    )
+    assert values.index[values["chosen"]].tolist() == ["within_budget"]
+    # What rests on it is stale until it follows; the settings are returned to by what says nothing.
+    assert {"targeting_list", "decision_summary"} <= stale(laboratory, said)
+    assert stale(laboratory, {}) == DECIDED
+    assert materialise(laboratory, {}, "economics", "value_policies").success
+    after = bytes_of(laboratory)
+    assert {name for name in before if before[name] != after[name]} == set()
+    with laboratory.history() as instance:
+        assert said_before(instance, "TypeA") == {}
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ({"budget": -5.0}, "policy.budget: Input should be greater than 0, found -5.0"),
+        ({"budget": 0.5}, "policy.budget is $0.50, less than one contact, which costs $1.00"),
+        ({"policy": "witchcraft"}, "policy.chosen is 'witchcraft'; expected one of treat_none"),
+        ({"policy": "within_budget"}, "policy.chosen is 'within_budget'"),
+        ({"budget": 3.0, "contact_cost": 4.0}, "policy.budget is $3.00, less than one contact, which costs $4.00"),
+    ],
+)
+def test_a_budget_or_policy_that_cannot_be_is_refused_in_the_words_of_the_file(
+    laboratory: Laboratory, terms: dict[str, Any], told: str
+) -> None:
+    before = bytes_of(laboratory)
+    refused = materialise(laboratory, terms, "economics")
+    [failed] = [event.step_failure_data for event in refused.all_events if event.is_step_failure]
+    assert failed.user_failure_data is not None
+    said = str(failed.user_failure_data.description)
+    assert told in said and said.endswith(" (in the run's config of `economics`)")
+    assert bytes_of(laboratory) == before
+
+
 def test_the_weekly_study_returns_to_the_settings(laboratory: Laboratory) -> None:
     assert materialise(laboratory, {"contact_cost": 3.0}, "economics").success
     study, graph = Study(quick_settings(), laboratory.home, laboratory.raw), laboratory.defs().resolve_asset_graph()
@@ -240,8 +282,9 @@ def test_options_that_cannot_be_used_are_refused(finished: Laboratory, arguments
 
 def test_the_launchpad_is_typed_and_says_what_each_term_means() -> None:
     fields = EconomicsConfig.model_fields
-    assert tuple(fields) == RUN_TERMS
+    assert tuple(fields) == (*RUN_TERMS, *POLICY_TERMS)
     for name, field in fields.items():
-        meaning = EconomicsSettings.model_fields[name].description
+        of_policies = PolicySettings.model_fields.get(POLICY_TERMS.get(name, ""))
+        meaning = (of_policies or EconomicsSettings.model_fields[name]).description
         assert meaning and (field.description or "").startswith(meaning)
         assert field.default is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,19 +14,20 @@ from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED, CERTIFIED_STEPS, CERTIFY
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
-from dunnhumby_pipeline.settings import Home, load_settings
-from dunnhumby_pipeline.settings.in_place import changed_terms
-from dunnhumby_pipeline_tests.fakes.studies import PRICED, Laboratory, SmallStudy, no_pictures
+from dunnhumby_pipeline.orchestration.terms import as_set, run_config
+from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline_tests.fakes.studies import PRICED, Laboratory, SmallStudy, no_pictures, quick_settings
 
 RAW = {f"raw_{table.name}" for table in schema.TABLES}
 CUSTOMERS = {table.name for table in TABLES.values() if not table.partitioned}
 CAMPAIGN = set(TABLES) - CUSTOMERS
 PAGES = {"campaign_report", "campaign_brief"}
+DECIDED = {table.name for step in PRICED for table in made_by(step)}
 MADE = {
     "full_study": {*TABLES, *RAW},
     "customers": CUSTOMERS | RAW,
     "campaign": CAMPAIGN,
-    "decide": {table.name for step in PRICED for table in made_by(step)},
+    "decision": DECIDED,
     "certify": {table.name for step in CERTIFIED_STEPS for table in made_by(step)} | PAGES,
     "report_only": PAGES,
 }
@@ -54,21 +56,6 @@ def test_all_jobs_are_there_and_described(defs: dg.Definitions) -> None:
     assert {name for name, job in jobs.items() if CERTIFY in job.tags} == {"certify"}
 
 
-def test_the_launchpad_of_decide_shows_the_terms_in_force(tmp_path: Path) -> None:
-    settings = load_settings(economics={"contact_cost": 0.4, "campaigns_to_come": 5})
-    job = build_defs(home=Home(tmp_path), settings=settings).resolve_job_def("decide")
-    assert job.partitioned_config is not None
-    config = job.partitioned_config.get_run_config_for_partition_key("TypeA")["ops"]["economics"]["config"]
-    assert config == {
-        "scenario": "printed mail",
-        "contact_cost": 0.4,
-        "one_off_cost": None,
-        "campaigns_to_come": 5,
-        "test_cost": 0.0,
-    }
-    assert changed_terms(settings.economics, config) == {}
-
-
 def test_what_all_types_share_waits_for_no_campaign_type(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     above = {table_of(parent) for name in CUSTOMERS for parent in graph.get(asset_key(name)).parent_keys}
@@ -85,11 +72,43 @@ def test_report_only_writes_the_pages_and_nothing_else(small: SmallStudy, tmp_pa
     assert changed == {"campaign_report.html", "campaign_brief.html"}
 
 
-def execute(laboratory: Laboratory, name: str) -> dg.ExecuteInProcessResult:
+def execute(laboratory: Laboratory, name: str, config: dict[str, Any] | None = None) -> dg.ExecuteInProcessResult:
     """A job as the UI runs it."""
     defs = laboratory.defs()
     with laboratory.history() as instance, no_pictures():
-        return defs.resolve_job_def(name).execute_in_process(instance=instance, partition_key="TypeA")
+        job = defs.resolve_job_def(name)
+        return job.execute_in_process(instance=instance, partition_key="TypeA", run_config=config)
+
+
+def test_the_launchpad_of_the_decision_shows_the_settings_and_moves_the_list(small: SmallStudy, tmp_path: Path) -> None:
+    import pandas as pd
+
+    laboratory = small.copy(tmp_path)
+    shown = as_set(quick_settings())
+    assert shown == {
+        **{"scenario": "printed mail", "contact_cost": None, "one_off_cost": None, "campaigns_to_come": 3},
+        **{"test_cost": 0.0, "budget": None, "policy": "effect_above_break_even"},
+    }
+    job = laboratory.defs().resolve_job_def("decision")
+    assert job.partitioned_config is not None
+    assert job.partitioned_config.get_run_config_for_partition_key("TypeA") == run_config(shown)
+    before = laboratory.table("targeting_list").read_bytes()
+    # As it stands it says nothing in place of the settings.
+    assert execute(laboratory, "decision").success
+    assert laboratory.table("targeting_list").read_bytes() == before
+    assert pd.read_parquet(laboratory.table("economics"))["said"].isna().all()
+    # Two costs give two lists, and each says at which it was made.
+    lists = {}
+    for cost in (0.2, 9.0):
+        assert execute(laboratory, "decision", run_config({**shown, "contact_cost": cost})).success
+        lists[cost] = pd.read_parquet(laboratory.table("targeting_list"))
+        groups = pd.read_parquet(laboratory.table("decision_groups"))
+        assert (groups["contact_cost"] == cost).all()
+        said = pd.read_parquet(laboratory.table("economics"))["said"].iloc[0]
+        assert said == f"contact_cost = {cost:g} (in the settings: as the scenario says)"
+        page = laboratory.table("campaign_brief").with_suffix(".html").read_text(encoding="utf-8")
+        assert f"${cost:.2f}" in page
+    assert not lists[0.2]["expected_profit"].equals(lists[9.0]["expected_profit"])
 
 
 def test_certify_draws_as_often_as_a_certificate_needs(small: SmallStudy, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
         ({"contact": {"least_days": 30}}, made("apply_contact_rules", "campaign_report")),
         ({"contact": {"holdout_share": 0.2}}, made("targeting_list", "campaign_report")),
         ({"policy": {"curve_steps": 10}}, made("value_policies", "targeting_list", "campaign_report")),
+        ({"policy": {"budget": 900.0}}, made("economics", "value_policies", "targeting_list", "campaign_report")),
         (
             {"overlap": {"lower": 0.2}},
             made(

@@ -9,7 +9,7 @@ import pytest
 from dunnhumby_pipeline.orchestration.checks.targeting import terms_of_settings
 from dunnhumby_pipeline.report.sections import economics, plausibility
 from dunnhumby_pipeline.report.summary import render_summary
-from dunnhumby_pipeline.settings import CheckSettings, EconomicsSettings, Settings
+from dunnhumby_pipeline.settings import CheckSettings, EconomicsSettings, PolicySettings, Settings
 from dunnhumby_pipeline.settings.in_place import in_words
 from dunnhumby_pipeline.targeting.economics import economics_of, economics_table
 from dunnhumby_pipeline_tests.fakes.results import parts, run, study
@@ -20,7 +20,7 @@ SAID = in_words(SETTINGS, {"contact_cost": 0.4})
 
 
 def terms(said: str = "", **changed: object) -> pd.DataFrame:
-    return economics_table(economics_of(EconomicsSettings.model_validate(changed), 0.03, said))
+    return economics_table(economics_of(EconomicsSettings.model_validate(changed), 0.03, said), PolicySettings())
 
 
 def test_what_the_run_said_is_told_and_else_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.contracts.table import require_columns
+from dunnhumby_pipeline.settings import PolicySettings
 from dunnhumby_pipeline.settings.economics import AS_REDEEMED, PRINTED_MAIL, REFERENCE_STUDY, EconomicsSettings
 from dunnhumby_pipeline.targeting.economics import economics_of, economics_table, in_force
 from dunnhumby_pipeline.targeting.scenarios import scenarios
@@ -32,7 +33,7 @@ from dunnhumby_pipeline.targeting.scenarios import scenarios
 )
 def test_what_the_table_holds_is_what_the_settings_say(said: dict[str, object]) -> None:
     settings = EconomicsSettings.model_validate(said)
-    written = economics_table(economics_of(settings, 0.03, "contact_cost = 1"))
+    written = economics_table(economics_of(settings, 0.03, "contact_cost = 1"), PolicySettings())
     require_columns(table("economics"), written)
     found = in_force(written)
     assert found.scenarios == scenarios(settings, 0.03)
@@ -48,7 +49,7 @@ def test_what_the_table_holds_is_what_the_settings_say(said: dict[str, object]) 
 
 
 def test_a_free_contact_breaks_even_at_any_effect() -> None:
-    terms = in_force(economics_table(economics_of(EconomicsSettings(contact_cost=0.0), 0.03)))
+    terms = in_force(economics_table(economics_of(EconomicsSettings(contact_cost=0.0), 0.03), PolicySettings()))
     assert (terms.price.contact_cost, terms.price.break_even_effect) == (0.0, 0.0)
     assert terms.price.profit(np.array([-1.0, 0.0, 2.0])).tolist() == [-1.0, 0.0, 2.0]
     assert terms.said == ""

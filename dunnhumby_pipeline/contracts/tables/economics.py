@@ -52,6 +52,13 @@ TABLES = (
                 "campaigns",
             ),
             number("test_cost", "what a randomised test costs beside its contacts; the same in every row", "$"),
+            number(
+                "budget",
+                "what contacts of one campaign may cost; null without a budget; the same in every row",
+                "$",
+                nullable=True,
+            ),
+            text("policy", "the policy that the list follows; the same in every row"),
             text(
                 "said",
                 "what the run said in place of the settings; null when nothing; the same in every row",

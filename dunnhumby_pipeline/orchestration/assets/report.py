@@ -22,7 +22,7 @@ def campaign_report(context: dg.AssetExecutionContext, study: dg.ResourceParam[S
     from dunnhumby_pipeline.orchestration.reporting import write_report
 
     target = write_report(study, context.instance, context.partition_key)
-    return dg.Output(target, metadata={"report": dg.MetadataValue.path(str(target))})
+    return dg.Output(target, metadata={"file": dg.MetadataValue.path(str(target))})
 
 
 # Settings of trials that leave no grounds for a policy leave none for what an earlier study said of one.
@@ -32,4 +32,4 @@ def campaign_brief(context: dg.AssetExecutionContext, study: dg.ResourceParam[St
     from dunnhumby_pipeline.orchestration.reporting import write_brief
 
     target = write_brief(study, context.instance, context.partition_key)
-    return dg.Output(target, metadata={"brief": dg.MetadataValue.path(str(target))})
+    return dg.Output(target, metadata={"file": dg.MetadataValue.path(str(target))})

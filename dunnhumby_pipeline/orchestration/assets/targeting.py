@@ -128,7 +128,7 @@ def value_policies(
     from dunnhumby_pipeline.targeting.comparison import differences, selection
     from dunnhumby_pipeline.targeting.contact_rules import permitted
     from dunnhumby_pipeline.targeting.curves import policy_curves
-    from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.economics import in_force, policy_in_force
     from dunnhumby_pipeline.targeting.in_all import value_in_all
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy, policies
     from dunnhumby_pipeline.targeting.support import study_region, supported
@@ -138,7 +138,8 @@ def value_policies(
     require_judgeable(study, context.partition_key)
     settings, price = study.settings, in_force(economics).price
     confidence, seed = settings.confidence, settings.seed_for("policies")
-    available, chosen = policies(settings.policy), chosen_policy(settings.policy).name
+    of_run = policy_in_force(settings.policy, economics)
+    available, chosen = policies(of_run), chosen_policy(of_run).name
     today = (household_effects, repeat_households, suppressed_households)
     tables = (propensity, cate_estimates, cate_by_model, economics, *today)
     evidence = evidence_of(study, context.partition_key, first_campaign_cohort, nuisances, *tables)
@@ -228,7 +229,7 @@ def targeting_list(
     from dunnhumby_pipeline.targeting.answers import why_no_repeat
     from dunnhumby_pipeline.targeting.campaign_type import choose_types, household_decisions
     from dunnhumby_pipeline.targeting.contact_rules import decide_with_permission
-    from dunnhumby_pipeline.targeting.economics import in_force
+    from dunnhumby_pipeline.targeting.economics import in_force, policy_in_force
     from dunnhumby_pipeline.targeting.holdout import hold_out
     from dunnhumby_pipeline.targeting.offers import OfferError, with_offers
     from dunnhumby_pipeline.targeting.policies.registry import chosen_policy
@@ -243,7 +244,7 @@ def targeting_list(
     today = (household_effects, repeat_households, suppressed_households)
     tables = (propensity, cate_estimates, cate_by_model, economics, *today)
     evidence = evidence_of(study, campaign_type, first_campaign_cohort, nuisances, *tables)
-    policy = chosen_policy(settings.policy).fit(evidence, price)
+    policy = chosen_policy(policy_in_force(settings.policy, economics)).fit(evidence, price)
     region = study_region(nuisances, settings.overlap)
     proven = value_is_proven(policy_value)
     no_repeat = why_no_repeat(repeat_support)

@@ -4,6 +4,7 @@ Beside them stand `score_only` and `housekeeping`, which make no table. A select
 its run, start from any of these or from the asset graph.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,12 @@ import dagster as dg
 
 from dunnhumby_pipeline.contracts.registry import TABLES, made_by
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
-from dunnhumby_pipeline.settings import Settings
-from dunnhumby_pipeline.settings.in_place import RUN_TERMS
+from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 
 STUDY_JOB = "full_study"
-CUSTOMERS_JOB, CAMPAIGN_JOB, CERTIFY_JOB, REPORT_JOB = "customers", "campaign", "certify", "report_only"
-# What a contact costs, and all that rests on it; its launchpad shows the terms in force, to be changed for the run.
-DECIDE_JOB, ECONOMICS = "decide", "economics"
+CUSTOMERS_JOB, CAMPAIGN_JOB, DECISION_JOB = "customers", "campaign", "decision"
+CERTIFY_JOB, REPORT_JOB = "certify", "report_only"
+ECONOMICS = "economics"
 # The tag of a run that makes its tables with as many draws as a certificate needs.
 CERTIFY = "dunnhumby/certify"
 CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households", "certify_policies")
@@ -28,36 +28,44 @@ CERTIFIED = (*(table.name for step in CERTIFIED_STEPS for table in made_by(step)
 
 @dataclass(frozen=True)
 class AssetJob:
-    """A job over tables: its name, which of them it makes (None: all, raw files observed), and what it is for.
-
-    `priced`: of the tables, those that rest on what a contact costs alone.
-    """
+    """A job over tables: its name, which of them it makes (None: all, raw files observed), and what it is for."""
 
     name: str
     tables: tuple[str, ...] | None
     description: str
     raw: bool = False
-    priced: bool = False
     tags: tuple[tuple[str, str], ...] = ()
 
-    def declared(self, settings: Settings) -> Any:
+    def declared(self) -> Any:
         """The job as dagster has it, with every check of what it makes; of a campaign type where its tables are."""
-        terms = {name: getattr(settings.economics, name) for name in RUN_TERMS}
         return dg.define_asset_job(
-            self.name,
-            selection=self._selection(),
-            description=self.description,
-            tags=dict(self.tags),
-            config={"ops": {ECONOMICS: {"config": terms}}} if self.priced else None,
+            self.name, selection=self._selection(), description=self.description, tags=dict(self.tags)
         )
 
     def _selection(self) -> dg.AssetSelection:
         if self.tables is None:
             return dg.AssetSelection.all(include_sources=True)
         made = dg.AssetSelection.assets(*(asset_key(name) for name in self.tables))
-        if self.priced:
-            made = made & dg.AssetSelection.assets(asset_key(ECONOMICS)).downstream()
         return made | dg.AssetSelection.key_prefixes("raw", include_sources=True) if self.raw else made
+
+
+def decision_job(terms: Mapping[str, Any]) -> Any:
+    """The job that decides again at other costs, by another budget or policy; no effect is estimated again.
+
+    `terms`: what the settings say, as its launchpad shows it to be changed.
+    """
+    return dg.define_asset_job(
+        DECISION_JOB,
+        selection=dg.AssetSelection.assets(asset_key(ECONOMICS)).downstream().required_multi_asset_neighbors(),
+        # By partition, since that is what a launchpad fills itself from when one is chosen.
+        config=dg.PartitionedConfig(
+            partitions_def=campaign_types,
+            run_config_for_partition_key_fn=lambda _: {"ops": {ECONOMICS: {"config": dict(terms)}}},
+        ),
+        description="The decision of one campaign type again, at the cost, scenario, budget and policy that the "
+        "launchpad says, from the effects as they were estimated: dial, values, list, test, brief and report. What is "
+        "said there holds until the next run that says nothing, which returns to the settings.",
+    )
 
 
 def _of_all_types() -> tuple[str, ...]:
@@ -86,15 +94,7 @@ ASSET_JOBS = (
         CAMPAIGN_JOB,
         _of_one_type(),
         "One campaign type, on the customers as they lie there: trials, effects, what they are worth, the list, "
-        "brief and report. In the launchpad of `economics`, another cost, scenario or budget for this run.",
-    ),
-    AssetJob(
-        DECIDE_JOB,
-        _of_one_type(),
-        "What a contact costs, and all that rests on it: the decision, the list, brief and report of one campaign "
-        "type, on effects as they lie there. Change the cost or another term in its launchpad, where those in force "
-        "stand: as `dunnhumby run --cost` after a finished study.",
-        priced=True,
+        "brief and report.",
     ),
     AssetJob(
         CERTIFY_JOB,

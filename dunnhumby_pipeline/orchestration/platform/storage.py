@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_o
 from dunnhumby_pipeline.orchestration.platform.metrics import by_type, metrics_of
 
 PREVIEW_ROWS = 5
+LONGEST_IN_PREVIEW = 40
 ROW_COUNT = "dagster/row_count"
 # The hash of the file as it was written: what lies there now is held against it.
 FINGERPRINT = "fingerprint"
@@ -33,14 +34,23 @@ _STALE_SUFFIX = ".STALE.txt"
 _EXACT = 2.0**53
 
 
+# What the UI shows of a table beside its numbers: from its name, partition and frame (None for a file).
+Tells = Callable[[str, str | None, pd.DataFrame | None], Mapping[str, Any]]
+
+
+def says_nothing(name: str, partition: str | None, frame: pd.DataFrame | None) -> Mapping[str, Any]:
+    """Nothing beside the numbers."""
+    return {}
+
+
 class ParquetStore(dg.IOManager):
     """Writes a frame, or moves a staged file, to the asset's path; reads a frame.
 
     The path of the table itself says that the table is kept.
     """
 
-    def __init__(self, warehouse: TablePath) -> None:
-        self.warehouse = warehouse
+    def __init__(self, warehouse: TablePath, tells: Tells = says_nothing) -> None:
+        self.warehouse, self.tells = warehouse, tells
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame | TablePath) -> None:
         partition = context.asset_partition_key if context.has_asset_partitions else None
@@ -64,7 +74,8 @@ class ParquetStore(dg.IOManager):
             stale_mark(target).unlink(missing_ok=True)
         shown = table_metadata(target) if contract(name).is_table else file_metadata(target)
         found = {FINGERPRINT: fingerprint_once(target)}
-        context.add_output_metadata({**by_type(partition, {**shown, **metrics}), **found})
+        told = self.tells(name, partition, obj if isinstance(obj, pd.DataFrame) else None)
+        context.add_output_metadata({**told, **by_type(partition, {**shown, **metrics}), **found})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         # An unpartitioned table that a partitioned asset reads has no partition of its own.
@@ -143,10 +154,15 @@ def table_metadata(path: TablePath) -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(columns),
         "dagster/uri": path.as_uri(),
         "preview": dg.MetadataValue.table(
-            [dg.TableRecord({name: as_text(value) for name, value in row.items()}) for row in rows],
+            [dg.TableRecord({name: shortened(as_text(value)) for name, value in row.items()}) for row in rows],
             schema=dg.TableSchema(text),
         ),
     }
+
+
+def shortened(text: str) -> str:
+    """A text as a cell of a preview shows it: a sentence would make its row taller than the screen."""
+    return text if len(text) <= LONGEST_IN_PREVIEW else f"{text[: LONGEST_IN_PREVIEW - 1].rstrip()}…"
 
 
 def as_text(value: object) -> str:

@@ -26,6 +26,7 @@ import dagster as dg
 import dunnhumby_pipeline
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.journey.forgotten import read_forgotten
+from dunnhumby_pipeline.orchestration.platform.automation import condition_of, freshness_of
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
@@ -59,14 +60,21 @@ WITHOUT_EFFECT: Mapping[str, set[str]] = {name: {"n_jobs"} for name in ("cate", 
 
 
 def versioned(assets: Iterable[object], settings: Settings, home: Home) -> list[dg.AssetsDefinition]:
-    """The assets that modules define, each with its code version and its owners."""
-
-    owners = list(settings.desk.owners)
+    """The assets that modules define, each with its code version, its owners, and what the settings say of when it is
+    rebuilt and when it is old.
+    """
+    owners, condition = list(settings.desk.owners), condition_of(settings, raw=False)
 
     def with_version(definition: dg.AssetsDefinition) -> dg.AssetsDefinition:
         version = step_version(definition.op, settings, home)
         [marked] = dg.map_asset_specs(
-            lambda spec: spec.replace_attributes(code_version=version, owners=owners), [definition]
+            lambda spec: spec.replace_attributes(
+                code_version=version,
+                owners=owners,
+                automation_condition=condition,
+                freshness_policy=freshness_of(table_of(spec.key), settings),
+            ),
+            [definition],
         )
         return marked
 

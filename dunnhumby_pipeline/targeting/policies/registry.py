@@ -27,6 +27,14 @@ def policies(settings: PolicySettings) -> tuple[Policy, ...]:
     return tuple(policy for kind in KINDS for policy in kind.from_settings(settings))
 
 
+def require_known(settings: PolicySettings, where: str) -> None:
+    """Raise SettingsError, which says `where`, when policy.chosen names no policy that the list could follow."""
+    try:
+        chosen_policy(settings)
+    except SettingsError as error:
+        raise SettingsError(f"a setting cannot be used: {error} ({where})") from error
+
+
 def chosen_policy(settings: PolicySettings) -> Policy:
     """The policy that the list follows; SettingsError naming the setting and the choices when there is none.
 

@@ -14,7 +14,7 @@ from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.experiments.design import experiment_design as design
 from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.report.tables import StudyTables
-from dunnhumby_pipeline.settings import EconomicsSettings, ExperimentSettings
+from dunnhumby_pipeline.settings import EconomicsSettings, ExperimentSettings, PolicySettings
 from dunnhumby_pipeline.targeting.answers import MARGINS
 from dunnhumby_pipeline.targeting.dial import ProfitEffect, dial_costs
 from dunnhumby_pipeline.targeting.dial import break_even as break_even_of
@@ -63,7 +63,7 @@ def cate_estimates() -> pd.DataFrame:
 
 
 def economics() -> pd.DataFrame:
-    return economics_table(economics_of(EconomicsSettings(), 0.03))
+    return economics_table(economics_of(EconomicsSettings(), 0.03), PolicySettings())
 
 
 def coupon_costs() -> pd.DataFrame:
