@@ -61,7 +61,7 @@ wheel: $(READY)  ## build the wheel, install it with its dependencies elsewhere,
 	.ci/wheel $(BIN)/python
 
 lock: $(READY)  ## resolve the dependencies of pyproject.toml again (needs uv)
-	uv pip compile pyproject.toml --extra sample --extra spark --extra tune --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra sample --extra spark --extra tune --extra browser --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
 
 clean:  ## remove the virtual environment
