@@ -6,12 +6,14 @@ fails, and its page says what to do.
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from dunnhumby_pipeline_tests.fakes import browser
-from dunnhumby_pipeline_tests.fakes.desk import seated, served
+from dunnhumby_pipeline_tests.fakes.desk import ROOT, DeskError, seated, served
 from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, as_variables, quick_settings
 
 BROWSER = browser.needed()
@@ -65,3 +67,29 @@ def test_an_analyst_changes_the_cost_and_sees_the_list_change(small: SmallStudy,
         assert "Red means:" in page
         assert "Do:" in page
         assert "max_decision_churn" in page
+
+
+def test_a_missing_browser_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "pictures" / "desk.py"))
+    monkeypatch.setenv(browser.VARIABLE, "/no/such/browser")
+    browser.executable.cache_clear()
+    try:
+        why = browser.missing()
+        assert "install" in why
+        assert "\n" not in why
+        assert browser.needed().kwargs["reason"] == why
+        assert script["main"](["--home", "nowhere"]) == 1
+        assert capsys.readouterr().err == f"{why}\n"
+    finally:
+        browser.executable.cache_clear()
+
+
+def test_a_ui_that_does_not_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "dunnhumby.toml").write_text("[checks]\nmax_decision_churn = 7\n", encoding="utf-8")
+    with (
+        pytest.raises(DeskError, match=r"checks\.max_decision_churn"),
+        served(tmp_path, None, tmp_path / "ui.txt", COLUMNS="200"),
+    ):
+        pass
