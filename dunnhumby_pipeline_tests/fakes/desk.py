@@ -1,0 +1,186 @@
+"""The UI as an analyst works with it: the real `dunnhumby ui` on a home, and a browser that clicks in it.
+
+What is looked for on its pages are roles and texts of the pinned version of dagster; every wait is for one of them.
+The same steps are the test and the pictures of the documents (docs/pictures/desk.py).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dunnhumby_pipeline_tests.fakes.receivers import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).parents[2]
+WINDOW = {"width": 1440, "height": 900}
+# A machine with much else to do; a wait ends as soon as what it waits for is there.
+PATIENCE, A_RUN = 180_000, 900_000
+_MOST_SECONDS_TO_START = 300
+
+
+class DeskError(Exception):
+    """The UI did not start: what it said."""
+
+
+@contextmanager
+def served(home: Path, raw: Path | None, said: Path, **variables: str) -> Iterator[str]:
+    """The address of `dunnhumby ui` on a home, ended with all its processes; what it says is written to `said`."""
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "ui", "--home", home, "--port", str(port)]
+    command += [] if raw is None else ["--raw", raw]
+    pages = {"DUNNHUMBY_DESK__PAGES_URL": f"http://localhost:{free_port()}"}
+    url = f"http://127.0.0.1:{port}"
+    with said.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=os.environ | pages | variables,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_served(url, process, said)
+        yield url
+    finally:
+        _end(process)
+
+
+def _wait_until_served(url: str, process: subprocess.Popen[bytes], said: Path) -> None:
+    began = time.monotonic()
+    while time.monotonic() - began < _MOST_SECONDS_TO_START:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=30):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise DeskError(f"the UI is not served at {url}: {said.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the UI, its daemon and its code server: they are one group of processes, ours alone."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(60)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@contextmanager
+def seated(browser: Browser, url: str) -> Iterator[Desk]:
+    """A window of the browser on the UI."""
+    context = browser.new_context(viewport=WINDOW, timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield Desk(context.new_page(), url)
+    finally:
+        context.close()
+
+
+@dataclass
+class Desk:
+    """A page of the UI at `url`; each step waits until what it asked for is to be seen. `clicks` counts them."""
+
+    page: Page
+    url: str
+    clicks: int = 0
+
+    def click(self, what: Locator) -> None:
+        what.click()
+        self.clicks += 1
+
+    def open(self) -> None:
+        """The first page of the UI."""
+        self.page.goto(self.url)
+        self._link("Jobs").wait_for()
+        self.page.get_by_text("Timeline").first.wait_for()
+
+    def job(self, name: str) -> None:
+        """From any page to the page of a job."""
+        self.click(self._link("Jobs"))
+        self.click(self.page.get_by_role("link", name=name, exact=True).first)
+        self.page.get_by_role("button", name="Materialize all").wait_for()
+
+    def launchpad(self, campaign_type: str) -> None:
+        """From the page of a job to its launchpad, filled for a campaign type."""
+        self.click(self.page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]"))
+        self.click(self.page.get_by_role("menuitem", name="Open launchpad"))
+        self.click(self.page.get_by_placeholder("Partition"))
+        self.click(self.page.get_by_role("menuitem", name=campaign_type))
+        self.page.locator(".CodeMirror-line").get_by_text("contact_cost").wait_for()
+
+    @property
+    def config(self) -> str:
+        """What the launchpad says."""
+        return str(self.page.evaluate("document.querySelector('.CodeMirror').CodeMirror.getValue()"))
+
+    def say(self, term: str, before: str, value: str) -> None:
+        """Change a term of the launchpad from what is `before`, by a double click and typing."""
+        line = self.page.locator(".CodeMirror-line").filter(has_text=f"{term}:")
+        line.get_by_text(before, exact=True).dblclick()
+        self.clicks += 1
+        self.page.keyboard.type(value)
+        self.page.get_by_text("No errors").wait_for()
+
+    def launch(self) -> None:
+        """Launch what the launchpad says; the page is that of the run."""
+        self.click(self.page.get_by_role("button", name="Launch Run"))
+        self.page.wait_for_url("**/runs/*")
+        self.page.get_by_text("Executing", exact=False).first.wait_for()
+
+    def wait_for_end(self) -> str:
+        """How the run ended whose page is open: Success, Failure or Canceled."""
+        ends = self.page.get_by_text("Success", exact=True).or_(self.page.get_by_text("Failure", exact=True))
+        ended = ends.or_(self.page.get_by_text("Canceled", exact=True)).first
+        ended.wait_for(timeout=A_RUN)
+        return ended.inner_text()
+
+    def table(self, key: str) -> str:
+        """What the page of a table says; its key as group/name."""
+        self.page.goto(f"{self.url}/assets/{key}")
+        self.page.get_by_text("Latest materialization").first.wait_for()
+        self.page.get_by_text("row_count").first.wait_for()
+        return self.text
+
+    def check(self, key: str, name: str) -> str:
+        """What the page of a check says, from that of its table; its key as group/name."""
+        self.page.goto(f"{self.url}/assets/{key}?view=checks")
+        self.click(self.page.get_by_role("link", name=name).first)
+        self.page.get_by_text("Evaluation result").first.wait_for()
+        return self.text
+
+    def graph(self, *unfolded: str) -> None:
+        """The graph of all tables by chapter; the groups named are unfolded in the list beside it."""
+        self.page.goto(f"{self.url}/asset-groups")
+        self.page.get_by_text("Materialize all").first.wait_for()
+        for group in unfolded:
+            self.click(self.page.get_by_text(group, exact=True).first)
+
+    @property
+    def text(self) -> str:
+        return self.page.locator("body").inner_text()
+
+    def _link(self, name: str) -> Locator:
+        return self.page.locator("nav").get_by_text(name, exact=True)
+
+    def picture(self, target: Path) -> None:
+        """A picture of the window as it is."""
+        self.page.mouse.move(0, 0)
+        self.page.screenshot(path=target, animations="disabled")

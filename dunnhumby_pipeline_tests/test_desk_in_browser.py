@@ -1,0 +1,95 @@
+"""An analyst at the desk: the real UI, its daemon and its runs, in a real browser.
+
+The home's settings make one check fail on purpose. The cost is changed in the launchpad; the list changes, the check
+fails, and its page says what to do.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dunnhumby_pipeline_tests.fakes import browser
+from dunnhumby_pipeline_tests.fakes.desk import ROOT, DeskError, seated, served
+from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, as_variables, quick_settings
+
+BROWSER = browser.needed()
+# More than any effect of the small study is worth, so that nobody is targeted.
+COST = "200"
+# A list that changes by more than a hundredth is a failed check in this home.
+STEADY = "[checks]\nmax_decision_churn = 0.01\n"
+QUICK = ("segmentation", "nuisance", "cate", "power", "refutation")
+LOOSE = ("warm_ari_floor", "max_weighted_smd", "min_trials_per_arm", "min_effective_trials")
+
+
+def _variables() -> dict[str, str]:
+    """Settings of the small study, but for the one that the home's file sets."""
+    settings = quick_settings()
+    loose = {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
+    return as_variables(settings, *QUICK) | loose
+
+
+@BROWSER
+def test_an_analyst_changes_the_cost_and_sees_the_list_change(small: SmallStudy, tmp_path: Path) -> None:
+    laboratory = small.copy(tmp_path)
+    (laboratory.home.root / "dunnhumby.toml").write_text(STEADY, encoding="utf-8")
+    before = pd.read_parquet(laboratory.table("targeting_list"))["decision"].value_counts()
+    assert before["target"] > 0
+    said = tmp_path / "ui.txt"
+    with (
+        browser.opened() as chromium,
+        served(laboratory.home.root, laboratory.raw, said, **_variables()) as url,
+        seated(chromium, url) as desk,
+    ):
+        desk.open()
+        desk.job("decision")
+        desk.launchpad("TypeA")
+        assert "scenario: 'printed mail'" in desk.config
+        desk.say("contact_cost", "null", COST)
+        assert f"contact_cost: {COST}\n" in desk.config
+        desk.launch()
+        assert desk.wait_for_end() == "Success", said.read_text(encoding="utf-8")[-3000:]
+        # Eight by hand, to a list at another cost.
+        assert desk.clicks == 8
+
+        after = pd.read_parquet(laboratory.table("targeting_list"))["decision"].value_counts()
+        assert after.get("target", 0) == 0
+        page = desk.table("targeting/targeting_list")
+        assert f"${float(COST):.2f}" in page
+        assert f"TypeA: n_target\n{before['target']}" not in " ".join(page.split("\t"))
+
+        page = desk.check("lists/decision_churn", "decisions_steady")
+        assert "Failed" in page
+        assert f"{before['target'] / before.sum():.1%} of {before.sum():,} decisions differ" in page
+        assert "Red means:" in page
+        assert "Do:" in page
+        assert "max_decision_churn" in page
+
+
+def test_a_missing_browser_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "pictures" / "desk.py"))
+    monkeypatch.setenv(browser.VARIABLE, "/no/such/browser")
+    browser.executable.cache_clear()
+    try:
+        why = browser.missing()
+        assert "install" in why
+        assert "\n" not in why
+        assert browser.needed().kwargs["reason"] == why
+        assert script["main"](["--home", "nowhere"]) == 1
+        assert capsys.readouterr().err == f"{why}\n"
+    finally:
+        browser.executable.cache_clear()
+
+
+def test_a_ui_that_does_not_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "dunnhumby.toml").write_text("[checks]\nmax_decision_churn = 7\n", encoding="utf-8")
+    with (
+        pytest.raises(DeskError, match=r"checks\.max_decision_churn"),
+        served(tmp_path, None, tmp_path / "ui.txt", COLUMNS="200"),
+    ):
+        pass
