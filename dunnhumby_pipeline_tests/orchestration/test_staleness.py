@@ -282,7 +282,7 @@ def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laborato
     assert draws() == (False, 20, 5)
     certified = run(laboratory, do="certify")
     assert certified.exit_code == 0, certified.output
-    assert done(certified) == {*CERTIFIED_STEPS, "campaign_report"}
+    assert done(certified) == {*CERTIFIED_STEPS, "campaign_report", "campaign_brief"}
     assert draws() == (True, 24, 20)
     assert "dunnhumby certify" in (laboratory.home.warehouse / "TypeA" / "campaign_report.html").read_text("utf-8")
     assert "Nothing is stale" in run(laboratory).output
