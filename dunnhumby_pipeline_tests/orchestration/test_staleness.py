@@ -47,7 +47,7 @@ SEGMENTATION = {name for name, table in CONTRACTS.items() if not table.partition
 WITHOUT_DATA = ("draw_causal_graph", "experiment_result", "experiment_looks")
 ASSUMED = {table.name for step in WITHOUT_DATA for table in made_by(step)}
 # Settings that say where tables are computed and where they lie, not what they hold.
-NOT_OF_TABLES = {"engine", "warehouse", *RUNS_BY_ITSELF}
+NOT_OF_TABLES = {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}
 VALUES = {table.name for table in made_by("value_policies")}
 # A budget goes by the cost of the settings, and not by one said for a run.
 OF_SETTINGS = PRICED | {"brief_segments"}
