@@ -136,7 +136,7 @@ def restore(
     if done.unusable is not None:
         say("noted", f"the settings of this backup are of another release: {done.unusable}")
     _print("No backup holds secrets: give PGPASSWORD and the addresses of alerts, if any, to the new process")
-    _print(f"Next: `dunnhumby doctor --home {found.root}` says what is stale; `dunnhumby run` rebuilds it")
+    _print(f"Next: `dunnhumby run --home {found.root}`, which rebuilds what is stale there, if anything is")
 
 
 def _print(line: str) -> None:

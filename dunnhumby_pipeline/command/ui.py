@@ -73,6 +73,7 @@ def ui(
     if part is not Part.DAEMON:
         require_free(host, port, "--port")
     from dunnhumby_pipeline.orchestration.platform.database import HistoryError
+    from dunnhumby_pipeline.orchestration.platform.history import DAEMON_MODULE
     from dunnhumby_pipeline.orchestration.platform.runner import CODE_LOCATION, open_history
 
     try:
@@ -100,6 +101,6 @@ def ui(
     arguments = {
         None: ["dagster", "dev", "-m", CODE_LOCATION, *where],
         Part.WEB: ["dagster_webserver", "-m", CODE_LOCATION, *where],
-        Part.DAEMON: ["dagster._daemon", "run", "-m", CODE_LOCATION],
+        Part.DAEMON: [DAEMON_MODULE, "run", "-m", CODE_LOCATION],
     }[part]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])

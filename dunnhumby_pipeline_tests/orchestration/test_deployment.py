@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import re
 import runpy
@@ -109,3 +110,79 @@ def test_kubernetes_gives_a_run_more_memory_than_the_engine_takes(
     assert deployment["includeConfigInLaunchedRuns"]["enabled"] is True
     queue = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
     assert queue["maxConcurrentRuns"] == 1
+
+
+def test_kubernetes_launches_runs_as_its_launcher_is_configured(values: dict[str, Any]) -> None:
+    accepted = launcher(values["runLauncher"]["config"]["k8sRunLauncher"])
+    assert accepted.success, accepted.errors
+    limits = accepted.value["run_k8s_config"]["container_config"]["resources"]["limits"]
+    assert limits == {"cpu": "2", "memory": "4Gi"}
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (("runK8sConfig",), {"containerConfg": {}}),
+        (("runK8sConfig", "containerConfig"), {"resource": {}}),
+        (("runK8sConfig", "containerConfig"), {"resources": {"limit": {"cpu": "2"}}}),
+        ((), {"runK8Config": {}}),
+    ],
+)
+def test_a_launcher_that_is_wrong_is_found(
+    place: tuple[str, ...], wrong: dict[str, Any], values: dict[str, Any]
+) -> None:
+    config = copy.deepcopy(values["runLauncher"]["config"]["k8sRunLauncher"])
+    inner = config
+    for name in place:
+        inner = inner[name]
+    inner.update(wrong)
+    assert not is_launcher(config)
+
+
+def is_launcher(config: dict[str, Any]) -> bool:
+    try:
+        return bool(launcher(config).success)
+    except Exception:
+        return False
+
+
+def launcher(config: dict[str, Any]) -> Any:
+    """The run launcher's own view of what the chart makes of its values: the outer names in small letters."""
+    from dagster._config import process_config, resolve_to_config_type
+    from dagster_k8s import K8sRunLauncher
+    from dagster_k8s.job import UserDefinedDagsterK8sConfig
+
+    inner = {snake(name): value for name, value in config.get("runK8sConfig", {}).items()}
+    given = {snake(name): value for name, value in config.items()} | {"run_k8s_config": inner}
+    fixed = {"service_account_name": "dagster", "instance_config_map": "dagster-instance", "dagster_home": "/opt"}
+    # What a container may have, Kubernetes' own model says.
+    UserDefinedDagsterK8sConfig.from_dict(inner)
+    return process_config(resolve_to_config_type(K8sRunLauncher.config_type()), fixed | given)
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(K8s|[A-Z])", lambda found: "_" + found[0].lower(), name)
+
+
+def test_kubernetes_accepts_what_the_pods_are_given(deployment: dict[str, Any]) -> None:
+    from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
+    from kubernetes import client
+
+    for kind, given in (
+        (client.V1ResourceRequirements, [deployment["resources"]]),
+        (client.V1Volume, deployment["volumes"]),
+        (client.V1VolumeMount, deployment["volumeMounts"]),
+        (client.V1EnvVar, deployment["env"]),
+        (client.V1SecretEnvSource, deployment["envSecrets"]),
+    ):
+        for each in given:
+            assert k8s_model_from_dict(kind, k8s_snake_case_dict(kind, each)) is not None
+    with pytest.raises(Exception, match="emptyDirectory"):
+        k8s_snake_case_dict(client.V1Volume, {"name": "spill", "emptyDirectory": {}})
+
+
+def test_kubernetes_takes_passwords_from_secrets_alone(values: dict[str, Any], deployment: dict[str, Any]) -> None:
+    assert values["postgresql"]["enabled"] is False and values["global"]["postgresqlSecretName"]
+    assert "postgresqlPassword" not in values["postgresql"]
+    assert [name["name"] for name in deployment["envSecrets"]] == ["dunnhumby-alerts"]
+    assert not [each["name"] for each in deployment["env"] if re.search("PASS|TOKEN|ALERT_URL", each["name"])]

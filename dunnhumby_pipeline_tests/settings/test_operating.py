@@ -29,7 +29,7 @@ def test_the_settings_shown_are_the_defaults() -> None:
 
 def test_every_setting_and_variable_that_it_names_exists() -> None:
     defaults = flat(Settings().model_dump())
-    for section in ("schedules", "runs", "retention", "alerts"):
+    for section in ("schedules", "history", "runs", "retention", "alerts"):
         named = set(re.findall(rf"`({section}\.\w+)`", OPERATING))
         assert named <= set(defaults) | {f"{section}.{name}" for name in ("study", "types")}, named
     assert all(f"`{name}`" in OPERATING for name in ALERT_VARIABLES)

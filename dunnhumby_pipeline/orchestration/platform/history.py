@@ -36,6 +36,12 @@ from dunnhumby_pipeline.orchestration.platform.connections import Engines
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 
 AssetGraph: TypeAlias = BaseAssetGraph
+# What `python -m` runs as dagster's daemon.
+DAEMON_MODULE = "dagster._daemon"
+# The setting of a history that copies no output of steps into files.
+NO_COMPUTE_LOGS = (
+    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
+)
 # How many materialisations back a table's last change is looked for.
 MOST_RUNS = 100
 # The name of an asset in a selection, without the group that its key begins with.

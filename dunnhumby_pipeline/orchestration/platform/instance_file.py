@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.orchestration.platform.history import NO_COMPUTE_LOGS
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
 from dunnhumby_pipeline.settings import HistorySettings, RetentionSettings, RunSettings
 
 _MARK = "# Written by dunnhumby from the settings"
 MARK = f"{_MARK} `history`, `runs` and `retention`; take out this line to keep changes of your own.\n"
-# The setting of a history that copies no output of steps into files.
-NO_COMPUTE_LOGS = (
-    "compute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
-)
 # What earlier releases wrote, which nobody has changed.
 _BEFORE = (
     "telemetry:\n  enabled: false\nnux:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n",
