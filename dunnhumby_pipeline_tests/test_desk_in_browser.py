@@ -6,6 +6,7 @@ fails, and its page says what to do.
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -52,14 +53,14 @@ def test_an_analyst_changes_the_cost_and_sees_the_list_change(small: SmallStudy,
         assert f"contact_cost: {COST}\n" in desk.config
         desk.launch()
         assert desk.wait_for_end() == "Success", said.read_text(encoding="utf-8")[-3000:]
-        # Eight by hand, to a list at another cost.
-        assert desk.clicks == 8
+        # By hand from the first page to a list at another cost.
+        assert desk.clicks <= 9
 
         after = pd.read_parquet(laboratory.table("targeting_list"))["decision"].value_counts()
         assert after.get("target", 0) == 0
         page = desk.table("targeting/targeting_list")
-        assert f"${float(COST):.2f}" in page
-        assert f"TypeA: n_target\n{before['target']}" not in " ".join(page.split("\t"))
+        for decision, households in after.items():
+            assert re.search(rf"n_{decision}\s+[^\n]+\s+{households}\b", page), decision
 
         page = desk.check("lists/decision_churn", "decisions_steady")
         assert "Failed" in page

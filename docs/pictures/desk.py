@@ -42,7 +42,7 @@ def tour(desk: Desk, home: Path, campaign_type: str, cost: float, to: Path) -> l
     desk.open()
     picture("ui_first_page")
     desk.page.goto(f"{desk.url}/jobs")
-    desk.page.get_by_role("link", name="decision", exact=True).first.wait_for()
+    desk.page.locator("a[href$='/jobs/decision']").first.wait_for()
     picture("ui_jobs")
     desk.graph()
     picture("ui_graph")

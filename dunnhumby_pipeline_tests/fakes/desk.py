@@ -115,7 +115,7 @@ class Desk:
     def job(self, name: str) -> None:
         """From any page to the page of a job."""
         self.click(self._link("Jobs"))
-        self.click(self.page.get_by_role("link", name=name, exact=True).first)
+        self.click(self.page.locator(f"a[href$='/jobs/{name}']").first)
         self.page.get_by_role("button", name="Materialize all").wait_for()
 
     def launchpad(self, campaign_type: str) -> None:
@@ -129,7 +129,9 @@ class Desk:
     @property
     def config(self) -> str:
         """What the launchpad says."""
-        return str(self.page.evaluate("document.querySelector('.CodeMirror').CodeMirror.getValue()"))
+        return "".join(
+            self.page.evaluate("[...document.querySelectorAll('.CodeMirror')].map(each => each.CodeMirror.getValue())")
+        )
 
     def say(self, term: str, before: str, value: str) -> None:
         """Change a term of the launchpad from what is `before`, by a double click and typing."""
@@ -142,8 +144,12 @@ class Desk:
     def launch(self) -> None:
         """Launch what the launchpad says; the page is that of the run."""
         self.click(self.page.get_by_role("button", name="Launch Run"))
-        self.page.wait_for_url("**/runs/*")
-        self.page.get_by_text("Executing", exact=False).first.wait_for()
+        on_its_page = self.page.get_by_role("button", name="View tags and config")
+        told = self.page.locator("a[href^='/runs/']").get_by_text("View", exact=True)
+        on_its_page.or_(told).first.wait_for()
+        if not on_its_page.count():
+            self.click(told.first)
+        on_its_page.wait_for()
 
     def wait_for_end(self) -> str:
         """How the run ended whose page is open: Success, Failure or Canceled."""
@@ -160,9 +166,8 @@ class Desk:
         return self.text
 
     def check(self, key: str, name: str) -> str:
-        """What the page of a check says, from that of its table; its key as group/name."""
-        self.page.goto(f"{self.url}/assets/{key}?view=checks")
-        self.click(self.page.get_by_role("link", name=name).first)
+        """What the page of a check says; the key of its table as group/name."""
+        self.page.goto(f"{self.url}/assets/{key}?view=checks&checkDetail={name}")
         self.page.get_by_text("Evaluation result").first.wait_for()
         return self.text
 
