@@ -119,12 +119,19 @@ class Desk:
         self.page.get_by_role("button", name="Materialize all").wait_for()
 
     def launchpad(self, campaign_type: str) -> None:
-        """From the page of a job to its launchpad, filled for a campaign type."""
-        self.click(self.page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]"))
-        self.click(self.page.get_by_role("menuitem", name="Open launchpad"))
-        self.click(self.page.get_by_placeholder("Partition"))
-        self.click(self.page.get_by_role("menuitem", name=campaign_type))
-        self.page.locator(".CodeMirror-line").get_by_text("contact_cost").wait_for()
+        """The launchpad of a job, filled for a campaign type."""
+        self.page.goto(f"{self.page.url}/playground")
+        self.clicks += 1
+        self.page.get_by_role("button", name="Launch Run").wait_for()
+        self.page.get_by_text("No errors").wait_for()
+        choice = self.page.get_by_role("menuitem", name=campaign_type)
+        while not choice.count():
+            # What is still being drawn swallows a click.
+            self.page.get_by_placeholder("Partition").click()
+            self.page.wait_for_timeout(1000)
+        self.clicks += 1
+        self.click(choice)
+        self.page.locator(".CodeMirror-line").get_by_text("contact_cost").first.wait_for()
 
     @property
     def config(self) -> str:
@@ -139,17 +146,13 @@ class Desk:
         line.get_by_text(before, exact=True).dblclick()
         self.clicks += 1
         self.page.keyboard.type(value)
-        self.page.get_by_text("No errors").wait_for()
+        self.page.get_by_text("No errors").first.wait_for()
 
     def launch(self) -> None:
         """Launch what the launchpad says; the page is that of the run."""
         self.click(self.page.get_by_role("button", name="Launch Run"))
-        on_its_page = self.page.get_by_role("button", name="View tags and config")
-        told = self.page.locator("a[href^='/runs/']").get_by_text("View", exact=True)
-        on_its_page.or_(told).first.wait_for()
-        if not on_its_page.count():
-            self.click(told.first)
-        on_its_page.wait_for()
+        self.page.wait_for_url("**/runs/*")
+        self.page.get_by_text("Executing", exact=False).first.wait_for()
 
     def wait_for_end(self) -> str:
         """How the run ended whose page is open: Success, Failure or Canceled."""
