@@ -1,7 +1,6 @@
 """The UI as an analyst works with it: the real `dunnhumby ui` on a home, and a browser that clicks in it.
 
 What is looked for on its pages are roles and texts of the pinned version of dagster; every wait is for one of them.
-The same steps are the test and the pictures of the documents (docs/pictures/desk.py).
 """
 
 from __future__ import annotations
@@ -174,21 +173,9 @@ class Desk:
         self.page.get_by_text("Evaluation result").first.wait_for()
         return self.text
 
-    def graph(self, *unfolded: str) -> None:
-        """The graph of all tables by chapter; the groups named are unfolded in the list beside it."""
-        self.page.goto(f"{self.url}/asset-groups")
-        self.page.get_by_text("Materialize all").first.wait_for()
-        for group in unfolded:
-            self.click(self.page.get_by_text(group, exact=True).first)
-
     @property
     def text(self) -> str:
         return self.page.locator("body").inner_text()
 
     def _link(self, name: str) -> Locator:
         return self.page.locator("nav").get_by_text(name, exact=True)
-
-    def picture(self, target: Path) -> None:
-        """A picture of the window as it is."""
-        self.page.mouse.move(0, 0)
-        self.page.screenshot(path=target, animations="disabled")
