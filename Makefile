@@ -42,7 +42,6 @@ docs: $(READY)  ## rebuild the documents that come from code, and the numbers in
 
 pictures: $(READY)  ## take the pictures of the documents from the study in STUDY_HOME (needs chromium or chrome)
 	$(BIN)/python docs/pictures/take.py --home $(STUDY_HOME)
-	$(BIN)/python -W ignore docs/pictures/desk.py --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .
