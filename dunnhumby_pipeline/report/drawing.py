@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -69,6 +70,9 @@ def _in_two_processes(wanted: Wanted, settings: Settings) -> Drawn:
         return {place: draw_picture(*wanted[place], settings) for place in next_places()}
 
     def send(sender: Connection) -> None:
+        # Who presses Ctrl-C stops the first process, and that one this: without a word from here.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
             found: Drawn | Exception = drawn()
         except Exception as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -34,8 +36,6 @@ def section(number: int, folder: Path, at_work: str = "draw") -> Section:
 
 
 def multiprocessing_child() -> bool:
-    import multiprocessing
-
     return multiprocessing.parent_process() is not None
 
 
@@ -81,3 +81,21 @@ def test_a_text_that_is_measured_makes_no_new_renderer(monkeypatch: pytest.Monke
     for word in ("one", "two", "three"):
         sheet.measure(word)
     assert len(made) == 1
+
+
+@needs_two
+def test_who_is_stopped_stops_the_other(tmp_path: Path) -> None:
+    def stopped(tables: StudyTables, settings: Settings) -> Figure:
+        if multiprocessing_child():
+            time.sleep(60)
+        raise KeyboardInterrupt
+
+    sections = [
+        Section(f"picture_{number}", "A picture", (), draw=stopped, alt=lambda tables, settings: "")
+        for number in range(12)
+    ]
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        draw_together([(each, NO_TABLES) for each in sections], SETTINGS)
+    assert time.monotonic() - began < 30
+    assert not multiprocessing.active_children()
