@@ -11,6 +11,7 @@ import dagster as dg
 
 from dunnhumby_pipeline.orchestration.alerts.sensors import alert_sensor
 from dunnhumby_pipeline.orchestration.checks.registry import LIST
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.orchestration.platform.partitions import campaign_types
 from dunnhumby_pipeline.orchestration.platform.resources import Study
@@ -55,7 +56,7 @@ def targeting_list(context: dg.AssetExecutionContext) -> dg.MaterializeResult[An
 defs = dg.Definitions(
     assets=[propensity, targeting_list],
     asset_checks=[arms_in_overlap],
-    jobs=[dg.define_asset_job("study", dg.AssetSelection.all())],
+    jobs=[dg.define_asset_job(STUDY_JOB, dg.AssetSelection.all())],
     sensors=[alert_sensor(STUDY.settings)],
     resources={"study": STUDY},
     executor=dg.in_process_executor,

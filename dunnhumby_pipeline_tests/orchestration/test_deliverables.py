@@ -93,10 +93,10 @@ def test_packed_tables_are_those_on_disk_and_persons_lie_apart(laboratory: Labor
                 inside = io.BytesIO(bundle.read(name))
                 found = pd.read_parquet(inside) if name.endswith(".parquet") else pd.read_csv(inside)
                 assert len(found) == len(stored) and list(found.columns) == list(stored.columns), name
-                assert ("household_key" in found.columns) <= personal and table.is_personal is personal
+                assert ("household_key" in found.columns) <= personal and table.personal is personal
                 seen.add(table.name)
             manifest = pd.read_csv(io.BytesIO(bundle.read("manifest.csv")))
-            listed = {one.name for one in registry.TABLES.values() if one.is_table and one.is_personal is personal}
+            listed = {one.name for one in registry.TABLES.values() if one.is_table and one.personal is personal}
             assert set(manifest["table"]) == listed, "nothing is left out without a word"
     assert {"targeting_list", "segment_profiles", "transactions", "policy_value"} <= seen
 

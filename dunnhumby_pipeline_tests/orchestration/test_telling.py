@@ -202,7 +202,7 @@ def test_a_port_in_use_is_refused_by_name(tmp_path: Path) -> None:
         for name in ("pages", "ui"):
             refused = command(name, "--home", tmp_path, "--port", port)
             assert refused.exit_code == 2
-            assert f"port {port} is in use by another process" in refused.output
+            assert f"port {port} of 127.0.0.1 is in use by another program" in refused.output
         taken = f"http://localhost:{port}"
         refused = command("ui", "--home", tmp_path, "--port", "39417", DUNNHUMBY_DESK__PAGES_URL=taken)
         assert (refused.exit_code, f"port {port} is in use" in refused.output) == (2, True)

@@ -76,7 +76,7 @@ def test_what_is_too_large_is_left_out_and_said_so(stored: list[tuple[Table, Pat
 
 
 def test_tables_of_single_households_are_known_by_their_columns() -> None:
-    personal = {table.name for table in registry.TABLES.values() if table.is_table and table.is_personal}
+    personal = {table.name for table in registry.TABLES.values() if table.is_table and table.personal}
     assert {"targeting_list", "transactions", "rejected_rows", "segments", "influence", "household_copies"} <= personal
     assert not {"segment_profiles", "policy_value", "decision_summary", "products"} & personal
     keyed = {table.name for table in registry.TABLES.values() if "household_key" in table.key}

@@ -10,7 +10,7 @@ from dunnhumby_pipeline.report.sections import report_reads
 from dunnhumby_pipeline.settings import Settings
 
 # What says when work is begun, how runs are ended, where alerts go and whom the UI names.
-RUNS_BY_ITSELF = ("schedules", "runs", "retention", "alerts", "desk")
+RUNS_BY_ITSELF = ("schedules", "runs", "retention", "alerts", "desk", "history")
 # Where tables lie, who may read them and what computes them does not show in a report, nor what begins by itself.
 _SHOWN = tuple(sorted(set(Settings.model_fields) - {"engine", "file_mode", "warehouse", *RUNS_BY_ITSELF}))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from dunnhumby_pipeline.orchestration.alerts.store import Store
+from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
 from dunnhumby_pipeline.orchestration.platform.runner import open_history
 from dunnhumby_pipeline.settings import Home
 from dunnhumby_pipeline_tests.fakes.receivers import Endpoint, MailServer
@@ -78,7 +79,7 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
     def study(check: str, target: int, crash: str | None = None) -> str:
         (home.root / "told.json").write_text(json.dumps({"check": check, "target": target, "crash": crash}))
         with open_history(home) as instance:
-            ended = location.defs.resolve_job_def("study").execute_in_process(
+            ended = location.defs.resolve_job_def(STUDY_JOB).execute_in_process(
                 instance=instance, partition_key="TypeA", raise_on_error=False
             )
         finished.append(time.time())
