@@ -95,11 +95,10 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str], per_day: bool
         raise ValueError(f"no covariate has any value among the {len(trials)} trials")
     numeric = tuple(name for name in used if pd.api.types.is_numeric_dtype(trials[name]))
     categorical = (*(name for name in used if name not in numeric), CAMPAIGN)
-    levels = [_levels(trials[name].astype(str)) for name in categorical]
     transformer = ColumnTransformer(
         [
             ("numeric", SimpleImputer(strategy="median", add_indicator=True), list(numeric)),
-            ("level", OneHotEncoder(categories=levels, handle_unknown="ignore", sparse_output=False), [*categorical]),
+            ("level", OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(categorical)),
         ],
         verbose_feature_names_out=False,
     )
@@ -110,16 +109,6 @@ def fit_design_matrix(trials: pd.DataFrame, covariates: list[str], per_day: bool
     renamed = {name: per_day_column(name) for name in rates}
     names = tuple(renamed.get(name, str(name)) for name in transformer.get_feature_names_out())
     return DesignMatrix(numeric, categorical, longest, transformer, names, rates, left_out)
-
-
-def _levels(values: pd.Series) -> NDArray[np.object_]:
-    """The levels of a covariate, in the order of their columns: as text sorts them; segments by their trials, the most
-    first. Trees draw columns by their place, and an effect is not to hang on what a segment is called.
-    """
-    if values.name != LOOK_BACK_SEGMENT:
-        return np.unique(values.to_numpy(dtype=object))
-    # In a tie the one met first.
-    return values.groupby(values, sort=False).size().sort_values(ascending=False, kind="stable").index.to_numpy(object)
 
 
 def _prepared(frame: pd.DataFrame, design: DesignMatrix) -> pd.DataFrame:
