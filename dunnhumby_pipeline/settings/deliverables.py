@@ -17,5 +17,5 @@ class DeliverableSettings(Section):
     )
     # Of the sample this leaves out the promotions, which are as the retailer gave them and 70 % of all bytes.
     largest_table_mb: float = Field(
-        25, gt=0, description="largest file of a table that is packed, in MB; the list of contents names larger ones"
+        25.0, gt=0, description="largest file of a table that is packed, in MB; the list of contents names larger ones"
     )

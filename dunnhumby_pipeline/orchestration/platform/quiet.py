@@ -12,7 +12,7 @@ import warnings
 EXPECTED = (
     # What the study uses of dagster on purpose, though it may change: its version is held to 1.13.
     "Function `multi_observable_source_asset` is currently in beta",
-    "Parameter `include_sources` of function `AssetSelection.all` is currently in beta",
+    "Parameter `include_sources` of function `AssetSelection.",
     "Parameter `data_version` of initializer `Output.__init__` is currently in beta",
     "Specifying a partitions_def on an AssetCheckSpec",
     "Function `dev_command` is superseded",
