@@ -29,6 +29,7 @@ from dunnhumby_pipeline.settings.economics import AS_REDEEMED, REFERENCE_STUDY, 
 from dunnhumby_pipeline.settings.experiment import ExperimentSettings
 from dunnhumby_pipeline.settings.mapping import MappingSettings
 from dunnhumby_pipeline.settings.needs import NeedSettings
+from dunnhumby_pipeline.settings.own_file import place_of, read_own_file
 from dunnhumby_pipeline.settings.places import require_home, require_writable
 from dunnhumby_pipeline.settings.plain import one_line, without_secrets
 from dunnhumby_pipeline.settings.policies import (
@@ -65,7 +66,6 @@ from dunnhumby_pipeline.settings.study import (
     Home,
     Settings,
     SettingsError,
-    found_wrong,
     load_settings,
     resolve_raw,
 )
@@ -127,11 +127,12 @@ __all__ = [
     "Timetable",
     "TrialSettings",
     "ValidationSettings",
-    "found_wrong",
     "load_settings",
     "needs_interval",
     "one_line",
+    "place_of",
     "ranks",
+    "read_own_file",
     "require_home",
     "require_writable",
     "resolve_raw",

@@ -10,9 +10,9 @@ from dunnhumby_pipeline.engine.tables import TableError, read_table
 from dunnhumby_pipeline.orchestration.platform.failures import refusing
 from dunnhumby_pipeline.orchestration.platform.fingerprints import frame_fingerprint
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
+from dunnhumby_pipeline.orchestration.platform.refitted import RefittedModel
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import outputs, step
-from dunnhumby_pipeline.orchestration.platform.storage import put
 from dunnhumby_pipeline.orchestration.platform.versions import digest
 
 
@@ -49,29 +49,21 @@ def fit_segments(
     from dunnhumby_pipeline.segmentation.segments.model_store import previous_model, save_model
     from dunnhumby_pipeline.segmentation.segments.tables import segment_households
 
-    settings, model = study.settings, study.table("segment_model")
-    start = model.with_name(f"segment_model_start{model.suffix}")
-    code = context.assets_def.code_versions_by_key[asset_key(model.stem)] or ""
-    version, seed = digest([frame_fingerprint(customer_features), code]), settings.seed_for("segments")
-    previous, without = previous_model(model)
-    # A model of these very data, settings and code is what is about to be fitted: it starts where that one did.
-    again = previous is not None and previous.data_version == version
-    if again:
-        previous, without = previous_model(start)
+    settings, seed = study.settings, study.settings.seed_for("segments")
+    kept = RefittedModel(study.table("segment_model"), previous_model, save_model)
+    code = context.assets_def.code_versions_by_key[asset_key("segment_model")] or ""
+    version = digest([frame_fingerprint(customer_features), code])
+    began = kept.beginning(version)
     with refusing(ValueError):
-        found = segment_households(customer_features, settings.segmentation, seed, previous, version, without)
+        found = segment_households(
+            customer_features, settings.segmentation, seed, began.previous, version, began.without
+        )
     context.log.info(f"segments start {found.start_reason}")
     # The model goes last: a run that fails between two tables is compared, and its successor started, with the one
     # before.
     yield from outputs("fit_segments", vars(found))
     with study.staging() as staging:
-        if previous is not None and not again:
-            save_model(previous, staging / start.name)
-            put(staging / start.name, start)
-        elif not again:
-            start.unlink(missing_ok=True)
-        save_model(found.model, staging / model.name)
-        yield dg.Output(staging / model.name, "segment_model", metadata={"start": found.start_reason})
+        yield dg.Output(kept.keep(found.model, began, staging), "segment_model", metadata={"start": found.start_reason})
 
 
 @step(settings=("confidence", "profile"), deps=["transactions", "products"])

@@ -7,18 +7,18 @@ checked when they are read; the names in them of what the data tell, when they a
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.segmentation.actions.conditions import OfferConditions, Part, SegmentConditions, Words
 from dunnhumby_pipeline.segmentation.actions.reach import Reading, Unreachable, unreachable
-from dunnhumby_pipeline.settings import found_wrong
+from dunnhumby_pipeline.settings import PLAYBOOK_FILE, place_of, read_own_file
 
 # What an offer is made of, as far as a segment may be kept from it.
 Form = Literal["service", "points", "multi-buy", "coupon", "manufacturer coupon"]
@@ -156,24 +156,16 @@ def load_playbook(file: Path | None = None) -> Playbook:
     tier, stage, form, channel or funder, a missing default of segments, two rules of one name, a rule that can never be
     reached. Needs, tags and segments are names that the data tell: `resolver.require_names` holds the rules to them.
     """
-    where = playbook_place(file)
-    try:
-        text = (file or files(__package__).joinpath("playbook.toml")).read_text(encoding="utf-8")
-        return Playbook.model_validate(tomllib.loads(text))
-    except OSError as error:
-        raise PlaybookError(
-            f"{where}: cannot be read ({error}); write it, or do without to use the packaged one"
-        ) from error
-    except ValidationError as error:
-        raise PlaybookError(f"{where} cannot be used: {found_wrong(error)}") from error
-    except (ValueError, RecursionError) as error:
-        # TOML, UTF-8, depth, and numbers of more digits than Python reads.
-        raise PlaybookError(f"{where} is not TOML: {error}") from error
+    return read_own_file(Playbook, file, _packaged(), PlaybookError)
 
 
 def playbook_place(file: Path | None) -> str:
     """What the playbook is called in what is said of it."""
-    return str(file) if file is not None else "the packaged playbook.toml"
+    return place_of(file, _packaged())
+
+
+def _packaged() -> Traversable:
+    return files(__package__).joinpath(PLAYBOOK_FILE)
 
 
 def _check_names(names: Sequence[str]) -> None:

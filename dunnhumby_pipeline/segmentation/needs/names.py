@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dunnhumby_pipeline.contracts.names import NO_NEED, Level
-from dunnhumby_pipeline.settings import NEED_NAMES_FILE, found_wrong
+from dunnhumby_pipeline.settings import NEED_NAMES_FILE, read_own_file
 
 BY_FILE, BY_WORDS = "file of names", "words of its commodities"
 _LONGEST_NAME = 60
@@ -73,20 +72,9 @@ def load_need_names(file: Path | None = None) -> NeedNames:
 
     Raises NeedNamesError when there is no such file, it is not TOML, or a field is unknown, missing or wrong.
     """
-    where = str(file) if file is not None else f"the packaged {NEED_NAMES_FILE}"
-    try:
-        text = (file or files(__package__).joinpath(NEED_NAMES_FILE)).read_text(encoding="utf-8")
-        return NeedNames.model_validate(tomllib.loads(text))
-    except OSError as error:
-        raise NeedNamesError(
-            f"{where}: cannot be read ({error}); write it, or do without to use the packaged one"
-        ) from error
-    except ValidationError as error:
-        raise NeedNamesError(
-            f"{where} cannot be used: {found_wrong(error)}; expected [[needs]] with name and commodities each"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise NeedNamesError(f"{where} is not TOML: {error}") from error
+    packaged = files(__package__).joinpath(NEED_NAMES_FILE)
+    form = "[[needs]] with name and commodities each"
+    return read_own_file(NeedNames, file, packaged, NeedNamesError, expected=form)
 
 
 def known_need_names(names: NeedNames | None = None, level: Level | None = None) -> tuple[str, ...]:
