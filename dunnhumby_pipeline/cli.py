@@ -60,11 +60,6 @@ if TYPE_CHECKING:
 
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
-EARLIER_LAYOUT = (
-    "The history of this home is of an earlier release: tables and lists stay where they are, and everything is "
-    "rebuilt and judged once, under its new names."
-)
-
 
 class Commands(TyperGroup):
     """The commands, on any terminal and without warnings that were weighed already, each ended by a signal with one
@@ -160,19 +155,19 @@ def run(
     study, defs = load_study(home, raw)
     terms = usable_terms(study, cost, scenario)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
-    from dunnhumby_pipeline.orchestration.platform.history import is_of_earlier_layout
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.reporting import write_brief
     from dunnhumby_pipeline.orchestration.staleness import disturbed, read_by, stale_work
     from dunnhumby_pipeline.orchestration.terms import run_config
+    from dunnhumby_pipeline.orchestration.upgrade import in_words, left_by_earlier
 
     console.print(f"Studying {campaign_type} from [bold]{escape(describe_source(study))}[/bold]", soft_wrap=True)
     with at_work(study, f"dunnhumby run --campaign-type {campaign_type}") as instance:
         work, graph, unreadable = None, defs.resolve_asset_graph(), frozenset[str]()
-        if is_of_earlier_layout(instance, graph.get_all_asset_keys()):
-            console.print(EARLIER_LAYOUT)
+        for left in in_words(left_by_earlier(instance, graph.get_all_asset_keys(), study.warehouse)):
+            say("noted", left)
         if not fresh:
             found = disturbed(study, graph, instance, campaign_type)
         try:

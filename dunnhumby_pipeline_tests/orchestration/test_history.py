@@ -16,7 +16,6 @@ from dunnhumby_pipeline.orchestration.checks.registry import CHECKS
 from dunnhumby_pipeline.orchestration.platform import history
 from dunnhumby_pipeline.orchestration.platform.history import (
     AssetGraph,
-    is_of_earlier_layout,
     latest_checks,
     latest_materialization,
     partition_of,
@@ -124,15 +123,6 @@ def test_checks_that_were_not_evaluated_since_their_table_was_made_are_stale(
     assert stale("TypeA") == []
     made(instance, "segments")
     assert sorted(stale("TypeA")) == sorted(of_segments)
-
-
-def test_a_history_of_names_without_groups_is_of_an_earlier_layout(instance: dg.DagsterInstance) -> None:
-    keys = [asset_key("segments"), asset_key("propensity")]
-    assert not is_of_earlier_layout(instance, keys)
-    instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey("segments")))
-    assert is_of_earlier_layout(instance, keys)
-    made(instance, "segments")
-    assert not is_of_earlier_layout(instance, keys)
 
 
 def test_a_history_makes_one_engine_for_each_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,13 +247,6 @@ def selected(graph: AssetGraph, selection: str) -> set[dg.AssetKey]:
         raise ValueError(str(error)) from error
 
 
-def is_of_earlier_layout(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> bool:
-    """Whether the history knows assets only by names without their group, as releases before 0.2 wrote them."""
-    known = set(instance.get_asset_keys())
-    grouped = list(keys)
-    return any(dg.AssetKey(table_of(key)) in known for key in grouped) and not known.intersection(grouped)
-
-
 def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
     """Remove a run from the history with all that it recorded; dagster would leave the evaluations of its checks."""
     storage = instance.event_log_storage
