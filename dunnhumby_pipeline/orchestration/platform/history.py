@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -31,6 +32,7 @@ from dagster._core.storage.tags import CODE_LOCATION_TAG, REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from dunnhumby_pipeline.contracts.registry import table
+from dunnhumby_pipeline.orchestration.platform.connections import Engines
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 
 AssetGraph: TypeAlias = BaseAssetGraph
@@ -157,22 +159,27 @@ def target_of(
 
 
 @cache
-def share_engines() -> None:
-    """Keep one engine for each SQLite file of a history while this process lasts.
-
-    Dagster makes one for every statement, which compiles the statement each time and asks SQLite for its version: a
-    tenth of a small run. An engine holds no connection here (NullPool), so nothing stays open.
-    """
-    made: dict[str, Any] = {}
-
-    def engine(place: str, **options: Any) -> Any:
-        if place not in made:
-            made[place] = sql.create_engine(place, **options)
-        return made[place]
-
+def _engines() -> Engines:
+    """Those of dagster's histories in this process, which from now on takes its engines here."""
+    engines = Engines(sql.create_engine)
     for storage in (sqlite_event_log, sqlite_run_storage):
         # mypy: dagster exports the name for its own storages.
-        storage.create_engine = engine  # type: ignore[attr-defined]
+        storage.create_engine = engines.engine  # type: ignore[attr-defined]
+    return engines
+
+
+def open_instance(folder: Path, file: str) -> dg.DagsterInstance:
+    """The instance that `file` in `folder` describes; its connections stay open until it is disposed of."""
+    engines = _engines()
+    instance = dg.DagsterInstance.from_config(str(folder), file)
+    dispose = instance.dispose
+
+    def dispose_and_close() -> None:
+        dispose()
+        engines.close(folder.resolve())
+
+    instance.dispose = dispose_and_close  # type: ignore[method-assign]
+    return instance
 
 
 def lists_with(location: str) -> dict[str, str]:
@@ -205,6 +212,8 @@ def unsynced(graph: AssetGraph, instance: dg.DagsterInstance, partition: str) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        # In one question instead of one each.
+        resolver.instance_queryer.prefetch_asset_records(graph.materializable_asset_keys)
         return {
             key
             for key in graph.materializable_asset_keys

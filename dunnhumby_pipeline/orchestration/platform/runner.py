@@ -16,9 +16,9 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     NO_COMPUTE_LOGS,
     AssetGraph,
     lists_with,
+    open_instance,
     place_in_timeline,
     selected,
-    share_engines,
 )
 from dunnhumby_pipeline.orchestration.platform.instance_file import instance_settings, write_instance_file
 from dunnhumby_pipeline.orchestration.platform.jobs import STUDY_JOB
@@ -78,8 +78,7 @@ def open_history(home: Home, settings: Settings | None = None) -> dg.DagsterInst
     command: Path = home.dagster_home / _COMMAND
     if not command.exists():
         command.write_text(_COMMAND_SETTINGS, encoding="utf-8")
-    share_engines()
-    return dg.DagsterInstance.from_config(str(home.dagster_home), _COMMAND)
+    return open_instance(home.dagster_home, _COMMAND)
 
 
 def run_study(
