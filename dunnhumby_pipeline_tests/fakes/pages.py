@@ -63,6 +63,13 @@ def undrawn(section: Section, tables: StudyTables, settings: Settings) -> Pictur
     return Picture("data:,", section.alt(tables, settings), 9, 9)
 
 
+def sketched(section: Section, tables: StudyTables, settings: Settings) -> Picture:
+    """As `undrawn`, of a picture that was made from its tables and not drawn."""
+    assert section.draw is not None
+    section.draw(tables, settings)
+    return undrawn(section, tables, settings)
+
+
 def shown(html: str) -> set[str]:
     """Titles of the pictures and tables that are on a page."""
     titles = re.findall(r"<figure>\s*<h3[^>]*>(.*?)</h3>", html) + re.findall(r"<caption>(.*?)</caption>", html)

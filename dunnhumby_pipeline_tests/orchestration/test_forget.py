@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -24,16 +25,18 @@ from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
 from dunnhumby_pipeline.orchestration.erasing.files import erase_from
 from dunnhumby_pipeline.orchestration.erasing.history import erase_from_history
 from dunnhumby_pipeline.orchestration.erasing.words import Key
-from dunnhumby_pipeline.settings import Home, SettingsError
-from dunnhumby_pipeline.simulate.plan import RetailerPlan
-from dunnhumby_pipeline.simulate.simulate import simulate
+from dunnhumby_pipeline.settings import SettingsError
 from dunnhumby_pipeline.targeting.list_ledger import Approval, file_hash, is_as_approved
 from dunnhumby_pipeline.targeting.opt_outs import ContactError, read_opt_outs, require_known, without_forgotten
 from dunnhumby_pipeline_tests.fakes.journeys import ANY_REJECTS, ONE_THREAD, write_raw
-from dunnhumby_pipeline_tests.fakes.studies import Laboratory, as_variables, command, made_once, quick_settings
-
-# So many digits that no other number of a study has them.
-FIRST = 73_519_000
+from dunnhumby_pipeline_tests.fakes.studies import (
+    FIRST_KEY,
+    Laboratory,
+    SmallStudy,
+    as_variables,
+    command,
+    quick_settings,
+)
 
 
 def _all_text(home: Path) -> dict[Path, str]:
@@ -63,25 +66,17 @@ def _naming(home: Path, household: int) -> set[str]:
 # ------------------------------------------------------------------------------------------------- a whole home
 
 
-@pytest.fixture(scope="module")
-def finished(of_session: Path) -> Path:
-    """A study of 400 simulated households with keys of eight digits, its raw files in the home."""
-
-    def make(folder: Path) -> None:
-        simulate(folder / "home" / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
-        for path in (folder / "home" / "raw").glob("*.csv*"):
-            frame = pd.read_csv(path)
-            for name in {"household_key"} & set(frame.columns):
-                frame[name] += FIRST
-            frame.to_csv(path, index=False)
-        outcome, _ = Laboratory(Home(folder / "home"), None).run()
-        assert outcome.errors == (), outcome.errors
-
-    return made_once(of_session / "forgettable", make)
+@pytest.fixture
+def laboratory(small: SmallStudy, tmp_path: Path) -> Laboratory:
+    """A copy of the finished study with its raw files in the home."""
+    home = small.copy(tmp_path).home
+    (home.root / "raw").mkdir()
+    for path in small.raw.glob("*.csv*"):
+        shutil.copy(path, home.root / "raw")
+    return Laboratory(home, None)
 
 
-def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(finished: Path, tmp_path: Path) -> None:
-    laboratory = Laboratory(Home(finished / "home"), None).copy(tmp_path)
+def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(laboratory: Laboratory, small: SmallStudy) -> None:
     home, root = laboratory.home, laboratory.home.root
     influential = pd.read_parquet(laboratory.table("influence"))["household_key"].dropna()
     household = int(influential.iloc[0])
@@ -116,7 +111,7 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(finished: Path
 
     # Somebody puts the file back: the household stays out, is counted, and is named nowhere.
     for name in ("transaction_data.csv", "hh_demographic.csv", "campaign_table.csv", "coupon_redempt.csv"):
-        (root / "raw" / name).write_bytes((finished / "home" / "raw" / name).read_bytes())
+        (root / "raw" / name).write_bytes((small.raw / name).read_bytes())
     outcome, _ = laboratory.run("key:load_journey or key:transactions")
     assert outcome.success, outcome.errors
     for table in ("transactions", "demographics", "campaign_targets", "coupon_redemptions"):
@@ -124,21 +119,21 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(finished: Path
     rejects = pd.read_parquet(home.warehouse / "rejects.parquet")
     forgotten = rejects[rejects["rule"] == "forgotten"].set_index("table")["n"]
     assert forgotten["transactions"] == (
-        pd.read_parquet(finished / "home" / "warehouse" / "transactions.parquet")["household_key"] == household
-    ).sum() + _rejected(finished, household)
+        pd.read_parquet(small.folder / "home" / "warehouse" / "transactions.parquet")["household_key"] == household
+    ).sum() + _rejected(small, household)
     assert {name for name in _naming(root, household) if not name.startswith("raw/")} == set()
 
 
-def _rejected(finished: Path, household: int) -> int:
-    rows = pd.read_parquet(finished / "home" / "warehouse" / "rejected_rows.parquet")
+def _rejected(small: SmallStudy, household: int) -> int:
+    rows = pd.read_parquet(small.folder / "home" / "warehouse" / "rejected_rows.parquet")
     own = rows[rows["table"] == "transactions"]["raw_row"].map(lambda row: int(json.loads(row)["household_key"]))
     return int((own == household).sum())
 
 
-def test_a_household_that_nobody_knows_is_refused_and_noted_nowhere(finished: Path, tmp_path: Path) -> None:
-    root = Laboratory(Home(finished / "home"), None).copy(tmp_path).home.root
-    done = command("forget", FIRST - 1, "--home", root)
-    assert done.exit_code == 2 and f"household {FIRST - 1} is in no table" in done.output
+def test_a_household_that_nobody_knows_is_refused_and_noted_nowhere(laboratory: Laboratory) -> None:
+    root = laboratory.home.root
+    done = command("forget", FIRST_KEY - 1, "--home", root)
+    assert done.exit_code == 2 and f"household {FIRST_KEY - 1} is in no table" in done.output
     assert not (root / "forgotten.json").exists()
     assert command("forget", "-5", "--home", root).exit_code == 2
     assert command("forget", "C-77", "--home", root).exit_code == 2
