@@ -112,7 +112,7 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
         study("pass", 266, crash=f"no space left, at s3://key:{SECRET}@bucket/a")
         with daemon(home, environment):
             wait_for(lambda: len(endpoint.got) == 4, home)
-            assert "BLOCKED [TypeA] run of study (overlap__propensity) failed" in endpoint.titles[3]
+            assert "BLOCKED [TypeA] run of full_study (overlap__propensity) failed" in endpoint.titles[3]
             mail.start()
             wait_for(lambda: len(mail.got) == 3, home)
             study("pass", 266)
