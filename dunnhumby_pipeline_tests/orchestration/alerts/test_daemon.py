@@ -117,7 +117,7 @@ def test_incidents_reach_their_channels_once_each_over_an_outage_and_a_restart(
             wait_for(lambda: len(mail.got) == 3, home)
             study("pass", 266)
             wait_for(lambda: len(endpoint.got) == 5 and len(mail.got) == 4, home)
-            assert "Recovered [TypeA] run of study" in endpoint.titles[4]
+            assert "Recovered [TypeA] run of full_study" in endpoint.titles[4]
             wait_for(lambda: not Store(home.alerts).read().outbox, home)
     finally:
         endpoint.stop()
