@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,10 @@ def test_a_history_makes_one_engine_for_each_of_its_files(tmp_path: Path, monkey
         return make(place, **options)
 
     monkeypatch.setattr(history.sql, "create_engine", noted)
+    # As in a process that has opened no history yet; what it takes its engines from is put back afterwards.
+    for storage in (history.sqlite_event_log, history.sqlite_run_storage):
+        monkeypatch.setattr(storage, "create_engine", storage.create_engine)
+    monkeypatch.setattr(history, "_engines", cache(history._engines.__wrapped__))
     for name in ("one", "other"):
         for n_runs in (0, 1):
             with open_history(Home(tmp_path / name)) as persistent:
