@@ -97,7 +97,8 @@ def _in_two_processes(wanted: Wanted, settings: Settings) -> Drawn:
     finally:
         receiver.close()
         if other.is_alive() and sys.exc_info()[0] is not None:
-            other.terminate()
+            # Not `terminate`: until the fork has set its own, a handler of this process would take the signal there.
+            other.kill()
         other.join()
     if isinstance(found, Exception):
         raise found

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from dunnhumby_pipeline.command import ui
 from dunnhumby_pipeline_tests.fakes.postgres import free_port
 from dunnhumby_pipeline_tests.fakes.studies import command
 
@@ -81,6 +82,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "ui", *options],
+            env={**os.environ, "DUNNHUMBY_DESK__PAGES_URL": f"http://localhost:{free_port()}"},
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -183,7 +185,7 @@ def test_a_port_that_is_in_use_is_refused_with_another(tmp_path: Path) -> None:
         refused = command("ui", "--home", tmp_path, "--port", str(port))
     assert refused.exit_code == 2
     assert f"port {port} of 127.0.0.1 is in use by another program" in refused.output
-    assert "give another port: --port" in refused.output
+    assert "name another port (--port)" in refused.output
 
 
 @pytest.mark.parametrize(
@@ -205,6 +207,7 @@ def test_what_no_web_server_can_do_is_refused(options: tuple[str, ...], said: st
 def test_the_daemon_alone_needs_no_port_and_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments))
+    monkeypatch.setattr(ui, "begin_pages", lambda study, port: None)
     kept = dict(os.environ)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import re
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 import pandas as pd
 import pytest
+from PIL import Image
 
 from dunnhumby_pipeline.contracts.registry import TABLES, table
 from dunnhumby_pipeline.definitions import build_defs
@@ -45,7 +48,16 @@ MAIN = {
 
 @pytest.fixture(scope="module")
 def finished(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
-    return small.copy(tmp_path_factory.mktemp("telling"))
+    laboratory = small.copy(tmp_path_factory.mktemp("telling"))
+    # Pictures of the small study are made and not drawn.
+    drawn = io.BytesIO()
+    Image.new("RGB", (800, 400), "white").save(drawn, format="png")
+    report = laboratory.home.warehouse / "TypeA" / TABLES["campaign_report"].file_name
+    source = f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+    text = report.read_text(encoding="utf-8")
+    assert 'src="data:,"' in text
+    report.write_text(text.replace('src="data:,"', f'src="{source}"'), encoding="utf-8")
+    return laboratory
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +217,7 @@ def test_a_port_in_use_is_refused_by_name(tmp_path: Path) -> None:
             assert f"port {port} of 127.0.0.1 is in use by another program" in refused.output
         taken = f"http://localhost:{port}"
         refused = command("ui", "--home", tmp_path, "--port", "39417", DUNNHUMBY_DESK__PAGES_URL=taken)
-        assert (refused.exit_code, f"port {port} is in use" in refused.output) == (2, True)
+        assert (refused.exit_code, f"port {port} of 127.0.0.1 is in use" in refused.output) == (2, True)
     same = command("ui", "--home", tmp_path, "--port", "39417", DUNNHUMBY_DESK__PAGES_URL="http://localhost:39417")
     assert "--port is 39417, where desk.pages_url has brief and report" in same.output
     nowhere = command("pages", "--home", tmp_path, DUNNHUMBY_DESK__PAGES_URL="https://desk.example")
