@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dunnhumby_pipeline.report.pictures import Picture, draw_picture
+from dunnhumby_pipeline.report import pictures
+from dunnhumby_pipeline.report.pictures import Picture
 from dunnhumby_pipeline.report.section import Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
@@ -36,8 +37,8 @@ def draw_together(wanted: Wanted, settings: Settings) -> Callable[[Section, Stud
 
     Raises what a section's drawing raises, and DrawingError when the second process is killed.
     """
-    pictures = _in_two_processes(wanted, settings) if can_be_shared(len(wanted)) else _in_this(wanted, settings)
-    by_name = {section.name: pictures[place] for place, (section, _) in enumerate(wanted)}
+    drawn = _in_two_processes(wanted, settings) if can_be_shared(len(wanted)) else _in_this(wanted, settings)
+    by_name = {section.name: drawn[place] for place, (section, _) in enumerate(wanted)}
     return lambda section, _tables, _settings: by_name[section.name]
 
 
@@ -49,7 +50,7 @@ def can_be_shared(n_pictures: int) -> bool:
 
 
 def _in_this(wanted: Wanted, settings: Settings) -> Drawn:
-    return {place: draw_picture(*each, settings) for place, each in enumerate(wanted)}
+    return {place: pictures.draw_picture(*each, settings) for place, each in enumerate(wanted)}
 
 
 def _in_two_processes(wanted: Wanted, settings: Settings) -> Drawn:
@@ -67,7 +68,7 @@ def _in_two_processes(wanted: Wanted, settings: Settings) -> Drawn:
             yield place
 
     def drawn() -> Drawn:
-        return {place: draw_picture(*wanted[place], settings) for place in next_places()}
+        return {place: pictures.draw_picture(*wanted[place], settings) for place in next_places()}
 
     def send(sender: Connection) -> None:
         # Who presses Ctrl-C stops the first process, and that one this: without a word from here.
