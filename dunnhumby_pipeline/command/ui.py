@@ -81,6 +81,8 @@ def ui(
             say_dead_runs(study, instance)
     except HistoryError as error:
         refuse(str(error))
+    if part is not Part.DAEMON:
+        begin_pages(study, port)
     os.environ |= {"DAGSTER_HOME": str(study.home.dagster_home), HOME_VARIABLE: str(study.home.root)}
     # `dagster dev` starts the web server with the environment alone.
     os.environ |= {_PREFIX: prefix, **({_READ_ONLY: "true"} if read_only else {})}
@@ -96,7 +98,6 @@ def ui(
         console.print(f"{place} on {escape(str(study.home.root))}", highlight=False, soft_wrap=True)
         if not is_loopback(host):
             say("noted", f"whoever reaches {host}:{port} can start runs: let only a proxy that asks who they are")
-        begin_pages(study, port)
     where = ["-h", host, "-p", str(port)]
     arguments = {
         None: ["dagster", "dev", "-m", CODE_LOCATION, *where],
