@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,22 @@ def asked(
         connection.close()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while not answers(port):
-        assert process.poll() is None and time.monotonic() < end, log.read_text()[-3000:]
-        time.sleep(0.1)
+@contextmanager
+def started(command: list[str], port: int, folder: Path, **environment: str) -> Iterator[int]:
+    """The port, once the process that `command` starts listens on it; the process is ended with its children."""
+    log = folder / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        patience = time.monotonic() + PATIENCE
+        while not answers(port):
+            assert process.poll() is None and time.monotonic() < patience, log.read_text()[-3000:]
+            time.sleep(0.1)
+        yield port
+    finally:
+        end(process)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -77,21 +89,10 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the web server that a viewer's service runs: our command, with a prefix, read-only."""
     folder, port = tmp_path_factory.mktemp("web"), free_port()
-    log = folder / "log"
     options = ["--part", "web", "--port", str(port), "--path-prefix", "/desk", "--read-only", "--home", str(folder)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "ui", *options],
-            env={**os.environ, "DUNNHUMBY_DESK__PAGES_URL": f"http://localhost:{free_port()}"},
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        wait_for(port, process, log)
+    program = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "ui", *options]
+    with started(program, port, folder, DUNNHUMBY_DESK__PAGES_URL=f"http://localhost:{free_port()}"):
         yield port
-    finally:
-        end(process)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,6 @@ def proxy(web: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         [caddy, "hash-password", "--plaintext", PASSWORD], capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()
     environment = {
-        **os.environ,
         "DESK_ADDRESS": f"http://127.0.0.1:{port}",
         "DESK_UPSTREAM": f"127.0.0.1:{web}",
         "DESK_USER": "ada",
@@ -114,20 +114,9 @@ def proxy(web: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [caddy, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)],
-            env=environment,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-    try:
-        wait_for(port, process, log)
+    program = [caddy, "run", "--adapter", "caddyfile", "--config", str(CADDYFILE)]
+    with started(program, port, folder, **environment):
         yield port
-    finally:
-        end(process)
 
 
 @pytest.mark.parametrize("path", ["/", "/desk", "/desk/", "/desk/graphql", "/desk/server_info", "/elsewhere"])
