@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -30,6 +31,17 @@ LONGEST = ("test_sample_study", "test_orchestration", "test_recovery", "test_sta
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    # Modules and tests stay to the end: the collector need not walk through their million objects again and again.
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    # What is left at the end is collected as it ever was.
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

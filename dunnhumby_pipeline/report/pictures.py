@@ -37,7 +37,9 @@ def draw_picture(section: Section, tables: StudyTables, settings: Settings) -> P
     """The picture of a section whose tables were built."""
     assert section.draw is not None and section.alt is not None
     # A figure is many small objects: for them the collector would walk through all that the process holds.
-    gc.freeze()
+    frozen_before = gc.get_freeze_count()
+    if not frozen_before:
+        gc.freeze()
     try:
         # Fitting glyphs to pixels costs a tenth of the time and shows only at fewer dots.
         with matplotlib.rc_context({"text.hinting": "no_hinting"}):
@@ -47,7 +49,9 @@ def draw_picture(section: Section, tables: StudyTables, settings: Settings) -> P
             # `savefig` would lay out and draw twice, the first time for the layout alone.
             canvas.draw()
     finally:
-        gc.unfreeze()
+        # What the process itself has set aside stays so.
+        if not frozen_before:
+            gc.unfreeze()
     file = io.BytesIO()
     _in_few_colours(canvas).save(file, format="png", compress_level=COMPRESSION)
     width, height = (round(inches * PAGE_PIXELS_PER_INCH) for inches in figure.get_size_inches())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dunnhumby_pipeline.causal.effects.differences import holm
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.frames import without_rows
 from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
@@ -29,10 +30,8 @@ def decisions_by_demographics(listed: pd.DataFrame, demographics: pd.DataFrame, 
     rows = [row for attribute in (KNOWN, *_ATTRIBUTES) for row in _answers(frame, attribute, confidence)]
     if not rows:
         return without_rows(table("decisions_by_demographics"))
-    from statsmodels.stats.multitest import multipletests
-
     found = pd.DataFrame(rows)
-    return found.assign(p_value=multipletests(found["p_value"], method="holm")[1])
+    return found.assign(p_value=holm(found["p_value"]))
 
 
 def _answers(frame: pd.DataFrame, attribute: str, confidence: float) -> list[dict[str, object]]:

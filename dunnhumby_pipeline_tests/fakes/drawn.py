@@ -35,9 +35,10 @@ def shaded(axes: Axes) -> np.ndarray:
     return np.asarray(axes.get_images()[0].get_array())
 
 
-def covered(figure: Figure) -> list[tuple[str, str]]:
+def covered(figure: Figure, is_drawn: bool = False) -> list[tuple[str, str]]:
     """Pairs of texts of a figure of which one covers part of the other; slanted text is left out."""
-    figure.draw_without_rendering()
+    if not is_drawn:
+        figure.draw_without_rendering()
     hidden = {id(label) for tick in figure.findobj(Tick) if not _seen(tick) for label in (tick.label1, tick.label2)}
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     boxes = [

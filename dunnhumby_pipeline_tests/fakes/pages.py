@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import unescape
 
+import pytest
 from matplotlib.figure import Figure
 
+from dunnhumby_pipeline.report import page
 from dunnhumby_pipeline.report.grid import Grid
 from dunnhumby_pipeline.report.pictures import Picture
-from dunnhumby_pipeline.report.section import Facts, Note, Section, readers
+from dunnhumby_pipeline.report.section import Chapter, Facts, Note, Section, readers
 from dunnhumby_pipeline.report.sections import CHAPTERS
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline_tests.fakes.results import run
 
 PARTS = {part.name: part for chapter in CHAPTERS for part in readers(chapter.parts)}
 DEFAULTS = Settings()
@@ -55,6 +59,20 @@ def note(name: str, tables: StudyTables, settings: Settings = DEFAULTS) -> str:
 
 def texts(grid: Grid) -> list[list[str]]:
     return [[cell.text for cell in row] for row in grid.rows]
+
+
+def that_read(table: str, chapters: Sequence[Chapter] = CHAPTERS) -> list[Chapter]:
+    """Those of `chapters` with a part that may read the table: all others are the same whether it is there or not."""
+    return [
+        chapter for chapter in chapters if any(table in (*part.reads, *part.beside) for part in readers(chapter.parts))
+    ]
+
+
+def page_of(chapters: Sequence[Chapter], tables: StudyTables, settings: Settings = DEFAULTS) -> str:
+    """The report, of these chapters alone, with the alternative texts of the pictures and no image."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "CHAPTERS", tuple(chapters))
+        return page.render_report(tables, run.checks(), run.facts(), settings, undrawn)
 
 
 def undrawn(section: Section, tables: StudyTables, settings: Settings) -> Picture:

@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from dunnhumby_pipeline.contracts.names import VISITS
 from dunnhumby_pipeline.figures.campaign import design as design_figures
 from dunnhumby_pipeline.report.grid import Grid
-from dunnhumby_pipeline.report.page import render_report
 from dunnhumby_pipeline.report.section import Section, readers
-from dunnhumby_pipeline.report.sections import CHAPTERS
+from dunnhumby_pipeline.report.sections import CHAPTERS, report_reads
 from dunnhumby_pipeline.report.sections.effects import effect_rows
 from dunnhumby_pipeline.report.sections.overlap import overlap_rows
 from dunnhumby_pipeline.report.tables import StudyTables
@@ -24,7 +23,7 @@ from dunnhumby_pipeline.words.numbers import INFINITY, MINUS, NOTHING
 from dunnhumby_pipeline_tests.fakes import pages
 from dunnhumby_pipeline_tests.fakes.drawn import printed
 from dunnhumby_pipeline_tests.fakes.pages import not_built, shown, texts
-from dunnhumby_pipeline_tests.fakes.results import campaign, doubts, run, study
+from dunnhumby_pipeline_tests.fakes.results import campaign, doubts, study
 
 OF_VISITS = Settings(trial=TrialSettings(outcome=VISITS))
 ATTACK = '[b]<script>alert("1")</script>[/b]'
@@ -88,21 +87,22 @@ SHOWN = {
 }
 
 
-SECTIONS = [part for chapter in CHAPTERS[4:8] for part in readers(chapter.parts) if isinstance(part, Section)]
+ON_CAMPAIGNS = CHAPTERS[4:8]
+SECTIONS = [part for chapter in ON_CAMPAIGNS for part in readers(chapter.parts) if isinstance(part, Section)]
 GRIDS = [section.name for section in SECTIONS if section.rows]
 PICTURES = [section.name for section in SECTIONS if section.draw]
 
 
 def own_tables(**replaced: pd.DataFrame | None) -> StudyTables:
     """The tables of the section alone."""
-    whole = study.study_tables()
-    return study.tables_of(**{**{name: whole[name] for name in SHOWN}, **replaced})
+    others = dict.fromkeys(set(report_reads()) - set(SHOWN))
+    return study.study_tables(**{**others, **replaced})
 
 
 def section_of(tables: StudyTables, settings: Settings) -> str:
-    """The section's HTML, with the alternative texts of the pictures and no image."""
-    html = render_report(tables, run.checks(), run.facts(), settings, pages.undrawn)
-    return html[html.index("<h2>What the campaign does</h2>") : html.index("<h2>What targeting is worth</h2>")]
+    """The section's HTML, with the alternative texts of the pictures and no image, on a page of no other chapters."""
+    html = pages.page_of(ON_CAMPAIGNS, tables, settings)
+    return html[html.index("<h2>What the campaign does</h2>") :]
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,12 @@ def alts() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def section() -> str:
     return section_of(own_tables(), Settings())
+
+
+@pytest.fixture(scope="module")
+def shown_in() -> dict[str, set[str]]:
+    """What each chapter shows of all tables."""
+    return {chapter.title: shown(pages.page_of([chapter], own_tables())) for chapter in ON_CAMPAIGNS}
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +144,11 @@ def test_every_table_of_the_campaign_is_in_the_section() -> None:
 
 
 @pytest.mark.parametrize("table", SHOWN)
-def test_a_missing_table_is_not_built_and_all_else_is(table: str) -> None:
-    tables = own_tables(**{table: None})
-    section = section_of(tables, Settings())
-    assert not_built(section) == SHOWN[table]
-    assert shown(section) == set().union(*SHOWN.values()) - SHOWN[table]
+def test_a_missing_table_is_not_built_and_all_else_is(table: str, shown_in: dict[str, set[str]]) -> None:
+    chapters = pages.that_read(table, ON_CAMPAIGNS)
+    html = pages.page_of(chapters, own_tables(**{table: None}))
+    assert not_built(html) == SHOWN[table]
+    assert shown(html) == set().union(*(shown_in[chapter.title] for chapter in chapters)) - SHOWN[table]
 
 
 def test_a_study_of_visits_has_them_once_and_in_their_unit() -> None:

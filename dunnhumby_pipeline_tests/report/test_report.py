@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import subprocess
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
 from rich.console import Console
 
 from dunnhumby_pipeline.contracts import registry
@@ -64,14 +62,22 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    """A proven study, drawn once, in which one segment's name tries to be markup."""
+    """A proven study in which one segment's name tries to be markup; of each chapter one picture is drawn.
+
+    All of them are in figures/test_every_picture.py.
+    """
     segments = study.segments()
     segments.loc[segments["segment"] == SLUG, "segment_name"] = ATTACK
     profiles = study.customers.segment_profiles()
     profiles.loc[profiles["segment"] == SLUG, "segment_name"] = ATTACK
     tables = study.study_tables(segments=segments, segment_profiles=profiles)
+    drawn = {next(part.name for part in readers(chapter.parts) if getattr(part, "draw", None)) for chapter in CHAPTERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "DOTS_PER_INCH", 40)
+        draw = pictures.draw_picture
+        patch.setattr(
+            pictures, "draw_picture", lambda part, *own: (draw if part.name in drawn else undrawn)(part, *own)
+        )
         return render_report(tables, run.checks(), run.facts(), Settings())
 
 
@@ -132,16 +138,11 @@ def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
 
 def test_every_picture_has_words_for_who_cannot_see_it(page: Page) -> None:
     assert len(page.images) == sum(section.draw is not None for section in sections())
+    assert sum("data:image/png;base64," in str(image["src"]) for image in page.images) == len(CHAPTERS)
     for image in page.images:
-        assert image["src"] and image["src"].startswith("data:image/png;base64,")
+        assert image["src"] and image["src"].startswith("data:")
         assert image["alt"] and len(image["alt"]) > 40
         assert int(image["width"] or 0) <= 900
-
-
-def test_a_picture_is_as_white_as_the_page(page: Page) -> None:
-    for image in page.images:
-        encoded = str(image["src"]).removeprefix("data:image/png;base64,")
-        assert Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_segment_name_is_text_and_not_markup(html: str, page: Page) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import jinja2
 
 
+@cache
 def template(name: str) -> jinja2.Template:
     """A template of this folder; what it is not given is an error."""
     environment = jinja2.Environment(

@@ -375,7 +375,8 @@ _PLACEHOLDERS: dict[str, object] = {"VARCHAR": "", "BOOLEAN": False, "DOUBLE": 0
 def promised(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with a placeholder in every column that the contract promises and no test looks at."""
     contract = registry.table(name)
-    missing = [column for column in contract.columns if column.name in set(contract.required) - set(frame.columns)]
+    lacking = set(contract.required) - set(frame.columns)
+    missing = [column for column in contract.columns if column.name in lacking]
     return frame.assign(**{column.name: _PLACEHOLDERS.get(column.type, 0) for column in missing})
 
 
@@ -418,4 +419,5 @@ def study_tables(proven: bool = True, /, **replaced: pd.DataFrame | None) -> Stu
 
     The frames are shared between calls: change a copy, or one that its own function makes.
     """
-    return tables_of(**{**_study(proven), **replaced})
+    own = {name: None if frame is None else promised(name, frame) for name, frame in replaced.items()}
+    return StudyTables({**_study(proven), **own})
