@@ -155,6 +155,7 @@ def run(
     study, defs = load_study(home, raw)
     terms = usable_terms(study, cost, scenario)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
+    from dunnhumby_pipeline.orchestration.platform.history import remembering
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
@@ -168,8 +169,9 @@ def run(
         work, graph, unreadable = None, defs.resolve_asset_graph(), frozenset[str]()
         for left in in_words(left_by_earlier(instance, graph.get_all_asset_keys(), study.warehouse)):
             say("noted", left)
+        looked = remembering(instance)
         if not fresh:
-            found = disturbed(study, graph, instance, campaign_type)
+            found = disturbed(study, graph, looked, campaign_type)
         try:
             if select is not None:
                 work = selected_work(defs, select)
@@ -180,7 +182,7 @@ def run(
             elif not fresh:
                 for said in (*found.values(), *study.damaged_origin()):
                     say("noted", f"{said}; it is rebuilt")
-                work = stale_work(study, graph, instance, campaign_type, terms)
+                work = stale_work(study, graph, looked, campaign_type, terms)
         except SelectionError as error:
             refuse(str(error))
         if work is not None and not work:

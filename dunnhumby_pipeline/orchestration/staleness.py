@@ -22,6 +22,7 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     latest_metadata,
     partition_of,
     record_observation,
+    remembering,
     unsynced,
 )
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
@@ -47,6 +48,7 @@ def stale_assets(
     that are made together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
+    instance = remembering(instance)
     changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
     if said is not None and are_others(study, instance, campaign_type, said):
         changed.add(asset_key(ECONOMICS))
@@ -71,6 +73,7 @@ def stale_work(
     `said`: the terms of the economics that the run says in place of the settings; by default none, so that it returns
     to the settings.
     """
+    instance = remembering(instance)
     assets = frozenset(stale_assets(study, graph, instance, campaign_type, said or {}))
     return Work(assets, frozenset(stale_checks(graph, instance, campaign_type)))
 
@@ -81,6 +84,7 @@ def scheduled_work(
     """What a schedule asks for of a campaign type: what is stale, unless it would only be refused again; then which
     gates have failed on just these files, code and settings.
     """
+    instance = remembering(instance)
     work = stale_work(study, graph, instance, campaign_type)
     gates = sorted(BLOCKING)
     states = check_states(instance, gates, campaign_type)["status"]

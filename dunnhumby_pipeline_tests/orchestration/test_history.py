@@ -20,6 +20,7 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     latest_checks,
     latest_materialization,
     partition_of,
+    remembering,
     selected,
     unsynced,
 )
@@ -54,6 +55,29 @@ def evaluated(instance: dg.DagsterInstance, table: str, name: str, passed: bool,
 
 def checks_of(table: str) -> list[str]:
     return [check.name for check in CHECKS if check.table == table]
+
+
+def test_one_look_asks_for_each_materialisation_once_and_the_next_look_sees_new_ones(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(instance, "segments")
+    made(instance, "propensity", "TypeA")
+    asked = []
+    fetch = instance.event_log_storage.fetch_materializations
+    monkeypatch.setattr(
+        instance.event_log_storage, "fetch_materializations", lambda *given: asked.append(given) or fetch(*given)
+    )
+    looked = remembering(instance)
+    assert remembering(looked) is looked
+    found = [
+        latest_materialization(looked, asset_key(table), partition)
+        for table, partition in (("segments", None), ("propensity", "TypeA"), ("propensity", "TypeB")) * 2
+    ]
+    assert found[:3] == found[3:] and None not in found[:2] and found[2] is None
+    assert len(asked) == 3
+    made(instance, "propensity", "TypeB")
+    assert latest_materialization(instance, asset_key("propensity"), "TypeB") is not None
+    assert latest_materialization(remembering(instance), asset_key("propensity"), "TypeB") is not None
 
 
 def test_a_check_without_a_record_is_left_out_and_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:

@@ -577,14 +577,14 @@ def test_alerts_tell_of_a_stopped_study_once_and_of_its_recovery(laboratory: Lab
     [begins] = look()
     assert "Alerts begin: " in begins and "List of TypeA: version 1, " in begins
     assert look() == []
-    laboratory.run("key:segment_stability+", quick_settings(warm_ari_floor=1.0))
+    laboratory.run("key:segment_stability or key:targeting_list", quick_settings(warm_ari_floor=1.0))
     [stopped] = look()
     assert "BLOCKED " in stopped and "segment_stability.warm_stability pass → fail" in stopped
     assert "threshold: checks.warm_ari_floor = 0.0" in stopped and "Stopped: run " in stopped
     assert "List of TypeA: became stale" in stopped
     laboratory.run("targeting_list", quick_settings(warm_ari_floor=1.0))
     assert look() == []
-    laboratory.run("key:segment_stability+")
+    laboratory.run("key:segment_stability or key:targeting_list")
     [back] = look()
     assert "Recovered: segment_stability.warm_stability: fail → pass" in back and "Incident 2 is closed" in back
     assert "no longer stale" in back
