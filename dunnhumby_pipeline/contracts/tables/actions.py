@@ -53,6 +53,13 @@ TABLES = (
             flag("suppressed", "whether it is left, as the playbook has no offer that its segment may have"),
         ),
         metrics=metrics.actions,
+        sources={
+            **dict.fromkeys(("household_key", "segment"), "segments"),
+            **dict.fromkeys(("value_tier", "lifecycle", "discount_habit"), "household_status"),
+            "need": "household_needs",
+            "tags": "household_tags.tag",
+            "at_risk": "at_risk.at_risk at_risk.probability at_risk.holdout",
+        },
     ),
     Table(
         "segment_playbook",
@@ -89,6 +96,15 @@ TABLES = (
             *_MOST,
         ),
         measures=True,
+        sources={
+            "value_tier": "household_value_need",
+            "need": "household_value_need.need",
+            **dict.fromkeys(("n_households", "share", "tier_share"), "household_value_need.household_key"),
+            **dict.fromkeys(("revenue", "revenue_share"), "household_value_need.revenue"),
+            "clv_mean": "household_value_need.clv",
+            "discount_rate_mean": "household_value_need.discount_rate",
+            "discount_rate": "household_value_need.discounts household_value_need.revenue",
+        },
     ),
     Table(
         "segment_briefs",

@@ -34,6 +34,17 @@ _JUDGED = (
     ),
 )
 
+# Profit of a scenario before the contact, by AIPW; how far it may be off; what the contact costs, and, by the dial, its
+# part that is paid once; and who of today has support.
+_SCORES = (
+    "first_campaign_cohort.gross_profit first_campaign_cohort.purchase_amount first_campaign_cohort.treated "
+    "nuisances.propensity nuisances.mu0_ nuisances.mu1_ economics.of_gross_profit economics.of_sales"
+)
+_DOUBT = "negative_controls.estimate negative_controls.se"
+_COST = "economics.contact_cost economics.one_off_cost"
+_ONCE = "economics.one_off_cost"
+_TODAY = "household_effects.propensity household_effects.received_before"
+
 TABLES = (
     Table(
         "break_even",
@@ -67,6 +78,31 @@ TABLES = (
         partitioned=True,
         metrics=metrics.break_even,
         measures=True,
+        sources={
+            **dict.fromkeys(
+                (
+                    "scenario",
+                    "used",
+                    "contact_cost_low",
+                    "contact_cost",
+                    "contact_cost_high",
+                    "margin",
+                    "one_off_cost",
+                    "stands_for_coupons",
+                    "break_even_effect",
+                ),
+                "economics",
+            ),
+            **dict.fromkeys(
+                ("study_effect", "break_even_contact_cost", "break_even_lower", "break_even_upper"), _SCORES
+            ),
+            **dict.fromkeys(("break_even_calibrated_lower", "break_even_calibrated_upper"), f"{_SCORES} {_DOUBT}"),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_COST}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_COST} {_DOUBT}"
+            ),
+            "expected_profit_total": f"{_SCORES} {_COST} {_TODAY}",
+        },
     ),
     Table(
         "decision_by_cost",
@@ -78,6 +114,13 @@ TABLES = (
         columns=_JUDGED,
         partitioned=True,
         measures=True,
+        sources={
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_ONCE}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_ONCE} {_DOUBT}"
+            ),
+            "expected_profit_total": f"{_SCORES} {_ONCE} {_TODAY}",
+        },
     ),
     Table(
         "decision_groups",
@@ -116,6 +159,17 @@ TABLES = (
         ),
         partitioned=True,
         measures=True,
+        sources={
+            "contact_cost": "economics",
+            "n_decided": "household_effects.received_before",
+            "n_households": f"{_TODAY} repeat_households.in_overlap",
+            **dict.fromkeys(("effect", "effect_se", "outcome_variance"), _SCORES),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_COST}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_COST} {_DOUBT}"
+            ),
+            "expected_profit_total": f"{_SCORES} {_COST} {_TODAY} repeat_households.in_overlap",
+        },
     ),
     Table(
         "pays_by_margin",
@@ -320,6 +374,25 @@ TABLES = (
             integer("as_of_day", "last day of the data that it was decided on", "day"),
         ),
         partitioned=True,
+        sources={
+            "household_key": "segments",
+            "contact": "household_effects.received_before",
+            "contact_cost": "economics",
+            "group": "decision_groups.group household_effects.cate household_effects.received_before",
+            "in_overlap": (
+                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
+            ),
+            "expected_profit": "decision_groups.expected_profit",
+            "expected_profit_lower": "decision_groups.calibrated_lower",
+            "expected_profit_upper": "decision_groups.calibrated_upper",
+            "probability_pays": "decision_groups.probability_pays_calibrated",
+            "net_of_test": "decision_groups.value_of_test decision_groups.cost_of_test decision_groups.n_decided",
+            "decision": (
+                "decision_groups.decision household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap "
+                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
+            ),
+        },
     ),
     Table(
         "targeting_list",
@@ -370,5 +443,35 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.decisions,
+        sources={
+            **dict.fromkeys(("household_key", "segment"), "segments"),
+            "contact": "household_effects.received_before",
+            "cate": "household_effects.cate decision_groups.effect",
+            "cate_lower": "household_effects.cate_lower decision_groups.effect decision_groups.effect_se",
+            "cate_upper": "household_effects.cate_upper decision_groups.effect decision_groups.effect_se",
+            "group": "decision_groups.group household_effects.cate household_effects.received_before",
+            "propensity": "household_effects.propensity repeat_households.propensity",
+            "in_overlap": (
+                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
+            ),
+            "expected_profit": "decision_groups.expected_profit",
+            "expected_profit_lower": "decision_groups.calibrated_lower",
+            "expected_profit_upper": "decision_groups.calibrated_upper",
+            "probability_pays": "decision_groups.probability_pays_calibrated",
+            "decided_by": "decision_groups.n_experiments",
+            "suppression": "suppressed_households.suppression",
+            **dict.fromkeys(("need", "value_tier", "channel", "funder", "offer_form"), "next_action"),
+            "offer": "next_action.offer",
+            "offer_rule": "next_action.rule",
+            "decision": (
+                "decision_groups.decision household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap "
+                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
+            ),
+            "selected": (
+                "household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap household_matrix"
+            ),
+        },
     ),
 )
