@@ -30,11 +30,6 @@ class Source:
     column: str = ""
     passed: bool = False
 
-    @property
-    def told(self) -> str:
-        """The source in code, as documents and the UI name it."""
-        return f"`{self.table}.{self.column}`" if self.column else f"`{self.table}`"
-
 
 def sources_of(table: Table) -> dict[str, tuple[Source, ...]]:
     """What each column of `table` comes from, by the column's name in the contract; columns that claim nothing are left
@@ -93,9 +88,22 @@ def _place(table: Table, column: Column) -> str:
 
 
 def told(sources: tuple[Source, ...]) -> str:
-    """Sources in a sentence for the reader of a column: empty where there are none."""
+    """Sources in a sentence for the reader of a column, in Markdown; empty where there are none.
+
+    "From `transactions.day`.", "From `transactions` (`basket_id`, `day`) and `products.brand`."
+    """
     if not sources:
         return ""
-    *first, last = [source.told for source in sources]
+    by_table: dict[str, list[str]] = {}
+    for source in sources:
+        by_table.setdefault(source.table, []).append(source.column)
+    *first, last = [_of_table(table, columns) for table, columns in by_table.items()]
     listed = f"{', '.join(first)} and {last}" if first else last
     return f"Passed on from {listed}." if all(source.passed for source in sources) else f"From {listed}."
+
+
+def _of_table(table: str, columns: list[str]) -> str:
+    named = [column for column in columns if column]
+    if len(named) < 2:
+        return f"`{'.'.join([table, *named])}`"
+    return f"`{table}` ({', '.join(f'`{column}`' for column in named)})"

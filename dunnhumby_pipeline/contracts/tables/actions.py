@@ -79,6 +79,9 @@ TABLES = (
             text("keeps_from", "forms of offers that its households must not get, separated by commas", nullable=True),
             *_MOST,
         ),
+        sources={
+            **dict.fromkeys(("segment", "segment_name"), "segment_profiles"),
+        },
     ),
     Table(
         "value_need",
@@ -148,5 +151,24 @@ TABLES = (
             number("detectable_effect", "smallest effect that one test of all of them finds", "$"),
         ),
         measures=True,
+        sources={
+            **dict.fromkeys(("segment", "segment_name", "priority", "strategy", "avoid"), "segment_playbook"),
+            **dict.fromkeys(("n_households", "share"), "next_action.segment"),
+            **dict.fromkeys(("revenue", "revenue_share"), "transactions.sales_value"),
+            "gross_profit": "transactions.sales_value transactions.coupon_match_disc products.department",
+            **dict.fromkeys(("clv_total", "clv_mean"), "household_value_need.clv"),
+            **dict.fromkeys(("n_contactable", "budget", "test_households"), "next_action.suppressed"),
+            "action": "segment_playbook.offer",
+            "n_offered": "next_action.rule segment_playbook.offer_rule",
+            "offer_form": "next_action.offer_form",
+            "channel": "next_action.channel",
+            "funder": "next_action.funder",
+            "kpi": "next_action.kpi",
+            "outcome_sd": (
+                "transactions.day transactions.sales_value transactions.coupon_match_disc "
+                "products.department next_action.suppressed"
+            ),
+            "offer_share": "segment_playbook.offer_share",
+        },
     ),
 )

@@ -90,6 +90,10 @@ TABLES = (
             integer("n_refits", "bootstraps of households", "bootstraps"),
         ),
         partitioned=True,
+        sources={
+            "group": "decision_groups.group",
+            "n_households": "decision_groups",
+        },
     ),
     Table(
         "targeting_list_csv",

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
-from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
+from dunnhumby_pipeline.contracts.sources import EXPECTED
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
-
-# What is expected is learnt from the outcome of the arm, and the covariates.
-_OUTCOMES = " ".join(
-    ("design_matrix", "first_campaign_cohort.treated", *(f"first_campaign_cohort.{name}" for name in OUTCOMES))
-)
 
 TABLES = (
     Table(
@@ -36,7 +31,7 @@ TABLES = (
                 ("propensity", "propensity_as_fitted", "propensity_bounded"),
                 "first_campaign_cohort.treated design_matrix",
             ),
-            **dict.fromkeys(("mu0_", "mu1_"), _OUTCOMES),
+            **dict.fromkeys(("mu0_", "mu1_"), EXPECTED),
         },
     ),
     Table(

@@ -54,6 +54,11 @@ TABLES = (
             number("share_of_segment", "share of our segment's households", "0-1"),
         ),
         measures=True,
+        sources={
+            "reference_segment": "reference_segments.segment",
+            "segment": "segments",
+            **dict.fromkeys(("n", "share", "share_of_segment"), "segments.segment reference_segments.segment"),
+        },
     ),
     Table(
         "reference_comparison",

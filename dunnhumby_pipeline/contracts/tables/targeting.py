@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts.sources import COST, DOUBT, ONCE, SCORES, TODAY
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 # What is said of one contact cost.
@@ -33,17 +34,6 @@ _JUDGED = (
         nullable=True,
     ),
 )
-
-# Profit of a scenario before the contact, by AIPW; how far it may be off; what the contact costs, and, by the dial, its
-# part that is paid once; and who of today has support.
-_SCORES = (
-    "first_campaign_cohort.gross_profit first_campaign_cohort.purchase_amount first_campaign_cohort.treated "
-    "nuisances.propensity nuisances.mu0_ nuisances.mu1_ economics.of_gross_profit economics.of_sales"
-)
-_DOUBT = "negative_controls.estimate negative_controls.se"
-_COST = "economics.contact_cost economics.one_off_cost"
-_ONCE = "economics.one_off_cost"
-_TODAY = "household_effects.propensity household_effects.received_before"
 
 TABLES = (
     Table(
@@ -94,14 +84,14 @@ TABLES = (
                 "economics",
             ),
             **dict.fromkeys(
-                ("study_effect", "break_even_contact_cost", "break_even_lower", "break_even_upper"), _SCORES
+                ("study_effect", "break_even_contact_cost", "break_even_lower", "break_even_upper"), SCORES
             ),
-            **dict.fromkeys(("break_even_calibrated_lower", "break_even_calibrated_upper"), f"{_SCORES} {_DOUBT}"),
-            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_COST}"),
+            **dict.fromkeys(("break_even_calibrated_lower", "break_even_calibrated_upper"), f"{SCORES} {DOUBT}"),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {COST}"),
             **dict.fromkeys(
-                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_COST} {_DOUBT}"
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {COST} {DOUBT}"
             ),
-            "expected_profit_total": f"{_SCORES} {_COST} {_TODAY}",
+            "expected_profit_total": f"{SCORES} {COST} {TODAY}",
         },
     ),
     Table(
@@ -115,11 +105,11 @@ TABLES = (
         partitioned=True,
         measures=True,
         sources={
-            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_ONCE}"),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {ONCE}"),
             **dict.fromkeys(
-                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_ONCE} {_DOUBT}"
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {ONCE} {DOUBT}"
             ),
-            "expected_profit_total": f"{_SCORES} {_ONCE} {_TODAY}",
+            "expected_profit_total": f"{SCORES} {ONCE} {TODAY}",
         },
     ),
     Table(
@@ -162,13 +152,13 @@ TABLES = (
         sources={
             "contact_cost": "economics",
             "n_decided": "household_effects.received_before",
-            "n_households": f"{_TODAY} repeat_households.in_overlap",
-            **dict.fromkeys(("effect", "effect_se", "outcome_variance"), _SCORES),
-            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{_SCORES} {_COST}"),
+            "n_households": f"{TODAY} repeat_households.in_overlap",
+            **dict.fromkeys(("effect", "effect_se", "outcome_variance"), SCORES),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {COST}"),
             **dict.fromkeys(
-                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{_SCORES} {_COST} {_DOUBT}"
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {COST} {DOUBT}"
             ),
-            "expected_profit_total": f"{_SCORES} {_COST} {_TODAY} repeat_households.in_overlap",
+            "expected_profit_total": f"{SCORES} {COST} {TODAY} repeat_households.in_overlap",
         },
     ),
     Table(
@@ -217,6 +207,13 @@ TABLES = (
         partitioned=True,
         metrics=metrics.value,
         measures=True,
+        sources={
+            **dict.fromkeys(
+                ("value", "value_se", "ci_lower", "ci_upper"),
+                f"{SCORES} economics.contact_cost cate_estimates.cate cate_by_model.cate propensity.in_overlap "
+                "design_matrix",
+            ),
+        },
     ),
     Table(
         "policy_differences",
