@@ -143,6 +143,7 @@ def feature_columns(features: Iterable[Feature]) -> tuple[Column, ...]:
             feature.unit,
             nullable=bool(feature.null_when),
             optional=feature in HISTORY,
+            sources=feature.sources,
         )
         for feature in features
     )

@@ -65,6 +65,8 @@ class Feature:
     `censored`: null for a household that came too rarely to show it. The interval between purchases of one
     that came once is at least as long as the longest seen, so a model that needs a value takes that; 0 would
     make it look like the most frequent shopper.
+    `sources`: the columns it is computed from, as "transactions.day transactions.basket_id"; `contracts/lineage.py`
+    says which count.
     `total`: grows with the days that the window covers, so that it compares households over windows of one length
     only. Causal models, whose look-backs differ between campaigns, take it per day of the look-back.
     """
@@ -82,6 +84,7 @@ class Feature:
     covariate: bool = False
     censored: bool = False
     total: bool = False
+    sources: str = ""
 
     @property
     def track(self) -> str:

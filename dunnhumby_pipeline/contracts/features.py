@@ -24,6 +24,7 @@ EXPOSURE: tuple[Feature, ...] = (
         "lines bought while on display in that store and week / lines",
         "effects",
         label="Lines bought while on display, share",
+        sources="promotions.display transactions.household_key",
     ),
     _f(
         "mailer_exposure_rate",
@@ -32,8 +33,12 @@ EXPOSURE: tuple[Feature, ...] = (
         "lines bought while in the mailer in that store and week / lines",
         "effects",
         label="Lines bought while in the mailer, share",
+        sources="promotions.mailer transactions.household_key",
     ),
 )
+
+# Who was sent what, of which type, from when.
+_SENT = "campaign_targets.campaign campaigns.description campaigns.start_day"
 
 HISTORY: tuple[Feature, ...] = (
     *(
@@ -47,6 +52,7 @@ HISTORY: tuple[Feature, ...] = (
                 f"{kind} campaigns sent to the household that started before the index day, in all of the data",
                 "effects",
                 label=f"Campaigns of type {kind.removeprefix('Type')} received",
+                sources=_SENT,
             ),
             _f(
                 active_column(kind),
@@ -55,6 +61,7 @@ HISTORY: tuple[Feature, ...] = (
                 "those of them active on the index day",
                 "effects",
                 label=f"Campaigns of type {kind.removeprefix('Type')} running",
+                sources=f"{_SENT} campaigns.end_day",
             ),
         )
     ),
@@ -65,6 +72,7 @@ HISTORY: tuple[Feature, ...] = (
         "coupons redeemed, of any campaign",
         "effects total",
         label="Coupons redeemed",
+        sources="coupon_redemptions.household_key",
     ),
     *(
         _f(
@@ -74,6 +82,7 @@ HISTORY: tuple[Feature, ...] = (
             f"coupons redeemed, of {kind} campaigns",
             "total",
             label=f"Coupons of type {kind.removeprefix('Type')} redeemed",
+            sources="coupon_redemptions.campaign campaigns.description",
         )
         for kind in CAMPAIGN_TYPES
     ),
@@ -99,8 +108,18 @@ HABITS: tuple[Feature, ...] = (
         "effects",
         null_when=f"{_NO_TREND}, or no sales",
         label="Trend of spend",
+        sources="transactions.sales_value transactions.day",
     ),
-    _f("basket_trend", "trend", "-1 to 1", _trend("baskets"), "effects", null_when=_NO_TREND, label="Trend of baskets"),
+    _f(
+        "basket_trend",
+        "trend",
+        "-1 to 1",
+        _trend("baskets"),
+        "effects",
+        null_when=_NO_TREND,
+        label="Trend of baskets",
+        sources="transactions.basket_id transactions.day",
+    ),
     _f(
         "weekend_share",
         "rhythm",
@@ -109,6 +128,7 @@ HABITS: tuple[Feature, ...] = (
         "effects",
         label="Baskets on weekends, share",
         leads="weekend",
+        sources="transactions.day transactions.basket_id",
     ),
     _f(
         "morning_share",
@@ -118,6 +138,7 @@ HABITS: tuple[Feature, ...] = (
         "effects",
         label="Baskets in the morning, share",
         leads="morning",
+        sources="transactions.trans_time transactions.basket_id",
     ),
     _f(
         "evening_share",
@@ -127,6 +148,7 @@ HABITS: tuple[Feature, ...] = (
         "effects",
         label="Baskets in the evening, share",
         leads="evening",
+        sources="transactions.trans_time transactions.basket_id",
     ),
     _f(
         "weekday_concentration",
@@ -135,6 +157,7 @@ HABITS: tuple[Feature, ...] = (
         "baskets on the weekday with most of them / baskets",
         "effects",
         label="Concentration on days of the week",
+        sources="transactions.day transactions.basket_id",
     ),
     _f(
         "coupon_basket_share",
@@ -143,6 +166,7 @@ HABITS: tuple[Feature, ...] = (
         "baskets with coupon_disc or coupon_match_disc > 0 / baskets",
         "effects",
         label="Baskets with a coupon, share",
+        sources="transactions.coupon_disc transactions.coupon_match_disc transactions.basket_id",
     ),
     _f(
         "coupon_per_basket",
@@ -151,6 +175,7 @@ HABITS: tuple[Feature, ...] = (
         "sum of (coupon_disc + coupon_match_disc) / baskets",
         "effects",
         label="Coupon savings per basket",
+        sources="transactions.coupon_disc transactions.coupon_match_disc transactions.basket_id",
     ),
 )
 
@@ -166,6 +191,7 @@ DIVERSITY: tuple[Feature, ...] = (
         label="Effective number of departments",
         leads="wide-range",
         lacks="narrow-range",
+        sources="transactions.sales_value products.department products.sub_commodity_desc",
     ),
     _f(
         "departments_per_basket",
@@ -175,6 +201,7 @@ DIVERSITY: tuple[Feature, ...] = (
         "effects",
         null_when="no line of a known department other than fuel",
         label="Departments per basket",
+        sources="products.department products.sub_commodity_desc transactions.basket_id",
     ),
 )
 

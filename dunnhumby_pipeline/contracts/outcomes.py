@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT, MARGIN_WEIGHTED, REDEEMED, SPEND, VISITS, WITHOUT_FUEL
-from dunnhumby_pipeline.contracts.table import Column
+from dunnhumby_pipeline.contracts.table import Column, SqlType
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Outcome:
     column. `measured` says what is measured, and `measure` how: from a household's baskets in the window (day, and in
     units of money sales, without_fuel, weighed, match and weighed_before_match; margin, profit per $ of sales;
     one_dollar, how many units $1 is), an expression that sums them up, in units of money where `in_dollars`; None for
-    what is not bought. `always`: every study estimates the effect on it.
+    what is not bought. `always`: every study estimates the effect on it. `sources`: the columns it is computed from.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Outcome:
     scale: float = 1.0
     whole: bool = False
     always: bool = False
+    sources: str = ""
 
     @property
     def in_dollars(self) -> bool:
@@ -46,7 +47,8 @@ class Outcome:
     @property
     def column(self) -> Column:
         """Its column in the table of trials."""
-        return Column(self.name, "BIGINT" if self.whole else "DOUBLE", self.meaning, self.counted_in)
+        kind: SqlType = "BIGINT" if self.whole else "DOUBLE"
+        return Column(self.name, kind, self.meaning, self.counted_in, sources=self.sources)
 
 
 _ALL: tuple[Outcome, ...] = (
@@ -60,6 +62,7 @@ _ALL: tuple[Outcome, ...] = (
         meaning="spend in the outcome window",
         measure=lambda baskets: baskets.sales.sum(),
         always=True,
+        sources="transactions.sales_value",
     ),
     Outcome(
         VISITS,
@@ -71,6 +74,7 @@ _ALL: tuple[Outcome, ...] = (
         meaning="visits in the outcome window: distinct baskets",
         measure=lambda baskets: baskets.count(),
         always=True,
+        sources="transactions.basket_id",
     ),
     Outcome(
         REDEEMED,
@@ -84,6 +88,7 @@ _ALL: tuple[Outcome, ...] = (
         scale=100.0,
         whole=True,
         always=True,
+        sources="coupon_redemptions.household_key coupon_redemptions.campaign",
     ),
     Outcome(
         WITHOUT_FUEL,
@@ -94,6 +99,7 @@ _ALL: tuple[Outcome, ...] = (
         measured="spend in $, fuel left out",
         meaning="spend in the outcome window outside the department FUEL",
         measure=lambda baskets: baskets.without_fuel.sum(),
+        sources="transactions.sales_value products.department products.sub_commodity_desc",
     ),
     Outcome(
         MARGIN_WEIGHTED,
@@ -104,6 +110,7 @@ _ALL: tuple[Outcome, ...] = (
         measured="spend in $, each department weighed by its margin",
         meaning="spend in the outcome window, weighted by the departments' margins",
         measure=lambda baskets: baskets.weighed.sum(),
+        sources="transactions.sales_value products.department",
     ),
     # Of a line: margin x sales - (1 - margin) x match, as sales are net of the retailer's match.
     Outcome(
@@ -117,6 +124,7 @@ _ALL: tuple[Outcome, ...] = (
         "the retailer's coupon match, by the departments' margins where they are given",
         measure=lambda baskets: baskets.margin.max() * baskets.weighed_before_match.sum() - baskets.match.sum(),
         always=True,
+        sources="transactions.sales_value transactions.coupon_match_disc products.department",
     ),
 )
 # By name, in the order of the columns of trials.

@@ -16,6 +16,7 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Days since the last visit",
         word="long since last visit",
+        sources="transactions.day",
     ),
     _f(
         "recency_weeks",
@@ -24,6 +25,7 @@ FEATURES: tuple[Feature, ...] = (
         "last week of the window - last purchase week",
         label="Weeks since the last visit",
         word="long since last visit",
+        sources="transactions.day",
     ),
     _f(
         "active_last_4w",
@@ -32,6 +34,7 @@ FEATURES: tuple[Feature, ...] = (
         "last purchase within 28 days of the last day",
         "effects",
         label="Bought in the last 4 weeks",
+        sources="transactions.day",
     ),
     _f(
         "active_last_12w",
@@ -39,6 +42,7 @@ FEATURES: tuple[Feature, ...] = (
         "0/1",
         "last purchase within 84 days of the last day",
         label="Bought in the last 12 weeks",
+        sources="transactions.day",
     ),
     _f(
         "days_between_purchases_avg",
@@ -49,6 +53,7 @@ FEATURES: tuple[Feature, ...] = (
         "fewer than two purchase days",
         label="Days between visits",
         word="rare visits",
+        sources="transactions.day",
     ),
     _f(
         "days_between_purchases_std",
@@ -59,6 +64,7 @@ FEATURES: tuple[Feature, ...] = (
         "fewer than two purchase days",
         label="Spread of days between visits",
         word="rare visits",
+        sources="transactions.day",
     ),
     _f(
         "frequency",
@@ -68,6 +74,7 @@ FEATURES: tuple[Feature, ...] = (
         f"{BOTH} total",
         label="Baskets",
         word="frequent visits",
+        sources="transactions.basket_id",
     ),
     _f(
         "frequency_per_week",
@@ -77,6 +84,7 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Baskets per week",
         word="frequent visits",
+        sources="transactions.basket_id transactions.day",
     ),
     _f(
         "frequency_per_month",
@@ -85,8 +93,18 @@ FEATURES: tuple[Feature, ...] = (
         "frequency_per_week x 4.33",
         label="Baskets per month",
         word="frequent visits",
+        sources="transactions.basket_id transactions.day",
     ),
-    _f("transaction_count", "frequency", "lines", "lines", "total", label="Lines bought", word="high spend"),
+    _f(
+        "transaction_count",
+        "frequency",
+        "lines",
+        "lines",
+        "total",
+        label="Lines bought",
+        word="high spend",
+        sources="transactions.household_key",
+    ),
     _f(
         "weeks_with_purchase",
         "frequency",
@@ -95,6 +113,7 @@ FEATURES: tuple[Feature, ...] = (
         "total",
         label="Weeks with a purchase",
         word="frequent visits",
+        sources="transactions.day",
     ),
     _f(
         "purchase_regularity",
@@ -104,8 +123,18 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Weeks with a purchase, share",
         word="frequent visits",
+        sources="transactions.day",
     ),
-    _f("monetary_sales", "monetary", "$", "sum of sales_value", f"{BOTH} total", label="Sales", word="high spend"),
+    _f(
+        "monetary_sales",
+        "monetary",
+        "$",
+        "sum of sales_value",
+        f"{BOTH} total",
+        label="Sales",
+        word="high spend",
+        sources="transactions.sales_value",
+    ),
     _f(
         "monetary_actual",
         "monetary",
@@ -114,6 +143,7 @@ FEATURES: tuple[Feature, ...] = (
         "total",
         label="Sales after coupons",
         word="high spend",
+        sources="transactions.sales_value transactions.coupon_disc",
     ),
     _f(
         "monetary_avg_basket_sales",
@@ -123,6 +153,7 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Sales per basket",
         word="big baskets",
+        sources="transactions.sales_value transactions.basket_id",
     ),
     _f(
         "monetary_avg_basket_actual",
@@ -131,6 +162,7 @@ FEATURES: tuple[Feature, ...] = (
         "mean basket (sales - coupon_disc)",
         label="Sales per basket after coupons",
         word="big baskets",
+        sources="transactions.sales_value transactions.coupon_disc transactions.basket_id",
     ),
     _f(
         "monetary_std",
@@ -141,6 +173,7 @@ FEATURES: tuple[Feature, ...] = (
         "one basket",
         label="Spread of sales per basket",
         word="big baskets",
+        sources="transactions.sales_value transactions.basket_id",
     ),
     _f(
         "monetary_per_week",
@@ -150,6 +183,7 @@ FEATURES: tuple[Feature, ...] = (
         "effects",
         label="Sales per week",
         word="high spend",
+        sources="transactions.sales_value transactions.day",
     ),
     _f(
         "coupon_savings_ratio",
@@ -161,6 +195,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Coupon savings, share of sales",
         word="coupons",
         leads="coupon",
+        sources="transactions.coupon_disc transactions.sales_value",
     ),
     _f(
         "discount_rate",
@@ -171,6 +206,7 @@ FEATURES: tuple[Feature, ...] = (
         "no sales and no discounts",
         label="Discount rate",
         word="deals",
+        sources="transactions.retail_disc transactions.coupon_disc transactions.sales_value",
     ),
     _f(
         "discount_usage_pct",
@@ -183,6 +219,7 @@ FEATURES: tuple[Feature, ...] = (
         word="deals",
         leads="bargain",
         lacks="full-price",
+        sources="transactions.retail_disc products.brand",
     ),
     _f(
         "private_label_ratio",
@@ -195,6 +232,7 @@ FEATURES: tuple[Feature, ...] = (
         word="private label",
         leads="private-label",
         lacks="brand-name",
+        sources="products.brand products.department products.sub_commodity_desc",
     ),
     _f(
         "n_departments",
@@ -204,6 +242,7 @@ FEATURES: tuple[Feature, ...] = (
         f"{BOTH} total",
         label="Departments used",
         word="variety",
+        sources="products.department products.sub_commodity_desc",
     ),
     _f(
         "n_products",
@@ -213,6 +252,7 @@ FEATURES: tuple[Feature, ...] = (
         f"{BOTH} total",
         label="Different products",
         word="variety",
+        sources="transactions.product_id",
     ),
     _f(
         "avg_items_per_basket",
@@ -222,6 +262,7 @@ FEATURES: tuple[Feature, ...] = (
         BOTH,
         label="Items per basket",
         word="big baskets",
+        sources="transactions.quantity products.department products.sub_commodity_desc transactions.basket_id",
     ),
     _f(
         "avg_products_per_basket",
@@ -230,6 +271,7 @@ FEATURES: tuple[Feature, ...] = (
         "distinct products / baskets",
         label="Products per basket",
         word="big baskets",
+        sources="transactions.product_id transactions.basket_id",
     ),
     _f(
         "share_grocery",
@@ -241,6 +283,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Grocery, share of sales",
         word="grocery",
         leads="grocery",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "share_fresh",
@@ -252,6 +295,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Fresh, share of sales",
         word="fresh",
         leads="fresh",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "share_bakery",
@@ -263,6 +307,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Bakery, share of sales",
         word="bakery",
         leads="bakery",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "share_health_beauty",
@@ -274,6 +319,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Health and beauty, share of sales",
         word="health and beauty",
         leads="health-and-beauty",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "share_alcohol",
@@ -285,6 +331,7 @@ FEATURES: tuple[Feature, ...] = (
         label="Alcohol, share of sales",
         word="alcohol",
         leads="alcohol",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "share_other",
@@ -294,6 +341,7 @@ FEATURES: tuple[Feature, ...] = (
         null_when="no sales",
         label="Other departments, share of sales",
         word="other departments",
+        sources="transactions.sales_value products.department",
     ),
     _f(
         "week_coverage",
@@ -302,10 +350,25 @@ FEATURES: tuple[Feature, ...] = (
         "weeks_with_purchase / (last - first purchase week + 1)",
         label="Weeks with a purchase while active, share",
         word="frequent visits",
+        sources="transactions.day",
     ),
 )
 
 TENURE: tuple[Feature, ...] = (
-    _f("tenure", "tenure", "days", "last day - first purchase day in the data, capped by the window", "effects total"),
-    _f("tenure_weeks", "tenure", "weeks", "last week - first purchase week in the data + 1, capped likewise", "total"),
+    _f(
+        "tenure",
+        "tenure",
+        "days",
+        "last day - first purchase day in the data, capped by the window",
+        "effects total",
+        sources="transactions.day",
+    ),
+    _f(
+        "tenure_weeks",
+        "tenure",
+        "weeks",
+        "last week - first purchase week in the data + 1, capped likewise",
+        "total",
+        sources="transactions.day",
+    ),
 )

@@ -8,7 +8,7 @@ contracts. Nothing here touches a file or knows who stores or shows a table. Wor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ class Column:
     """One column: its name, SQL type, what it holds in words, and its unit ("" for identifiers, names and flags).
 
     `many`: stands for every column whose name begins with `name`, as many as the study has ("factor_" for
-    factor_1 to factor_4). `optional`: there only under some settings.
+    factor_1 to factor_4). `optional`: there only under some settings. `sources`: the columns that it comes from, as in
+    `Table.sources`, where every table that has it makes it from them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Column:
     nullable: bool = False
     many: bool = False
     optional: bool = False
+    sources: str = ""
 
     def stands_for(self, name: str) -> bool:
         """Whether this is the contract of the column called `name`."""
@@ -55,7 +57,10 @@ class Table:
     columns that identify a row. `partitioned`: one for each campaign type. `metrics` gives, from the table, the
     numbers that are worth plotting over runs. `may_be_empty`: a table without rows is a valid result. `file`: what
     its file is called, without suffix, where that is not its own name. `households`: whether what is no table names
-    single households.
+    single households. `sources`: by column what it comes from, as `contracts/lineage.py` reads it: "segments" for the
+    column of that name in `segments`, passed on as it is; "transactions.day" for a column it is computed from;
+    "customer_features.*" for those that the study chooses among all; the name of a file that is not a table for what
+    that predicts. It is words: to change it makes nothing stale.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Table:
     measures: bool = False
     file: str = ""
     households: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.measures:

@@ -53,6 +53,13 @@ TABLES = (
             flag("suppressed", "whether it is left, as the playbook has no offer that its segment may have"),
         ),
         metrics=metrics.actions,
+        sources={
+            **dict.fromkeys(("household_key", "segment"), "segments"),
+            **dict.fromkeys(("value_tier", "lifecycle", "discount_habit"), "household_status"),
+            "need": "household_needs",
+            "tags": "household_tags.tag",
+            "at_risk": "at_risk.at_risk at_risk.probability at_risk.holdout",
+        },
     ),
     Table(
         "segment_playbook",
@@ -72,6 +79,9 @@ TABLES = (
             text("keeps_from", "forms of offers that its households must not get, separated by commas", nullable=True),
             *_MOST,
         ),
+        sources={
+            **dict.fromkeys(("segment", "segment_name"), "segment_profiles"),
+        },
     ),
     Table(
         "value_need",
@@ -89,6 +99,15 @@ TABLES = (
             *_MOST,
         ),
         measures=True,
+        sources={
+            "value_tier": "household_value_need",
+            "need": "household_value_need.need",
+            **dict.fromkeys(("n_households", "share", "tier_share"), "household_value_need.household_key"),
+            **dict.fromkeys(("revenue", "revenue_share"), "household_value_need.revenue"),
+            "clv_mean": "household_value_need.clv",
+            "discount_rate_mean": "household_value_need.discount_rate",
+            "discount_rate": "household_value_need.discounts household_value_need.revenue",
+        },
     ),
     Table(
         "segment_briefs",
@@ -132,5 +151,24 @@ TABLES = (
             number("detectable_effect", "smallest effect that one test of all of them finds", "$"),
         ),
         measures=True,
+        sources={
+            **dict.fromkeys(("segment", "segment_name", "priority", "strategy", "avoid"), "segment_playbook"),
+            **dict.fromkeys(("n_households", "share"), "next_action.segment"),
+            **dict.fromkeys(("revenue", "revenue_share"), "transactions.sales_value"),
+            "gross_profit": "transactions.sales_value transactions.coupon_match_disc products.department",
+            **dict.fromkeys(("clv_total", "clv_mean"), "household_value_need.clv"),
+            **dict.fromkeys(("n_contactable", "budget", "test_households"), "next_action.suppressed"),
+            "action": "segment_playbook.offer",
+            "n_offered": "next_action.rule segment_playbook.offer_rule",
+            "offer_form": "next_action.offer_form",
+            "channel": "next_action.channel",
+            "funder": "next_action.funder",
+            "kpi": "next_action.kpi",
+            "outcome_sd": (
+                "transactions.day transactions.sales_value transactions.coupon_match_disc "
+                "products.department next_action.suppressed"
+            ),
+            "offer_share": "segment_playbook.offer_share",
+        },
     ),
 )

@@ -46,6 +46,17 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.cate,
+        sources={
+            **dict.fromkeys(("household_key", "campaign"), "first_campaign_cohort"),
+            "fold": "nuisances.fold",
+            **dict.fromkeys(
+                ("cate", "cate_lower", "cate_upper"),
+                (
+                    "first_campaign_cohort.gross_profit first_campaign_cohort.treated "
+                    "nuisances.propensity nuisances.mu0_ nuisances.mu1_ design_matrix"
+                ),
+            ),
+        },
     ),
     Table(
         "cate_by_model",
@@ -59,6 +70,17 @@ TABLES = (
             number("cate_uncalibrated", "effect as the model itself gives it", "$"),
         ),
         partitioned=True,
+        sources={
+            **dict.fromkeys(("household_key", "campaign"), "first_campaign_cohort"),
+            "fold": "nuisances.fold",
+            **dict.fromkeys(
+                ("cate", "cate_uncalibrated"),
+                (
+                    "first_campaign_cohort.gross_profit first_campaign_cohort.treated "
+                    "nuisances.propensity nuisances.mu0_ nuisances.mu1_ design_matrix"
+                ),
+            ),
+        },
     ),
     Table(
         "household_effects",
@@ -80,6 +102,23 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.household_effects,
+        sources={
+            "household_key": "transactions",
+            "lookback_segment": "segment_model",
+            "lookback_need": (
+                "need_model transactions.basket_id products.commodity_desc products.department "
+                "products.sub_commodity_desc transactions.sales_value"
+            ),
+            "received_before": "campaign_targets.campaign campaigns.description campaigns.start_day",
+            **dict.fromkeys(
+                ("cate", "cate_lower", "cate_upper"),
+                (
+                    "first_campaign_cohort.gross_profit first_campaign_cohort.treated "
+                    "nuisances.propensity nuisances.mu0_ nuisances.mu1_ design_matrix"
+                ),
+            ),
+            "propensity": "first_campaign_cohort.treated design_matrix",
+        },
     ),
     Table(
         "household_matrix",

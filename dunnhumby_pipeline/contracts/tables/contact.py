@@ -21,6 +21,12 @@ TABLES = (
             integer("contacts_within", "its contacts of any type within the days that the cap is about"),
         ),
         may_be_empty=True,
+        sources={
+            "household_key": "segments",
+            "suppression": "next_action.suppressed campaigns.start_day campaign_targets.campaign",
+            "why": "next_action.because campaigns.start_day campaign_targets.campaign",
+            **dict.fromkeys(("days_since_contact", "contacts_within"), "campaigns.start_day campaign_targets.campaign"),
+        },
     ),
     Table(
         "contact_rules",

@@ -35,6 +35,33 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.cohort,
+        sources={
+            "household_key": "transactions",
+            "campaign": "campaigns",
+            "treated": "campaign_targets.household_key campaign_targets.campaign",
+            "index_day": "campaigns.start_day",
+            "lookback_start": "campaigns.start_day transactions.day",
+            "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
+            "redeemed_": "coupon_redemptions.campaign campaigns.description",
+            **dict.fromkeys(
+                (
+                    "age_desc",
+                    "marital_status_code",
+                    "income_desc",
+                    "homeowner_desc",
+                    "hh_comp_desc",
+                    "household_size_desc",
+                    "kid_category_desc",
+                ),
+                "demographics",
+            ),
+            "lookback_segment": "segment_model",
+            "lookback_need": (
+                "need_model transactions.basket_id products.commodity_desc products.department "
+                "products.sub_commodity_desc transactions.sales_value"
+            ),
+            "cluster": "household_copies.cluster",
+        },
     ),
     Table(
         "trial_campaigns",
@@ -55,6 +82,13 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.campaigns,
+        sources={
+            **dict.fromkeys(("campaign", "start_day", "end_day"), "campaigns"),
+            "index_day": "campaigns.start_day",
+            **dict.fromkeys(("lookback_start", "lookback_days"), "campaigns.start_day transactions.day"),
+            "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
+            "overlaps_with": "campaigns.start_day campaigns.end_day campaigns.description",
+        },
     ),
     Table(
         "trial_flow",
@@ -99,6 +133,30 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            "household_key": "transactions",
+            "campaign": "campaigns",
+            "treated": "campaign_targets.household_key campaign_targets.campaign",
+            "index_day": "campaigns.start_day",
+            "lookback_start": "campaigns.start_day transactions.day",
+            "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
+            "redeemed_": "coupon_redemptions.campaign campaigns.description",
+            **dict.fromkeys(
+                (
+                    "age_desc",
+                    "marital_status_code",
+                    "income_desc",
+                    "homeowner_desc",
+                    "hh_comp_desc",
+                    "household_size_desc",
+                    "kid_category_desc",
+                ),
+                "demographics",
+            ),
+            "lookback_segment": "segment_model",
+            "cluster": "household_copies.cluster",
+            "days_since_last": "campaigns.start_day campaign_targets.campaign campaigns.description",
+        },
     ),
     Table(
         "design_matrix",

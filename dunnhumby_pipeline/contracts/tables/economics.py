@@ -22,6 +22,18 @@ TABLES = (
         ),
         partitioned=True,
         measures=True,
+        sources={
+            "campaign": "first_campaign_cohort.campaign",
+            "n_targeted": "campaign_targets.household_key",
+            "retailer_cost": (
+                "transactions.coupon_match_disc campaign_targets.household_key coupons.product_id "
+                "coupon_redemptions.coupon_upc campaigns.start_day campaigns.end_day"
+            ),
+            "manufacturer_cost": (
+                "transactions.coupon_disc campaign_targets.household_key coupons.product_id "
+                "coupon_redemptions.coupon_upc campaigns.start_day campaigns.end_day"
+            ),
+        },
     ),
     Table(
         "economics",
@@ -67,5 +79,11 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.economics,
+        sources={
+            **dict.fromkeys(
+                ("contact_cost", "contact_cost_low", "contact_cost_high", "break_even_effect"),
+                "coupon_costs.retailer_cost",
+            ),
+        },
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
+from dunnhumby_pipeline.contracts.sources import ESTIMATED
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -26,6 +27,11 @@ TABLES = (
         partitioned=True,
         metrics=metrics.effects,
         measures=True,
+        sources={
+            "campaign": "first_campaign_cohort.campaign",
+            **dict.fromkeys(("estimate", "se", "ci_lower", "ci_upper"), ESTIMATED),
+            **dict.fromkeys(("n_trials", "n_households"), "first_campaign_cohort.household_key propensity.in_overlap"),
+        },
     ),
     Table(
         "estimator_differences",

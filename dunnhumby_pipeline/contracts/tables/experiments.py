@@ -61,6 +61,14 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            **dict.fromkeys(("household_key", "segment"), "targeting_list"),
+            "study_effect": "targeting_list.cate",
+            "baseline_spend": "customer_features.monetary_sales",
+            "baseline_visits": "customer_features.frequency",
+            "spend_quantile": "customer_features.monetary_sales",
+            **dict.fromkeys(("stratum", "arm"), "targeting_list.segment customer_features.monetary_sales"),
+        },
     ),
     Table(
         "experiment_result",
@@ -166,5 +174,8 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            **dict.fromkeys(("household_key", "decision", "segment"), "targeting_list"),
+        },
     ),
 )

@@ -30,5 +30,21 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            **dict.fromkeys(
+                (
+                    "decision",
+                    "n",
+                    "share",
+                    "ci_lower",
+                    "ci_upper",
+                    "difference",
+                    "difference_lower",
+                    "difference_upper",
+                    "p_value",
+                ),
+                "targeting_list.decision",
+            ),
+        },
     ),
 )

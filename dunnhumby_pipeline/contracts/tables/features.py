@@ -20,6 +20,9 @@ TABLES = (
             *feature_columns(CATALOGUE),
         ),
         metrics=metrics.customers,
+        sources={
+            "household_key": "transactions",
+        },
     ),
     Table(
         "feature_drift",
@@ -111,6 +114,10 @@ TABLES = (
         row="household",
         key=("household_key",),
         columns=(*shared("household_key factor_"),),
+        sources={
+            "household_key": "customer_features",
+            "factor_": "customer_features.*",
+        },
     ),
     Table(
         "reference_loadings",
@@ -129,6 +136,10 @@ TABLES = (
         row="household",
         key=("household_key",),
         columns=(*shared("household_key segment segment_name"),),
+        sources={
+            "household_key": "customer_features",
+            **dict.fromkeys(("segment", "segment_name"), "customer_features.*"),
+        },
     ),
     Table(
         "reference_factors",
@@ -138,5 +149,9 @@ TABLES = (
         row="household",
         key=("household_key",),
         columns=(*shared("household_key factor_"),),
+        sources={
+            "household_key": "customer_features",
+            "factor_": "customer_features.*",
+        },
     ),
 )

@@ -33,7 +33,10 @@ def _canonical(table: schema.Table) -> Table:
         meaning=f"One row per {table.meaning}.",
         row=table.meaning,
         key=table.key,
-        columns=tuple(Column(c.name, c.type, c.meaning, c.unit, c.nullable) for c in table.columns),
+        columns=tuple(
+            Column(c.name, c.type, c.meaning, c.unit, c.nullable, sources=f"raw_{table.name}.{c.raw}")
+            for c in table.columns
+        ),
         metrics=_METRICS[table.name],
     )
 
@@ -95,5 +98,12 @@ TABLES = (
         ),
         may_be_empty=True,
         metrics=metrics.copies,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(
+                ("cluster", "copy_of", "share"), "transactions.day transactions.product_id transactions.sales_value"
+            ),
+            "n_lines": "transactions.household_key",
+        },
     ),
 )

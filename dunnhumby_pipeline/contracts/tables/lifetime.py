@@ -55,6 +55,41 @@ TABLES = (
         ),
         metrics=metrics.lifetimes,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(("trips", "repeats", "last", "age"), "transactions.day"),
+            **dict.fromkeys(("mean_spend", "rule"), "transactions.day transactions.sales_value"),
+            **dict.fromkeys(
+                ("probability_alive", "expected_trips_13w", "expected_trips_26w", "expected_trips_52w"),
+                "transactions.day",
+            ),
+            **dict.fromkeys(
+                (
+                    "expected_spend_13w",
+                    "expected_spend_26w",
+                    "expected_spend_52w",
+                    "stacked_spend_13w",
+                    "stacked_spend_26w",
+                    "stacked_spend_52w",
+                    "naive_spend_52w",
+                    "nbd_spend_52w",
+                    "smoothed_spend_52w",
+                    "boosted_spend_52w",
+                    "stacked_absolute_spend_52w",
+                    "clv",
+                    "clv_lower",
+                    "clv_upper",
+                    "value_tier",
+                ),
+                "transactions.day transactions.sales_value",
+            ),
+            **dict.fromkeys(
+                ("profit_rate", "clv_gross_profit", "clv_gross_profit_lower", "clv_gross_profit_upper"),
+                ("transactions.day transactions.sales_value transactions.coupon_match_disc products.department"),
+            ),
+            **dict.fromkeys(("recency_score", "frequency_score"), "transactions.day"),
+            "monetary_score": "transactions.day transactions.sales_value",
+        },
     ),
     Table(
         "clv_parameters",
@@ -150,6 +185,15 @@ TABLES = (
             number("share_low", "share of the households in the low value tier", "0-1"),
         ),
         measures=True,
+        sources={
+            "segment": "segments",
+            "n_households": "segments.segment",
+            **dict.fromkeys(
+                ("clv_mean", "ci_lower", "ci_upper", "clv_median", "clv_share"), "customer_lifetime_value.clv"
+            ),
+            "probability_alive": "customer_lifetime_value.probability_alive",
+            **dict.fromkeys(("share_high", "share_mid", "share_low"), "customer_lifetime_value.value_tier"),
+        },
     ),
     Table(
         "lifetime_differences",
@@ -166,5 +210,16 @@ TABLES = (
         ),
         metrics=metrics.differences,
         measures=True,
+        sources={
+            "n": "customer_lifetime_value.household_key",
+            "n_groups": "segments.segment",
+            **dict.fromkeys(
+                ("eta_squared", "f_statistic", "f_p_value", "epsilon_squared", "kruskal_h", "kruskal_p_value"),
+                (
+                    "customer_lifetime_value.clv customer_lifetime_value.expected_trips_52w "
+                    "customer_lifetime_value.probability_alive segments.segment"
+                ),
+            ),
+        },
     ),
 )

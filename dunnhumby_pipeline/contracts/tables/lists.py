@@ -51,6 +51,26 @@ TABLES = (
             text("advice_reason", "the numbers of the list behind the advice", nullable=True),
         ),
         partitioned=True,
+        sources={
+            "level_name": "segments.segment_name",
+            "n_households": "targeting_list.household_key",
+            **dict.fromkeys(("n_target", "n_test", "n_leave"), "targeting_list.decision"),
+            **dict.fromkeys(("n_contact", "n_held_out"), "targeting_list.decision targeting_list.arm"),
+            "n_suppressed": "targeting_list.suppression",
+            "n_supported": "targeting_list.group",
+            "expected_profit": "decision_groups.expected_profit targeting_list.group",
+            "ci_lower": "decision_groups.calibrated_lower targeting_list.group",
+            "ci_upper": "decision_groups.calibrated_upper targeting_list.group",
+            "given_up": "decision_groups.expected_profit targeting_list.selected targeting_list.suppression",
+            "given_up_lower": "decision_groups.calibrated_lower targeting_list.selected targeting_list.suppression",
+            "given_up_upper": "decision_groups.calibrated_upper targeting_list.selected targeting_list.suppression",
+            "share_contacted": (
+                "campaign_targets.household_key campaign_targets.campaign campaigns.description campaigns.start_day"
+            ),
+            "profit_of_contacts": "decision_groups.expected_profit targeting_list.arm",
+            "profit_lower": "decision_groups.calibrated_lower targeting_list.arm",
+            "profit_upper": "decision_groups.calibrated_upper targeting_list.arm",
+        },
     ),
     Table(
         "decision_refits",
@@ -70,6 +90,10 @@ TABLES = (
             integer("n_refits", "bootstraps of households", "bootstraps"),
         ),
         partitioned=True,
+        sources={
+            "group": "decision_groups.group",
+            "n_households": "decision_groups",
+        },
     ),
     Table(
         "targeting_list_csv",

@@ -72,6 +72,16 @@ TABLES = (
         ),
         metrics=metrics.leading_needs,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(
+                ("need", "need_score", "need_margin"),
+                (
+                    "transactions.basket_id products.commodity_desc products.department "
+                    "products.sub_commodity_desc transactions.sales_value"
+                ),
+            ),
+        },
     ),
     Table(
         "household_tags",
@@ -87,6 +97,16 @@ TABLES = (
         ),
         may_be_empty=True,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(
+                ("tag", "score"),
+                (
+                    "transactions.basket_id products.commodity_desc products.department "
+                    "products.sub_commodity_desc transactions.sales_value"
+                ),
+            ),
+        },
     ),
     Table(
         "need_selection",

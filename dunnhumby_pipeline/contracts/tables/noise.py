@@ -106,6 +106,11 @@ TABLES = (
         ),
         metrics=metrics.membership,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(("segment", "smoothed_segment", "confidence", "earlier_segment", "moved"), "segment_model"),
+            **dict.fromkeys(("last_period", "n_periods"), "transactions.day"),
+        },
     ),
     Table(
         "smoothed_migration",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import CAMPAIGN_OR_ALL, shared
+from dunnhumby_pipeline.contracts.sources import EXPECTED
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 TABLES = (
@@ -23,6 +24,15 @@ TABLES = (
             number("mu1_", "mean of the outcome expected treated, out of fold", "unit of the outcome", many=True),
         ),
         partitioned=True,
+        sources={
+            **dict.fromkeys(("household_key", "campaign", "treated"), "first_campaign_cohort"),
+            "fold": "first_campaign_cohort.household_key",
+            **dict.fromkeys(
+                ("propensity", "propensity_as_fitted", "propensity_bounded"),
+                "first_campaign_cohort.treated design_matrix",
+            ),
+            **dict.fromkeys(("mu0_", "mu1_"), EXPECTED),
+        },
     ),
     Table(
         "nuisance_quality",
@@ -58,6 +68,13 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.propensity,
+        sources={
+            **dict.fromkeys(("household_key", "campaign", "treated", "propensity"), "nuisances"),
+            **dict.fromkeys(("in_overlap", "in_crump"), "nuisances.propensity nuisances.treated"),
+            **dict.fromkeys(("w_overlap", "w_ipw"), "nuisances.treated nuisances.propensity"),
+            "w_balance": "nuisances.treated nuisances.propensity design_matrix",
+            "w_treated": "nuisances.treated design_matrix",
+        },
     ),
     Table(
         "overlap_diagnostics",
@@ -90,6 +107,28 @@ TABLES = (
         partitioned=True,
         metrics=metrics.overlap,
         measures=True,
+        sources={
+            "campaign": "propensity.campaign",
+            "index_day": "first_campaign_cohort",
+            "n_trials": "propensity.campaign",
+            **dict.fromkeys(("n_treated", "n_control"), "propensity.treated"),
+            **dict.fromkeys(
+                ("auc", "brier", "calibration_intercept", "calibration_slope"),
+                "propensity.propensity propensity.treated",
+            ),
+            "share_in_overlap": "propensity.in_overlap",
+            **dict.fromkeys(("share_below", "share_above"), "propensity.in_overlap propensity.propensity"),
+            **dict.fromkeys(
+                ("share_treated_comparable", "share_control_comparable"),
+                "propensity.in_overlap propensity.propensity propensity.treated",
+            ),
+            "share_in_crump": "propensity.in_crump",
+            "crump_alpha": "propensity.propensity",
+            **dict.fromkeys(("ess_treated", "ess_control"), "propensity.w_overlap propensity.treated"),
+            **dict.fromkeys(("ess_ipw_treated", "ess_ipw_control"), "propensity.w_ipw propensity.treated"),
+            **dict.fromkeys(("ess_balance_treated", "ess_balance_control"), "propensity.w_balance propensity.treated"),
+            "ess_control_as_treated": "propensity.w_treated propensity.treated",
+        },
     ),
     Table(
         "propensity_calibration",
@@ -108,6 +147,11 @@ TABLES = (
         partitioned=True,
         metrics=metrics.calibration,
         measures=True,
+        sources={
+            "n_trials": "propensity.household_key",
+            "mean_propensity": "propensity.propensity",
+            **dict.fromkeys(("share_treated", "ci_lower", "ci_upper"), "propensity.treated propensity.propensity"),
+        },
     ),
     Table(
         "outside_overlap",

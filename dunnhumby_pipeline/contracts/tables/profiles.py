@@ -39,6 +39,23 @@ TABLES = (
         ),
         metrics=metrics.profiles,
         measures=True,
+        sources={
+            **dict.fromkeys(("segment", "segment_name"), "segments"),
+            **dict.fromkeys(("n_households", "share"), "segments.segment"),
+            **dict.fromkeys(
+                ("revenue", "revenue_share", "spend_mean", "spend_median"), "customer_features.monetary_sales"
+            ),
+            "revenue_index": "customer_features.monetary_sales segments.segment",
+            **dict.fromkeys(("share_high", "share_mid", "share_low"), "household_status.value_tier"),
+            **dict.fromkeys(
+                ("share_new", "share_active", "share_lapsing", "share_lapsed"), "household_status.lifecycle"
+            ),
+            "recency_median": "customer_features.recency",
+            "active_4w": "customer_features.active_last_4w",
+            "active_12w": "customer_features.active_last_12w",
+            "tenure_weeks_median": "customer_features.tenure_weeks",
+            "leading_need": "household_needs.need",
+        },
     ),
     Table(
         "segment_features",
@@ -70,6 +87,28 @@ TABLES = (
             number("rank_correlation", "Spearman's correlation with that feature", "-1 to 1", nullable=True),
         ),
         measures=True,
+        sources={
+            "segment": "segments",
+            **dict.fromkeys(
+                (
+                    "n",
+                    "mean",
+                    "ci_lower",
+                    "ci_upper",
+                    "z_score",
+                    "overall_mean",
+                    "overall_sd",
+                    "eta_squared",
+                    "f_statistic",
+                    "f_p_value",
+                    "epsilon_squared",
+                    "kruskal_h",
+                    "kruskal_p_value",
+                    "rank_correlation",
+                ),
+                "customer_features.*",
+            ),
+        },
     ),
     Table(
         "segment_departments",
@@ -89,6 +128,13 @@ TABLES = (
             integer("lift_rank", "place of the department by lift in the segment, 1 the largest", nullable=True),
         ),
         measures=True,
+        sources={
+            "segment": "segments",
+            "department": "products",
+            **dict.fromkeys(
+                ("sales", "share", "overall_share", "lift", "enough_sales", "lift_rank"), "transactions.sales_value"
+            ),
+        },
     ),
     Table(
         "segment_demographics",
@@ -108,6 +154,10 @@ TABLES = (
             number("answer_coverage", "share of the segment's households that answered this attribute", "0-1"),
         ),
         measures=True,
+        sources={
+            "segment": "segments",
+            **dict.fromkeys(("n", "share", "lift", "answered", "coverage", "answer_coverage"), "demographics.*"),
+        },
     ),
     Table(
         "demographic_tests",
@@ -131,6 +181,9 @@ TABLES = (
             number("min_expected", "smallest expected count of a cell; below 5 the test is rough", "households"),
         ),
         measures=True,
+        sources={
+            **dict.fromkeys(("n", "coverage", "chi_square", "p_value", "cramers_v", "min_expected"), "demographics.*"),
+        },
     ),
     Table(
         "assignment_by_value",
@@ -183,5 +236,12 @@ TABLES = (
         ),
         metrics=metrics.value_need,
         measures=True,
+        sources={
+            **dict.fromkeys(("household_key", "value_tier", "clv"), "customer_lifetime_value"),
+            **dict.fromkeys(("need", "need_margin"), "household_needs"),
+            "revenue": "customer_features.monetary_sales",
+            "discounts": "customer_features.discount_rate customer_features.monetary_sales",
+            "discount_rate": "customer_features",
+        },
     ),
 )

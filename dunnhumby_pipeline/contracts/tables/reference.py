@@ -11,6 +11,15 @@ from dunnhumby_pipeline.contracts.tables import profiles
 _OURS = {table.name: table for table in profiles.TABLES}
 _STEP = "describe_reference"
 
+
+def _sources(name: str, *left_out: str) -> dict[str, str]:
+    """Those of one of our tables, of the segments of the reference study's setting."""
+    ours = _OURS[name].sources.items()
+    return {
+        column: sources.replace("segments", "reference_segments") for column, sources in ours if column not in left_out
+    }
+
+
 TABLES = (
     replace(
         _OURS["segment_profiles"],
@@ -20,6 +29,7 @@ TABLES = (
         meaning="Size, money, value tiers and stages of each segment of the reference study's setting.",
         columns=tuple(column for column in _OURS["segment_profiles"].columns if column.name != "leading_need"),
         metrics=None,
+        sources=_sources("segment_profiles", "leading_need"),
     ),
     replace(
         _OURS["segment_features"],
@@ -27,6 +37,7 @@ TABLES = (
         group="reference",
         made_by=_STEP,
         meaning="Mean of each feature in each segment of the reference study's setting.",
+        sources=_sources("segment_features"),
     ),
     Table(
         "reference_overlap",
@@ -43,6 +54,11 @@ TABLES = (
             number("share_of_segment", "share of our segment's households", "0-1"),
         ),
         measures=True,
+        sources={
+            "reference_segment": "reference_segments.segment",
+            "segment": "segments",
+            **dict.fromkeys(("n", "share", "share_of_segment"), "segments.segment reference_segments.segment"),
+        },
     ),
     Table(
         "reference_comparison",

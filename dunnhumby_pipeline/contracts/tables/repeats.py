@@ -26,6 +26,17 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            **dict.fromkeys(("household_key", "campaign", "treated"), "repeat_trials"),
+            "fold": "repeat_trials.household_key",
+            **dict.fromkeys(("propensity", "propensity_bounded", "propensity_as_fitted"), "repeat_trials.treated"),
+            **dict.fromkeys(
+                ("mu0_gross_profit", "mu1_gross_profit"), "repeat_trials.gross_profit repeat_trials.treated"
+            ),
+            **dict.fromkeys(
+                ("mu0_purchase_amount", "mu1_purchase_amount"), "repeat_trials.purchase_amount repeat_trials.treated"
+            ),
+        },
     ),
     Table(
         "repeat_support",
@@ -68,5 +79,10 @@ TABLES = (
         ),
         partitioned=True,
         may_be_empty=True,
+        sources={
+            "household_key": "transactions",
+            "days_since_last": "campaigns.start_day campaigns.description campaign_targets.campaign",
+            "over": "campaigns.end_day campaigns.description campaign_targets.campaign",
+        },
     ),
 )

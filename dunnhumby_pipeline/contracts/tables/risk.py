@@ -39,6 +39,13 @@ TABLES = (
         metrics=metrics.at_risk,
         may_be_empty=True,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(
+                ("quarter_spend", "usual_spend", "probability", "expected_fall", "at_risk", "from_peak"),
+                "transactions.day transactions.sales_value",
+            ),
+        },
     ),
     Table(
         "fallen",
@@ -62,6 +69,14 @@ TABLES = (
         metrics=metrics.fallen,
         may_be_empty=True,
         measures=True,
+        sources={
+            "household_key": "transactions",
+            **dict.fromkeys(
+                ("spend_before", "spend_after", "change", "change_share", "expected_recovery", "expected_shortfall"),
+                "transactions.day transactions.sales_value",
+            ),
+            "days_since_trip": "transactions.day",
+        },
     ),
     Table(
         "risk_validation",

@@ -19,6 +19,10 @@ TABLES = (
             number("stability", "share of bootstrap refits that give the household this segment", "0-1"),
         ),
         metrics=metrics.segments,
+        sources={
+            "household_key": "customer_features",
+            **dict.fromkeys(("segment", "segment_name", "stability"), "customer_features.*"),
+        },
     ),
     Table(
         "segment_scoreboard",

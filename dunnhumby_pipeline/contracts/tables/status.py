@@ -23,5 +23,16 @@ TABLES = (
         ),
         metrics=metrics.status,
         measures=True,
+        sources={
+            "household_key": "customer_features",
+            "value_tier": "customer_lifetime_value",
+            "lifecycle": (
+                "customer_features.recency customer_features.days_between_purchases_avg customer_features.tenure"
+            ),
+            **dict.fromkeys(
+                ("discount_habit", "discount_share"),
+                "customer_features.discount_usage_pct customer_features.transaction_count",
+            ),
+        },
     ),
 )

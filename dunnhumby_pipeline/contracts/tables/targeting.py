@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
+from dunnhumby_pipeline.contracts.sources import COST, DOUBT, ONCE, SCORES, TODAY
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
 # What is said of one contact cost.
@@ -67,6 +68,31 @@ TABLES = (
         partitioned=True,
         metrics=metrics.break_even,
         measures=True,
+        sources={
+            **dict.fromkeys(
+                (
+                    "scenario",
+                    "used",
+                    "contact_cost_low",
+                    "contact_cost",
+                    "contact_cost_high",
+                    "margin",
+                    "one_off_cost",
+                    "stands_for_coupons",
+                    "break_even_effect",
+                ),
+                "economics",
+            ),
+            **dict.fromkeys(
+                ("study_effect", "break_even_contact_cost", "break_even_lower", "break_even_upper"), SCORES
+            ),
+            **dict.fromkeys(("break_even_calibrated_lower", "break_even_calibrated_upper"), f"{SCORES} {DOUBT}"),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {COST}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {COST} {DOUBT}"
+            ),
+            "expected_profit_total": f"{SCORES} {COST} {TODAY}",
+        },
     ),
     Table(
         "decision_by_cost",
@@ -78,6 +104,13 @@ TABLES = (
         columns=_JUDGED,
         partitioned=True,
         measures=True,
+        sources={
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {ONCE}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {ONCE} {DOUBT}"
+            ),
+            "expected_profit_total": f"{SCORES} {ONCE} {TODAY}",
+        },
     ),
     Table(
         "decision_groups",
@@ -116,6 +149,17 @@ TABLES = (
         ),
         partitioned=True,
         measures=True,
+        sources={
+            "contact_cost": "economics",
+            "n_decided": "household_effects.received_before",
+            "n_households": f"{TODAY} repeat_households.in_overlap",
+            **dict.fromkeys(("effect", "effect_se", "outcome_variance"), SCORES),
+            **dict.fromkeys(("probability_pays", "expected_profit", "ci_lower", "ci_upper"), f"{SCORES} {COST}"),
+            **dict.fromkeys(
+                ("probability_pays_calibrated", "calibrated_lower", "calibrated_upper"), f"{SCORES} {COST} {DOUBT}"
+            ),
+            "expected_profit_total": f"{SCORES} {COST} {TODAY} repeat_households.in_overlap",
+        },
     ),
     Table(
         "pays_by_margin",
@@ -163,6 +207,13 @@ TABLES = (
         partitioned=True,
         metrics=metrics.value,
         measures=True,
+        sources={
+            **dict.fromkeys(
+                ("value", "value_se", "ci_lower", "ci_upper"),
+                f"{SCORES} economics.contact_cost cate_estimates.cate cate_by_model.cate propensity.in_overlap "
+                "design_matrix",
+            ),
+        },
     ),
     Table(
         "policy_differences",
@@ -320,6 +371,25 @@ TABLES = (
             integer("as_of_day", "last day of the data that it was decided on", "day"),
         ),
         partitioned=True,
+        sources={
+            "household_key": "segments",
+            "contact": "household_effects.received_before",
+            "contact_cost": "economics",
+            "group": "decision_groups.group household_effects.cate household_effects.received_before",
+            "in_overlap": (
+                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
+            ),
+            "expected_profit": "decision_groups.expected_profit",
+            "expected_profit_lower": "decision_groups.calibrated_lower",
+            "expected_profit_upper": "decision_groups.calibrated_upper",
+            "probability_pays": "decision_groups.probability_pays_calibrated",
+            "net_of_test": "decision_groups.value_of_test decision_groups.cost_of_test decision_groups.n_decided",
+            "decision": (
+                "decision_groups.decision household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap "
+                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
+            ),
+        },
     ),
     Table(
         "targeting_list",
@@ -370,5 +440,35 @@ TABLES = (
         ),
         partitioned=True,
         metrics=metrics.decisions,
+        sources={
+            **dict.fromkeys(("household_key", "segment"), "segments"),
+            "contact": "household_effects.received_before",
+            "cate": "household_effects.cate decision_groups.effect",
+            "cate_lower": "household_effects.cate_lower decision_groups.effect decision_groups.effect_se",
+            "cate_upper": "household_effects.cate_upper decision_groups.effect decision_groups.effect_se",
+            "group": "decision_groups.group household_effects.cate household_effects.received_before",
+            "propensity": "household_effects.propensity repeat_households.propensity",
+            "in_overlap": (
+                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
+            ),
+            "expected_profit": "decision_groups.expected_profit",
+            "expected_profit_lower": "decision_groups.calibrated_lower",
+            "expected_profit_upper": "decision_groups.calibrated_upper",
+            "probability_pays": "decision_groups.probability_pays_calibrated",
+            "decided_by": "decision_groups.n_experiments",
+            "suppression": "suppressed_households.suppression",
+            **dict.fromkeys(("need", "value_tier", "channel", "funder", "offer_form"), "next_action"),
+            "offer": "next_action.offer",
+            "offer_rule": "next_action.rule",
+            "decision": (
+                "decision_groups.decision household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap "
+                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
+            ),
+            "selected": (
+                "household_effects.cate household_effects.propensity "
+                "household_effects.received_before repeat_households.in_overlap household_matrix"
+            ),
+        },
     ),
 )

@@ -170,5 +170,11 @@ TABLES = (
             number("agreement", "share of learners that put it on the same side of the middle", "0-1", nullable=True),
         ),
         partitioned=True,
+        sources={
+            **dict.fromkeys(("household_key", "campaign"), "cate_estimates"),
+            "interval_excludes_zero": "cate_estimates.cate_lower cate_estimates.cate_upper",
+            "in_overlap": "nuisances.propensity",
+            "agreement": "cate_by_model.cate_uncalibrated",
+        },
     ),
 )

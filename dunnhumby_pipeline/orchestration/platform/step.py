@@ -16,6 +16,7 @@ import dagster as dg
 import pandas as pd
 
 from dunnhumby_pipeline.contracts.chapters import chapter_of, place_of
+from dunnhumby_pipeline.contracts.lineage import RAW, Source, sources_of, told
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.contracts.table import Table
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key
@@ -106,7 +107,7 @@ def _out(table: Table) -> dg.AssetOut:
         description=described(table),
         kinds={"table", "parquet"} if table.is_table else {table.suffix.removeprefix(".")},
         tags=tags_of(table.group, partitioned=table.partitioned, personal=table.personal),
-        metadata={"dagster/column_schema": column_schema(table)} if table.columns else None,
+        metadata=column_metadata(table) if table.columns else None,
     )
 
 
@@ -133,6 +134,29 @@ def outputs(name: str, found: Mapping[str, Any]) -> Iterator[dg.Output]:
             yield dg.Output(found[table.name], table.name)
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The columns of a table as its contract has them, in the form that dagster shows."""
-    return dg.TableSchema([dg.TableColumn(c.name, c.type, description=c.described) for c in table.columns])
+def column_metadata(table: Table) -> dict[str, Any]:
+    """The columns of a table as its contract has them, and where they come from, in the forms that dagster shows.
+
+    They are part of the definition: a run writes none of it. The UI takes the words of a column from here before those
+    of the last run, so that its sources stand beside its meaning: the lineage itself, which is here too for who asks
+    dagster's API, is drawn by Dagster+ alone.
+    """
+    sources = sources_of(table)
+    columns = [
+        dg.TableColumn(
+            c.name, c.type, description="  \n".join(filter(None, (c.described, told(sources.get(c.name, ())))))
+        )
+        for c in table.columns
+    ]
+    # A file that is no table has no column to be named.
+    deps = {name: [_dep(source) for source in found if source.column] for name, found in sources.items()}
+    lineage = {name: found for name, found in deps.items() if found}
+    return {
+        "dagster/column_schema": dg.TableSchema(columns),
+        **({"dagster/column_lineage": dg.TableColumnLineage(lineage)} if lineage else {}),
+    }
+
+
+def _dep(source: Source) -> dg.TableColumnDep:
+    raw = source.table.startswith(RAW)
+    return dg.TableColumnDep(dg.AssetKey(["raw", source.table]) if raw else asset_key(source.table), source.column)
