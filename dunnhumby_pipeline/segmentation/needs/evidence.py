@@ -30,9 +30,14 @@ def need_evidence(
         nothing = pd.DataFrame({"household_key": [], "code": [], "baskets": [], "sales": []}).astype("int64")
         return Evidence(goods, as_matrices(nothing, keys, 0), (), drawn)
     whole = as_matrices(bought_in(one_window(first_day, last_day), goods, lines, products, engine), keys, n_goods)
-    quarters = []
-    for window in quarter_windows(first_day, last_day, settings.quarter_days).itertuples():
-        days = one_window(window.first_day, window.index_day - 1)
-        bought = as_matrices(bought_in(days, goods, lines, products, engine), keys[drawn], n_goods)
-        quarters.append(Quarter(int(window.first_day), int(window.index_day), bought))
+    windows = quarter_windows(first_day, last_day, settings.quarter_days)
+    by_quarter = bought_in(windows, goods, lines, products, engine)
+    quarters = [
+        Quarter(
+            int(quarter.first_day),
+            int(quarter.index_day),
+            as_matrices(by_quarter[by_quarter["window"] == quarter.window], keys[drawn], n_goods),
+        )
+        for quarter in windows.itertuples()
+    ]
     return Evidence(goods, whole, quarters, drawn)

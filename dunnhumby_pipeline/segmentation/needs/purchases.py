@@ -79,10 +79,11 @@ def goods_sales(source: Source) -> ir.Table:
     )
 
 
-def goods_in_baskets(source: Source) -> ir.Table:
+def goods_in_baskets(source: Source, *, sales: bool = True) -> ir.Table:
     """household_key, basket_id, day, code, sales (units of money), over the unbound tables and `goods` (goods, code).
 
-    Lines as `_goods_lines` has them: a basket of many lines has few kinds of goods, and is in many windows.
+    Lines as `_goods_lines` has them: a basket of many lines has few kinds of goods, and is in many windows. Without
+    `sales` there is no such column, and a basket has a kind of goods once, on the first day that it was bought.
     """
     import ibis
 
@@ -96,6 +97,8 @@ def goods_in_baskets(source: Source) -> ir.Table:
     coded = known.join(codes, "goods").select("product_id", "code")
     slim = lines.select("household_key", "basket_id", "day", "product_id", sales=in_units(lines.sales_value))
     t = slim.filter(slim.sales > 0).join(coded, "product_id")
+    if not sales:
+        return t.group_by("household_key", "basket_id", "code").agg(day=t.day.min())
     return t.group_by("household_key", "basket_id", "day", "code").agg(sales=t.sales.sum())
 
 
@@ -103,12 +106,15 @@ def goods_bought(source: Source, *, sales: bool = True) -> ir.Table:
     """window, household_key, code, baskets, sales ($), over the unbound tables, `windows` and `goods` (goods, code).
 
     Goods go by their code, so that many households fit in memory. Without `sales`, which take as long again, there
-    is no such column.
+    is no such column, and baskets are those whose first line of the goods lies in the window.
     """
     from dunnhumby_pipeline.features.windows import in_dollars, windows_table, within
 
-    t = within(goods_in_baskets(source), windows_table())
-    found = {"baskets": t.basket_id.nunique().cast("int32")} | ({"sales": in_dollars(t.sales.sum())} if sales else {})
+    t = within(goods_in_baskets(source, sales=sales), windows_table())
+    if sales:
+        found = {"baskets": t.basket_id.nunique().cast("int32"), "sales": in_dollars(t.sales.sum())}
+    else:
+        found = {"baskets": t.count().cast("int32")}
     return t.group_by("window", "household_key", "code").agg(**found).order_by("window", "household_key", "code")
 
 
@@ -175,7 +181,7 @@ def bought_in(
     bought = goods_bought(goods.source, sales=sales)
     if calendar is None:
         return run(bought, relations, engine)
-    return run(on_calendar(bought, goods_in_baskets(goods.source)), {**relations, "calendar": calendar}, engine)
+    return run(on_calendar(bought, goods_in_baskets(goods.source, sales=sales)), {**relations, "calendar": calendar}, engine)
 
 
 def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int64], n_goods: int) -> Bought:

@@ -12,8 +12,8 @@ from dunnhumby_pipeline.causal.nuisance.boosting import binned, boost, stop_earl
 
 def test_covariates_are_binned_once_for_what_is_fitted_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    matrix = xgboost.QuantileDMatrix
-    monkeypatch.setattr(xgboost, "QuantileDMatrix", lambda x, **given: made.append(len(x)) or matrix(x, **given))
+    matrix = xgboost.DMatrix
+    monkeypatch.setattr(xgboost, "DMatrix", lambda x, **given: made.append(len(x)) or matrix(x, **given))
     boosting._KEPT.matrices.clear()
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 4))
@@ -24,6 +24,20 @@ def test_covariates_are_binned_once_for_what_is_fitted_to_the_same_rows(monkeypa
     for n_rows in range(100, 100 + boosting._MOST_KEPT):
         binned(x[:n_rows])
     assert len(boosting._KEPT.matrices) == boosting._MOST_KEPT
+
+
+@pytest.mark.parametrize("bins", [32, 256])
+def test_trees_are_those_of_bins_by_rows_of_one_weight(bins: int) -> None:
+    rng = np.random.default_rng(2)
+    n = 900
+    x = np.column_stack([rng.normal(size=(n, 3)), rng.integers(0, 2, n), rng.exponential(size=n).round(1)])
+    y, weight = x[:, 0] + rng.normal(size=n), rng.exponential(size=n)
+    parameters = {"max_bin": bins, "seed": 5}
+    of_quantiles = xgboost.QuantileDMatrix(x, max_bin=bins, nthread=1)
+    expected, found = (
+        boost(matrix, y, 20, parameters, weight).booster.get_dump() for matrix in (of_quantiles, binned(x, bins))
+    )
+    assert found == expected
 
 
 def test_what_was_fitted_to_the_same_rows_before_leaves_no_trace() -> None:
