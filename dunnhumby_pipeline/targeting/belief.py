@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from dunnhumby_pipeline.causal.doubts.bias_allowance import BiasAllowance
 
@@ -56,7 +57,7 @@ class Belief:
 
     def density(self, at: Array) -> Array:
         """Density (m,) at effects (m,) in $."""
-        return np.asarray(stats.norm.pdf(at[:, None], self.mean, self.sd) @ self.weight)
+        return np.asarray(scipy.stats.norm.pdf(at[:, None], self.mean, self.sd) @ self.weight)
 
 
 def prior(estimate: float, se: float, allowance: BiasAllowance) -> Belief:
@@ -72,7 +73,7 @@ def updated(belief: Belief, found: float, error: float) -> Belief:
     """
     if not error > 0:
         raise ValueError(f"expected an experiment with an error above 0, found {error}")
-    likely = stats.norm.logpdf(found, belief.mean, np.hypot(belief.sd, error))
+    likely = scipy.stats.norm.logpdf(found, belief.mean, np.hypot(belief.sd, error))
     with np.errstate(divide="ignore"):
         weight = special.softmax(np.log(belief.weight) + likely)
     pull = belief.sd**2 / (belief.sd**2 + error**2)

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Array = NDArray[np.float64]
 _SIZES, _TINY = 60, 1e-100
@@ -73,7 +73,7 @@ def expected_gain(
     # Where nothing is uncertain the limit is 0, to which the smallest spread comes.
     sigma = np.maximum(before / np.sqrt(np.maximum(before + noise, _TINY)), _TINY)
     away = mean / sigma
-    guessed = sigma * stats.norm.pdf(away) + mean * stats.norm.cdf(away)
+    guessed = sigma * scipy.stats.norm.pdf(away) + mean * scipy.stats.norm.cdf(away)
     return np.asarray(np.maximum(guessed - np.maximum(0.0, mean), 0.0))
 
 

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.orchestration.platform.keys import asset_key
 from dunnhumby_pipeline.settings import Home
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib")
+HEAVY = ("econml", "dowhy", "xgboost", "sklearn", "matplotlib", "scipy.stats")
 # A folder per campaign type: the groups of what is asked of a campaign.
 PARTITIONED = {
     *("design", "overlap", "effects", "doubts", "repeats", "cate", "scoring", "scrutiny"),

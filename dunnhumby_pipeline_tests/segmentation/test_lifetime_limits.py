@@ -75,10 +75,17 @@ def test_another_currency_changes_the_unit_and_nothing_else(factor: float) -> No
     )
 
 
+@pytest.fixture(scope="module")
+def in_dollars(shopped: tuple[list, NDArray]) -> LifetimeTables:
+    return tables_of(*shopped)
+
+
 @pytest.mark.parametrize("factor", [1e-3, 16_000.0, 1e6])
-def test_tables_are_proportional_to_money(shopped: tuple[list, NDArray], factor: float) -> None:
+def test_tables_are_proportional_to_money(
+    shopped: tuple[list, NDArray], in_dollars: LifetimeTables, factor: float
+) -> None:
     days, spend = shopped
-    dollars, other = tables_of(days, spend), tables_of(days, spend * factor)
+    dollars, other = in_dollars, tables_of(days, spend * factor)
     for name in ("clv", "mean_spend", "expected_spend_13w", "stacked_spend_52w"):
         expected = dollars.customer_lifetime_value[name].to_numpy() * factor
         assert other.customer_lifetime_value[name].to_numpy() == pytest.approx(expected, rel=1e-6), name
@@ -98,7 +105,7 @@ def test_tables_are_proportional_to_money(shopped: tuple[list, NDArray], factor:
 @pytest.mark.parametrize(("chance", "rate"), [(0.12, None), (0.12, 1.0), (0.4, None), (0.01, 0.5)])
 def test_one_chance_of_leaving_is_found_as_one_and_every_value_is_finite(chance: float, rate: float | None) -> None:
     varying = []
-    for seed in range(40):
+    for seed in range(20):
         *history, _ = trips_of(300, chance, seed, rate)
         fitted = fit_bg_nbd(*history)
         assert fitted.mean_dropout == pytest.approx(chance, rel=0.4, abs=0.01)
@@ -110,8 +117,8 @@ def test_one_chance_of_leaving_is_found_as_one_and_every_value_is_finite(chance:
         assert ((alive >= 0) & (alive <= 1)).all()
         if isinstance(fitted, BgNbd):
             varying.append(fitted.a + fitted.b)
-    # The test of whether chances vary errs in one of twenty.
-    assert len(varying) <= 6
+    # The test of whether chances vary errs in one of twenty: five or more of twenty once in 400 times.
+    assert len(varying) <= 4
 
 
 def test_where_leaving_does_not_vary_the_table_has_no_a_and_b_and_one_warning_says_why() -> None:

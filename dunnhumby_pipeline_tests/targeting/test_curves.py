@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from dunnhumby_pipeline.contracts import registry
+from dunnhumby_pipeline.targeting import curves as curves_of_policies
 from dunnhumby_pipeline.targeting.curves import COLUMNS, banded, policy_curves
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence
@@ -80,8 +81,10 @@ def test_shares_of_too_few_households_are_left_out(evidence: Evidence) -> None:
     assert 0.0 in kept and 1.0 in kept and 0.05 not in kept
 
 
-def test_bands_hold_for_all_shares_at_once_and_intervals_do_not() -> None:
+def test_bands_hold_for_all_shares_at_once_and_intervals_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """600 studies of 300 households with two trials each, whose rank is known: sup-t covers the whole curve."""
+    # By chance a study's band is a little wider or narrower for it; over studies this is as good as even.
+    monkeypatch.setattr(curves_of_policies, "N_MULTIPLIERS", 1000)
     rng = np.random.default_rng(4)
     n, shares = 600, np.linspace(0.05, 1, 20)
     household = np.arange(n) // 2

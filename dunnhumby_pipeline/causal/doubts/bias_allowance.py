@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS
 
@@ -59,7 +60,9 @@ class BiasAllowance:
         """Ends of the central interval of the effect; about the estimate, and no narrower than without allowance."""
         if not np.isfinite(se):
             return np.nan, np.nan
-        narrow, wide = (-stats.norm.ppf((1 - confidence) / 2) * np.hypot(se, tau) for tau in (0.0, self.tau.max()))
+        narrow, wide = (
+            -scipy.stats.norm.ppf((1 - confidence) / 2) * np.hypot(se, tau) for tau in (0.0, self.tau.max())
+        )
         tail = (1 + confidence) / 2
         if wide <= narrow:
             return estimate - narrow, estimate + narrow
@@ -79,8 +82,8 @@ def bias_allowance(estimates: Array, errors: Array, prior_scale: float) -> BiasA
     # Prior and controls are most at one about the root of both scales, when the controls lie far out.
     likely = max(prior_scale, np.sqrt(prior_scale * np.linalg.norm(estimates)))
     tau = (np.arange(_POINTS) + 0.5) / _POINTS * _FARTHEST * likely
-    fit = stats.norm.logpdf(estimates, 0, np.sqrt(tau[:, None] ** 2 + errors**2)).sum(axis=1)
-    told = stats.halfnorm.logpdf(tau, scale=prior_scale) + fit
+    fit = scipy.stats.norm.logpdf(estimates, 0, np.sqrt(tau[:, None] ** 2 + errors**2)).sum(axis=1)
+    told = scipy.stats.halfnorm.logpdf(tau, scale=prior_scale) + fit
     return BiasAllowance(tau, special.softmax(told), len(estimates))
 
 

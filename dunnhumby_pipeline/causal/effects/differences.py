@@ -8,8 +8,8 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from dunnhumby_pipeline.causal.estimators.clustered import Estimate, normal_quantile
 
@@ -89,7 +89,7 @@ def _compared(a: Estimated, b: Estimated, households: NDArray[np.int64], confide
         "se": se,
         "ci_lower": difference - quantile * se,
         "ci_upper": difference + quantile * se,
-        "p_value": 2 * float(stats.norm.sf(z)),
+        "p_value": 2 * float(scipy.stats.norm.sf(z)),
     }
 
 

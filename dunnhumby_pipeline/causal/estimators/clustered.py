@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64
 
 def normal_quantile(confidence: float) -> float:
     """Half-width of a two-sided normal interval in standard errors: 1.96 at 0.95."""
-    return float(stats.norm.ppf(0.5 + confidence / 2))
+    return float(scipy.stats.norm.ppf(0.5 + confidence / 2))
 
 
 def _totals(values: Array, households: NDArray[np.int64]) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from dunnhumby_pipeline.settings import OverlapSettings
 
@@ -73,7 +73,7 @@ def _absolute(relative: float, prevalence: float) -> float:
 
 
 def _too_few(found: Array, share: float) -> bool:
-    return bool(stats.poisson.cdf(found.sum(), share * len(found)) < _LEVEL)
+    return bool(scipy.stats.poisson.cdf(found.sum(), share * len(found)) < _LEVEL)
 
 
 def certain_shares(treated: Array, propensity: Array, settings: OverlapSettings) -> tuple[float, float]:

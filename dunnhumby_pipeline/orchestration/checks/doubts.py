@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from dunnhumby_pipeline.contracts.names import ALL_CAMPAIGNS, PLACEBO_CAMPAIGN, PLACEBO_OUTCOME
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
@@ -47,7 +47,7 @@ def _no_effect(rows: pd.DataFrame, matters: float, when: str, advice: str, untes
     row, campaigns = whole.iloc[0], rows.loc[rows["campaign"] != ALL_CAMPAIGNS]
     most = float(placebos.at_most(row["estimate"], row["se"]))
     found = placebos.smallness(row["estimate"], row["se"], matters)
-    width = float(stats.norm.ppf(1 - 0.025 / max(len(campaigns), 1)))
+    width = float(scipy.stats.norm.ppf(1 - 0.025 / max(len(campaigns), 1)))
     beyond = campaigns.loc[campaigns["estimate"].abs() > width * campaigns["se"]]
     small = found == "small enough"
     size = f"it may be as large as {most:.1f}, the smallest effect that matters is {matters:g}"

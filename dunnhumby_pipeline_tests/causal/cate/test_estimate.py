@@ -21,7 +21,8 @@ from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
 from dunnhumby_pipeline.settings import NuisanceSettings, Settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
-FAST = {"nuisance": {"n_folds": 3, "n_repeats": 1}}
+# In one thread: on so few rows another is in the way of the first.
+FAST = {"nuisance": {"n_folds": 3, "n_repeats": 1, "n_jobs": 1}, "cate": {"n_jobs": 1}}
 NAMES = list("abcd")
 
 
@@ -107,6 +108,11 @@ def test_a_frame_an_array_and_lists_give_one_result(varied: Known, found: Estima
     np.testing.assert_allclose(again.predict(turned), found.predict(varied.x[:9]))
 
 
+@pytest.fixture(scope="module")
+def named(varied: Known) -> Estimate:
+    return estimate(**{**_arguments(varied), "X": pd.DataFrame(varied.x, columns=NAMES)}, settings=FAST)
+
+
 @pytest.mark.parametrize(
     ("new", "words"),
     [
@@ -117,10 +123,9 @@ def test_a_frame_an_array_and_lists_give_one_result(varied: Known, found: Estima
         (lambda x: np.where(x == x[2, 1], np.nan, x), "column 'x1' of X has 2 missing values (first in row 2)"),
     ],
 )
-def test_other_columns_are_not_predicted(varied: Known, new: Any, words: str) -> None:
-    fitted = estimate(**{**_arguments(varied), "X": pd.DataFrame(varied.x, columns=NAMES)}, settings=FAST)
+def test_other_columns_are_not_predicted(varied: Known, named: Estimate, new: Any, words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        fitted.predict(new(varied.x))
+        named.predict(new(varied.x))
 
 
 def test_columns_that_do_not_vary_are_left_out_and_named(varied: Known, found: Estimate) -> None:
@@ -139,7 +144,7 @@ def test_many_rows_are_fitted_to_some_and_estimated_for_all() -> None:
     assert found.notes == ("each model is fitted to at most 1,000 of 3,000 rows (nuisance.max_trials), drawn by group",)
     assert np.isfinite(found.effect).all() and len(found.effect) == 3000
     assert np.corrcoef(found.effect, known.effect)[0, 1] > 0.9
-    own = {**FAST, "cate": {"max_trials": 1000}}
+    own = {**FAST, "cate": {**FAST["cate"], "max_trials": 1000}}
     found = estimate(known.x, known.trials["treated"], known.trials["purchase_amount"], settings=own)
     assert found.notes == (
         "each model of the effect is fitted to at most 1,000 of 3,000 rows (cate.max_trials), drawn by group",

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from dunnhumby_pipeline.causal.cate.validation.ranking import overlap_weights, rank
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile
@@ -50,7 +50,7 @@ class Means:
         found = contrast @ self.estimate[known]
         spread = contrast @ self.covariance[np.ix_(known, known)] @ contrast.T
         statistic = float(found @ np.linalg.pinv(spread) @ found)
-        return statistic, float(stats.chi2.sf(statistic, len(found)))
+        return statistic, float(scipy.stats.chi2.sf(statistic, len(found)))
 
 
 def group_means(values: Array, members: Array, data: Residuals) -> Means:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
@@ -36,7 +36,7 @@ class Statistic:
     @property
     def p(self) -> float:
         known = np.isfinite(self.estimate) and self.se > 0
-        return float(stats.norm.sf((self.estimate - self.null) / self.se)) if known else float("nan")
+        return float(scipy.stats.norm.sf((self.estimate - self.null) / self.se)) if known else float("nan")
 
     @property
     def p_two_sided(self) -> float:

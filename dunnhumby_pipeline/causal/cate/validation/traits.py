@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from dunnhumby_pipeline.causal.cate.validation.ranking import overlap_weights, rank
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
@@ -39,7 +39,7 @@ def classification(
     np.add.at(totals, household, influence)
     se = np.sqrt(len(totals) / (len(totals) - 1) * (totals**2).sum(axis=0))
     difference = largest - smallest
-    p = 2 * stats.norm.sf(np.abs(difference) / np.where(se > 0, se, np.nan))
+    p = 2 * scipy.stats.norm.sf(np.abs(difference) / np.where(se > 0, se, np.nan))
     half = normal_quantile(confidence) * se
     frame = pd.DataFrame(
         {
