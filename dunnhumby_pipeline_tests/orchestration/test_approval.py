@@ -26,7 +26,7 @@ def laboratory(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> L
 
 
 def run(laboratory: Laboratory, *arguments: str, do: str = "approve", **environment: str) -> Result:
-    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    quick = as_variables(quick_settings())
     given = ("--home", str(laboratory.home.root), "--raw", str(laboratory.raw))
     with no_pictures():
         return command(do, *given, *arguments, **{**quick, **environment})
