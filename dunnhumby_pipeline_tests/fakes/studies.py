@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
-from dunnhumby_pipeline.report import pictures
+from dunnhumby_pipeline.report import drawing, pictures
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
@@ -118,6 +118,8 @@ def no_pictures(instead: Callable[..., pictures.Picture] = undrawn) -> Iterator[
     """Reports of this process have their words and tables, and no image: half of a small study's time is drawing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "draw_picture", instead)
+        # A second process would be begun for nothing, and what it reads of the settings would not be seen here.
+        patch.setattr(drawing, "can_be_shared", lambda n_pictures: False)
         yield
 
 
