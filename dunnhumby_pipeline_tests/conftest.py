@@ -23,8 +23,13 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-# Longest first, so that no worker is left alone with a long module at the end.
-LONGEST = ("test_sample_study", "test_orchestration", "test_recovery", "test_staleness", "test_warehouse")
+# Longest first, so that no worker is left alone with a long module at the end. The second asks for the small study
+# while the other worker is busy with the sample's, so that neither waits for it.
+LONGEST = (
+    *("test_sample_study", "test_orchestration", "test_recovery", "test_staleness", "test_warehouse"),
+    *("test_economics", "test_approval", "test_desk_in_browser", "test_demographics", "test_versions"),
+    *("test_jobs", "test_report", "test_your_data"),
+)
 
 
 @pytest.hookimpl(trylast=True)

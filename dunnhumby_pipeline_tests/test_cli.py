@@ -212,7 +212,7 @@ def test_there_is_no_experiment_without_a_study(tmp_path: Path) -> None:
 
 
 def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
-    strict = as_variables(quick_settings(warm_ari_floor=1.0), "segmentation", "checks")
+    strict = as_variables(quick_settings(warm_ari_floor=1.0))
     blocked = command("run", "--home", tmp_path, "--raw", raw, "--select", "+key:first_campaign_cohort", **strict)
     assert blocked.exit_code == 1
     assert "warm_stability" in blocked.output

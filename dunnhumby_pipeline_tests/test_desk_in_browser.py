@@ -14,14 +14,13 @@ import pytest
 
 from dunnhumby_pipeline_tests.fakes import browser
 from dunnhumby_pipeline_tests.fakes.desk import DeskError, seated, served
-from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, as_variables, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import QUICK, SmallStudy, as_variables, quick_settings
 
 BROWSER = browser.needed()
 # More than any effect of the small study is worth, so that nobody is targeted.
 COST = "200"
 # A list that changes by more than a hundredth is a failed check in this home.
 STEADY = "[checks]\nmax_decision_churn = 0.01\n"
-QUICK = ("segmentation", "nuisance", "cate", "power", "refutation")
 LOOSE = ("warm_ari_floor", "max_weighted_smd", "min_trials_per_arm", "min_effective_trials")
 
 
@@ -29,7 +28,7 @@ def _variables() -> dict[str, str]:
     """Settings of the small study, but for the one that the home's file sets."""
     settings = quick_settings()
     loose = {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
-    return as_variables(settings, *QUICK) | loose
+    return as_variables(settings, *(section for section in QUICK if section != "checks")) | loose
 
 
 @BROWSER

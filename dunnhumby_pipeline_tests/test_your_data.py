@@ -17,7 +17,6 @@ from dunnhumby_pipeline.settings import Home, load_settings
 from dunnhumby_pipeline_tests.fakes.guide import GUIDE, Typed, commands, settings, write
 from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, as_variables, command, no_pictures, quick_settings
 
-SECTIONS = ("segmentation", "nuisance", "cate", "power", "refutation", "checks")
 ALL = commands()
 [FIRST_OF_STUDY] = [place for place, typed in enumerate(ALL) if typed.words[1] == "run" and "--cost" not in typed.words]
 
@@ -48,7 +47,7 @@ def test_the_study_and_what_follows(small: SmallStudy, tmp_path: Path, monkeypat
     brief = tmp_path / "study" / "warehouse" / "TypeA" / "campaign_brief.html"
     with no_pictures():
         for typed in ALL[FIRST_OF_STUDY:]:
-            typed_in(tmp_path, typed, monkeypatch, **as_variables(quick_settings(), *SECTIONS))
+            typed_in(tmp_path, typed, monkeypatch, **as_variables(quick_settings()))
             assert ("$0.40" in brief.read_text(encoding="utf-8")) == (
                 "--cost" in " ".join(typed.words) or typed is ALL[-1]
             )

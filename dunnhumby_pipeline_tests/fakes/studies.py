@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.platform.runner import Outcome, open_history, run_study, selected_work
-from dunnhumby_pipeline.report import pictures
+from dunnhumby_pipeline.report import drawing, pictures
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 from dunnhumby_pipeline.simulate.plan import RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
@@ -67,36 +67,46 @@ FEWEST_REPEATS = FEW_REPEATS | {
 }
 
 
+# By section: few bootstraps, folds, trees, periods and draws.
+QUICK: dict[str, dict[str, Any]] = {
+    "segmentation": {
+        "n_bootstraps": 2,
+        "n_segments": 4,
+        "n_factors": 4,
+        "max_factors": 4,
+        "n_factor_refits": 2,
+        "segment_range": (4, 5),
+        "mixtures": False,
+    },
+    "needs": {"need_range": (3, 4), "tag_range": (6, 7), "n_refits": 2},
+    "migration": {"step_days": 56, "noise_pairs": 1},
+    "risk": {"max_quarters": 6, "n_bootstraps": 20},
+    "nuisance": {"n_folds": 2, "n_repeats": 1, "n_jobs": 1},
+    "effects": {"trimming": (0.0, 0.1), "winsorising": (0.99,)},
+    "sensitivity": {"weeks_before": 4, "weeks_after": 4},
+    "cate": {"n_trees": 12, "n_outcome_bootstraps": 10},
+    "validation": {"n_half_samples": 50, "n_splits": 2, "n_certified_splits": 5, "n_steps": 10, "max_explained": 50},
+    "power": {"spreads": (0.0, 4.0, 12.0), "n_draws": 20, "n_null_draws": 20, "n_certified": 24, "n_whole": 0},
+    "refutation": {"n_draws": 5, "n_certified": 20, "n_whole": 0},
+    "policy": {"n_refits": 20, "curve_steps": 10},
+    "checks": {
+        "warm_ari_floor": 0.0,
+        "max_weighted_smd": 0.5,
+        "min_trials_per_arm": 20,
+        "min_effective_trials": 10,
+    },
+}
+
+
 def quick_settings(**checks: float) -> Settings:
-    """Few bootstraps, folds and trees; `checks` overrides thresholds."""
-    return load_settings(
-        segmentation={
-            "n_bootstraps": 3,
-            "n_segments": 4,
-            "n_factors": 4,
-            "max_factors": 4,
-            "n_factor_refits": 2,
-            "segment_range": (4, 5),
-            "mixtures": False,
-        },
-        nuisance={"n_folds": 2, "n_repeats": 1, "n_jobs": 1},
-        cate={"n_trees": 20, "n_outcome_bootstraps": 10},
-        power={"spreads": (0.0, 4.0, 12.0), "n_draws": 20, "n_null_draws": 20, "n_certified": 24, "n_whole": 0},
-        refutation={"n_draws": 5, "n_certified": 20, "n_whole": 0},
-        checks={
-            "warm_ari_floor": 0.0,
-            "max_weighted_smd": 0.5,
-            "min_trials_per_arm": 20,
-            "min_effective_trials": 10,
-            **checks,
-        },
-    )
+    """Those of `QUICK`; `checks` overrides thresholds."""
+    return load_settings(**{**QUICK, "checks": QUICK["checks"] | checks})
 
 
 def as_variables(settings: Settings, *sections: str) -> dict[str, str]:
-    """Sections of settings as the environment variables that set them."""
+    """Sections of settings, by default those of `QUICK`, as the environment variables that set them."""
     found = {}
-    for section in sections:
+    for section in sections or QUICK:
         for name, value in getattr(settings, section).model_dump(mode="json", exclude_none=True).items():
             text = value if isinstance(value, str) else json.dumps(value)
             found[f"DUNNHUMBY_{section.upper()}__{name.upper()}"] = text
@@ -108,6 +118,8 @@ def no_pictures(instead: Callable[..., pictures.Picture] = undrawn) -> Iterator[
     """Reports of this process have their words and tables, and no image: half of a small study's time is drawing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "draw_picture", instead)
+        # A second process would be begun for nothing, and what it reads of the settings would not be seen here.
+        patch.setattr(drawing, "can_be_shared", lambda n_pictures: False)
         yield
 
 

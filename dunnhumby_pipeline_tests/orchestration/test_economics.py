@@ -50,7 +50,7 @@ def laboratory(finished: Laboratory, tmp_path: Path) -> Laboratory:
 
 
 def run(laboratory: Laboratory, *arguments: str) -> Result:
-    quick = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    quick = as_variables(quick_settings())
     with no_pictures():
         return command("run", "--home", laboratory.home.root, "--raw", laboratory.raw or "", *arguments, **quick)
 

@@ -94,7 +94,7 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(laboratory: La
     home, root = laboratory.home, laboratory.home.root
     influential = pd.read_parquet(laboratory.table("influence"))["household_key"].dropna()
     household = int(influential.iloc[0])
-    variables = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    variables = as_variables(quick_settings())
     assigned = command("experiment", "assign", "--home", root, **variables)
     assert assigned.exit_code in (0, 2), assigned.output
     (root / "alerts.log").write_text(f"2026-11-28  without household {household} the ATO is 20.1\n", encoding="utf-8")

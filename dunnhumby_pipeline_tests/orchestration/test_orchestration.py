@@ -180,7 +180,7 @@ def test_all_that_a_study_shows_is_json_and_numbers_of_partitions_say_whose(fini
 
 def test_nothing_stands_between_the_lines_of_the_command(laboratory: Laboratory) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
-    environment |= as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    environment |= as_variables(quick_settings())
     environment |= {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COLUMNS": "80"}
     home, raw = laboratory.home.root, laboratory.raw or Path()
     arguments = ["run", "--home", home, "--raw", raw, "--select", "transactions or cate_scoreboard"]

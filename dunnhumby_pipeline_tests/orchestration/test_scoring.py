@@ -76,7 +76,7 @@ def finished(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Lab
 
 @pytest.fixture(scope="module")
 def set_as_studied() -> dict[str, str]:
-    return as_variables(quick_settings(), "segmentation", "nuisance", "cate", "checks")
+    return as_variables(quick_settings())
 
 
 def test_the_month_of_the_study_is_scored_as_the_study_scored_it(
