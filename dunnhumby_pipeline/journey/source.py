@@ -43,7 +43,7 @@ class Input:
 
     `file` is its name in messages, `headers` the header of each canonical column, `first_row` the number that
     messages give its first row. `select` is a SELECT of the canonical columns with values of any type. `quick`
-    reads a CSV file as the types declared; it fails on any value that does not fit, and `select` then says which.
+    reads the file as the types declared; it fails on any value that does not fit, and `select` then says which.
     `elsewhere` gives the same input read from a plain copy of its file. `accepted` are the values that a column may
     have, in the file's own words, where a mapping gives them ours.
     """

@@ -298,8 +298,12 @@ def sample_slice(households: Sequence[int], promotion_weeks: Sequence[int]) -> S
         "promotions": f"week_no IN ({', '.join(map(str, promotion_weeks))}) AND store_id % {EVERY_NTH_STORE} = 0",
     }
     source = embedded_sample()
+
+    def narrowed(query: str, table: str) -> str:
+        return f"SELECT * FROM ({query}) WHERE {by_table[table]}"
+
     inputs = {
-        table: replace(given, select=f"SELECT * FROM ({given.select}) WHERE {by_table[table]}")
+        table: replace(given, select=narrowed(given.select, table), quick=given.quick and narrowed(given.quick, table))
         if table in by_table
         else given
         for table, given in source.inputs.items()
