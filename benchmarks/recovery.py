@@ -58,18 +58,19 @@ class NotWell(Exception):
 
 @dataclass(frozen=True)
 class Bench:
-    """A finished small study, of which each trial breaks a copy."""
+    """A finished small study, with its raw files; each trial breaks a copy of it in `folder`."""
 
+    study: Path
     folder: Path
     variables: dict[str, str]
 
     @property
     def raw(self) -> Path:
-        return self.folder / "raw"
+        return self.study / "raw"
 
     def copy(self, name: str) -> Home:
         home = Home(self.folder / name)
-        shutil.copytree(self.folder / "home", home.root)
+        shutil.copytree(self.study / "home", home.root)
         return home
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -109,14 +110,12 @@ def bench(households: int, folder: Path | None = None) -> Iterator[Bench]:
     variables = as_variables(settings, *QUICK)
     variables |= {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
     with ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery_")))
-        made = Bench(place, variables | _OTHERS_OFF)
-        for left in (each for each in place.iterdir() if each.name not in ("raw", "home")):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery_")))
+        made = Bench(work if folder is None else folder, work, variables | _OTHERS_OFF)
         if not made.raw.is_dir():
             code, said = made.do("simulate", made.raw, "--households", str(households))
             assert code == 0, said
-        made.well(Home(place / "home"))
+        made.well(Home(made.study / "home"))
         yield made
 
 
