@@ -43,8 +43,8 @@ docs: $(READY)  ## rebuild the documents that come from code, and the numbers in
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.orchestration.checks.document docs/checks.md
 	$(BIN)/python -W ignore -m dunnhumby_pipeline.published --home $(STUDY_HOME)
 
-pictures: $(READY)  ## take the pictures of the documents from the study in STUDY_HOME (needs chromium or chrome)
-	$(BIN)/python docs/pictures/take.py --home $(STUDY_HOME)
+pictures: $(READY)  ## take the pictures of the documents from a copy of STUDY_HOME (needs chromium or chrome)
+	$(BIN)/python -W ignore docs/pictures/take.py --home $(STUDY_HOME) --campaign-type $(CAMPAIGN_TYPE) $(if $(RAW),--raw $(RAW))
 
 lint: $(READY)  ## format and lint, check types and definitions
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dunnhumby_pipeline.settings import BROWSER_VARIABLE
 from dunnhumby_pipeline_tests.fakes import browser
 from dunnhumby_pipeline_tests.fakes.desk import DeskError, seated, served
 from dunnhumby_pipeline_tests.fakes.studies import QUICK, SmallStudy, as_variables, quick_settings
@@ -69,11 +70,11 @@ def test_an_analyst_changes_the_cost_and_sees_the_list_change(small: SmallStudy,
 
 
 def test_a_missing_browser_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(browser.VARIABLE, "/no/such/browser")
+    monkeypatch.setenv(BROWSER_VARIABLE, "/no/such/browser")
     browser.executable.cache_clear()
     try:
         why = browser.missing()
-        assert "install" in why
+        assert f"{BROWSER_VARIABLE} is '/no/such/browser', which is no program" in why
         assert "\n" not in why
         assert browser.needed().kwargs["reason"] == why
     finally:

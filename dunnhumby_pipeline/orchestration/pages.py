@@ -28,7 +28,7 @@ SERVED = tuple(name for name, table in TABLES.items() if table.group in ("lists"
 # In the place of a campaign type: the report that was written last.
 LATEST = "latest"
 # Pictures as the report has them, and as wide as a column of the UI.
-WHOLE, SMALL, SMALL_PIXELS = "pictures", "small", 520
+WHOLE, SMALL, SMALL_PIXELS = "pictures", "small", 460
 LOCAL = ("localhost", "127.0.0.1", "::1")
 _KINDS = {".html": "text/html; charset=utf-8", ".csv": "text/csv; charset=utf-8", ".zip": "application/zip"}
 _PICTURE = re.compile(r'<img\s[^>]*src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
@@ -70,7 +70,12 @@ class Reply:
 
 def reply_to(study: Study, path: str) -> Reply:
     """What is served under a path of an address: the index, a file, a picture of a report; else why there is none."""
-    parts = [unquote(part) for part in urlsplit(path).path.split("/") if part]
+    path = urlsplit(path).path
+    # A proxy may take the path of desk.pages_url away before it passes a request on, or leave it there.
+    prefix = _prefix(study)
+    if path == prefix or path.startswith(f"{prefix}/"):
+        path = path.removeprefix(prefix)
+    parts = [unquote(part) for part in path.split("/") if part]
     if not parts:
         return Reply(HTTPStatus.OK, _KINDS[".html"], _index(study).encode())
     campaign_type, *rest = parts
@@ -87,6 +92,11 @@ def reply_to(study: Study, path: str) -> Reply:
     return Reply(HTTPStatus.NOT_FOUND, _KINDS[".html"], f"{_HEAD}<p>Not built yet, or no such page.</p>".encode())
 
 
+def _prefix(study: Study) -> str:
+    """The path at which pages begin: '/pages' of https://desk.example/pages."""
+    return urlsplit(study.settings.desk.pages_url).path
+
+
 def _files() -> dict[str, str]:
     return {TABLES[name].file_name: name for name in SERVED}
 
@@ -98,12 +108,13 @@ def _latest(study: Study) -> str | None:
 
 
 def _index(study: Study) -> str:
-    rows = []
+    rows, prefix = [], escape(_prefix(study), quote=True)
     for campaign_type in CAMPAIGN_TYPES:
         there = [name for name in SERVED if study.table(name, campaign_type).is_file()]
         if there:
+            at = f"{prefix}/{campaign_type}"
             links = "".join(
-                f"<li><a href='/{campaign_type}/{TABLES[name].file_name}'>{escape(_NAMES.get(name, name))}</a></li>"
+                f"<li><a href='{at}/{TABLES[name].file_name}'>{escape(_NAMES.get(name, name))}</a></li>"
                 for name in there
             )
             rows.append(f"<h2>{escape(campaign_type)}</h2><ul>{links}</ul>")
@@ -135,8 +146,8 @@ def _small(picture: bytes) -> bytes:
     return file.getvalue()
 
 
-def server_of(study: Study, port: int) -> ThreadingHTTPServer:
-    """A server of the pages on this machine's own address; OSError when the port is taken. `serve_forever` runs it."""
+def server_of(study: Study, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+    """A server of the pages, by default for this machine alone; `serve_forever` runs it. OSError: the port is taken."""
     known = {*LOCAL, (urlsplit(study.settings.desk.pages_url).hostname or "").lower()}
 
     class Handler(BaseHTTPRequestHandler):
@@ -165,7 +176,7 @@ def server_of(study: Study, port: int) -> ThreadingHTTPServer:
         def log_message(self, *_: object) -> None:
             """Nothing: who reads what is not kept."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return ThreadingHTTPServer((host, port), Handler)
 
 
 def _headers(found: Reply) -> Mapping[str, str]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.storage import Tells
 
 VERDICT, PICTURE, OPEN = "verdict", "picture", "open"
-# Letters of a line, as many as a column of the UI shows.
-LINE = 80
+# Letters of a line, as many as a column of the UI shows in a window of 1,440 pixels, beside the bar of its pages.
+LINE = 56
 
 
 def teller(study: Study) -> Tells:

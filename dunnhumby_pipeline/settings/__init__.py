@@ -57,6 +57,7 @@ from dunnhumby_pipeline.settings.scrutiny import PowerSettings, RefutationSettin
 from dunnhumby_pipeline.settings.section import Section
 from dunnhumby_pipeline.settings.study import (
     ALERT_VARIABLES,
+    BROWSER_VARIABLE,
     FORGOTTEN_FILE,
     HOME_VARIABLE,
     NEED_NAMES_FILE,
@@ -75,6 +76,7 @@ __all__ = [
     "ABOVE_BREAK_EVEN",
     "ALERT_VARIABLES",
     "AS_REDEEMED",
+    "BROWSER_VARIABLE",
     "BUDGET",
     "BY_NEED",
     "BY_SEGMENT",

@@ -65,6 +65,8 @@ RAW_VARIABLE = "DUNNHUMBY_RAW"
 # Addresses that alerts are sent to: all of them, those from warnings on, those that block. They hold secrets, and so
 # are no settings: a settings file is shown, copied and kept.
 ALERT_VARIABLES = ("DUNNHUMBY_ALERT_URLS", "DUNNHUMBY_ALERT_URLS_WARN", "DUNNHUMBY_ALERT_URLS_BLOCK")
+# The browser that tests and pictures of the documents are made with; no command reads it.
+BROWSER_VARIABLE = "DUNNHUMBY_BROWSER"
 SETTINGS_FILE = "dunnhumby.toml"
 PLAYBOOK_FILE = "playbook.toml"
 FORGOTTEN_FILE = "forgotten.json"
@@ -358,7 +360,7 @@ def _names_beside(section: Sequence[str]) -> tuple[str, ...]:
 def _unknown_variables() -> list[str]:
     """Environment variables with our prefix that set nothing: misspelt, and so silently without effect."""
     prefix = "DUNNHUMBY_"
-    known = {HOME_VARIABLE, RAW_VARIABLE, *ALERT_VARIABLES}
+    known = {HOME_VARIABLE, RAW_VARIABLE, BROWSER_VARIABLE, *ALERT_VARIABLES}
     names = {name.upper() for name in Settings.model_fields}
     ours = [name for name in os.environ if name.upper().startswith(prefix) and name not in known]
     return sorted(name for name in ours if name.upper().removeprefix(prefix).split("__")[0] not in names)

@@ -34,6 +34,14 @@ def written(day: int, day_one: date) -> str:
     return f"{found.day} {found:%B %Y}"
 
 
+def short(day: float, day_one: date | None) -> str:
+    """A day of the data as it fits under an axis: "day 1,323", or "17 Nov 2024" where that of day 1 is known."""
+    if day_one is None:
+        return f"day {numbers.count(day)}"
+    found = day_one + timedelta(days=int(day) - 1)
+    return f"{found.day} {found:%b %Y}"
+
+
 def span(first: int, last: int, day_one: date | None) -> str:
     """Days of the data from first to last: "323 to 369", or "17 Nov 2024 to 2 Jan 2025" where day 1 is known."""
     if day_one is None:

@@ -25,38 +25,56 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dunnhumby_pipeline.settings import BROWSER_VARIABLE
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# Names a browser where it is not on the path.
-VARIABLE = "DUNNHUMBY_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
-@cache
-def executable() -> Path | None:
-    """The Chromium of this machine: what the variable names, else the first on the path, else playwright's own."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named) if Path(named).is_file() else None
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is not None or find_spec("playwright") is None:
-        return Path(found) if found else None
-    from playwright.sync_api import sync_playwright
+class BrowserError(Exception):
+    """There is no browser, or the variable names none: what was looked for, and what to do."""
 
-    with sync_playwright() as driver:
-        own = Path(driver.chromium.executable_path)
-    return own if own.is_file() else None
+
+@cache
+def executable() -> Path:
+    """The Chromium of this machine: what DUNNHUMBY_BROWSER names, else the first on the path, else playwright's own.
+
+    Raises BrowserError when there is none, or the variable names what is no program.
+    """
+    if named := os.environ.get(BROWSER_VARIABLE):
+        found = shutil.which(named)
+        if found is None:
+            raise BrowserError(
+                f"{BROWSER_VARIABLE} is {named!r}, which is no program; expected the path of chromium or chrome, or "
+                "its name on the path"
+            )
+        return Path(found)
+    if found := next((path for name in NAMES if (path := shutil.which(name))), None):
+        return Path(found)
+    if find_spec("playwright") is not None:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as driver:
+            own = Path(driver.chromium.executable_path)
+        if own.is_file():
+            return own
+    raise BrowserError(
+        f"no browser: looked for {', '.join(NAMES)}, found none; install chromium, or name one in {BROWSER_VARIABLE}"
+    )
 
 
 def missing() -> str:
-    """Why there is no browser to test with, and what to do; empty where there is one."""
+    """Why there is no browser to work with, and what to do; empty where there is one."""
     lacking = [name for name in ("playwright", "axe_playwright_python") if find_spec(name) is None]
     if lacking:
         return f"no {' and no '.join(lacking)}: pip install 'dunnhumby-pipeline[browser]'"
-    if executable() is None:
-        return f"no browser on the path: install chromium, or name one in {VARIABLE}"
+    try:
+        executable()
+    except BrowserError as error:
+        return str(error)
     return ""
 
 

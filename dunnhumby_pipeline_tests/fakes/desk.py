@@ -1,5 +1,6 @@
 """The UI as an analyst works with it: the real `dunnhumby ui` on a home, and a browser that clicks in it.
 
+The same steps are the end-to-end test and the pictures of the documents (docs/pictures/take.py).
 What is looked for on its pages are roles and texts of the pinned version of dagster; every wait is for one of them.
 """
 
@@ -11,22 +12,47 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from dunnhumby_pipeline_tests.fakes.receivers import free_port
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, FloatRect, Locator, Page
 
 ROOT = Path(__file__).parents[2]
 WINDOW = {"width": 1440, "height": 900}
 # A machine with much else to do; a wait ends as soon as what it waits for is there.
 PATIENCE, A_RUN = 180_000, 900_000
 _MOST_SECONDS_TO_START = 300
+# The bar of the UI's pages is on each of them, and takes a sixth of a window.
+_AS_PICTURED = "localStorage.setItem('dagster-nav-collapsed', 'true')"
+# Chapters side by side are wider than they are readable; tables of one group have more to say when they are.
+_DIRECTION = "direction => localStorage.setItem('asset-graph-direction', JSON.stringify(direction))"
+# The text that is to be seen in a part of the page, as a reader of the picture sees it.
+_TEXT_WITHIN = """([x, y, width, height]) => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+    const found = [];
+    while (walker.nextNode()) {
+        range.selectNodeContents(walker.currentNode);
+        const box = range.getBoundingClientRect();
+        let left = Math.max(box.left, x), right = Math.min(box.right, x + width);
+        let top = Math.max(box.top, y), bottom = Math.min(box.bottom, y + height);
+        // Of a list that is scrolled, rows lie above and below it, and are not to be seen.
+        for (let of = walker.currentNode.parentElement; of && of !== document.body; of = of.parentElement) {
+            if (getComputedStyle(of).overflow === 'visible') continue;
+            const shown = of.getBoundingClientRect();
+            left = Math.max(left, shown.left), right = Math.min(right, shown.right);
+            top = Math.max(top, shown.top), bottom = Math.min(bottom, shown.bottom);
+        }
+        if (right > left && bottom > top) found.push(walker.currentNode.textContent);
+    }
+    return found.join(' ');
+}"""
 
 
 class DeskError(Exception):
@@ -83,10 +109,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def seated(browser: Browser, url: str) -> Iterator[Desk]:
-    """A window of the browser on the UI."""
-    context = browser.new_context(viewport=WINDOW, timezone_id="UTC", locale="en-GB")
+def seated(browser: Browser, url: str, *, pictured: bool = False, sharpness: float = 1) -> Iterator[Desk]:
+    """A window of the browser on the UI; `pictured`: laid out for pictures, at `sharpness` dots a pixel."""
+    context = browser.new_context(
+        viewport=WINDOW, timezone_id="UTC", locale="en-GB", device_scale_factor=sharpness, reduced_motion="reduce"
+    )
     context.set_default_timeout(PATIENCE)
+    if pictured:
+        context.add_init_script(_AS_PICTURED)
     try:
         yield Desk(context.new_page(), url)
     finally:
@@ -108,12 +138,12 @@ class Desk:
     def open(self) -> None:
         """The first page of the UI."""
         self.page.goto(self.url)
-        self._link("Jobs").wait_for()
+        self._jobs.wait_for()
         self.page.get_by_text("Timeline").first.wait_for()
 
     def job(self, name: str) -> None:
         """From any page to the page of a job."""
-        self.click(self._link("Jobs"))
+        self.click(self._jobs)
         self.click(self.page.locator(f"a[href$='/jobs/{name}']").first)
         self.page.get_by_role("button", name="Materialize all").wait_for()
 
@@ -173,9 +203,40 @@ class Desk:
         self.page.get_by_text("Evaluation result").first.wait_for()
         return self.text
 
+    def graph(self, group: str | None = None) -> FloatRect:
+        """The graph of all chapters, or of the tables of one group (CHAPTER/GROUP); where they are on the page."""
+        chosen = ""
+        if group is not None:
+            chapter = group.split("/")[0]
+            selection, unfolded = f'group:"{group}"', f"global@global:{chapter},global@global:{group}"
+            chosen = f"~{quote(selection, safe='')}/?expanded={quote(unfolded, safe='')}"
+        if not self.page.url.startswith(self.url):
+            self.page.goto(f"{self.url}/server_info")
+        self.page.evaluate(_DIRECTION, "vertical" if group is None else "horizontal")
+        self.page.goto(f"{self.url}/asset-groups{chosen}")
+        nodes = self.page.locator("foreignObject")
+        nodes.first.wait_for()
+        self.page.wait_for_load_state("networkidle")
+        boxes = [box for node in nodes.all() if (box := node.bounding_box()) is not None]
+        left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
+        right = max(box["x"] + box["width"] for box in boxes)
+        bottom = max(box["y"] + box["height"] for box in boxes)
+        return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+    def picture(self, target: Path, part: FloatRect | None = None, secrets: Sequence[str] = ()) -> None:
+        """A picture of the window, or of a part of it. Raises DeskError when one of `secrets` is to be read in it."""
+        size = self.page.viewport_size or WINDOW
+        part = part or {"x": 0, "y": 0, "width": size["width"], "height": size["height"]}
+        seen = str(self.page.evaluate(_TEXT_WITHIN, [part["x"], part["y"], part["width"], part["height"]]))
+        if found := [secret for secret in secrets if secret and secret in seen]:
+            raise DeskError(f"{target.name} would show {', '.join(map(repr, found))}, which are of this machine alone")
+        self.page.mouse.move(0, 0)
+        self.page.screenshot(path=target, animations="disabled", clip=part)
+
     @property
     def text(self) -> str:
         return self.page.locator("body").inner_text()
 
-    def _link(self, name: str) -> Locator:
-        return self.page.locator("nav").get_by_text(name, exact=True)
+    @property
+    def _jobs(self) -> Locator:
+        return self.page.locator("a[href='/jobs']").first

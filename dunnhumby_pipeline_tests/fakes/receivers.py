@@ -6,6 +6,7 @@ import json
 import socket
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
@@ -60,14 +61,17 @@ class Endpoint:
 
 @dataclass
 class MailServer:
-    """Takes mail without asking who sends it; `got`: the moment, subject and text of each."""
+    """Takes mail without asking who sends it; `got`: the moment, subject and text of each; `mails`: as they came."""
 
     port: int = field(default_factory=free_port)
     got: list[tuple[float, str, str]] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
     _controller: Controller | None = None
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:
         mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
         body = mail.get_body(("plain", "html"))
         self.got.append((time(), str(mail["subject"]), body.get_content() if body is not None else ""))
         return "250 OK"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from dunnhumby_pipeline.contracts.frames import comparable
 from dunnhumby_pipeline.figures.customers import (
     factors,
     flows,
@@ -400,6 +404,29 @@ def test_two_periods_and_one_segment_are_enough() -> None:
     )
     for figure in drawn:
         assert covered(figure) == []
+
+
+def test_days_are_dates_where_that_of_day_one_is_known() -> None:
+    moved, summary, known = simulated.segment_migration(), simulated.migration_summary(), simulated.segment_profiles()
+    first = date(2024, 1, 1)
+    drawn = (
+        flows.segment_flows(moved, summary, known, day_one=first),
+        migration.consistency_over_periods(summary, day_one=first),
+        migration.drift_over_periods(simulated.segment_drift(), summary, first),
+    )
+    a_date = r"\d+\s[A-Z][a-z]{2}\s\d{4}"
+    for figure in drawn:
+        assert covered(figure) == []
+        for axes in figure.axes:
+            figure.canvas.draw()
+            shown = [tick.get_text() for tick in axes.get_xticklabels() if tick.get_text()] or columns(axes)
+            assert shown and all(re.fullmatch(rf"{a_date}(\sto\s{a_date})?", each) for each in shown), shown
+    last = int(comparable(summary)["to_day"].max())
+    (axes,) = drawn[0].axes
+    assert axes.get_xticklabels()[-1].get_text() == f"{(found := first + timedelta(last - 1)).day} {found:%b %Y}"
+    numbered = migration.consistency_over_periods(summary).axes[0]
+    numbered.figure.canvas.draw()
+    assert all(re.fullmatch(r"\d+", tick.get_text()) for tick in numbered.get_xticklabels())
 
 
 def test_labels_of_shares_that_are_nearly_equal_stand_apart() -> None:

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -96,7 +97,20 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def proxy(web: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the server of brief, report and lists: it has one brief, and its address is that of the proxy."""
+    folder, port = tmp_path_factory.mktemp("pages"), free_port()
+    brief = folder / "warehouse" / "TypeA" / "campaign_brief.html"
+    brief.parent.mkdir(parents=True)
+    brief.write_text("<html>Test the next campaign</html>", encoding="utf-8")
+    options = ["--port", str(port), "--home", str(folder)]
+    program = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "pages", *options]
+    with started(program, port, folder, DUNNHUMBY_DESK__PAGES_URL="https://127.0.0.1/pages"):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def proxy(web: int, pages: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a real Caddy that the documented file configures."""
     caddy = shutil.which("caddy", path=str(Path(sys.executable).parent)) or shutil.which("caddy")
     if caddy is None:
@@ -108,6 +122,7 @@ def proxy(web: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     environment = {
         "DESK_ADDRESS": f"http://127.0.0.1:{port}",
         "DESK_UPSTREAM": f"127.0.0.1:{web}",
+        "DESK_PAGES_UPSTREAM": f"127.0.0.1:{pages}",
         "DESK_USER": "ada",
         "DESK_PASSWORD_HASH": hashed,
         "DESK_CADDY_ADMIN": f"localhost:{admin}",
@@ -119,7 +134,13 @@ def proxy(web: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("path", ["/", "/desk", "/desk/", "/desk/graphql", "/desk/server_info", "/elsewhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/desk", "/desk/", "/desk/graphql", "/desk/server_info", "/elsewhere"),
+        *("/pages", "/pages/", "/pages/TypeA/campaign_brief.html"),
+    ],
+)
 def test_without_a_password_nothing_is_shown(proxy: int, path: str) -> None:
     status, headers, body = asked(proxy, path)
     assert (status, body) == (401, b"")
@@ -137,6 +158,18 @@ def test_with_a_password_the_ui_comes_with_its_files_below_the_prefix(proxy: int
     info = json.loads(asked(proxy, "/desk/server_info", SIGNED_IN)[2])
     assert info["dagster_webserver_version"]
     assert asked(proxy, "/server_info", SIGNED_IN)[0] == 404
+
+
+def test_with_the_same_password_the_pages_come_below_their_own_prefix(proxy: int) -> None:
+    assert asked(proxy, "/pages", SIGNED_IN)[1]["location"] == "/pages/"
+    status, headers, body = asked(proxy, "/pages/", SIGNED_IN)
+    assert status == 200 and headers["cache-control"] == "no-store" and headers["x-frame-options"] == "SAMEORIGIN"
+    (link,) = re.findall(r"href='([^']+)'", body.decode())
+    assert link == "/pages/TypeA/campaign_brief.html"
+    assert asked(proxy, link, SIGNED_IN)[::2] == (200, b"<html>Test the next campaign</html>")
+    # Nothing beside the pages, and by no other name than that of the proxy.
+    assert asked(proxy, "/pages/dagster_home/dagster.yaml", SIGNED_IN)[0] == 404
+    assert asked(proxy, "/TypeA/campaign_brief.html", SIGNED_IN)[0] == 404
 
 
 def test_web_sockets_pass_for_those_who_signed_in(proxy: int) -> None:

@@ -77,8 +77,8 @@ def test_a_service_runs_a_command_that_there_is_and_is_confined(unit: Path) -> N
     program, *arguments = shlex.split(started)
     assert program == f"{PROGRAMS}/dunnhumby"
     name, context = parsed(arguments)
-    assert name in ("ui", "backup")
-    if name == "ui":
+    assert name in ("ui", "pages", "backup")
+    if name in ("ui", "pages"):
         assert context.params["host"] == "127.0.0.1", "only a proxy reaches it"
     assert {name: service.get(name, ["missing"])[-1] for name in HARDENED} == HARDENED
     assert service["Environment"] == ["DUNNHUMBY_HOME=/var/lib/dunnhumby/home"]
@@ -196,6 +196,10 @@ def test_compose_runs_commands_that_there_are_on_settings_that_there_are(
         parts[name] = context.params
         assert services[name]["image"].endswith(f":{__version__}")
     assert (str(parts["web"]["part"]), str(parts["daemon"]["part"])) == ("web", "daemon")
+    command, context = parsed(services["pages"]["command"])
+    assert command == "pages"
+    assert services["proxy"]["environment"]["DESK_PAGES_UPSTREAM"] == f"pages:{context.params['port']}"
+    assert services["proxy"]["environment"]["DESK_UPSTREAM"] == f"web:{parts['web']['port']}"
     for variable, value in services["web"]["environment"].items():
         monkeypatch.setenv(variable, value)
     settings = load_settings(Home(tmp_path))
@@ -217,6 +221,8 @@ def test_compose_shows_nothing_but_the_proxy_and_holds_no_secret(compose: dict[s
     example = (DEPLOY / "desk.env.example").read_text(encoding="utf-8")
     given = dict(line.split("=", 1) for line in example.splitlines() if line and not line.startswith("#"))
     assert given["PGPASSWORD"] == given["POSTGRES_PASSWORD"] == given["DESK_PASSWORD_HASH"] == ""
+    # Links of the UI lead where the proxy has the pages.
+    assert given["DUNNHUMBY_DESK__PAGES_URL"] == f"https://{given['DESK_ADDRESS']}/pages"
     named = set(re.findall(r"\{\$(DESK_[A-Z_]+)", (DEPLOY / "Caddyfile").read_text(encoding="utf-8")))
     here = set(services["proxy"]["environment"]) | set(given)
     assert named - here == {"DESK_CADDY_ADMIN"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +13,7 @@ from matplotlib.path import Path
 
 from dunnhumby_pipeline.contracts.frames import comparable, require
 from dunnhumby_pipeline.figures.kit import style
-from dunnhumby_pipeline.words import numbers
+from dunnhumby_pipeline.words import dates, numbers
 from dunnhumby_pipeline.words.features import in_named_order, segment_name, segment_names
 
 ABSENT = "(no purchase)"
@@ -30,12 +32,13 @@ def segment_flows(
     migration_summary: pd.DataFrame,
     segment_profiles: pd.DataFrame,
     smoothed_migration: pd.DataFrame | None = None,
+    day_one: date | None = None,
 ) -> Figure:
     """Households by segment in periods that share no day, and the flows between them; below, by smoothed segment.
 
     A bar is a period, as high as its households; a ribbon as wide as those who went from one segment to another, in
     the colour of where they came from. Those who stayed lie level. Where every two periods share days, neighbours are
-    drawn, whose ribbons then look straighter than customers are.
+    drawn, whose ribbons then look straighter than customers are. Periods end on dates where that of day 1 is known.
     """
     require(segment_migration, "segment_migration", [*PAIR, "from_segment", "to_segment", "n"])
     require(migration_summary, "migration_summary", [*PAIR, "from_day", "to_day", "shared_days"])
@@ -52,7 +55,7 @@ def segment_flows(
     for row, flows in enumerate(drawn):
         axes = style.add_axes(figure, grid[row])
         _draw_flows(axes, flows, states, colours, names)
-        axes.set_xticks(range(len(ends)), labels=[f"day {numbers.count(day)}" for day in ends])
+        axes.set_xticks(range(len(ends)), labels=[dates.short(day, day_one) for day in ends])
         last = row == len(drawn) - 1
         style.name_axes(axes, "Last day of the period" if last else "", "", TITLES[row] if len(drawn) > 1 else "")
     return figure

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from dunnhumby_pipeline.contracts.frames import comparable, require
 from dunnhumby_pipeline.figures.customers.flows import PAIR
 from dunnhumby_pipeline.figures.kit import style
+from dunnhumby_pipeline.words import dates
 from dunnhumby_pipeline.words.features import feature
 
 STABLE_PSI, MOVED_PSI = 0.1, 0.25
@@ -24,14 +25,17 @@ _SUMMARY = [*PAIR, "from_day", "to_day", "shared_days", "ari", "share_staying", 
 
 
 def consistency_over_periods(
-    migration_summary: pd.DataFrame, floor: float | None = None, stay_rates: pd.DataFrame | None = None
+    migration_summary: pd.DataFrame,
+    floor: float | None = None,
+    stay_rates: pd.DataFrame | None = None,
+    day_one: date | None = None,
 ) -> Figure:
     """How alike two periods are, by the last day of the later one: adjusted Rand index, and share staying (%).
 
     Neighbouring periods share most of their days, and so cannot differ much; the filled marks are pairs that share
     none, which is the honest comparison. Households that bought in one period alone are not counted. `floor` is the
     lowest mean index of neighbours that passes. Crosses, from `stay_rates`: what halves of the same months, where
-    nothing changes, agree to.
+    nothing changes, agree to. Days are dates where that of day 1 is known.
     """
     require(migration_summary, "migration_summary", _SUMMARY)
     figure = style.new_figure(3.6)
@@ -70,7 +74,7 @@ def consistency_over_periods(
     for axes in (index, staying):
         style.grid(axes, "y")
         axes.set_xlim(summary["to_day"].min() - 12, summary["to_day"].max() + 12)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        style.day_ticks(axes, day_one)
     style.legend_above(figure, index)
     style.name_axes(index, "Last day of the later period", "Adjusted Rand index (1 = identical)")
     style.name_axes(staying, "Last day of the later period", "Households that stayed (%)")
@@ -89,12 +93,14 @@ def _draw_ceilings(index: Axes, staying: Axes, stay_rates: pd.DataFrame) -> None
             index.plot(rows["to_day"], rows["ari_ceiling"], color=colour, label=name, **ceiling)
 
 
-def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFrame) -> Figure:
+def drift_over_periods(
+    segment_drift: pd.DataFrame, migration_summary: pd.DataFrame, day_one: date | None = None
+) -> Figure:
     """Population stability index of the mix of segments and of the features that moved most, period by period.
 
     Each column compares a period with one that shares no day with it (without any: with its neighbour); of many, the
-    last 13 are drawn. Under 0.10 a
-    distribution is stable, from 0.25 on it has moved: those cells are darkest.
+    last 13 are drawn. Under 0.10 a distribution is stable, from 0.25 on it has moved: those cells are darkest. Days are
+    dates where that of day 1 is known.
     """
     require(segment_drift, "segment_drift", [*PAIR, "kind", "name", "psi"])
     require(migration_summary, "migration_summary", _SUMMARY)
@@ -118,7 +124,7 @@ def drift_over_periods(segment_drift: pd.DataFrame, migration_summary: pd.DataFr
     style.heatmap(axes, values, printed, style.SEQUENTIAL, (0, 2 * MOVED_PSI))
     style.name_rows(axes, rows, width=46)
     before = list(pairs["from_day"])
-    style.name_columns(axes, [f"{old} to {new}" for old, new in zip(before, days, strict=True)], 6.0)
+    style.name_columns(axes, [dates.span(*pair, day_one) for pair in zip(before, days, strict=True)], 6.0)
     hidden = worst.iloc[DRIFTING_SHOWN:]
     rest = f"\n{len(hidden)} more features, none above {hidden.iloc[0]:.2f}" if len(hidden) else ""
     style.name_axes(axes, f"Population stability index between the periods that end on these days{rest}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.words import dates
 from dunnhumby_pipeline.words.numbers import MINUS
 
 # Okabe and Ito's colours: told apart with any common colour vision, and in grey by their lightness.
@@ -169,6 +171,14 @@ def name_columns(axes: Axes, labels: Sequence[str], width: float) -> None:
         tick.label2.set_parse_math(False)
         if slanted:
             tick.label2.set(rotation=SLANT, ha="left", va="bottom", rotation_mode="anchor")
+
+
+def day_ticks(axes: Axes, day_one: date | None) -> None:
+    """Days of the data along x, at whole days: as they are numbered, or as dates where that of day 1 is known."""
+    # A date is three times as wide as a number.
+    axes.xaxis.set_major_locator(MaxNLocator(6 if day_one is None else 3, integer=True))
+    if day_one is not None:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda day, _: dates.short(day, day_one)))
 
 
 def name_rows(axes: Axes, labels: Sequence[str], width: int = LABEL_WIDTH) -> None:

@@ -143,6 +143,9 @@ def _plugin(url: str) -> tuple[Any, str]:
     if "overflow=" not in url:
         # A service that takes short messages gets several, rather than refusing one.
         plugin.overflow_mode = apprise.OverflowMode.SPLIT
+    if plugin.notify_format == apprise.NotifyFormat.HTML and "format=" not in url:
+        # As HTML each space becomes one at which no reader may break a line, and lines of a mail run out of its window.
+        plugin.notify_format = apprise.NotifyFormat.TEXT
     return plugin, ""
 
 

@@ -48,7 +48,12 @@ max_psi = 0.25          # or: export DUNNHUMBY_CHECKS__MAX_PSI=0.25
 ```
 
 The numbers behind every check are plotted over runs in the UI, under *Checks* of its table; the words of this page
-stand there too.
+stand there too. This is a check that warns, on the embedded sample: what red means and what to do stand above what was
+found.
+
+![The page of a check in the UI: what red means, why it matters, what to do, and below it what was found][failed check]
+
+[failed check]: pictures/failed_check.png
 
 ## Find a check
 """

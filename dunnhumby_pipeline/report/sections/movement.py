@@ -33,7 +33,8 @@ def _flows(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import flows
 
     moved, summary, profiles = (tables[name] for name in MOVED)
-    return flows.segment_flows(moved, summary, profiles, tables.get("smoothed_migration"))
+    day_one = settings.checks.day_one
+    return flows.segment_flows(moved, summary, profiles, tables.get("smoothed_migration"), day_one)
 
 
 def _moves(tables: StudyTables, settings: Settings) -> Figure:
@@ -46,8 +47,8 @@ def _moves(tables: StudyTables, settings: Settings) -> Figure:
 def _consistency(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import migration
 
-    floor = settings.checks.migration_ari_floor
-    return migration.consistency_over_periods(tables["migration_summary"], floor, tables.get("stay_rates"))
+    floor, day_one = settings.checks.migration_ari_floor, settings.checks.day_one
+    return migration.consistency_over_periods(tables["migration_summary"], floor, tables.get("stay_rates"), day_one)
 
 
 def _consistency_alt(tables: StudyTables, settings: Settings) -> str:
@@ -61,7 +62,8 @@ def _consistency_alt(tables: StudyTables, settings: Settings) -> str:
 def _drift(tables: StudyTables, settings: Settings) -> Figure:
     from dunnhumby_pipeline.figures.customers import migration
 
-    return migration.drift_over_periods(tables["segment_drift"], tables["migration_summary"])
+    day_one = settings.checks.day_one
+    return migration.drift_over_periods(tables["segment_drift"], tables["migration_summary"], day_one)
 
 
 def _drift_alt(tables: StudyTables, settings: Settings) -> str:

@@ -237,6 +237,8 @@ def test_messages_reach_an_http_endpoint_and_a_mail_server(
     assert endpoint.got[0][2]["message"] == "line one\nline two"
     assert mail.subjects == ["title 2", "title 3"]
     assert "line two" in mail.got[0][2]
+    # As plain text: a reader breaks its lines, which those of apprise's HTML do not let it.
+    assert [each.get_content_type() for each in mail.mails] == ["text/plain", "text/plain"]
     assert len((tmp_path / "alerts.log").read_text().splitlines()) == 3
 
 

@@ -1,0 +1,461 @@
+"""What breaks, what is seen, and how long until all is well again: the recovery table of docs/operating.md, measured.
+
+python -m benchmarks.recovery [--households 400] [--only NAME ...] [--folder DIR] [--out recovery.md]
+
+Each trial breaks the home of a small simulated study for real: processes are killed by SIGKILL, a disk of tmpfs runs
+full, a home becomes read-only (both need root; else the trial says so), a table is cut short. Commands are those that
+an operator types. Seconds are of the wall, on a study of so few households, from the moment at which it broke until a
+command or the daemon has brought the study to its end again; waiting for the operator is not in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dunnhumby_pipeline.settings import Home
+from dunnhumby_pipeline.words.document import markdown_table
+from dunnhumby_pipeline_tests.fakes.postgres import free_port, postgres
+from dunnhumby_pipeline_tests.fakes.receivers import Endpoint
+from dunnhumby_pipeline_tests.fakes.studies import as_variables, quick_settings
+
+ROOT = Path(__file__).parents[1]
+QUICK = ("segmentation", "nuisance", "cate", "power", "refutation")
+LOOSE = ("warm_ari_floor", "max_weighted_smd", "min_trials_per_arm", "min_effective_trials")
+PATIENCE, PAUSE = 900.0, 0.1
+# What other terms make stale: the decision and all that is read of it.
+OTHER_TERMS = {"DUNNHUMBY_ECONOMICS__MARGIN": "0.28"}
+_EVERY_MINUTE = {"DUNNHUMBY_SCHEDULES__STUDY__CRON": "* * * * *", "DUNNHUMBY_ALERTS__SECONDS_BETWEEN_LOOKS": "1"}
+_OTHERS_OFF = {f"DUNNHUMBY_SCHEDULES__{name}__ON": "false" for name in ("CHECKS", "SCORES")} | {
+    "DUNNHUMBY_RETENTION__ON": "false"
+}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A row of the table: what broke, what was seen, what was done, and after how many seconds all was well."""
+
+    broke: str
+    seen: str
+    done: str
+    seconds: float | None
+
+
+class NotWell(Exception):
+    """A study that was not well again in time: what was looked for, and what was said last."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A finished small study, with its raw files; each trial breaks a copy of it in `folder`."""
+
+    study: Path
+    folder: Path
+    variables: dict[str, str]
+
+    @property
+    def raw(self) -> Path:
+        return self.study / "raw"
+
+    def copy(self, name: str) -> Home:
+        home = Home(self.folder / name)
+        shutil.copytree(self.study / "home", home.root)
+        return home
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**os.environ, **self.variables, "PYTHONPATH": str(ROOT), "COLUMNS": "400", **more}
+
+    def begin(self, *words: str | Path, said: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+        """A command of ours in a group of processes of its own."""
+        own = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", *map(str, words)]
+        with (said or Path(os.devnull)).open("ab") as log:
+            return subprocess.Popen(
+                own, env=self.environment(**more), stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+            )
+
+    def do(self, *words: str | Path, **more: str) -> tuple[int, str]:
+        """Exit code and output of a command."""
+        own = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", *map(str, words)]
+        done = subprocess.run(
+            own, env=self.environment(**more), capture_output=True, text=True, check=False, cwd=self.folder
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def run(self, home: Home, **more: str) -> tuple[int, str]:
+        return self.do("run", "--home", home.root, "--raw", self.raw, **more)
+
+    def well(self, home: Home, **more: str) -> str:
+        """What `dunnhumby run` says on its way to the end of the study. Raises NotWell when it does not get there."""
+        code, said = self.run(home, **more)
+        if code != 0:
+            raise NotWell(f"`dunnhumby run` ended with {code}: {said[-1500:]}")
+        return said
+
+
+@contextmanager
+def bench(households: int, folder: Path | None = None) -> Iterator[Bench]:
+    """A study of so many simulated households, finished; in `folder`, where one that lies there is used again."""
+    settings = quick_settings()
+    variables = as_variables(settings, *QUICK)
+    variables |= {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recovery_")))
+        made = Bench(work if folder is None else folder, work, variables | _OTHERS_OFF)
+        if not made.raw.is_dir():
+            code, said = made.do("simulate", made.raw, "--households", str(households))
+            assert code == 0, said
+        made.well(Home(made.study / "home"))
+        yield made
+
+
+def until(holds: Callable[[], object], what: str, log: Path | None = None) -> float:
+    """Seconds until something holds. Raises NotWell when it does not."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > PATIENCE:
+            said = "" if log is None or not log.is_file() else log.read_text(encoding="utf-8")[-2000:]
+            raise NotWell(f"{what}: not within {PATIENCE:g} seconds; {said}")
+        time.sleep(PAUSE)
+    return time.monotonic() - began
+
+
+def kill(process: subprocess.Popen[bytes], group: bool = True) -> None:
+    """SIGKILL to a process, and to all that it has started."""
+    with ExitStack() as quiet:
+        quiet.callback(process.wait)
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def lines_with(said: str, *words: str) -> str:
+    """The first line that has a word of each, short, for the column of what is seen."""
+    for line in said.splitlines():
+        if all(word in line for word in words):
+            return " ".join(line.split())
+    raise NotWell(f"no line says {' and '.join(words)}: {said[-1500:]}")
+
+
+def runs_of(home: Home, variables: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Job, status and id of each run in the history, newest first, read as the UI reads them."""
+    code = (
+        "import sys, dagster as dg\n"
+        "with dg.DagsterInstance.from_config(sys.argv[1], 'dagster.yaml') as instance:\n"
+        "    for run in instance.get_runs(): print(run.job_name, run.status.value, run.run_id)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(home.dagster_home)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [tuple(line.split()) for line in done.stdout.splitlines()]  # type: ignore[misc]
+
+
+# ------------------------------------------------------------------------------------------------------- trials
+
+
+def killed_run(made: Bench) -> Tried:
+    """`dunnhumby run` killed in a step."""
+    home, log = made.copy("killed_run"), made.folder / "killed_run.txt"
+    process = made.begin("run", "--home", home.root, "--raw", made.raw, said=log, **OTHER_TERMS)
+    until(lambda: b"value_policies" in log.read_bytes() or process.poll() is not None, "a step", log)
+    kill(process)
+    began = time.monotonic()
+    said = made.well(home, **OTHER_TERMS)
+    seen = lines_with(said, "died with its process")
+    return Tried(
+        "the process of `dunnhumby run` is killed in a step", seen, "`dunnhumby run`", time.monotonic() - began
+    )
+
+
+def killed_daemon(made: Bench) -> Tried:
+    """The daemon and the run that it had begun killed in the middle."""
+    home, log = made.copy("killed_daemon"), made.folder / "killed_daemon.txt"
+    settings = {**_EVERY_MINUTE, **OTHER_TERMS}
+    words = ("ui", "--part", "daemon", "--home", home.root, "--raw", made.raw)
+    process = made.begin(*words, said=log, **settings)
+    variables = made.environment(**settings)
+    until(lambda: any("STARTED" in run for run in runs_of(home, variables)), "a run by the schedule", log)
+    kill(process)
+    began = time.monotonic()
+    process = made.begin(*words, said=log, **settings)
+    try:
+        until(
+            lambda: any(run[1] == "SUCCESS" and run[0] == "full_study" for run in runs_of(home, variables)[:-1]),
+            "the run, once more",
+            log,
+        )
+        seconds = time.monotonic() - began
+    finally:
+        kill(process)
+    states = ", ".join(f"{job} {status.lower()}" for job, status, _ in runs_of(home, variables)[:-1])
+    return Tried(
+        "the daemon is killed with a run that it had begun",
+        f"in the history, newest first: {states}",
+        "start it again (systemd does)",
+        seconds,
+    )
+
+
+def killed_postgres(made: Bench) -> Tried:
+    """The database of the history killed under a daemon with a schedule, and started again after 20 seconds."""
+    home, log = made.copy("killed_postgres"), made.folder / "killed_postgres.txt"
+    with postgres() as server:
+        settings = {**_EVERY_MINUTE, **server.database("desk")}
+        variables = made.environment(**settings)
+        made.well(home, **settings)
+        process = made.begin("ui", "--part", "daemon", "--home", home.root, "--raw", made.raw, said=log, **settings)
+        try:
+            until(
+                lambda: b"Checking for new runs" in log.read_bytes() or b"Not checking" in log.read_bytes(),
+                "the daemon",
+                log,
+            )
+            (home.root / "dunnhumby.toml").write_text("[economics]\nmargin = 0.28\n", encoding="utf-8")
+            server.stop(now=True)
+            began = time.monotonic()
+            time.sleep(20)
+            alive = process.poll() is None
+            server.start()
+            until(
+                lambda: sum(run[1] == "SUCCESS" for run in runs_of(home, variables)) > 1, "a run by the schedule", log
+            )
+            seconds = time.monotonic() - began
+        finally:
+            kill(process)
+    return Tried(
+        "Postgres is killed under the daemon, and down for 20 seconds",
+        f"the daemon {'stays' if alive else 'ends'}; its log names the connection that was refused",
+        "start Postgres" if alive else "start Postgres, then the daemon (systemd does)",
+        seconds,
+    )
+
+
+def full_disk(made: Bench) -> Tried:
+    """The disk of the tables runs full while one is written."""
+    home = made.copy("full_disk")
+    tables = home.warehouse / "TypeA"
+    kept = made.folder / "kept_tables"
+    shutil.move(tables, kept)
+    tables.mkdir()
+    size = sum(file.stat().st_size for file in kept.iterdir())
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size + 300_000}", "tmpfs", str(tables)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        return Tried("the disk runs full while a table is written", "not tried: to mount a disk needs root", "", None)
+    try:
+        shutil.copytree(kept, tables, dirs_exist_ok=True)
+        filled = tables / "ballast"
+        with suppress(OSError), filled.open("wb", buffering=0) as file:
+            while file.write(b"0" * 4096):
+                pass
+        before = {file.name: file.read_bytes() for file in tables.iterdir() if file != filled}
+        code, said = made.run(home, **OTHER_TERMS)
+        if code == 0:
+            raise NotWell(f"a full disk went unseen: {said[-1500:]}")
+        seen = lines_with(said, "No space left")
+        left = {file.name for file in tables.iterdir()} - set(before) - {filled.name}
+        if left:
+            raise NotWell(f"left over: {sorted(left)}")
+        filled.unlink()
+        began = time.monotonic()
+        made.well(home, **OTHER_TERMS)
+        seconds = time.monotonic() - began
+    finally:
+        subprocess.run(["umount", str(tables)], check=True)
+    return Tried("the disk runs full while a table is written", seen, "make room, then `dunnhumby run`", seconds)
+
+
+def unwritable_home(made: Bench) -> Tried:
+    """The home is on a disk that can only be read."""
+    home = made.copy("unwritable_home")
+    bound = subprocess.run(["mount", "--bind", str(home.root), str(home.root)], capture_output=True, check=False)
+    if bound.returncode != 0:
+        return Tried("the home cannot be written", "not tried: to mount a disk needs root", "", None)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(home.root)], check=True)
+        code, said = made.run(home)
+        seen = lines_with(said, "cannot start")
+        if code != 2:
+            raise NotWell(f"a home that cannot be written ended with {code}: {said[-1500:]}")
+    finally:
+        subprocess.run(["umount", str(home.root)], check=True)
+    began = time.monotonic()
+    made.well(home)
+    return Tried("the home cannot be written", seen, "give it back, then `dunnhumby run`", time.monotonic() - began)
+
+
+def damaged_table(made: Bench) -> Tried:
+    """A table is cut short."""
+    home = made.copy("damaged_table")
+    table = home.warehouse / "TypeA" / "policy_value.parquet"
+    table.write_bytes(table.read_bytes()[:-200])
+    code, said = made.do("report", "--home", home.root)
+    if code != 2:
+        raise NotWell(f"a damaged table ended with {code}: {said[-1500:]}")
+    seen = lines_with(said, "policy_value")
+    began = time.monotonic()
+    made.well(home)
+    return Tried("a table is damaged", seen, "`dunnhumby run`", time.monotonic() - began)
+
+
+def killed_pages(made: Bench) -> Tried:
+    """The server of brief, report and lists beside the UI killed."""
+    home, log = made.copy("killed_pages"), made.folder / "killed_pages.txt"
+    port = free_port()
+    place = f"http://127.0.0.1:{port}/TypeA/campaign_brief.html"
+    pages = {"DUNNHUMBY_DESK__PAGES_URL": f"http://localhost:{port}"}
+    words = ("ui", "--part", "web", "--home", home.root, "--raw", made.raw, "--port", str(free_port()))
+    process = made.begin(*words, said=log, **pages)
+    try:
+        until(lambda: answers(place), "the pages", log)
+        os.kill(serving(port), signal.SIGKILL)
+        began = time.monotonic()
+        until(lambda: answers(place), "the pages, again", log)
+        seconds = time.monotonic() - began
+    finally:
+        kill(process)
+    return Tried("the server of the pages is killed", "links to brief and report fail", "nothing", seconds)
+
+
+def restored(made: Bench) -> Tried:
+    """The home is lost, and a backup restored into an empty one."""
+    home = made.copy("lost")
+    file = made.folder / "backup.zip"
+    code, said = made.do("backup", file, "--home", home.root)
+    assert code == 0, said
+    shutil.rmtree(home.root)
+    began = time.monotonic()
+    code, said = made.do("restore", file, "--home", home.root)
+    assert code == 0, said
+    said = made.well(home)
+    seconds = time.monotonic() - began
+    seen = "`dunnhumby run` rebuilds nothing" if "done" not in said.split("Data ")[0] else "tables are rebuilt"
+    return Tried("the home is lost", seen, "`dunnhumby restore` into an empty folder", seconds)
+
+
+def alert_latency(made: Bench) -> Tried:
+    """A check that fails, told at an HTTP endpoint: seconds from the end of the run."""
+    home, log, endpoint = made.copy("alert"), made.folder / "alert.txt", Endpoint().start()
+    told = {
+        "DUNNHUMBY_ALERTS__SECONDS_BETWEEN_LOOKS": "1",
+        "DUNNHUMBY_ALERT_URLS": f"json://127.0.0.1:{endpoint.port}?cto=10&rto=20",
+    }
+    process = made.begin("ui", "--part", "daemon", "--home", home.root, "--raw", made.raw, said=log, **told)
+    try:
+        until(lambda: endpoint.got, "the summary of the first look", log)
+        made.well(home, **told, **OTHER_TERMS, DUNNHUMBY_CHECKS__MAX_DECISION_CHURN="0.0001")
+        ended = time.time()
+        until(lambda: len(endpoint.got) > 1, "a message", log)
+    finally:
+        kill(process)
+        endpoint.stop()
+    seen = str(endpoint.got[1][2]["title"])
+    return Tried("a check fails (look every second)", seen, "nothing: a message", max(0.0, endpoint.got[1][0] - ended))
+
+
+def first_page(made: Bench) -> Tried:
+    """The first page of the UI in a browser, and the clicks from there to a list at another cost."""
+    from dunnhumby_pipeline_tests.fakes import browser
+    from dunnhumby_pipeline_tests.fakes.desk import seated, served
+
+    if missing := browser.missing():
+        return Tried("the first page of the UI", f"not tried: {missing}", "", None)
+    home = made.copy("first_page")
+    with (
+        browser.opened() as chromium,
+        served(home.root, made.raw, made.folder / "ui.txt", **made.variables) as url,
+        seated(chromium, url) as desk,
+    ):
+        began = time.monotonic()
+        desk.open()
+        seconds = time.monotonic() - began
+        desk.job("decision")
+        desk.launchpad("TypeA")
+        desk.say("contact_cost", "null", "200")
+        desk.launch()
+        if (ended := desk.wait_for_end()) != "Success":
+            raise NotWell(f"the run of `decision` ended as {ended}")
+    return Tried("the first page of the UI", f"{desk.clicks} clicks from it to a list at another cost", "", seconds)
+
+
+TRIALS: dict[str, Callable[[Bench], Tried]] = {
+    each.__name__: each
+    for each in (
+        *(
+            killed_run,
+            killed_daemon,
+            killed_postgres,
+            full_disk,
+            unwritable_home,
+            damaged_table,
+            killed_pages,
+            restored,
+        ),
+        *(alert_latency, first_page),
+    )
+}
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def serving(port: int) -> int:
+    """The process that serves the pages at a port: of those that were begun for it, the one that another keeps."""
+    begun = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if b"pages" in words and str(port).encode() in words:
+                begun[int(place.name)] = int((place / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    if not begun:
+        raise NotWell(f"no process of ours serves pages at {port}")
+    return next((process for process, parent in begun.items() if parent in begun), next(iter(begun)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Try each, print the table; 1 when something was not well again."""
+    parser = argparse.ArgumentParser(description="Break a small study in every way, and measure until it is well.")
+    parser.add_argument("--households", type=int, default=400)
+    parser.add_argument("--only", nargs="*", choices=sorted(TRIALS), default=list(TRIALS), metavar="NAME")
+    parser.add_argument("--folder", type=Path, help="an empty folder, or that of an earlier call, whose study is used")
+    parser.add_argument("--out", type=Path, help="a file for the table; default: the terminal alone")
+    given = parser.parse_args(arguments)
+    rows, failed = [], 0
+    with bench(given.households, given.folder) as made:
+        for name in given.only:
+            try:
+                tried = TRIALS[name](made)
+            except NotWell as error:
+                failed, tried = 1, Tried(name, f"NOT WELL: {error}", "", None)
+            took = "" if tried.seconds is None else f"{tried.seconds:.0f} s"
+            rows.append((tried.broke, tried.seen.replace(str(made.folder), "..."), tried.done, took))
+            print(" | ".join(rows[-1]), flush=True)
+    table = markdown_table(("what breaks", "what is seen", "what to do", "until all is well"), rows)
+    if given.out is not None:
+        given.out.write_text(table + "\n", encoding="utf-8")
+    return failed
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
