@@ -42,6 +42,7 @@ from dunnhumby_pipeline.orchestration.platform.storage import ParquetStore
 from dunnhumby_pipeline.orchestration.platform.versions import versioned
 from dunnhumby_pipeline.orchestration.schedules import schedules
 from dunnhumby_pipeline.orchestration.scoring import score_only
+from dunnhumby_pipeline.orchestration.staleness import why_uncertified
 from dunnhumby_pipeline.orchestration.telling import teller
 from dunnhumby_pipeline.orchestration.terms import as_set
 from dunnhumby_pipeline.settings import Home, Settings, load_settings, resolve_raw
@@ -57,7 +58,11 @@ def build_defs(
     when it holds files, else the embedded sample), and the settings' own variables and file.
     """
     home = home or Home.resolve()
-    study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw))
+
+    def refusal(instance: dg.DagsterInstance, campaign_type: str, run_id: str) -> str | None:
+        return why_uncertified(study, everything.resolve_asset_graph(), instance, campaign_type, run_id)
+
+    study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw), refusal=refusal)
     chosen_policy(study.settings.policy)
     assets = dg.load_assets_from_modules(
         [
@@ -89,7 +94,7 @@ def build_defs(
         ),
         [observe_raw],
     )
-    return dg.Definitions(
+    everything = dg.Definitions(
         assets=[raw_files, *made],
         asset_checks=check_steps(),
         jobs=[
@@ -108,6 +113,7 @@ def build_defs(
         # Every process would import the learners again; at this size one process is three times faster.
         executor=dg.in_process_executor,
     )
+    return everything
 
 
 @dg.definitions

@@ -145,14 +145,14 @@ def contacts(
     from dunnhumby_pipeline.experiments.registration import ExperimentError
     from dunnhumby_pipeline.orchestration.experiments import write_contacts
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
-    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets, stale_in_words
 
     require_study(study, campaign_type, ("contact_plan",))
     describe_source(study)
     with at_work(study, f"dunnhumby experiment contacts --campaign-type {campaign_type}") as instance:
-        old = {table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)}
-        if "contact_plan" in old:
-            refuse(f"the study of {campaign_type} is stale ({len(old)} tables); run `dunnhumby run` first")
+        old = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
+        if "contact_plan" in map(table_of, old):
+            refuse(stale_in_words(campaign_type, old))
         try:
             plan, file = write_contacts(study, campaign_type, campaign, out)
         except ExperimentError as error:

@@ -24,17 +24,18 @@ def forget(
     study, _ = load_study(home, raw)
     from dunnhumby_pipeline.orchestration.erasing.home import UnknownHouseholdError
     from dunnhumby_pipeline.orchestration.erasing.home import forget as erase
+    from dunnhumby_pipeline.orchestration.platform.database import HistoryError
 
     # The key stands in no note of who is at work.
     with at_work(study, "dunnhumby forget"):
         try:
             erasure = erase(study, household)
-        except UnknownHouseholdError as error:
+        except (UnknownHouseholdError, HistoryError) as error:
             refuse(str(error))
     for one in erasure.found:
         rows = "" if one.what == "removed" else f" ({one.n:,} rows or texts)"
         console.print(escape(f"{one.what}  {one.path}{rows}"), highlight=False, soft_wrap=True)
-    console.print(f"The household is erased from {len(erasure.found)} files, and left out from now on. Not reached:")
+    console.print(f"The household is erased from {len(erasure.found)} places, and left out from now on. Not reached:")
     for said in erasure.beyond:
         console.print(escape(f"- {said}"), highlight=False, soft_wrap=True)
     console.print("Next: `dunnhumby run`, which fits the study without it.")

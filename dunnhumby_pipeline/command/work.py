@@ -153,12 +153,11 @@ def require_fresh(
 ) -> None:
     """Exit when tables that a command needs (None: any of the study) are stale."""
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
-    from dunnhumby_pipeline.orchestration.staleness import stale_assets
+    from dunnhumby_pipeline.orchestration.staleness import stale_assets, stale_in_words
 
-    old = [table_of(key) for key in stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)]
-    if old and (needed is None or set(old) & set(needed)):
-        tables = f"{len(old)} tables, such as {old[0]}"
-        refuse(f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first")
+    old = stale_assets(study, defs.resolve_asset_graph(), instance, campaign_type)
+    if old and (needed is None or {table_of(key) for key in old} & set(needed)):
+        refuse(stale_in_words(campaign_type, old))
 
 
 def require_place(out: Path | None, *endings: str) -> None:

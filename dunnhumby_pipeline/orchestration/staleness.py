@@ -6,17 +6,18 @@ that are no longer on disk as they were written, and tables whose blocking check
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from dunnhumby_pipeline.journey.forgotten import read_forgotten
-from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, FAIL, PASS, check_states
+from dunnhumby_pipeline.orchestration.checks.gates import BLOCKING, FAIL, PASS, check_states, state_of
 from dunnhumby_pipeline.orchestration.checks.registry import CHECKS, LIST
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
 from dunnhumby_pipeline.orchestration.platform.history import (
     AssetGraph,
+    has_made,
     latest_checks,
     latest_materialization,
     latest_metadata,
@@ -40,11 +41,13 @@ def stale_assets(
     instance: dg.DagsterInstance,
     campaign_type: str,
     said: Mapping[str, Any] | None = None,
+    during: str | None = None,
 ) -> list[dg.AssetKey]:
     """What must be rebuilt so that every table of a campaign type is as its inputs, code and settings imply.
 
     `said`: the terms of the economics that the coming run says in place of the settings; None leaves those in force
-    that the last one said. The raw files are observed first, and what was found is recorded in the history. Tables
+    that the last one said. `during`: a run that asks this before it makes anything; that it has planned a check makes
+    nothing stale. The raw files are observed first, and what was found is recorded in the history. Tables
     that are made together come together. Raises JourneyError when there is no input that can be read.
     """
     observe(study, instance)
@@ -52,13 +55,29 @@ def stale_assets(
     changed = unsynced(graph, instance, campaign_type) | _not_on_disk(study, graph, instance, campaign_type)
     if said is not None and are_others(study, instance, campaign_type, said):
         changed.add(asset_key(ECONOMICS))
-    closed = _behind_closed_gates(instance, campaign_type)
+    closed = _behind_closed_gates(instance, campaign_type, during)
     if not changed | closed:
         return []
     # A canonical table that will be kept as it is does not make what rests on it stale.
     rebuilt = (changed - _kept(study, graph)) | closed
     wanted = dg.AssetSelection.assets(*rebuilt).downstream().resolve(graph) if rebuilt else set()
     return sorted(dg.AssetSelection.assets(*changed, *wanted).required_multi_asset_neighbors().resolve(graph))
+
+
+def stale_in_words(campaign_type: str, stale: Sequence[dg.AssetKey]) -> str:
+    """Why a study is refused of which these tables are stale, and the way out."""
+    tables = f"{len(stale)} tables, such as {table_of(stale[0])}"
+    return f"the study of {campaign_type} is stale ({tables}); run `dunnhumby run` first"
+
+
+def why_uncertified(
+    study: Study, graph: AssetGraph, instance: dg.DagsterInstance, campaign_type: str, run_id: str
+) -> str | None:
+    """Why a run draws no certificate, in the words of the command: the study is stale. A run is asked before it has
+    made anything: what it makes leaves the pages behind until it ends.
+    """
+    stale = stale_assets(study, graph, instance, campaign_type, during=run_id)
+    return stale_in_words(campaign_type, stale) if stale and not has_made(instance, run_id) else None
 
 
 def stale_work(
@@ -175,8 +194,14 @@ def _not_on_disk(study: Study, graph: AssetGraph, instance: dg.DagsterInstance, 
     return missing | set(disturbed(study, graph, instance, campaign_type))
 
 
-def _behind_closed_gates(instance: dg.DagsterInstance, campaign_type: str) -> set[dg.AssetKey]:
-    """Assets with a blocking check that did not pass when it was last evaluated: they are judged again."""
-    checks = sorted(BLOCKING)
-    states = check_states(instance, checks, campaign_type)["status"]
-    return {check.asset_key for check, state in zip(checks, states, strict=True) if state != PASS}
+def _behind_closed_gates(instance: dg.DagsterInstance, campaign_type: str, during: str | None) -> set[dg.AssetKey]:
+    """Assets with a blocking check that did not pass when it was last evaluated: they are judged again. Those that the
+    run `during` has yet to judge are left out.
+    """
+    records = latest_checks(instance, sorted(BLOCKING), campaign_type)
+    planned = {
+        check
+        for check, record in records.items()
+        if during is not None and record.evaluation is None and record.run_id == during
+    }
+    return {check.asset_key for check in BLOCKING - planned if state_of(records.get(check))[0] != PASS}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dunnhumby_pipeline.words import numbers
 
 _MANY_COLUMNS, _SENTENCE, _PHRASE = 5, 100, 40
+# A number, its interval or share with the comma after it, and what is said of them.
+_WITH_RANGE = re.compile(r"(?P<number>.+?) (?P<range>\([^()A-Za-z]+(?: to [^()A-Za-z]+)?\),?)(?P<rest>.*)")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class Cell:
     strong: bool = False
     struck: bool = False
     code: str = ""
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The text up to an interval or share in brackets, that, and what follows it: where a column is narrow it
+        stands in a line of its own, unbroken. Empty but for the first where there is none.
+        """
+        found = _WITH_RANGE.fullmatch(self.text)
+        return (found["number"], found["range"], found["rest"]) if found else (self.text, "", "")
 
 
 @dataclass(frozen=True)

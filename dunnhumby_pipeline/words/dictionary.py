@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.chapters import CHAPTERS, Chapter
+from dunnhumby_pipeline.contracts.lineage import Source, sources_of, told
 from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.contracts.table import Column, Table
 from dunnhumby_pipeline.words.document import markdown_table, write_or_check
@@ -25,7 +26,9 @@ _HEAD = """# Data dictionary
 
 Made from `dunnhumby_pipeline/contracts/` by `make docs`; edit that, not this. Tables are parquet files in
 `HOME/warehouse`; those with one per campaign type lie in a folder of that type. The UI shows the same descriptions
-with each table. What the features mean is in [features.md](features.md), too.
+with each table. What the features mean is in [features.md](features.md), too. Where a meaning ends with "From", the
+columns named are those that it is computed from, of tables that the step itself reads; keys by which tables are joined,
+and days that bound a window, are not named.
 """
 
 
@@ -82,9 +85,17 @@ def _made(table: Table) -> str:
     if table.is_table:
         each = "; one table per campaign type" if table.partitioned else ""
         lines[2] += f" One row per {table.row}. Key: {', '.join(table.key)}{each}."
-        rows = [(_name(c), c.type, c.unit, "yes" if c.nullable else "", c.meaning) for c in table.columns]
+        sources = sources_of(table)
+        rows = [
+            (_name(c), c.type, c.unit, "yes" if c.nullable else "", _with_sources(c.meaning, sources.get(c.name, ())))
+            for c in table.columns
+        ]
         lines += ["", markdown_table(("column", "type", "unit", "null", "meaning"), rows)]
     return "\n".join([*lines, ""])
+
+
+def _with_sources(meaning: str, sources: tuple[Source, ...]) -> str:
+    return f"{meaning}. {told(sources)}" if sources else meaning
 
 
 def _name(column: Column) -> str:

@@ -37,13 +37,13 @@ def bent(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def later(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Two months on: what runs has not begun."""
-    return frame[column] + 60
+    """Three months on: what runs has not begun."""
+    return frame[column] + 90
 
 
 def earlier(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Two months back: what runs has ended."""
-    return frame[column] - 60
+    """Three months back: what runs has ended."""
+    return frame[column] - 90
 
 
 def split(frame: pd.DataFrame, column: str) -> pd.Series:

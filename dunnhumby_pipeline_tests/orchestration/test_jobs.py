@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,16 @@ from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFIED_STEPS, CERT
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.terms import as_set, run_config
 from dunnhumby_pipeline.report.files import ARMS, FILES, OUTCOMES
-from dunnhumby_pipeline.settings import Home
-from dunnhumby_pipeline_tests.fakes.studies import PRICED, Laboratory, SmallStudy, no_pictures, quick_settings
+from dunnhumby_pipeline.settings import Home, Settings
+from dunnhumby_pipeline_tests.fakes.studies import (
+    PRICED,
+    Laboratory,
+    SmallStudy,
+    as_variables,
+    command,
+    no_pictures,
+    quick_settings,
+)
 
 RAW = {f"raw_{table.name}" for table in schema.TABLES}
 CUSTOMERS = {table.name for table in TABLES.values() if not table.partitioned}
@@ -77,15 +86,22 @@ def test_report_only_writes_the_pages_and_nothing_else(small: SmallStudy, tmp_pa
 
 
 def execute(
-    laboratory: Laboratory, name: str, config: dict[str, Any] | None = None, steps: Iterable[str] = ()
+    laboratory: Laboratory,
+    name: str,
+    config: dict[str, Any] | None = None,
+    steps: Iterable[str] = (),
+    settings: Settings | None = None,
+    raise_on_error: bool = True,
 ) -> dg.ExecuteInProcessResult:
     """A job, or these steps of it, as the UI runs it."""
-    defs = laboratory.defs()
+    defs = laboratory.defs(settings)
     with laboratory.history() as instance, no_pictures():
         job = defs.resolve_job_def(name)
         if steps:
             job = job.get_subset(asset_selection={asset_key(each.name) for step in steps for each in made_by(step)})
-        return job.execute_in_process(instance=instance, partition_key="TypeA", run_config=config)
+        return job.execute_in_process(
+            instance=instance, partition_key="TypeA", run_config=config, raise_on_error=raise_on_error
+        )
 
 
 def test_the_launchpad_of_the_decision_shows_the_settings_and_moves_the_list(small: SmallStudy, tmp_path: Path) -> None:
@@ -129,3 +145,30 @@ def test_certify_draws_as_often_as_a_certificate_needs(small: SmallStudy, tmp_pa
     # All of its tables are those of `CERTIFIED`, says a test above; of what it does more, one step is enough.
     assert execute(laboratory, "certify", steps=("refute_effects",)).success
     assert set(pd.read_parquet(laboratory.table("refutation"))["n_draws"]) == {settings.n_certified}
+
+
+def test_a_certificate_of_a_stale_study_is_refused_from_the_ui_as_by_the_command(
+    small: SmallStudy, tmp_path: Path
+) -> None:
+    laboratory = small.copy(tmp_path)
+    dearer = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "20"}
+    as_asked = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    where = ("--home", laboratory.home.root, "--raw", small.raw)
+    refused = command("certify", *where, **as_asked, **dearer)
+    assert refused.exit_code == 2
+    [words] = re.findall(r"the study of TypeA is stale .*first", " ".join(refused.output.split()))
+    assert re.fullmatch(r"the study of TypeA is stale \(\d+ tables, such as \w+\); run `dunnhumby run` first", words), (
+        words
+    )
+    settings = quick_settings().model_copy(
+        update={"economics": quick_settings().economics.model_copy(update={"contact_cost": 20.0})}
+    )
+    before = {path: path.read_bytes() for path in laboratory.home.warehouse.rglob("*.parquet")}
+    done = execute(laboratory, "certify", settings=settings, raise_on_error=False)
+    assert not done.success
+    failed = {event.step_key: event.step_failure_data.error for event in done.get_step_failure_events()}
+    assert {name: words in (error.message if error else "") for name, error in failed.items()} == dict.fromkeys(
+        CERTIFIED_STEPS, True
+    )
+    assert not done.get_asset_materialization_events()
+    assert {path: path.read_bytes() for path in laboratory.home.warehouse.rglob("*.parquet")} == before

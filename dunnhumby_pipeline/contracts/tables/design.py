@@ -43,18 +43,7 @@ TABLES = (
             "lookback_start": "campaigns.start_day transactions.day",
             "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
             "redeemed_": "coupon_redemptions.campaign campaigns.description",
-            **dict.fromkeys(
-                (
-                    "age_desc",
-                    "marital_status_code",
-                    "income_desc",
-                    "homeowner_desc",
-                    "hh_comp_desc",
-                    "household_size_desc",
-                    "kid_category_desc",
-                ),
-                "demographics",
-            ),
+            **{answer.name: f"demographics.{answer.name}" for answer in DEMOGRAPHICS.columns if answer.unknown},
             "lookback_segment": "segment_model",
             "lookback_need": (
                 "need_model transactions.basket_id products.commodity_desc products.department "
@@ -141,18 +130,7 @@ TABLES = (
             "lookback_start": "campaigns.start_day transactions.day",
             "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
             "redeemed_": "coupon_redemptions.campaign campaigns.description",
-            **dict.fromkeys(
-                (
-                    "age_desc",
-                    "marital_status_code",
-                    "income_desc",
-                    "homeowner_desc",
-                    "hh_comp_desc",
-                    "household_size_desc",
-                    "kid_category_desc",
-                ),
-                "demographics",
-            ),
+            **{answer.name: f"demographics.{answer.name}" for answer in DEMOGRAPHICS.columns if answer.unknown},
             "lookback_segment": "segment_model",
             "cluster": "household_copies.cluster",
             "days_since_last": "campaigns.start_day campaign_targets.campaign campaigns.description",

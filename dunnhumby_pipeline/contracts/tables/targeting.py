@@ -457,7 +457,8 @@ TABLES = (
             "probability_pays": "decision_groups.probability_pays_calibrated",
             "decided_by": "decision_groups.n_experiments",
             "suppression": "suppressed_households.suppression",
-            **dict.fromkeys(("need", "value_tier", "channel", "funder", "offer_form"), "next_action"),
+            **dict.fromkeys(("need", "value_tier"), "next_action"),
+            **{name: f"next_action.{name}" for name in ("channel", "funder", "offer_form")},
             "offer": "next_action.offer",
             "offer_rule": "next_action.rule",
             "decision": (

@@ -8,6 +8,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
 from dunnhumby_pipeline.orchestration.assets.targeting import evidence_of, require_judgeable
 from dunnhumby_pipeline.orchestration.assets.trials import COMPARABLE
+from dunnhumby_pipeline.orchestration.platform.certified import of_fresh_study
 from dunnhumby_pipeline.orchestration.platform.jobs import CERTIFY
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import step
@@ -19,6 +20,7 @@ def _certifies(context: dg.AssetExecutionContext) -> bool:
 
 
 @step(settings=("seed", "confidence", "trial", "cate", "power"), deps=[*COMPARABLE, "design_matrix"])
+@of_fresh_study
 def study_power(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -37,6 +39,7 @@ def study_power(
 
 
 @step(settings=("seed", "cate", "refutation"), deps=[*COMPARABLE, "design_matrix"])
+@of_fresh_study
 def refute_effects(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -59,6 +62,7 @@ def refute_effects(
 
 
 @step(settings=("seed", "confidence", "cate.max_trials", "validation"), deps=[*COMPARABLE, "design_matrix"])
+@of_fresh_study
 def split_households(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,
@@ -76,6 +80,7 @@ def split_households(
 
 
 @step(settings=("seed", "confidence", "trial", "overlap"), deps=["design_matrix"])
+@of_fresh_study
 def certify_policies(
     context: dg.AssetExecutionContext,
     first_campaign_cohort: pd.DataFrame,

@@ -30,9 +30,11 @@ _ROWS = 262_144
 
 @dataclass(frozen=True)
 class Found:
-    """What became of a file: `what` (rewritten or removed), and how many rows or lines it lost or had struck."""
+    """What became of a file, or of the database at `path`: `what` (rewritten or removed), and how many rows or lines it
+    lost or had struck.
+    """
 
-    path: TablePath
+    path: TablePath | str
     what: str
     n: int
 

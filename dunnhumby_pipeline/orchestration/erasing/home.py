@@ -13,9 +13,10 @@ from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD, as_text, read_forgot
 from dunnhumby_pipeline.journey.source import JourneyError, Source
 from dunnhumby_pipeline.orchestration.backup.ledger import known_backups
 from dunnhumby_pipeline.orchestration.erasing.files import REWRITTEN, Found, erase_from
-from dunnhumby_pipeline.orchestration.erasing.history import erase_from_history
+from dunnhumby_pipeline.orchestration.erasing.history import erase_from_database, erase_from_history
 from dunnhumby_pipeline.orchestration.erasing.words import Key, headers_of
 from dunnhumby_pipeline.orchestration.platform.fingerprints import fingerprint_once
+from dunnhumby_pipeline.orchestration.platform.instance_file import MARK
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
 
@@ -61,6 +62,9 @@ def forget(study: Study, household: int) -> Erasure:
             write_text_atomically(as_text(forgotten), study.home.forgotten)
     for file in sorted(study.home.dagster_home.rglob("*.db")):
         one = erase_from_history(file, key)
+        found += [one] if one is not None else []
+    if study.settings.history.host is not None:
+        one = erase_from_database(study.settings.history, key)
         found += [one] if one is not None else []
     return Erasure(tuple(found), _beyond(study, source))
 
@@ -140,9 +144,15 @@ def _beyond(study: Study, source: Source | None) -> tuple[str, ...]:
             said.append(f"{place}: a file of yours that the settings name")
     for settings in ("dagster.yaml", "dagster_command.yaml"):
         text = study.home.dagster_home / settings
-        if text.is_file() and ("postgres" in (told := text.read_text(encoding="utf-8")) or "mysql" in told):
+        told = text.read_text(encoding="utf-8") if text.is_file() else ""
+        if ("postgres" in told or "mysql" in told) and not told.startswith(MARK):
             said.append(f"the database that {text} names: its history keeps previews and messages as they were")
             break
+    if study.settings.history.host is not None:
+        said.append(
+            f"Postgres at {study.settings.history.place}: its log of changes (WAL) until the server writes over it, "
+            "those of its replicas, and dumps of it"
+        )
     said.append(
         "files written elsewhere by --out or --rejected, lists and assignments that were sent, backups of this home"
     )

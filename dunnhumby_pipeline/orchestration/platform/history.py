@@ -126,6 +126,13 @@ def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, parti
     return records[0].timestamp if records else None
 
 
+def has_made(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run has materialised anything yet."""
+    return bool(
+        instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION, limit=1).records
+    )
+
+
 def latest_metadata(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> Mapping[str, Any] | None:
     """The metadata of the last materialisation of an asset, or one partition of it; None when it never was made."""
     made = latest_made(instance, key, partition)

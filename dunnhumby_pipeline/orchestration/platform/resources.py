@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,23 @@ from dunnhumby_pipeline.orchestration.platform.storage import table_path
 from dunnhumby_pipeline.settings import Home, Settings
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from dunnhumby_pipeline.journey.source import Source
 
 
 @dataclass(frozen=True)
 class Study:
-    """One study: its settings, its home on disk, and the raw folder when one was named."""
+    """One study: its settings, its home on disk, and the raw folder when one was named. `refusal`: why no certificate
+    can be drawn, if so, by history, campaign type and run; None where the study is of no definitions.
+    """
 
     settings: Settings
     home: Home
     raw: Path | None = None
+    refusal: Callable[[dg.DagsterInstance, str, str], str | None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def source(self) -> Source:
         """The named raw folder, else HOME/raw when it holds files, else the embedded sample."""

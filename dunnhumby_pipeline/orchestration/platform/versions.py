@@ -140,7 +140,8 @@ def effective(settings: Settings, name: str) -> Any:
 
 
 def _function(step: dg.OpDefinition) -> Callable[..., Any]:
-    return step.compute_fn.decorated_fn  # type: ignore[union-attr]
+    """The step's own function: what refuses before it is called, or watches it, is no part of what it makes."""
+    return inspect.unwrap(step.compute_fn.decorated_fn)  # type: ignore[union-attr]
 
 
 def code_hash(function: Callable[..., Any]) -> str:

@@ -51,8 +51,7 @@ def scenario_rows(break_even: pd.DataFrame) -> Grid:
             cells(
                 row["scenario"] + (" (in use)" if row["used"] else ""),
                 numbers.price(row["contact_cost"]) + spread,
-                numbers.percent(row["margin"]),
-                numbers.price(row["break_even_effect"]),
+                f"{numbers.price(row['break_even_effect'])} ({numbers.percent(row['margin'])})",
                 numbers.interval(row["expected_profit"], row["ci_lower"], row["ci_upper"], "$"),
                 numbers.interval(row["expected_profit"], row["calibrated_lower"], row["calibrated_upper"], "$"),
                 numbers.percent(row["probability_pays"]),
@@ -63,10 +62,10 @@ def scenario_rows(break_even: pd.DataFrame) -> Grid:
             )
         )
     headers = (
-        "Scenario|Contact cost|Margin|Effect on spend that pays it|Profit per contact (as estimated)|"
+        "Scenario|Contact cost|Effect on spend that pays it (margin)|Profit per contact (as estimated)|"
         "Profit per contact (calibrated)|Pays (as estimated)|Pays (calibrated)|Profit in all|Decision"
     )
-    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7, 8})
+    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7})
 
 
 def group_rows(decision_groups: pd.DataFrame) -> Grid:

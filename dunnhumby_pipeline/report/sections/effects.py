@@ -71,11 +71,10 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
         rows.append(
             (
                 *cells(
-                    name,
+                    f"{name} ({unit})",
                     terms.estimator_name(row["estimator"]),
                     f"{row['method']} effects",
                     terms.outcome_interval(row["outcome"], row["estimate"], *bounds),
-                    unit,
                 ),
                 verdict_cell(*bounds),
                 *cells(
@@ -89,10 +88,10 @@ def pooled_rows(pooled: pd.DataFrame) -> Grid:
             )
         )
     headers = (
-        "Outcome|Estimator|Pooled by|Effect (interval)|Per household|Against zero|Q|p|I²|"
+        "Outcome, per household|Estimator|Pooled by|Effect (interval)|Against zero|Q|p|I²|"
         "Another campaign (middle and range)"
     )
-    return as_grid(headers, rows, {3, 6, 7, 8, 9})
+    return as_grid(headers, rows, {3, 5, 6, 7, 8})
 
 
 def effect_rows(average_effects: pd.DataFrame) -> Grid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dunnhumby_pipeline.contracts.names import LEAVE, TARGET, TEST
+from dunnhumby_pipeline.contracts.names import TARGET, TEST
 from dunnhumby_pipeline.report.grid import Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Fold, Note, Section
 from dunnhumby_pipeline.words import numbers
@@ -42,7 +42,7 @@ def fairness_note(decisions: pd.DataFrame, n_listed: int) -> str:
 
 
 def fairness_rows(decisions: pd.DataFrame) -> Grid:
-    """Each answer with the shares of its households that are targeted, tested and left, against all other answers."""
+    """Each answer with the shares of its households that are targeted and tested, against all other answers."""
     rows = []
     for (attribute, answer), own in decisions.groupby(["attribute", "answer"], sort=False):
         by_decision = own.set_index("decision")
@@ -52,13 +52,15 @@ def fairness_rows(decisions: pd.DataFrame) -> Grid:
                 _ASKED[str(attribute)],
                 str(answer),
                 numbers.count(target["n_households"]),
-                *(_share(by_decision.loc[decision]) for decision in (TARGET, TEST, LEAVE)),
+                *(_share(by_decision.loc[decision]) for decision in (TARGET, TEST)),
                 _gap(target),
                 _gap(by_decision.loc[TEST]),
             )
         )
-    headers = "Question|Answer|Households|Target|Test|Leave|Target, against the others|Test, against the others"
-    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7})
+    headers = (
+        "Question|Answer|Households|Target|Test|Target, against the others (points)|Test, against the others (points)"
+    )
+    return as_grid(headers, rows, {2, 3, 4, 5, 6})
 
 
 def _share(row: pd.Series) -> str:
@@ -67,7 +69,7 @@ def _share(row: pd.Series) -> str:
 
 def _gap(row: pd.Series) -> str:
     points = [100 * row[name] for name in ("difference", "difference_lower", "difference_upper")]
-    told = f"{numbers.signed(points[0])} ({numbers.signed(points[1])} to {numbers.signed(points[2])}) points"
+    told = f"{numbers.signed(points[0])} ({numbers.signed(points[1])} to {numbers.signed(points[2])})"
     return f"{told}, beyond noise" if row["p_value"] < _TAIL else told
 
 
@@ -85,7 +87,7 @@ PARTS = (
                 "Decisions by what households told of themselves",
                 (TABLE,),
                 "Shares of those on the list who gave the answer, and how far they lie from those who gave another. "
-                "'Beyond noise' allows for the number of comparisons.",
+                "Who is neither targeted nor tested is left. 'Beyond noise' allows for the number of comparisons.",
                 rows=lambda tables, settings: fairness_rows(tables[TABLE]),
                 needs_rows=True,
             ),

@@ -82,24 +82,24 @@ def summary_rows(decision_summary: pd.DataFrame) -> Grid:
     """Each level with its decisions, what a contact is expected to bring there, and the advice."""
     rows = [
         cells(
-            GROUPINGS.get(row["grouping"], "All"),
-            row["level_name"],
+            row["level_name"] if row["grouping"] == _ALL else f"{row['grouping'].capitalize()}: {row['level_name']}",
             *(
                 numbers.count(row[name])
                 for name in ("n_households", "n_target", "n_held_out", "n_test", "n_leave", "n_suppressed")
             ),
             numbers.interval(row["expected_profit"], row["ci_lower"], row["ci_upper"], "$"),
             numbers.percent(row["share_contacted"]),
-            f"{row['advice']}: {row['advice_reason']}",
+            # Why is in the numbers of the row.
+            row["advice"],
             strong=row["grouping"] == _ALL,
         )
         for _, row in decision_summary[decision_summary["grouping"] != _SUPPRESSION].iterrows()
     ]
     headers = (
-        "Grouping|Households|Number|Target|Held out|Test|Leave|Suppressed|Profit of a contact (calibrated)|"
-        "Reached by the last campaign|Advice"
+        "Households|Number|Target|Held out|Test|Leave|Suppressed|Profit of a contact (calibrated)|"
+        "Reached last time|Advice"
     )
-    return as_grid(headers, rows, {2, 3, 4, 5, 6, 7, 8, 9})
+    return as_grid(headers, rows, {1, 2, 3, 4, 5, 6, 7, 8})
 
 
 def rule_rows(contact_rules: pd.DataFrame, decision_summary: pd.DataFrame) -> Grid:

@@ -93,8 +93,7 @@ def stay_rows(tables: StudyTables, settings: Settings) -> Grid:
 
         rows.append(
             cells(
-                str(label).capitalize(),
-                "share no day" if apart else "neighbours",
+                f"{str(label).capitalize()}, {'no day shared' if apart else 'neighbours'}",
                 said("staying"),
                 said("staying_ceiling"),
                 said("ari", index=True),
@@ -104,8 +103,8 @@ def stay_rows(tables: StudyTables, settings: Settings) -> Grid:
                 said("staying_true_any"),
             )
         )
-    names = "Label|Periods|Stay|Ceiling|ARI|Ceiling of ARI|Of changes, noise|Stay, noise taken out|Second opinion"
-    return as_grid(names, rows, {2, 3, 4, 5, 6, 7, 8})
+    names = "Label, periods|Stay|Ceiling|ARI|Ceiling of ARI|Of changes, noise|Stay, noise taken out|Second opinion"
+    return as_grid(names, rows, {1, 2, 3, 4, 5, 6, 7})
 
 
 def move_rows(tables: StudyTables, settings: Settings) -> Grid:

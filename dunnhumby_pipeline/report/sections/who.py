@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dunnhumby_pipeline.report.answer import decision_counts
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
 from dunnhumby_pipeline.report.sections import actions
@@ -70,7 +69,7 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """Each segment in numbers, with its lifetime value, agreement of refits and decisions where they were built."""
+    """Each segment in numbers, with its lifetime value and agreement of refits where they were built."""
     columns: list[tuple[str, dict[str, str]]] = []
     if (worth := tables.get("segment_lifetime_value")) is not None:
         found = worth.set_index("segment")["clv_mean"]
@@ -78,19 +77,11 @@ def number_rows(tables: StudyTables, settings: Settings) -> Grid:
     if (segments := tables.get("segments")) is not None:
         agreed = segments.groupby("segment")["stability"].mean()
         columns.append(("Refits that agree", {slug: numbers.percent(share) for slug, share in agreed.items()}))
-    if (listed := tables.get("targeting_list")) is not None:
-        counts = pd.crosstab(listed["segment"], listed["decision"])
-        columns += [
-            (f"To {name}", {slug: numbers.count(size) for slug, size in counts[name].items()})
-            for name in decision_counts(listed)
-            if name in counts.columns
-        ]
     rows = []
     for _, found in tables["segment_profiles"].iterrows():
         slug = found["segment"]
         amounts = (
-            numbers.count(found["n_households"]),
-            numbers.percent(found["share"]),
+            f"{numbers.count(found['n_households'])} ({numbers.percent(found['share'])})",
             numbers.percent(found["revenue_share"]),
             numbers.dollars(found["spend_mean"]),
             numbers.percent(found["share_high"]),
@@ -101,10 +92,10 @@ def number_rows(tables: StudyTables, settings: Settings) -> Grid:
         others = (values.get(slug, numbers.NOTHING) for _, values in columns)
         rows.append(cells(found["segment_name"], *amounts, *others))
     headers = (
-        "Segment|Households|Share|Revenue|Spend per household|Of high value|Lapsing or lapsed|Days since visit|"
+        "Segment|Households (share)|Revenue|Spend per household|Of high value|Lapsing or lapsed|Days since visit|"
         "Came in 4 weeks"
     )
-    return as_grid([*headers.split("|"), *(name for name, _ in columns)], rows, set(range(1, 9 + len(columns))))
+    return as_grid([*headers.split("|"), *(name for name, _ in columns)], rows, set(range(1, 8 + len(columns))))
 
 
 def _profile(tables: StudyTables, settings: Settings) -> Figure:
@@ -270,7 +261,7 @@ PARTS = (
         "Of high value, and lapsing or lapsed, are shares of the segment's households. “Refits that agree” "
         "is the share of refits on resampled households that put a household in the same segment.",
         rows=number_rows,
-        beside=("segment_lifetime_value", "segments", "targeting_list"),
+        beside=("segment_lifetime_value", "segments"),
     ),
     Heading("What they are like"),
     Section(
