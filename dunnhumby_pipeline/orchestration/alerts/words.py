@@ -69,7 +69,7 @@ class Words:
         if told.run is not None:
             lines.append(_of_run(told.run))
         for change in told.better:
-            lines.append(f"Recovered: {change.name}: {_states(change)}. {change.now.said}")
+            lines.append(f"Recovered: {change.name}: {_states(change)}; {change.now.said}")
         lines += [f"Recovered: {_cause(one.run)} no longer fails" for one in told.closed if one.run is not None]
         lines += [_of_list(change) for change in told.lists]
         return lines
@@ -77,7 +77,7 @@ class Words:
     def _check(self, change: Change, in_full: bool) -> list[str]:
         text = self.texts.get(change.name.partition("[")[0])
         kind = "" if text is None else (" (blocks)" if text.blocks else " (warns)")
-        lines = [f"{change.name}{kind}: {_states(change)}. {change.now.said}"]
+        lines = [f"{change.name}{kind}: {_states(change)}; {change.now.said}"]
         if not in_full:
             return lines
         if change.before is not None and change.before.said:
@@ -122,7 +122,7 @@ class Words:
             lines.append(f"Checks of {part}: {counts}")
         lines += [f"List of {campaign_type}: {_list(found)}" for campaign_type, found in state.lists.items()]
         bad = sorted((check.state, name) for name, check in state.checks.items() if check.state != PASS)
-        lines += [f"{found}: {name}. {_cut(state.checks[name].said, SHORT)}" for found, name in bad]
+        lines += [f"{found}: {name}; {_cut(state.checks[name].said, SHORT)}" for found, name in bad]
         return [*lines, "From now on, every incident, recovery and change of a list is told"]
 
 

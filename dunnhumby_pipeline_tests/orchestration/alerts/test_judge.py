@@ -96,7 +96,7 @@ def test_a_failed_gate_its_run_and_the_stale_list_are_one_incident() -> None:
         "BLOCKED [TypeA] propensity.arms_in_overlap pass → fail; the list is stale (dunnhumby, acme)"
     )
     for part in (
-        "propensity.arms_in_overlap[TypeA] (blocks): pass → fail. said fail",
+        "propensity.arms_in_overlap[TypeA] (blocks): pass → fail; said fail",
         "was: said pass",
         "numbers: n 1200 → 12",
         "threshold: checks.min_trials_per_arm = 50",
