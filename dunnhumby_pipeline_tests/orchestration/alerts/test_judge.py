@@ -68,7 +68,7 @@ def test_the_first_look_is_one_summary_and_the_second_says_nothing() -> None:
     assert (told.kind, told.severity) == (BASELINE, BLOCKED)
     said = text(told, state)
     assert (
-        "1 checks passed, 1 warned, 1 failed" in said and "fail: propensity.arms_in_overlap[TypeA]. said fail" in said
+        "1 checks passed, 1 warned, 1 failed" in said and "fail: propensity.arms_in_overlap[TypeA]; said fail" in said
     )
     assert "List of TypeA: version 1, 0 to target, 10 to test, 5 to leave; up to date" in said
     assert [one.checks for one in state.incidents] == [{AUC: "warn", GATE: "fail"}]
