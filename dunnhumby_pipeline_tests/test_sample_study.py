@@ -7,8 +7,10 @@ import pytest
 from dunnhumby_pipeline.contracts.study_features import FEATURES
 from dunnhumby_pipeline.report import pictures
 from dunnhumby_pipeline_tests.fakes.studies import FEW_REPEATS, SUMMARISED, Finished, command
+
 # Of what says how sure a number is, as little as there can be: no test below looks at it.
 FEW_DRAWS = {
+    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
     "DUNNHUMBY_NEEDS__N_REFITS": "2",
     "DUNNHUMBY_MIGRATION__NOISE_PAIRS": "1",
     "DUNNHUMBY_RISK__N_BOOTSTRAPS": "20",
