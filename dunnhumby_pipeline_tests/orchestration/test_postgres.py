@@ -30,14 +30,21 @@ LOCATION = "dunnhumby_pipeline_tests.fakes.tiny_location"
 GATE = dg.AssetCheckKey(asset_key("propensity"), "arms_in_overlap")
 RUNS = 3
 # Runs of one campaign type, until so many have succeeded; a file tells of each how it ended. A restart of the database
-# cuts the statement that is under way, which may fail the run that wrote it: no run but that one.
+# cuts the statement that is under way, which may fail the run that wrote it, before or after the history knows of that
+# run: no run but that one. The last run begins after the restart, which is so in the middle on any machine.
 WORKER = f"""
-import sys
+import sys, time
 from dunnhumby_pipeline.orchestration.platform.runner import open_history, run_study
 import {LOCATION} as location
 
+def await_restart():
+    while not (location.HOME.root / "restarted").exists():
+        time.sleep(0.02)
+
 ended = []
 while ended.count("done") < {RUNS} and ended.count("failed") < 2:
+    if ended.count("done") == {RUNS} - 1 or "failed" in ended:
+        await_restart()
     try:
         with open_history(location.HOME, location.STUDY.settings) as instance:
             outcome = run_study(location.defs, location.HOME, instance, sys.argv[1], None, lambda event: None)
@@ -100,22 +107,22 @@ def test_two_processes_work_side_by_side_through_a_restart_and_gates_read_what_t
         )
         for campaign_type in ("TypeA", "TypeB")
     ]
-    end = time.monotonic() + 60
-    while not any(home.root.glob("done_*")) and all(one.poll() is None for one in began) and time.monotonic() < end:
+    while not any(home.root.glob("done_*")) and all(one.poll() is None for one in began):
         time.sleep(0.02)
-    before = len(list(home.root.glob("done_*")))
     server.stop(now=True)
     server.start()
+    (home.root / "restarted").touch()
     said = [one.communicate(timeout=120)[0] for one in began]
     assert [one.returncode for one in began] == [0, 0], said
-    assert 0 < before < 2 * RUNS, "the restart was not in the middle"
     assert PASSWORD not in "".join(said)
+    failed = len(list(home.root.glob("failed_*")))
+    assert failed <= 2, said
     with open_history(home, load_settings(home)) as instance:
         end_dead_runs(home, instance)
-        statuses = [run.status for run in instance.get_runs()]
-        assert statuses.count(dg.DagsterRunStatus.SUCCESS) == 2 * RUNS
-        assert set(statuses) <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
-        assert len(statuses) - 2 * RUNS == len(list(home.root.glob("failed_*"))) <= 2
+        runs = instance.get_runs()
+        assert all(run.is_finished for run in runs)
+        succeeded = [run for run in runs if run.status is dg.DagsterRunStatus.SUCCESS]
+        assert 2 * RUNS <= len(succeeded) <= len(runs) <= 2 * RUNS + failed
         for campaign_type in ("TypeA", "TypeB"):
             assert latest_checks(instance, [GATE], campaign_type)[GATE].evaluation.passed  # type: ignore[union-attr]
             assert latest_metadata(instance, asset_key(LIST), campaign_type)["TypeA: n_target"] == 7  # type: ignore[index]
@@ -134,17 +141,16 @@ def test_a_database_that_is_down_at_the_start_is_named_with_the_way_out(
     server: Postgres, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.stop()
+    # It is said at once: dagster's own tries, with waits between them, are never begun.
+    monkeypatch.setattr("dagster_postgres.utils.calculate_delay", lambda **_: pytest.fail("waited"))
     try:
-        began = time.monotonic()
         refused = command("run", "--home", home.root)
-        seconds = time.monotonic() - began
     finally:
         server.start()
     assert refused.exit_code == 2, refused.output
     assert f"Postgres at 127.0.0.1:{server.port}/" in refused.output
     assert "history.host" in refused.output and "start Postgres" in refused.output
     assert PASSWORD not in refused.output and "Traceback" not in refused.output
-    assert seconds < 10
     monkeypatch.setenv("PGPASSWORD", "wrong")
     refused = command("report", "--home", home.root)
     assert refused.exit_code == 2 and "PGPASSWORD" in refused.output and "wrong" not in refused.output

@@ -66,9 +66,11 @@ def holder(home: Home) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def begun(instance: dg.DagsterInstance, run_id: str) -> None:
-    """A run as a process leaves it that was killed while it carried it out."""
-    instance.create_run_for_job(dg.job(name="study")(lambda: None), run_id=run_id, status=dg.DagsterRunStatus.STARTED)
+def begun(
+    instance: dg.DagsterInstance, run_id: str, reached: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED
+) -> None:
+    """A run as a process leaves it that was killed when the run had reached a status."""
+    instance.create_run_for_job(dg.job(name="study")(lambda: None), run_id=run_id, status=reached)
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
@@ -106,6 +108,16 @@ def test_a_run_is_dead_when_its_process_is(home: Home, holder: subprocess.Popen[
         assert status(instance, RUN) is dg.DagsterRunStatus.FAILURE
         require_no_run(instance)
         assert end_dead_runs(home, instance) == []
+
+
+def test_a_run_whose_process_died_before_its_start_ends_as_well(home: Home, holder: subprocess.Popen[str]) -> None:
+    with open_history(home) as instance:
+        begun(instance, RUN, dg.DagsterRunStatus.NOT_STARTED)
+        assert end_dead_runs(home, instance) == []
+        holder.kill()
+        holder.wait()
+        assert len(end_dead_runs(home, instance)) == 1
+        assert status(instance, RUN) is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_that_nobody_has_taken_up_is_given_time(home: Home) -> None:
@@ -216,7 +228,7 @@ def test_a_process_that_hears_nothing_is_ended_with_one_line() -> None:
     process = subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (143, "stopped by SIGTERM\n", "")
 
 

@@ -149,7 +149,7 @@ def served(study: Study) -> Iterator[int]:
 
 
 def get(port: int, path: str, host: str = "localhost", method: str = "GET") -> tuple[int, str, bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.headers.get("Content-Type", ""), answer.read()
@@ -232,16 +232,16 @@ def test_the_pages_end_with_the_process_that_began_them(tmp_path: Path) -> None:
         "import os, subprocess, sys, time\n"
         f"own = [sys.executable, '-W', 'ignore', '-m', 'dunnhumby_pipeline', 'pages', '--home', {str(tmp_path)!r}]\n"
         f"child = subprocess.Popen([*own, '--port', '{port}', '--beside', str(os.getpid())])\n"
-        "print(child.pid, flush=True); time.sleep(120)\n"
+        "print(child.pid, flush=True); time.sleep(600)\n"
     )
     began = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert began.stdout is not None
     child = int(began.stdout.readline())
     try:
-        assert _until(lambda: _answers(port), 60)
+        assert _until(lambda: _answers(port), 300)
         began.kill()
         began.wait()
-        assert _until(lambda: not _answers(port), 20)
+        assert _until(lambda: not _answers(port), 120)
     finally:
         began.kill()
         if _answers(port):

@@ -115,7 +115,9 @@ def is_dead(home: Home, run_id: str, seconds: float) -> bool:
 def end_dead_runs(home: Home, instance: dg.DagsterInstance) -> list[str]:
     """Mark runs as failed whose process is dead, so that the queue goes on; what was found, a line for each."""
     found = []
-    for record in instance.get_run_records(dg.RunsFilter(statuses=list(UNFINISHED))):
+    # A process that dies between the run's first line and its start leaves it as one that never started.
+    statuses = [dg.DagsterRunStatus.NOT_STARTED, *UNFINISHED]
+    for record in instance.get_run_records(dg.RunsFilter(statuses=statuses)):
         run = record.dagster_run
         began = record.start_time or record.create_timestamp.timestamp()
         if is_dead(home, run.run_id, time.time() - began):

@@ -25,7 +25,7 @@ from dunnhumby_pipeline_tests.fakes.receivers import Endpoint, MailServer
 LOCATION = "dunnhumby_pipeline_tests.fakes.tiny_location"
 SECRET = "Tok3nThatNobodyMaySee"
 # The daemon looks at its sensors every five seconds at the soonest, and a machine that is busy takes its time.
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 @contextmanager
