@@ -5,13 +5,32 @@ from __future__ import annotations
 import pytest
 
 from dunnhumby_pipeline.contracts.study_features import FEATURES
+from dunnhumby_pipeline.report import pictures
 from dunnhumby_pipeline_tests.fakes.studies import FEW_REPEATS, SUMMARISED, Finished, command
+
+# Of what says how sure a number is, as little as there can be: no test below looks at it.
+FEW_DRAWS = {
+    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
+    "DUNNHUMBY_NEEDS__N_REFITS": "2",
+    "DUNNHUMBY_MIGRATION__NOISE_PAIRS": "1",
+    "DUNNHUMBY_RISK__N_BOOTSTRAPS": "20",
+    "DUNNHUMBY_VALIDATION__N_HALF_SAMPLES": "50",
+    "DUNNHUMBY_VALIDATION__N_SPLITS": "2",
+    "DUNNHUMBY_VALIDATION__MAX_EXPLAINED": "50",
+    "DUNNHUMBY_POWER__N_DRAWS": "20",
+    "DUNNHUMBY_POWER__N_NULL_DRAWS": "20",
+    "DUNNHUMBY_REFUTATION__N_DRAWS": "5",
+    "DUNNHUMBY_POLICY__N_REFITS": "20",
+}
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     home = tmp_path_factory.mktemp("sample") / "home"
-    return Finished(command("run", "--home", home, **FEW_REPEATS), home)
+    with pytest.MonkeyPatch.context() as patch:
+        # All pictures, of fewer dots.
+        patch.setattr(pictures, "DOTS_PER_INCH", 40)
+        return Finished(command("run", "--home", home, **FEW_REPEATS, **FEW_DRAWS), home)
 
 
 def test_the_sample_study_ends_well(sample: Finished) -> None:
