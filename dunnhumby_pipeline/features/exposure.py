@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import ibis
 import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
