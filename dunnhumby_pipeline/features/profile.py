@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from dunnhumby_pipeline.contracts.features import CATALOGUE, HISTORY, PROFILE_TABLES
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.engine.once import Kept, as_they_are
-from dunnhumby_pipeline.engine.run import run
+from dunnhumby_pipeline.features.by_day import run_by_day
 from dunnhumby_pipeline.features.campaign_history import campaigns_received, coupons_redeemed
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.features.diversity import department_diversity
@@ -44,19 +45,26 @@ def household_features(tables: Mapping[str, Relation], windows: pd.DataFrame, en
 
 
 def _household_features(tables: Mapping[str, Relation], windows: pd.DataFrame, engine: EngineSettings) -> pd.DataFrame:
-    def over(expression: ir.Table, *names: str) -> pd.DataFrame:
-        return run(expression, {**{name: tables[name] for name in names}, "windows": windows}, engine)
-
     key = list(WINDOW_KEY)
-    frame = over(customer_features(), "transactions", "products")
-    for more in (
-        over(promotion_exposure(), "transactions", "promotions"),
-        over(campaigns_received(), "campaign_targets", "campaigns"),
-        over(coupons_redeemed(), "coupon_redemptions", "campaigns"),
-        over(shopping_habits(), "transactions"),
-        over(department_diversity(), "transactions", "products"),
-    ):
+    frame, *others = (
+        run_by_day(expression, {**{name: tables[name] for name in names}, "windows": windows}, engine)
+        for expression, names in _expressions()
+    )
+    for more in others:
         frame = frame.merge(more, on=key, how="left", validate="one_to_one")
     # No row of history is a count of none, by the definition of the counts.
     frame = frame.fillna({feature.name: 0.0 for feature in HISTORY})
     return frame[[*key, *(feature.name for feature in CATALOGUE)]]
+
+
+@cache
+def _expressions() -> tuple[tuple[ir.Table, tuple[str, ...]], ...]:
+    """The expressions that the catalogue is made of, and the tables that each reads: built, and compiled, once."""
+    return (
+        (customer_features(), ("transactions", "products")),
+        (promotion_exposure(), ("transactions", "promotions")),
+        (campaigns_received(), ("campaign_targets", "campaigns")),
+        (coupons_redeemed(), ("coupon_redemptions", "campaigns")),
+        (shopping_habits(), ("transactions",)),
+        (department_diversity(), ("transactions", "products")),
+    )

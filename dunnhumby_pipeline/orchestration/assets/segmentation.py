@@ -117,6 +117,7 @@ def value_segments(
 def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
     """The segments over rolling look-backs: who stays, who moves beyond noise, what drifts."""
     from dunnhumby_pipeline.engine.run import run
+    from dunnhumby_pipeline.features.by_day import run_by_day
     from dunnhumby_pipeline.features.calendar import on_calendar
     from dunnhumby_pipeline.features.customer import customer_features, moved_parts
     from dunnhumby_pipeline.features.windows import observed_days
@@ -136,7 +137,7 @@ def follow_segments(study: dg.ResourceParam[Study]) -> Iterator[dg.Output]:
         model, needs = load_model(study.table("segment_model")), load_need_model(study.table("need_model"))
         windows = migration_windows(*observed_days(lines, settings.engine), settings.migration)
         halves = interleaved_halves(windows, measured_pairs(windows, settings.migration.noise_pairs))
-        periods = run(customer_features(), relations | {"windows": windows}, settings.engine)
+        periods = run_by_day(customer_features(), relations | {"windows": windows}, settings.engine)
         dealt = relations | {"windows": halves.windows, "calendar": halves.calendar}
         halved = run(on_calendar(customer_features(), *moved_parts()), dealt, settings.engine)
         of_periods = window_needs(periods, "window", windows, needs, lines, products, settings.engine)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import TablePath
+from dunnhumby_pipeline.features.by_day import run_by_day
 from dunnhumby_pipeline.features.margins import weights_table
 from dunnhumby_pipeline.features.purchases import weighed_purchases
 from dunnhumby_pipeline.features.trips import trip_history, weekly_spend
@@ -52,11 +53,11 @@ def purchases_of(transactions: TablePath, products: TablePath, settings: Setting
 
     def weekly(window: int) -> pd.DataFrame:
         only = windows[windows["window"] == window].reset_index(drop=True)
-        return run(weekly_spend(), {"transactions": transactions, "windows": only}, settings.engine)
+        return run_by_day(weekly_spend(), {"transactions": transactions, "windows": only}, settings.engine)
 
     return Purchases(
         windows=windows,
-        trips=run(trip_history(), {"transactions": transactions, "windows": windows}, settings.engine),
+        trips=run_by_day(trip_history(), {"transactions": transactions, "windows": windows}, settings.engine),
         gross_profit=bought[["window", "household_key", "gross_profit"]],
         weekly=weekly,
     )

@@ -181,7 +181,9 @@ def bought_in(
     bought = goods_bought(goods.source, sales=sales)
     if calendar is None:
         return run(bought, relations, engine)
-    return run(on_calendar(bought, goods_in_baskets(goods.source, sales=sales)), {**relations, "calendar": calendar}, engine)
+    return run(
+        on_calendar(bought, goods_in_baskets(goods.source, sales=sales)), {**relations, "calendar": calendar}, engine
+    )
 
 
 def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int64], n_goods: int) -> Bought:

@@ -1,84 +1,100 @@
 SELECT
-  `t14`.`window`,
-  `t14`.`household_key`,
-  `t14`.`n_display` / NULLIF(`t14`.`n_lines`, 0) AS `display_exposure_rate`,
-  `t14`.`n_mailer` / NULLIF(`t14`.`n_lines`, 0) AS `mailer_exposure_rate`
+  `t17`.`window`,
+  `t17`.`household_key`,
+  `t17`.`n_display` / NULLIF(`t17`.`n_lines`, 0) AS `display_exposure_rate`,
+  `t17`.`n_mailer` / NULLIF(`t17`.`n_lines`, 0) AS `mailer_exposure_rate`
 FROM (
   SELECT
-    `t13`.`window`,
-    `t13`.`household_key`,
-    SUM(`t13`.`n_lines`) AS `n_lines`,
-    SUM(COALESCE(`t13`.`n_display`, CAST(0.0 AS DOUBLE))) AS `n_display`,
-    SUM(COALESCE(`t13`.`n_mailer`, CAST(0.0 AS DOUBLE))) AS `n_mailer`
+    `t16`.`window`,
+    `t16`.`household_key`,
+    SUM(`t16`.`n_lines`) AS `n_lines`,
+    SUM(`t16`.`n_display`) AS `n_display`,
+    SUM(`t16`.`n_mailer`) AS `n_mailer`
   FROM (
     SELECT
-      `t8`.`household_key`,
-      `t8`.`day`,
-      `t8`.`n_lines`,
-      `t12`.`household_key` AS `household_key_right`,
-      `t12`.`day` AS `day_right`,
-      `t12`.`n_display`,
-      `t12`.`n_mailer`,
-      `t4`.`window`,
-      `t4`.`first_day`,
-      `t4`.`index_day`
+      `t15`.`household_key`,
+      `t15`.`day`,
+      `t15`.`n_lines`,
+      `t15`.`n_display`,
+      `t15`.`n_mailer`,
+      `t3`.`window`,
+      `t3`.`first_day`,
+      `t3`.`index_day`
     FROM (
       SELECT
-        `t0`.`household_key`,
-        `t0`.`day`,
-        CAST(COUNT(*) AS DOUBLE) AS `n_lines`
-      FROM `transactions` AS `t0`
-      GROUP BY
-        1,
-        2
-    ) AS `t8`
-    LEFT OUTER JOIN (
-      SELECT
-        `t10`.`household_key`,
-        `t10`.`day`,
-        SUM(CAST(`t10`.`display` <> '0' AS DOUBLE)) AS `n_display`,
-        SUM(CAST(`t10`.`mailer` <> '0' AS DOUBLE)) AS `n_mailer`
+        `t13`.`household_key`,
+        `t13`.`day`,
+        `t13`.`n_lines`,
+        COALESCE(`t13`.`n_display`, CAST(0.0 AS DOUBLE)) AS `n_display`,
+        COALESCE(`t13`.`n_mailer`, CAST(0.0 AS DOUBLE)) AS `n_mailer`
       FROM (
         SELECT
-          `t3`.`household_key`,
-          `t3`.`basket_id`,
-          `t3`.`day`,
-          `t3`.`week_no`,
-          `t3`.`product_id`,
-          `t3`.`quantity`,
-          `t3`.`sales_value`,
-          `t3`.`store_id`,
-          `t3`.`retail_disc`,
-          `t3`.`trans_time`,
-          `t3`.`coupon_disc`,
-          `t3`.`coupon_match_disc`,
-          `t5`.`display`,
-          `t5`.`mailer`
-        FROM `transactions` AS `t3`
-        INNER JOIN (
+          `t9`.`household_key`,
+          `t9`.`day`,
+          `t9`.`n_lines`,
+          `t12`.`household_key` AS `household_key_right`,
+          `t12`.`day` AS `day_right`,
+          `t12`.`n_display`,
+          `t12`.`n_mailer`
+        FROM (
           SELECT
-            MIN(`t1`.`first_day`) AS `span_start`,
-            MAX(`t1`.`index_day`) AS `span_end`
-          FROM `windows` AS `t1`
+            `t1`.`household_key`,
+            `t1`.`day`,
+            CAST(COUNT(*) AS DOUBLE) AS `n_lines`
+          FROM `transactions` AS `t1`
+          GROUP BY
+            1,
+            2
         ) AS `t9`
-          ON `t3`.`day` >= `t9`.`span_start` AND `t3`.`day` < `t9`.`span_end`
-        INNER JOIN `promotions` AS `t5`
-          ON `t3`.`product_id` = `t5`.`product_id`
-          AND `t3`.`store_id` = `t5`.`store_id`
-          AND `t3`.`week_no` = `t5`.`week_no`
-      ) AS `t10`
-      GROUP BY
-        1,
-        2
-    ) AS `t12`
-      ON `t8`.`household_key` = `t12`.`household_key` AND `t8`.`day` = `t12`.`day`
-    INNER JOIN `windows` AS `t4`
-      ON `t8`.`day` >= `t4`.`first_day` AND `t8`.`day` < `t4`.`index_day`
-  ) AS `t13`
+        LEFT OUTER JOIN (
+          SELECT
+            `t10`.`household_key`,
+            `t10`.`day`,
+            SUM(CAST(`t10`.`display` <> '0' AS DOUBLE)) AS `n_display`,
+            SUM(CAST(`t10`.`mailer` <> '0' AS DOUBLE)) AS `n_mailer`
+          FROM (
+            SELECT
+              `t4`.`household_key`,
+              `t4`.`basket_id`,
+              `t4`.`day`,
+              `t4`.`week_no`,
+              `t4`.`product_id`,
+              `t4`.`quantity`,
+              `t4`.`sales_value`,
+              `t4`.`store_id`,
+              `t4`.`retail_disc`,
+              `t4`.`trans_time`,
+              `t4`.`coupon_disc`,
+              `t4`.`coupon_match_disc`,
+              `t5`.`display`,
+              `t5`.`mailer`
+            FROM `transactions` AS `t4`
+            INNER JOIN (
+              SELECT
+                MIN(`t0`.`first_day`) AS `span_start`,
+                MAX(`t0`.`index_day`) AS `span_end`
+              FROM `windows` AS `t0`
+            ) AS `t8`
+              ON `t4`.`day` >= `t8`.`span_start` AND `t4`.`day` < `t8`.`span_end`
+            INNER JOIN `promotions` AS `t5`
+              ON `t4`.`product_id` = `t5`.`product_id`
+              AND `t4`.`store_id` = `t5`.`store_id`
+              AND `t4`.`week_no` = `t5`.`week_no`
+          ) AS `t10`
+          GROUP BY
+            1,
+            2
+        ) AS `t12`
+          ON `t9`.`household_key` = `t12`.`household_key` AND `t9`.`day` = `t12`.`day`
+      ) AS `t13`
+    ) AS `t15`
+    INNER JOIN `windows` AS `t3`
+      ON `t15`.`day` >= `t3`.`first_day` AND `t15`.`day` < `t3`.`index_day`
+  ) AS `t16`
   GROUP BY
     1,
     2
-) AS `t14`
+) AS `t17`
 ORDER BY
-  `t14`.`window` ASC NULLS LAST,
-  `t14`.`household_key` ASC NULLS LAST
+  `t17`.`window` ASC NULLS LAST,
+  `t17`.`household_key` ASC NULLS LAST
