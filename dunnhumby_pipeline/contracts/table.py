@@ -130,21 +130,21 @@ def require_columns(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def integer(name: str, meaning: str, unit: str = "", **more: bool) -> Column:
+def integer(name: str, meaning: str, unit: str = "", **more: Any) -> Column:
     """A column of whole numbers."""
     return Column(name, "BIGINT", meaning, unit, **more)
 
 
-def number(name: str, meaning: str, unit: str = "", **more: bool) -> Column:
+def number(name: str, meaning: str, unit: str = "", **more: Any) -> Column:
     """A column of numbers with decimals."""
     return Column(name, "DOUBLE", meaning, unit, **more)
 
 
-def text(name: str, meaning: str, unit: str = "", **more: bool) -> Column:
+def text(name: str, meaning: str, unit: str = "", **more: Any) -> Column:
     """A column of text."""
     return Column(name, "VARCHAR", meaning, unit, **more)
 
 
-def flag(name: str, meaning: str, unit: str = "", **more: bool) -> Column:
+def flag(name: str, meaning: str, unit: str = "", **more: Any) -> Column:
     """A column that is true or false."""
     return Column(name, "BOOLEAN", meaning, unit, **more)

@@ -187,12 +187,12 @@ def test_every_grid_has_a_cell_a_header(grids: dict[str, Grid]) -> None:
         ("outside", 1, "Spend total above 2410; Campaign is 8 | nearly always targeted | 171 | 0% | 39% | 61%"),
         (
             *("pooled", 0),
-            "Spend | Overlap weighted | fixed effects | $72 (42 to 101) | $ | above zero | 0.960 on 3 | 0.81 | 0% | "
+            "Spend ($) | Overlap weighted | fixed effects | $72 (42 to 101) | above zero | 0.960 on 3 | 0.81 | 0% | "
             f"{NOTHING}",
         ),
         (
             *("pooled", 9),
-            "Redemption | Overlap weighted | random effects | 8.6 (5.0 to 12.2) | % points | above zero | 0.960 on 3 | "
+            "Redemption (% points) | Overlap weighted | random effects | 8.6 (5.0 to 12.2) | above zero | 0.960 on 3 | "
             "0.81 | 0% | 8.6 (0.7 to 16.4)",
         ),
         ("doubts", 1, "E-value | Interval limit nearest to zero | 1.80 | With 1.8 times of both"),
@@ -239,9 +239,9 @@ def test_marks_say_what_is_in_use_and_what_is_worth_a_warning(grids: dict[str, G
     assert [row[6].mark for row in grids["placebos"].rows] == ["pass", "pass", *["warn"] * 7]
     moved = [row[6].mark for row in grids["influential_households"].rows if row[1].text == "1023"]
     assert moved == ["warn", "warn", "", "warn"]
-    assert {row[5].mark for row in grids["pooled"].rows} == {"pass"}
+    assert {row[4].mark for row in grids["pooled"].rows} == {"pass"}
     unproven = pages.grid("pooled", study.tables_of(pooled_effects=campaign.pooled_effects(proven=False)))
-    assert {(row[5].text, row[5].mark) for row in unproven.rows} == {("not proven", "warn")}
+    assert {(row[4].text, row[4].mark) for row in unproven.rows} == {("not proven", "warn")}
     unknown = doubts.negative_controls().assign(se=np.nan, ci_lower=np.nan, ci_upper=np.nan)
     (cell, *_) = [row[6] for row in pages.grid("placebos", study.tables_of(negative_controls=unknown)).rows]
     assert (cell.text, cell.mark) == (NOTHING, "")

@@ -74,4 +74,4 @@ def test_a_planted_gap_is_named_with_its_group_and_size() -> None:
     assert "2 groups are targeted" in note and "income <b>150K+</b>, target 70% more often" in note
     grid = fairness_rows(found)
     assert [cell.text for cell in grid.rows[0]][:4] == ["Income", "<b>150K+</b>", "100", "90% (83% to 94%)"]
-    assert grid.rows[0][6].text.endswith("points, beyond noise")
+    assert grid.rows[0][5].text.endswith("), beyond noise")

@@ -65,7 +65,8 @@ def erase_from_database(history: HistorySettings, key: Key) -> Found | None:
                 cursor.execute(
                     "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c "
                     "JOIN information_schema.tables t USING (table_schema, table_name) "
-                    "WHERE t.table_type = 'BASE TABLE' AND c.table_schema = current_schema() AND c.data_type IN %s ORDER BY 1, 2",
+                    "WHERE t.table_type = 'BASE TABLE' AND c.table_schema = current_schema() AND c.data_type IN %s "
+                    "ORDER BY 1, 2",
                     (_TEXTS,),
                 )
                 for table, column, kind in cursor.fetchall():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dunnhumby_pipeline.report.answer import decision_counts
 from dunnhumby_pipeline.report.grid import Cell, Grid, as_grid, cells
 from dunnhumby_pipeline.report.section import Heading, Note, Section
 from dunnhumby_pipeline.report.sections import actions
@@ -69,7 +70,7 @@ def playbook_rows(tables: StudyTables, settings: Settings) -> Grid:
 
 
 def number_rows(tables: StudyTables, settings: Settings) -> Grid:
-    """Each segment in numbers, with its lifetime value and agreement of refits where they were built."""
+    """Each segment in numbers, with its lifetime value and agreement of refits and decisions where they were built."""
     columns: list[tuple[str, dict[str, str]]] = []
     if (worth := tables.get("segment_lifetime_value")) is not None:
         found = worth.set_index("segment")["clv_mean"]
@@ -77,6 +78,11 @@ def number_rows(tables: StudyTables, settings: Settings) -> Grid:
     if (segments := tables.get("segments")) is not None:
         agreed = segments.groupby("segment")["stability"].mean()
         columns.append(("Refits that agree", {slug: numbers.percent(share) for slug, share in agreed.items()}))
+    if (listed := tables.get("targeting_list")) is not None:
+        counts = pd.crosstab(listed["segment"], listed["decision"])
+        names = [name for name in decision_counts(listed) if name in counts.columns]
+        decided = {slug: " / ".join(numbers.count(row[name]) for name in names) for slug, row in counts.iterrows()}
+        columns.append((f"To {' / '.join(names)}", {str(slug): text for slug, text in decided.items()}))
     rows = []
     for _, found in tables["segment_profiles"].iterrows():
         slug = found["segment"]
@@ -261,7 +267,7 @@ PARTS = (
         "Of high value, and lapsing or lapsed, are shares of the segment's households. “Refits that agree” "
         "is the share of refits on resampled households that put a household in the same segment.",
         rows=number_rows,
-        beside=("segment_lifetime_value", "segments"),
+        beside=("segment_lifetime_value", "segments", "targeting_list"),
     ),
     Heading("What they are like"),
     Section(
