@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -200,14 +202,25 @@ def run(
         listed = study.table(LIST, campaign_type)
         # A gate that failed has said why already, in better words.
         if LIST in outcome.planned - outcome.built and not stale_mark(listed).exists():
-            mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
+            with _saying("the mark of the list, which is not up to date,"):
+                mark_stale(listed, f"not rebuilt: {'; '.join(outcome.errors)}")
         # What this run meant to make and did not belongs to an earlier study.
         missing = (outcome.planned - outcome.built) | (unreadable - outcome.built)
         if not outcome.success:
-            write_brief(study, instance, campaign_type, missing)
+            with _saying("the brief, which is of an earlier study,"):
+                write_brief(study, instance, campaign_type, missing)
         _summarise(study, instance, campaign_type, time.monotonic() - began, missing)
     if not outcome.success:
         raise typer.Exit(UNUSABLE if outcome.unusable else BLOCKED)
+
+
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """Say in one line that something could not be written: on a disk that is full, a run has failed already."""
+    try:
+        yield
+    except OSError as error:
+        say("failed", f"{what} could not be written: {error.strerror or error}; make room, and run again")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -229,3 +230,12 @@ def test_help_teaches(name: str) -> None:
     assert shown.exit_code == 0
     assert "Usage" in shown.output
     assert len(shown.output.splitlines()) > 8
+
+
+def test_what_a_full_disk_leaves_unwritten_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with cli._saying("the brief, which is of an earlier study,"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the brief, which is of an earlier study, could not be written: No space left on device; make room" in said
+    with pytest.raises(ValueError, match="no fault of a disk"), cli._saying("the brief"):
+        raise ValueError("no fault of a disk")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from benchmarks.recovery import TRIALS
 from dunnhumby_pipeline.cli import app
 from dunnhumby_pipeline.contracts import registry
 from dunnhumby_pipeline.settings import Settings
@@ -108,3 +109,12 @@ def test_settings_that_a_document_names_exist(path: Path) -> None:
     unknown = [(a, b) for a, b in named if (fields := sections.get(a)) and b not in fields and b not in ("toml", "md")]
     # A table may be called as a section is.
     assert [(a, b) for a, b in unknown if a not in registry.TABLES] == []
+
+
+def test_the_recovery_table_has_every_way_in_which_a_study_is_broken() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## When something breaks")[1]
+    rows = [line.split(" | ") for line in text.split("\n## ")[0].splitlines() if line.startswith("| ")]
+    table = {cells[0].removeprefix("| "): cells for cells in rows[2:]}
+    assert list(table) == [broke for broke, _ in TRIALS.values()]
+    # Each was tried, and was well again.
+    assert all(re.fullmatch(r"(?:\d+ s|\d+ min(?: \d+ s)?) \|", cells[-1]) for cells in table.values())
