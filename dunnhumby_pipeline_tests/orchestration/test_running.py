@@ -21,6 +21,7 @@ from dunnhumby_pipeline.orchestration.platform.interrupts import Stop, stoppable
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import open_history
 from dunnhumby_pipeline.orchestration.platform.running import (
+    DIED,
     SECONDS_TO_BEGIN,
     Busy,
     end_dead_runs,
@@ -157,9 +158,18 @@ def test_the_daemon_ends_dead_runs_and_says_so_once(home: Home) -> None:
             for _ in range(2):
                 alert_sensor(settings)(dg.build_sensor_context(instance, resources={"study": study}))
         assert status(instance, RUN) is dg.DagsterRunStatus.FAILURE
-    begins, died = home.alerts_log.read_text().splitlines()
+        # Dagster copies the tags of a run to the one that tries it again, which ends for a reason of its own.
+        died_before = instance.get_run_by_id(RUN)
+        assert died_before is not None and died_before.tags[DIED] == RUN
+        again = instance.create_run_for_job(
+            dg.job(name="study")(lambda: None), status=dg.DagsterRunStatus.STARTED, tags=died_before.tags
+        )
+        instance.report_run_failed(again, "took longer than 12 hours")
+        alert_sensor(settings)(dg.build_sensor_context(instance, resources={"study": study}))
+    begins, died, ended = home.alerts_log.read_text().splitlines()
     assert "Alerts begin: no study yet" in begins
     assert "run of study failed" in died and f"Failed: run {RUN[:8]} of study: its process died" in died
+    assert f"Failed: run {again.run_id[:8]} of study: took longer than 12 hours" in ended
 
 
 # --- temporary files ----------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ def _run(instance: dg.DagsterInstance, run: dg.DagsterRun, moment: float) -> Run
         elif failure.error is None or failure.error.cls_name != "DagsterAssetCheckFailedError":
             crashed[event.step_key or ""] = _reason(failure)
     if not crashed and not blocked and not closed:
-        crashed[""] = "its process died" if DIED in run.tags else _end_of(instance, run.run_id)
+        crashed[""] = "its process died" if run.tags.get(DIED) == run.run_id else _end_of(instance, run.run_id)
     again = run.tags.get(RETRIED) == "true"
     return RunSeen(run.run_id, run.job_name, campaign_type, moment, crashed, tuple(blocked), tuple(closed), again)
 

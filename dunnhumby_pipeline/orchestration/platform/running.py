@@ -24,7 +24,7 @@ from dunnhumby_pipeline.settings import Home
 # A run that the UI starts takes its lock when its process has loaded the definitions.
 SECONDS_TO_BEGIN = 300
 UNFINISHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
-# On a run that was marked as failed here, which has had its alert.
+# Names a run that was marked as failed here: a run that is tried again takes over the tags of the one that died.
 DIED = "dunnhumby/died"
 _HELD: set[Path] = set()
 
@@ -123,7 +123,7 @@ def end_dead_runs(home: Home, instance: dg.DagsterInstance) -> list[str]:
         if is_dead(home, run.run_id, time.time() - began):
             moment = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
             said = f"run {run.run_id} of {run.job_name}, begun {moment}, died with its process; it is marked as failed"
-            instance.add_run_tags(run.run_id, {DIED: "true"})
+            instance.add_run_tags(run.run_id, {DIED: run.run_id})
             instance.report_run_failed(run, said)
             _lock_of(home, run.run_id).unlink(missing_ok=True)
             found.append(said)
