@@ -15,8 +15,8 @@ from dunnhumby_pipeline_tests.fakes.studies import FEWEST_REPEATS, Finished, Sma
 
 # All that the tests below look at, and what it rests on.
 SELECTED = "+key:cate_estimates or +key:design_comparison or +key:negative_controls or +key:average_effects"
-# Small baskets of few products: lines are what takes time. Of four simulations that were tried, one gave a placebo whose
-# interval leaves 0 out, as one of twenty does; this is another.
+# Small baskets of few products: lines are what takes time. Of four simulations that were tried, one gave a placebo
+# whose interval leaves 0 out, as one of twenty does; this is another.
 PLAN = RetailerPlan(n_households=1000, n_products=800, lines_per_basket=4, effect_mean=60, effect_sd=90, seed=11)
 # What trials are adjusted for does not know them.
 FEW_NEEDS = {"DUNNHUMBY_NEEDS__NEED_RANGE": "[3, 4]", "DUNNHUMBY_NEEDS__TAG_RANGE": "[6, 7]"}
