@@ -124,7 +124,7 @@ def test_a_forgotten_household_is_in_no_file_and_in_no_later_load(laboratory: La
     # Once more is no error, and changes nothing: the household is known to be forgotten.
     with no_pictures():
         again = command("forget", household, "--home", root, **variables)
-    assert again.exit_code == 0 and "erased from 0 files" in again.output, again.output
+    assert again.exit_code == 0 and "erased from 0 places" in again.output, again.output
 
     # Somebody puts the file back: the household stays out, is counted, and is named nowhere.
     for name in ("transaction_data.csv", "hh_demographic.csv", "campaign_table.csv", "coupon_redempt.csv"):

@@ -152,7 +152,7 @@ def test_a_certificate_of_a_stale_study_is_refused_from_the_ui_as_by_the_command
 ) -> None:
     laboratory = small.copy(tmp_path)
     dearer = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "20"}
-    as_asked = as_variables(quick_settings(), "segmentation", "nuisance", "cate", "power", "refutation", "checks")
+    as_asked = as_variables(quick_settings())
     where = ("--home", laboratory.home.root, "--raw", small.raw)
     refused = command("certify", *where, **as_asked, **dearer)
     assert refused.exit_code == 2

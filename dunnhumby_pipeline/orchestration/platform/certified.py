@@ -23,7 +23,7 @@ def of_fresh_study(function: Callable[..., Any]) -> Callable[..., Any]:
             return
         if study.refusal is None:
             raise ValueError("a certificate needs the study that the definitions are made of; this one has no refusal")
-        why = study.refusal(context.instance, context.partition_key, context.run_id)
+        why = study.refusal(context.instance, context.partition_key, context.run.run_id)
         if why is not None:
             raise dg.Failure(why, allow_retries=False)
 
