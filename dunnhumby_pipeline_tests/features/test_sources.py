@@ -42,8 +42,8 @@ def later(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def earlier(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Three months back: what runs has ended."""
-    return frame[column] - 90
+    """Four months back: what runs has ended."""
+    return frame[column] - 120
 
 
 def split(frame: pd.DataFrame, column: str) -> pd.Series:
