@@ -9,6 +9,20 @@ from dunnhumby_pipeline.contracts.outcomes import OUTCOMES
 from dunnhumby_pipeline.contracts.schema import DEMOGRAPHICS
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
 
+# What trials of either kind come from.
+_ENROLLED = {
+    "household_key": "transactions",
+    "campaign": "campaigns",
+    "treated": "campaign_targets.household_key campaign_targets.campaign",
+    "index_day": "campaigns.start_day",
+    "lookback_start": "campaigns.start_day transactions.day",
+    "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
+    "redeemed_": "coupon_redemptions.campaign campaigns.description",
+    **{answer.name: f"demographics.{answer.name}" for answer in DEMOGRAPHICS.columns if answer.unknown},
+    "lookback_segment": "segment_model",
+    "cluster": "household_copies.cluster",
+}
+
 TABLES = (
     Table(
         "first_campaign_cohort",
@@ -36,20 +50,11 @@ TABLES = (
         partitioned=True,
         metrics=metrics.cohort,
         sources={
-            "household_key": "transactions",
-            "campaign": "campaigns",
-            "treated": "campaign_targets.household_key campaign_targets.campaign",
-            "index_day": "campaigns.start_day",
-            "lookback_start": "campaigns.start_day transactions.day",
-            "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
-            "redeemed_": "coupon_redemptions.campaign campaigns.description",
-            **{answer.name: f"demographics.{answer.name}" for answer in DEMOGRAPHICS.columns if answer.unknown},
-            "lookback_segment": "segment_model",
+            **_ENROLLED,
             "lookback_need": (
                 "need_model transactions.basket_id products.commodity_desc products.department "
                 "products.sub_commodity_desc transactions.sales_value"
             ),
-            "cluster": "household_copies.cluster",
         },
     ),
     Table(
@@ -123,16 +128,7 @@ TABLES = (
         partitioned=True,
         may_be_empty=True,
         sources={
-            "household_key": "transactions",
-            "campaign": "campaigns",
-            "treated": "campaign_targets.household_key campaign_targets.campaign",
-            "index_day": "campaigns.start_day",
-            "lookback_start": "campaigns.start_day transactions.day",
-            "outcome_end": "campaigns.start_day campaigns.end_day campaigns.description transactions.day",
-            "redeemed_": "coupon_redemptions.campaign campaigns.description",
-            **{answer.name: f"demographics.{answer.name}" for answer in DEMOGRAPHICS.columns if answer.unknown},
-            "lookback_segment": "segment_model",
-            "cluster": "household_copies.cluster",
+            **_ENROLLED,
             "days_since_last": "campaigns.start_day campaign_targets.campaign campaigns.description",
         },
     ),

@@ -35,6 +35,22 @@ _JUDGED = (
     ),
 )
 
+# What the decision on a household comes from, by itself and on the list.
+_DECIDED = {
+    "contact": "household_effects.received_before",
+    "group": "decision_groups.group household_effects.cate household_effects.received_before",
+    "in_overlap": ("household_effects.propensity household_effects.received_before repeat_households.in_overlap"),
+    "expected_profit": "decision_groups.expected_profit",
+    "expected_profit_lower": "decision_groups.calibrated_lower",
+    "expected_profit_upper": "decision_groups.calibrated_upper",
+    "probability_pays": "decision_groups.probability_pays_calibrated",
+    "decision": (
+        "decision_groups.decision household_effects.cate household_effects.propensity "
+        "household_effects.received_before repeat_households.in_overlap "
+        "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
+    ),
+}
+
 TABLES = (
     Table(
         "break_even",
@@ -372,23 +388,10 @@ TABLES = (
         ),
         partitioned=True,
         sources={
+            **_DECIDED,
             "household_key": "segments",
-            "contact": "household_effects.received_before",
             "contact_cost": "economics",
-            "group": "decision_groups.group household_effects.cate household_effects.received_before",
-            "in_overlap": (
-                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
-            ),
-            "expected_profit": "decision_groups.expected_profit",
-            "expected_profit_lower": "decision_groups.calibrated_lower",
-            "expected_profit_upper": "decision_groups.calibrated_upper",
-            "probability_pays": "decision_groups.probability_pays_calibrated",
             "net_of_test": "decision_groups.value_of_test decision_groups.cost_of_test decision_groups.n_decided",
-            "decision": (
-                "decision_groups.decision household_effects.cate household_effects.propensity "
-                "household_effects.received_before repeat_households.in_overlap "
-                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
-            ),
         },
     ),
     Table(
@@ -441,31 +444,18 @@ TABLES = (
         partitioned=True,
         metrics=metrics.decisions,
         sources={
+            **_DECIDED,
             **dict.fromkeys(("household_key", "segment"), "segments"),
-            "contact": "household_effects.received_before",
             "cate": "household_effects.cate decision_groups.effect",
             "cate_lower": "household_effects.cate_lower decision_groups.effect decision_groups.effect_se",
             "cate_upper": "household_effects.cate_upper decision_groups.effect decision_groups.effect_se",
-            "group": "decision_groups.group household_effects.cate household_effects.received_before",
             "propensity": "household_effects.propensity repeat_households.propensity",
-            "in_overlap": (
-                "household_effects.propensity household_effects.received_before repeat_households.in_overlap"
-            ),
-            "expected_profit": "decision_groups.expected_profit",
-            "expected_profit_lower": "decision_groups.calibrated_lower",
-            "expected_profit_upper": "decision_groups.calibrated_upper",
-            "probability_pays": "decision_groups.probability_pays_calibrated",
             "decided_by": "decision_groups.n_experiments",
             "suppression": "suppressed_households.suppression",
             **dict.fromkeys(("need", "value_tier"), "next_action"),
             **{name: f"next_action.{name}" for name in ("channel", "funder", "offer_form")},
             "offer": "next_action.offer",
             "offer_rule": "next_action.rule",
-            "decision": (
-                "decision_groups.decision household_effects.cate household_effects.propensity "
-                "household_effects.received_before repeat_households.in_overlap "
-                "suppressed_households.suppression policy_value.ci_lower policy_value.chosen"
-            ),
             "selected": (
                 "household_effects.cate household_effects.propensity "
                 "household_effects.received_before repeat_households.in_overlap household_matrix"

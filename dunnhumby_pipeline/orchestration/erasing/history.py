@@ -10,7 +10,7 @@ from typing import Any
 
 from dunnhumby_pipeline.orchestration.erasing.files import REWRITTEN, Found
 from dunnhumby_pipeline.orchestration.erasing.words import Key
-from dunnhumby_pipeline.orchestration.platform.database import HistoryError, require_database
+from dunnhumby_pipeline.orchestration.platform.database import HistoryError, connected
 from dunnhumby_pipeline.settings import HistorySettings, one_line
 
 _TYPES = ("TEXT", "VARCHAR", "CLOB", "JSON")
@@ -45,22 +45,12 @@ def erase_from_database(history: HistorySettings, key: Key) -> Found | None:
     All texts change together or none. Raises HistoryError when the database does not answer, or another process holds
     the tables for a minute.
     """
-    require_database(history)
     import psycopg2
     from psycopg2 import sql
 
     changed: dict[str, int] = {}
     try:
-        with closing(
-            psycopg2.connect(
-                host=history.host,
-                port=history.port,
-                dbname=history.database,
-                user=history.user,
-                connect_timeout=history.connect_seconds,
-                options=f"-c lock_timeout={_SECONDS}s",
-            )
-        ) as database:
+        with closing(connected(history, f"-c lock_timeout={_SECONDS}s")) as database:
             with database, database.cursor() as cursor:
                 cursor.execute(
                     "SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c "

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dunnhumby_pipeline.orchestration.platform.storage import write_text_atomically
 from dunnhumby_pipeline.settings import HistorySettings, Home, SettingsError, one_line
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
 
 # Under this name the database notes which home it serves.
 _OF = "dunnhumby/home"
@@ -22,18 +26,25 @@ class HistoryError(SettingsError):
 
 def require_database(history: HistorySettings) -> None:
     """Raise HistoryError, without the password, unless the database of the history answers; at once without one."""
-    if history.host is None:
-        return
+    if history.host is not None:
+        connected(history).close()
+
+
+def connected(history: HistorySettings, options: str | None = None) -> connection:
+    """A connection to the Postgres database of the history, with these `options` of the server; HistoryError, without
+    the password, when it does not answer.
+    """
     import psycopg2
 
     try:
-        psycopg2.connect(
+        return psycopg2.connect(
             host=history.host,
             port=history.port,
             dbname=history.database,
             user=history.user,
             connect_timeout=history.connect_seconds,
-        ).close()
+            options=options,
+        )
     except psycopg2.Error as error:
         found = one_line(str(error))
         raise HistoryError(
