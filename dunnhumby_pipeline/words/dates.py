@@ -30,7 +30,7 @@ def on_day(day: int | None, day_one: date | None) -> str:
 
 def written(day: int, day_one: date) -> str:
     """The date of a day of the data: "17 November 2024"."""
-    found = day_one + timedelta(days=int(day) - 1)
+    found = _date_of(day, day_one)
     return f"{found.day} {found:%B %Y}"
 
 
@@ -38,7 +38,7 @@ def short(day: float, day_one: date | None) -> str:
     """A day of the data as it fits under an axis: "day 1,323", or "17 Nov 2024" where that of day 1 is known."""
     if day_one is None:
         return f"day {numbers.count(day)}"
-    found = day_one + timedelta(days=int(day) - 1)
+    found = _date_of(day, day_one)
     return f"{found.day} {found:%b %Y}"
 
 
@@ -46,8 +46,7 @@ def span(first: int, last: int, day_one: date | None) -> str:
     """Days of the data from first to last: "323 to 369", or "17 Nov 2024 to 2 Jan 2025" where day 1 is known."""
     if day_one is None:
         return f"{int(first)} to {int(last)}"
-    ends = (day_one + timedelta(days=int(day) - 1) for day in (first, last))
-    return " to ".join(f"{end.day} {end:%b %Y}" for end in ends)
+    return f"{short(first, day_one)} to {short(last, day_one)}"
 
 
 def dated(text: str, day_one: date | None) -> str:
@@ -60,3 +59,7 @@ def dated(text: str, day_one: date | None) -> str:
         return f"{found[0]}, {' to '.join(ends)}"
 
     return _DAYS.sub(with_dates, text)
+
+
+def _date_of(day: float, day_one: date) -> date:
+    return day_one + timedelta(days=int(day) - 1)
