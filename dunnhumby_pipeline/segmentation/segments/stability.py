@@ -99,9 +99,9 @@ def bootstrap_stability(
 
     Adjusted Rand index (Hubert & Arabie 1985) of each refit's labels with the reference's. *Cold* refits start from
     scratch (`refits` and their labels, `cold`, when they have been made already, by the same recipe and seed); *warm*
-    ones from the reference's factors and centroids, as a scheduled refit would. A household agrees with a refit when its label
-    is the one that the best one-to-one matching of labels (Hungarian) gives to its reference segment. The Jaccard of
-    a segment is Hennig's (2007, Cluster-wise assessment of cluster stability, CSDA 52).
+    ones from the reference's factors and centroids, as a scheduled refit would. A household agrees with a refit when
+    its label is the one that the best one-to-one matching of labels (Hungarian) gives to its reference segment. The
+    Jaccard of a segment is Hennig's (2007, Cluster-wise assessment of cluster stability, CSDA 52).
 
     Raises ValueError when no resample can be refitted.
     """
