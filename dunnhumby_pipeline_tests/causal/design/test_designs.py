@@ -586,11 +586,11 @@ def test_gross_profit_is_linear_in_sales_and_match_by_department(tmp_path: Path)
         shares = [margin * weights.get(name, 1.0) for name in ("GROCERY", "MEAT", "DRUG GM")]
         return sum(m * sales - (1 - m) * match for m, (_, sales, match, _) in zip(shares, bought, strict=True))
 
-    for margin in (0.1, 0.3, 0.55):
-        for weights in ({}, {"MEAT": 1.5, "GROCERY": 0.5}, {"MEAT": 0.0}):
-            found = profit(weights, margin)
-            assert found[2] == pytest.approx(by_hand(weights, margin), abs=1e-5)
-            assert found[1] == 0.0
+    some: dict[str, float] = {"MEAT": 1.5, "GROCERY": 0.5}
+    for margin, weights in ((0.1, some), (0.55, some), (0.55, {"MEAT": 0.0})):
+        found = profit(weights, margin)
+        assert found[2] == pytest.approx(by_hand(weights, margin), abs=1e-5)
+        assert found[1] == 0.0
     # What a match costs counts in full, less the margin on what it made of the price.
     assert profit({}, 0.3)[2] == pytest.approx(0.3 * (14.99 + 1.35) - 1.35)
 
