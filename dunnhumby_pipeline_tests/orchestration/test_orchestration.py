@@ -270,6 +270,8 @@ def test_other_settings_start_cold_and_keep_what_has_not_changed(laboratory: Lab
     assert start_of(laboratory) == "cold: the settings that shape a model have changed since the run before"
     identity = pd.read_parquet(laboratory.home.warehouse / "segment_identity.parquet")
     assert len(identity["segment"].dropna()) == 5
+    # One that is gone is told, and stops nothing.
+    assert set(identity.loc[identity["segment"].isna(), "reason"]) == {"no longer there"}
     assert (identity["reason"] != "first run").all()
 
 

@@ -299,7 +299,7 @@ def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laborato
 
     # Of what changes, only what is stale is made: one certificate is no longer of these settings, and the others,
     # which rest on nothing that has changed, stay.
-    other = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "20", "DUNNHUMBY_POWER__N_DRAWS": "21"}
+    other = {"DUNNHUMBY_ECONOMICS__CONTACT_COST": "2", "DUNNHUMBY_POWER__N_DRAWS": "21"}
     studied = run(laboratory, "--stale", **other)
     assert studied.exit_code == 0, studied.output
     assert done(studied) == OF_SETTINGS | {"study_power"}
