@@ -134,6 +134,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "question_effects",
                 "fit_cate",
                 "study_repeats",
+                "certify_learners",
                 "campaign_report",
             ),
         ),

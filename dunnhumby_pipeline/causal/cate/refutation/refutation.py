@@ -197,8 +197,8 @@ def _renamed(found: Refutation, subject: str, new: str) -> Refutation:
 def refutations_of_study(trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool) -> Refutation:
     """All refutations of a study's trials; `benchmarks` as in the table confounder_benchmarks.
 
-    `certified`: with the draws of a certificate, and of the average effect by dowhy too. Of more trials than `cate.max_trials` households are drawn, as for the
-    models of the effect; what is refuted is what those trials say.
+    `certified`: with the draws of a certificate, and of the average effect by dowhy too. Of more trials than
+    `cate.max_trials` households are drawn, as for the models of the effect; what is refuted is what those trials say.
     """
     trials = trials.at_most(settings.cate.max_trials, settings.seed_for("cate"))
     own, seed, strengths = settings.refutation, settings.seed_for("refutation"), strongest(benchmarks)
