@@ -22,6 +22,8 @@ def every_learner(
     `x` (n, p), `data`: as the study's own models have them; errors are those of `fit_cate`.
     """
     if not certified:
-        return pd.DataFrame(columns=[*SCOREBOARD, "certified"])
+        words, numbers = {"model": "str", "fold": "int64", "reason": "str"}, dict.fromkeys(SCOREBOARD, "float64")
+        types = {**numbers, **words, "chosen": "bool", "certified": "bool"}
+        return pd.DataFrame(columns=list(types)).astype(types)
     own = (settings.cate, settings.confidence, settings.seed_for("cate"), settings.nuisance)
     return fit_cate(trials, x, data, *own).scoreboard.assign(certified=True)
