@@ -6,6 +6,7 @@ fails, and its page says what to do.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from dunnhumby_pipeline_tests.fakes.desk import DeskError, seated, served
 from dunnhumby_pipeline_tests.fakes.studies import QUICK, SmallStudy, as_variables, quick_settings
 
 BROWSER = browser.needed()
+# With it on the path, runs leave their pictures undrawn.
+UNDRAWN = Path(__file__).parent / "fakes" / "undrawn"
 # More than any effect of the small study is worth, so that nobody is targeted.
 COST = "200"
 # A list that changes by more than a hundredth is a failed check in this home.
@@ -26,10 +29,11 @@ LOOSE = ("warm_ari_floor", "max_weighted_smd", "min_trials_per_arm", "min_effect
 
 
 def _variables() -> dict[str, str]:
-    """Settings of the small study, but for the one that the home's file sets."""
+    """Settings of the small study, but for the one that the home's file sets; and what its processes begin with."""
     settings = quick_settings()
+    path = os.pathsep.join(filter(None, (str(UNDRAWN), os.environ.get("PYTHONPATH"))))
     loose = {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
-    return as_variables(settings, *(section for section in QUICK if section != "checks")) | loose
+    return as_variables(settings, *(section for section in QUICK if section != "checks")) | loose | {"PYTHONPATH": path}
 
 
 @BROWSER

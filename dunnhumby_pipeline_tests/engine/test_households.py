@@ -57,7 +57,7 @@ def test_the_sample_in_ranges_is_the_sample_at_once(name: str, sample: dict[str,
     pd.testing.assert_frame_equal(in_ranges(expression, relations, 9_000), whole, check_exact=True)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     name=st.sampled_from(list(feature_expressions())),
     rows_at_once=st.integers(1, 30),

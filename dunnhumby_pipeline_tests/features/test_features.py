@@ -542,7 +542,7 @@ def connection(tiny: Frames) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate, Phase.shrink],

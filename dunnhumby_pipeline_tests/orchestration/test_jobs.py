@@ -116,15 +116,15 @@ def test_the_launchpad_of_the_decision_shows_the_settings_and_moves_the_list(sma
     job = laboratory.defs().resolve_job_def("decision")
     assert job.partitioned_config is not None
     assert job.partitioned_config.get_run_config_for_partition_key("TypeA") == run_config(shown)
-    before = laboratory.table("targeting_list").read_bytes()
     # As it stands it says nothing in place of the settings.
-    behind_the_list = ("economics", "turn_cost_dial", "value_policies", "targeting_list")
-    assert execute(laboratory, "decision", steps=behind_the_list).success
-    assert laboratory.table("targeting_list").read_bytes() == before
+    before = laboratory.table("economics").read_bytes()
+    assert execute(laboratory, "decision", steps=("economics",)).success
+    assert laboratory.table("economics").read_bytes() == before
     assert pd.read_parquet(laboratory.table("economics"))["said"].isna().all()
     # Each cost gives a list of its own, which says at which it was made.
     lists = [pd.read_parquet(laboratory.table("targeting_list"))]
-    for cost, steps in ((0.2, behind_the_list), (9.0, ())):
+    behind_the_list = ("economics", "turn_cost_dial", "value_policies", "targeting_list")
+    for cost, steps in ((0.2, behind_the_list), (9.0, (*behind_the_list, "campaign_brief"))):
         assert execute(laboratory, "decision", run_config({**shown, "contact_cost": cost}), steps).success
         lists.append(pd.read_parquet(laboratory.table("targeting_list")))
         groups = pd.read_parquet(laboratory.table("decision_groups"))
