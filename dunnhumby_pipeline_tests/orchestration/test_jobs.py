@@ -141,10 +141,12 @@ def test_certify_draws_as_often_as_a_certificate_needs(small: SmallStudy, tmp_pa
 
     laboratory = small.copy(tmp_path)
     settings = quick_settings().refutation
-    assert set(pd.read_parquet(laboratory.table("refutation"))["n_draws"]) == {settings.n_draws}
+    before = pd.read_parquet(laboratory.table("refutation"))
+    assert set(before["n_draws"]) == {settings.n_draws} and set(before["drawn_by"]) == {"study"}
     # All of its tables are those of `CERTIFIED`, says a test above; of what it does more, one step is enough.
     assert execute(laboratory, "certify", steps=("refute_effects",)).success
-    assert set(pd.read_parquet(laboratory.table("refutation"))["n_draws"]) == {settings.n_certified}
+    after = pd.read_parquet(laboratory.table("refutation"))
+    assert set(after["n_draws"]) == {settings.n_certified} and set(after["drawn_by"]) == {"study", "dowhy"}
 
 
 def test_a_certificate_of_a_stale_study_is_refused_from_the_ui_as_by_the_command(

@@ -16,9 +16,9 @@ from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.assets.report import RUNS_BY_ITSELF
 from dunnhumby_pipeline.orchestration.platform import versions
+from dunnhumby_pipeline.orchestration.platform.bytecode import compiled, compiled_file
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
-from dunnhumby_pipeline.orchestration.platform.versions import compiled
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
 CODE = '''"""What it is for."""
@@ -296,17 +296,17 @@ def _step(name: str) -> dg.OpDefinition:
     return _steps()[name]
 
 
-def test_every_module_is_compiled_once_for_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources: list[str] = []
+def test_every_module_is_read_once_for_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[Path] = []
 
-    def counted(source: str) -> CodeType:
-        sources.append(source)
-        return compiled(source)
+    def counted(file: Path) -> CodeType:
+        files.append(file)
+        return compiled_file(file)
 
     steps = [_step(name) for name in STEPS]
-    monkeypatch.setattr(versions, "compiled", counted)
+    monkeypatch.setattr(versions, "compiled_file", counted)
     for cached in (versions.modules, versions.imports_of, versions.module_hash, versions._compiled):
         cached.cache_clear()
     for step in steps:
         versions.step_version(step, load_settings(), Home(Path("nowhere")))
-    assert 0 < len(sources) <= len(versions.modules())
+    assert 0 < len(files) == len(set(files)) <= len(versions.modules())

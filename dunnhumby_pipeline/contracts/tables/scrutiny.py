@@ -82,7 +82,10 @@ TABLES = (
         columns=(
             text("refuter", "what is changed: placebo treatment, random common cause, data subset, and so on"),
             text("subject", "what is refuted: the average effect, or the search for effects that differ"),
-            text("drawn_by", "who draws and estimates again: this study by household, or dowhy by trial"),
+            text(
+                "drawn_by",
+                "who draws and estimates again: this study by household, or, in a certificate, dowhy by trial",
+            ),
             *shared("outcome"),
             integer("n_draws", "draws", "draws"),
             number(
@@ -156,7 +159,7 @@ TABLES = (
         "certified_policies",
         group="scrutiny",
         made_by="certify_policies",
-        meaning="The policy tree beside econml's trees and forest, on the same folds and scores.",
+        meaning="The policy tree, and in a certificate econml's trees and forest beside it, on the same folds and scores.",
         row="policy",
         key=("policy",),
         columns=(

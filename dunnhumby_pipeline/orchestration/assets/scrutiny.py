@@ -94,7 +94,7 @@ def certify_policies(
     suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
-    """The policy tree beside econml's tree, and in a certificate beside its forest and its own scores."""
+    """The policy tree out of fold, and in a certificate econml's trees and forest beside it."""
     from dunnhumby_pipeline.targeting.econml_trees import tree_comparison
     from dunnhumby_pipeline.targeting.economics import in_force
 

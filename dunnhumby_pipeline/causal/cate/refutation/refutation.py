@@ -197,16 +197,16 @@ def _renamed(found: Refutation, subject: str, new: str) -> Refutation:
 def refutations_of_study(trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool) -> Refutation:
     """All refutations of a study's trials; `benchmarks` as in the table confounder_benchmarks.
 
-    `certified`: with the draws of a certificate. Of more trials than `cate.max_trials` households are drawn, as for the
+    `certified`: with the draws of a certificate, and of the average effect by dowhy too. Of more trials than `cate.max_trials` households are drawn, as for the
     models of the effect; what is refuted is what those trials say.
     """
     trials = trials.at_most(settings.cate.max_trials, settings.seed_for("cate"))
     own, seed, strengths = settings.refutation, settings.seed_for("refutation"), strongest(benchmarks)
     n_draws = own.n_certified if certified else own.n_draws
-    found: list[Refutation] = [
-        refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed),
-        refute_by_dowhy(trials, strengths, own, n_draws, seed),
-    ]
+    found: list[Refutation] = [refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed)]
+    if certified:
+        # Its import alone takes longer than all draws of a study.
+        found.append(refute_by_dowhy(trials, strengths, own, n_draws, seed))
     if certified and own.n_whole:
         whole = partial(search_whole, settings=settings)
         gain, jobs = settings.cate.gain_in_se, own.n_jobs
