@@ -100,7 +100,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 def quick_settings(**checks: float) -> Settings:
     """Those of `QUICK`; `checks` overrides thresholds."""
-    return load_settings(**{**QUICK, "checks": QUICK["checks"] | checks})
+    return load_settings(None, **{**QUICK, "checks": QUICK["checks"] | checks})
 
 
 def as_variables(settings: Settings, *sections: str) -> dict[str, str]:

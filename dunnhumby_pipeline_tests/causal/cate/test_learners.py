@@ -7,9 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from econml.dml import LinearDML as EconmlLinearDML
-from econml.dr import ForestDRLearner
-from econml.grf import CausalForest as Forest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -265,6 +262,8 @@ class Share(ClassifierMixin, BaseEstimator):
 
 
 def test_linear_dml_is_that_of_econml_with_its_errors(single: Known) -> None:
+    from econml.dml import LinearDML as EconmlLinearDML
+
     data = single.residuals()
     nuisances = np.column_stack([data.y - data.outcome_residual, data.propensity])
     whole = EconmlLinearDML(model_y=Column(4), model_t=Column(5), cv=2, random_state=1)
@@ -303,6 +302,8 @@ def test_linear_dml_with_few_households_for_its_terms_is_shrunk_and_has_no_inter
 
 
 def test_the_forest_of_scores_is_that_of_forest_dr_learner_given_the_nuisances(single: Known) -> None:
+    from econml.dr import ForestDRLearner
+
     data = single.residuals()
     nuisances = np.column_stack([data.mu0, data.mu1, data.propensity])
     whole = ForestDRLearner(
@@ -373,6 +374,8 @@ def test_the_tuned_forest_divides_households_not_trials() -> None:
 
 
 def test_the_tuned_forest_is_a_causal_forest_that_finds_the_same_effects(known: Known) -> None:
+    from econml.grf import CausalForest as Forest
+
     data = known.residuals()
     rows = known.x, data.outcome_residual, data.treatment_residual, data.households
     ours = by_household(*rows, (10, 0.45), 400, 1)
