@@ -122,10 +122,10 @@ def test_balance_is_what_it_says() -> None:
 
 def test_the_logged_probability_is_that_of_being_contacted() -> None:
     draws = [
-        experiment_assignment(*households(60), ExperimentSettings(contact_share=0.3), "TypeA", s) for s in range(400)
+        experiment_assignment(*households(60), ExperimentSettings(contact_share=0.3), "TypeA", s) for s in range(120)
     ]
     often = np.mean([(draw["arm"] == CONTACT).to_numpy() for draw in draws], axis=0)
-    assert np.abs(often - 0.3).max() < 4 * math.sqrt(0.3 * 0.7 / 400)
+    assert np.abs(often - 0.3).max() < 4 * math.sqrt(0.3 * 0.7 / 120)
 
 
 def test_the_same_seed_gives_the_same_and_the_hash_seals_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -166,12 +167,13 @@ def test_drawing_leaves_the_process_as_it_was() -> None:
         "keys = set(matplotlib.rcParams) - {'backend'}\n"
         "def state(): return {key: matplotlib.rcParams[key] for key in keys}\n"
         "before = state()\n"
-        "from dunnhumby_pipeline_tests.fakes.results import study\n"
+        "import pandas, json\n"
         "from dunnhumby_pipeline.figures.campaign import targeting\n"
-        "targeting.roi_curve(study.roi_curve())\n"
+        "targeting.roi_curve(pandas.DataFrame(json.loads(sys.argv[1])))\n"
         "assert 'matplotlib.pyplot' not in sys.modules and state() == before"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    curve = json.dumps(study.roi_curve().to_dict("list"))
+    subprocess.run([sys.executable, "-c", code, curve], check=True, env={"PYTHONPATH": ":".join(sys.path)})
 
 
 def test_propensities_are_mirrored_shares_of_each_arm() -> None:

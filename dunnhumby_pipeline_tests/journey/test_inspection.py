@@ -102,11 +102,11 @@ def _examples(rows: list[LeftOut], header: str) -> str:
     return "; ".join(f"row {row.row}: {header} = {value}" for row, value in zip(rows, shown, strict=False))
 
 
-@pytest.mark.parametrize(
-    ("values", "week"), [({"WEEK_NO": 3}, "3"), ({"WEEK_NO": 1}, "1"), ({"DAY": 2_147_483_647}, "2")]
-)
-def test_a_week_that_is_not_that_of_the_day(tmp_path: Path, values: dict[str, int], week: str) -> None:
-    folder = write_raw(tmp_path / "raw", transactions=changed("transactions", 3, **values))
+def test_a_week_that_is_not_that_of_the_day(tmp_path: Path) -> None:
+    lines = list(RAW["transactions"])
+    for row, values in ((3, {"WEEK_NO": 3}), (4, {"WEEK_NO": 1}), (5, {"DAY": 2_147_483_647})):
+        lines[row - 2] = changed("transactions", row, **values)[row - 2]
+    folder = write_raw(tmp_path / "raw", transactions=lines)
     assert new_findings(examined(folder)) == [
         Finding(
             "transactions",
@@ -114,8 +114,9 @@ def test_a_week_that_is_not_that_of_the_day(tmp_path: Path, values: dict[str, in
             "week_no",
             "the week of its DAY, (DAY + 8) // 7",
             "rejected",
-            1,
-            f"row 3: WEEK_NO = '{week}', DAY = '{values.get('DAY', 10)}'",
+            3,
+            "row 3: WEEK_NO = '3', DAY = '10'; row 4: WEEK_NO = '1', DAY = '10'; "
+            "row 5: WEEK_NO = '2', DAY = '2147483647'",
         )
     ]
 
@@ -263,19 +264,27 @@ MORE_ROWS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("overrides", "expected", "rows"), MORE_ROWS, ids=lambda value: value[1] if isinstance(value, Finding) else ""
-)
+# In one load go cases that are of different tables.
+LOADS = [[0, 2, 3, 5, 8, 9], [1, 4, 6], [7]]
+
+
+@pytest.mark.parametrize("cases", LOADS)
 def test_a_row_that_cannot_stay_is_left_out_and_the_canonical_tables_are_the_same(
-    tmp_path: Path, overrides: dict[str, Any], expected: Finding, rows: list[int]
+    tmp_path: Path, cases: list[int]
 ) -> None:
-    journey = load(write_raw(tmp_path / "raw", **overrides), tmp_path / "staged")
+    assert sorted(case for several in LOADS for case in several) == list(range(len(MORE_ROWS)))
+    together: dict[str, Any] = {}
+    for overrides, _, _ in (MORE_ROWS[case] for case in cases):
+        assert not together.keys() & overrides.keys()
+        together |= overrides
+    journey = load(write_raw(tmp_path / "raw", **together), tmp_path / "staged")
     inspection = journey.inspection
-    assert [
-        finding for finding in findings(inspection) if finding[1] == expected.rule and finding[0] == expected.table
-    ] == ([*([TINY[3]] if expected.rule == "duplicate_key" and expected.table == "promotions" else []), expected])
     out = inspection.rejected_rows
-    assert out.loc[(out["table"] == expected.table) & (out["rule"] == expected.rule), "row"].tolist() == rows
+    for _, expected, rows in (MORE_ROWS[case] for case in cases):
+        known = [TINY[3]] if expected.rule == "duplicate_key" and expected.table == "promotions" else []
+        same = [found for found in findings(inspection) if (found.table, found.rule) == (expected.table, expected.rule)]
+        assert same == [*known, expected]
+        assert out.loc[(out["table"] == expected.table) & (out["rule"] == expected.rule), "row"].tolist() == rows
     assert_canonical(journey)
 
 

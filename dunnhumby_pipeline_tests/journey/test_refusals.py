@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +26,9 @@ def _strict(where: str, expected: str, rule: str) -> str:
 
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "campaign without a first day": (
-        {"campaigns": changed("campaigns", 2, START_DAY="")},
-        [_strict(f"{DATES} START_DAY, row 2: START_DAY = blank", "a value", "missing")],
-    ),
     "campaign whose first day is a date": (
         {"campaigns": changed("campaigns", 2, START_DAY="2017-03-01")},
         [_strict(f"{DATES} START_DAY, row 2: START_DAY = '2017-03-01'", DAY_NUMBER, "not_a_number")],
-    ),
-    "campaign that ends before it starts": (
-        {"campaigns": changed("campaigns", 4, END_DAY=79)},
-        [
-            _strict(
-                f"{DATES} END_DAY, row 4: END_DAY = '79', START_DAY = '80'",
-                "an END_DAY on or after START_DAY",
-                "ends_before_start",
-            )
-        ],
-    ),
-    "unknown campaign type": (
-        {"campaigns": changed("campaigns", 3, DESCRIPTION="TypeD")},
-        [_strict(f"{DATES} DESCRIPTION, row 3: DESCRIPTION = 'TypeD'", "one of TypeA, TypeB, TypeC", "unknown_value")],
     ),
     "campaign listed twice": (
         {"campaigns": [*RAW["campaigns"], ("TypeA", 8, 61, 76)]},
@@ -179,19 +162,17 @@ WHOLE_IDS = "Export the file again, without a spreadsheet or with the column for
     ],
     ids=["every file", "second columns", "third column"],
 )
-@pytest.mark.parametrize("cell", ["1.00001E+10", "2.6985e10", "5E+10", "1.50E+05", "1,00001E+10"])
-def test_an_id_that_a_spreadsheet_rounded_is_refused(
-    tmp_path: Path, places: dict[str, tuple[int, str]], cell: str
-) -> None:
+def test_an_id_that_a_spreadsheet_rounded_is_refused(tmp_path: Path, places: dict[str, tuple[int, str]]) -> None:
+    cells = dict(zip(places, cycle(["1.00001E+10", "2.6985e10", "5E+10", "1.50E+05", "1,00001E+10"]), strict=False))
     overrides: dict[str, Any] = {
-        table: changed(table, row, **{header: cell}) for table, (row, header) in places.items()
+        table: changed(table, row, **{header: cells[table]}) for table, (row, header) in places.items()
     }
     folder = write_raw(tmp_path / "raw", **overrides)
     with pytest.raises(JourneyError) as refused:
         load(folder, tmp_path / "staged")
     messages = [str(problem) for problem in refused.value.problems if "spreadsheet" in str(problem)]
     assert sorted(messages) == sorted(
-        f"{FILES[table]}, column {header}, row {row}: {header} = '{cell}': expected every digit of the id, "
+        f"{FILES[table]}, column {header}, row {row}: {header} = '{cells[table]}': expected every digit of the id, "
         "found 1 row(s) with an id in scientific notation, rounded as a spreadsheet shows it: the digits left out are "
         f"lost, and different ids become the same one. {WHOLE_IDS}"
         for table, (row, header) in places.items()
@@ -206,12 +187,11 @@ def test_rounded_baskets_are_not_blamed_on_repeated_keys(tmp_path: Path) -> None
     assert "found 40 row(s) with an id in scientific notation" in message
 
 
-@pytest.mark.parametrize(("cell", "read"), [("1e1", 10), ("1E+05", 100_000), ("2.6984851472e10", 26_984_851_472)])
-def test_an_id_whose_digits_are_all_there_is_read(tmp_path: Path, cell: str, read: int) -> None:
-    rows = [(read, 1, "GROCERY", "National", "A", "B", ""), *RAW["products"]]
-    rows[0] = (cell, *rows[0][1:])
+def test_an_id_whose_digits_are_all_there_is_read(tmp_path: Path) -> None:
+    cells = {"1e1": 10, "1E+05": 100_000, "2.6984851472e10": 26_984_851_472}
+    rows = [*((cell, 1, "GROCERY", "National", "A", "B", "") for cell in cells), *RAW["products"]]
     journey = load(write_raw(tmp_path / "raw", products=rows), tmp_path / "staged")
-    assert read in read_table(journey.tables["products"], "products")["product_id"].tolist()
+    assert set(cells.values()) <= set(read_table(journey.tables["products"], "products")["product_id"])
 
 
 def test_a_refused_load_leaves_earlier_tables_as_they_were(tmp_path: Path) -> None:
@@ -238,9 +218,7 @@ def _lines(n_rejected: int, n_later: int = 0) -> list[tuple[Any, ...]]:
     return lines
 
 
-@pytest.mark.parametrize(
-    ("share", "n_rejected", "n_later"), [(0.01, 2, 0), (0.1, 12, 8), (0.3, 20, 40), (0, 0, 0), (0.07, 14, 0)]
-)
+@pytest.mark.parametrize(("share", "n_rejected", "n_later"), [(0.3, 20, 40), (0, 0, 0), (0.07, 14, 0)])
 def test_rejects_just_at_the_limit_load(tmp_path: Path, share: float, n_rejected: int, n_later: int) -> None:
     folder = write_raw(tmp_path / "raw", transactions=_lines(n_rejected, n_later))
     journey = load(folder, tmp_path / "staged", JourneySettings(max_reject_share=share))

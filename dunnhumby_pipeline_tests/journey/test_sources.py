@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -113,19 +112,12 @@ def _mixed() -> dict[str, bytes]:
 
 FLAVOURS: dict[str, Callable[[], dict[str, bytes]]] = {
     "plain": lambda: _each(),
-    "lower case": lambda: _each(spell=str.lower),
-    "upper case": lambda: _each(spell=str.upper),
-    "mixed case": lambda: _each(spell=str.title),
-    "spaces around headers": lambda: _each(spell=lambda name: f"  {name} "),
+    "spaces around headers": lambda: _each(spell=lambda name: f"  {name.lower()} "),
     "spaces within headers": lambda: _each(spell=_words),
     "headers without underscores": lambda: _each(spell=lambda name: _words(name).replace(" ", "")),
-    "columns in another order": lambda: _each(seed=1),
     "columns in yet another order": lambda: _each(seed=2, spell=str.swapcase),
-    "carriage returns": lambda: _each(newline="\r\n"),
-    "byte-order mark": lambda: _each(mark="\ufeff"),
     "byte-order mark and carriage returns": lambda: _each(mark="\ufeff", newline="\r\n", spell=str.upper),
     "extra columns": lambda: _each(extra=True),
-    "csv.gz": lambda: _compressed(_each()),
     "csv.gz in two members": lambda: {
         f"{name}.gz": gzip.compress(content[:99]) + gzip.compress(content[99:]) for name, content in _each().items()
     },
@@ -133,11 +125,9 @@ FLAVOURS: dict[str, Callable[[], dict[str, bytes]]] = {
         _each(mark="\ufeff", newline="\r\n", seed=3)
     ),
     "parquet": lambda: _parquets(pa.int64(), pa.float64()),
-    "parquet, ids as strings": lambda: _parquets(pa.string(), pa.float64()),
     "parquet, ids as doubles": lambda: _parquets(pa.float64(), pa.float64()),
     "parquet, discounts as decimals": lambda: _parquets(pa.int64(), pa.decimal128(12, 2)),
     "parquet, all as strings": lambda: _parquets(pa.string(), pa.string()),
-    "three kinds in one folder": _mixed,
     "upper-case file names": lambda: {name.upper(): content for name, content in _mixed().items()},
 }
 
@@ -152,9 +142,7 @@ def test_a_flavour_loads_to_the_same_tables(tmp_path: Path, flavour: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("names", "n_blank"),
-    [({}, 0), (ANONYMISED, 0), (STRAY, 0), ({}, 3), (ANONYMISED, 2), (STRAY, 1)],
-    ids=["named", "anonymised", "stray", "named, padded", "anonymised, padded", "stray, padded"],
+    ("names", "n_blank"), [({}, 3), (ANONYMISED, 2), (STRAY, 1)], ids=["named", "anonymised", "stray"]
 )
 def test_demographics_of_every_shape(tmp_path: Path, names: dict[str, str], n_blank: int) -> None:
     width = len(HEADERS["demographics"])
@@ -181,15 +169,20 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("names", [("MARITAL_STATUS_CODE", "HH_COMP_DESC"), ("classification_2", "classification_5")])
-def test_every_release_has_the_same_unknowns(tmp_path: Path, names: tuple[str, str], place: int) -> None:
+def test_every_release_has_the_same_unknowns(tmp_path: Path, names: tuple[str, str]) -> None:
     marital, composition = names
     header = f"AGE_DESC,{marital},INCOME_DESC,HOMEOWNER_DESC,{composition},HOUSEHOLD_SIZE_DESC,KID_CATEGORY_DESC"
-    values = f",{UNKNOWN[marital][place]},,Unknown,{UNKNOWN[composition][place]},2,None/Unknown,6"
-    journey = load(write_raw(tmp_path / "raw", demographics=f"{header},household_key\n{values}\n"), tmp_path / "staged")
-    expected = canonical()["demographics"].head(1).copy()
-    expected.loc[0] = [None, None, None, None, None, "2", "None/Unknown", 6]
+    households = (2, 4, 6)
+    rows = [
+        f",{one},,Unknown,{other},2,None/Unknown,{household}"
+        for one, other, household in zip(UNKNOWN[marital], UNKNOWN[composition], households, strict=True)
+    ]
+    text = "\n".join([f"{header},household_key", *rows]) + "\n"
+    journey = load(write_raw(tmp_path / "raw", demographics=text), tmp_path / "staged")
+    expected = canonical()["demographics"].head(1).loc[[0, 0, 0]].reset_index(drop=True)
+    for place, household in enumerate(households):
+        expected.loc[place] = [None, None, None, None, None, "2", "None/Unknown", household]
     assert_canonical(journey, demographics=typed(expected, "demographics"))
 
 
@@ -203,18 +196,18 @@ def test_a_code_of_one_release_is_an_answer_in_another(tmp_path: Path) -> None:
 WORDS = ["NA", "n/a", "nan", "NaN", "NULL", "null", "None", "NONE", "-", " na "]
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_words_for_missing_are_missing_counted_and_shown(tmp_path: Path, word: str) -> None:
-    products = [(11, word, word, word, word, "COLA", word), *RAW["products"][1:]]
-    people = [(word, "A", word, "Homeowner", "2 Adults Kids", "3", "None/Unknown", 1)]
+def test_words_for_missing_are_missing_counted_and_shown(tmp_path: Path) -> None:
+    products = [(11 + place, *[word] * 4, "COLA", word) for place, word in enumerate(WORDS)]
+    people = [(word, "A", word, "Homeowner", "2 Adults", "3", "None/Unknown", i) for i, word in enumerate(WORDS)]
     folder = write_raw(tmp_path / "raw", products=products, demographics=people)
     journey = load(folder, tmp_path / "staged")
-    first = read_table(journey.tables["products"], "products").iloc[0]
-    assert first.isna().tolist() == [False, True, True, True, True, False, True]
-    (answers,) = read_table(journey.tables["demographics"], "demographics").itertuples(index=False)
-    assert pd.isna([answers.age_desc, answers.income_desc]).all() and answers.kid_category_desc == "None/Unknown"
+    read = read_table(journey.tables["products"], "products")
+    assert len(read) == len(WORDS)
+    assert (read.isna().to_numpy() == [False, True, True, True, True, False, True]).all()
+    answers = read_table(journey.tables["demographics"], "demographics")
+    assert answers[["age_desc", "income_desc"]].isna().all(axis=None)
+    assert (answers["kid_category_desc"] == "None/Unknown").all() and len(answers) == len(WORDS)
     found = [each for each in new_findings(journey.inspection) if each.rule == "missing_word"]
-    shown = f"{word.strip()!r} in 1 row(s), the first 2: read as missing"
     assert {(each.table, each.column) for each in found} == {
         *(
             ("products", name)
@@ -222,7 +215,12 @@ def test_words_for_missing_are_missing_counted_and_shown(tmp_path: Path, word: s
         ),
         *(("demographics", name) for name in ("age_desc", "income_desc")),
     }
-    assert {(each.action, each.n, each.example_rows) for each in found} == {("repaired", 1, shown)}
+    shown = ", ".join(
+        ["'NA' in 1 row(s), the first 2; 'n/a' in 1 row(s)", "the first 3; 'nan' in 1 row(s)", "the first 4"]
+    )
+    assert {(each.action, each.n, each.example_rows) for each in found} == {
+        ("repaired", len(WORDS), f"{shown}: read as missing")
+    }
     assert journey.inspection.rejected_rows.query("table == 'products'").empty
 
 
@@ -256,9 +254,7 @@ def test_a_header_with_quotes_in_a_parquet_file(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- folders
 
 
-@pytest.mark.parametrize(
-    "name", ["the customer's raw files", 'said "raw"', "raw [1] *", "données; DROP TABLE x --", "DAY=5", "a?b=c"]
-)
+@pytest.mark.parametrize("name", ['the customer\'s "raw" files', "données; DROP TABLE x --/raw [1] */DAY=5/a?b=c"])
 def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name / "raw"
     folder.mkdir(parents=True)

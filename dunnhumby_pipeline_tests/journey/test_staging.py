@@ -80,7 +80,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, duck
 
 
 @given(rows=lines())
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 def test_both_readings_give_the_same_rows(
     place: tuple[Path, duckdb.DuckDBPyConnection], rows: list[tuple[str, ...]]
 ) -> None:

@@ -52,8 +52,8 @@ def tables_of(days: list, spend: NDArray) -> LifetimeTables:
 @pytest.fixture(scope="module")
 def shopped() -> tuple[list, NDArray]:
     rng = np.random.default_rng(8)
-    days = trips_of(200, 0.03, seed=8)[3]
-    return days, rng.gamma(4.0, 8.0, (200, 1)) * rng.gamma(3.0, 1 / 3, (200, 401))
+    days = trips_of(100, 0.03, seed=8)[3]
+    return days, rng.gamma(4.0, 8.0, (100, 1)) * rng.gamma(3.0, 1 / 3, (100, 401))
 
 
 # ------------------------------------------------------------------------------------------------------ any currency
@@ -80,7 +80,7 @@ def in_dollars(shopped: tuple[list, NDArray]) -> LifetimeTables:
     return tables_of(*shopped)
 
 
-@pytest.mark.parametrize("factor", [1e-3, 16_000.0, 1e6])
+@pytest.mark.parametrize("factor", [1e-3, 1e6])
 def test_tables_are_proportional_to_money(
     shopped: tuple[list, NDArray], in_dollars: LifetimeTables, factor: float
 ) -> None:
@@ -105,7 +105,7 @@ def test_tables_are_proportional_to_money(
 @pytest.mark.parametrize(("chance", "rate"), [(0.12, None), (0.12, 1.0), (0.4, None), (0.01, 0.5)])
 def test_one_chance_of_leaving_is_found_as_one_and_every_value_is_finite(chance: float, rate: float | None) -> None:
     varying = []
-    for seed in range(20):
+    for seed in range(8):
         *history, _ = trips_of(300, chance, seed, rate)
         fitted = fit_bg_nbd(*history)
         assert fitted.mean_dropout == pytest.approx(chance, rel=0.4, abs=0.01)
@@ -117,8 +117,8 @@ def test_one_chance_of_leaving_is_found_as_one_and_every_value_is_finite(chance:
         assert ((alive >= 0) & (alive <= 1)).all()
         if isinstance(fitted, BgNbd):
             varying.append(fitted.a + fitted.b)
-    # The test of whether chances vary errs in one of twenty: five or more of twenty once in 400 times.
-    assert len(varying) <= 4
+    # The test of whether chances vary errs in one of twenty: three or more of eight once in 170 times.
+    assert len(varying) <= 2
 
 
 def test_where_leaving_does_not_vary_the_table_has_no_a_and_b_and_one_warning_says_why() -> None:
@@ -158,12 +158,12 @@ def test_chances_that_vary_are_still_found() -> None:
     assert fitted.mean_dropout == pytest.approx(0.6 / 3.1, rel=0.15)
 
 
-@pytest.mark.parametrize("amount", [0.001, 5.0, 2.5e6])
-def test_equal_spend_on_every_trip_is_said(amount: float) -> None:
-    days = trips_of(120, 0.05, seed=5)[3]
+def test_equal_spend_on_every_trip_is_said() -> None:
+    amount = 2.5e6
+    days = trips_of(60, 0.05, seed=5)[3]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = tables_of(days, np.full((120, 401), amount))
+        found = tables_of(days, np.full((60, 401), amount))
     households = found.customer_lifetime_value
     assert households["expected_spend_52w"].to_numpy() == pytest.approx(
         amount * households["expected_trips_52w"].to_numpy()
@@ -171,7 +171,8 @@ def test_equal_spend_on_every_trip_is_said(amount: float) -> None:
     assert not set(found.clv_parameters["parameter"]) & {"p", "q", "gamma"}
     verdict = parameters_in_range(found.clv_parameters, CheckSettings())
     assert "every trip cost the same" in verdict.message
-    assert fit_gamma_gamma(np.array([3.0, 7.0]), np.array([amount, amount])) == EqualSpend(amount)
+    for alike in (0.001, 5.0, amount):
+        assert fit_gamma_gamma(np.array([3.0, 7.0]), np.array([alike, alike])) == EqualSpend(alike)
 
 
 def test_households_that_are_alike_in_spend_get_the_mean_of_all() -> None:

@@ -41,13 +41,13 @@ def test_equal_policies_count_once() -> None:
 def test_intervals_cover_the_value_of_whichever_won(truth: Array) -> None:
     rng = np.random.default_rng(3)
     covariance = 0.4 + 0.6 * np.eye(6)
-    drawn = rng.multivariate_normal(truth, covariance, size=400)
+    drawn = rng.multivariate_normal(truth, covariance, size=200)
     covered = np.zeros(3)
     for values in drawn:
         found = winner(values, covariance, 0.95, 0)
         usual = (found.value - 1.96, found.value + 1.96)
         covered += [low <= truth[found.at] <= high for low, high in (usual, found.hybrid, found.simultaneous)]
-    usual_share, hybrid, simultaneous = covered / 400
+    usual_share, hybrid, simultaneous = covered / 200
     assert 0.92 <= hybrid <= 0.98
     assert simultaneous >= 0.93
     assert usual_share < hybrid + 0.01

@@ -24,7 +24,7 @@ from dunnhumby_pipeline.causal.cate.learners.linear_dml import LinearDML
 from dunnhumby_pipeline.causal.cate.learners.pseudo_outcomes import of_imputed, of_residuals, of_scores
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.learners.r_xgboost import RBoosted
-from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS, LEFT_TO_CERTIFICATE
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.cate.learners.s_learner import SLearner
 from dunnhumby_pipeline.causal.cate.learners.t_gaussian_process import Process, TGaussianProcess
@@ -34,6 +34,7 @@ from dunnhumby_pipeline.causal.cate.learners.tuned_forest import TunedForest, by
 from dunnhumby_pipeline.causal.cate.learners.x_learner import XLearner
 from dunnhumby_pipeline.causal.cate.learners.x_own_trees import XOwnTrees
 from dunnhumby_pipeline.causal.cate.learners.x_xgboost import XBoosted
+from dunnhumby_pipeline.causal.cate.validation.candidate import _PANEL
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.engine.arrays import ArraysFileError
@@ -390,6 +391,11 @@ def test_the_tuned_forest_is_for_large_forests_and_for_certifying_only() -> None
     assert made.n_trees >= 2000
     assert not set(DEAR) & set(LEARNERS)
     assert set(DEAR) == {"tuned_forest"}
+
+
+def test_a_study_leaves_no_learner_to_its_certificate_that_it_validates_by() -> None:
+    assert LEFT_TO_CERTIFICATE == {"t_xgboost", "forest_dr"} < set(LEARNERS)
+    assert not LEFT_TO_CERTIFICATE & set(_PANEL)
 
 
 def test_every_learner_takes_covariates_that_do_not_vary_and_outcomes_that_do_not(known: Known) -> None:

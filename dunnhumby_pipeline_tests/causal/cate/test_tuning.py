@@ -38,7 +38,7 @@ def known() -> Known:
 
 
 class Corner:
-    """Draws the lowest, the highest or some number between."""
+    """Draws the lowest or the highest, or a number between."""
 
     def __init__(self, share: float) -> None:
         self.share = share
@@ -53,12 +53,12 @@ class Corner:
 @pytest.mark.parametrize("name", SPACES)
 def test_no_draw_is_invalid(name: str, known: Known) -> None:
     data = known.residuals()
-    for share in (0.0, 0.5, 1.0):
+    for share in (0.0, 1.0):
         drawn = {key: own.drawn(Corner(share), key) for key, own in SPACES[name].items()}
         learner = made(name, SMALL, 1, drawn)
         assert drawn.items() <= learner.get_params().items()
         if "n_trees" in drawn:
-            drawn["n_trees"] = min(drawn["n_trees"], 100)
+            drawn["n_trees"] = min(drawn["n_trees"], 40)
         loss, reason = judge(known.x, data, SMALL, 1, name, drawn)
         assert np.isfinite(loss)
         assert reason is None
@@ -81,13 +81,13 @@ def test_forests_are_drawn_in_whole_bags_of_halves() -> None:
 def test_a_search_finds_the_same_learner_twice_and_beats_the_constant(known: Known) -> None:
     data = known.residuals()
     names = ("x_xgboost", "r_xgboost")
-    first, second = (search(known.x, data, SMALL, 3, 6, names) for _ in range(2))
+    first, second = (search(known.x, data, SMALL, 3, n_draws, names) for n_draws in (6, 3))
     own = ["draw", "learner", "parameters", "r_loss", "gain_over_constant", "state", "reason"]
     assert first.draws.columns.tolist() == own
     assert first.draws["draw"].tolist() == list(range(6))
     assert set(first.draws["state"]) == {COMPLETE}
     assert first.draws["reason"].isna().all()
-    assert first.draws["r_loss"].tolist() == second.draws["r_loss"].tolist()
+    assert first.draws["r_loss"].tolist()[:3] == second.draws["r_loss"].tolist()
     best = first.draws.loc[first.draws["r_loss"].idxmin()]
     assert first.learner.name == best["learner"]
     assert json.loads(best["parameters"]).items() <= first.learner.get_params().items()

@@ -216,9 +216,9 @@ def rows_of(trials: pd.DataFrame, nuisances: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_households_that_recur_make_campaigns_differ_less_by_chance() -> None:
-    """Of 200 draws with one effect for all campaigns, 5 % should be called different at 5 %."""
+    """Of 80 draws with one effect for all campaigns, 5 % should be called different at 5 %."""
     clustered, apart = [], []
-    for seed in range(200):
+    for seed in range(80):
         _, trials, nuisances = recurring(seed, household_noise=3.0)
         inside = nuisances.assign(in_overlap=True)
         shared = campaign_correlations(trials, nuisances, inside, ["purchase_amount"])

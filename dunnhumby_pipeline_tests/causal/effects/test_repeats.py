@@ -68,13 +68,13 @@ def test_the_effect_of_a_repeat_is_found_and_its_support_is_told() -> None:
 def test_households_outside_the_trials_propensities_have_no_support() -> None:
     rich = today()
     rich.loc[:9, "monetary_sales"] = 5000.0
-    found = study_repeats(trials(slope=0.01), rich, "TypeA", SETTINGS).households
+    found = study_repeats(trials(slope=0.01, n=600), rich, "TypeA", SETTINGS).households
     assert not found.loc[:9, "in_overlap"].any() and found.loc[10:, "in_overlap"].any()
     assert (found.loc[:9, "propensity"] > found.loc[10:, "propensity"].median()).all()
 
 
 def test_a_household_whose_last_campaign_is_not_over_has_no_support() -> None:
-    found = study_repeats(trials(), today(over=False), "TypeA", SETTINGS)
+    found = study_repeats(trials(n=600), today(over=False), "TypeA", SETTINGS)
     assert pd.isna(whole(found)["lacking"]) and not found.households["in_overlap"].any()
 
 
@@ -100,17 +100,17 @@ def test_no_trial_at_all_is_said() -> None:
 
 def test_arms_that_weights_do_not_make_alike_say_nothing() -> None:
     strict = load_settings(checks={"max_weighted_smd": 1e-6})
-    found = study_repeats(trials(), today(), "TypeA", strict)
+    found = study_repeats(trials(n=600), today(), "TypeA", strict)
     assert "standard deviations after weighting" in whole(found)["lacking"]
-    assert len(found.nuisances) == N and not found.households["in_overlap"].any()
+    assert len(found.nuisances) == 600 and not found.households["in_overlap"].any()
 
 
 def test_trials_worth_few_effective_ones_say_nothing() -> None:
-    found = study_repeats(trials(), today(), "TypeA", load_settings(checks={"min_effective_trials": 1100}))
+    found = study_repeats(trials(n=600), today(), "TypeA", load_settings(checks={"min_effective_trials": 1100}))
     assert "1100 of each are needed" in whole(found)["lacking"]
 
 
 def test_it_is_the_same_again() -> None:
-    first, again = (study_repeats(trials(), today(), "TypeA", SETTINGS) for _ in range(2))
+    first, again = (study_repeats(trials(n=400), today(), "TypeA", SETTINGS) for _ in range(2))
     pd.testing.assert_frame_equal(first.nuisances, again.nuisances)
     pd.testing.assert_frame_equal(first.households, again.households)

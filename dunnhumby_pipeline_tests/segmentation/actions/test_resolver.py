@@ -59,7 +59,7 @@ def slowly(household: pd.Series, playbook: Playbook, kept: Mapping[str, Sequence
     return None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(rules=RULES, kept=KEPT, seed=st.integers(0, 100))
 def test_no_household_gets_what_its_segment_is_kept_from_whatever_the_playbook(
     rules: list[dict[str, object]], kept: dict[str, list[str]], seed: int
