@@ -19,16 +19,23 @@ from dunnhumby_pipeline.settings import Settings
 DOCUMENT = '<!-- n: average_effects; estimator=="ols"; {estimate:.0f} -->14<!-- /n -->\n'
 
 
+TEXTS = dict.fromkeys(published.DOCUMENTS, DOCUMENT)
+
+
+@pytest.fixture(scope="module")
+def record() -> str:
+    """What is kept of documents that were written by the code as it is."""
+    steps = published.steps_behind(TEXTS, build_defs(settings=Settings()), Settings())
+    return json.dumps({"made": "2026-11-27", "steps": steps, "documents": published._published(TEXTS)})
+
+
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A folder whose documents were written by the code as it is."""
+def root(tmp_path: Path, record: str) -> Path:
+    """A folder with these documents and their record."""
     (tmp_path / "docs").mkdir()
-    texts = dict.fromkeys(published.DOCUMENTS, DOCUMENT)
-    for name, text in texts.items():
+    for name, text in TEXTS.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    steps = published.steps_behind(texts, build_defs(settings=Settings()), Settings())
-    record = {"made": "2026-11-27", "steps": steps, "documents": published._published(texts)}
-    (tmp_path / published.RECORD).write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / published.RECORD).write_text(record, encoding="utf-8")
     return tmp_path
 
 

@@ -7,9 +7,10 @@ and local settings go with their connection, and stores that were registered are
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ MOST_IDLE = 4
 # Where a connection's own tables and views lie.
 _CATALOGUE = "study"
 # Idle ones by their bounds and by process: a process that was forked has the threads of none of its parent's.
-_IDLE: dict[Hashable, list[duckdb.DuckDBPyConnection]] = defaultdict(list)
+_IDLE: defaultdict[tuple[int, str, int], list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 
 
 @contextmanager
@@ -77,3 +78,11 @@ def _empty(database: duckdb.DuckDBPyConnection, stores: set[str]) -> None:
         database.unregister_filesystem(store)
     # Refused when anything was ever spilled; another folder could then not be set either.
     database.execute("SET temp_directory = ''")
+
+
+@atexit.register
+def close_idle() -> None:
+    """Close those of this process, as it ends: with their threads, while there is still a Python to end them in."""
+    for bounds in [each for each in _IDLE if each[0] == os.getpid()]:
+        for database in _IDLE.pop(bounds):
+            database.close()

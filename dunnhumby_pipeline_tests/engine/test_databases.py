@@ -26,9 +26,9 @@ _GLOBAL = "SELECT name, value FROM duckdb_settings() WHERE name != 'temp_directo
 
 @pytest.fixture(autouse=True)
 def _none_made() -> Iterator[None]:
-    databases._IDLE.pop((os.getpid(), OWN.memory_limit, OWN.threads), None)
+    databases.close_idle()
     yield
-    databases._IDLE.pop((os.getpid(), OWN.memory_limit, OWN.threads), None)
+    databases.close_idle()
 
 
 def idle() -> list[duckdb.DuckDBPyConnection]:
@@ -90,7 +90,6 @@ def test_a_store_is_that_of_the_connection() -> None:
 def test_one_that_spilled_or_failed_is_not_lent_again() -> None:
     bounds = OWN.model_copy(update={"memory_limit": "100MB"})
     key = (os.getpid(), bounds.memory_limit, bounds.threads)
-    databases._IDLE.pop(key, None)
     with connect(bounds) as connection:
         connection.execute("CREATE TEMP TABLE many AS SELECT range AS n, hash(range) AS h FROM range(16_000_000)")
     assert databases._IDLE[key] == []
@@ -136,3 +135,13 @@ def test_work_in_ranges_of_households_leaves_no_setting_behind(tmp_path: Path) -
     pd.testing.assert_frame_equal(parts, whole)
     with connect(OWN) as connection:
         assert connection.execute(_GLOBAL).fetchall() == before
+
+
+def test_those_that_are_idle_are_closed_at_the_end() -> None:
+    with connect(OWN):
+        pass
+    [last] = idle()
+    databases.close_idle()
+    assert idle() == []
+    with pytest.raises(duckdb.ConnectionException):
+        last.execute("SELECT 1")

@@ -160,16 +160,14 @@ def test_a_closed_connection_stays_closed() -> None:
 
 
 @each_expression
-@pytest.mark.parametrize("journey", ["tiny", "sample"])
-def test_one_and_two_threads_give_the_same_frame(name: str, journey: str, request: pytest.FixtureRequest) -> None:
-    tables = request.getfixturevalue(journey)
-    last = LAST_DAY if journey == "tiny" else 649
+def test_one_and_two_threads_give_the_same_frame(name: str, sample: dict[str, Path]) -> None:
+    last = 649
     windows = pd.DataFrame(
         {"window": [3, 1, 2], "first_day": [1, last - 90, last - 40], "index_day": [last, last, last - 7]}
     )
-    given = {**tables, **BESIDE, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
+    given = {**sample, **BESIDE, "windows": windows.astype({"first_day": "int32", "index_day": "int32"})}
     one, two = (run(feature_expressions()[name], given, settings) for settings in (ONE_THREAD, TWO_THREADS))
-    assert len(one) > (0 if journey == "tiny" else 50)
+    assert len(one) > 50
     key = list(order_columns(feature_expressions()[name]) or ())
     assert not one.duplicated(key).any()
     assert one[key].equals(one[key].sort_values(key))

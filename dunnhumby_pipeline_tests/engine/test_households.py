@@ -50,11 +50,11 @@ def in_ranges(expression: ir.Table, relations: dict, rows_at_once: int) -> pd.Da
 
 @each_expression
 def test_the_sample_in_ranges_is_the_sample_at_once(name: str, sample: dict[str, Path]) -> None:
-    relations = {**sample, **BESIDE, "windows": windows_of((285, 650), (400, 560), (285, 470))}
+    relations = {**sample, **BESIDE, "windows": windows_of((285, 650), (400, 560))}
     expression = feature_expressions()[name]
     whole = run(expression, relations, ONE_THREAD)
     assert whole["household_key"].nunique() > 30
-    pd.testing.assert_frame_equal(in_ranges(expression, relations, 9_000), whole, check_exact=True)
+    pd.testing.assert_frame_equal(in_ranges(expression, relations, 30_000), whole, check_exact=True)
 
 
 @settings(max_examples=8, deadline=None)
@@ -103,11 +103,11 @@ def test_what_depends_on_other_households_is_computed_at_once(tiny: dict[str, Pa
 # --------------------------------------------------------------------------------------------------- the ranges
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=40), rows_at_once=st.integers(1, 120))
 def test_ranges_cover_each_household_once_and_hold_about_as_many_rows(sizes: list[int], rows_at_once: int) -> None:
     keys = np.repeat(np.arange(len(sizes)) * 7 - 20, sizes)
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("lines", pd.DataFrame({"household_key": keys}))
         ranges = balanced_ranges(connection, "lines", rows_at_once)
         per_range = [

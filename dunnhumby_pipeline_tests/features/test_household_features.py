@@ -187,7 +187,7 @@ def test_tiny_journey(tiny: Frames) -> None:
 
 
 def test_sample(sample: Frames) -> None:
-    agree(sample, SAMPLE_WINDOWS)
+    agree(sample, SAMPLE_WINDOWS.iloc[2:4])
     agree(sample, one_window(285, 649))
 
 

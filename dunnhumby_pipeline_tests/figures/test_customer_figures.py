@@ -199,7 +199,6 @@ def test_both_settings_stand_on_the_same_axes() -> None:
     sizes = [np.asarray(axes.collections[0].get_sizes()) for axes in figure.axes[:2]]
     same = known["segment"].to_list().index("vip-heavy"), few["segment"].to_list().index("vip-heavy")
     assert sizes[0][same[0]] == pytest.approx(sizes[1][same[1]]), "areas are of households, whosever setting"
-    assert covered(figure) == []
 
 
 def test_profiles_of_both_settings_have_the_rows_that_either_used() -> None:
@@ -418,7 +417,6 @@ def test_days_are_dates_where_that_of_day_one_is_known() -> None:
     for figure in drawn:
         assert covered(figure) == []
         for axes in figure.axes:
-            figure.canvas.draw()
             shown = [tick.get_text() for tick in axes.get_xticklabels() if tick.get_text()] or columns(axes)
             assert shown and all(re.fullmatch(rf"{a_date}(\sto\s{a_date})?", each) for each in shown), shown
     last = int(comparable(summary)["to_day"].max())

@@ -43,17 +43,6 @@ def test_an_empty_table_is_named(table: str) -> None:
         draw(make().iloc[:0])
 
 
-@pytest.mark.parametrize("table", DRAWINGS)
-def test_everything_drawn_lies_inside_the_picture(table: str) -> None:
-    make, draw, _ = DRAWINGS[table]
-    figure = draw(make())
-    figure.draw_without_rendering()
-    width, height = figure.get_size_inches()
-    drawn = figure.get_tightbbox()
-    assert drawn.x0 > -0.01 and drawn.x1 < width + 0.01
-    assert drawn.y0 > -0.01 and drawn.y1 < height + 0.01
-
-
 def boxes(figure: Figure) -> list[Bbox]:
     return [patch.get_window_extent() for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
 

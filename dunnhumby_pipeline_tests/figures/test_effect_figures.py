@@ -55,23 +55,6 @@ def test_an_empty_table_is_named(table: str) -> None:
         draw(make().iloc[:0])
 
 
-def test_no_text_covers_other_text() -> None:
-    drawn = {table: draw(make()) for table, (make, draw, _) in DRAWINGS.items()}
-    drawn["redeemed"] = effects.effects_forest(average_effects(), "redeemed")
-    assert {name: pairs for name, figure in drawn.items() if (pairs := covered(figure))} == {}
-
-
-@pytest.mark.parametrize("table", DRAWINGS)
-def test_everything_drawn_lies_inside_the_picture(table: str) -> None:
-    make, draw, _ = DRAWINGS[table]
-    figure = draw(make())
-    figure.draw_without_rendering()
-    width, height = figure.get_size_inches()
-    drawn = figure.get_tightbbox()
-    assert drawn.x0 > -0.01 and drawn.x1 < width + 0.01
-    assert drawn.y0 > -0.01 and drawn.y1 < height + 0.01
-
-
 def test_the_forest_has_a_panel_an_estimand_with_all_of_its_estimators() -> None:
     found = average_effects()
     association, ate, att, ato = effects.effects_forest(found).axes

@@ -65,22 +65,6 @@ def test_an_empty_table_is_named(table: str) -> None:
         draw(make().iloc[:0])
 
 
-def test_no_text_covers_other_text() -> None:
-    drawn = {table: draw(make()) for table, (make, draw, _) in DRAWINGS.items()}
-    assert {name: pairs for name, figure in drawn.items() if (pairs := covered(figure))} == {}
-
-
-@pytest.mark.parametrize("table", DRAWINGS)
-def test_everything_drawn_lies_inside_the_picture(table: str) -> None:
-    make, draw, _ = DRAWINGS[table]
-    figure = draw(make())
-    figure.draw_without_rendering()
-    width, height = figure.get_size_inches()
-    drawn = figure.get_tightbbox()
-    assert drawn.x0 > -0.01 and drawn.x1 < width + 0.01
-    assert drawn.y0 > -0.01 and drawn.y1 < height + 0.01
-
-
 def test_weeks_before_are_hollow_and_the_index_day_stands_between_the_phases() -> None:
     table = event_study()
     axes, sizes = sensitivity.event_study(table.sample(frac=1, random_state=3)).axes

@@ -142,6 +142,7 @@ def test_every_asset_has_the_version_of_its_step_under_its_settings_and_in_its_h
                 "question_effects",
                 "fit_cate",
                 "study_repeats",
+                "certify_learners",
                 "campaign_report",
             ),
         ),

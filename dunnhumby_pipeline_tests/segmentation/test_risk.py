@@ -165,7 +165,8 @@ def test_of_many_households_every_nth_is_learned_from_and_all_of_today_are_kept(
 # ------------------------------------------------------------------------------------------------------ no look-ahead
 
 
-def test_what_happens_later_changes_no_sign_and_no_forecast_of_an_earlier_quarter(lines: pd.DataFrame) -> None:
+def test_what_happens_later_changes_no_sign_and_no_forecast_of_an_earlier_quarter() -> None:
+    lines = lines_of(200)
     end = quarters_of(1, DAYS, SETTINGS).ends[-3]
     other = lines.copy()
     later = other["day"] >= end
@@ -278,8 +279,9 @@ def test_a_line_is_in_use_where_it_has_helped_and_nowhere_else() -> None:
     assert _line("logistic", [], learned, SETTINGS) == Line()
 
 
-def test_a_seed_gives_one_result_and_money_has_no_unit(lines: pd.DataFrame, found: RiskTables) -> None:
-    again = tables_of(lines)
+def test_a_seed_gives_one_result_and_money_has_no_unit() -> None:
+    lines = lines_of(200)
+    found, again = tables_of(lines), tables_of(lines)
     for name, frame in vars(found).items():
         pd.testing.assert_frame_equal(frame, getattr(again, name))
     yen = tables_of(lines.assign(sales_value=(100 * lines["sales_value"]).round()))

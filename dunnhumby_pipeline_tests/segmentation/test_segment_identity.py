@@ -51,7 +51,7 @@ from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 
 NAN = float("nan")
 NAMED_BY = tuple(dict.fromkeys([*REQUIRED, *(feature for feature, _ in TRAITS)]))
-QUICK = settings(max_examples=30, deadline=None)
+QUICK = settings(max_examples=15, deadline=None)
 SMALL = SegmentationSettings(
     n_factors=3,
     n_segments=3,

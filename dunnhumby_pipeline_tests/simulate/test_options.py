@@ -13,7 +13,7 @@ import pytest
 from dunnhumby_pipeline.simulate.plan import OVERLAPS, PlanError, RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import SimulationReport, simulate
 
-PLAN = RetailerPlan(n_households=700, n_products=500, n_stores=3, lines_per_basket=4, n_type_b=1, n_type_c=0)
+PLAN = RetailerPlan(n_households=400, n_products=500, n_stores=3, lines_per_basket=4, n_type_b=1, n_type_c=0)
 
 
 def made(folder: Path, **options: float) -> tuple[SimulationReport, pd.DataFrame]:

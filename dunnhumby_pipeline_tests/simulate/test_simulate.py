@@ -22,7 +22,7 @@ from dunnhumby_pipeline.simulate.simulate import CHUNK_HOUSEHOLDS, SimulationRep
 
 SMALL = RetailerPlan(n_households=150, n_products=500, n_stores=5)
 # As few lines as possible for a sharp estimate; every household appears in several trials.
-STUDY = RetailerPlan(n_households=2000, n_products=1000, n_stores=4, lines_per_basket=6, trips_per_week=1.3)
+STUDY = RetailerPlan(n_households=1100, n_products=1000, n_stores=4, lines_per_basket=6, trips_per_week=1.3)
 
 TRANSACTION_HEADER = (
     "household_key,BASKET_ID,DAY,PRODUCT_ID,QUANTITY,SALES_VALUE,STORE_ID,RETAIL_DISC,TRANS_TIME,WEEK_NO,"

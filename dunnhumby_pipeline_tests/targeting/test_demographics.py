@@ -55,7 +55,7 @@ def test_what_nobody_has_told_is_said_and_has_no_rows() -> None:
 def test_equal_treatment_is_not_called_a_gap() -> None:
     rng = np.random.default_rng(3)
     found = 0
-    for _ in range(20):
+    for _ in range(10):
         decisions = rng.choice(["target", "test"], 300).tolist()
         people = told(
             np.arange(300), age_desc=rng.choice(["a", "b", "c", "d"], 300), income_desc=rng.choice(["x", "y"], 300)
@@ -63,7 +63,7 @@ def test_equal_treatment_is_not_called_a_gap() -> None:
         table_ = decisions_by_demographics(listed(decisions), people, 0.95)
         found += "No group is targeted" not in fairness_note(table_, 300)
     # One study in twenty at most, but for the binomial's own noise.
-    assert found <= 3
+    assert found <= 2
 
 
 def test_a_planted_gap_is_named_with_its_group_and_size() -> None:

@@ -11,7 +11,7 @@ from dunnhumby_pipeline.contracts.names import HOLD_OUT, LEAVE, OPT_OUT, RECENT_
 from dunnhumby_pipeline.orchestration.checks.lists import holdout_present, list_agrees, list_in_bounds
 from dunnhumby_pipeline.settings import CheckSettings
 
-N = 30_000
+N = 10_000
 
 
 def test_a_list_of_many_households_passes_its_checks_and_is_written_as_it_is(tmp_path: Path) -> None:

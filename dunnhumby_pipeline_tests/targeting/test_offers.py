@@ -127,7 +127,7 @@ def test_without_next_action_no_rule_of_offers_is_applied() -> None:
     assert not found.rules.set_index("rule").at[NO_OFFER, "applied"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(rules=RULES, kept=KEPT, seed=st.integers(0, 50))
 def test_no_row_of_the_list_offers_what_its_segment_is_kept_from_whatever_the_playbook(
     rules: list[dict[str, object]], kept: dict[str, list[str]], seed: int

@@ -45,9 +45,13 @@ def test_what_an_encoding_lacks_is_replaced(
     assert printed(encoding, text, monkeypatch) == shown
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["validate", "r\N{LATIN SMALL LETTER E WITH ACUTE}−漢"]]
+    ("encoding", "arguments"),
+    [
+        ("cp1252", ["--help"]),
+        ("cp437", ["run", "--help"]),
+        ("ascii", ["validate", "r\N{LATIN SMALL LETTER E WITH ACUTE}−漢"]),
+    ],
 )
 def test_no_encoding_ends_the_command(encoding: str, arguments: list[str], tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "DUNNHUMBY_HOME": str(tmp_path)}
@@ -59,7 +63,7 @@ def test_no_encoding_ends_the_command(encoding: str, arguments: list[str], tmp_p
     assert ended.stdout.decode(encoding)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_json_is_the_same_in_every_encoding(encoding: str, tmp_path: Path) -> None:
     folder = str(tmp_path / "“raw” ≥ 漢")
     ended = subprocess.run(

@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +101,7 @@ def _logistic(x: Array, target: Array, rows: Mask, known: Digest) -> Any:
 
 
 def _boosted(
-    x: Array, y: Array, out: Mask, parameters: dict[str, object], bins: int, known: Digest
+    x: Array, y: Array, out: Mask, parameters: Mapping[str, object], bins: int, known: Digest
 ) -> tuple[Trees, Array]:
     """Trees of `y` (n,) on all rows, as many as help those of `out` (n,) most, and what trees fitted to the others say
     of these. `known`: the digest of `x`."""

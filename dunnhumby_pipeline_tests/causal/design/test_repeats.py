@@ -39,10 +39,10 @@ def segments(rows: pd.DataFrame) -> pd.Series:
     return pd.Series("all", index=rows.index)
 
 
-@pytest.fixture
-def tables(tmp_path: Path) -> dict[str, Path]:
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_tables(
-        tmp_path,
+        tmp_path_factory.mktemp("repeats"),
         transactions=LINES,
         products=pd.DataFrame({"product_id": [1], "department": ["GROCERY"], "brand": ["National"]}),
         campaigns=CAMPAIGNS,
@@ -53,9 +53,18 @@ def tables(tmp_path: Path) -> dict[str, Path]:
 Trials = Callable[..., pd.DataFrame]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(tables: dict[str, Path]) -> Trials:
+    found: dict[str, pd.DataFrame] = {}
+
     def made(known: pd.DataFrame | None = None, **changed: object) -> pd.DataFrame:
+        if known is not None:
+            return build(known, changed)
+        if str(changed) not in found:
+            found[str(changed)] = build(None, changed)
+        return found[str(changed)].copy()
+
+    def build(known: pd.DataFrame | None, changed: dict[str, object]) -> pd.DataFrame:
         nothing = pd.DataFrame(columns=["household_key", "campaign", "lookback_segment"], dtype="int64")
         settings = TRIAL.model_copy(update=changed)
         given = nothing if known is None else known

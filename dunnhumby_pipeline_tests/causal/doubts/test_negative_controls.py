@@ -112,7 +112,7 @@ def test_a_placebo_campaign_keeps_the_length_of_the_look_back_where_the_data_rea
     assert found["reason"].tolist() == ["fewer than 28 days of data lie before its fake index day", "", ""]
 
 
-@examples(max_examples=50, deadline=None)
+@examples(max_examples=25, deadline=None)
 @given(
     index_day=st.integers(1, 300),
     window=st.integers(1, 90),

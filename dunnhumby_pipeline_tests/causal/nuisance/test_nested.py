@@ -21,7 +21,7 @@ def sloped(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def known() -> Known:
-    return simulate_trials(240, seed=1, effect=sloped, n_campaigns=2, household_noise=1.0)
+    return simulate_trials(160, seed=1, effect=sloped, n_campaigns=2, household_noise=1.0)
 
 
 @pytest.mark.parametrize("n_folds", [2, 3])

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
+from dunnhumby_pipeline.engine.threads import side_by_side
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -67,18 +68,24 @@ def sequential_fits(
 
     With `max_trials` each fit is to at most so many trials, of households drawn with `seed`.
     """
-    effects, fitted = np.full(len(x), np.nan), None
-    for fold in np.unique(data.folds)[1:]:
-        train, held_out = data.folds < fold, data.folds == fold
+
+    def of_fold(fold: int) -> tuple[Learner, Array] | None:
+        train = data.folds < fold
         if max_trials is not None:
             train = drawn(train, data.households, max_trials, seed)
         try:
             fitted = learner().fit(x[train], subset(data, train))
         except (ValueError, ArithmeticError):
             # What learners raise of data that they cannot be fitted to: of so few trials nothing is judged.
-            continue
-        effects[held_out] = fitted.predict(x[held_out])
-    return effects, fitted
+            return None
+        return fitted, fitted.predict(x[data.folds == fold])
+
+    effects, last = np.full(len(x), np.nan), None
+    judged = np.unique(data.folds)[1:]
+    for fold, found in zip(judged, side_by_side(of_fold, judged), strict=True):
+        if found is not None:
+            last, effects[data.folds == fold] = found
+    return effects, last
 
 
 def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, effect: Array) -> Statistic:

@@ -172,10 +172,10 @@ def test_a_study_splits_its_households_more_often_for_a_certificate(tmp_path: Pa
 
 def test_many_splits_prove_nothing_where_effects_do_not_differ() -> None:
     rejected = 0
-    for seed in range(20):
+    for seed in range(10):
         known = simulate_trials(150, seed, lambda x: np.full(len(x), 2.0), n_campaigns=2, noise=4.0)
         rejected += _of_study(known).loc["slope", "p"] < 0.05
-    assert rejected <= 2
+    assert rejected <= 1
 
 
 def test_what_judges_a_half_has_not_seen_it() -> None:
