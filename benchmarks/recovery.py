@@ -22,10 +22,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import dagster as dg
 
 from dunnhumby_pipeline.settings import Home
 from dunnhumby_pipeline.words.document import markdown_table
+from dunnhumby_pipeline_tests.fakes.postgres import postgres
 from dunnhumby_pipeline_tests.fakes.receivers import Endpoint, free_port
 from dunnhumby_pipeline_tests.fakes.studies import as_variables, quick_settings
 
@@ -150,10 +154,26 @@ def lines_with(said: str, *words: str) -> str:
 
 def last_end(home: Home) -> float:
     """When the newest run in the history of a home ended."""
-    import dagster as dg
-
     with dg.DagsterInstance.from_config(str(home.dagster_home), "dagster.yaml") as instance:
         return float(instance.get_run_records(limit=1)[0].end_time or 0)
+
+
+def soon() -> dict[str, str]:
+    """Settings by which the weekly study begins at the next whole minute that a daemon can be ready for, and once."""
+    due = datetime.now(UTC) + timedelta(seconds=90)
+    return {
+        "DUNNHUMBY_SCHEDULES__STUDY__ON": "true",
+        "DUNNHUMBY_SCHEDULES__STUDY__CRON": f"{due.minute} {due.hour} {due.day} {due.month} *",
+        "DUNNHUMBY_SCHEDULES__TYPES": '["TypeA"]',
+    }
+
+
+def states(home: Home) -> list[str]:
+    """How the runs that the schedule and its repeats began stand, newest first; none while the history is away."""
+    with suppress(Exception), dg.DagsterInstance.from_config(str(home.dagster_home), "dagster.yaml") as instance:
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/schedule_name": "weekly_study"}))
+        return [run.status.value for run in runs]
+    return []
 
 
 # ------------------------------------------------------------------------------------------------------- trials
@@ -169,6 +189,55 @@ def killed_run(made: Bench) -> Tried:
     said = made.well(home, **OTHER_TERMS)
     seen = lines_with(said, "died with its process")
     return Tried(seen, "`dunnhumby run`", time.monotonic() - began)
+
+
+def killed_daemon(made: Bench) -> Tried:
+    """The daemon killed with a run that its schedule had begun, and started again as systemd does."""
+    home, log = made.copy("killed_daemon"), made.folder / "killed_daemon.txt"
+    settings = {**soon(), **OTHER_TERMS}
+    words = ("ui", "--part", "daemon", "--home", home.root, "--raw", made.raw)
+    process = made.begin(*words, said=log, **settings)
+    until(lambda: "STARTED" in states(home), "a run by the schedule", log, pause=1)
+    kill(process)
+    began = time.monotonic()
+    process = made.begin(*words, said=log, **settings)
+    try:
+        until(lambda: "SUCCESS" in states(home), "the run, once more", log, pause=1)
+        seconds = time.monotonic() - began
+    finally:
+        kill(process)
+    seen = " and ".join(state.lower() for state in states(home)[::-1])
+    return Tried(f"runs of the schedule in the history: {seen}", "start it again (systemd does)", seconds)
+
+
+def killed_postgres(made: Bench) -> Tried:
+    """The database of the history killed under a daemon and a run of its schedule, and back after 20 seconds."""
+    home, log = made.copy("killed_postgres"), made.folder / "killed_postgres.txt"
+    with postgres() as server:
+        where = server.database("desk")
+        made.well(home, **where)
+        settings = {**where, **soon(), **OTHER_TERMS}
+        words = ("ui", "--part", "daemon", "--home", home.root, "--raw", made.raw)
+        os.environ.update(where)
+        process = made.begin(*words, said=log, **settings)
+        try:
+            until(lambda: "STARTED" in states(home), "a run by the schedule", log, pause=1)
+            server.stop(now=True)
+            began = time.monotonic()
+            time.sleep(20)
+            alive = process.poll() is None
+            server.start()
+            if not alive:
+                process = made.begin(*words, said=log, **settings)
+            until(lambda: "SUCCESS" in states(home), "the run, once more", log, pause=1)
+            seconds = time.monotonic() - began
+            seen = " and ".join(state.lower() for state in states(home)[::-1])
+        finally:
+            kill(process)
+            for name in where:
+                os.environ.pop(name)
+    does = "nothing: it goes on" if alive else "start it again (systemd does)"
+    return Tried(f"the daemon {'stays' if alive else 'ends'}; runs of the schedule: {seen}", does, seconds)
 
 
 def full_disk(made: Bench) -> Tried:
@@ -328,6 +397,8 @@ def first_page(made: Bench) -> Tried:
 # What breaks, as the table says it.
 TRIALS: dict[str, tuple[str, Callable[[Bench], Tried]]] = {
     "killed_run": ("the process of `dunnhumby run` is killed in a step", killed_run),
+    "killed_daemon": ("the daemon is killed with a run that a schedule had begun", killed_daemon),
+    "killed_postgres": ("Postgres is killed under the daemon and a run, and is down for 20 seconds", killed_postgres),
     "full_disk": ("the disk of the tables is full", full_disk),
     "unwritable_home": ("the home cannot be written", unwritable_home),
     "damaged_table": ("a table is damaged", damaged_table),

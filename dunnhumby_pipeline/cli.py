@@ -157,8 +157,8 @@ def run(
     study, defs = load_study(home, raw)
     terms = usable_terms(study, cost, scenario)
     from dunnhumby_pipeline.orchestration.checks.registry import LIST
-    from dunnhumby_pipeline.orchestration.platform.history import remembering
     from dunnhumby_pipeline.orchestration.platform.keys import table_of
+    from dunnhumby_pipeline.orchestration.platform.remembering import remembering
     from dunnhumby_pipeline.orchestration.platform.runner import SelectionError, run_study, selected_work
     from dunnhumby_pipeline.orchestration.platform.storage import mark_stale, stale_mark
     from dunnhumby_pipeline.orchestration.reporting import write_brief

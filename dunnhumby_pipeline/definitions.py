@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -64,30 +66,7 @@ def build_defs(
 
     study = Study(settings=settings or load_settings(home), home=home, raw=resolve_raw(raw), refusal=refusal)
     chosen_policy(study.settings.policy)
-    assets = dg.load_assets_from_modules(
-        [
-            journey,
-            needs,
-            segmentation,
-            lifetime,
-            actions,
-            status,
-            reference,
-            risk,
-            trials,
-            effects,
-            plausibility,
-            scrutiny,
-            economics,
-            contact,
-            targeting,
-            experiments,
-            lists,
-            fairness,
-            report,
-        ]
-    )
-    made = versioned(assets, study.settings, study.home)
+    made = versioned(_assets(), study.settings, study.home)
     [raw_files] = dg.map_asset_specs(
         lambda spec: spec.replace_attributes(
             owners=list(study.settings.desk.owners), automation_condition=condition_of(study.settings, raw=True)
@@ -114,6 +93,34 @@ def build_defs(
         executor=dg.in_process_executor,
     )
     return everything
+
+
+@cache
+def _assets() -> Sequence[object]:
+    """What the modules of assets define, whatever the home and its settings."""
+    return dg.load_assets_from_modules(
+        [
+            journey,
+            needs,
+            segmentation,
+            lifetime,
+            actions,
+            status,
+            reference,
+            risk,
+            trials,
+            effects,
+            plausibility,
+            scrutiny,
+            economics,
+            contact,
+            targeting,
+            experiments,
+            lists,
+            fairness,
+            report,
+        ]
+    )
 
 
 @dg.definitions

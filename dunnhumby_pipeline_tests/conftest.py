@@ -17,6 +17,9 @@ from dunnhumby_pipeline.settings import HOME_VARIABLE, RAW_VARIABLE
 if TYPE_CHECKING:
     from dunnhumby_pipeline_tests.fakes.studies import SmallStudy
 
+# While modules are imported and tests collected next to nothing becomes garbage.
+gc.disable()
+
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
@@ -39,9 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # Modules and tests stay to the end: the collector need not walk through their million objects again and again.
-    gc.collect()
+    # Modules and tests stay to the end: the collector need not walk through their million objects, not even once.
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -212,13 +213,17 @@ def test_there_is_no_experiment_without_a_study(tmp_path: Path) -> None:
     assert not (tmp_path / "experiments").exists()
 
 
-def test_a_blocked_study_ends_with_exit_code_1(raw: Path, tmp_path: Path) -> None:
+def test_a_blocked_study_ends_with_exit_code_1(small: SmallStudy, tmp_path: Path) -> None:
+    laboratory = small.copy(tmp_path)
+    # Of the customers alone: no campaign was studied before.
+    shutil.rmtree(laboratory.home.warehouse / "TypeA")
     strict = as_variables(quick_settings(warm_ari_floor=1.0))
-    blocked = command("run", "--home", tmp_path, "--raw", raw, "--select", "+key:first_campaign_cohort", **strict)
+    selected = ("--select", "key:segment_stability or key:first_campaign_cohort")
+    blocked = command("run", "--home", laboratory.home.root, "--raw", small.raw, *selected, **strict)
     assert blocked.exit_code == 1
     assert "warm_stability" in blocked.output
     assert "not built" in blocked.output
-    brief = (tmp_path / "warehouse" / "TypeA" / "campaign_brief.html").read_text(encoding="utf-8")
+    brief = (laboratory.home.warehouse / "TypeA" / "campaign_brief.html").read_text(encoding="utf-8")
     assert "No recommendation for TypeA yet" in brief and "warm_stability" in brief
     assert "Fewer segments or factors" in brief
     assert "Segments" in blocked.output

@@ -6,7 +6,9 @@ fails, and its page says what to do.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -15,9 +17,11 @@ import pytest
 from dunnhumby_pipeline.settings import BROWSER_VARIABLE
 from dunnhumby_pipeline_tests.fakes import browser
 from dunnhumby_pipeline_tests.fakes.desk import DeskError, seated, served
-from dunnhumby_pipeline_tests.fakes.studies import QUICK, SmallStudy, as_variables, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import QUICK, SmallStudy, as_variables, command, quick_settings
 
 BROWSER = browser.needed()
+# With it on the path, runs leave their pictures undrawn.
+UNDRAWN = Path(__file__).parent / "fakes" / "undrawn"
 # More than any effect of the small study is worth, so that nobody is targeted.
 COST = "200"
 # A list that changes by more than a hundredth is a failed check in this home.
@@ -26,10 +30,13 @@ LOOSE = ("warm_ari_floor", "max_weighted_smd", "min_trials_per_arm", "min_effect
 
 
 def _variables() -> dict[str, str]:
-    """Settings of the small study, but for the one that the home's file sets."""
+    """Settings of the small study, but for the one that the home's file sets; and what its processes begin with."""
     settings = quick_settings()
+    path = os.pathsep.join(filter(None, (str(UNDRAWN), os.environ.get("PYTHONPATH"))))
+    # Brief and report are served by nobody beside the UI: no page of theirs is opened.
+    processes = {"PYTHONPATH": path, "DUNNHUMBY_DESK__PAGES_URL": "https://desk.example/pages"}
     loose = {f"DUNNHUMBY_CHECKS__{name.upper()}": str(getattr(settings.checks, name)) for name in LOOSE}
-    return as_variables(settings, *(section for section in QUICK if section != "checks")) | loose
+    return as_variables(settings, *(section for section in QUICK if section != "checks")) | loose | processes
 
 
 @BROWSER
@@ -81,10 +88,17 @@ def test_a_missing_browser_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) 
         browser.executable.cache_clear()
 
 
-def test_a_ui_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_ui_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "dunnhumby.toml").write_text("[checks]\nmax_decision_churn = 7\n", encoding="utf-8")
+    refused = command("ui", "--home", tmp_path)
+    assert refused.exit_code == 2 and "checks.max_decision_churn" in refused.output
+    # What a process says that ends so.
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho cannot start: checks.max_decision_churn\nexit 2\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
     with (
-        pytest.raises(DeskError, match=r"checks\.max_decision_churn"),
-        served(tmp_path, None, tmp_path / "ui.txt", COLUMNS="200"),
+        pytest.raises(DeskError, match=r"cannot start: checks\.max_decision_churn"),
+        served(tmp_path, None, tmp_path / "ui.txt"),
     ):
         pass

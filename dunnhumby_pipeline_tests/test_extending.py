@@ -51,7 +51,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the package, and of its tests, that has one more of each kind."""
     folder = tmp_path_factory.mktemp("extended")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled, and its moments: what is not patched need not be compiled again.
+        shutil.copytree(ROOT / package, folder / package)
     for kind in KINDS:
         _apply(kind, folder, "--check")
     for kind in KINDS:

@@ -21,6 +21,7 @@ from dunnhumby_pipeline.contracts.tables import (
     noise,
     overlap,
     plausibility,
+    policies,
     profiles,
     reference,
     repeats,
@@ -36,7 +37,7 @@ from dunnhumby_pipeline.contracts.tables import (
 # In the order of the study.
 _CUSTOMERS = (journey, features, segments, needs, lifetime, status, profiles, reference, risk, actions, movement, noise)
 _CAUSAL = (design, overlap, effects, repeats, plausibility, cate, validation, scrutiny)
-_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, experiments, lists, fairness, report)
+_GROUPS = (*_CUSTOMERS, *_CAUSAL, economics, contact, targeting, policies, experiments, lists, fairness, report)
 TABLES: dict[str, Table] = {table.name: table for group in _GROUPS for table in group.TABLES}
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dunnhumby_pipeline.engine.databases import lent
 from dunnhumby_pipeline.engine.frames import Relation, Relations, to_frame
 from dunnhumby_pipeline.engine.money import CENTS, MoneyUnit, money_unit
 from dunnhumby_pipeline.engine.once import Kept, as_they_are
@@ -30,28 +31,15 @@ _UNITS: Kept[MoneyUnit] = Kept(16)
 
 @contextmanager
 def connect(settings: EngineSettings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory connection bounded by `settings`; what does not fit spills to a folder that is removed.
+    """A connection to an empty database in memory, bounded by `settings`; what does not fit spills to a folder that is
+    removed.
 
     Raises SettingsError when `engine.temp_directory` is not a folder.
     """
     require_folder(settings)
     parent = settings.temp_directory
-    with scratch_folder(SPILL, parent) as spill:
-        connection = duckdb.connect(
-            config={
-                "memory_limit": settings.memory_limit,
-                "threads": settings.threads,
-                "temp_directory": str(spill),
-                # A table is one that was given, never a variable that happens to have its name.
-                "python_enable_replacements": False,
-            }
-        )
-        try:
-            # It would be drawn over the lines that say how the study gets on.
-            connection.execute("SET enable_progress_bar = false")
-            yield connection
-        finally:
-            connection.close()
+    with scratch_folder(SPILL, parent) as spill, lent(settings, spill) as connection:
+        yield connection
 
 
 def require_folder(settings: EngineSettings) -> None:
@@ -153,17 +141,27 @@ def _by_household(
     from dunnhumby_pipeline.engine.households import KEY, order_columns
 
     keyed = [name for name, columns in unbound_tables(expression).items() if KEY in columns]
+    parts = []
+    with _for_ranges(connection):
+        for condition in conditions:
+            for name in keyed:
+                source = _source(connection, name, relations[name])
+                connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {source} WHERE {condition}')
+            parts.append(connection.sql(query).to_arrow_table())
+    whole = pa.concat_tables(parts)
+    keys = [(name, "ascending") for name in order_columns(expression) or ()]
+    return to_frame(whole, expression.schema(), pc.sort_indices(whole, sort_keys=keys))
+
+
+@contextmanager
+def _for_ranges(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """What helps one query over range after range of the same file, set for the whole database and taken back."""
     # DuckDB would split its largest aggregation into ranges too, judging its size by the whole file and not by
     # the one range that is read here: twice the work.
     connection.execute("SET disabled_optimizers = 'partitioned_execution'")
     # Each range looks at the same footer, which is long in a large file.
     connection.execute("SET parquet_metadata_cache = true")
-    parts = []
-    for condition in conditions:
-        for name in keyed:
-            source = _source(connection, name, relations[name])
-            connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {source} WHERE {condition}')
-        parts.append(connection.sql(query).to_arrow_table())
-    whole = pa.concat_tables(parts)
-    keys = [(name, "ascending") for name in order_columns(expression) or ()]
-    return to_frame(whole, expression.schema(), pc.sort_indices(whole, sort_keys=keys))
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers; RESET parquet_metadata_cache")

@@ -1,7 +1,7 @@
 """What features are made of by household and day, worked out once for all windows that a process asks for.
 
-A study asks for the features of half a dozen sets of windows, of the same lines. Baskets of a day, and its lines that
-were promoted, are the same in each of them: a twelfth of the lines, which are read, joined and grouped once.
+A study asks for the features of half a dozen sets of windows, of the same lines. Baskets of a day, its departments, and
+its lines that were promoted, are the same in each of them: a fraction of the lines, read, joined and grouped once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dunnhumby_pipeline.engine.once import Kept, as_they_are
 from dunnhumby_pipeline.engine.run import run
 from dunnhumby_pipeline.engine.tables import open_table
 from dunnhumby_pipeline.features.baskets import shopping_days
+from dunnhumby_pipeline.features.departments import department_days
 from dunnhumby_pipeline.features.exposure import promoted_days, promoted_days_in_windows
 from dunnhumby_pipeline.settings import EngineSettings
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import ibis.expr.operations as ops
     import ibis.expr.types as ir
 
-_DAYS: Kept[pd.DataFrame] = Kept(2)
+_DAYS: Kept[pd.DataFrame] = Kept(3)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class _Part:
 def _parts() -> tuple[_Part, ...]:
     return (
         _Part("shopping_days", shopping_days(), shopping_days()),
+        _Part("department_days", department_days(), department_days()),
         _Part("promoted_days", promoted_days_in_windows(), promoted_days(unbound(LINES))),
     )
 

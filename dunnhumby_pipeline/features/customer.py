@@ -1,7 +1,7 @@
 """The 33 customer features with tenure, one row per window and household.
 
 Cascaded so that no distinct count over lines is left: lines are grouped to baskets and those to days, lines
-to products and those to departments; only then to households. `catalogue` describes each feature.
+to departments of a day, and to products; only then to households. `catalogue` describes each feature.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import ibis.expr.types as ir
 
 from dunnhumby_pipeline.engine.compile import unbound
 from dunnhumby_pipeline.features.baskets import baskets, shopping_days
-from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, is_fuel, macro_category
+from dunnhumby_pipeline.features.departments import MACRO_CATEGORIES, OTHER, department_days, macro_category
 from dunnhumby_pipeline.features.windows import (
     WINDOW_KEY,
     in_dollars,
-    in_units,
     ratio,
     tenure_start,
     week_of,
@@ -67,45 +66,25 @@ def _trips() -> ir.Table:
 
 def moved_parts() -> tuple[ir.Table, ...]:
     """What `on_calendar` may move of `customer_features` in the place of lines; a basket moves with its first day."""
-    return baskets(), _slim_lines()
+    return baskets(), department_days(), product_lines()
 
 
-def _slim_lines() -> ir.Table:
-    lines = unbound("transactions")
-    return lines.select(
-        "household_key",
-        "product_id",
-        "day",
-        "quantity",
-        sales=in_units(lines.sales_value),
-        discounted=(lines.retail_disc > 0).cast("float64"),
-    )
+def product_lines() -> ir.Table:
+    """household_key, product_id and day of every line, over the unbound table `transactions`."""
+    return unbound("transactions").select("household_key", "product_id", "day")
 
 
 def _contents() -> ir.Table:
     """What was bought: products, departments, brands, items; money in whole units."""
-    products = unbound("products")
-    in_window = within(_slim_lines(), windows_table())
-    by_product = in_window.group_by(*WINDOW_KEY, "product_id").agg(
-        n_lines=in_window.count(),
-        n_discounted=in_window.discounted.sum(),
-        quantity=in_window.quantity.cast("float64").sum(),
-        sales=in_window.sales.sum(),
-    )
-    known = products.select("product_id", "department", "brand", fuel=is_fuel(products))
-    joined = by_product.left_join(known, "product_id")
-    n_lines = joined.n_lines.cast("float64")
-    d = joined.group_by(*WINDOW_KEY, "department", fuel=joined.fuel.fill_null(False)).agg(
-        n_products=joined.count(),
-        n_branded=ibis.ifelse(joined.brand.notnull(), n_lines, 0.0).sum(),
-        n_private=ibis.ifelse(joined.brand == "Private", n_lines, 0.0).sum(),
-        n_discounted=joined.n_discounted.sum(),
-        quantity=joined.quantity.sum(),
-        sales=joined.sales.sum(),
-    )
+    # Products are counted apart from what is summed of their departments: a sum over each of millions of groups, one
+    # for every household, window and product, took longer than all the rest.
+    bought = within(product_lines(), windows_table()).select(*WINDOW_KEY, "product_id").distinct()
+    products = bought.group_by(WINDOW_KEY).agg(n_products=bought.count().cast("float64"))
+    days = within(department_days(), windows_table())
+    summed = ("n_branded", "n_private", "n_discounted", "quantity", "sales")
+    d = days.group_by(*WINDOW_KEY, "department", "fuel").agg(**{name: days[name].sum() for name in summed})
     d = d.mutate(macro=macro_category(d.department))
-    return d.group_by(WINDOW_KEY).agg(
-        n_products=d.n_products.cast("float64").sum(),
+    found = d.group_by(WINDOW_KEY).agg(
         n_departments=(d.department.notnull() & ~d.fuel).cast("float64").sum().cast("int64"),
         n_items=ibis.ifelse(d.fuel, 0.0, d.quantity).sum(),
         n_discounted=d.n_discounted.sum(),
@@ -114,6 +93,7 @@ def _contents() -> ir.Table:
         n_brand_choices=ibis.ifelse(d.fuel, 0.0, d.n_branded).sum(),
         **{f"sales_{macro}": ibis.ifelse(d.macro == macro, d.sales, 0.0).sum() for macro in (*MACRO_CATEGORIES, OTHER)},
     )
+    return found.join(products, WINDOW_KEY)
 
 
 def _features(t: ir.Table) -> ir.Table:

@@ -34,7 +34,9 @@ def observed_days(transactions: TablePath, engine: EngineSettings) -> tuple[int,
 
 def within(rows: ir.Table, windows: ir.Table) -> ir.Table:
     """`rows` (with a column `day`) joined to every window they fall in."""
-    return rows.join(windows, [rows.day >= windows.first_day, rows.day < windows.index_day])
+    # Window by day, so that days are looked up: compared with both ends of each window, rows take many times as long.
+    days = windows.mutate(day=ibis.range(windows.first_day, windows.index_day).unnest())
+    return rows.join(days.mutate(day=days.day.cast("int32")), "day")
 
 
 def in_any_window(rows: ir.Table, windows: ir.Table) -> ir.Table:

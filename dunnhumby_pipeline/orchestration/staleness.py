@@ -23,11 +23,11 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     latest_metadata,
     partition_of,
     record_observation,
-    remembering,
     unsynced,
 )
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.origin import REJECTS, TABLES, Origin, raw_observations, table_versions
+from dunnhumby_pipeline.orchestration.platform.remembering import remembering
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.runner import Work
 from dunnhumby_pipeline.orchestration.platform.storage import FINGERPRINT, stale_mark

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile, weighted_mean_se
 from dunnhumby_pipeline.contracts.names import TODAY, TRIALS
+from dunnhumby_pipeline.engine.threads import side_by_side
 from dunnhumby_pipeline.settings import CURRENT_PRACTICE
 from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.value import Valued
@@ -106,7 +107,8 @@ def carried_to(evidence: Evidence, today: Array, keys: NDArray[np.int64], seed: 
     rows = np.sort(rng.permutation(len(z))[:_MAX_FITTED])
     known, place = np.unique(households[rows], return_inverse=True)
     fold = rng.permutation(np.arange(len(known)) % _N_FOLDS)[place]
-    losses = [_loss(z[rows], is_today[rows], fold, strength) for strength in _STRENGTHS]
+    known_z, known_today = z[rows], is_today[rows]
+    losses = side_by_side(lambda strength: _loss(known_z, known_today, fold, strength), _STRENGTHS)
     model = LogisticRegression(C=_STRENGTHS[int(np.argmin(losses))], solver="newton-cholesky", max_iter=200)
     chance = model.fit(z[rows], is_today[rows]).predict_proba(z[: len(evidence)])[:, 1]
     odds = chance / (1 - chance)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.estimators.clustered import FEWEST_HOUSEHOLDS, normal_quantile, weighted_mean_se
 from dunnhumby_pipeline.causal.overlap.outside import Split, Vocabulary
+from dunnhumby_pipeline.engine.threads import side_by_side
 from dunnhumby_pipeline.targeting.economics import Economics
 from dunnhumby_pipeline.targeting.evidence import Evidence
 from dunnhumby_pipeline.targeting.policies.tree import Search, Tree
@@ -48,8 +49,7 @@ def tree_rules(evidence: Evidence, economics: Economics, confidence: float, n_re
     tree = search.best(np.ones(len(learned)))
     leaf, alike, refits = tree.leaf(judged.covariates), np.zeros(len(judged)), []
     decided = np.asarray(tree.treats)[leaf]
-    for refit, counts in enumerate(_bootstraps(learned.households, n_refits, seed)):
-        other = search.best(counts)
+    for refit, other in enumerate(side_by_side(search.best, _bootstraps(learned.households, n_refits, seed))):
         chosen = np.asarray(other.treats)[other.leaf(judged.covariates)]
         same = chosen == decided
         alike += same / n_refits

@@ -100,7 +100,7 @@ QUICK: dict[str, dict[str, Any]] = {
 
 def quick_settings(**checks: float) -> Settings:
     """Those of `QUICK`; `checks` overrides thresholds."""
-    return load_settings(**{**QUICK, "checks": QUICK["checks"] | checks})
+    return load_settings(None, **{**QUICK, "checks": QUICK["checks"] | checks})
 
 
 def as_variables(settings: Settings, *sections: str) -> dict[str, str]:
@@ -240,7 +240,9 @@ class SmallStudy:
 
     @staticmethod
     def make(folder: Path) -> None:
-        simulate(folder / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=4))
+        simulate(
+            folder / "raw", RetailerPlan(n_households=400, n_products=400, lines_per_basket=2.5, trips_per_week=1.0)
+        )
         _with_long_keys(folder / "raw")
         watched = Watched(**quick_settings().model_dump())
         _READ.clear()

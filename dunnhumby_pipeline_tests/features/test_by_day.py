@@ -49,13 +49,13 @@ def test_days_are_worked_out_once_while_their_files_stay(
 ) -> None:
     for expression in (customer_features(), shopping_habits(), promotion_exposure(), promotion_exposure()):
         run_by_day(expression, files, ONE_THREAD)
-    # Days of shopping for the first, promoted days for the third: beside the four expressions themselves.
-    assert len(worked_out) == 6
+    # Days of shopping and of departments for the first, promoted days for the third: beside the four themselves.
+    assert len(worked_out) == 7
     lines = canonical()["transactions"]
     fewer = lines.iloc[: len(lines) // 2]
     fewer.to_parquet(files["transactions"])  # type: ignore[arg-type]
     found = run_by_day(shopping_habits(), files, ONE_THREAD)
-    assert len(worked_out) == 8
+    assert len(worked_out) == 9
     assert_frame_equal(found, run(shopping_habits(), {**files, "transactions": fewer}, ONE_THREAD))
 
 

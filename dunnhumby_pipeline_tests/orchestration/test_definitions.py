@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -126,12 +129,58 @@ def test_checks_of_partitioned_assets_carry_their_partitions(defs: dg.Definition
         assert check.contract.partitioned == (of_asset is not None)
 
 
-def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
-    code = f"import sys; import dunnhumby_pipeline.definitions; print([m for m in {HEAVY!r} if m in sys.modules])"
-    loaded = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+# --- in a process of its own ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What another process says that loaded the definitions: heavy modules, code versions by table, and errors."""
+
+    heavy: list[str]
+    versions: dict[str, str]
+    errors: str
+
+
+def versions_of(defs: dg.Definitions) -> dict[str, str]:
+    graph = defs.resolve_asset_graph()
+    return {key.path[-1]: graph.get(key).code_version or "" for key in graph.materializable_asset_keys}
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    code = (
+        "import json, sys\n"
+        "from dunnhumby_pipeline.orchestration.platform.quiet import expect; expect()\n"
+        "from dunnhumby_pipeline.definitions import build_defs\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "defs = build_defs(); defs.resolve_all_asset_specs(); graph = defs.resolve_asset_graph()\n"
+        "versions = {key.path[-1]: graph.get(key).code_version for key in graph.materializable_asset_keys}\n"
+        "print(json.dumps([heavy, versions]))"
     )
-    assert loaded.stdout.strip() == "[]"
+    # Sets and dicts of names are in another order than in this process.
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={**os.environ, "PYTHONHASHSEED": seed},
+    )
+    return Loaded(*json.loads(done.stdout), done.stderr)
+
+
+def test_loading_imports_nothing_heavy(loaded: Loaded) -> None:
+    assert loaded.heavy == []
+
+
+def test_the_definitions_load_without_a_warning(loaded: Loaded) -> None:
+    own = [line for line in loaded.errors.splitlines() if "Warning" in line and "DeprecationWarning" not in line]
+    assert own == []
+
+
+def test_versions_are_the_same_in_every_process(defs: dg.Definitions, loaded: Loaded) -> None:
+    assert loaded.versions == versions_of(defs)
 
 
 def test_imports_run_downward_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,84 @@ def test_kubernetes_accepts_what_the_pods_are_given(deployment: dict[str, Any]) 
         k8s_snake_case_dict(client.V1Volume, {"name": "spill", "emptyDirectory": {}})
 
 
+@pytest.fixture
+def beside() -> dict[tuple[str, str], dict[str, Any]]:
+    """What is applied beside the chart, by kind and name."""
+    objects = yaml.safe_load_all((DEPLOY / "kubernetes-desk.yaml").read_text(encoding="utf-8"))
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+
+
+def only_container(deployment: dict[str, Any]) -> dict[str, Any]:
+    (only,) = deployment["spec"]["template"]["spec"]["containers"]
+    return only
+
+
+def test_kubernetes_accepts_what_is_beside_the_chart(beside: dict[tuple[str, str], dict[str, Any]]) -> None:
+    from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
+    from kubernetes import client
+
+    kinds = {
+        "Deployment": client.V1Deployment,
+        "Service": client.V1Service,
+        "PersistentVolumeClaim": client.V1PersistentVolumeClaim,
+    }
+    assert sorted(kind for kind, _ in beside) == [*["Deployment"] * 2, "PersistentVolumeClaim", *["Service"] * 2]
+    for (kind, _), each in beside.items():
+        assert k8s_model_from_dict(kinds[kind], k8s_snake_case_dict(kinds[kind], each)) is not None
+    wrong = copy.deepcopy(beside["Deployment", "dunnhumby-pages"])
+    only_container(wrong)["volumeMount"] = only_container(wrong).pop("volumeMounts")
+    with pytest.raises(Exception, match="volumeMount"):
+        k8s_snake_case_dict(client.V1Deployment, wrong)
+
+
+def test_kubernetes_services_lead_to_what_listens(beside: dict[tuple[str, str], dict[str, Any]]) -> None:
+    for name in ("dunnhumby-pages", "dunnhumby-desk"):
+        service, deployment = beside["Service", name]["spec"], beside["Deployment", name]["spec"]
+        assert service["selector"] == deployment["selector"]["matchLabels"]
+        assert service["selector"] == deployment["template"]["metadata"]["labels"]
+        open_ports = [port["containerPort"] for port in only_container(beside["Deployment", name])["ports"]]
+        assert [port["targetPort"] for port in service["ports"]] == open_ports
+    pages = only_container(beside["Deployment", "dunnhumby-pages"])
+    assert pages["args"][0] == "pages" and pages["args"][-1] == str(pages["ports"][0]["containerPort"])
+
+
+def test_kubernetes_pages_read_the_study_of_the_chart(
+    beside: dict[tuple[str, str], dict[str, Any]], deployment: dict[str, Any]
+) -> None:
+    pages = beside["Deployment", "dunnhumby-pages"]
+    container, image = only_container(pages), deployment["image"]
+    assert container["image"] == f"{image['repository']}:{image['tag']}"
+    environment = {variable["name"]: variable["value"] for variable in deployment["env"]}
+    assert container["env"] == [{"name": "DUNNHUMBY_HOME", "value": environment["DUNNHUMBY_HOME"]}]
+    pod = pages["spec"]["template"]["spec"]
+    (theirs,) = (volume for volume in deployment["volumes"] if volume["name"] == "study")
+    assert theirs in pod["volumes"]
+    assert {"name": "study", "mountPath": environment["DUNNHUMBY_HOME"], "readOnly": True} in container["volumeMounts"]
+    user = re.search(r"useradd --uid (\d+)", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    assert pod["securityContext"]["runAsUser"] == int(user[1])
+
+
+def test_the_proxy_of_kubernetes_is_told_all_that_it_asks_for(
+    beside: dict[tuple[str, str], dict[str, Any]], values: dict[str, Any], deployment: dict[str, Any]
+) -> None:
+    proxy = only_container(beside["Deployment", "dunnhumby-desk"])
+    told = {variable["name"]: variable["value"] for variable in proxy["env"]}
+    caddyfile = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    # The secret has the other two, and the port that Caddy is steered by has a default.
+    asked = set(re.findall(r"\{\$(\w+)", caddyfile)) - {"DESK_USER", "DESK_PASSWORD_HASH", "DESK_CADDY_ADMIN"}
+    assert set(told) == asked
+    assert proxy["envFrom"] == [{"secretRef": {"name": "dunnhumby-desk"}}]
+    name, port = told["DESK_PAGES_UPSTREAM"].split(":")
+    assert beside["Service", name]["spec"]["ports"][0]["port"] == int(port)
+    prefix = values["dagsterWebserver"]["pathPrefix"]
+    assert f"handle {prefix}/*" in caddyfile
+    links = {variable["name"]: variable["value"] for variable in deployment["env"] if "URL" in variable["name"]}
+    assert links == {
+        "DUNNHUMBY_ALERTS__UI_URL": f"https://{told['DESK_ADDRESS']}{prefix}",
+        "DUNNHUMBY_DESK__PAGES_URL": f"https://{told['DESK_ADDRESS']}/pages",
+    }
+
+
 def test_kubernetes_takes_passwords_from_secrets_alone(values: dict[str, Any], deployment: dict[str, Any]) -> None:
     assert values["postgresql"]["enabled"] is False and values["global"]["postgresqlSecretName"]
     assert "postgresqlPassword" not in values["postgresql"]

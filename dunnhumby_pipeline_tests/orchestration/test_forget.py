@@ -52,7 +52,7 @@ def _all_text(home: Path) -> dict[Path, str]:
         text = raw.decode("latin-1")
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
-            text += "\n".join(frame[name].astype(str).str.cat(sep="\n") for name in frame.columns)
+            text += "\n".join(_values(frame[name]).str.cat(sep="\n") for name in frame.columns)
         elif path.suffix == ".gz":
             text += gzip.decompress(raw).decode("latin-1")
         elif path.suffix == ".zip":
@@ -62,6 +62,11 @@ def _all_text(home: Path) -> dict[Path, str]:
                 text += " ".join(str(v) for name in arrays.files for v in arrays[name].ravel()[:200_000].tolist())
         found[path] = text
     return found
+
+
+def _values(column: pd.Series) -> pd.Series:
+    """Its values as text, each number once."""
+    return (column.drop_duplicates() if pd.api.types.is_numeric_dtype(column) else column).astype(str)
 
 
 def _packed_text(path: Path) -> str:

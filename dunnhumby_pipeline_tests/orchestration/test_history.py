@@ -20,11 +20,11 @@ from dunnhumby_pipeline.orchestration.platform.history import (
     latest_checks,
     latest_materialization,
     partition_of,
-    remembering,
     selected,
     unsynced,
 )
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
+from dunnhumby_pipeline.orchestration.platform.remembering import remembering
 from dunnhumby_pipeline.orchestration.platform.runner import open_history
 from dunnhumby_pipeline.orchestration.staleness import stale_checks
 from dunnhumby_pipeline.settings import Home
@@ -57,27 +57,70 @@ def checks_of(table: str) -> list[str]:
     return [check.name for check in CHECKS if check.table == table]
 
 
-def test_one_look_asks_for_each_materialisation_once_and_the_next_look_sees_new_ones(
+def test_one_look_sees_the_history_as_it_was_and_the_next_look_sees_new_ones(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(instance, "segments")
     made(instance, "propensity", "TypeA")
-    asked = []
-    fetch = instance.event_log_storage.fetch_materializations
-    monkeypatch.setattr(
-        instance.event_log_storage, "fetch_materializations", lambda *given: asked.append(given) or fetch(*given)
-    )
     looked = remembering(instance)
     assert remembering(looked) is looked
-    found = [
-        latest_materialization(looked, asset_key(table), partition)
-        for table, partition in (("segments", None), ("propensity", "TypeA"), ("propensity", "TypeB")) * 2
-    ]
-    assert found[:3] == found[3:] and None not in found[:2] and found[2] is None
-    assert len(asked) == 3
+    asked = (("segments", None), ("propensity", "TypeA"), ("propensity", "TypeB"))
+    first = [latest_materialization(looked, asset_key(table), partition) for table, partition in asked]
     made(instance, "propensity", "TypeB")
+    with monkeypatch.context() as silent:
+        silent.setattr(instance.event_log_storage, "fetch_materializations", None)
+        again = [latest_materialization(looked, asset_key(table), partition) for table, partition in asked]
+    assert first == again and None not in first[:2] and first[2] is None
     assert latest_materialization(instance, asset_key("propensity"), "TypeB") is not None
     assert latest_materialization(remembering(instance), asset_key("propensity"), "TypeB") is not None
+
+
+def questions(key: dg.AssetKey, last: int) -> list[dg.AssetKey | dg.AssetRecordsFilter]:
+    """What dagster asks of a table and a partition, before and after events up to number `last`."""
+    found: list[dg.AssetKey | dg.AssetRecordsFilter] = [key]
+    for partitions in (None, ["TypeA"], ["TypeB"], ["TypeA", "TypeB"]):
+        found.append(dg.AssetRecordsFilter(key, asset_partitions=partitions))
+        for cursor in range(last + 2):
+            found.append(dg.AssetRecordsFilter(key, asset_partitions=partitions, after_storage_id=cursor))
+            found.append(dg.AssetRecordsFilter(key, asset_partitions=partitions, before_storage_id=cursor))
+    return found
+
+
+def test_what_is_remembered_is_what_dagster_answers(tmp_path: Path) -> None:
+    tables = ("segments", "propensity", "nuisances", "products", "coupons")
+    with open_history(Home(tmp_path)) as instance:
+        storage = instance.event_log_storage
+        for partition in ("TypeA", "TypeB", "TypeA"):
+            made(instance, "propensity", partition)
+        for table in ("segments", "segments", "nuisances", "products", "products"):
+            made(instance, table)
+        # Wiped, and made again since or not; and one whose last run was deleted.
+        storage.wipe_asset(asset_key("nuisances"))
+        storage.wipe_asset(asset_key("products"))
+        made(instance, "products")
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key("coupons")))
+        with storage.index_connection() as connection:  # type: ignore[attr-defined]
+            last = connection.exec_driver_sql("SELECT max(id) FROM event_logs").scalar()
+            connection.exec_driver_sql(f"DELETE FROM event_logs WHERE id = {last}")
+        looked = remembering(instance)
+        keys = [asset_key(name) for name in tables]
+        for key in keys:
+            for question in questions(key, last):
+                own, theirs = (each.fetch_materializations(question, limit=1) for each in (looked, instance))
+                assert own == theirs, question
+            kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+            assert looked.get_latest_storage_id_by_partition(key, kind) == (
+                instance.get_latest_storage_id_by_partition(key, kind)
+            )
+        own, theirs = (
+            {
+                record.asset_entry.asset_key: (record.storage_id, record.asset_entry.last_materialization_record)
+                for record in each.get_asset_records(keys)
+            }
+            for each in (looked, instance)
+        )
+        assert own == theirs and len(own) > 2
+        assert looked.get_asset_records([]) == instance.get_asset_records([]) == []
 
 
 def test_a_check_without_a_record_is_left_out_and_partitions_are_kept_apart(instance: dg.DagsterInstance) -> None:

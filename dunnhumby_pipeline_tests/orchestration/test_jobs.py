@@ -116,15 +116,15 @@ def test_the_launchpad_of_the_decision_shows_the_settings_and_moves_the_list(sma
     job = laboratory.defs().resolve_job_def("decision")
     assert job.partitioned_config is not None
     assert job.partitioned_config.get_run_config_for_partition_key("TypeA") == run_config(shown)
-    before = laboratory.table("targeting_list").read_bytes()
     # As it stands it says nothing in place of the settings.
-    behind_the_list = ("economics", "turn_cost_dial", "value_policies", "targeting_list")
-    assert execute(laboratory, "decision", steps=behind_the_list).success
-    assert laboratory.table("targeting_list").read_bytes() == before
+    before = laboratory.table("economics").read_bytes()
+    assert execute(laboratory, "decision", steps=("economics",)).success
+    assert laboratory.table("economics").read_bytes() == before
     assert pd.read_parquet(laboratory.table("economics"))["said"].isna().all()
     # Each cost gives a list of its own, which says at which it was made.
     lists = [pd.read_parquet(laboratory.table("targeting_list"))]
-    for cost, steps in ((0.2, behind_the_list), (9.0, ())):
+    behind_the_list = ("economics", "turn_cost_dial", "value_policies", "targeting_list")
+    for cost, steps in ((0.2, behind_the_list), (9.0, (*behind_the_list, "campaign_brief"))):
         assert execute(laboratory, "decision", run_config({**shown, "contact_cost": cost}), steps).success
         lists.append(pd.read_parquet(laboratory.table("targeting_list")))
         groups = pd.read_parquet(laboratory.table("decision_groups"))
@@ -141,10 +141,12 @@ def test_certify_draws_as_often_as_a_certificate_needs(small: SmallStudy, tmp_pa
 
     laboratory = small.copy(tmp_path)
     settings = quick_settings().refutation
-    assert set(pd.read_parquet(laboratory.table("refutation"))["n_draws"]) == {settings.n_draws}
+    before = pd.read_parquet(laboratory.table("refutation"))
+    assert set(before["n_draws"]) == {settings.n_draws} and set(before["drawn_by"]) == {"study"}
     # All of its tables are those of `CERTIFIED`, says a test above; of what it does more, one step is enough.
     assert execute(laboratory, "certify", steps=("refute_effects",)).success
-    assert set(pd.read_parquet(laboratory.table("refutation"))["n_draws"]) == {settings.n_certified}
+    after = pd.read_parquet(laboratory.table("refutation"))
+    assert set(after["n_draws"]) == {settings.n_certified} and set(after["drawn_by"]) == {"study", "dowhy"}
 
 
 def test_a_certificate_of_a_stale_study_is_refused_from_the_ui_as_by_the_command(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from dunnhumby_pipeline.contracts.lineage import Source, sources_of, told
 from dunnhumby_pipeline.contracts.registry import TABLES
 from dunnhumby_pipeline.contracts.table import ContractError, Table
 from dunnhumby_pipeline.definitions import build_defs
+from dunnhumby_pipeline.engine.tables import TablePath, read_table
 from dunnhumby_pipeline.orchestration.assets.lifetime import value_lifetimes
 from dunnhumby_pipeline.orchestration.assets.segmentation import value_segments
 from dunnhumby_pipeline.orchestration.assets.status import rate_households
@@ -25,7 +26,7 @@ from dunnhumby_pipeline.orchestration.platform.history import AssetGraph
 from dunnhumby_pipeline.orchestration.platform.resources import Study
 from dunnhumby_pipeline.orchestration.platform.step import column_metadata
 from dunnhumby_pipeline.settings import Home
-from dunnhumby_pipeline_tests.fakes.studies import SmallStudy, quick_settings
+from dunnhumby_pipeline_tests.fakes.studies import Laboratory, SmallStudy, quick_settings
 
 # Same name, same meaning, in a table that the step reads: and yet made anew from something else, or not a column of a
 # row. Whoever adds one says in the contract where it comes from, or here that it comes from elsewhere.
@@ -204,7 +205,13 @@ def study(small: SmallStudy, tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
-    return pd.read_parquet(study.table(name, "TypeA" if TABLES[name].partitioned else None))
+    """Read once, whoever asks for it: nobody may change it."""
+    return _read(study.table(name, "TypeA" if TABLES[name].partitioned else None))
+
+
+@cache
+def _read(path: TablePath) -> pd.DataFrame:
+    return read_table(path)
 
 
 def passed_on() -> Iterator[tuple[str, str, str]]:
@@ -281,12 +288,24 @@ def other_values(values: pd.Series) -> pd.Series:
     return pd.Series(values.to_numpy()[places], index=values.index, dtype=values.dtype)
 
 
-def moves(step: Step, given: dict[str, pd.DataFrame], source: str) -> dict[str, set[str]]:
-    """What of each table a step makes is another when one column that it loads has its values in other rows."""
-    name, _, column = source.partition(".")
-    altered = given | {name: given[name].assign(**{column: other_values(given[name][column])})}
-    before, after = step(given), step(altered)
-    return {made: differing(made, before[made], after[made]) for made in before if TABLES[made].is_table}
+@dataclass(frozen=True)
+class Moving:
+    """A step, and the tables of the study that it loads."""
+
+    step: Step
+    given: dict[str, pd.DataFrame]
+
+    @cached_property
+    def before(self) -> dict[str, pd.DataFrame]:
+        """What it makes of the tables as they are."""
+        return self.step(self.given)
+
+    def by(self, source: str) -> dict[str, set[str]]:
+        """What of each table it makes is another when one column that it loads has its values in other rows."""
+        name, _, column = source.partition(".")
+        altered = self.given | {name: self.given[name].assign(**{column: other_values(self.given[name][column])})}
+        after = self.step(altered)
+        return {made: differing(made, self.before[made], after[made]) for made in self.before if TABLES[made].is_table}
 
 
 def declared(made: str, source: str) -> set[str]:
@@ -301,11 +320,21 @@ def declared(made: str, source: str) -> set[str]:
 STATUS = ("recency", "tenure", "days_between_purchases_avg", "discount_usage_pct", "transaction_count", "frequency")
 
 
-@pytest.mark.parametrize("source", [*(f"customer_features.{n}" for n in STATUS), "customer_lifetime_value.value_tier"])
-def test_household_status_comes_from_what_it_says(study: Study, source: str) -> None:
+@pytest.fixture(scope="module")
+def status(study: Study) -> Moving:
     given = {name: table(study, name) for name in ("customer_features", "customer_lifetime_value")}
-    found = moves(carried_out(rate_households, study), given, source)
-    assert found == {"household_status": declared("household_status", source)}
+    return Moving(carried_out(rate_households, study), given)
+
+
+@pytest.mark.parametrize("source", [*(f"customer_features.{n}" for n in STATUS), "customer_lifetime_value.value_tier"])
+def test_household_status_comes_from_what_it_says(status: Moving, source: str) -> None:
+    assert status.by(source) == {"household_status": declared("household_status", source)}
+
+
+@pytest.fixture(scope="module")
+def values(study: Study) -> Moving:
+    names = ("customer_features", "segments", "customer_lifetime_value", "household_needs")
+    return Moving(carried_out(value_segments, study), {name: table(study, name) for name in names})
 
 
 @pytest.mark.parametrize(
@@ -317,9 +346,8 @@ def test_household_status_comes_from_what_it_says(study: Study, source: str) -> 
         "segments.stability",
     ],
 )
-def test_values_of_segments_and_households_come_from_what_they_say(study: Study, source: str) -> None:
-    names = ("customer_features", "segments", "customer_lifetime_value", "household_needs")
-    found = moves(carried_out(value_segments, study), {name: table(study, name) for name in names}, source)
+def test_values_of_segments_and_households_come_from_what_they_say(values: Moving, source: str) -> None:
+    found = values.by(source)
     assert found == {made: declared(made, source) for made in found}
 
 
@@ -330,31 +358,41 @@ LIST = (
 )
 
 
-@pytest.mark.parametrize("source", LIST)
-def test_the_list_comes_from_what_it_says(study: Study, small: SmallStudy, tmp_path: Path, source: str) -> None:
+@pytest.fixture(scope="module")
+def listing(study: Study) -> Iterator[Moving]:
     loaded = sorted({key.path[-1] for key in targeting_list.keys_by_input_name.values()})
     given = {name: table(study, name) for name in loaded if TABLES[name].is_table}
     given = {name: frame for name, frame in given.items() if name in targeting_list.keys_by_input_name}
-    context = dg.build_asset_context(partition_key="TypeA", instance=small.copy(tmp_path).history())
-    step = carried_out(targeting_list, study, context=context, gates=Gates(()))
-    found = moves(step, given, source)
+    with Laboratory(study.home, None).history() as instance:
+        context = dg.build_asset_context(partition_key="TypeA", instance=instance)
+        yield Moving(carried_out(targeting_list, study, context=context, gates=Gates(())), given)
+
+
+@pytest.mark.parametrize("source", LIST)
+def test_the_list_comes_from_what_it_says(listing: Moving, source: str) -> None:
+    found = listing.by(source)
     assert found["targeting_list"] == declared("targeting_list", source)
     assert found["household_decisions"] == declared("household_decisions", source)
 
 
-@pytest.mark.parametrize("column", ["sales_value", "coupon_match_disc", "trans_time", "retail_disc"])
-def test_lifetime_value_comes_from_what_it_says(study: Study, tmp_path: Path, column: str) -> None:
-    def valued(lines: pd.DataFrame) -> pd.DataFrame:
-        there = Study(study.settings, Home(tmp_path))
-        for name, frame in (("transactions", lines), ("products", table(study, "products"))):
+@pytest.fixture(scope="module")
+def lifetimes(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Moving:
+    """The step reads the lines itself, from where they lie."""
+    there = Study(study.settings, Home(tmp_path_factory.mktemp("lifetimes")))
+
+    def valued(given: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        for name, frame in given.items():
             there.table(name).parent.mkdir(parents=True, exist_ok=True)
             frame.to_parquet(there.table(name))
-        return carried_out(value_lifetimes, there)({})["customer_lifetime_value"]
+        made = carried_out(value_lifetimes, there)({})
+        return {"customer_lifetime_value": made["customer_lifetime_value"]}
 
-    lines = table(study, "transactions")
-    found = differing(
-        "customer_lifetime_value", valued(lines), valued(lines.assign(**{column: other_values(lines[column])}))
-    )
+    return Moving(valued, {name: table(study, name) for name in ("transactions", "products")})
+
+
+@pytest.mark.parametrize("column", ["sales_value", "coupon_match_disc", "trans_time", "retail_disc"])
+def test_lifetime_value_comes_from_what_it_says(lifetimes: Moving, column: str) -> None:
+    found = lifetimes.by(f"transactions.{column}")["customer_lifetime_value"]
     assert found <= declared("customer_lifetime_value", f"transactions.{column}")
     # Scores, tiers and rules may stay as they were.
     certain = {"profit_rate", "clv_gross_profit"} if column == "coupon_match_disc" else {"clv", "mean_spend"}

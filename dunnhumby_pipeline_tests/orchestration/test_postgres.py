@@ -28,7 +28,7 @@ from dunnhumby_pipeline_tests.fakes.studies import command
 
 LOCATION = "dunnhumby_pipeline_tests.fakes.tiny_location"
 GATE = dg.AssetCheckKey(asset_key("propensity"), "arms_in_overlap")
-RUNS = 3
+RUNS = 2
 # Runs of one campaign type, until so many have succeeded; a file tells of each how it ended. A restart of the database
 # cuts the statement that is under way, which may fail the run that wrote it, before or after the history knows of that
 # run: no run but that one. The last run begins after the restart, which is so in the middle on any machine.

@@ -92,7 +92,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder, port = tmp_path_factory.mktemp("web"), free_port()
     options = ["--part", "web", "--port", str(port), "--path-prefix", "/desk", "--read-only", "--home", str(folder)]
     program = [sys.executable, "-W", "ignore", "-m", "dunnhumby_pipeline", "ui", *options]
-    with started(program, port, folder, DUNNHUMBY_DESK__PAGES_URL=f"http://localhost:{free_port()}"):
+    # The proxy's address, as of a service: the pages are another's.
+    with started(program, port, folder, DUNNHUMBY_DESK__PAGES_URL="https://127.0.0.1/pages"):
         yield port
 
 

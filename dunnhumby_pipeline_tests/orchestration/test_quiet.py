@@ -42,13 +42,3 @@ def test_expected_warnings_are_not_printed_here_or_in_workers(message: str) -> N
 
 def test_expected_warnings_are_told_by_words_that_python_can_read() -> None:
     assert not [beginning for beginning in EXPECTED if set(beginning) & set(",:")]
-
-
-def test_the_definitions_load_without_a_warning() -> None:
-    code = (
-        "from dunnhumby_pipeline.orchestration.platform.quiet import expect; expect()\n"
-        "from dunnhumby_pipeline.definitions import build_defs; build_defs().resolve_all_asset_specs()"
-    )
-    loaded = subprocess.run([sys.executable, "-W", "default", "-c", code], capture_output=True, text=True, check=True)
-    own = [line for line in loaded.stderr.splitlines() if "Warning" in line and "DeprecationWarning" not in line]
-    assert own == []

@@ -72,17 +72,21 @@ def study(finished: Laboratory) -> Study:
     return Study(Settings(), finished.home, finished.raw)
 
 
-def shown(laboratory: Laboratory, name: str) -> dict[str, Any]:
-    with laboratory.history() as instance:
-        found = latest_metadata(instance, asset_key(name), "TypeA" if TABLES[name].partitioned else None)
-    assert found is not None
-    return dict(found)
+@pytest.fixture(scope="module")
+def shown(finished: Laboratory) -> dict[str, dict[str, Any]]:
+    """What the UI shows of each table that is told in words."""
+    with finished.history() as instance:
+        found = {
+            name: latest_metadata(instance, asset_key(name), "TypeA" if TABLES[name].partitioned else None)
+            for name in TOLD
+        }
+    return {name: dict(metadata or {}) for name, metadata in found.items()}
 
 
-def test_every_main_table_is_told_in_words_with_its_picture(finished: Laboratory) -> None:
+def test_every_main_table_is_told_in_words_with_its_picture(shown: dict[str, dict[str, Any]]) -> None:
     assert set(TOLD) >= MAIN
     for name, how in TOLD.items():
-        found = shown(finished, name)
+        found = shown[name]
         said = str(found["verdict"])
         assert "could not be told" not in said and len(said) > 20, (name, said)
         assert ("picture" in found) == (how.picture is not None), name
@@ -90,7 +94,9 @@ def test_every_main_table_is_told_in_words_with_its_picture(finished: Laboratory
         assert max(map(len, said.split("![")[0].replace("\\", "").splitlines())) <= LINE + 2, name
 
 
-def test_words_are_those_of_report_and_summary(finished: Laboratory, study: Study) -> None:
+def test_words_are_those_of_report_and_summary(
+    finished: Laboratory, study: Study, shown: dict[str, dict[str, Any]]
+) -> None:
     values = pd.read_parquet(finished.table("policy_value"))
     effects = pd.read_parquet(finished.table("average_effects"))
     from dunnhumby_pipeline.report.answer import plain_answer
@@ -98,7 +104,7 @@ def test_words_are_those_of_report_and_summary(finished: Laboratory, study: Stud
     points = dict(plain_answer(StudyTables({"average_effects": effects, "policy_value": values})).points)
     said = told_of("average_effects", StudyTables({"average_effects": effects}), study.settings, "TypeA")
     assert said is not None and said == points["Does the campaign work?"]
-    plain = " ".join(str(shown(finished, "average_effects")["verdict"]).replace("\\", "").split())
+    plain = " ".join(str(shown["average_effects"]["verdict"]).replace("\\", "").split())
     assert plain.startswith(said)
 
 
@@ -162,10 +168,9 @@ def get(port: int, path: str, host: str = "localhost", method: str = "GET") -> t
     return answer.status, answer.headers.get("Content-Type", ""), answer.read()
 
 
-def test_every_link_in_the_ui_opens(finished: Laboratory, study: Study) -> None:
+def test_every_link_in_the_ui_opens(study: Study, shown: dict[str, dict[str, Any]]) -> None:
     with served(study) as port:
-        for name in TOLD:
-            found = shown(finished, name)
+        for name, found in shown.items():
             for key in ("open", "picture"):
                 if key in found:
                     status, kind, content = get(port, urlsplit(str(found[key])).path)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from ast import literal_eval
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -19,9 +16,9 @@ from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.definitions import build_defs
 from dunnhumby_pipeline.orchestration.assets.report import RUNS_BY_ITSELF
 from dunnhumby_pipeline.orchestration.platform import versions
+from dunnhumby_pipeline.orchestration.platform.bytecode import compiled, compiled_file
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
-from dunnhumby_pipeline.orchestration.platform.versions import compiled
 from dunnhumby_pipeline.settings import Home, Settings, load_settings
 
 CODE = '''"""What it is for."""
@@ -60,9 +57,10 @@ def test_code_changes_it(old: str, new: str) -> None:
 
 
 def step_versions(settings: Settings | None = None, home: Home | None = None) -> dict[str, str]:
-    home = home or Home(Path(os.environ["DUNNHUMBY_HOME"]))
-    graph = build_defs(home=home, settings=settings or load_settings()).resolve_asset_graph()
-    return {table_of(key): graph.get(key).code_version or "" for key in graph.materializable_asset_keys}
+    """The version of every table, by its step: that of the definitions, says a test below."""
+    given = settings or load_settings(), home or Home(Path(os.environ["DUNNHUMBY_HOME"]))
+    found = {name: versions.step_version(_step(name), *given) for name in STEPS}
+    return {table.name: version for name, version in found.items() for table in made_by(name)}
 
 
 def made(*steps: str) -> set[str]:
@@ -76,8 +74,18 @@ def before() -> dict[str, str]:
     return step_versions()
 
 
-def test_every_asset_has_a_version(before: dict[str, str]) -> None:
-    assert all(len(version) == 16 for version in before.values())
+def test_every_asset_has_the_version_of_its_step_under_its_settings_and_in_its_home(
+    before: dict[str, str], tmp_path: Path
+) -> None:
+    settings, home = load_settings(economics={"contact_cost": 1.0}), Home(tmp_path)
+    (tmp_path / "needs.toml").write_text("[[needs]]\n")
+    graph = build_defs(home=home, settings=settings).resolve_asset_graph()
+    found = {table_of(key): graph.get(key).code_version or "" for key in graph.materializable_asset_keys}
+    assert found == step_versions(settings, home)
+    assert {name for name in found if found[name] != before[name]} == made(
+        *("brief_segments", "economics", "campaign_report"), *("find_needs", "resolve_actions")
+    )
+    assert all(len(version) == 16 for version in found.values())
 
 
 @pytest.mark.parametrize(
@@ -134,6 +142,7 @@ def test_every_asset_has_a_version(before: dict[str, str]) -> None:
                 "question_effects",
                 "fit_cate",
                 "study_repeats",
+                "certify_learners",
                 "campaign_report",
             ),
         ),
@@ -288,36 +297,17 @@ def _step(name: str) -> dg.OpDefinition:
     return _steps()[name]
 
 
-def test_versions_are_the_same_in_every_process(before: dict[str, str]) -> None:
-    code = (
-        "from dunnhumby_pipeline.definitions import build_defs\n"
-        "from dunnhumby_pipeline.orchestration.platform.keys import table_of\n"
-        "graph = build_defs().resolve_asset_graph()\n"
-        "print({table_of(k): graph.get(k).code_version for k in graph.materializable_asset_keys})"
-    )
-    # Sets and dicts of names are in another order than in this process.
-    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    other = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": seed},
-    )
-    assert literal_eval(other.stdout) == before
+def test_every_module_is_read_once_for_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    files: list[Path] = []
 
-
-def test_every_module_is_compiled_once_for_all_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources: list[str] = []
-
-    def counted(source: str) -> CodeType:
-        sources.append(source)
-        return compiled(source)
+    def counted(file: Path) -> CodeType:
+        files.append(file)
+        return compiled_file(file)
 
     steps = [_step(name) for name in STEPS]
-    monkeypatch.setattr(versions, "compiled", counted)
+    monkeypatch.setattr(versions, "compiled_file", counted)
     for cached in (versions.modules, versions.imports_of, versions.module_hash, versions._compiled):
         cached.cache_clear()
     for step in steps:
         versions.step_version(step, load_settings(), Home(Path("nowhere")))
-    assert 0 < len(sources) <= len(versions.modules())
+    assert 0 < len(files) == len(set(files)) <= len(versions.modules())

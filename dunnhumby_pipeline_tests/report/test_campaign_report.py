@@ -68,6 +68,7 @@ SHOWN = {
     "plausibility": {"What each redeemer would have to have spent"},
     "effect_by_part": {"The effect by products and weeks"},
     "cate_scoreboard": {"Models of who responds more, scored on households they did not see"},
+    "certified_learners": {"The same by every learner, those left to the certificate among them"},
     "cate_validation": {"Tests on outcomes that the model did not see"},
     "gates": {
         *("Effects of equal groups by predicted effect", "Are effects as large as the model says?"),

@@ -266,6 +266,13 @@ def test_grids_of_what_stands_behind_the_segments(grids: dict[str, Grid], name: 
     assert " | ".join(pages.texts(grids[name])[place]) == row
 
 
+def test_a_segment_that_is_gone_is_told_without_a_name_of_today() -> None:
+    known = customers.segment_identity()
+    gone = known.iloc[[0]].assign(segment=None, segment_name=None, kept=False, reason="no longer there")
+    tables = study.study_tables(segment_identity=pd.concat([known, gone], ignore_index=True))
+    assert pages.texts(pages.grid("segment_identity", tables))[-1][::3] == [NOTHING, "no longer there"]
+
+
 def test_demographics_and_mailings_say_what_chose_them(
     grids: dict[str, Grid], notes: dict[str, str], page: str
 ) -> None:

@@ -26,6 +26,7 @@ from dunnhumby_pipeline.segmentation.needs.names import (
     words_of,
 )
 from dunnhumby_pipeline.segmentation.needs.needs import household_needs, segment_needs
+from dunnhumby_pipeline.segmentation.needs.purchases import Goods, bought_by_day, bought_in
 from dunnhumby_pipeline.segmentation.needs.store import (
     NeedModelError,
     load_need_model,
@@ -267,6 +268,60 @@ def test_the_need_of_a_look_back_is_that_of_its_own_lines(tmp_path: Path) -> Non
     stranger = pd.DataFrame({"household_key": [77_777], "campaign": [8]})
     assert needs(stranger, windows, before).tolist() == [NO_NEED]
     assert needs(rows.iloc[:0], windows, before).empty
+
+
+def test_on_a_calendar_needs_are_of_the_days_that_it_moves_to_the_window(tmp_path: Path) -> None:
+    _, found = planted()
+    kinds = list(KINDS)
+    turned = [kinds[(kinds.index(kind) + 1) % 4] for kind in PLANTED]
+    later = lines_of(turned, seed=4, n_days=100).assign(day=lambda f: (f["day"] + 100).astype("int32"))
+    later["basket_id"] += 500
+    lines = pd.concat([lines_of(PLANTED, seed=3, n_days=100), later], ignore_index=True)
+    paths = stored(tmp_path, lines)
+    rows = pd.DataFrame({"household_key": np.arange(1, 121), "window": 0})
+
+    def needs(windows: pd.DataFrame, lines: pd.DataFrame | Path, calendar: pd.DataFrame | None = None) -> list[str]:
+        found_needs = window_needs(
+            rows.assign(window=windows["window"].iloc[0]),
+            "window",
+            windows,
+            found.model,
+            lines,
+            paths["products"],
+            ENGINE,
+            calendar,
+        )
+        return found_needs.tolist()
+
+    # Every second day of either half, and one of the latter twice over, closed up from day 500.
+    days = np.array([*range(1, 101, 4), *range(101, 201, 4), *[150] * 9])
+    calendar = pd.DataFrame({"day": days, "new_day": 500 + np.arange(len(days)), "copy": 0, "n_copies": 1})
+    moved = lines.merge(calendar[["day", "new_day"]], on="day").assign(day=lambda f: f["new_day"].astype("int32"))
+    copies = moved.groupby(["household_key", "basket_id", "day"], sort=False).ngroup()
+    moved = moved.drop(columns="new_day").assign(basket_id=copies.astype("int64"))
+    whole, early = one_window(500, 600), one_window(500, 524)
+    for window in (whole, early):
+        assert needs(window, paths["transactions"], calendar) == needs(window, moved)
+    assert needs(early, paths["transactions"], calendar) != needs(whole, paths["transactions"], calendar)
+    assert set(needs(one_window(1, 200), paths["transactions"], calendar)) == {NO_NEED}
+
+
+def test_a_basket_over_two_days_is_one_on_its_first(tmp_path: Path) -> None:
+    lines = pd.DataFrame(
+        {"household_key": 1, "basket_id": [1, 1, 1, 2], "day": [4, 5, 5, 5], "product_id": PRODUCTS["product_id"][0]}
+    ).assign(sales_value=1.0)
+    paths = stored(tmp_path, lines_of(PLANTED[:1]).head(4).assign(**lines))
+    goods = Goods("commodities", (str(PRODUCTS["commodity_desc"][0]),), "set", 1.0)
+    given = goods, paths["transactions"], paths["products"], ENGINE
+    by_day = bought_by_day(*given)
+    assert by_day[["day", "baskets"]].to_numpy().tolist() == [[4, 1], [5, 1]]
+    # Kept, until the file is another.
+    assert bought_by_day(*given) is by_day
+    stored(tmp_path, lines_of(PLANTED[:1]).head(4).assign(**lines.assign(day=9)).iloc[:3])
+    assert bought_by_day(*given)[["day", "baskets"]].to_numpy().tolist() == [[9, 1]]
+    windows = pd.concat([one_window(1, 4), one_window(1, 9).assign(window=1)])
+    both = bought_in(windows, *given)
+    assert both[["window", "baskets", "sales"]].to_numpy().tolist() == [[1, 1, 3.0]]
 
 
 # ---------------------------------------------------------------------------------------------------------- bad input

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -136,6 +135,8 @@ def test_shares_sum_to_one_and_weighted_z_scores_to_nothing(rows: list[tuple[str
 
 
 def test_features_have_means_intervals_scores_and_effects() -> None:
+    import statsmodels.api as sm
+
     rng = np.random.default_rng(1)
     slugs = np.repeat(["a", "b", "c"], [30, 50, 20])
     frame = households(

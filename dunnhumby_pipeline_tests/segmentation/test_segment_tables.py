@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.contracts.study_features import FEATURES
@@ -16,6 +16,8 @@ from dunnhumby_pipeline.segmentation.segments.clusters import Clusters, Recipe, 
 from dunnhumby_pipeline.segmentation.segments.consensus import TooFewDistinct, consensus_centroids
 from dunnhumby_pipeline.segmentation.segments.scoreboard import (
     COLUMNS,
+    SILHOUETTE_HOUSEHOLDS,
+    Drawn,
     choose_segments,
     consensus_wins,
     quality,
@@ -232,11 +234,13 @@ def test_a_consensus_finds_planted_segments() -> None:
         consensus_centroids(np.repeat([[0.0], [1.0]], 20, axis=0), 3, seed=1)
 
 
-def test_silhouettes_of_a_sample_do_not_change_and_hopeless_labels_have_none() -> None:
+def test_silhouettes_are_those_of_a_sample_and_hopeless_labels_have_none() -> None:
     scores = np.random.default_rng(1).random((3000, 2))
     labels = (scores[:, 0] > 0.5).astype(np.int64)
-    assert quality(scores, labels, 3) == quality(scores, labels, 3)
-    alone = quality(scores, np.zeros(3000, dtype=np.int64), 3)
+    drawn = Drawn.of(scores, 3)
+    assert len(drawn.rows) == SILHOUETTE_HOUSEHOLDS
+    assert quality(scores, labels, drawn)["silhouette"] == silhouette_score(scores[drawn.rows], labels[drawn.rows])
+    alone = quality(scores, np.zeros(3000, dtype=np.int64), drawn)
     assert np.isnan(alone["silhouette"])
     assert alone["smallest_share"] == 1.0
 

@@ -38,9 +38,11 @@ from dunnhumby_pipeline.segmentation.segments.stability import (
     Stability,
     adjusted_rand,
     bootstrap_stability,
+    cold_refits,
     jaccard_matrix,
     jaccard_table,
     match_labels,
+    refitted_labels,
 )
 from dunnhumby_pipeline_tests.fakes.known_truth import model_of, planted_households
 
@@ -373,6 +375,21 @@ def test_planted_types_survive_refits_and_noise_does_not() -> None:
     again = bootstrap_stability(noise, fit_segmentation(noise, THREE, seed=1), THREE, 3, seed=1)
     pd.testing.assert_frame_equal(again.replicates, unstable.replicates)
     np.testing.assert_array_equal(again.agreement, unstable.agreement)
+
+
+def test_refits_labelled_before_are_not_labelled_again() -> None:
+    features, _ = planted_households((40, 30, 20), seed=7)
+    reference = fit_segmentation(features, THREE, seed=1)
+    refits = cold_refits(features, THREE, 3, seed=1)
+    labels = [refitted_labels(refit, THREE, 1) for refit in refits]
+    alone = bootstrap_stability(features, reference, THREE, 3, seed=1)
+    given = bootstrap_stability(features, reference, THREE, 3, 1, refits, labels)
+    pd.testing.assert_frame_equal(given.replicates, alone.replicates)
+    np.testing.assert_array_equal(given.agreement, alone.agreement)
+    # One that has too few households that differ has no labels, and says nothing.
+    missing = bootstrap_stability(features, reference, THREE, 3, 1, refits, [None, *labels[1:]])
+    assert missing.replicates["start"].tolist() == ["cold", "cold", "warm", "warm", "warm"]
+    assert missing.jaccard.shape == (2, 3)
 
 
 labels_of = st.lists(st.integers(0, 3), min_size=20, max_size=20).map(np.array)

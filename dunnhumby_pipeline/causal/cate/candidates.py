@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-9
+# Why a learner that a study leaves to its certificate has no effects there.
+LEFT = "is left to `dunnhumby certify`"
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ class _NotFitted(Exception):
 
 
 def out_of_fold(
-    x: Array, data: Residuals, nested: Nested, settings: CateSettings, confidence: float, seed: int
+    x: Array,
+    data: Residuals,
+    nested: Nested,
+    settings: CateSettings,
+    confidence: float,
+    seed: int,
+    without: Collection[str] = (),
 ) -> Candidates:
-    """Fit every registered learner without each fold in turn, on at most `settings.max_trials` trials, and predict it.
+    """Fit every registered learner without each fold in turn, on at most `settings.max_trials` trials, and predict it;
+    those named in `without` are left to the certificate.
 
     The constant, and what comes from the outcome means that all learners share, rest on all trials outside the fold.
     The mean effect of a model weights trials by e (1 - e), as the constant's is. A learner that raises, or gives
@@ -70,9 +80,12 @@ def out_of_fold(
     # Side by side in threads: most of a fit is spent in compiled code.
     with one_thread():
         found = Parallel(n_jobs=settings.n_jobs, prefer="threads")(
-            delayed(_tried)(kind, x, data, nested, settings, seed) for kind in kinds.values()
+            delayed(_tried)(kind, x, data, nested, settings, seed)
+            for name, kind in kinds.items()
+            if name not in without
         )
-    by_name = dict(zip(kinds, found, strict=True))
+    tried = iter(found)
+    by_name = {name: LEFT if name in without else next(tried) for name in kinds}
     return Candidates(
         level,
         (lower, upper),

@@ -10,7 +10,7 @@ weights that have not seen its household. The AIPW scores, by which policies are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,8 @@ from dunnhumby_pipeline.contracts.names import ALL_FOLDS, CONSTANT, STACK, TRIAL
 from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings
 
 Array = NDArray[np.float64]
+_SCORES = ("r_loss", "dr_loss", "gain_over_constant", "gain_se", "dr_gain", "dr_gain_se")
+SCOREBOARD = ("model", "fold", *_SCORES, "calibration", "weight", "chosen", "reason")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,12 @@ def fit_cate(
     seed: int,
     nuisance: NuisanceSettings | None = None,
     nested: Nested | None = None,
+    without: Collection[str] = (),
 ) -> CateFit:
     """Fit every learner out of fold, calibrate, stack, choose, and estimate each trial's effect.
 
     `nested` are the nuisances of training trials where they are known already; otherwise they are fitted. `nuisance`
-    has the size of the fits (its defaults when None).
+    has the size of the fits (its defaults when None). Learners named in `without` are left to the certificate.
 
     `estimates`: household_key, campaign, cate, cate_lower, cate_upper, interval_of (whose effect the interval covers:
     average or household; all three null where the model has no interval), fold, model.
@@ -71,7 +74,7 @@ def fit_cate(
     sizes = nuisance or NuisanceSettings()
     campaigns = trials["campaign"].to_numpy()
     known = nested_nuisances(x, data, sizes, seed, campaigns) if nested is None else nested
-    candidates = out_of_fold(x, data, known, settings, confidence, seed)
+    candidates = out_of_fold(x, data, known, settings, confidence, seed, without)
     found = stacked(data, candidates.level, candidates.deviations(), settings.n_stacked, ALL_FOLDS)
     losses = r_loss(data, candidates.level), r_loss(data, found.effect)
     passed = gate(*losses, data.households, settings.gain_in_se).passed
@@ -148,8 +151,7 @@ def _scores(data: Residuals, candidates: Candidates, found: Stacked, chosen: str
                 "reason": None,
             }
     for name, reason in candidates.left_out.items():
-        nothing = ("r_loss", "dr_loss", "gain_over_constant", "gain_se", "dr_gain", "dr_gain_se")
-        unknown = dict.fromkeys((*nothing, "calibration", "weight"), np.nan)
+        unknown = dict.fromkeys((*_SCORES, "calibration", "weight"), np.nan)
         yield {"model": name, "fold": ALL_FOLDS, **unknown, "chosen": False, "reason": reason}
 
 

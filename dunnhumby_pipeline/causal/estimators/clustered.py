@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import scipy
@@ -57,13 +59,29 @@ def weighted_mean_se(values: Array, weights: Array, households: NDArray[np.int64
     return clustered_estimate(mean, influence, households)
 
 
+@cache
 def normal_quantile(confidence: float) -> float:
     """Half-width of a two-sided normal interval in standard errors: 1.96 at 0.95."""
     return float(scipy.stats.norm.ppf(0.5 + confidence / 2))
 
 
+def first_seen(households: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers (n,) from 0 of households, in the order in which they come: what pandas' factorize gives."""
+    if not _dense(households):
+        return pd.factorize(households)[0]
+    each, first = np.arange(len(households)), np.empty(int(households.max()) + 1, dtype=np.int64)
+    # Backwards, so that the first of a household's trials is written last.
+    first[households[::-1]] = each[::-1]
+    first_of = first[households]
+    return (np.cumsum(first_of == each) - 1)[first_of]
+
+
+def _dense(households: NDArray[np.int64]) -> bool:
+    """Whether keys count from about 0, and are places already: to look each up costs more than all else here."""
+    return bool(households.size and households.min() >= 0 and households.max() < _DENSE * len(households))
+
+
 def _totals(values: Array, households: NDArray[np.int64]) -> Array:
-    # Keys that count from about 0 are places already: to look each up costs more than all else here.
-    if households.size and households.min() >= 0 and households.max() < _DENSE * len(households):
+    if _dense(households):
         return np.bincount(households, values).astype(float)[np.bincount(households) > 0]
     return pd.Series(values).groupby(households).sum().to_numpy()

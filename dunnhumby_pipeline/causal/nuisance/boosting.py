@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.causal.nuisance.remembered import digest
+
 if TYPE_CHECKING:
     import xgboost
 
@@ -20,13 +21,13 @@ Mask = NDArray[np.bool_]
 
 # Bins of a covariate. Of as few as 32 the error of a mean is an effect where it is a step that none of them hits; of a
 # few hundred trials, propensities by more are the worse for it.
-_BINS, COARSE = 256, 32
+BINS, COARSE = 256, 32
 _TREES = {
     "max_depth": 4,
     "learning_rate": 0.15,
     "subsample": 0.8,
     "colsample_bytree": 0.5,
-    "max_bin": _BINS,
+    "max_bin": BINS,
     "nthread": 1,
 }
 # Trees are added and judged in steps; ten that do not help are the last.
@@ -65,17 +66,17 @@ class _Kept(local):
 _KEPT = _Kept()
 
 
-def binned(x: Array, bins: int = _BINS) -> xgboost.DMatrix:
+def binned(x: Array, bins: int = BINS, known: tuple[object, ...] | None = None) -> xgboost.DMatrix:
     """The (n, p) covariates as trees take them: binning takes as long as 25 trees, so it is done once for all that
     are fitted to the same rows one after another. Labels and weights are those set last.
 
-    Trees of other than the usual number of `bins` need it among their parameters, as `max_bin`.
+    Trees of other than the usual number of `bins` need it among their parameters, as `max_bin`. `known`: the digest of
+    `x`, where it has been worked out.
     """
-    x = np.ascontiguousarray(x)
-    key = (x.shape, x.dtype.str, bins, hashlib.blake2b(x.data).digest())
+    key = (bins, digest(x) if known is None else known)
     kept = _KEPT.matrices
     if key not in kept:
-        kept[key] = _binned(x, bins)
+        kept[key] = _binned(np.ascontiguousarray(x), bins)
         if len(kept) > _MOST_KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)

@@ -7,6 +7,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from dunnhumby_pipeline.causal.nuisance.boosting import COARSE, binned, boost, stop_early
+from dunnhumby_pipeline.causal.nuisance.boosting import BINS, COARSE, Trees, binned, boost, stop_early
 from dunnhumby_pipeline.causal.nuisance.lasso import Linear, fit_lassos
+from dunnhumby_pipeline.causal.nuisance.remembered import digest, remembered
 from dunnhumby_pipeline.engine.threads import one_thread
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Digest = tuple[object, ...]
 
 # Linear models and trees, or either alone: those that may have a share.
 BOTH, LINEAR_ONLY, TREES_ONLY = (True, True), (True, False), (False, True)
@@ -64,30 +67,52 @@ def fit_propensity(
     x: Array, treated: Array | Groups, households: Groups, seed: int, candidates: tuple[bool, bool] = BOTH
 ) -> Stack:
     """Fit e(x) = P(treated | x) on (n, p) covariates: logistic regression and trees, their shares by log loss."""
+    target = np.asarray(treated, dtype=float)
+    out = _inner_folds(households, target) == 0
+    known = digest(x)
+    everyone = np.ones(len(x), dtype=bool)
+    with one_thread():
+        if candidates == LINEAR_ONLY:
+            return Stack(_logistic(x, target, everyone, known), None, np.array([1.0, 0.0]))
+        of_trees = {
+            **{"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic"},
+            **{"max_bin": COARSE, "seed": seed},
+        }
+        trees, said = _boosted(x, target, out, of_trees, COARSE, known)
+        linear, share = None, (0.0, 1.0)
+        if candidates == BOTH:
+            linear = _logistic(x, target, everyone, known)
+            of_others = _logistic(x, target, ~out, known)
+            share = _simplex_weights(target[out], of_others.predict_proba(x[out])[:, 1], said)
+    return Stack(linear, trees, np.array(share))
+
+
+def _logistic(x: Array, target: Array, rows: Mask, known: Digest) -> Any:
+    """A logistic regression of `target` (n,) on the standardised covariates, fitted to `rows` (n,)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    def logistic(rows: Mask) -> Any:
-        return make_pipeline(StandardScaler(), LogisticRegression(**_LOGISTIC)).fit(x[rows], treated[rows])
+    def fit() -> Any:
+        model = make_pipeline(StandardScaler(), LogisticRegression(**_LOGISTIC))
+        return model.fit(x[rows], target[rows])
 
-    target = np.asarray(treated, dtype=float)
-    out = _inner_folds(households, target) == 0
-    with one_thread():
-        if candidates == LINEAR_ONLY:
-            return Stack(logistic(np.ones(len(x), dtype=bool)), None, np.array([1.0, 0.0]))
-        parameters = {
-            **{"min_child_weight": _MIN_CHILD / 2, "objective": "binary:logistic"},
-            **{"max_bin": COARSE, "seed": seed},
-        }
-        matrix = binned(x, COARSE)
-        stopped = stop_early(matrix, target, [out], parameters, _log_loss)
-        trees = boost(matrix, target, stopped.n_trees, parameters)
-        linear, share = None, (0.0, 1.0)
-        if candidates == BOTH:
-            linear = logistic(np.ones(len(x), dtype=bool))
-            share = _simplex_weights(target[out], logistic(~out).predict_proba(x[out])[:, 1], stopped.predicted[out])
-    return Stack(linear, trees, np.array(share))
+    return remembered(("logistic", known, digest(target), digest(rows)), fit)
+
+
+def _boosted(
+    x: Array, y: Array, out: Mask, parameters: Mapping[str, object], bins: int, known: Digest
+) -> tuple[Trees, Array]:
+    """Trees of `y` (n,) on all rows, as many as help those of `out` (n,) most, and what trees fitted to the others say
+    of these. `known`: the digest of `x`."""
+    loss = _log_loss if parameters.get("objective") == "binary:logistic" else _squared
+
+    def fit() -> tuple[Trees, Array]:
+        matrix = binned(x, bins, known)
+        stopped = stop_early(matrix, y, [out], parameters, loss)
+        return boost(matrix, y, stopped.n_trees, parameters), stopped.predicted[out]
+
+    return remembered(("boosted", known, digest(y), digest(out), bins, *sorted(parameters.items())), fit)
 
 
 def fit_outcome(x: Array, y: Array, households: Groups, seed: int) -> Stack:
@@ -116,18 +141,18 @@ def fit_outcomes(
         folds = _inner_folds(households)
         out = folds == 0
         with one_thread():
-            lassos, of_lassos = fit_lassos(x, outcomes[:, varies], folds)
-            matrix = binned(x) if candidates != LINEAR_ONLY else None
+            known, several = digest(x), outcomes[:, varies]
+            lassos, of_lassos = remembered(
+                ("lassos", known, digest(several), digest(folds)), lambda: fit_lassos(x, several, folds)
+            )
             for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
                 level = float(y.mean())
                 trees, of_trees = None, np.full(int(out.sum()), level)
-                if matrix is not None:
-                    beyond = y - begin[:, column]
-                    stopped = stop_early(matrix, beyond, [out], parameters, _squared)
-                    trees = boost(matrix, beyond, stopped.n_trees, parameters)
-                    of_trees = stopped.predicted[out] + begin[out, column]
+                if candidates != LINEAR_ONLY:
+                    trees, said_of_out = _boosted(x, y - begin[:, column], out, parameters, BINS, known)
+                    of_trees = said_of_out + begin[out, column]
                 said = np.column_stack([of_lasso, of_trees]) - level
                 found[column] = Stack(lasso, trees, _mean_weights(said * candidates, y[out] - level), level)
     return found

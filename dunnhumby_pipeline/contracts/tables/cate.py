@@ -6,6 +6,21 @@ from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, number, text
 
+# Columns of a scoreboard of models of the effect.
+SCOREBOARD = (
+    *shared("model fold"),
+    number("r_loss", "mean out-of-fold R-loss of the calibrated effects; lower is better", "$ squared"),
+    number("dr_loss", "mean squared distance to the AIPW scores, overlap-weighted", "$ squared"),
+    number("gain_over_constant", "R-loss of one constant effect minus that of the model", "$ squared"),
+    number("gain_se", "standard error of the gain, clustered by household", "$ squared"),
+    number("dr_gain", "dr_loss of one constant effect minus that of the model", "$ squared"),
+    number("dr_gain_se", "standard error of dr_gain, clustered by household", "$ squared"),
+    number("calibration", "what the model's differences from its mean are multiplied by", "ratio"),
+    number("weight", "what they are multiplied by in the stack", "ratio"),
+    *shared("chosen"),
+    text("reason", "why the model could not be fitted and is left out", nullable=True),
+)
+
 TABLES = (
     Table(
         "cate_scoreboard",
@@ -14,19 +29,7 @@ TABLES = (
         meaning="Out-of-fold losses of every calibrated model and of their stack, and which was chosen.",
         row="model and fold",
         key=("model", "fold"),
-        columns=(
-            *shared("model fold"),
-            number("r_loss", "mean out-of-fold R-loss of the calibrated effects; lower is better", "$ squared"),
-            number("dr_loss", "mean squared distance to the AIPW scores, overlap-weighted", "$ squared"),
-            number("gain_over_constant", "R-loss of one constant effect minus that of the model", "$ squared"),
-            number("gain_se", "standard error of the gain, clustered by household", "$ squared"),
-            number("dr_gain", "dr_loss of one constant effect minus that of the model", "$ squared"),
-            number("dr_gain_se", "standard error of dr_gain, clustered by household", "$ squared"),
-            number("calibration", "what the model's differences from its mean are multiplied by", "ratio"),
-            number("weight", "what they are multiplied by in the stack", "ratio"),
-            *shared("chosen"),
-            text("reason", "why the model could not be fitted and is left out", nullable=True),
-        ),
+        columns=SCOREBOARD,
         partitioned=True,
         metrics=metrics.models,
         measures=True,

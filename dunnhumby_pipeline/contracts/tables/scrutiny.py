@@ -5,6 +5,7 @@ from __future__ import annotations
 from dunnhumby_pipeline.contracts import metrics
 from dunnhumby_pipeline.contracts.columns import shared
 from dunnhumby_pipeline.contracts.table import Table, flag, integer, number, text
+from dunnhumby_pipeline.contracts.tables.cate import SCOREBOARD
 
 _CERTIFIED = flag("certified", "whether the row comes from `dunnhumby certify`, with more draws or methods")
 _PROCEDURE = text("procedure", "what looked for effects: the reduced search, or the whole one by every learner")
@@ -82,7 +83,10 @@ TABLES = (
         columns=(
             text("refuter", "what is changed: placebo treatment, random common cause, data subset, and so on"),
             text("subject", "what is refuted: the average effect, or the search for effects that differ"),
-            text("drawn_by", "who draws and estimates again: this study by household, or dowhy by trial"),
+            text(
+                "drawn_by",
+                "who draws and estimates again: this study by household, or, in a certificate, dowhy by trial",
+            ),
             *shared("outcome"),
             integer("n_draws", "draws", "draws"),
             number(
@@ -153,10 +157,23 @@ TABLES = (
         measures=True,
     ),
     Table(
+        "certified_learners",
+        group="scrutiny",
+        made_by="certify_learners",
+        meaning="In a certificate, out-of-fold losses of every model of the effect, those among them that a study "
+        "leaves to it, and of their stack.",
+        row="model and fold",
+        key=("model", "fold"),
+        columns=(*SCOREBOARD, _CERTIFIED),
+        partitioned=True,
+        may_be_empty=True,
+        measures=True,
+    ),
+    Table(
         "certified_policies",
         group="scrutiny",
         made_by="certify_policies",
-        meaning="The policy tree beside econml's trees and forest, on the same folds and scores.",
+        meaning="The policy tree, and in a certificate econml's trees and forest beside it, on the same folds.",
         row="policy",
         key=("policy",),
         columns=(

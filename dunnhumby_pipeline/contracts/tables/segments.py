@@ -100,10 +100,11 @@ TABLES = (
         group="segments",
         made_by="fit_segments",
         meaning="Which segment of the run before each one is, and whether it keeps its name.",
-        row="segment",
-        key=("segment",),
+        row="segment, or one that is gone",
+        key=("segment", "previous_segment"),
         columns=(
-            *shared("segment segment_name"),
+            # Of a segment that is gone there is nothing today.
+            *shared("segment segment_name", nullable=True),
             text("previous_segment", "segment of the run before that matches best, one to one", nullable=True),
             number(
                 "jaccard", "overlap of the two segments' households; 1 is the same households", "0-1", nullable=True
@@ -112,7 +113,7 @@ TABLES = (
                 "centroid_distance", "distance of the two centroids in factor scores of the run before", nullable=True
             ),
             flag("kept", "whether it is the same segment and keeps its name"),
-            text("described_as", "name that today's profile alone would give"),
+            text("described_as", "name that today's profile alone would give", nullable=True),
             text("reason", "why the name is kept or new"),
         ),
         metrics=metrics.identity,

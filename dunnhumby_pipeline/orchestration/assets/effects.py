@@ -159,6 +159,7 @@ def fit_cate(
     study: dg.ResourceParam[Study],
 ) -> Iterator[dg.Output]:
     """Conditional effects on gross profit: candidates out of fold, their stack, and whether it beats one effect."""
+    from dunnhumby_pipeline.causal.cate.learners.registry import LEFT_TO_CERTIFICATE
     from dunnhumby_pipeline.causal.cate.model_store import EffectModel, save_effect_model
     from dunnhumby_pipeline.causal.cate.scoring import save_recipe
     from dunnhumby_pipeline.causal.cate.selection import fit_cate as fit
@@ -177,7 +178,8 @@ def fit_cate(
     matrix = load_matrix(study.table("design_matrix", campaign_type), trials)
     data = residuals(trials, nuisances, GROSS_PROFIT)
     seed = settings.seed_for("cate")
-    fitted = fit(trials, matrix.x, data, settings.cate, settings.confidence, seed, settings.nuisance)
+    own = (settings.cate, settings.confidence, seed, settings.nuisance)
+    fitted = fit(trials, matrix.x, data, *own, without=LEFT_TO_CERTIFICATE)
     today = covariates_today(study.journey_tables(), campaign_type, trials, settings.trial, settings.engine)
     today["lookback_segment"] = window_segments(today, "campaign", load_model(study.table("segment_model")))
     today["lookback_need"], _ = needs_of(today, today, study)

@@ -79,6 +79,24 @@ def split_households(
     return many_splits_of_study(matrix.x, matrix.names, data, study.settings, _certifies(context))
 
 
+@step(settings=("seed", "confidence", "nuisance", "cate"), deps=[*COMPARABLE, "design_matrix"])
+@of_fresh_study
+def certify_learners(
+    context: dg.AssetExecutionContext,
+    first_campaign_cohort: pd.DataFrame,
+    nuisances: pd.DataFrame,
+    study: dg.ResourceParam[Study],
+) -> pd.DataFrame:
+    """In a certificate, the models of the effect and their stack again, with the learners that a study leaves to it."""
+    from dunnhumby_pipeline.causal.cate.certificate import every_learner
+    from dunnhumby_pipeline.causal.design.matrix_store import load_matrix
+    from dunnhumby_pipeline.causal.nuisance.cross_fit import residuals
+
+    x = load_matrix(study.table("design_matrix", context.partition_key), first_campaign_cohort).x
+    data = residuals(first_campaign_cohort, nuisances, GROSS_PROFIT)
+    return every_learner(first_campaign_cohort, x, data, study.settings, certified=_certifies(context))
+
+
 @step(settings=("seed", "confidence", "trial", "overlap"), deps=["design_matrix"])
 @of_fresh_study
 def certify_policies(
@@ -94,7 +112,7 @@ def certify_policies(
     suppressed_households: pd.DataFrame,
     study: dg.ResourceParam[Study],
 ) -> pd.DataFrame:
-    """The policy tree beside econml's tree, and in a certificate beside its forest and its own scores."""
+    """The policy tree out of fold, and in a certificate econml's trees and forest beside it."""
     from dunnhumby_pipeline.targeting.econml_trees import tree_comparison
     from dunnhumby_pipeline.targeting.economics import in_force
 

@@ -386,6 +386,16 @@ CHECKS: tuple[Check, ...] = (
     ),
     *experiments.CHECKS,
     Check(
+        "certified_learners",
+        scrutiny.certificate_agrees,
+        WARN,
+        reads=("cate_scoreboard",),
+        red="with the learners that a study leaves to its certificate, effects that differ are used where the study "
+        "uses one for all, or the other way round",
+        advice="the verdict on differences hangs on which learners are asked: read it as open, and test",
+        why="what a study does not look for must not go unseen because of what it leaves out to be quick",
+    ),
+    Check(
         "refutation",
         scrutiny.refutations_passed,
         WARN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dunnhumby_pipeline.contracts.names import ALL_FOLDS
 from dunnhumby_pipeline.orchestration.checks.verdict import Verdict
 from dunnhumby_pipeline.settings import CheckSettings
 from dunnhumby_pipeline.words import terms
@@ -43,6 +44,19 @@ def intervals_cover(power: pd.DataFrame, settings: CheckSettings) -> Verdict:
     passed = share + _BEYOND * error >= nominal - settings.max_undercoverage
     beyond = "" if passed else f", {nominal:.0%} expected; read it as too narrow"
     return Verdict(passed, f"{text}{beyond}", {"coverage_of_average": share})
+
+
+def certificate_agrees(certified: pd.DataFrame, scoreboard: pd.DataFrame, settings: CheckSettings) -> Verdict:
+    """With the learners that a study leaves to its certificate it would use the same model."""
+    if certified.empty:
+        return Verdict(True, "no certificate has looked at the learners that the study leaves to it")
+    ours, theirs = (
+        str(board.loc[(board["fold"] == ALL_FOLDS) & board["chosen"].astype(bool), "model"].iloc[0])
+        for board in (scoreboard, certified)
+    )
+    if ours == theirs:
+        return Verdict(True, f"by every learner as in the study: {terms.model(ours)}")
+    return Verdict(False, f"every learner leads to {terms.model(theirs)}, those of the study to {terms.model(ours)}")
 
 
 def refutations_passed(refutation: pd.DataFrame, settings: CheckSettings) -> Verdict:

@@ -7,6 +7,7 @@ the same step as its warnings.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import dagster as dg
 
@@ -27,12 +28,13 @@ from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
 
 
-def check_steps(checks: Sequence[Check] = CHECKS) -> list[dg.AssetChecksDefinition]:
+@cache
+def check_steps(checks: tuple[Check, ...] = CHECKS) -> tuple[dg.AssetChecksDefinition, ...]:
     """The steps that carry out `checks`: 'check_fit_nuisances' those of the tables that fit_nuisances makes."""
     by_step: dict[str, list[Check]] = {}
     for check in checks:
         by_step.setdefault(check.contract.made_by, []).append(check)
-    return [_step(name, of_step) for name, of_step in by_step.items()]
+    return tuple(_step(name, of_step) for name, of_step in by_step.items())
 
 
 def _step(made_by: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:

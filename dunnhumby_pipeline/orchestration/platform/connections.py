@@ -45,3 +45,5 @@ class Engines:
 
 def _without_waiting(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
+    # Dagster says so too, once it has made its tables; each of sixty would be waited for.
+    connection.execute("PRAGMA journal_mode = WAL")

@@ -6,25 +6,28 @@ test holds that no other module does; a release of dagster that moves one is met
 
 from __future__ import annotations
 
-import copy
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
+import alembic.command
 import dagster as dg
+from alembic.script import ScriptDirectory
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.asset_selection import DagsterInvalidAssetSelectionError
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 from dagster._core.definitions.data_version import DATA_VERSION_TAG, CachingStaleStatusResolver, StaleStatus
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.event_api import EventLogCursor, PartitionKeyFilter
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.storage import sql
+from dagster._core.storage.event_log.base import AssetEntry, AssetRecord
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
@@ -37,6 +40,9 @@ from dunnhumby_pipeline.orchestration.platform.connections import Engines
 from dunnhumby_pipeline.orchestration.platform.keys import table_of
 
 AssetGraph: TypeAlias = BaseAssetGraph
+__all__ = ["AssetEntry", "AssetRecord", "SqlEventLogStorage"]
+# How its storage calls the event that a table was made.
+MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
 # What `python -m` runs as dagster's daemon.
 DAEMON_MODULE = "dagster._daemon"
 # The setting of a history that copies no output of steps into files.
@@ -93,30 +99,10 @@ def latest_checks(
     return found
 
 
-def remembering(instance: dg.DagsterInstance) -> dg.DagsterInstance:
-    """The same history, which looks each materialisation up once: for who asks of all tables while none is made.
-
-    What is stale is asked of every table, and by dagster of every input of every table: seven times of each.
-    """
-    if "fetch_materializations" in vars(instance):
-        return instance
-    found: dict[tuple[str, int, str | None, bool], dg.EventRecordsResult] = {}
-    fetch = instance.fetch_materializations
-
-    def once(
-        records_filter: dg.AssetKey | dg.AssetRecordsFilter,
-        limit: int,
-        cursor: str | None = None,
-        ascending: bool = False,
-    ) -> dg.EventRecordsResult:
-        asked = (repr(records_filter), limit, cursor, ascending)
-        if asked not in found:
-            found[asked] = fetch(records_filter, limit, cursor, ascending)
-        return found[asked]
-
-    own = copy.copy(instance)
-    own.fetch_materializations = once  # type: ignore[method-assign]
-    return own
+def events_result(records: Sequence[dg.EventLogRecord]) -> dg.EventRecordsResult:
+    """What dagster answers who asks for the last event, by what is found: one, or none."""
+    last = EventLogCursor.from_storage_id(records[-1].storage_id if records else -1)
+    return dg.EventRecordsResult(records, cursor=last.to_string(), has_more=bool(records))
 
 
 def latest_materialization(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> float | None:
@@ -196,11 +182,19 @@ def target_of(
 
 @cache
 def _engines() -> Engines:
-    """Those of dagster's histories in this process, which from now on takes its engines here."""
+    """Those of dagster's histories in this process, which from now on takes its engines here and reads its own
+    migrations once.
+    """
     engines = Engines(sql.create_engine)
     for storage in (sqlite_event_log, sqlite_run_storage):
         # mypy: dagster exports the name for its own storages.
         storage.create_engine = engines.engine  # type: ignore[attr-defined]
+    # Each storage that is opened asks which revision of its tables is the newest, and each that is made is marked with
+    # it: a hundred files are read to find it.
+    scripts = SimpleNamespace(from_config=cache(ScriptDirectory.from_config))
+    for module in (sql, alembic.command):
+        # mypy: dagster exports the name for itself, alembic not at all.
+        module.ScriptDirectory = scripts  # type: ignore[attr-defined]
     return engines
 
 

@@ -20,7 +20,7 @@ CERTIFY_JOB, REPORT_JOB = "certify", "report_only"
 ECONOMICS = "economics"
 # The tag of a run that makes its tables with as many draws as a certificate needs.
 CERTIFY = "dunnhumby/certify"
-CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households", "certify_policies")
+CERTIFIED_STEPS = ("study_power", "refute_effects", "split_households", "certify_learners", "certify_policies")
 _PAGES = ("campaign_report", "campaign_brief")
 # What a certificate makes: its steps' tables, and the pages that tell of them.
 CERTIFIED = (*(table.name for step in CERTIFIED_STEPS for table in made_by(step)), *_PAGES)

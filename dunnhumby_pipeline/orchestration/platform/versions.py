@@ -27,6 +27,7 @@ import dunnhumby_pipeline
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.journey.forgotten import read_forgotten
 from dunnhumby_pipeline.orchestration.platform.automation import condition_of, freshness_of
+from dunnhumby_pipeline.orchestration.platform.bytecode import compiled_file
 from dunnhumby_pipeline.orchestration.platform.keys import asset_key, table_of
 from dunnhumby_pipeline.orchestration.platform.step import STEPS
 from dunnhumby_pipeline.settings import Home, Settings
@@ -222,13 +223,7 @@ def module_hash(module: str) -> str:
 
 @cache
 def _compiled(module: str) -> CodeType:
-    return compiled(_file(module).read_text(encoding="utf-8"))
-
-
-def compiled(source: str) -> CodeType:
-    """A module's code without its docstrings (and assertions, of which there are none outside tests)."""
-    # One name for all: where a module lies is no part of its code.
-    return compile(source, "module", "exec", dont_inherit=True, optimize=2)
+    return compiled_file(_file(module))
 
 
 def _file(module: str) -> Path:
@@ -255,9 +250,12 @@ def _parts(code: CodeType) -> Iterator[CodeType]:
 def _instructions(code: CodeType) -> Iterator[str]:
     """What code does, without where its lines stand."""
     for part in _parts(code):
-        pairs = zip(part.co_code[::2], part.co_code[1::2], strict=True)
-        # A docstring that is dropped leaves an instruction that does nothing.
-        yield bytes(byte for pair in pairs if pair[0] != _NOTHING for byte in pair).hex()
+        does = part.co_code
+        if _NOTHING in does[::2]:
+            # A docstring that is dropped leaves an instruction that does nothing.
+            pairs = zip(does[::2], does[1::2], strict=True)
+            does = bytes(byte for pair in pairs if pair[0] != _NOTHING for byte in pair)
+        yield does.hex()
         yield repr((part.co_name, part.co_names, part.co_varnames, part.co_freevars, part.co_cellvars))
         yield repr((part.co_argcount, part.co_posonlyargcount, part.co_kwonlyargcount, part.co_flags))
         yield from (_constant(constant) for constant in part.co_consts)

@@ -53,5 +53,13 @@ PARTS = (
         ("cate_scoreboard",),
         rows=lambda tables, settings: model_rows(tables["cate_scoreboard"]),
     ),
+    Section(
+        "every_model",
+        "The same by every learner, those left to the certificate among them",
+        ("certified_learners",),
+        "From `dunnhumby certify`. In use is what a study by all of them would use.",
+        rows=lambda tables, settings: model_rows(tables["certified_learners"]),
+        needs_rows=True,
+    ),
     Note("left_out", lambda tables, settings: left_out_note(tables["cate_scoreboard"]), ("cate_scoreboard",)),
 )

@@ -269,7 +269,7 @@ WORTH = (
         "tree_comparison",
         "The policy tree beside econml's",
         ("certified_policies",),
-        "On the same trials and folds; `dunnhumby certify` adds those that take long.",
+        "Each fitted to the other folds of the same trials; `dunnhumby certify` sets econml's beside ours.",
         rows=lambda tables, settings: curves.tree_rows(tables["certified_policies"]),
     ),
     Section(

@@ -165,8 +165,9 @@ PARTS = (
         "The analysis done again where the answer is known",
         ("refutation", "refutation_draws"),
         "Hollow marks are draws, the thick bar is their mean, the thin line the study's own value. A few draws show a "
-        "gross fault only; `dunnhumby certify` makes 200 of each. Means and propensities of trials that do not change "
-        "are the study's; dowhy fits a partially linear model with ridge regressions anew, by trial.",
+        "gross fault only; `dunnhumby certify` makes 200 of each, and as many of the effect by dowhy's own refuters. "
+        "Means and propensities of trials that do not change are the study's; dowhy fits a partially linear model "
+        "with ridge regressions anew, by trial.",
         _refutations,
         _refutations_alt,
         lambda tables, settings: refutation_rows(tables["refutation"]),

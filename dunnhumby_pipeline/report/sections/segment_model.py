@@ -133,8 +133,9 @@ def identity_rows(tables: StudyTables, settings: Settings) -> Grid:
     """Which segment of the run before each one is, and whether it kept its name."""
     rows = []
     for row in tables["segment_identity"].itertuples():
+        today = numbers.NOTHING if pd.isna(row.segment_name) else row.segment_name
         before = "" if pd.isna(row.previous_segment) else terms.spoken(row.previous_segment)
-        rows.append(cells(row.segment_name, before, numbers.percent(row.jaccard), row.reason))
+        rows.append(cells(today, before, numbers.percent(row.jaccard), row.reason))
     return as_grid("Segment|In the run before|Households in common|Why its name is kept or new", rows, {2})
 
 

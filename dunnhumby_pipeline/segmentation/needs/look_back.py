@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from dunnhumby_pipeline.contracts.names import NO_NEED
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.segmentation.needs.layers import tamed
 from dunnhumby_pipeline.segmentation.needs.needs import household_needs
-from dunnhumby_pipeline.segmentation.needs.purchases import as_matrix, bought_in
+from dunnhumby_pipeline.segmentation.needs.purchases import as_matrix, bought_by_day
 from dunnhumby_pipeline.segmentation.needs.selection import LABEL
 from dunnhumby_pipeline.segmentation.needs.store import NeedModel
 from dunnhumby_pipeline.settings import EngineSettings
@@ -28,17 +30,38 @@ def window_needs(
 
     `windows`: window, first_day, index_day, one for each value of the column `window`. No line on or after the index
     day of its window enters; the loadings themselves come from the whole history. With a `calendar`, windows are on
-    the days that it moves lines to (`features.calendar`). A household that bought nothing the
+    the days that it moves lines to (`features.calendar`), and a day that it moves to a window twice counts twice. A
+    household that bought nothing the
     needs know of has the need 'none', as all have where there are no needs.
     """
     found = pd.Series(NO_NEED, index=rows.index, dtype="str")
     if LABEL not in model.layers or rows.empty:
         return found
-    bought = bought_in(windows, model.goods, transactions, products, engine, calendar, sales=False)
+    by_day = bought_by_day(model.goods, transactions, products, engine)
+    days = by_day["day"].to_numpy()
+    times = _times(windows, days, calendar)
     layer, names = model.layers[LABEL], model.names[LABEL]
     for place, own in rows.groupby(window):
         keys = own["household_key"].drop_duplicates().sort_values().to_numpy()
-        baskets = as_matrix(bought[bought["window"] == place], "baskets", keys, len(model.goods.names))
+        counted = times[place][days]
+        bought = by_day[counted > 0].assign(
+            baskets=lambda part, counted=counted: part["baskets"] * counted[counted > 0]
+        )
+        baskets = as_matrix(bought, "baskets", keys, len(model.goods.names))
         needs = household_needs(keys, layer.scores(tamed(baskets, model.weights)), names).set_index("household_key")
         found.loc[own.index] = needs["need"].reindex(own["household_key"]).to_numpy()
     return found
+
+
+def _times(
+    windows: pd.DataFrame, days: NDArray[np.int32], calendar: pd.DataFrame | None
+) -> dict[int, NDArray[np.int64]]:
+    """How often each day, from 0 to the last of `days`, lies in each window: not at all or once, without a calendar."""
+    every = np.arange(int(days.max(initial=0)) + 1)
+    old, new = (every, every) if calendar is None else (calendar["day"].to_numpy(), calendar["new_day"].to_numpy())
+    known = (old >= 0) & (old < len(every))
+    old, new = old[known], new[known]
+    return {
+        int(window.window): np.bincount(old[(new >= window.first_day) & (new < window.index_day)], minlength=len(every))
+        for window in windows.itertuples()
+    }

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dunnhumby_pipeline.engine.frames import Relation, Relations
+from dunnhumby_pipeline.engine.frames import Relation
+from dunnhumby_pipeline.engine.once import Kept, as_they_are
 from dunnhumby_pipeline.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _MEASURED = ("baskets", "sales")
 FEWEST = 4
 # Commodities that cover less of the sales would speak for a part of what is bought only.
 _COVERED = 0.5
+# Larger frames would be in the way of other work.
+_DAYS: Kept[pd.DataFrame] = Kept(1)
+_MOST_ROWS = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,17 @@ def goods_sales(source: Source) -> ir.Table:
     )
 
 
-def goods_in_baskets(source: Source, *, sales: bool = True) -> ir.Table:
+def goods_in_baskets(source: Source) -> ir.Table:
     """household_key, basket_id, day, code, sales (units of money), over the unbound tables and `goods` (goods, code).
 
-    Lines as `_goods_lines` has them: a basket of many lines has few kinds of goods, and is in many windows. Without
-    `sales` there is no such column, and a basket has a kind of goods once, on the first day that it was bought.
+    Lines as `_goods_lines` has them: a basket of many lines has few kinds of goods, and is in many windows.
     """
+    t = _coded_lines(source)
+    return t.group_by("household_key", "basket_id", "day", "code").agg(sales=t.sales.sum())
+
+
+def _coded_lines(source: Source) -> ir.Table:
+    """household_key, basket_id, day, code, sales of every line with one of `goods`."""
     import ibis
 
     from dunnhumby_pipeline.engine.compile import unbound
@@ -96,26 +105,30 @@ def goods_in_baskets(source: Source, *, sales: bool = True) -> ir.Table:
     known = products.filter(~is_fuel(products)).select("product_id", goods=products[_COLUMN[source]].strip())
     coded = known.join(codes, "goods").select("product_id", "code")
     slim = lines.select("household_key", "basket_id", "day", "product_id", sales=in_units(lines.sales_value))
-    t = slim.filter(slim.sales > 0).join(coded, "product_id")
-    if not sales:
-        return t.group_by("household_key", "basket_id", "code").agg(day=t.day.min())
-    return t.group_by("household_key", "basket_id", "day", "code").agg(sales=t.sales.sum())
+    return slim.filter(slim.sales > 0).join(coded, "product_id").drop("product_id")
 
 
-def goods_bought(source: Source, *, sales: bool = True) -> ir.Table:
+def goods_bought(source: Source) -> ir.Table:
     """window, household_key, code, baskets, sales ($), over the unbound tables, `windows` and `goods` (goods, code).
 
-    Goods go by their code, so that many households fit in memory. Without `sales`, which take as long again, there
-    is no such column, and baskets are those whose first line of the goods lies in the window.
+    Goods go by their code, so that many households fit in memory.
     """
     from dunnhumby_pipeline.features.windows import in_dollars, windows_table, within
 
-    t = within(goods_in_baskets(source, sales=sales), windows_table())
-    if sales:
-        found = {"baskets": t.basket_id.nunique().cast("int32"), "sales": in_dollars(t.sales.sum())}
-    else:
-        found = {"baskets": t.count().cast("int32")}
-    return t.group_by("window", "household_key", "code").agg(**found).order_by("window", "household_key", "code")
+    t = within(goods_in_baskets(source), windows_table())
+    # A basket at a time, and then baskets: counting distinct ones beside the sum would go through all of it twice.
+    baskets = t.group_by("window", "household_key", "code", "basket_id").agg(sales=t.sales.sum())
+    found = {"baskets": baskets.count().cast("int32"), "sales": in_dollars(baskets.sales.sum())}
+    return baskets.group_by("window", "household_key", "code").agg(**found).order_by("window", "household_key", "code")
+
+
+def goods_by_day(source: Source) -> ir.Table:
+    """household_key, code, day, baskets, over the unbound tables and `goods` (goods, code): on each day, the baskets
+    whose first line of the goods is of that day."""
+    t = _coded_lines(source)
+    baskets = t.group_by("household_key", "basket_id", "code").agg(day=t.day.min())
+    key = ("household_key", "code", "day")
+    return baskets.group_by(*key).agg(baskets=baskets.count().cast("int32")).order_by(*key)
 
 
 def known_goods(
@@ -155,35 +168,33 @@ def all_households(transactions: Relation, engine: EngineSettings) -> NDArray[np
 
 
 def bought_in(
-    windows: pd.DataFrame,
-    goods: Goods,
-    transactions: Relation,
-    products: Relation,
-    engine: EngineSettings,
-    calendar: pd.DataFrame | None = None,
-    *,
-    sales: bool = True,
+    windows: pd.DataFrame, goods: Goods, transactions: Relation, products: Relation, engine: EngineSettings
 ) -> pd.DataFrame:
-    """`goods_bought` in each of `windows` (window, first_day, index_day): lines before a window's index day alone.
+    """`goods_bought` in each of `windows` (window, first_day, index_day): lines before a window's index day alone."""
+    from dunnhumby_pipeline.engine.run import run
 
-    With a `calendar`, windows are on the days that it moves lines to (`features.calendar`).
+    return run(goods_bought(goods.source), {**_relations(goods, transactions, products), "windows": windows}, engine)
+
+
+def bought_by_day(goods: Goods, transactions: Relation, products: Relation, engine: EngineSettings) -> pd.DataFrame:
+    """`goods_by_day` of all days.
+
+    It is kept while the files are as they were, for who asks in this process for other windows of the same days.
     """
     from dunnhumby_pipeline.engine.run import run
-    from dunnhumby_pipeline.features.calendar import on_calendar
 
+    def found() -> pd.DataFrame:
+        return run(goods_by_day(goods.source), _relations(goods, transactions, products), engine)
+
+    files = as_they_are([transactions, products])
+    if files is None:
+        return found()
+    return _DAYS.get((files, goods, engine.model_dump_json()), found, lambda made: len(made) <= _MOST_ROWS)
+
+
+def _relations(goods: Goods, transactions: Relation, products: Relation) -> dict[str, Relation]:
     codes = pd.DataFrame({"goods": list(goods.names), "code": np.arange(len(goods.names), dtype="int32")})
-    relations: Relations = {
-        "transactions": transactions,
-        "products": products,
-        "windows": windows,
-        "goods": codes.astype({"goods": "str"}),
-    }
-    bought = goods_bought(goods.source, sales=sales)
-    if calendar is None:
-        return run(bought, relations, engine)
-    return run(
-        on_calendar(bought, goods_in_baskets(goods.source, sales=sales)), {**relations, "calendar": calendar}, engine
-    )
+    return {"transactions": transactions, "products": products, "goods": codes.astype({"goods": "str"})}
 
 
 def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int64], n_goods: int) -> Bought:
@@ -196,7 +207,8 @@ def as_matrices(bought: pd.DataFrame, households: Sequence[int] | NDArray[np.int
 def as_matrix(
     bought: pd.DataFrame, measured: str, households: Sequence[int] | NDArray[np.int64], n_goods: int
 ) -> csr_matrix:
-    """The column `measured` of `bought` (household_key, code) of one window, households (n,) by goods (p)."""
+    """The column `measured` of `bought` (household_key, code) of one window, households (n,) by goods (p); summed where
+    a household has goods in several rows."""
     from scipy.sparse import csr_matrix
 
     keys = np.asarray(households, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,8 +56,30 @@ class Choice:
     reason: str
 
 
-def quality(scores: Array, labels: Labels, seed: int) -> dict[str, float]:
-    """silhouette (Rousseeuw 1987; of 2,000 households drawn by `seed` when there are more), calinski_harabasz (1974),
+@dataclass(frozen=True)
+class Drawn:
+    """The households `rows` (m,) whose silhouettes are looked at, and how far `apart` (m, m) their factor scores are.
+
+    One does for every labelling of the same scores: the distances cost more than the silhouettes made of them.
+    """
+
+    rows: Labels
+    apart: Array
+
+    @classmethod
+    def of(cls, scores: Array, seed: int) -> Drawn:
+        """All households of factor scores (n, k), 2,000 drawn by `seed` when there are more."""
+        from sklearn.metrics import pairwise_distances
+
+        rows = np.random.default_rng(seed).permutation(len(scores))[:SILHOUETTE_HOUSEHOLDS]
+        apart = pairwise_distances(scores[rows])
+        # As silhouette_score has it, and wants it: rounding leaves some households a hair from themselves.
+        np.fill_diagonal(apart, 0.0)
+        return cls(rows, apart)
+
+
+def quality(scores: Array, labels: Labels, drawn: Drawn) -> dict[str, float]:
+    """silhouette (Rousseeuw 1987; of the households `drawn` of the same scores), calinski_harabasz (1974),
     davies_bouldin (1979) and smallest_share of the labels (n,) of factor scores (n, k).
 
     The first three are null with fewer than two segments, or as many as households.
@@ -68,9 +90,9 @@ def quality(scores: Array, labels: Labels, seed: int) -> dict[str, float]:
     sizes = sizes[sizes > 0]
     metrics = {"silhouette": np.nan, "calinski_harabasz": np.nan, "davies_bouldin": np.nan}
     if 1 < len(sizes) < len(labels):
-        drawn = np.random.default_rng(seed).permutation(len(labels))[:SILHOUETTE_HOUSEHOLDS]
-        if 1 < len(np.unique(labels[drawn])) < len(drawn):
-            metrics["silhouette"] = float(silhouette_score(scores[drawn], labels[drawn]))
+        few = labels[drawn.rows]
+        if 1 < len(np.unique(few)) < len(few):
+            metrics["silhouette"] = float(silhouette_score(drawn.apart, few, metric="precomputed"))
         metrics["calinski_harabasz"] = float(calinski_harabasz_score(scores, labels))
         metrics["davies_bouldin"] = float(davies_bouldin_score(scores, labels))
     return {**metrics, "smallest_share": float(sizes.min() / len(labels))}
@@ -84,20 +106,24 @@ def score_candidates(
     Everything up to the factors is shared: `scores` (n, k) of the fit, and of its `refits`. Columns: method,
     n_segments, silhouette, calinski_harabasz, davies_bouldin, smallest_share, bic (mixtures alone: -2 log likelihood
     + parameters x log n, lower is better), cold_ari, cold_ari_sd, n_cold (for mixtures the
-    first 8 refits), cold_aris (one per refit; NaN where too few households differ), converged.
+    first 8 refits), cold_aris (one per refit; NaN where too few households differ), cold_labels (those of each refit;
+    None likewise), converged.
     """
+    drawn = Drawn.of(scores, seed)
 
     def rows_of(n_segments: int) -> list[dict[str, object]]:
         sized = replace(recipe, n_segments=n_segments, method="kmeans")
         clusters = fit_clusters(scores, n_segments, seed)
-        found = (refitted_labels(refit, sized, seed) for refit in refits)
-        row = _row("kmeans", n_segments, scores, clusters.labels(scores), found, seed)
+        found = [refitted_labels(refit, sized, seed) for refit in refits]
+        row = _row("kmeans", n_segments, scores, clusters.labels(scores), found, drawn)
         rows = [row | {"converged": clusters.converged}]
         if mixtures:
             labels, bic, converged = _mixture(scores, scores, n_segments, seed)
             some = refits[:MIXTURE_REFITS]
-            found = (_mixture(one.sample, one.everyone, n_segments, seed + one.replicate)[0] for one in some)
-            rows.append(_row("mixture", n_segments, scores, labels, found, seed) | {"bic": bic, "converged": converged})
+            found = [_mixture(one.sample, one.everyone, n_segments, seed + one.replicate)[0] for one in some]
+            rows.append(
+                _row("mixture", n_segments, scores, labels, found, drawn) | {"bic": bic, "converged": converged}
+            )
         return rows
 
     with convergence_reported():
@@ -109,8 +135,8 @@ def score_consensus(scores: Array, refits: Sequence[Refit], recipe: Recipe, seed
     """The row of `score_candidates` for a consensus of K-Means, at one number of segments."""
     sized = replace(recipe, method="consensus")
     clusters = fit_clusters(scores, recipe.n_segments, seed, method="consensus")
-    found = (refitted_labels(refit, sized, seed) for refit in refits)
-    row = _row("consensus", recipe.n_segments, scores, clusters.labels(scores), found, seed)
+    found = side_by_side(lambda refit: refitted_labels(refit, sized, seed), refits)
+    row = _row("consensus", recipe.n_segments, scores, clusters.labels(scores), found, Drawn.of(scores, seed))
     return pd.DataFrame([row | {"converged": clusters.converged}])
 
 
@@ -187,19 +213,20 @@ def useful_rows(candidates: pd.DataFrame, settings: SegmentationSettings) -> pd.
 
 
 def _row(
-    method: str, n_segments: int, scores: Array, labels: Labels, found: Iterable[Labels | None], seed: int
+    method: str, n_segments: int, scores: Array, labels: Labels, found: list[Labels | None], drawn: Drawn
 ) -> dict[str, object]:
     every = np.array([np.nan if other is None else adjusted_rand(labels, other) for other in found])
     aris = every[np.isfinite(every)]
     return {
         "method": method,
         "n_segments": n_segments,
-        **quality(scores, labels, seed),
+        **quality(scores, labels, drawn),
         "bic": np.nan,
         "cold_ari": float(aris.mean()) if len(aris) else np.nan,
         "cold_ari_sd": float(aris.std(ddof=1)) if len(aris) > 1 else np.nan,
         "n_cold": len(aris),
         "cold_aris": every,
+        "cold_labels": found,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,24 +92,25 @@ def bootstrap_stability(
     recipe: Recipe,
     n_bootstraps: int,
     seed: int,
-    refits: list[Refit] | None = None,
+    refits: Sequence[Refit] | None = None,
+    cold: Sequence[Labels | None] | None = None,
 ) -> Stability:
     """Refit scaling, factors and clusters on resampled households; compare on all households.
 
     Adjusted Rand index (Hubert & Arabie 1985) of each refit's labels with the reference's. *Cold* refits start from
-    scratch (`refits`, when they have been made already, of the same features, factors and seed); *warm* ones from
-    the reference's factors and centroids, as a scheduled refit would. A household agrees with a refit when its label
-    is the one that the best one-to-one matching of labels (Hungarian) gives to its reference segment. The Jaccard of
-    a segment is Hennig's (2007, Cluster-wise assessment of cluster stability, CSDA 52).
+    scratch (`refits` and their labels, `cold`, when they have been made already, by the same recipe and seed); *warm*
+    ones from the reference's factors and centroids, as a scheduled refit would. A household agrees with a refit when
+    its label is the one that the best one-to-one matching of labels (Hungarian) gives to its reference segment. The
+    Jaccard of a segment is Hennig's (2007, Cluster-wise assessment of cluster stability, CSDA 52).
 
     Raises ValueError when no resample can be refitted.
     """
     expected = reference.labels(features)
     refits = cold_refits(features, recipe, n_bootstraps, seed) if refits is None else refits
     agreement, jaccards, rows = [], [], []
-    for refit, labels in zip(
-        refits, side_by_side(lambda refit: refitted_labels(refit, recipe, seed), refits), strict=True
-    ):
+    if cold is None:
+        cold = side_by_side(lambda refit: refitted_labels(refit, recipe, seed), refits)
+    for refit, labels in zip(refits, cold, strict=True):
         if labels is None:
             continue
         rows.append(("cold", refit.replicate, adjusted_rand(expected, labels), refit.converged))

@@ -39,6 +39,7 @@ from dunnhumby_pipeline.segmentation.segments.model_store import FIRST_RUN, Segm
 from dunnhumby_pipeline.segmentation.segments.naming import factor_names, segment_names, slug
 from dunnhumby_pipeline.segmentation.segments.scoreboard import (
     COLUMNS,
+    Drawn,
     choose_segments,
     consensus_wins,
     quality,
@@ -143,9 +144,11 @@ def segment_households(
     else:
         recipe = start.recipe
     candidates, recipe, reason, refits = _segment_selection(sample, matrix, recipe, settings, seed, start)
+    chosen = (candidates["method"] == recipe.method) & (candidates["n_segments"] == recipe.n_segments)
+    cold = candidates.loc[chosen, "cold_labels"].iloc[0]
     fitted = fit_segmentation(sample, recipe, seed, start.among_themselves(sample) if start else None)
     selection = _with_factors_in_use(selection, matrix, fitted.factors)
-    stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed, refits)
+    stability = bootstrap_stability(sample, fitted, recipe, settings.n_bootstraps, seed, refits, cold)
     reference, reference_row = _reference(sample, settings, seed)
     scoreboard = pd.concat(
         [_scored(sample, fitted, recipe, stability, "chosen", reason, settings, seed), reference_row, candidates],
@@ -344,7 +347,7 @@ def _scored(
         "n_features": len(recipe.features),
         "n_factors": recipe.n_factors,
         "n_segments": recipe.n_segments,
-        **quality(scores, fitted.clusters.labels(scores), seed),
+        **quality(scores, fitted.clusters.labels(scores), Drawn.of(scores, seed)),
         "bic": np.nan,
         "converged": fitted.factors.converged and fitted.clusters.converged,
         "reason": reason,

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from econml.dml import CausalForestDML
-from econml.grf import CausalForest as Forest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -201,6 +199,8 @@ def test_the_t_learner_is_the_difference_of_means_fitted_by_arm(varied: Known) -
 
 
 def test_the_forest_is_grown_on_the_shared_residuals(varied: Known) -> None:
+    from econml.grf import CausalForest as Forest
+
     data = blind(varied)
     fitted = learned(CausalForest, varied.x, data)
     forest = Forest(
@@ -232,6 +232,8 @@ class ColumnReader(RegressorMixin, BaseEstimator):
 
 
 def test_the_forest_is_that_of_causal_forest_dml_given_the_nuisances(varied: Known) -> None:
+    from econml.dml import CausalForestDML
+
     data = blind(varied)
     nuisances = np.column_stack([data.y - data.outcome_residual, data.propensity])
     whole = CausalForestDML(

@@ -7,9 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from econml.dml import LinearDML as EconmlLinearDML
-from econml.dr import ForestDRLearner
-from econml.grf import CausalForest as Forest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -27,7 +24,7 @@ from dunnhumby_pipeline.causal.cate.learners.linear_dml import LinearDML
 from dunnhumby_pipeline.causal.cate.learners.pseudo_outcomes import of_imputed, of_residuals, of_scores
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.learners.r_xgboost import RBoosted
-from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS
+from dunnhumby_pipeline.causal.cate.learners.registry import DEAR, LEARNERS, LEFT_TO_CERTIFICATE
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.cate.learners.s_learner import SLearner
 from dunnhumby_pipeline.causal.cate.learners.t_gaussian_process import Process, TGaussianProcess
@@ -37,6 +34,7 @@ from dunnhumby_pipeline.causal.cate.learners.tuned_forest import TunedForest, by
 from dunnhumby_pipeline.causal.cate.learners.x_learner import XLearner
 from dunnhumby_pipeline.causal.cate.learners.x_own_trees import XOwnTrees
 from dunnhumby_pipeline.causal.cate.learners.x_xgboost import XBoosted
+from dunnhumby_pipeline.causal.cate.validation.candidate import _PANEL
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.models import fit_outcome
 from dunnhumby_pipeline.engine.arrays import ArraysFileError
@@ -264,6 +262,8 @@ class Share(ClassifierMixin, BaseEstimator):
 
 
 def test_linear_dml_is_that_of_econml_with_its_errors(single: Known) -> None:
+    from econml.dml import LinearDML as EconmlLinearDML
+
     data = single.residuals()
     nuisances = np.column_stack([data.y - data.outcome_residual, data.propensity])
     whole = EconmlLinearDML(model_y=Column(4), model_t=Column(5), cv=2, random_state=1)
@@ -302,6 +302,8 @@ def test_linear_dml_with_few_households_for_its_terms_is_shrunk_and_has_no_inter
 
 
 def test_the_forest_of_scores_is_that_of_forest_dr_learner_given_the_nuisances(single: Known) -> None:
+    from econml.dr import ForestDRLearner
+
     data = single.residuals()
     nuisances = np.column_stack([data.mu0, data.mu1, data.propensity])
     whole = ForestDRLearner(
@@ -372,6 +374,8 @@ def test_the_tuned_forest_divides_households_not_trials() -> None:
 
 
 def test_the_tuned_forest_is_a_causal_forest_that_finds_the_same_effects(known: Known) -> None:
+    from econml.grf import CausalForest as Forest
+
     data = known.residuals()
     rows = known.x, data.outcome_residual, data.treatment_residual, data.households
     ours = by_household(*rows, (10, 0.45), 400, 1)
@@ -387,6 +391,11 @@ def test_the_tuned_forest_is_for_large_forests_and_for_certifying_only() -> None
     assert made.n_trees >= 2000
     assert not set(DEAR) & set(LEARNERS)
     assert set(DEAR) == {"tuned_forest"}
+
+
+def test_a_study_leaves_no_learner_to_its_certificate_that_it_validates_by() -> None:
+    assert LEFT_TO_CERTIFICATE == {"t_xgboost", "forest_dr"} < set(LEARNERS)
+    assert not LEFT_TO_CERTIFICATE & set(_PANEL)
 
 
 def test_every_learner_takes_covariates_that_do_not_vary_and_outcomes_that_do_not(known: Known) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dunnhumby_pipeline.causal.cate import candidates
+from dunnhumby_pipeline.causal.cate import candidates, certificate
 from dunnhumby_pipeline.causal.cate.gate import r_loss
 from dunnhumby_pipeline.causal.cate.learners.base import Interval, Learner
 from dunnhumby_pipeline.causal.cate.learners.constant import Constant
@@ -16,7 +16,7 @@ from dunnhumby_pipeline.causal.cate.learners.linear_dml import LinearDML
 from dunnhumby_pipeline.causal.cate.learners.r_learner import RLearner
 from dunnhumby_pipeline.causal.cate.learners.registry import LEARNERS
 from dunnhumby_pipeline.causal.cate.learners.t_learner import TLearner
-from dunnhumby_pipeline.causal.cate.selection import CateFit, fit_cate, household_effects
+from dunnhumby_pipeline.causal.cate.selection import SCOREBOARD, CateFit, fit_cate, household_effects
 from dunnhumby_pipeline.causal.cate.stacking import Stack
 from dunnhumby_pipeline.causal.cate.validation.sequential import sequential_fits
 from dunnhumby_pipeline.causal.design.matrix import fit_design_matrix
@@ -27,7 +27,7 @@ from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensit
 from dunnhumby_pipeline.contracts.names import CONSTANT, STACK
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.engine.arrays import Arrays
-from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings, load_settings
+from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings, Settings, load_settings
 from dunnhumby_pipeline_tests.fakes.known_truth import Array, Known, simulate_trials
 
 SMALL = CateSettings(n_trees=20, min_leaf=10, n_outcome_bootstraps=10, n_jobs=1)
@@ -85,6 +85,37 @@ def test_the_stack_is_chosen_when_effects_differ_and_the_constant_when_they_do_n
     assert (alike.chosen, alike.final.name, set(alike.estimates["model"])) == (CONSTANT, CONSTANT, {CONSTANT})
     assert alike.estimates.groupby("fold")["cate"].nunique().max() == 1
     assert abs(alike.estimates["cate"].mean() - 2.0) < 0.5
+
+
+def test_what_is_left_to_the_certificate_is_told_and_changes_nothing_else(
+    varied: Known, fitted: CateFit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn(*_: object) -> None:
+        raise AssertionError("fitted all the same")
+
+    _with(monkeypatch, *(LEARNERS[name] for name in FEW), LEARNERS["forest_dr"])
+    monkeypatch.setattr(LEARNERS["forest_dr"], "fit", learn)
+    own = blind(varied)
+    left = ("forest_dr",)
+    found = fit_cate(varied.trials, varied.x, own, SMALL, 0.95, 1, nested=Nested.known(own), without=left)
+    told = found.scoreboard["model"] == "forest_dr"
+    assert found.scoreboard.loc[told, ["fold", "reason"]].to_numpy().tolist() == [[-1, candidates.LEFT]]
+    assert found.scoreboard.loc[told, ["r_loss", "weight", "calibration"]].isna().all(axis=None)
+    pd.testing.assert_frame_equal(found.scoreboard.loc[~told].reset_index(drop=True), fitted.scoreboard)
+    pd.testing.assert_frame_equal(found.estimates, fitted.estimates)
+    pd.testing.assert_frame_equal(found.by_model, fitted.by_model)
+
+
+def test_the_certificate_has_the_scoreboard_of_every_learner(
+    varied: Known, fitted: CateFit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, settings = blind(varied), Settings(cate=SMALL)
+    nothing = certificate.every_learner(varied.trials, varied.x, own, settings, certified=False)
+    assert nothing.empty and nothing.columns.tolist() == [*SCOREBOARD, "certified"]
+    monkeypatch.setattr(certificate, "fit_cate", lambda *given: fitted)
+    board = certificate.every_learner(varied.trials, varied.x, own, settings, certified=True)
+    pd.testing.assert_frame_equal(board, fitted.scoreboard.assign(certified=True))
+    assert board.columns.tolist() == [column.name for column in table("certified_learners").columns]
 
 
 def test_estimates_are_out_of_fold_and_in_the_order_of_the_trials(varied: Known, fitted: CateFit) -> None:

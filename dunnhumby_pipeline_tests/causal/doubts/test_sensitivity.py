@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from econml.validate.sensitivity_analysis import RV, dml_sensitivity_values, sensitivity_interval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -232,6 +231,8 @@ def test_the_robustness_value_is_that_of_sensemakr() -> None:
 
 @pytest.mark.parametrize("gains", [(0.0, 0.0), (0.1, 0.05), (0.02, 0.4), (0.3, 0.3)])
 def test_intervals_are_those_of_econml(gains: tuple[float, float]) -> None:
+    from econml.validate.sensitivity_analysis import RV, sensitivity_interval
+
     short = short_estimate(linear_study(seed=6)[0])
     args = (short.estimate, short.sigma2, short.nu2, short.covariance, 0.1)
     assert adjusted_interval(short, *gains, 0.9) == pytest.approx(sensitivity_interval(*args, *gains, 1.0))
@@ -245,6 +246,8 @@ def test_intervals_are_those_of_econml(gains: tuple[float, float]) -> None:
 
 def test_the_covariance_is_econmls_but_for_a_sign_and_is_that_of_the_bootstrap() -> None:
     """econml takes the influence of nu2 with the wrong sign: rt^2 above its mean makes 1 / mean(rt^2) smaller."""
+    from econml.validate.sensitivity_analysis import dml_sensitivity_values
+
     rng = np.random.default_rng(7)
     rt, scale = rng.gamma(2.0, size=1500) - 2, rng.uniform(0.5, 2, 1500)
     ry = 3 * rt + scale * rng.gamma(1.0, size=1500) * (1 + rt**2)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
-import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -60,6 +58,8 @@ def test_clusters_of_one_give_the_classic_standard_error() -> None:
 
 
 def test_clustered_errors_are_those_of_weighted_least_squares_and_of_the_household_bootstrap() -> None:
+    import statsmodels.api as sm
+
     rng = np.random.default_rng(2)
     households = rng.integers(0, 60, 240)
     values = rng.normal(size=60)[households] + rng.normal(size=240)
@@ -183,6 +183,8 @@ def small() -> Known:
 
 
 def test_regression_adjustment_is_statsmodels_with_clustered_errors(small: Known) -> None:
+    import statsmodels.api as sm
+
     data = small.residuals()
     design = sm.add_constant(np.column_stack([data.treated, small.x]))
     fit = sm.OLS(data.y, design).fit(cov_type="cluster", cov_kwds={"groups": data.households})
@@ -194,6 +196,8 @@ def test_regression_adjustment_is_statsmodels_with_clustered_errors(small: Known
 
 
 def test_lins_regression_is_statsmodels_with_interactions(small: Known) -> None:
+    import statsmodels.formula.api as smf
+
     data = small.residuals()
     rows = small.x[:, 0] > -1.0
     x = small.x[rows] - small.x[rows].mean(axis=0)
@@ -239,6 +243,8 @@ def test_regressions_say_when_trials_are_too_few(small: Known) -> None:
 
 
 def test_inverse_propensity_weighting_is_weighted_least_squares(small: Known) -> None:
+    import statsmodels.api as sm
+
     data = small.residuals()
     weights = data.treated / data.propensity + (1 - data.treated) / (1 - data.propensity)
     rows = small.x[:, 1] < 1
@@ -320,6 +326,8 @@ def test_the_effect_on_the_treated_is_its_score_by_hand() -> None:
 
 
 def test_the_partially_linear_effect_is_the_residuals_regression_through_zero(small: Known) -> None:
+    import statsmodels.api as sm
+
     data = small.residuals()
     mean = small.mu0 + 0.5
     rt = data.treated - data.propensity

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
-from statsmodels.stats.meta_analysis import combine_effects
 
 from dunnhumby_pipeline.causal.effects.pooling import campaign_correlations, pool, pooled_effects
 from dunnhumby_pipeline.causal.estimators.doubly_robust import overlap_weighted
@@ -41,6 +40,8 @@ def test_the_vaccine_trials_pool_to_published_figures() -> None:
 
 
 def test_pooling_is_statsmodels_where_its_iteration_arrives() -> None:
+    from statsmodels.stats.meta_analysis import combine_effects
+
     rng = np.random.default_rng(2)
     estimates, errors = 30 * rng.normal(size=6), rng.uniform(5, 20, 6)
     theirs = combine_effects(estimates, errors**2, method_re="iterated", atol=1e-8)
@@ -53,6 +54,8 @@ def test_pooling_is_statsmodels_where_its_iteration_arrives() -> None:
 
 
 def test_rounding_does_not_lose_the_spread_between_campaigns() -> None:
+    from statsmodels.stats.meta_analysis import combine_effects
+
     estimates, errors = np.array([0.0, 70.0]), np.array([1.0, 26.0])
     # The library's iteration steps past the root and says that campaigns do not differ.
     assert combine_effects(estimates, errors**2, method_re="iterated", atol=1e-12, maxiter=1000).tau2 == 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xgboost
 
 from dunnhumby_pipeline.causal.nuisance import boosting
 from dunnhumby_pipeline.causal.nuisance.boosting import binned, boost, stop_early
 
 
 def test_covariates_are_binned_once_for_what_is_fitted_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    import xgboost
+
     made: list[int] = []
     matrix = xgboost.DMatrix
     monkeypatch.setattr(xgboost, "DMatrix", lambda x, **given: made.append(len(x)) or matrix(x, **given))
@@ -28,6 +29,8 @@ def test_covariates_are_binned_once_for_what_is_fitted_to_the_same_rows(monkeypa
 
 @pytest.mark.parametrize("bins", [32, 256])
 def test_trees_are_those_of_bins_by_rows_of_one_weight(bins: int) -> None:
+    import xgboost
+
     rng = np.random.default_rng(2)
     n = 900
     x = np.column_stack([rng.normal(size=(n, 3)), rng.integers(0, 2, n), rng.exponential(size=n).round(1)])

@@ -2,24 +2,24 @@ SELECT
   *
 FROM (
   SELECT
-    "t5"."window",
-    "t5"."household_key",
-    SUM("t5"."sales") / 100.0 AS "purchase_amount",
+    "t7"."window",
+    "t7"."household_key",
+    SUM("t7"."sales") / 100.0 AS "purchase_amount",
     COUNT(*) AS "purchase_count"
   FROM (
     SELECT
-      "t4"."household_key",
-      "t4"."basket_id",
-      "t4"."day",
-      "t4"."time",
-      "t4"."n_lines",
-      "t4"."sales",
-      "t4"."retail_disc",
-      "t4"."coupon_disc",
-      "t4"."coupon_match_disc",
-      "t2"."window",
-      "t2"."first_day",
-      "t2"."index_day"
+      "t5"."household_key",
+      "t5"."basket_id",
+      "t5"."day",
+      "t5"."time",
+      "t5"."n_lines",
+      "t5"."sales",
+      "t5"."retail_disc",
+      "t5"."coupon_disc",
+      "t5"."coupon_match_disc",
+      "t6"."window",
+      "t6"."first_day",
+      "t6"."index_day"
     FROM (
       SELECT
         "t0"."household_key",
@@ -35,14 +35,25 @@ FROM (
       GROUP BY
         1,
         2
-    ) AS "t4"
-    INNER JOIN "windows" AS "t2"
-      ON "t4"."day" >= "t2"."first_day" AND "t4"."day" < "t2"."index_day"
-  ) AS "t5"
+    ) AS "t5"
+    INNER JOIN (
+      SELECT
+        *
+      FROM (
+        SELECT
+          "t1"."window",
+          "t1"."first_day",
+          "t1"."index_day",
+          UNNEST(RANGE("t1"."first_day", "t1"."index_day", 1)) AS "day"
+        FROM "windows" AS "t1"
+      ) AS "t2"
+    ) AS "t6"
+      ON "t5"."day" = "t6"."day"
+  ) AS "t7"
   GROUP BY
     1,
     2
-) AS "t6"
+) AS "t8"
 ORDER BY
-  "t6"."window" ASC,
-  "t6"."household_key" ASC
+  "t8"."window" ASC,
+  "t8"."household_key" ASC

@@ -2,97 +2,97 @@ SELECT
   *
 FROM (
   SELECT
-    "t8"."window",
-    "t8"."household_key",
+    "t10"."window",
+    "t10"."household_key",
     COUNT(*) AS "trips",
-    MIN("t8"."day") AS "first_trip",
-    MAX("t8"."day") AS "last_trip",
-    SUM("t8"."sales") / 100.0 AS "sales"
+    MIN("t10"."day") AS "first_trip",
+    MAX("t10"."day") AS "last_trip",
+    SUM("t10"."sales") / 100.0 AS "sales"
   FROM (
     SELECT
-      "t7"."household_key",
-      "t7"."day",
-      "t7"."n_baskets",
-      "t7"."n_lines",
-      "t7"."sales",
-      "t7"."sales_squared",
-      "t7"."retail_disc",
-      "t7"."coupon_disc",
-      "t7"."coupon_match_disc",
-      "t7"."n_morning",
-      "t7"."n_evening",
-      "t7"."n_with_coupon",
-      "t7"."previous",
-      "t7"."first_seen",
-      "t7"."new_week",
-      "t2"."window",
-      "t2"."first_day",
-      "t2"."index_day"
+      "t9"."household_key",
+      "t9"."day",
+      "t9"."n_baskets",
+      "t9"."n_lines",
+      "t9"."sales",
+      "t9"."sales_squared",
+      "t9"."retail_disc",
+      "t9"."coupon_disc",
+      "t9"."coupon_match_disc",
+      "t9"."n_morning",
+      "t9"."n_evening",
+      "t9"."n_with_coupon",
+      "t9"."previous",
+      "t9"."first_seen",
+      "t9"."new_week",
+      "t5"."window",
+      "t5"."first_day",
+      "t5"."index_day"
     FROM (
       SELECT
-        "t5"."household_key",
-        "t5"."day",
-        "t5"."n_baskets",
-        "t5"."n_lines",
-        "t5"."sales",
-        "t5"."sales_squared",
-        "t5"."retail_disc",
-        "t5"."coupon_disc",
-        "t5"."coupon_match_disc",
-        "t5"."n_morning",
-        "t5"."n_evening",
-        "t5"."n_with_coupon",
-        "t5"."previous",
-        "t5"."first_seen",
+        "t7"."household_key",
+        "t7"."day",
+        "t7"."n_baskets",
+        "t7"."n_lines",
+        "t7"."sales",
+        "t7"."sales_squared",
+        "t7"."retail_disc",
+        "t7"."coupon_disc",
+        "t7"."coupon_match_disc",
+        "t7"."n_morning",
+        "t7"."n_evening",
+        "t7"."n_with_coupon",
+        "t7"."previous",
+        "t7"."first_seen",
         COALESCE(
           CAST(CAST(FLOOR((
-            CAST("t5"."day" AS DOUBLE) + 8
+            CAST("t7"."day" AS DOUBLE) + 8
           ) / 7) AS BIGINT) AS INT) <> CAST(CAST(FLOOR((
-            CAST("t5"."previous" AS DOUBLE) + 8
+            CAST("t7"."previous" AS DOUBLE) + 8
           ) / 7) AS BIGINT) AS INT),
           TRUE
         ) AS "new_week"
       FROM (
         SELECT
-          "t4"."household_key",
-          "t4"."day",
-          "t4"."n_baskets",
-          "t4"."n_lines",
-          "t4"."sales",
-          "t4"."sales_squared",
-          "t4"."retail_disc",
-          "t4"."coupon_disc",
-          "t4"."coupon_match_disc",
-          "t4"."n_morning",
-          "t4"."n_evening",
-          "t4"."n_with_coupon",
-          LAG("t4"."day") OVER (
-            PARTITION BY "t4"."household_key"
-            ORDER BY "t4"."day" ASC
+          "t6"."household_key",
+          "t6"."day",
+          "t6"."n_baskets",
+          "t6"."n_lines",
+          "t6"."sales",
+          "t6"."sales_squared",
+          "t6"."retail_disc",
+          "t6"."coupon_disc",
+          "t6"."coupon_match_disc",
+          "t6"."n_morning",
+          "t6"."n_evening",
+          "t6"."n_with_coupon",
+          LAG("t6"."day") OVER (
+            PARTITION BY "t6"."household_key"
+            ORDER BY "t6"."day" ASC
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
           ) AS "previous",
-          MIN("t4"."day") OVER (
-            PARTITION BY "t4"."household_key"
+          MIN("t6"."day") OVER (
+            PARTITION BY "t6"."household_key"
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
           ) AS "first_seen"
         FROM (
           SELECT
-            "t3"."household_key",
-            "t3"."day",
+            "t4"."household_key",
+            "t4"."day",
             CAST(COUNT(*) AS DOUBLE) AS "n_baskets",
-            SUM(CAST("t3"."n_lines" AS DOUBLE)) AS "n_lines",
-            SUM("t3"."sales") AS "sales",
-            SUM("t3"."sales" * "t3"."sales") AS "sales_squared",
-            SUM("t3"."retail_disc") AS "retail_disc",
-            SUM("t3"."coupon_disc") AS "coupon_disc",
-            SUM("t3"."coupon_match_disc") AS "coupon_match_disc",
-            SUM(CAST("t3"."time" < 1200 AS DOUBLE)) AS "n_morning",
-            SUM(CAST("t3"."time" >= 1700 AS DOUBLE)) AS "n_evening",
+            SUM(CAST("t4"."n_lines" AS DOUBLE)) AS "n_lines",
+            SUM("t4"."sales") AS "sales",
+            SUM("t4"."sales" * "t4"."sales") AS "sales_squared",
+            SUM("t4"."retail_disc") AS "retail_disc",
+            SUM("t4"."coupon_disc") AS "coupon_disc",
+            SUM("t4"."coupon_match_disc") AS "coupon_match_disc",
+            SUM(CAST("t4"."time" < 1200 AS DOUBLE)) AS "n_morning",
+            SUM(CAST("t4"."time" >= 1700 AS DOUBLE)) AS "n_evening",
             SUM(
               CAST((
-                "t3"."coupon_disc" > 0
+                "t4"."coupon_disc" > 0
               ) OR (
-                "t3"."coupon_match_disc" > 0
+                "t4"."coupon_match_disc" > 0
               ) AS DOUBLE)
             ) AS "n_with_coupon"
           FROM (
@@ -110,20 +110,31 @@ FROM (
             GROUP BY
               1,
               2
-          ) AS "t3"
+          ) AS "t4"
           GROUP BY
             1,
             2
-        ) AS "t4"
-      ) AS "t5"
-    ) AS "t7"
-    INNER JOIN "windows" AS "t2"
-      ON "t7"."day" >= "t2"."first_day" AND "t7"."day" < "t2"."index_day"
-  ) AS "t8"
+        ) AS "t6"
+      ) AS "t7"
+    ) AS "t9"
+    INNER JOIN (
+      SELECT
+        *
+      FROM (
+        SELECT
+          "t0"."window",
+          "t0"."first_day",
+          "t0"."index_day",
+          UNNEST(RANGE("t0"."first_day", "t0"."index_day", 1)) AS "day"
+        FROM "windows" AS "t0"
+      ) AS "t2"
+    ) AS "t5"
+      ON "t9"."day" = "t5"."day"
+  ) AS "t10"
   GROUP BY
     1,
     2
-) AS "t9"
+) AS "t11"
 ORDER BY
-  "t9"."window" ASC,
-  "t9"."household_key" ASC
+  "t11"."window" ASC,
+  "t11"."household_key" ASC

@@ -2,44 +2,44 @@ SELECT
   *
 FROM (
   SELECT
-    "t17"."window",
-    "t17"."household_key",
-    SUM("t17"."sales") / 100.0 AS "purchase_amount",
+    "t19"."window",
+    "t19"."household_key",
+    SUM("t19"."sales") / 100.0 AS "purchase_amount",
     COUNT(*) AS "purchase_count",
-    SUM("t17"."without_fuel") / 100.0 AS "amount_without_fuel",
-    SUM("t17"."weighed") / 100.0 AS "margin_weighted_amount",
+    SUM("t19"."without_fuel") / 100.0 AS "amount_without_fuel",
+    SUM("t19"."weighed") / 100.0 AS "margin_weighted_amount",
     (
       (
-        MAX("t17"."margin") * SUM("t17"."weighed_before_match")
-      ) - SUM("t17"."match")
+        MAX("t19"."margin") * SUM("t19"."weighed_before_match")
+      ) - SUM("t19"."match")
     ) / 100.0 AS "gross_profit"
   FROM (
     SELECT
-      "t16"."household_key",
-      "t16"."day",
-      "t16"."sales",
-      "t16"."without_fuel",
-      "t16"."weighed",
-      "t16"."match",
-      "t16"."weighed_before_match",
-      "t16"."margin",
-      "t16"."window",
-      "t16"."first_day",
-      "t16"."index_day",
+      "t18"."household_key",
+      "t18"."day",
+      "t18"."sales",
+      "t18"."without_fuel",
+      "t18"."weighed",
+      "t18"."match",
+      "t18"."weighed_before_match",
+      "t18"."margin",
+      "t18"."window",
+      "t18"."first_day",
+      "t18"."index_day",
       100.0 AS "one_dollar"
     FROM (
       SELECT
-        "t9"."household_key",
-        "t9"."day",
-        "t9"."sales",
-        "t9"."sales" - COALESCE("t15"."fuel", 0.0) AS "without_fuel",
-        "t9"."sales" + COALESCE("t15"."gain", 0.0) AS "weighed",
-        "t9"."coupon_match_disc" AS "match",
-        "t9"."sales" + COALESCE("t15"."gain", 0.0) + "t9"."coupon_match_disc" + COALESCE("t15"."match_gain", 0.0) AS "weighed_before_match",
+        "t10"."household_key",
+        "t10"."day",
+        "t10"."sales",
+        "t10"."sales" - COALESCE("t17"."fuel", 0.0) AS "without_fuel",
+        "t10"."sales" + COALESCE("t17"."gain", 0.0) AS "weighed",
+        "t10"."coupon_match_disc" AS "match",
+        "t10"."sales" + COALESCE("t17"."gain", 0.0) + "t10"."coupon_match_disc" + COALESCE("t17"."match_gain", 0.0) AS "weighed_before_match",
         0.3 AS "margin",
-        "t5"."window",
-        "t5"."first_day",
-        "t5"."index_day"
+        "t11"."window",
+        "t11"."first_day",
+        "t11"."index_day"
       FROM (
         SELECT
           "t0"."household_key",
@@ -55,33 +55,33 @@ FROM (
         GROUP BY
           1,
           2
-      ) AS "t9"
+      ) AS "t10"
       LEFT OUTER JOIN (
         SELECT
-          "t13"."household_key",
-          "t13"."basket_id",
+          "t15"."household_key",
+          "t15"."basket_id",
           SUM(
             CASE
-              WHEN "t13"."fuel"
-              THEN CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
+              WHEN "t15"."fuel"
+              THEN CAST(CAST(ROUND("t15"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
               ELSE 0.0
             END
           ) AS "fuel",
           SUM(
             (
               CAST(CAST(ROUND(
-                CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
+                CAST(CAST(ROUND("t15"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t15"."weight", 1.0) * 65536.0,
                 0
               ) AS BIGINT) AS DOUBLE) / 65536.0
-            ) - CAST(CAST(ROUND("t13"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
+            ) - CAST(CAST(ROUND("t15"."sales_value" * 100.0, 0) AS BIGINT) AS DOUBLE)
           ) AS "gain",
           SUM(
             (
               CAST(CAST(ROUND(
-                CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t13"."weight", 1.0) * 65536.0,
+                CAST(CAST(ROUND("t15"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE) * COALESCE("t15"."weight", 1.0) * 65536.0,
                 0
               ) AS BIGINT) AS DOUBLE) / 65536.0
-            ) - CAST(CAST(ROUND("t13"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)
+            ) - CAST(CAST(ROUND("t15"."coupon_match_disc" * 100.0, 0) AS BIGINT) AS DOUBLE)
           ) AS "match_gain"
         FROM (
           SELECT
@@ -97,49 +97,60 @@ FROM (
             "t4"."trans_time",
             "t4"."coupon_disc",
             "t4"."coupon_match_disc",
-            "t12"."weight",
-            "t12"."fuel"
+            "t14"."weight",
+            "t14"."fuel"
           FROM "transactions" AS "t4"
           INNER JOIN (
             SELECT
               *
             FROM (
               SELECT
-                "t6"."product_id",
-                "t7"."weight",
+                "t5"."product_id",
+                "t6"."weight",
                 COALESCE(
-                  "t6"."department" IN ('KIOSK-GAS', 'FUEL')
+                  "t5"."department" IN ('KIOSK-GAS', 'FUEL')
                   OR (
-                    "t6"."department" IN ('MISC SALES TRAN', 'MISC. TRANS.', 'MISCELLANEOUS')
-                    AND STARTS_WITH("t6"."sub_commodity_desc", 'GASOLINE')
+                    "t5"."department" IN ('MISC SALES TRAN', 'MISC. TRANS.', 'MISCELLANEOUS')
+                    AND STARTS_WITH("t5"."sub_commodity_desc", 'GASOLINE')
                   ),
                   FALSE
                 ) AS "fuel"
-              FROM "products" AS "t6"
-              LEFT OUTER JOIN "margin_weights" AS "t7"
-                ON "t6"."department" = "t7"."department"
-            ) AS "t10"
+              FROM "products" AS "t5"
+              LEFT OUTER JOIN "margin_weights" AS "t6"
+                ON "t5"."department" = "t6"."department"
+            ) AS "t12"
             WHERE
-              "t10"."fuel" OR (
-                "t10"."weight" IS NOT NULL
+              "t12"."fuel" OR (
+                "t12"."weight" IS NOT NULL
               )
-          ) AS "t12"
-            ON "t4"."product_id" = "t12"."product_id"
-        ) AS "t13"
+          ) AS "t14"
+            ON "t4"."product_id" = "t14"."product_id"
+        ) AS "t15"
         GROUP BY
           1,
           2
-      ) AS "t15"
-        ON "t9"."household_key" = "t15"."household_key"
-        AND "t9"."basket_id" = "t15"."basket_id"
-      INNER JOIN "windows" AS "t5"
-        ON "t9"."day" >= "t5"."first_day" AND "t9"."day" < "t5"."index_day"
-    ) AS "t16"
-  ) AS "t17"
+      ) AS "t17"
+        ON "t10"."household_key" = "t17"."household_key"
+        AND "t10"."basket_id" = "t17"."basket_id"
+      INNER JOIN (
+        SELECT
+          *
+        FROM (
+          SELECT
+            "t1"."window",
+            "t1"."first_day",
+            "t1"."index_day",
+            UNNEST(RANGE("t1"."first_day", "t1"."index_day", 1)) AS "day"
+          FROM "windows" AS "t1"
+        ) AS "t7"
+      ) AS "t11"
+        ON "t10"."day" = "t11"."day"
+    ) AS "t18"
+  ) AS "t19"
   GROUP BY
     1,
     2
-) AS "t18"
+) AS "t20"
 ORDER BY
-  "t18"."window" ASC,
-  "t18"."household_key" ASC
+  "t20"."window" ASC,
+  "t20"."household_key" ASC

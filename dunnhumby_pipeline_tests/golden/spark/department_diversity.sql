@@ -1,28 +1,28 @@
-WITH `t8` AS (
+WITH `t10` AS (
   SELECT
-    `t7`.`household_key`,
-    `t7`.`basket_id`,
-    `t7`.`day`,
-    `t7`.`department`,
+    `t9`.`household_key`,
+    `t9`.`basket_id`,
+    `t9`.`day`,
+    `t9`.`department`,
     SUM(
-      CAST(CAST(ROUND(`t7`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
+      CAST(CAST(ROUND(`t9`.`sales_value` * CAST(100.0 AS DOUBLE), 0) AS BIGINT) AS DOUBLE)
     ) AS `sales`
   FROM (
     SELECT
-      `t4`.`household_key`,
-      `t4`.`basket_id`,
-      `t4`.`day`,
-      `t4`.`week_no`,
-      `t4`.`product_id`,
-      `t4`.`quantity`,
-      `t4`.`sales_value`,
-      `t4`.`store_id`,
-      `t4`.`retail_disc`,
-      `t4`.`trans_time`,
-      `t4`.`coupon_disc`,
-      `t4`.`coupon_match_disc`,
-      `t6`.`department`
-    FROM `transactions` AS `t4`
+      `t3`.`household_key`,
+      `t3`.`basket_id`,
+      `t3`.`day`,
+      `t3`.`week_no`,
+      `t3`.`product_id`,
+      `t3`.`quantity`,
+      `t3`.`sales_value`,
+      `t3`.`store_id`,
+      `t3`.`retail_disc`,
+      `t3`.`trans_time`,
+      `t3`.`coupon_disc`,
+      `t3`.`coupon_match_disc`,
+      `t8`.`department`
+    FROM `transactions` AS `t3`
     INNER JOIN (
       SELECT
         `t2`.`product_id`,
@@ -40,9 +40,9 @@ WITH `t8` AS (
             FALSE
           )
         )
-    ) AS `t6`
-      ON `t4`.`product_id` = `t6`.`product_id`
-  ) AS `t7`
+    ) AS `t8`
+      ON `t3`.`product_id` = `t8`.`product_id`
+  ) AS `t9`
   GROUP BY
     1,
     2,
@@ -53,82 +53,146 @@ SELECT
   *
 FROM (
   SELECT
-    `t18`.`window`,
-    `t18`.`household_key`,
+    `t20`.`window`,
+    `t20`.`household_key`,
     (
-      `t18`.`sales` * `t18`.`sales`
-    ) / NULLIF(`t18`.`squares`, 0) AS `effective_departments`,
-    `t19`.`departments_per_basket`
+      `t20`.`sales` * `t20`.`sales`
+    ) / NULLIF(`t20`.`squares`, 0) AS `effective_departments`,
+    `t21`.`departments_per_basket`
   FROM (
     SELECT
-      `t15`.`window`,
-      `t15`.`household_key`,
-      SUM(`t15`.`sales`) AS `sales`,
-      SUM(`t15`.`sales` * `t15`.`sales`) AS `squares`
+      `t17`.`window`,
+      `t17`.`household_key`,
+      SUM(`t17`.`sales`) AS `sales`,
+      SUM(`t17`.`sales` * `t17`.`sales`) AS `squares`
     FROM (
       SELECT
-        `t13`.`window`,
-        `t13`.`household_key`,
-        `t13`.`department`,
-        SUM(`t13`.`sales`) AS `sales`
+        `t15`.`window`,
+        `t15`.`household_key`,
+        `t15`.`department`,
+        SUM(`t15`.`sales`) AS `sales`
       FROM (
         SELECT
-          `t10`.`household_key`,
-          `t10`.`basket_id`,
-          `t10`.`day`,
-          `t10`.`department`,
-          `t10`.`sales`,
-          `t3`.`window`,
-          `t3`.`first_day`,
-          `t3`.`index_day`
-        FROM `t8` AS `t10`
-        INNER JOIN `windows` AS `t3`
-          ON `t10`.`day` >= `t3`.`first_day` AND `t10`.`day` < `t3`.`index_day`
-      ) AS `t13`
+          `t12`.`household_key`,
+          `t12`.`basket_id`,
+          `t12`.`day`,
+          `t12`.`department`,
+          `t12`.`sales`,
+          `t6`.`window`,
+          `t6`.`first_day`,
+          `t6`.`index_day`
+        FROM `t10` AS `t12`
+        INNER JOIN (
+          SELECT
+            *
+          FROM (
+            SELECT
+              `t0`.`window`,
+              `t0`.`first_day`,
+              `t0`.`index_day`,
+              EXPLODE(
+                IF(
+                  (
+                    1 <> 0
+                  ) AND (
+                    SIGN(1) = SIGN(`t0`.`index_day` - `t0`.`first_day`)
+                  ),
+                  IF(
+                    ELEMENT_AT(
+                      SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                      SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1))
+                    ) = `t0`.`index_day`,
+                    SLICE(
+                      SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                      1,
+                      SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)) - 1
+                    ),
+                    SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)
+                  ),
+                  ARRAY()
+                )
+              ) AS `day`
+            FROM `windows` AS `t0`
+          ) AS `t4`
+        ) AS `t6`
+          ON `t12`.`day` = `t6`.`day`
+      ) AS `t15`
       GROUP BY
         1,
         2,
         3
-    ) AS `t15`
+    ) AS `t17`
     GROUP BY
       1,
       2
-  ) AS `t18`
+  ) AS `t20`
   INNER JOIN (
     SELECT
-      `t14`.`window`,
-      `t14`.`household_key`,
-      SUM(CAST(`t14`.`n_departments` AS DOUBLE)) / NULLIF(CAST(COUNT(*) AS DOUBLE), 0) AS `departments_per_basket`
+      `t16`.`window`,
+      `t16`.`household_key`,
+      SUM(CAST(`t16`.`n_departments` AS DOUBLE)) / NULLIF(CAST(COUNT(*) AS DOUBLE), 0) AS `departments_per_basket`
     FROM (
       SELECT
-        `t12`.`household_key`,
-        `t12`.`basket_id`,
-        `t12`.`day`,
-        `t12`.`n_departments`,
-        `t3`.`window`,
-        `t3`.`first_day`,
-        `t3`.`index_day`
+        `t14`.`household_key`,
+        `t14`.`basket_id`,
+        `t14`.`day`,
+        `t14`.`n_departments`,
+        `t6`.`window`,
+        `t6`.`first_day`,
+        `t6`.`index_day`
       FROM (
         SELECT
-          `t9`.`household_key`,
-          `t9`.`basket_id`,
-          `t9`.`day`,
+          `t11`.`household_key`,
+          `t11`.`basket_id`,
+          `t11`.`day`,
           COUNT(*) AS `n_departments`
-        FROM `t8` AS `t9`
+        FROM `t10` AS `t11`
         GROUP BY
           1,
           2,
           3
-      ) AS `t12`
-      INNER JOIN `windows` AS `t3`
-        ON `t12`.`day` >= `t3`.`first_day` AND `t12`.`day` < `t3`.`index_day`
-    ) AS `t14`
+      ) AS `t14`
+      INNER JOIN (
+        SELECT
+          *
+        FROM (
+          SELECT
+            `t0`.`window`,
+            `t0`.`first_day`,
+            `t0`.`index_day`,
+            EXPLODE(
+              IF(
+                (
+                  1 <> 0
+                ) AND (
+                  SIGN(1) = SIGN(`t0`.`index_day` - `t0`.`first_day`)
+                ),
+                IF(
+                  ELEMENT_AT(
+                    SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                    SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1))
+                  ) = `t0`.`index_day`,
+                  SLICE(
+                    SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                    1,
+                    SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)) - 1
+                  ),
+                  SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)
+                ),
+                ARRAY()
+              )
+            ) AS `day`
+          FROM `windows` AS `t0`
+        ) AS `t4`
+      ) AS `t6`
+        ON `t14`.`day` = `t6`.`day`
+    ) AS `t16`
     GROUP BY
       1,
       2
-  ) AS `t19`
-    ON `t18`.`window` = `t19`.`window` AND `t18`.`household_key` = `t19`.`household_key`
-) AS `t20`
+  ) AS `t21`
+    ON `t20`.`window` = `t21`.`window` AND `t20`.`household_key` = `t21`.`household_key`
+) AS `t22`
 ORDER BY
-  `t20`.`window` ASC NULLS LAST,
-  `t20`.`household_key` ASC NULLS LAST
+  `t22`.`window` ASC NULLS LAST,
+  `t22`.`household_key` ASC NULLS LAST

@@ -2,116 +2,116 @@ SELECT
   *
 FROM (
   SELECT
-    `t9`.`window`,
-    `t9`.`household_key`,
-    `t9`.`weeks_ago`,
+    `t11`.`window`,
+    `t11`.`household_key`,
+    `t11`.`weeks_ago`,
     COUNT(*) AS `trips`,
-    SUM(`t9`.`sales`) / CAST(100.0 AS DOUBLE) AS `sales`
+    SUM(`t11`.`sales`) / CAST(100.0 AS DOUBLE) AS `sales`
   FROM (
     SELECT
-      `t8`.`household_key`,
-      `t8`.`day`,
-      `t8`.`n_baskets`,
-      `t8`.`n_lines`,
-      `t8`.`sales`,
-      `t8`.`sales_squared`,
-      `t8`.`retail_disc`,
-      `t8`.`coupon_disc`,
-      `t8`.`coupon_match_disc`,
-      `t8`.`n_morning`,
-      `t8`.`n_evening`,
-      `t8`.`n_with_coupon`,
-      `t8`.`previous`,
-      `t8`.`first_seen`,
-      `t8`.`new_week`,
-      `t8`.`window`,
-      `t8`.`first_day`,
-      `t8`.`index_day`,
+      `t10`.`household_key`,
+      `t10`.`day`,
+      `t10`.`n_baskets`,
+      `t10`.`n_lines`,
+      `t10`.`sales`,
+      `t10`.`sales_squared`,
+      `t10`.`retail_disc`,
+      `t10`.`coupon_disc`,
+      `t10`.`coupon_match_disc`,
+      `t10`.`n_morning`,
+      `t10`.`n_evening`,
+      `t10`.`n_with_coupon`,
+      `t10`.`previous`,
+      `t10`.`first_seen`,
+      `t10`.`new_week`,
+      `t10`.`window`,
+      `t10`.`first_day`,
+      `t10`.`index_day`,
       CAST(CAST(FLOOR(CAST((
-        `t8`.`index_day` - 1
-      ) - `t8`.`day` AS DOUBLE) / 7) AS BIGINT) AS INT) AS `weeks_ago`,
-      CAST(CAST(FLOOR(CAST(`t8`.`index_day` - `t8`.`first_day` AS DOUBLE) / 7) AS BIGINT) AS INT) AS `n_weeks`
+        `t10`.`index_day` - 1
+      ) - `t10`.`day` AS DOUBLE) / 7) AS BIGINT) AS INT) AS `weeks_ago`,
+      CAST(CAST(FLOOR(CAST(`t10`.`index_day` - `t10`.`first_day` AS DOUBLE) / 7) AS BIGINT) AS INT) AS `n_weeks`
     FROM (
       SELECT
-        `t7`.`household_key`,
-        `t7`.`day`,
-        `t7`.`n_baskets`,
-        `t7`.`n_lines`,
-        `t7`.`sales`,
-        `t7`.`sales_squared`,
-        `t7`.`retail_disc`,
-        `t7`.`coupon_disc`,
-        `t7`.`coupon_match_disc`,
-        `t7`.`n_morning`,
-        `t7`.`n_evening`,
-        `t7`.`n_with_coupon`,
-        `t7`.`previous`,
-        `t7`.`first_seen`,
-        `t7`.`new_week`,
-        `t2`.`window`,
-        `t2`.`first_day`,
-        `t2`.`index_day`
+        `t9`.`household_key`,
+        `t9`.`day`,
+        `t9`.`n_baskets`,
+        `t9`.`n_lines`,
+        `t9`.`sales`,
+        `t9`.`sales_squared`,
+        `t9`.`retail_disc`,
+        `t9`.`coupon_disc`,
+        `t9`.`coupon_match_disc`,
+        `t9`.`n_morning`,
+        `t9`.`n_evening`,
+        `t9`.`n_with_coupon`,
+        `t9`.`previous`,
+        `t9`.`first_seen`,
+        `t9`.`new_week`,
+        `t5`.`window`,
+        `t5`.`first_day`,
+        `t5`.`index_day`
       FROM (
         SELECT
-          `t5`.`household_key`,
-          `t5`.`day`,
-          `t5`.`n_baskets`,
-          `t5`.`n_lines`,
-          `t5`.`sales`,
-          `t5`.`sales_squared`,
-          `t5`.`retail_disc`,
-          `t5`.`coupon_disc`,
-          `t5`.`coupon_match_disc`,
-          `t5`.`n_morning`,
-          `t5`.`n_evening`,
-          `t5`.`n_with_coupon`,
-          `t5`.`previous`,
-          `t5`.`first_seen`,
+          `t7`.`household_key`,
+          `t7`.`day`,
+          `t7`.`n_baskets`,
+          `t7`.`n_lines`,
+          `t7`.`sales`,
+          `t7`.`sales_squared`,
+          `t7`.`retail_disc`,
+          `t7`.`coupon_disc`,
+          `t7`.`coupon_match_disc`,
+          `t7`.`n_morning`,
+          `t7`.`n_evening`,
+          `t7`.`n_with_coupon`,
+          `t7`.`previous`,
+          `t7`.`first_seen`,
           COALESCE(
             CAST(CAST(FLOOR((
-              CAST(`t5`.`day` AS DOUBLE) + 8
+              CAST(`t7`.`day` AS DOUBLE) + 8
             ) / 7) AS BIGINT) AS INT) <> CAST(CAST(FLOOR((
-              CAST(`t5`.`previous` AS DOUBLE) + 8
+              CAST(`t7`.`previous` AS DOUBLE) + 8
             ) / 7) AS BIGINT) AS INT),
             TRUE
           ) AS `new_week`
         FROM (
           SELECT
-            `t4`.`household_key`,
-            `t4`.`day`,
-            `t4`.`n_baskets`,
-            `t4`.`n_lines`,
-            `t4`.`sales`,
-            `t4`.`sales_squared`,
-            `t4`.`retail_disc`,
-            `t4`.`coupon_disc`,
-            `t4`.`coupon_match_disc`,
-            `t4`.`n_morning`,
-            `t4`.`n_evening`,
-            `t4`.`n_with_coupon`,
-            LAG(`t4`.`day`) OVER (PARTITION BY `t4`.`household_key` ORDER BY `t4`.`day` ASC NULLS LAST) AS `previous`,
-            MIN(`t4`.`day`) OVER (
-              PARTITION BY `t4`.`household_key`
+            `t6`.`household_key`,
+            `t6`.`day`,
+            `t6`.`n_baskets`,
+            `t6`.`n_lines`,
+            `t6`.`sales`,
+            `t6`.`sales_squared`,
+            `t6`.`retail_disc`,
+            `t6`.`coupon_disc`,
+            `t6`.`coupon_match_disc`,
+            `t6`.`n_morning`,
+            `t6`.`n_evening`,
+            `t6`.`n_with_coupon`,
+            LAG(`t6`.`day`) OVER (PARTITION BY `t6`.`household_key` ORDER BY `t6`.`day` ASC NULLS LAST) AS `previous`,
+            MIN(`t6`.`day`) OVER (
+              PARTITION BY `t6`.`household_key`
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
             ) AS `first_seen`
           FROM (
             SELECT
-              `t3`.`household_key`,
-              `t3`.`day`,
+              `t4`.`household_key`,
+              `t4`.`day`,
               CAST(COUNT(*) AS DOUBLE) AS `n_baskets`,
-              SUM(CAST(`t3`.`n_lines` AS DOUBLE)) AS `n_lines`,
-              SUM(`t3`.`sales`) AS `sales`,
-              SUM(`t3`.`sales` * `t3`.`sales`) AS `sales_squared`,
-              SUM(`t3`.`retail_disc`) AS `retail_disc`,
-              SUM(`t3`.`coupon_disc`) AS `coupon_disc`,
-              SUM(`t3`.`coupon_match_disc`) AS `coupon_match_disc`,
-              SUM(CAST(`t3`.`time` < 1200 AS DOUBLE)) AS `n_morning`,
-              SUM(CAST(`t3`.`time` >= 1700 AS DOUBLE)) AS `n_evening`,
+              SUM(CAST(`t4`.`n_lines` AS DOUBLE)) AS `n_lines`,
+              SUM(`t4`.`sales`) AS `sales`,
+              SUM(`t4`.`sales` * `t4`.`sales`) AS `sales_squared`,
+              SUM(`t4`.`retail_disc`) AS `retail_disc`,
+              SUM(`t4`.`coupon_disc`) AS `coupon_disc`,
+              SUM(`t4`.`coupon_match_disc`) AS `coupon_match_disc`,
+              SUM(CAST(`t4`.`time` < 1200 AS DOUBLE)) AS `n_morning`,
+              SUM(CAST(`t4`.`time` >= 1700 AS DOUBLE)) AS `n_evening`,
               SUM(
                 CAST((
-                  `t3`.`coupon_disc` > 0
+                  `t4`.`coupon_disc` > 0
                 ) OR (
-                  `t3`.`coupon_match_disc` > 0
+                  `t4`.`coupon_match_disc` > 0
                 ) AS DOUBLE)
               ) AS `n_with_coupon`
             FROM (
@@ -137,27 +137,59 @@ FROM (
               GROUP BY
                 1,
                 2
-            ) AS `t3`
+            ) AS `t4`
             GROUP BY
               1,
               2
-          ) AS `t4`
-        ) AS `t5`
-      ) AS `t7`
-      INNER JOIN `windows` AS `t2`
-        ON `t7`.`day` >= `t2`.`first_day` AND `t7`.`day` < `t2`.`index_day`
-    ) AS `t8`
+          ) AS `t6`
+        ) AS `t7`
+      ) AS `t9`
+      INNER JOIN (
+        SELECT
+          *
+        FROM (
+          SELECT
+            `t0`.`window`,
+            `t0`.`first_day`,
+            `t0`.`index_day`,
+            EXPLODE(
+              IF(
+                (
+                  1 <> 0
+                ) AND (
+                  SIGN(1) = SIGN(`t0`.`index_day` - `t0`.`first_day`)
+                ),
+                IF(
+                  ELEMENT_AT(
+                    SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                    SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1))
+                  ) = `t0`.`index_day`,
+                  SLICE(
+                    SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1),
+                    1,
+                    SIZE(SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)) - 1
+                  ),
+                  SEQUENCE(`t0`.`first_day`, `t0`.`index_day`, 1)
+                ),
+                ARRAY()
+              )
+            ) AS `day`
+          FROM `windows` AS `t0`
+        ) AS `t2`
+      ) AS `t5`
+        ON `t9`.`day` = `t5`.`day`
+    ) AS `t10`
     WHERE
       CAST(CAST(FLOOR(CAST((
-        `t8`.`index_day` - 1
-      ) - `t8`.`day` AS DOUBLE) / 7) AS BIGINT) AS INT) < CAST(CAST(FLOOR(CAST(`t8`.`index_day` - `t8`.`first_day` AS DOUBLE) / 7) AS BIGINT) AS INT)
-  ) AS `t9`
+        `t10`.`index_day` - 1
+      ) - `t10`.`day` AS DOUBLE) / 7) AS BIGINT) AS INT) < CAST(CAST(FLOOR(CAST(`t10`.`index_day` - `t10`.`first_day` AS DOUBLE) / 7) AS BIGINT) AS INT)
+  ) AS `t11`
   GROUP BY
     1,
     2,
     3
-) AS `t10`
+) AS `t12`
 ORDER BY
-  `t10`.`window` ASC NULLS LAST,
-  `t10`.`household_key` ASC NULLS LAST,
-  `t10`.`weeks_ago` ASC NULLS LAST
+  `t12`.`window` ASC NULLS LAST,
+  `t12`.`household_key` ASC NULLS LAST,
+  `t12`.`weeks_ago` ASC NULLS LAST

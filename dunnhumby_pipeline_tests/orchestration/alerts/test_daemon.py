@@ -24,13 +24,20 @@ from dunnhumby_pipeline_tests.fakes.receivers import Endpoint, MailServer
 
 LOCATION = "dunnhumby_pipeline_tests.fakes.tiny_location"
 SECRET = "Tok3nThatNobodyMaySee"
-# The daemon looks at its sensors every five seconds at the soonest, and a machine that is busy takes its time.
+# The real daemon, which looks at its sensors every second and not every five: this test waits for ten of its looks.
+DAEMON = """
+from dagster._daemon import sensor
+from dagster._daemon.cli import main
+sensor.MIN_INTERVAL_LOOP_TIME = 1
+main()
+"""
+# A machine that is busy takes its time.
 PATIENCE = 240.0
 
 
 @contextmanager
 def daemon(home: Home, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    arguments = ["-W", "ignore", "-m", "dagster._daemon", "run", "-m", LOCATION]
+    arguments = ["-W", "ignore", "-c", DAEMON, "run", "-m", LOCATION]
     with (home.root / "daemon.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True

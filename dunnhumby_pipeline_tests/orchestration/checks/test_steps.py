@@ -89,7 +89,7 @@ class Small:
         assets = [make_both, make_later, make_other]
         defs = dg.Definitions(
             assets=assets,
-            asset_checks=check_steps(checks or CHECKS),
+            asset_checks=check_steps(tuple(checks or CHECKS)),
             jobs=[dg.define_asset_job("small", only or dg.AssetSelection.all())],
             resources={
                 "study": self.study,

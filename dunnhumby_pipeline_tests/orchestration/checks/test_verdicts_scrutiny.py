@@ -52,6 +52,20 @@ def test_refutations_are_named() -> None:
     assert "(study)" not in every and "_" not in every
 
 
+@pytest.mark.parametrize(("study", "certificate", "passed"), [("stack", "stack", True), ("constant", "stack", False)])
+def test_a_certificate_by_every_learner_agrees_or_not(study: str, certificate: str, passed: bool) -> None:
+    ours, theirs = made_up.certified_learners(study), made_up.certified_learners(certificate)
+    found = scrutiny.certificate_agrees(theirs, ours, CHECKS)
+    assert found.passed is passed
+    assert passed or ("leads to Stack" in found.message and "study to Constant" in found.message), found.message
+
+
+def test_without_a_certificate_nothing_is_held_against_the_study() -> None:
+    board = made_up.certified_learners()
+    found = scrutiny.certificate_agrees(board.iloc[:0], board, CHECKS)
+    assert found.passed and "no certificate" in found.message
+
+
 def test_a_size_that_is_not_known_is_left_out() -> None:
     table = made_up.detectable_spread()
     whole = table.assign(procedure="whole", size=float("nan"), size_se=float("nan"))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from dunnhumby_pipeline.engine.threads import one_thread
+
 Array = NDArray[np.float64]
 
 
@@ -35,6 +37,7 @@ class PowerCurve:
         return max(float(found), 0.0), float(np.sqrt(by @ self.covariance @ by))
 
 
+@one_thread()
 def fit_curve(spread: Array, n_draws: Array, n_found: Array) -> PowerCurve:
     """Probit regression, by maximum likelihood, of what was found on the spread (m,), which must not all be the same.
 

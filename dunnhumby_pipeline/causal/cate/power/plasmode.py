@@ -11,6 +11,7 @@ shape and spread. See Franklin et al. (2014) for plasmodes; nuisances are not fi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,7 @@ class Plasmode:
 
     def directions(self, shapes: list[str], rng: np.random.Generator) -> Array:
         """Directions (n, d) of effects, of overlap-weighted mean 0 and standard deviation 1, one for each shape."""
-        z, steps = standard(self.x), stumps(self.x, self.data.treated)
-        several = np.array([len(np.unique(column)) > 2 for column in self.x.T])
+        z, steps, several = self._of_covariates
         # Covariates that take more than two values, where there are any, make up the linear ones.
         numbers = np.flatnonzero(several if several.any() else z.any(axis=0))
         expected = self.data.propensity * self.data.mu1 + (1 - self.data.propensity) * self.data.mu0
@@ -58,6 +58,12 @@ class Plasmode:
                 direction = steps[:, rng.integers(steps.shape[1], size=2)].prod(axis=1) * rng.choice([-1.0, 1.0])
             found.append(self._standardised(direction, z, rng))
         return np.column_stack(found)
+
+    @cached_property
+    def _of_covariates(self) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """What all draws share: covariates standardised, their thresholds, and which take more than two values."""
+        several = np.array([len(np.unique(column)) > 2 for column in self.x.T])
+        return standard(self.x), stumps(self.x, self.data.treated), several
 
     def _standardised(self, direction: Array, z: Array, rng: np.random.Generator) -> Array:
         weight = self.data.propensity * (1 - self.data.propensity)

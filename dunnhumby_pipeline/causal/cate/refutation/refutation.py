@@ -31,6 +31,7 @@ from dunnhumby_pipeline.causal.cate.refutation.replicas import (
 )
 from dunnhumby_pipeline.causal.cate.refutation.subjects import Answer, Search, answer, average_of, reduced_search
 from dunnhumby_pipeline.causal.cate.whole import whole_search
+from dunnhumby_pipeline.engine.threads import side_by_side
 from dunnhumby_pipeline.settings import RefutationSettings, Settings
 
 Array = NDArray[np.float64]
@@ -100,9 +101,9 @@ def refute(
     """Find the average effect, and whether effects differ, again in `n_draws` sets of changed trials for each refuter.
 
     `strengths`: of the hidden cause that is simulated. `search`: how effects that differ are looked for, fitted anew on
-    every set, `n_jobs` sets at once. `only`: refuters by name; all of them without it. `gain_in_se` as the gate has
-    it. Values of the average effect are in the outcome's unit, those of the search the ensemble's gain over one effect
-    for all, in standard errors.
+    every set, `n_jobs` sets at once in processes, or with 1 in threads. `only`: refuters by name; all of them without
+    it. `gain_in_se` as the gate has it. Values of the average effect are in the outcome's unit, those of the search the
+    ensemble's gain over one effect for all, in standard errors.
     """
     from joblib import Parallel, delayed
 
@@ -112,9 +113,11 @@ def refute(
     for name, replica in refuters(settings, strengths).items():
         if only and name not in only:
             continue
-        found = Parallel(n_jobs=n_jobs)(
-            delayed(answer)(replica(trials, rng), search, gain_in_se) for _ in range(n_draws)
-        )
+        sets = (replica(trials, rng) for _ in range(n_draws))
+        if n_jobs > 1:
+            found = Parallel(n_jobs=n_jobs)(delayed(answer)(each, search, gain_in_se) for each in sets)
+        else:
+            found = side_by_side(partial(answer, search=search, gain_in_se=gain_in_se), sets)
         for subject, values in (
             (AVERAGE, [each.average for each in found]),
             (PROCEDURE, [each.gain_in_se for each in found]),
@@ -197,16 +200,16 @@ def _renamed(found: Refutation, subject: str, new: str) -> Refutation:
 def refutations_of_study(trials: Trials, benchmarks: pd.DataFrame, settings: Settings, certified: bool) -> Refutation:
     """All refutations of a study's trials; `benchmarks` as in the table confounder_benchmarks.
 
-    `certified`: with the draws of a certificate. Of more trials than `cate.max_trials` households are drawn, as for the
-    models of the effect; what is refuted is what those trials say.
+    `certified`: with the draws of a certificate, and of the average effect by dowhy too. Of more trials than
+    `cate.max_trials` households are drawn, as for the models of the effect; what is refuted is what those trials say.
     """
     trials = trials.at_most(settings.cate.max_trials, settings.seed_for("cate"))
     own, seed, strengths = settings.refutation, settings.seed_for("refutation"), strongest(benchmarks)
     n_draws = own.n_certified if certified else own.n_draws
-    found: list[Refutation] = [
-        refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed),
-        refute_by_dowhy(trials, strengths, own, n_draws, seed),
-    ]
+    found: list[Refutation] = [refute(trials, strengths, own, settings.cate.gain_in_se, n_draws, seed)]
+    if certified:
+        # Its import alone takes longer than all draws of a study.
+        found.append(refute_by_dowhy(trials, strengths, own, n_draws, seed))
     if certified and own.n_whole:
         whole = partial(search_whole, settings=settings)
         gain, jobs = settings.cate.gain_in_se, own.n_jobs

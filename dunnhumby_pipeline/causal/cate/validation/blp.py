@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.cate.validation.sequential import UNKNOWN, Statistic
+from dunnhumby_pipeline.causal.estimators.clustered import first_seen
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 
 Array = NDArray[np.float64]
+Groups = NDArray[np.int64]
 
 
 def best_linear_predictor(data: Residuals, effect: Array, *, null: float = 0.0) -> Statistic:
@@ -22,7 +23,8 @@ def best_linear_predictor(data: Residuals, effect: Array, *, null: float = 0.0) 
     slope are too small. No slope without a difference between effects of a fold.
     """
     ry, rt = data.outcome_residual, data.treatment_residual
-    centred, left = _within(effect, rt, data.folds), _without_average(ry, rt, data.folds)
+    own = _codes(data.folds)
+    centred, left = _within(effect, rt, own), _without_average(ry, rt, own)
     regressor = rt * centred
     products = float(regressor @ regressor)
     if products <= 1e-18 * max(1.0, float((rt * effect) @ (rt * effect))):
@@ -31,20 +33,26 @@ def best_linear_predictor(data: Residuals, effect: Array, *, null: float = 0.0) 
     return Statistic(slope, _clustered(regressor, left - null * regressor, data.households) / products, null)
 
 
-def _within(effect: Array, rt: Array, folds: NDArray[np.int64]) -> Array:
+def _codes(folds: Groups) -> Groups:
+    """Numbers (n,) from 0 of the folds, in the order in which they come."""
+    # Most are judged fold by fold.
+    if (folds == folds[0]).all():
+        return np.zeros(len(folds), dtype=np.int64)
+    return first_seen(folds)
+
+
+def _within(effect: Array, rt: Array, own: Groups) -> Array:
     weights = rt**2
-    own = pd.factorize(folds)[0]
     means = np.bincount(own, weights * effect) / np.bincount(own, weights)
     return effect - means[own]
 
 
-def _without_average(ry: Array, rt: Array, folds: NDArray[np.int64]) -> Array:
+def _without_average(ry: Array, rt: Array, own: Groups) -> Array:
     """ry less rt times the average effect of the fold."""
-    own = pd.factorize(folds)[0]
     averages = np.bincount(own, rt * ry) / np.bincount(own, rt**2)
     return ry - averages[own] * rt
 
 
-def _clustered(regressor: Array, left: Array, households: NDArray[np.int64]) -> float:
-    totals = np.bincount(pd.factorize(households)[0], regressor * left)
+def _clustered(regressor: Array, left: Array, households: Groups) -> float:
+    totals = np.bincount(first_seen(households), regressor * left)
     return float(np.sqrt(len(totals) / max(len(totals) - 1, 1) * (totals @ totals)))

@@ -67,13 +67,18 @@ def overlap_weights(data: Residuals) -> Array:
 def rank(effect: Array, weights: Array, folds: Groups) -> Places:
     """The places of n trials by `effect` within `folds`, the largest first, by weight."""
     start, end = np.empty(len(effect)), np.empty(len(effect))
-    for fold in np.unique(folds):
-        rows = np.flatnonzero(folds == fold)
-        order = rows[np.argsort(-effect[rows], kind="stable")]
+    # Most are ranked fold by fold.
+    alone = len(folds) > 0 and (folds == folds[0]).all()
+    for fold in folds[:1] if alone else np.unique(folds):
+        if alone:
+            order = np.argsort(-effect, kind="stable")
+        else:
+            rows = np.flatnonzero(folds == fold)
+            order = rows[np.argsort(-effect[rows], kind="stable")]
         values = effect[order]
-        first = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-        totals = np.cumsum(np.add.reduceat(weights[order], first))
-        block = np.repeat(np.arange(len(first)), np.diff([*first, len(order)]))
+        new = np.concatenate([[True], values[1:] != values[:-1]])
+        totals = np.cumsum(np.add.reduceat(weights[order], np.flatnonzero(new)))
+        block = np.cumsum(new) - 1
         start[order] = np.concatenate([[0.0], totals[:-1]])[block] / totals[-1]
         end[order] = totals[block] / totals[-1]
     return Places(start, end, weights / weights.sum())

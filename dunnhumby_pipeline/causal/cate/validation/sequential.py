@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import local
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
+from scipy import special
 
 from dunnhumby_pipeline.causal.cate.learners.base import Learner
 from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
+from dunnhumby_pipeline.engine.threads import side_by_side
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,7 +38,7 @@ class Statistic:
     @property
     def p(self) -> float:
         known = np.isfinite(self.estimate) and self.se > 0
-        return float(scipy.stats.norm.sf((self.estimate - self.null) / self.se)) if known else float("nan")
+        return float(special.ndtr(-((self.estimate - self.null) / self.se))) if known else float("nan")
 
     @property
     def p_two_sided(self) -> float:
@@ -66,18 +68,24 @@ def sequential_fits(
 
     With `max_trials` each fit is to at most so many trials, of households drawn with `seed`.
     """
-    effects, fitted = np.full(len(x), np.nan), None
-    for fold in np.unique(data.folds)[1:]:
-        train, held_out = data.folds < fold, data.folds == fold
+
+    def of_fold(fold: int) -> tuple[Learner, Array] | None:
+        train = data.folds < fold
         if max_trials is not None:
             train = drawn(train, data.households, max_trials, seed)
         try:
             fitted = learner().fit(x[train], subset(data, train))
         except (ValueError, ArithmeticError):
             # What learners raise of data that they cannot be fitted to: of so few trials nothing is judged.
-            continue
-        effects[held_out] = fitted.predict(x[held_out])
-    return effects, fitted
+            return None
+        return fitted, fitted.predict(x[data.folds == fold])
+
+    effects, last = np.full(len(x), np.nan), None
+    judged = np.unique(data.folds)[1:]
+    for fold, found in zip(judged, side_by_side(of_fold, judged), strict=True):
+        if found is not None:
+            last, effects[data.folds == fold] = found
+    return effects, last
 
 
 def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, effect: Array) -> Statistic:
@@ -87,10 +95,10 @@ def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, eff
     over its error, so that it divided by its error is z. Folds in which nothing can be told are left out.
     """
     found = []
-    for fold in np.unique(data.folds):
-        rows = np.flatnonzero(data.folds == fold)
-        if np.isfinite(effect[rows]).all():
-            one = judge(subset(data, rows), effect[rows])
+    for rows in _rows_by_fold(data.folds):
+        own = effect[rows]
+        if np.isfinite(own).all():
+            one = judge(subset(data, rows), own)
             if np.isfinite(one.estimate) and one.se > 0:
                 found.append(one)
     if not found:
@@ -98,3 +106,20 @@ def by_fold(judge: Callable[[Residuals, Array], Statistic], data: Residuals, eff
     precision = np.array([1 / one.se for one in found])
     estimate = float(precision @ np.array([one.estimate for one in found]) / precision.sum())
     return Statistic(estimate, float(np.sqrt(len(found)) / precision.sum()), found[0].null)
+
+
+class _Divided(local):
+    """The folds that were divided last, and the rows of each: of hundreds of draws the folds are the same array."""
+
+    folds: NDArray[np.int64] | None = None
+    rows: tuple[NDArray[np.int64], ...] = ()
+
+
+_DIVIDED = _Divided()
+
+
+def _rows_by_fold(folds: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    if folds is not _DIVIDED.folds:
+        _DIVIDED.rows = tuple(np.flatnonzero(folds == fold) for fold in np.unique(folds))
+        _DIVIDED.folds = folds
+    return _DIVIDED.rows
