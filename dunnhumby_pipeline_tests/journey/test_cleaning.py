@@ -166,7 +166,7 @@ def _assert_merged_as_pandas_does(connection: duckdb.DuckDBPyConnection, frame: 
         max_size=40,
     )
 )
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=12, deadline=None)
 def test_promotions_are_merged_as_pandas_does(
     connection: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]
 ) -> None:
