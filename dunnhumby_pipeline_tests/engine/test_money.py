@@ -90,7 +90,7 @@ def test_amounts_without_a_unit_are_counted_as_finely_as_sums_stay_exact() -> No
     assert "more decimals than that" in large.words
 
 
-@pytest.mark.parametrize("decimals", [0, 2, 3, 5, 6])
+@pytest.mark.parametrize("decimals", [0, 3, 6])
 def test_nothing_is_rounded_away(decimals: int) -> None:
     rng = np.random.default_rng(decimals)
     whole = rng.integers(1, 5000, 600)

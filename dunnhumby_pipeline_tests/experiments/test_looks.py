@@ -107,7 +107,7 @@ def test_arms_that_do_not_match_are_a_look_without_an_effect(assignment: pd.Data
 
 
 def test_the_sequence_holds_at_every_look(assignment: pd.DataFrame) -> None:
-    plan, missed, n = plan_of(assignment), 0, 60
+    plan, missed, n = plan_of(assignment), 0, 40
     for seed in range(n):
         whole = matched(outcomes_of(assignment, 3.0, seed), assignment, plan)
         outside = False

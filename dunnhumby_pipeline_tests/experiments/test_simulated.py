@@ -21,7 +21,7 @@ from dunnhumby_pipeline.simulate.plan import PlanError, RetailerPlan
 from dunnhumby_pipeline.simulate.simulate import simulate
 from dunnhumby_pipeline_tests.experiments.test_read_back import plan_of
 
-N = 1100
+N = 700
 PLAN = RetailerPlan(n_households=N, n_products=500, n_stores=3, lines_per_basket=4, n_type_b=1, n_type_c=0)
 
 
@@ -90,8 +90,8 @@ def test_what_a_household_does_depends_on_its_own_arm_alone(folder: Path) -> Non
 
 
 def test_households_types_and_folders_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=r"100 households are not of this simulation \(such as 1101\); it has 1,100"):
-        simulated_outcomes(assigned(1200), folder)
+    with pytest.raises(PlanError, match=r"100 households are not of this simulation \(such as 701\); it has 700"):
+        simulated_outcomes(assigned(N + 100), folder)
     with pytest.raises(ExperimentError, match="the assignment is of TypeB; in a simulation TypeA"):
         simulated_outcomes(assigned(campaign_type="TypeB"), folder)
     with pytest.raises(PlanError, match="holds no simulated retailer"):

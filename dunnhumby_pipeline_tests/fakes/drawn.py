@@ -39,18 +39,35 @@ def covered(figure: Figure, is_drawn: bool = False) -> list[tuple[str, str]]:
     """Pairs of texts of a figure of which one covers part of the other; slanted text is left out."""
     if not is_drawn:
         figure.draw_without_rendering()
-    hidden = {id(label) for tick in figure.findobj(Tick) if not _seen(tick) for label in (tick.label1, tick.label2)}
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     boxes = [
-        (text.get_text(), text.get_window_extent())
-        for text in texts
-        if id(text) not in hidden and text.get_rotation() in (0.0, 90.0)
+        (text.get_text(), text.get_window_extent()) for text in _texts(figure) if text.get_rotation() in (0.0, 90.0)
     ]
     return [
         (left, right)
         for (left, one), (right, other) in combinations(boxes, 2)
         if min(one.x1, other.x1) - max(one.x0, other.x0) > 1 and min(one.y1, other.y1) - max(one.y0, other.y0) > 1
     ]
+
+
+def outside(figure: Figure) -> list[str]:
+    """Texts of a drawn figure that lie wholly or in part beyond its frame."""
+    frame, margin = figure.bbox, 0.01 * figure.dpi
+    boxes = [(text.get_text(), text.get_window_extent()) for text in _texts(figure)]
+    return [
+        text
+        for text, box in boxes
+        if box.x0 < frame.x0 - margin
+        or box.y0 < frame.y0 - margin
+        or box.x1 > frame.x1 + margin
+        or box.y1 > frame.y1 + margin
+    ]
+
+
+def _texts(figure: Figure) -> list[Text]:
+    """The texts that are drawn and not blank."""
+    hidden = {id(label) for tick in figure.findobj(Tick) if not _seen(tick) for label in (tick.label1, tick.label2)}
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [text for text in texts if id(text) not in hidden]
 
 
 def _seen(tick: Tick) -> bool:

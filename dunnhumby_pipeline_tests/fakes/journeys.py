@@ -255,8 +255,9 @@ def typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     kinds = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "float64", "VARCHAR": "string"}
     columns = schema.table(table).columns
     chosen = frame[[column.name for column in columns]]
-    chosen = chosen.mask(chosen.isin([""]))
-    return chosen.astype({column.name: kinds[column.type] for column in columns})
+    texts = [name for name, column in chosen.items() if not pd.api.types.is_numeric_dtype(column)]
+    known = chosen.assign(**{name: chosen[name].mask(chosen[name] == "") for name in texts})
+    return known.astype({column.name: kinds[column.type] for column in columns})
 
 
 def read_table(path: Path, table: str) -> pd.DataFrame:

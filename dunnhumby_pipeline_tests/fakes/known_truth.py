@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, mu_column, residuals
@@ -16,7 +17,6 @@ from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.contracts.features import FACTORED
 from dunnhumby_pipeline.contracts.names import PRIMARY_OUTCOME, TRIAL_KEY
 from dunnhumby_pipeline.contracts.outcomes import ALWAYS_ESTIMATED
-from dunnhumby_pipeline.journey.literals import quoted
 from dunnhumby_pipeline.segmentation.segments.clusters import Segmentation
 from dunnhumby_pipeline.segmentation.segments.model_store import SegmentModel
 from dunnhumby_pipeline.settings import EngineSettings
@@ -24,6 +24,7 @@ from dunnhumby_pipeline.settings import EngineSettings
 Array = NDArray[np.float64]
 ENGINE = EngineSettings(threads=1)
 _DEFAULTS: dict[str, object] = {"BIGINT": 1, "INTEGER": 1, "DOUBLE": 0.0, "VARCHAR": None}
+_TYPES = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "VARCHAR": pa.string()}
 
 
 def planted_households(sizes: tuple[int, ...], seed: int, spread: float = 0.05) -> tuple[pd.DataFrame, NDArray]:
@@ -134,18 +135,18 @@ def planted_overlap(n: int, seed: int, prevalence: float = 0.5, strength: float 
 def write_tables(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
     """The eight canonical tables as parquet files: `frames` with defaults for columns not given, others empty."""
     paths = {}
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for table in schema.TABLES:
-            given = frames.get(table.name, pd.DataFrame())
-            columns = {
-                column.name: given[column.name] if column.name in given else [_DEFAULTS[column.type]] * len(given)
-                for column in table.columns
-            }
-            connection.register("given", pd.DataFrame(columns))
-            typed = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in table.columns)
-            paths[table.name] = folder / f"{table.name}.parquet"
-            connection.execute(f"COPY (SELECT {typed} FROM given) TO {quoted(paths[table.name])} (FORMAT parquet)")
-            connection.unregister("given")
+    for table in schema.TABLES:
+        given = frames.get(table.name, pd.DataFrame())
+        columns = {
+            column.name: pa.array(
+                given[column.name] if column.name in given else [_DEFAULTS[column.type]] * len(given),
+                _TYPES[column.type],
+                from_pandas=True,
+            )
+            for column in table.columns
+        }
+        paths[table.name] = folder / f"{table.name}.parquet"
+        pq.write_table(pa.table(columns), paths[table.name])
     return paths
 
 

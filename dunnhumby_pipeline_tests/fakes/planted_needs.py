@@ -38,14 +38,14 @@ def lines_of(kinds: list[str], seed: int = 1, n_days: int = N_DAYS, trips: int =
     and every basket has the universal one."""
     rng = np.random.default_rng(seed)
     code = {good: place for place, good in enumerate(PRODUCTS["commodity_desc"], 1)}
-    rows = []
+    rows, known = [], tuple(code)
     for household, kind in enumerate(kinds, 1):
         for trip in range(trips):
             day = int(rng.integers(1, n_days + 1))
             wanted = [UNIVERSAL]
             for _ in range(5):
-                pool = KINDS[kind] if rng.random() < own else tuple(code)
-                wanted.append(str(rng.choice(pool)))
+                pool = KINDS[kind] if rng.random() < own else known
+                wanted.append(pool[rng.integers(len(pool))])
             rows += [(household, 1000 * household + trip, day, code[good], 2.0) for good in set(wanted)]
     frame = pd.DataFrame(rows, columns=["household_key", "basket_id", "day", "product_id", "sales_value"])
     frame = frame.assign(quantity=1, **dict.fromkeys(_ZEROS, 0), **dict.fromkeys(_MONEY, 0.0))

@@ -5,25 +5,24 @@ import pytest
 from dunnhumby_pipeline.contracts.frames import without_rows
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.report.answer import plain_answer
-from dunnhumby_pipeline.report.page import render_report
-from dunnhumby_pipeline.settings import Settings
+from dunnhumby_pipeline.report.sections import CHAPTERS
 from dunnhumby_pipeline_tests.fakes import pages
-from dunnhumby_pipeline_tests.fakes.results import run, study
+from dunnhumby_pipeline_tests.fakes.results import study
 
 DESIGNED, TAUGHT = "How large a test must be, and what it is worth", "What experiments have taught"
 WATCHED = "Looking at an experiment before its end"
 
 
 def test_experiments_are_shown_where_there_are_any() -> None:
-    page = render_report(study.study_tables(), run.checks(), run.facts(), Settings(), pages.undrawn)
+    names = ("experiment_design", "experiment_result", "experiment_looks")
+    chapters = [chapter for chapter in CHAPTERS if any(chapter in pages.that_read(name) for name in names)]
+    page = pages.page_of(chapters, study.study_tables())
     assert DESIGNED in page and TAUGHT in page and "worth most over its cost" in page
     assert WATCHED in page and "not read" in page and "0.8" in page
-    names = ("experiment_design", "experiment_result", "experiment_looks")
     none = {name: without_rows(table(name)) for name in names}
-    page = render_report(study.study_tables(**none), run.checks(), run.facts(), Settings(), pages.undrawn)
+    page = pages.page_of(chapters, study.study_tables(**none))
     assert DESIGNED not in page and TAUGHT not in page and WATCHED not in page
-    unbuilt = study.study_tables(experiment_design=None)
-    page = render_report(unbuilt, run.checks(), run.facts(), Settings(), pages.undrawn)
+    page = pages.page_of(chapters, study.study_tables(experiment_design=None))
     assert f"{DESIGNED}: not built" in page
 
 

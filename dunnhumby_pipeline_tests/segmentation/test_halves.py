@@ -12,7 +12,7 @@ from dunnhumby_pipeline.segmentation.movement.halves import interleaved_halves, 
 from dunnhumby_pipeline.segmentation.movement.periods import migration_windows, period_pairs, shared_days
 from dunnhumby_pipeline.settings import MigrationSettings
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=20, deadline=None)
 
 
 def half_days(windows: pd.DataFrame, pair: tuple[int, int]) -> list[pd.DataFrame]:

@@ -313,7 +313,7 @@ def test_every_household_with_a_trip_has_a_row(trips: pd.DataFrame, tables: Life
     assert worst_high >= households.loc[households["value_tier"] != "high", "clv"].max()
 
 
-@pytest.mark.parametrize("forecast", ["model", "nbd", "smoothed", "stacked_absolute"])
+@pytest.mark.parametrize("forecast", ["model", "smoothed"])
 def test_the_forecast_of_the_tiers_is_a_setting(bought: Purchases, forecast: str) -> None:
     found = study(bought, forecast=forecast)
     households, errors = found.customer_lifetime_value, found.clv_validation

@@ -41,7 +41,7 @@ def constant_effect(x: Array) -> Array:
 # Folds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 4))
 def test_folds_keep_households_together_and_hold_both_arms(seed: int, n_folds: int, n_campaigns: int) -> None:
     rng = np.random.default_rng(seed)
