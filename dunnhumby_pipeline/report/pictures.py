@@ -8,9 +8,9 @@ import io
 from dataclasses import dataclass
 
 import matplotlib
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from dunnhumby_pipeline.figures.kit.canvas import Canvas
 from dunnhumby_pipeline.report.section import Section
 from dunnhumby_pipeline.report.tables import StudyTables
 from dunnhumby_pipeline.settings import Settings
@@ -45,7 +45,7 @@ def draw_picture(section: Section, tables: StudyTables, settings: Settings) -> P
         with matplotlib.rc_context({"text.hinting": "no_hinting"}):
             figure = section.draw(tables, settings)
             figure.set_dpi(DOTS_PER_INCH)
-            canvas = FigureCanvasAgg(figure)
+            canvas = Canvas(figure)
             # `savefig` would lay out and draw twice, the first time for the layout alone.
             canvas.draw()
     finally:
@@ -59,7 +59,7 @@ def draw_picture(section: Section, tables: StudyTables, settings: Settings) -> P
     return Picture(f"data:image/png;base64,{encoded}", section.alt(tables, settings), width, height)
 
 
-def _in_few_colours(canvas: FigureCanvasAgg) -> Image.Image:
+def _in_few_colours(canvas: Canvas) -> Image.Image:
     drawn = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     flat = drawn.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     # The background has become the mean of all that is nearly white: as white as the page again.

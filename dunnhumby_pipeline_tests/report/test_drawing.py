@@ -75,13 +75,12 @@ def test_few_pictures_are_drawn_in_this_process(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_measured_makes_no_new_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib.backends import backend_agg
-
+    from dunnhumby_pipeline.figures.kit import canvas
     from dunnhumby_pipeline.figures.kit.boxes import Sheet
 
     made: list[int] = []
-    renderer = backend_agg.RendererAgg
-    monkeypatch.setattr(backend_agg, "RendererAgg", lambda *size: made.append(1) or renderer(*size))
+    renderer = canvas.Renderer
+    monkeypatch.setattr(canvas, "Renderer", lambda *size: made.append(1) or renderer(*size))
     sheet = Sheet()
     for word in ("one", "two", "three"):
         sheet.measure(word)

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from dunnhumby_pipeline.figures.kit.canvas import Canvas
 from dunnhumby_pipeline.words import dates
 from dunnhumby_pipeline.words.numbers import MINUS
 
@@ -66,7 +66,7 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 def on_canvas(figure: Figure) -> Figure:
     """`figure` on a canvas that keeps its renderer: on none, every text that is measured makes a new one."""
-    FigureCanvasAgg(figure)
+    Canvas(figure)
     return figure
 
 
