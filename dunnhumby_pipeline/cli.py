@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
     from dunnhumby_pipeline.orchestration.platform.resources import Study
 
 
+# As many new objects, and as many rounds of young and of older ones (Python's own: 700, 10, 10).
+_COLLECTED_EVERY = (10_000, 20, 20)
+
+
 class Commands(TyperGroup):
     """The commands, on any terminal and without warnings that were weighed already, each ended by a signal with one
     line, whatever it is doing.
@@ -71,6 +76,8 @@ class Commands(TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         print_what_can_be()
         expect()
+        # Of what libraries and steps make, next to nothing waits for the collector, which walks through all of it.
+        gc.set_threshold(*_COLLECTED_EVERY)
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]

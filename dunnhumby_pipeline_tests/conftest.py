@@ -29,9 +29,9 @@ settings.load_profile("repeatable")
 # Longest first, so that no worker is left alone with a long module at the end. The second asks for the small study
 # while the other worker is busy with the sample's, so that neither waits for it.
 LONGEST = (
-    *("test_sample_study", "test_orchestration", "test_recovery", "test_staleness", "test_warehouse"),
-    *("test_economics", "test_approval", "test_desk_in_browser", "test_demographics", "test_versions"),
-    *("test_jobs", "test_report", "test_your_data"),
+    *("test_sample_study", "test_orchestration", "test_staleness", "test_warehouse", "test_economics"),
+    *("test_desk_in_browser", "test_approval", "test_every_picture", "test_designs", "test_proxy", "test_jobs"),
+    *("test_forget", "test_unusable_input", "test_schedules", "test_extending", "test_backup", "test_postgres"),
 )
 
 

@@ -22,7 +22,7 @@ from dunnhumby_pipeline.engine.duck import connect
 from dunnhumby_pipeline.journey import cleaning
 from dunnhumby_pipeline.journey.cleaning import CleanJourney, clean
 from dunnhumby_pipeline.journey.inspection.inspection import inspect
-from dunnhumby_pipeline.journey.inspection.promotions import merge_promotions
+from dunnhumby_pipeline.journey.inspection.promotions import forget_promotions, merge_promotions
 from dunnhumby_pipeline.journey.inspection.staging import enumeration
 from dunnhumby_pipeline.journey.literals import one_file, quoted
 from dunnhumby_pipeline.journey.readers.raw_folder import raw_folder
@@ -136,7 +136,7 @@ def _assert_merged_as_pandas_does(connection: duckdb.DuckDBPyConnection, frame: 
     """The promotions that `merge_promotions` makes of sound rows, in the order in which they stand."""
     display, mailer = (enumeration(schema.PROMOTIONS.column(name)) for name in ("display", "mailer"))
     connection.register("given", frame)
-    connection.execute("DROP TABLE IF EXISTS sound_promotions")
+    forget_promotions(connection)
     connection.execute(
         "CREATE TEMP TABLE staged_promotions AS SELECT product_id, store_id, week_no, "
         f"display::{display} AS display, mailer::{mailer} AS mailer FROM given"
@@ -187,6 +187,20 @@ def test_many_promotions_are_merged_in_order_by_two_threads(connection: duckdb.D
         }
     )
     _assert_merged_as_pandas_does(connection, frame)
+
+
+@pytest.mark.parametrize("product", [2**31, 2**62])
+def test_promotions_that_are_too_many_or_too_long_for_one_number_are_merged_by_the_engine(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, product: int
+) -> None:
+    rows = [(product, 3, 9, "0", "D"), (1, 3, 9, "5", "A"), (product, 3, 9, "A", "0"), (product - 1, 3, 8, "1", "0")]
+    frame = pd.DataFrame(rows, columns=list(schema.PROMOTIONS.column_names))
+    if product == 2**31:
+        _assert_merged_as_pandas_does(connection, frame)
+        assert not connection.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'sound_promotions'").fetchall()
+    monkeypatch.setattr("dunnhumby_pipeline.journey.inspection.promotions.MOST_PACKED", 2 if product == 2**31 else 99)
+    _assert_merged_as_pandas_does(connection, frame)
+    assert connection.execute("SELECT * FROM duckdb_tables() WHERE table_name = 'sound_promotions'").fetchall()
 
 
 # ------------------------------------------------------------------------------------ a disk that is full

@@ -306,7 +306,7 @@ def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laborato
 
     # Of what changes, only what is stale is made: one certificate is no longer of these settings, and the others,
     # which rest on nothing that has changed, stay.
-    other = {"DUNNHUMBY_EXPERIMENT__POWER": "0.85", "DUNNHUMBY_POWER__N_DRAWS": "21"}
+    other = {"DUNNHUMBY_EXPERIMENT__N_SIZES": "30", "DUNNHUMBY_POWER__N_DRAWS": "21"}
     studied = run(laboratory, "--stale", **other)
     assert studied.exit_code == 0, studied.output
     assert {"study_power", "experiment_design", "campaign_report"} <= done(studied)
@@ -387,7 +387,7 @@ def test_every_table_that_is_not_as_it_was_written_is_stale_and_named(
 
 
 def test_what_reads_a_damaged_table_says_so_and_how_to_go_on(laboratory: Laboratory) -> None:
-    path = laboratory.table("policy_value")
+    path = laboratory.table("roi_curve")
     good = path.read_bytes()
     cut(path)
     for refused in (
@@ -396,10 +396,10 @@ def test_what_reads_a_damaged_table_says_so_and_how_to_go_on(laboratory: Laborat
     ):
         assert refused.exit_code == 2
         said = "".join(refused.output.split())
-        assert "policy_value.parquetisdamaged" in said and "`dunnhumbyrun`,without--select,rebuildsit" in said
+        assert "roi_curve.parquetisdamaged" in said and "`dunnhumbyrun`,without--select,rebuildsit" in said
     healed = run(laboratory)
     assert healed.exit_code == 0, healed.output
-    assert "policy_value.parquetisdamaged" in "".join(healed.output.split())
+    assert "roi_curve.parquetisdamaged" in "".join(healed.output.split())
     assert path.read_bytes() == good
     assert "Nothing is stale" in run(laboratory).output
 

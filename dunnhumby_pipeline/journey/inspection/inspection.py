@@ -15,7 +15,7 @@ import pandas as pd
 
 from dunnhumby_pipeline.contracts import schema
 from dunnhumby_pipeline.journey.forgotten import HOUSEHOLD
-from dunnhumby_pipeline.journey.inspection.promotions import merge_promotions
+from dunnhumby_pipeline.journey.inspection.promotions import forget_promotions, merge_promotions
 from dunnhumby_pipeline.journey.inspection.references import contradicting_types, missing_references, rejected_orphans
 from dunnhumby_pipeline.journey.inspection.refusals import (
     TableReport,
@@ -68,8 +68,7 @@ def inspect(source: Source, connection: duckdb.DuckDBPyConnection, settings: Jou
     missing, and campaigns whose type differs between tables. References between tables are inspected only when
     every table could be read.
     """
-    # A connection that has inspected a source before holds its promotions as a table.
-    connection.execute("DROP TABLE IF EXISTS sound_promotions")
+    forget_promotions(connection)
     columns = list(REJECTED_ROW_COLUMNS)
     unread: list[Problem] = []
     counted: list[tuple] = []

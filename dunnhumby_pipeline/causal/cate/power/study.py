@@ -14,6 +14,7 @@ from dunnhumby_pipeline.causal.cate.whole import whole_searches
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals, residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.contracts.names import GROSS_PROFIT
+from dunnhumby_pipeline.engine.threads import side_by_side
 from dunnhumby_pipeline.settings import Settings
 
 Array = NDArray[np.float64]
@@ -35,12 +36,12 @@ def power_of_study(
     trials, x, nuisances = trials.loc[rows], x[rows], nuisances.loc[rows]
     n_draws = (power.n_certified, _WITHOUT * power.n_certified) if certified else None
     tests = study_tests(settings.cate.gain_in_se)
-    found = [
-        study_power(
-            x, residuals(trials, nuisances, outcome), tests, power, settings.confidence, seed, outcome, n_draws=n_draws
-        )
-        for outcome in dict.fromkeys([GROSS_PROFIT, settings.trial.outcome])
-    ]
+
+    def of_outcome(outcome: str) -> Power:
+        data = residuals(trials, nuisances, outcome)
+        return study_power(x, data, tests, power, settings.confidence, seed, outcome, n_draws=n_draws)
+
+    found = side_by_side(of_outcome, dict.fromkeys([GROSS_PROFIT, settings.trial.outcome]))
     if certified and power.n_whole:
         found.append(_by_every_learner(x, residuals(trials, nuisances, GROSS_PROFIT), found[0], settings))
     tables = (pd.concat([getattr(own, name) for own in found], ignore_index=True) for name in ("power", "detectable"))
