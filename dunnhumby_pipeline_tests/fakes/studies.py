@@ -57,14 +57,6 @@ FEW_REPEATS = {
     "DUNNHUMBY_CATE__N_TREES": "40",
     "DUNNHUMBY_CATE__N_OUTCOME_BOOTSTRAPS": "10",
 }
-# Where what is planted is strong enough to be found with the fewest: fewer folds, and fewer candidates for segments.
-FEWEST_REPEATS = FEW_REPEATS | {
-    "DUNNHUMBY_NUISANCE__N_FOLDS": "3",
-    "DUNNHUMBY_SEGMENTATION__N_BOOTSTRAPS": "2",
-    "DUNNHUMBY_SEGMENTATION__SEGMENT_RANGE": "[4, 6]",
-    "DUNNHUMBY_SEGMENTATION__MAX_FACTORS": "4",
-    "DUNNHUMBY_SEGMENTATION__N_FACTOR_REFITS": "2",
-}
 
 
 # By section: few bootstraps, folds, trees, periods and draws.

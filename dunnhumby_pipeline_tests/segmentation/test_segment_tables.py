@@ -31,7 +31,7 @@ from dunnhumby_pipeline_tests.fakes.known_truth import planted_households
 NAN = float("nan")
 GROUPS = ("recency", "frequency", "monetary", "behaviour", "category", "time")
 SMALL = SegmentationSettings(
-    n_factors=3, n_bootstraps=4, max_factors=4, n_factor_refits=2, segment_range=(2, 4), min_segments=3, mixtures=False
+    n_factors=3, n_bootstraps=3, max_factors=4, n_factor_refits=2, segment_range=(2, 4), min_segments=3, mixtures=False
 )
 
 
@@ -276,7 +276,7 @@ def test_the_study_writes_the_tables_it_promises(study: SegmentationTables) -> N
     assert study.segments.columns.tolist() == ["household_key", "segment", "segment_name", "stability"]
     assert study.model.fitted.clusters.centroids.shape == (3, len(factors))
     assert study.segment_stability.columns.tolist() == ["start", "replicate", "ari", "converged"]
-    assert study.segment_stability["start"].value_counts().to_dict() == {"cold": 4, "warm": 4}
+    assert study.segment_stability["start"].value_counts().to_dict() == {"cold": 3, "warm": 3}
     assert study.segment_jaccard["segment"].tolist() == list(study.model.slugs)
     assert study.reference_factors.shape == (90, 6)
     assert study.model.data_version == "week 7"

@@ -279,7 +279,7 @@ def test_linear_dml_is_that_of_econml_with_its_errors(single: Known) -> None:
 def test_linear_dmls_intervals_cover_an_effect_that_is_linear() -> None:
     new = np.random.default_rng(9).normal(size=(200, 4))
     covered = []
-    for seed in range(40):
+    for seed in range(20):
         drawn = simulate_trials(150, seed=[9, seed], effect=sloped, n_campaigns=2, household_noise=2.0)
         lower, upper = learned(LinearDML, drawn.x, drawn.residuals()).interval(new, 0.9)
         covered.append(((lower <= sloped(new)) & (sloped(new) <= upper)).mean())
