@@ -85,8 +85,10 @@ def side_by_side(function: Callable[[Item], Found], items: Iterable[Item]) -> li
     from joblib import Parallel, delayed
 
     n_threads = min(os.cpu_count() or 1, _MOST_SIDE_BY_SIDE)
+    # OpenMP takes the limit of the thread that calls it, and those that joblib begins have none yet.
+    alone = one_thread()(function)
     with one_thread():
-        return list(Parallel(n_jobs=n_threads, prefer="threads")(delayed(function)(item) for item in items))
+        return list(Parallel(n_jobs=n_threads, prefer="threads")(delayed(alone)(item) for item in items))
 
 
 @cache

@@ -88,6 +88,8 @@ class FakeController:
 
 
 def test_what_is_done_side_by_side_comes_in_order_and_in_one_thread_each():
+    import sklearn.cluster  # noqa: F401
+
     with threadpool_limits(2):
         found = side_by_side(lambda number: (number, pool_sizes()), range(9))
     assert found == [(number, {1}) for number in range(9)]
