@@ -31,7 +31,7 @@ run: $(READY)  ## run the whole study: make run [RAW=folder] [STUDY_HOME=folder]
 	$(BIN)/dunnhumby run --home $(STUDY_HOME) --campaign-type $(CAMPAIGN_TYPE) $(if $(RAW),--raw $(RAW))
 
 test: $(READY)  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 ui: $(READY)  ## open the Dagster UI on the same tables and history
 	$(BIN)/dunnhumby ui --home $(STUDY_HOME) $(if $(RAW),--raw $(RAW))

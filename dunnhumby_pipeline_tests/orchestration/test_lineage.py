@@ -54,6 +54,7 @@ MADE_ANEW = {
         *("campaign", "n_trials", "n_treated", "n_control", "share_in_overlap", "ess_treated", "ess_control"),
     },
     "cate_scoreboard": {"fold"},
+    "certified_learners": {"fold"},
     "cate_validation": {"model"},
     "cate_agreement": {"model"},
     "gates": {"n_trials"},
