@@ -235,8 +235,9 @@ def certify(raw: RawOption = None, home: HomeOption = None, campaign_type: TypeO
     """Draw what the study could have found, and what refutes it, as often as it takes, and write the report again.
 
     A study makes a few draws of each. Here `power.n_certified`, `refutation.n_certified` and
-    `validation.n_certified_splits` are made, some of them searched by every learner, and the policy tree is held
-    against econml's policy forest and its tree on scores of its own: some ten minutes on two processors for the sample.
+    `validation.n_certified_splits` are made, some of them searched by every learner. Models of the effect and dowhy's
+    refuters that a study leaves out are tried, and the policy tree is held against econml's trees and forest: some ten
+    minutes on two processors for the sample.
     The result stays until the study changes. Exit code 1 when a stage fails, 2 when there is no study, or it is stale.
     """
     require_known_type(campaign_type)

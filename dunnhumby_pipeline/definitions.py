@@ -75,7 +75,7 @@ def build_defs(
     )
     everything = dg.Definitions(
         assets=[raw_files, *made],
-        asset_checks=check_steps(),
+        asset_checks=_checks(),
         jobs=[
             *(job.declared() for job in ASSET_JOBS),
             decision_job(as_set(study.settings)),
@@ -93,6 +93,11 @@ def build_defs(
         executor=dg.in_process_executor,
     )
     return everything
+
+
+@cache
+def _checks() -> Sequence[dg.AssetChecksDefinition]:
+    return check_steps()
 
 
 @cache

@@ -20,6 +20,8 @@ PRIMARY_ESTIMATOR = "overlap_weighted"
 NAIVE = "naive"
 # The model that gives every household the same effect.
 CONSTANT = "constant"
+# Why a model of the effect that only a certificate fits has no effects in a study.
+LEFT_TO_CERTIFY = "is left to `dunnhumby certify`"
 # The non-negative sum of the best models of the effect.
 STACK = "stack"
 # What the tables of doubts call the analyses that checks and figures look for.

@@ -12,6 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,11 @@ from dunnhumby_pipeline.settings import EngineSettings
 
 # As many as one process has ever needed at once.
 MOST_IDLE = 4
+# A database gives back what it took only when it is closed: one that grew by more is not kept.
+_MOST_GROWN = 64 << 20
+_STATM = Path("/proc/self/statm")
+# Each is larger than the one before by more than may be grown.
+_UNKNOWN = count(step=_MOST_GROWN)
 # Where a connection's own tables and views lie.
 _CATALOGUE = "study"
 # Idle ones by their bounds and by process: a process that was forked has the threads of none of its parent's.
@@ -32,7 +38,7 @@ def lent(settings: EngineSettings, spill: Path) -> Iterator[duckdb.DuckDBPyConne
 
     What it sets for the whole database (`SET GLOBAL`) it has to reset itself.
     """
-    idle = _IDLE[os.getpid(), settings.memory_limit, settings.threads]
+    idle, before = _IDLE[os.getpid(), settings.memory_limit, settings.threads], _resident()
     try:
         database = idle.pop()
     except IndexError:
@@ -52,7 +58,7 @@ def lent(settings: EngineSettings, spill: Path) -> Iterator[duckdb.DuckDBPyConne
         # One that cannot be emptied is not lent again, whatever the reason.
         with suppress(duckdb.Error):
             _empty(database, stores)
-            kept = len(idle) < MOST_IDLE
+            kept = len(idle) < MOST_IDLE and _resident() - before < _MOST_GROWN
     finally:
         if kept:
             idle.append(database)
@@ -69,6 +75,14 @@ def _made(settings: EngineSettings) -> duckdb.DuckDBPyConnection:
             "python_enable_replacements": False,
         }
     )
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has; where the system does not say, as many as let no database be kept."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return next(_UNKNOWN)
 
 
 def _empty(database: duckdb.DuckDBPyConnection, stores: set[str]) -> None:

@@ -56,7 +56,7 @@ def run_by_day(expression: ir.Table, relations: Relations, engine: EngineSetting
     It is kept while the files are as they were, of as many lines as DuckDB works on at once: the days of more are
     worked out for their windows alone.
     """
-    if engine.kind != "duckdb" or not _is_small(relations.get(LINES), engine):
+    if engine.kind != "duckdb" or not is_small(relations.get(LINES), engine):
         return run(expression, relations, engine)
     rewritten, given = expression, dict(relations)
     for place, part in enumerate(_parts()):
@@ -71,7 +71,8 @@ def run_by_day(expression: ir.Table, relations: Relations, engine: EngineSetting
     return run(rewritten, given, engine)
 
 
-def _is_small(lines: Relation | None, engine: EngineSettings) -> bool:
+def is_small(lines: Relation | None, engine: EngineSettings) -> bool:
+    """Whether lines are a file of `engine.rows_at_once` rows at most, of which all days can be worked out at once."""
     if not isinstance(lines, Path):
         return False
     with open_table(lines) as table:

@@ -62,12 +62,17 @@ def tree_comparison(
 ) -> pd.DataFrame:
     """One row per method (columns `COLUMNS`): its value ($ per household), what that is above our tree's on the same
     trials (difference; null of our tree itself), errors clustered by household, and the share of trials it decides as
-    our tree does. econml's, whose import alone takes a second, only where `certified`.
+    our tree does. No rows where not `certified`: to import econml's alone takes a second.
     """
+    if not certified:
+        return pd.DataFrame(columns=COLUMNS)
     profit = evidence.outcome - economics.contact_cost * evidence.treated
-    methods: dict[str, Method] = {POLICY_TREE: _ours}
-    if certified:
-        methods |= {ECONML_TREE: _tree, ECONML_FOREST: _forest, ECONML_DR_TREE: _dr_tree}
+    methods: dict[str, Method] = {
+        POLICY_TREE: _ours,
+        ECONML_TREE: _tree,
+        ECONML_FOREST: _forest,
+        ECONML_DR_TREE: _dr_tree,
+    }
     decided = {name: _out_of_fold(method, evidence, profit, economics, seed) for name, method in methods.items()}
     ours, quantile, rows = decided[POLICY_TREE], normal_quantile(confidence), []
     gain, everybody = economics.profit(evidence.scores), np.ones(len(evidence))

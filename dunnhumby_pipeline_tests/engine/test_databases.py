@@ -98,6 +98,19 @@ def test_one_that_spilled_or_failed_is_not_lent_again() -> None:
     assert idle() == []
 
 
+def test_one_that_grew_is_closed_for_its_memory_to_be_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = "CREATE TABLE many AS SELECT range AS n, hash(range) AS h FROM range(12_000_000)"
+    bounds = OWN.model_copy(update={"memory_limit": "654MB"})
+    with connect(bounds) as connection:
+        connection.execute(large)
+    assert databases._IDLE[os.getpid(), bounds.memory_limit, bounds.threads] == []
+    # Where the system does not tell, none is kept.
+    monkeypatch.setattr(databases, "_STATM", Path("/nowhere"))
+    with connect(OWN):
+        pass
+    assert idle() == []
+
+
 def test_who_is_at_work_at_once_has_a_database_each() -> None:
     together = Barrier(3, timeout=30)
 

@@ -319,6 +319,14 @@ def test_a_basket_over_two_days_is_one_on_its_first(tmp_path: Path) -> None:
     assert bought_by_day(*given) is by_day
     stored(tmp_path, lines_of(PLANTED[:1]).head(4).assign(**lines.assign(day=9)).iloc[:3])
     assert bought_by_day(*given)[["day", "baskets"]].to_numpy().tolist() == [[9, 1]]
+    # Of many lines, those that the days of the windows can need.
+    stored(tmp_path, lines_of(PLANTED[:1]).head(4).assign(**lines))
+    few = (*given[:3], ENGINE.model_copy(update={"rows_at_once": 3}))
+    for first, days in ((4, [4, 5]), (5, [5]), (6, [])):
+        found = bought_by_day(*few, days=(first, 9))
+        assert found.loc[found["day"] >= first, ["day", "baskets"]].to_numpy().tolist() == [[day, 1] for day in days]
+    assert bought_by_day(*few, days=(4, 5))["day"].tolist() == [4]
+    stored(tmp_path, lines_of(PLANTED[:1]).head(4).assign(**lines.assign(day=9)).iloc[:3])
     windows = pd.concat([one_window(1, 4), one_window(1, 9).assign(window=1)])
     both = bought_in(windows, *given)
     assert both[["window", "baskets", "sales"]].to_numpy().tolist() == [[1, 1, 3.0]]

@@ -15,13 +15,12 @@ from dunnhumby_pipeline.causal.cate.learners.resampling import subset
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.folds import drawn
 from dunnhumby_pipeline.causal.nuisance.nested import Nested
+from dunnhumby_pipeline.contracts.names import LEFT_TO_CERTIFY
 from dunnhumby_pipeline.engine.threads import one_thread
 from dunnhumby_pipeline.settings import CateSettings
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-9
-# Why a learner that a study leaves to its certificate has no effects there.
-LEFT = "is left to `dunnhumby certify`"
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,12 @@ def out_of_fold(
     # Side by side in threads: most of a fit is spent in compiled code.
     with one_thread():
         found = Parallel(n_jobs=settings.n_jobs, prefer="threads")(
-            delayed(_tried)(kind, x, data, nested, settings, seed)
+            delayed(one_thread()(_tried))(kind, x, data, nested, settings, seed)
             for name, kind in kinds.items()
             if name not in without
         )
     tried = iter(found)
-    by_name = {name: LEFT if name in without else next(tried) for name in kinds}
+    by_name = {name: LEFT_TO_CERTIFY if name in without else next(tried) for name in kinds}
     return Candidates(
         level,
         (lower, upper),

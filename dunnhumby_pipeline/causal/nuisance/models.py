@@ -142,10 +142,13 @@ def fit_outcomes(
         out = folds == 0
         with one_thread():
             known, several = digest(x), outcomes[:, varies]
-            lassos, of_lassos = remembered(
-                ("lassos", known, digest(several), digest(folds)), lambda: fit_lassos(x, several, folds)
-            )
-            for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos[out].T, strict=True):
+
+            def linear() -> tuple[list[Linear], Array]:
+                lassos, said = fit_lassos(x, several, folds)
+                return lassos, said[out]
+
+            lassos, of_lassos = remembered(("lassos", known, digest(several), digest(folds)), linear)
+            for column, lasso, of_lasso in zip(np.flatnonzero(varies), lassos, of_lassos.T, strict=True):
                 y = outcomes[:, column]
                 parameters = {"min_child_weight": _MIN_CHILD, "seed": seed}
                 level = float(y.mean())

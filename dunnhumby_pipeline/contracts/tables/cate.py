@@ -18,7 +18,11 @@ SCOREBOARD = (
     number("calibration", "what the model's differences from its mean are multiplied by", "ratio"),
     number("weight", "what they are multiplied by in the stack", "ratio"),
     *shared("chosen"),
-    text("reason", "why the model could not be fitted and is left out", nullable=True),
+    text(
+        "reason",
+        "why the study has no effects of the model: it could not be fitted, or is left to `dunnhumby certify`",
+        nullable=True,
+    ),
 )
 
 TABLES = (

@@ -173,7 +173,7 @@ TABLES = (
         "certified_policies",
         group="scrutiny",
         made_by="certify_policies",
-        meaning="The policy tree, and in a certificate econml's trees and forest beside it, on the same folds.",
+        meaning="In a certificate, the policy tree beside econml's trees and forest, on the same folds.",
         row="policy",
         key=("policy",),
         columns=(
@@ -191,6 +191,7 @@ TABLES = (
             _CERTIFIED,
         ),
         partitioned=True,
+        may_be_empty=True,
         measures=True,
     ),
 )

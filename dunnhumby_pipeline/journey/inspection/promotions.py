@@ -19,7 +19,8 @@ from dunnhumby_pipeline.contracts import schema
 
 _ORDER = ", ".join(schema.PROMOTIONS.order)
 _CODES = tuple(column for column in schema.PROMOTIONS.columns if column.values)
-# Of more rows, which would be in the way of other work, or whose numbers are too long, DuckDB sorts as much as fits.
+# Each takes 24 bytes here, beside what `engine.memory_limit` allows DuckDB. Of more rows, or where their numbers are
+# too long, DuckDB sorts as much as fits.
 MOST_PACKED = 50_000_000
 _BITS = 63
 
@@ -48,9 +49,12 @@ def merge_promotions(connection: duckdb.DuckDBPyConnection) -> int:
         _release(connection)
         connection.execute("ALTER TABLE merging RENAME TO sound_promotions")
         return _merge_sorted(connection)
-    packed = connection.execute(f"SELECT {packing.sql} AS packed FROM sound_promotions").fetchnumpy()["packed"]
+    packed = np.asarray(
+        connection.execute(f"SELECT {packing.sql} AS packed FROM sound_promotions").fetchnumpy()["packed"]
+    )
     _release(connection)
-    merged = packing.merged(np.asarray(packed))
+    merged = packing.merged(packed)
+    del packed
     connection.register("packed_promotions", packing.frame(merged))
     connection.execute(f"CREATE TEMP VIEW sound_promotions AS SELECT {packing.unpacked} FROM packed_promotions")
     return int(n_rows) - len(merged)

@@ -7,7 +7,6 @@ the same step as its warnings.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 
 import dagster as dg
 
@@ -28,7 +27,6 @@ from dunnhumby_pipeline.orchestration.platform.storage import mark_stale
 warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
 
 
-@cache
 def check_steps(checks: tuple[Check, ...] = CHECKS) -> tuple[dg.AssetChecksDefinition, ...]:
     """The steps that carry out `checks`: 'check_fit_nuisances' those of the tables that fit_nuisances makes."""
     by_step: dict[str, list[Check]] = {}

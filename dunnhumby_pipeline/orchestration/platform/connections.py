@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,4 +48,6 @@ class Engines:
 def _without_waiting(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     # Dagster says so too, once it has made its tables; each of sixty would be waited for.
-    connection.execute("PRAGMA journal_mode = WAL")
+    with suppress(sqlite3.OperationalError):
+        # Another process may be at work on a file that is new; dagster then says it later.
+        connection.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,8 @@
-"""What dagster's history and asset graph say, in the study's terms: the one module that looks inside dagster.
+"""What dagster's history and asset graph say, in the study's terms: the one module that imports what is inside dagster.
 
 Names under `dagster._core` are not a promise of dagster's. Whatever of them the study needs is imported here, and a
-test holds that no other module does; a release of dagster that moves one is met in this file alone.
+test holds that no other module does; a release of dagster that moves one is met here, and what it writes otherwise into
+its tables in `remembering`, which reads them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import alembic.command
@@ -180,6 +180,12 @@ def target_of(
     )
 
 
+class _ReadOnce(ScriptDirectory):
+    """Migrations of which the scripts are read once for each configuration of them."""
+
+    from_config = staticmethod(lru_cache(maxsize=8)(ScriptDirectory.from_config))
+
+
 @cache
 def _engines() -> Engines:
     """Those of dagster's histories in this process, which from now on takes its engines here and reads its own
@@ -191,10 +197,9 @@ def _engines() -> Engines:
         storage.create_engine = engines.engine  # type: ignore[attr-defined]
     # Each storage that is opened asks which revision of its tables is the newest, and each that is made is marked with
     # it: a hundred files are read to find it.
-    scripts = SimpleNamespace(from_config=cache(ScriptDirectory.from_config))
     for module in (sql, alembic.command):
         # mypy: dagster exports the name for itself, alembic not at all.
-        module.ScriptDirectory = scripts  # type: ignore[attr-defined]
+        module.ScriptDirectory = _ReadOnce  # type: ignore[attr-defined]
     return engines
 
 

@@ -65,16 +65,11 @@ def remembering(instance: dg.DagsterInstance) -> dg.DagsterInstance:
         return found[asked]
 
     def get_asset_records(asset_keys: Sequence[dg.AssetKey] | None = None) -> Sequence[AssetRecord]:
-        known = [] if latest is None else [latest.asset(key) for key in asset_keys or ()]
-        others = (
-            None
-            if asset_keys is None
-            else [
-                key for key, record in zip(asset_keys, known or [None] * len(asset_keys), strict=True) if record is None
-            ]
-        )
-        asked = records(others) if others is None or others else []
-        return [*(record for record in known if record is not None), *asked]
+        if latest is None or asset_keys is None:
+            return records(asset_keys)
+        known = {key: latest.asset(key) for key in asset_keys}
+        others = [key for key, record in known.items() if record is None]
+        return [*(record for record in known.values() if record is not None), *(records(others) if others else ())]
 
     def get_latest_storage_id_by_partition(
         asset_key: dg.AssetKey, event_type: dg.DagsterEventType, *given: Any, **named: Any

@@ -36,7 +36,7 @@ def model_rows(scoreboard: pd.DataFrame) -> Grid:
 
 
 def left_out_note(scoreboard: pd.DataFrame) -> str:
-    """Which models could not be fitted and why; nothing when all could."""
+    """Which models are left out, and why; nothing when none is."""
     rows = scoreboard.loc[scoreboard["reason"].notna()]
     said = "; ".join(f"{terms.model(row['model'])} {row['reason']}" for _, row in rows.iterrows())
     return f"Left out: {said}." if said else ""

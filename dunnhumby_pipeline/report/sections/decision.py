@@ -269,8 +269,9 @@ WORTH = (
         "tree_comparison",
         "The policy tree beside econml's",
         ("certified_policies",),
-        "Each fitted to the other folds of the same trials; `dunnhumby certify` sets econml's beside ours.",
+        "From `dunnhumby certify`. Each fitted to the other folds of the same trials.",
         rows=lambda tables, settings: curves.tree_rows(tables["certified_policies"]),
+        needs_rows=True,
     ),
     Section(
         "policy_in_all",

@@ -31,26 +31,33 @@ def window_needs(
     `windows`: window, first_day, index_day, one for each value of the column `window`. No line on or after the index
     day of its window enters; the loadings themselves come from the whole history. With a `calendar`, windows are on
     the days that it moves lines to (`features.calendar`), and a day that it moves to a window twice counts twice. A
-    household that bought nothing the
-    needs know of has the need 'none', as all have where there are no needs.
+    household that bought nothing the needs know of has the need 'none', as all have where there are no needs.
     """
     found = pd.Series(NO_NEED, index=rows.index, dtype="str")
     if LABEL not in model.layers or rows.empty:
         return found
-    by_day = bought_by_day(model.goods, transactions, products, engine)
+    by_day = bought_by_day(model.goods, transactions, products, engine, _days_of(windows, calendar))
     days = by_day["day"].to_numpy()
     times = _times(windows, days, calendar)
     layer, names = model.layers[LABEL], model.names[LABEL]
     for place, own in rows.groupby(window):
         keys = own["household_key"].drop_duplicates().sort_values().to_numpy()
         counted = times[place][days]
-        bought = by_day[counted > 0].assign(
-            baskets=lambda part, counted=counted: part["baskets"] * counted[counted > 0]
-        )
+        inside = counted > 0
+        bought = by_day[inside].assign(baskets=by_day.loc[inside, "baskets"] * counted[inside])
         baskets = as_matrix(bought, "baskets", keys, len(model.goods.names))
         needs = household_needs(keys, layer.scores(tamed(baskets, model.weights)), names).set_index("household_key")
         found.loc[own.index] = needs["need"].reindex(own["household_key"]).to_numpy()
     return found
+
+
+def _days_of(windows: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[int, int]:
+    """The first day that lies in any window, and the one after the last."""
+    first, after = int(windows["first_day"].min()), int(windows["index_day"].max())
+    if calendar is None:
+        return first, after
+    inside = calendar.loc[(calendar["new_day"] >= first) & (calendar["new_day"] < after), "day"]
+    return (int(inside.min()), int(inside.max()) + 1) if len(inside) else (first, after)
 
 
 def _times(

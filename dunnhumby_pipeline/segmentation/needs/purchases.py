@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dunnhumby_pipeline.engine.frames import Relation
 from dunnhumby_pipeline.engine.once import Kept, as_they_are
+from dunnhumby_pipeline.features.by_day import is_small
 from dunnhumby_pipeline.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -122,10 +123,13 @@ def goods_bought(source: Source) -> ir.Table:
     return baskets.group_by("window", "household_key", "code").agg(**found).order_by("window", "household_key", "code")
 
 
-def goods_by_day(source: Source) -> ir.Table:
+def goods_by_day(source: Source, days: tuple[int, int] | None = None) -> ir.Table:
     """household_key, code, day, baskets, over the unbound tables and `goods` (goods, code): on each day, the baskets
-    whose first line of the goods is of that day."""
+    whose first line of the goods is of that day. `days`: the first of the lines that are read, and the one after the
+    last; all of them without it."""
     t = _coded_lines(source)
+    if days is not None:
+        t = t.filter((t.day >= days[0]) & (t.day < days[1]))
     baskets = t.group_by("household_key", "basket_id", "code").agg(day=t.day.min())
     key = ("household_key", "code", "day")
     return baskets.group_by(*key).agg(baskets=baskets.count().cast("int32")).order_by(*key)
@@ -176,12 +180,24 @@ def bought_in(
     return run(goods_bought(goods.source), {**_relations(goods, transactions, products), "windows": windows}, engine)
 
 
-def bought_by_day(goods: Goods, transactions: Relation, products: Relation, engine: EngineSettings) -> pd.DataFrame:
-    """`goods_by_day` of all days.
+def bought_by_day(
+    goods: Goods,
+    transactions: Relation,
+    products: Relation,
+    engine: EngineSettings,
+    days: tuple[int, int] | None = None,
+) -> pd.DataFrame:
+    """`goods_by_day` of all days; of more than `engine.rows_at_once` lines only those that `days` (first, and the one
+    after the last) can need.
 
     It is kept while the files are as they were, for who asks in this process for other windows of the same days.
     """
     from dunnhumby_pipeline.engine.run import run
+
+    if days is not None and not is_small(transactions, engine):
+        # A basket begins on the day before at the earliest.
+        within = goods_by_day(goods.source, (days[0] - 1, days[1]))
+        return run(within, _relations(goods, transactions, products), engine)
 
     def found() -> pd.DataFrame:
         return run(goods_by_day(goods.source), _relations(goods, transactions, products), engine)

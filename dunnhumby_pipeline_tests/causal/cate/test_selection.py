@@ -24,7 +24,7 @@ from dunnhumby_pipeline.causal.estimators.clustered import normal_quantile
 from dunnhumby_pipeline.causal.nuisance.cross_fit import Residuals
 from dunnhumby_pipeline.causal.nuisance.nested import Nested
 from dunnhumby_pipeline.causal.nuisance.stored_propensity import final_propensity
-from dunnhumby_pipeline.contracts.names import CONSTANT, STACK
+from dunnhumby_pipeline.contracts.names import CONSTANT, LEFT_TO_CERTIFY, STACK
 from dunnhumby_pipeline.contracts.registry import table
 from dunnhumby_pipeline.engine.arrays import Arrays
 from dunnhumby_pipeline.settings import CateSettings, NuisanceSettings, Settings, load_settings
@@ -99,7 +99,7 @@ def test_what_is_left_to_the_certificate_is_told_and_changes_nothing_else(
     left = ("forest_dr",)
     found = fit_cate(varied.trials, varied.x, own, SMALL, 0.95, 1, nested=Nested.known(own), without=left)
     told = found.scoreboard["model"] == "forest_dr"
-    assert found.scoreboard.loc[told, ["fold", "reason"]].to_numpy().tolist() == [[-1, candidates.LEFT]]
+    assert found.scoreboard.loc[told, ["fold", "reason"]].to_numpy().tolist() == [[-1, LEFT_TO_CERTIFY]]
     assert found.scoreboard.loc[told, ["r_loss", "weight", "calibration"]].isna().all(axis=None)
     pd.testing.assert_frame_equal(found.scoreboard.loc[~told].reset_index(drop=True), fitted.scoreboard)
     pd.testing.assert_frame_equal(found.estimates, fitted.estimates)

@@ -10,6 +10,7 @@ import pytest
 from scipy import special
 
 from dunnhumby_pipeline.causal.overlap.positivity import relative_propensity
+from dunnhumby_pipeline.contracts.names import LEFT_TO_CERTIFY
 from dunnhumby_pipeline.engine import duck
 from dunnhumby_pipeline.features.customer import customer_features
 from dunnhumby_pipeline.orchestration.checks import causal, doubts
@@ -457,9 +458,11 @@ def test_an_effect_that_little_explains_away_is_warned_of(value: float, passed: 
 
 
 def _models(chosen: str) -> pd.DataFrame:
-    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("stack", -1, 12.5, 4.0), ("late", -1, None, None)]
+    rows = [("constant", 0, 0.0, 0.0), ("constant", -1, 0.0, 0.0), ("stack", -1, 12.5, 4.0)]
+    rows += [("late", -1, None, None), ("t_xgboost", -1, None, None)]
     frame = pd.DataFrame(rows, columns=["model", "fold", "gain_over_constant", "gain_se"])
-    frame["reason"] = frame["model"].map({"late": "could not be fitted: too late"})
+    reasons = {"late": "could not be fitted: too late", "t_xgboost": LEFT_TO_CERTIFY}
+    frame["reason"] = frame["model"].map(reasons)
     # One fold's choice is not the choice.
     return frame.assign(chosen=(frame["model"] == chosen) | (frame["fold"] == 0))
 

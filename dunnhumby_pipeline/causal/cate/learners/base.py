@@ -25,14 +25,14 @@ class Learner(ABC):
     are dataclasses whose arguments are their parameters. `name` stands in the tables; `words.terms` says it in
     words. `interval_of`: whether an interval covers the average effect, that of households with given covariates, or
     their place on the best line through all effects; None where there is no honest interval. `dear`: whether it costs
-    too much to be fitted in every study. `certified`: whether a study leaves it to its certificate.
+    too much to be fitted in every study. `left_to_certificate`: whether only a certificate fits it.
     """
 
     name: ClassVar[str]
     interval_of: ClassVar[Literal["average", "household", "line"] | None]
     is_constant: ClassVar[bool] = False
     dear: ClassVar[bool] = False
-    certified: ClassVar[bool] = False
+    left_to_certificate: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

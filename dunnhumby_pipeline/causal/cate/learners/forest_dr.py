@@ -18,7 +18,7 @@ class ForestDR(CausalForest):
     """
 
     name = "forest_dr"
-    certified = True
+    left_to_certificate = True
 
     def fit(self, x: Array, data: Residuals) -> ForestDR:
         from econml.grf import RegressionForest

@@ -27,7 +27,7 @@ _TREES = (XBoosted, XOwnTrees, RBoosted, DRBoosted, DRForest, CausalForest, Fore
 # Fitted to effects of rows in any table, but for those that refuse so many trials.
 KINDS: tuple[type[Learner], ...] = (Constant, *_MEANS, *_LINEAR, *_TREES)
 LEARNERS: dict[str, type[Learner]] = {kind.name: kind for kind in KINDS}
-# What a study leaves to `dunnhumby certify`: a quarter of the time of all learners, and no weight in any of its stacks.
-LEFT_TO_CERTIFICATE = frozenset(kind.name for kind in KINDS if kind.certified)
-# Fitted where time is no matter, by who asks for them.
+# What a study leaves to `dunnhumby certify`: on the sample a quarter of the time, and no weight in any stack.
+LEFT_TO_CERTIFICATE = frozenset(kind.name for kind in KINDS if kind.left_to_certificate)
+# Fitted by benchmarks alone, and read from models that were stored.
 DEAR: dict[str, type[Learner]] = {kind.name: kind for kind in (TunedForest,)}

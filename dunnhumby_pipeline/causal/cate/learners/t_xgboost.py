@@ -26,7 +26,7 @@ class TBoosted(Learner):
 
     name = "t_xgboost"
     interval_of = None
-    certified = True
+    left_to_certificate = True
 
     seed: int
     grown: tuple[Grown, Grown] = field(init=False)

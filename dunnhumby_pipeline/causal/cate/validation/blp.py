@@ -36,7 +36,7 @@ def best_linear_predictor(data: Residuals, effect: Array, *, null: float = 0.0) 
 def _codes(folds: Groups) -> Groups:
     """Numbers (n,) from 0 of the folds, in the order in which they come."""
     # Most are judged fold by fold.
-    if (folds == folds[0]).all():
+    if len(folds) and (folds == folds[0]).all():
         return np.zeros(len(folds), dtype=np.int64)
     return first_seen(folds)
 
