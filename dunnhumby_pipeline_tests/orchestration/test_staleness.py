@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import Result
 
-from dunnhumby_pipeline.causal.cate.candidates import LEFT
 from dunnhumby_pipeline.causal.cate.learners.registry import LEFT_TO_CERTIFICATE
 from dunnhumby_pipeline.contracts import schema
+from dunnhumby_pipeline.contracts.names import LEFT_TO_CERTIFY
 from dunnhumby_pipeline.contracts.registry import TABLES as CONTRACTS
 from dunnhumby_pipeline.contracts.registry import made_by
 from dunnhumby_pipeline.journey import cleaning
@@ -287,7 +287,7 @@ def test_a_certificate_has_more_draws_and_stays_until_the_study_changes(laborato
         splits = pd.read_parquet(laboratory.table("many_splits"))
         assert set(power["certified"]) == set(refuted["certified"]) == set(splits["certified"])
         board, every = (pd.read_parquet(laboratory.table(name)) for name in ("cate_scoreboard", "certified_learners"))
-        left = set(board.loc[board["reason"] == LEFT, "model"])
+        left = set(board.loc[board["reason"] == LEFT_TO_CERTIFY, "model"])
         fitted = set(every.loc[every["fold"].ge(0) & every["reason"].isna(), "model"])
         assert left == LEFT_TO_CERTIFICATE and fitted >= (left if power["certified"].all() else set())
         assert bool(power["certified"].all()) is not every.empty
