@@ -8,11 +8,11 @@ and local settings go with their connection, and stores that were registered are
 from __future__ import annotations
 
 import atexit
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -24,8 +24,6 @@ MOST_IDLE = 4
 # A database gives back what it took only when it is closed: one that grew by more is not kept.
 _MOST_GROWN = 64 << 20
 _STATM = Path("/proc/self/statm")
-# Each is larger than the one before by more than may be grown.
-_UNKNOWN = count(step=_MOST_GROWN)
 # Where a connection's own tables and views lie.
 _CATALOGUE = "study"
 # Idle ones by their bounds and by process: a process that was forked has the threads of none of its parent's.
@@ -36,7 +34,8 @@ _IDLE: defaultdict[tuple[int, str, int], list[duckdb.DuckDBPyConnection]] = defa
 def lent(settings: EngineSettings, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database of its own, bounded by `settings`, that spills to `spill`.
 
-    What it sets for the whole database (`SET GLOBAL`) it has to reset itself.
+    One in which footers of files were kept (`parquet_metadata_cache`) is not lent again: they outlive the setting. What
+    else is set for the whole database has to be reset by who sets it.
     """
     idle, before = _IDLE[os.getpid(), settings.memory_limit, settings.threads], _resident()
     try:
@@ -53,12 +52,13 @@ def lent(settings: EngineSettings, spill: Path) -> Iterator[duckdb.DuckDBPyConne
             # A progress bar would be drawn over the lines that say how the study gets on.
             connection.execute(f"USE {_CATALOGUE}; SET enable_progress_bar = false")
             yield connection
+            as_new = not _keeps_footers(connection)
         finally:
             connection.close()
         # One that cannot be emptied is not lent again, whatever the reason.
         with suppress(duckdb.Error):
             _empty(database, stores)
-            kept = len(idle) < MOST_IDLE and _resident() - before < _MOST_GROWN
+            kept = len(idle) < MOST_IDLE and _resident() - before < _MOST_GROWN and as_new
     finally:
         if kept:
             idle.append(database)
@@ -77,12 +77,16 @@ def _made(settings: EngineSettings) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _resident() -> int:
-    """Bytes of memory that this process has; where the system does not say, as many as let no database be kept."""
+def _resident() -> float:
+    """Bytes of memory that this process has; NaN, which is less than nothing, where the system does not say."""
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
-        return next(_UNKNOWN)
+        return math.nan
+
+
+def _keeps_footers(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute("SELECT current_setting('parquet_metadata_cache')").fetchall()[0][0])
 
 
 def _empty(database: duckdb.DuckDBPyConnection, stores: set[str]) -> None:

@@ -141,27 +141,17 @@ def _by_household(
     from dunnhumby_pipeline.engine.households import KEY, order_columns
 
     keyed = [name for name, columns in unbound_tables(expression).items() if KEY in columns]
-    parts = []
-    with _for_ranges(connection):
-        for condition in conditions:
-            for name in keyed:
-                source = _source(connection, name, relations[name])
-                connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {source} WHERE {condition}')
-            parts.append(connection.sql(query).to_arrow_table())
-    whole = pa.concat_tables(parts)
-    keys = [(name, "ascending") for name in order_columns(expression) or ()]
-    return to_frame(whole, expression.schema(), pc.sort_indices(whole, sort_keys=keys))
-
-
-@contextmanager
-def _for_ranges(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """What helps one query over range after range of the same file, set for the whole database and taken back."""
     # DuckDB would split its largest aggregation into ranges too, judging its size by the whole file and not by
     # the one range that is read here: twice the work.
     connection.execute("SET disabled_optimizers = 'partitioned_execution'")
-    # Each range looks at the same footer, which is long in a large file.
+    # Each range looks at the same footer, which is long in a large file. A database that keeps it is closed after this.
     connection.execute("SET parquet_metadata_cache = true")
-    try:
-        yield
-    finally:
-        connection.execute("RESET disabled_optimizers; RESET parquet_metadata_cache")
+    parts = []
+    for condition in conditions:
+        for name in keyed:
+            source = _source(connection, name, relations[name])
+            connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {source} WHERE {condition}')
+        parts.append(connection.sql(query).to_arrow_table())
+    whole = pa.concat_tables(parts)
+    keys = [(name, "ascending") for name in order_columns(expression) or ()]
+    return to_frame(whole, expression.schema(), pc.sort_indices(whole, sort_keys=keys))

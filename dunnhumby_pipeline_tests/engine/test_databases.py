@@ -150,6 +150,12 @@ def test_work_in_ranges_of_households_leaves_no_setting_behind(tmp_path: Path) -
         assert connection.execute(_GLOBAL).fetchall() == before
 
 
+def test_a_database_that_kept_footers_is_not_lent_again() -> None:
+    with connect(OWN) as connection:
+        connection.execute("SET parquet_metadata_cache = true")
+    assert idle() == []
+
+
 def test_those_that_are_idle_are_closed_at_the_end() -> None:
     with connect(OWN):
         pass
